@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types contracts lock clean
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (PyTorch among them: this takes a while once)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: $(READY)
+	$(BIN)/lookalikes sample demo/sample --overwrite
+	$(BIN)/lookalikes build demo/sample/faces \
+		--reference timm:tf_efficientnet_lite0@demo/sample/tf_efficientnet_lite0 \
+		--model pixels --pairs 1000 --out demo/run --overwrite
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+contracts: $(READY)
+	$(BIN)/lint-imports
+
+test: lint types contracts
+	$(BIN)/python -m pytest -n 2
+
+# Pins what a fresh environment resolves to. The local tag of a CPU build of PyTorch is left out,
+# so that the same line finds the build that fits each machine.
+lock:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "torch==2.13.0" "torchvision==0.28.0"
+	$(BIN)/python -m pip install --quiet ".[cpu,onnx,sample,dev]"
+	$(BIN)/python -m pip freeze --exclude lookalikes | sed 's/+cpu$$//' > requirements.lock
+	rm -f $(READY)
+
+clean:
+	rm -rf $(VENV) demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

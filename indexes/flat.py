@@ -1,0 +1,139 @@
+"""The exact index: FAISS `IndexFlatIP` for neighbours, the join for the best pairs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from indexes import join, store
+from indexes.base import (
+    IndexesError,
+    Neighbours,
+    Rows,
+    Scores,
+    TopPairs,
+    Vectors,
+    as_groups,
+    as_vectors,
+    at_least_one,
+)
+
+# FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
+_SPARE = 16
+
+
+class FlatIndex:
+    """Exact search over float32 vectors `[N, D]` by inner product; see `indexes.base`.
+
+    Vectors of unit norm make it a cosine index. They are not copied if they are float32 and
+    C-ordered already, so a memory-mapped file stays on disk until FAISS is needed (`search`,
+    `save`); `top_pairs` does without.
+
+    Raises:
+        IndexesError: vectors of another shape, or not finite.
+
+    >>> index = FlatIndex([[1, 0], [0.8, 0.6], [0, 1]])
+    >>> pairs = index.top_pairs(2, groups=["a", "b", "b"])
+    >>> pairs.i.tolist(), pairs.j.tolist(), pairs.scores.round(6).tolist()
+    ([0, 0], [1, 2], [0.8, 0.0])
+    """
+
+    exact = True
+
+    def __init__(self, vectors: ArrayLike) -> None:
+        self.vectors: Vectors = as_vectors(vectors)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @cached_property
+    def _faiss(self) -> Any:
+        index = store.faiss().IndexFlatIP(self.vectors.shape[1])
+        index.add(self.vectors)
+        return index
+
+    def search(self, queries: ArrayLike, k: int) -> Neighbours:
+        """The k best rows for each query, exact: score falling, ties by row.
+
+        Args:
+            queries: `[Q, D]`.
+            k: 1 or more; capped at N.
+        """
+        wanted = as_vectors(queries, "queries")
+        if wanted.shape[1] != self.vectors.shape[1]:
+            raise IndexesError(
+                f"queries of {wanted.shape[1]} dimensions for vectors of {self.vectors.shape[1]}"
+            )
+        k = min(at_least_one(k, "k"), len(self))
+        rows = np.empty((len(wanted), k), np.int64)
+        scores = np.empty((len(wanted), k), np.float64)
+        if k:
+            self._settle(wanted, min(len(self), k + _SPARE), rows, scores)
+        return Neighbours(rows, scores, exact=True)
+
+    def _settle(self, queries: Vectors, fetch: int, rows: Rows, scores: Scores) -> None:
+        """Fill the answers, fetching more for the queries where the cut is not clear."""
+        open_ = np.arange(len(queries))
+        while open_.size:
+            filtered, found = self._fetch(queries[open_], fetch)
+            exact = join.pair_scores(
+                queries, self.vectors, np.repeat(open_, found.shape[1]), found.ravel()
+            ).reshape(found.shape)
+            order = np.lexsort((found, -exact), axis=1)[:, : rows.shape[1]]
+            rows[open_] = np.take_along_axis(found, order, axis=1)
+            scores[open_] = np.take_along_axis(exact, order, axis=1)
+            if found.shape[1] == len(self):
+                return
+            # A row that was not fetched has a float32 score of at most the worst fetched one.
+            products = self._largest_norm * join.norms(queries[open_])
+            slack = np.array([join.margin(self.vectors.shape[1], product) for product in products])
+            open_ = open_[filtered.min(axis=1) + slack >= scores[open_, -1]]
+            fetch = min(len(self), 4 * fetch)
+
+    def _fetch(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
+        """FAISS's float32 answer; every row where float32 could overflow."""
+        lengths = np.r_[self._largest_norm, join.norms(queries)]
+        if join.filter_dtype(lengths) != np.float32:
+            everything = np.tile(np.arange(len(self)), (len(queries), 1))
+            return np.zeros(everything.shape, np.float32), everything
+        filtered, found = self._faiss.search(queries, k)
+        return filtered, found
+
+    @cached_property
+    def _largest_norm(self) -> float:
+        return float(join.norms(self.vectors).max(initial=0.0))
+
+    def top_pairs(
+        self, n: int, groups: ArrayLike, *, progress: join.Progress | None = None
+    ) -> TopPairs:
+        """The n best pairs of rows whose `groups [N]` differ, exact over all pairs.
+
+        However many of them one row holds, none is cut off: there is no k.
+
+        Raises:
+            IndexesError: n below 1, or groups of another length.
+        """
+        return join.top_pairs(
+            self.vectors,
+            as_groups(groups, len(self)),
+            at_least_one(n, "n"),
+            progress=progress,
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the FAISS index, and beside it a JSON sidecar (`path` with `.json`)."""
+        return store.save(self._faiss, Path(path), kind="flat")
+
+    @classmethod
+    def load(cls, path: str | Path) -> FlatIndex:
+        """Read what `save` wrote.
+
+        Raises:
+            IndexesError: a file is missing, damaged, or of another kind.
+        """
+        index, _ = store.load(Path(path), kind="flat")
+        return cls(index.reconstruct_n(0, index.ntotal))

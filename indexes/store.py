@@ -1,0 +1,98 @@
+"""An index on disk: the FAISS file, and a JSON sidecar that says what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from indexes.base import IndexesError
+
+SCHEMA = 1
+
+
+def faiss() -> Any:
+    """The `faiss` module, or an error that names the extra to install."""
+    try:
+        import faiss
+    except ImportError as error:
+        raise IndexesError(
+            f"FAISS is not installed ({error}); install one of: pip install 'lookalikes[cpu]' "
+            "(any machine) or pip install 'lookalikes[gpu]' (CUDA)"
+        ) from None
+    return faiss
+
+
+def sidecar(path: Path) -> Path:
+    """Where the JSON beside an index file lies."""
+    return path.with_suffix(".json")
+
+
+def save(index: Any, path: Path, kind: str, facts: Mapping[str, object] | None = None) -> Path:
+    """Write `index` and its sidecar, each to a temporary file that is then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    notes = path.with_name(f".{path.name}.{os.getpid()}.json.tmp")
+    try:
+        try:
+            faiss().write_index(index, str(temporary))
+        except RuntimeError as error:
+            raise OSError(f"{path}: FAISS could not write the index ({_reason(error)})") from None
+        content = {
+            "schema": SCHEMA,
+            "kind": kind,
+            "vectors": index.ntotal,
+            "dimensions": index.d,
+            "similarity": "inner_product",
+            "faiss": faiss().__version__,
+            "sha256": _sha256(temporary),
+            **(facts or {}),
+        }
+        notes.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        temporary.replace(path)
+        notes.replace(sidecar(path))
+    finally:
+        for leftover in (temporary, notes):
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
+    return path
+
+
+def load(path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
+    """Read an index of this kind and its sidecar, once its digest was found right."""
+    try:
+        facts = json.loads(sidecar(path).read_text("utf-8"))
+        written = facts["schema"], facts["kind"], facts["sha256"]
+        found = _sha256(path)
+    except FileNotFoundError as error:
+        raise IndexesError(
+            f"{error.filename}: no such file; an index is a file and its .json"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexesError(f"{sidecar(path)}: not the sidecar of an index ({error!r})") from None
+    if written[0] != SCHEMA:
+        raise IndexesError(f"{sidecar(path)}: schema {written[0]}, this version reads {SCHEMA}")
+    if written[1] != kind:
+        raise IndexesError(f"{path}: an index of kind {written[1]!r}, expected {kind!r}")
+    if written[2] != found:
+        raise IndexesError(
+            f"{path}: not the file its sidecar describes (SHA-256 differs); cut off in a copy?"
+        )
+    try:
+        return faiss().read_index(str(path)), facts
+    except RuntimeError as error:
+        raise IndexesError(f"{path}: FAISS could not read it ({_reason(error)})") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line of a FAISS error, which is the cause."""
+    return str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"

@@ -1,0 +1,42 @@
+"""From faces to an adversarial benchmark: the only package that knows a model.
+
+Names are imported when they are first used, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mining.embeddings import Embeddings, embed
+    from mining.models import load_model
+    from mining.negatives import adversarial_pairs, mine_negatives
+    from mining.pipeline import build
+    from mining.scoring import score_pairs
+
+_HOMES = {
+    "Embeddings": "mining.embeddings",
+    "adversarial_pairs": "mining.negatives",
+    "build": "mining.pipeline",
+    "embed": "mining.embeddings",
+    "load_model": "mining.models",
+    "mine_negatives": "mining.negatives",
+    "score_pairs": "mining.scoring",
+}
+
+__all__ = [
+    "Embeddings",
+    "adversarial_pairs",
+    "build",
+    "embed",
+    "load_model",
+    "mine_negatives",
+    "score_pairs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

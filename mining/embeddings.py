@@ -1,0 +1,399 @@
+"""Faces and a model -> one vector a face, kept on disk and made once.
+
+A folder of embeddings holds
+
+- `vectors.npy`: float32 `[N, D]`, memory-mappable, rows in the order of the faces; of unit norm
+  where the model's similarity is cosine;
+- `images.csv`: `path,sha256`, a line a row;
+- `manifest.json`: model, fingerprint, similarity, shape, digests, versions, what was skipped;
+- `status.csv`: size, times and inode of each file when it was read; only spares reading it again.
+
+While it is being made, finished rows stand in `partial/` (see `mining.journal`).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+
+from mining.encoding import EmbeddingError as EmbeddingError
+from mining.encoding import encoded
+from mining.journal import Journal, Source, Vectors, exclusive
+from mining.models.base import Model, Similarity
+from pairsets import images
+from pairsets.artefacts import atomic_write, sha256, versions, write_csv, write_json
+from pairsets.faces import Faces
+
+SCHEMA = 1
+BATCH_SIZE = 32
+OnError = Literal["fail", "skip"]
+Progress = Callable[[int, int], None]
+_FILES = ("vectors.npy", "images.csv", "status.csv")
+_FACTS = {
+    "model": str,
+    "fingerprint": str,
+    "similarity": str,
+    "images": int,
+    "dimensions": int,
+    "skipped": dict,
+    "images_sha256": str,
+    "provenance": dict,
+}
+_IMAGES_HEADER = ["path", "sha256"]
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """One vector a face.
+
+    Attributes:
+        faces: the embedded faces, in row order.
+        vectors: `[N, D]` float32, read-only, memory-mapped.
+        manifest: the content of `manifest.json`.
+        folder: where they lie.
+    """
+
+    faces: Faces
+    vectors: Vectors
+    manifest: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def model(self) -> str:
+        """The `family:argument` text of the model."""
+        return str(self.manifest["model"])
+
+    @property
+    def similarity(self) -> Similarity:
+        """How the vectors are compared; either way the score is their inner product."""
+        return cast(Similarity, self.manifest["similarity"])
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Images without a vector: path -> cause."""
+        return cast(Mapping[str, str], self.manifest["skipped"])
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    @classmethod
+    def load(cls, folder: str | Path, root: str | Path = "") -> Embeddings:
+        """Open the embeddings in `folder`; `root` is the folder the face paths lie in.
+
+        Raises:
+            EmbeddingError: not a folder of embeddings, unfinished, of a newer schema, or its
+                files do not belong together.
+        """
+        folder = Path(folder)
+        try:
+            manifest = _read_manifest(folder / "manifest.json")
+            paths = [path for path, _ in _read_images(folder / "images.csv")]
+            faces = Faces.of_paths(Path(root), paths)
+            # Not `np.load`, which also opens archives and has errors of many kinds.
+            vectors = np.lib.format.open_memmap(folder / "vectors.npy", mode="r")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise EmbeddingError(
+                f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
+                "missing); make it with: lookalikes embed"
+            ) from None
+        except EmbeddingError:
+            raise
+        except (ValueError, csv.Error) as error:
+            raise EmbeddingError(
+                f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
+            ) from None
+        shape = manifest["images"], manifest["dimensions"]
+        if vectors.shape != shape or vectors.dtype != np.float32 or len(paths) != len(vectors):
+            raise EmbeddingError(
+                f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(paths)} images where "
+                f"the manifest has float32 {shape}; files of two runs mixed?"
+            )
+        return cls(faces, vectors, manifest, folder)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest, its kind and fields checked; ValueError says what is wrong."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(content, dict) or "schema" not in content:
+        raise ValueError(f"{path.name} is not that of embeddings")
+    if content["schema"] != SCHEMA:
+        raise EmbeddingError(
+            f"{path.parent}: schema {content['schema']}, this version reads {SCHEMA}; "
+            "made by another version of lookalikes?"
+        )
+    wrong = [name for name, kind in _FACTS.items() if not isinstance(content.get(name), kind)]
+    if wrong:
+        raise ValueError(f"{path.name} has no proper {', '.join(wrong)}")
+    return content
+
+
+def _read_images(path: Path) -> list[tuple[str, str]]:
+    """Path and digest of each row; ValueError says what is wrong."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        if next(reader, None) != _IMAGES_HEADER:
+            raise ValueError(f"{path.name} does not begin with {','.join(_IMAGES_HEADER)}")
+        rows = list(reader)
+    if any(len(row) != len(_IMAGES_HEADER) for row in rows):
+        raise ValueError(f"{path.name} has lines that are not {','.join(_IMAGES_HEADER)}")
+    return [(path, content) for path, content in rows]
+
+
+def embed(
+    faces: Faces,
+    model: Model,
+    folder: str | Path,
+    *,
+    batch_size: int = BATCH_SIZE,
+    workers: int | None = None,
+    on_error: OnError = "fail",
+    max_pixels: int = images.MAX_PIXELS,
+    progress: Progress | None = None,
+) -> Embeddings:
+    """Embed each face once and keep the vectors in `folder`.
+
+    What `folder` already holds of this model is used again: an image is decoded and encoded only
+    if it is new or its content changed. Interrupted at any moment, the next call goes on where
+    this one stopped and ends with the same bytes.
+
+    Args:
+        faces: what to embed.
+        model: from `mining.load_model`.
+        folder: where the vectors go.
+        batch_size: images a call of `model.encode`; the last batch is filled up, so that every
+            call has one shape.
+        workers: decoding threads; by default one a core.
+        on_error: `fail` lists every unreadable image and stops, `skip` leaves them out and
+            counts them.
+        max_pixels: width times height above which an image is refused undecoded.
+        progress: called with the faces done and the faces in all.
+
+    Raises:
+        EmbeddingError: unreadable images (`fail`), or none that can be read; vectors that are
+            zero or not finite.
+        ModelError: another process is at work in `folder`.
+    """
+    folder = Path(folder)
+    if batch_size < 1:
+        raise EmbeddingError(f"a batch size of {batch_size}; expected 1 or more")
+    if on_error not in get_args(OnError):
+        raise EmbeddingError(f"on_error {on_error!r} is none of {', '.join(get_args(OnError))}")
+    _refuse_other_content(folder)
+    with exclusive(folder):
+        _finish_moves(folder)
+        with Journal(folder / "partial", model.fingerprint) as journal:
+            known = _Known(folder, journal)
+            found = {
+                path: source
+                for path in faces.paths
+                if (source := known.unchanged(faces, path)) is not None
+            }
+            if len(found) < len(faces) or not known.is_complete(faces):
+                failed = _embed_rest(
+                    faces,
+                    found,
+                    model,
+                    journal,
+                    batch_size,
+                    workers,
+                    on_error,
+                    max_pixels,
+                    progress,
+                )
+                _write(folder, faces, found, _Known(folder, journal), model, failed, batch_size)
+            else:
+                _write_status(folder, found.values())
+        _finish_moves(folder)
+        shutil.rmtree(folder / "partial", ignore_errors=True)
+    return Embeddings.load(folder, faces.root)
+
+
+def _refuse_other_content(folder: Path) -> None:
+    """Vectors are kept in a folder of their own: a stranger's manifest would be replaced."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise EmbeddingError(f"{folder}: a file; expected a folder for the embeddings")
+    found = {entry.name for entry in folder.iterdir()}
+    ours = found & {*_FILES, "manifest.json"}
+    if found and "partial" not in found and len(ours) < 2:
+        raise EmbeddingError(
+            f"{folder}: holds something else than embeddings ({min(found - ours or found)!r}); "
+            "choose a folder of their own"
+        )
+
+
+def _embed_rest(
+    faces: Faces,
+    found: dict[str, Source],
+    model: Model,
+    journal: Journal,
+    batch_size: int,
+    workers: int | None,
+    on_error: OnError,
+    max_pixels: int,
+    progress: Progress | None,
+) -> dict[str, str]:
+    """Embed the faces not in `found` and add them to it; returns the failures with their causes."""
+    todo = [path for path in faces.paths if path not in found]
+    report = progress or (lambda done, total: None)
+    report(len(found), len(faces))
+    failed: dict[str, str] = {}
+    for batch, vectors, causes in encoded(
+        faces, todo, model, batch_size, workers, max_pixels, stop_on_error=on_error == "fail"
+    ):
+        failed.update(causes)
+        if batch:
+            journal.append(batch, vectors)
+            found.update((source.path, source) for source in batch)
+        report(len(found) + len(failed), len(faces))
+    if failed and (on_error == "fail" or not found):
+        raise EmbeddingError(_listing(failed, faces))
+    return failed
+
+
+class _Known:
+    """Vectors that exist already: finished ones of the folder, and those of the journal."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.sources: dict[str, Source] = {}
+        self.rows: dict[str, tuple[Vectors, int]] = {}
+        self.finished: Embeddings | None = None
+        self.journal = journal
+        try:
+            self.finished = Embeddings.load(folder)
+        except EmbeddingError:
+            pass
+        else:
+            if self.finished.manifest["fingerprint"] == journal.fingerprint:
+                self._add(_read_sources(folder, self.finished), self.finished.vectors)
+        self._add(journal.sources, journal.vectors())
+
+    def _add(self, sources: Iterable[Source], vectors: Vectors) -> None:
+        for row, source in enumerate(sources):
+            self.sources[source.path] = source
+            self.rows[source.path] = vectors, row
+
+    def unchanged(self, faces: Faces, path: str) -> Source | None:
+        """The record of a face whose file still has the content of its vector."""
+        source = self.sources.get(path)
+        if source is None:
+            return None
+        try:
+            status = faces.locate(path).stat()
+            if source.stands(status):
+                return source
+            if status.st_size == source.size or source.size < 0:
+                content = hashlib.sha256(images.read(faces.locate(path))).hexdigest()
+                return Source.of(path, content, status) if content == source.sha256 else None
+        except (OSError, images.ImageError):
+            pass
+        return None
+
+    def is_complete(self, faces: Faces) -> bool:
+        """Whether the folder is finished, for exactly these faces and this model."""
+        return (
+            self.finished is not None
+            and self.finished.manifest["fingerprint"] == self.journal.fingerprint
+            and not self.finished.skipped
+            and np.array_equal(self.finished.faces.paths, faces.paths)
+        )
+
+
+def _write(
+    folder: Path,
+    faces: Faces,
+    found: Mapping[str, Source],
+    known: _Known,
+    model: Model,
+    failed: Mapping[str, str],
+    batch_size: int,
+) -> None:
+    """Lay the finished files into `partial/`; its manifest, written last, says they are whole."""
+    partial = folder / "partial"
+    paths = [path for path in faces.paths if path in found]
+    rows = [known.rows[path] for path in paths]
+    dimensions = rows[0][0].shape[1]
+    with atomic_write(partial / "vectors.npy") as stream:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(paths), dimensions)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for start in range(0, len(rows), 4096):
+            block = np.stack([array[row] for array, row in rows[start : start + 4096]])
+            stream.write(np.ascontiguousarray(block, "<f4").tobytes())
+    write_csv(
+        partial / "images.csv", _IMAGES_HEADER, ((path, found[path].sha256) for path in paths)
+    )
+    _write_status(partial, (found[path] for path in paths))
+    manifest = {
+        "schema": SCHEMA,
+        "model": model.name,
+        "fingerprint": model.fingerprint,
+        "similarity": model.similarity,
+        "images": len(paths),
+        "dimensions": dimensions,
+        "skipped": dict(sorted(failed.items())),
+        "batch_size": batch_size,
+        "images_sha256": sha256(partial / "images.csv"),
+        "vectors_sha256": sha256(partial / "vectors.npy"),
+        "provenance": dict(model.provenance),
+        "versions": versions("lookalikes", "numpy", "pillow"),
+    }
+    write_json(partial / "manifest.json", manifest)
+
+
+def _write_status(folder: Path, sources: Iterable[Source]) -> None:
+    write_csv(
+        folder / "status.csv",
+        ["size", "mtime_ns", "ctime_ns", "inode"],
+        ((item.size, item.mtime_ns, item.ctime_ns, item.inode) for item in sources),
+    )
+
+
+def _finish_moves(folder: Path) -> None:
+    """Put whole files from `partial/` in place; a kill between two moves is made good here."""
+    partial = folder / "partial"
+    if not (partial / "manifest.json").exists():
+        return
+    (folder / "manifest.json").unlink(missing_ok=True)
+    for name in _FILES:
+        if (partial / name).exists():
+            (partial / name).replace(folder / name)
+    (partial / "manifest.json").replace(folder / "manifest.json")
+    shutil.rmtree(partial)
+
+
+def _read_sources(folder: Path, finished: Embeddings) -> list[Source]:
+    """The records of finished rows; without a readable `status.csv` every file is hashed again."""
+    digests = [content for _, content in _read_images(folder / "images.csv")]
+    try:
+        status = np.loadtxt(folder / "status.csv", np.int64, delimiter=",", skiprows=1, ndmin=2)
+        if status.shape != (len(digests), 4):
+            raise ValueError(f"status of shape {status.shape}")
+    except (OSError, ValueError):
+        status = np.full((len(digests), 4), -1, np.int64)
+    return [
+        Source(path, content, *numbers)
+        for path, content, numbers in zip(
+            finished.faces.paths, digests, status.tolist(), strict=True
+        )
+    ]
+
+
+def _listing(failed: Mapping[str, str], faces: Faces) -> str:
+    lines = [f"  {path}: {cause}" for path, cause in sorted(failed.items())]
+    return (
+        f"{len(failed)} of {len(faces)} images in {faces.root} cannot be used:\n"
+        + "\n".join(lines)
+        + "\nMend or remove them, or leave them out with --on-error skip."
+    )

@@ -1,0 +1,169 @@
+"""The models of AnimeCV, `animecv:PATH`: a ResNet trunk and a linear embedder.
+
+PATH is the published folder or its zip (`0206_resnet152.zip`), with `trunk.pth`, `embedder.pth`
+and `conf.json`. Layout and preprocessing: github.com/kosuke1701/AnimeCV and ZACI-20-dataset.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+from torch import nn
+
+from mining.models.base import ModelError, Precision
+from mining.models.preprocessing import Preprocessing
+from mining.models.torch_model import TorchModel
+from mining.models.torchvision_ops import import_timm, import_torchvision
+from mining.models.weights import fit, read_state
+
+TRUNKS = ("ResNet-18", "ResNet-34", "ResNet-50", "ResNet-101", "ResNet-152")
+PREPROCESSING = Preprocessing(size=(224, 224), resize=(224, 224), interpolation="bilinear")
+# Several times the largest published file; what is beyond is no such model.
+MEMBERS = {"conf.json": 2**20, "trunk.pth": 4 * 2**30, "embedder.pth": 2**30}
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What `conf.json` = `[CONF, PARAMS]` says of the network."""
+
+    trunk: str
+    dim: int
+
+
+def load(argument: str, *, name: str, device: str, precision: Precision) -> TorchModel:
+    """Load the folder or zip at `argument`.
+
+    Raises:
+        ModelError: not such a folder or zip, or its weights do not fit its `conf.json`.
+    """
+    if not argument:
+        raise ModelError(f"model {name!r}: expected animecv:PATH, a folder or zip")
+    path = Path(argument)
+    if path.is_dir():
+        read = _folder_reader(path)
+    elif path.is_file():
+        read = _zip_reader(path)
+    else:
+        raise ModelError(f"{path}: no such folder or zip")
+    conf = _parse_conf(read("conf.json"), f"{path}: conf.json")
+    trunk, features = _trunk(conf.trunk, f"{path}: conf.json")
+    fit(trunk, read_state(read("trunk.pth"), f"{path}: trunk.pth"), f"{path}: trunk.pth")
+    # The published embedder is Sequential(Linear, Dropout); dropout is the identity here.
+    embedder = nn.Sequential(nn.Linear(features, conf.dim), nn.Identity())
+    label = f"{path}: embedder.pth"
+    fit(embedder, read_state(read("embedder.pth"), label), label)
+    return TorchModel(
+        nn.Sequential(trunk, embedder),
+        PREPROCESSING,
+        name=name,
+        similarity="cosine",
+        facts={"family": "animecv", "architecture": conf.trunk, "dim": conf.dim},
+        libraries=("timm",) if conf.trunk.startswith("timm:") else ("torchvision",),
+        device=device,
+        precision=precision,
+    )
+
+
+def _folder_reader(folder: Path) -> Callable[[str], bytes]:
+    """Reads the files of an unpacked model."""
+    absent = [member for member in MEMBERS if not (folder / member).is_file()]
+    if absent:
+        raise ModelError(f"{folder}: lacks {', '.join(absent)}; expected {', '.join(MEMBERS)}")
+
+    def read(member: str) -> bytes:
+        try:
+            if (folder / member).stat().st_size > MEMBERS[member]:
+                raise ModelError(f"{folder / member}: too large to be an AnimeCV model")
+            return (folder / member).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{folder / member}: cannot be read: {error.strerror}") from None
+
+    return read
+
+
+def _zip_reader(path: Path) -> Callable[[str], bytes]:
+    """Reads the members of a packed model into memory; nothing is ever unpacked to disk."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = _members(archive.infolist(), path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ModelError(f"{path}: not a readable zip: {error}") from None
+
+    def read(member: str) -> bytes:
+        info = found[member]
+        if info.file_size > MEMBERS[member]:
+            raise ModelError(
+                f"{path}: {info.filename} would unpack to {info.file_size:,} bytes; "
+                "too large to be an AnimeCV model"
+            )
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.read(info)
+        except Exception as error:  # encrypted, cut off, an unknown compression, ...
+            raise ModelError(f"{path}: {info.filename} cannot be unpacked: {error}") from None
+
+    return read
+
+
+def _members(infos: list[zipfile.ZipInfo], path: Path) -> dict[str, zipfile.ZipInfo]:
+    """The three members, at top level or in one folder; a hostile archive is refused whole."""
+    candidates: dict[str, list[zipfile.ZipInfo]] = {member: [] for member in MEMBERS}
+    for info in infos:
+        parts = PurePosixPath(info.filename.replace("\\", "/")).parts
+        if not parts or parts[0] == "/" or ":" in parts[0] or ".." in parts:
+            raise ModelError(f"{path}: refused: a member's path leaves it: {info.filename!r}")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise ModelError(f"{path}: refused: a member is a symbolic link: {info.filename!r}")
+        if len(parts) <= 2 and parts[-1] in candidates and not info.is_dir():
+            candidates[parts[-1]].append(info)
+    for member, these in candidates.items():
+        if len(these) != 1:
+            names = ", ".join(info.filename for info in these) or "none"
+            raise ModelError(
+                f"{path}: expected one {member}, at top level or in one folder; found {names}"
+            )
+    found = {member: these[0] for member, these in candidates.items()}
+    if len({info.filename.rpartition("/")[0] for info in found.values()}) > 1:
+        names = ", ".join(info.filename for info in found.values())
+        raise ModelError(f"{path}: expected the three files in one folder; found {names}")
+    return found
+
+
+def _parse_conf(text: bytes, label: str) -> Conf:
+    """Check `conf.json` as far as it matters here."""
+    try:
+        conf, _params = json.loads(text)
+        trunk, dim = conf["trunk_model"], conf["dim"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelError(
+            f"{label}: expected [CONF, PARAMS] with CONF's trunk_model and dim "
+            f"({type(error).__name__}: {error})"
+        ) from None
+    if not isinstance(trunk, str) or not (trunk in TRUNKS or trunk.startswith("timm:")):
+        raise ModelError(
+            f"{label}: trunk_model {trunk!r} is none of {', '.join(TRUNKS)}, timm:NAME"
+        )
+    if type(dim) is not int or not 0 < dim <= 65536:
+        raise ModelError(f"{label}: dim is {dim!r}, not a number of components")
+    return Conf(trunk, dim)
+
+
+def _trunk(trunk: str, label: str) -> tuple[nn.Module, int]:
+    """The network without its classifier, and the length of what it gives."""
+    family, _, architecture = trunk.partition(":")
+    if family == "timm":
+        timm = import_timm()
+        if not timm.is_model(architecture):
+            raise ModelError(f"{label}: timm has no model {architecture!r}")
+        module: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=0)
+        return module, int(cast(int, module.num_features))
+    resnet = import_torchvision().models.get_model(trunk.lower().replace("-", ""), weights=None)
+    features = int(resnet.fc.in_features)
+    resnet.fc = nn.Identity()
+    return resnet, features

@@ -1,0 +1,60 @@
+"""What a reference model is: two methods, a similarity and a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Similarity = Literal["cosine", "inner_product"]
+Precision = Literal["fp32", "bf16"]
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class ModelError(ValueError):
+    """A model that cannot be loaded or used; the message says which, why and what to do."""
+
+
+class Model(Protocol):
+    """Turns decoded images into vectors.
+
+    The embedding stage calls `preprocess` once an image, from several threads, and `encode` once
+    a batch, from one thread; neither may depend on what was called before.
+    """
+
+    @property
+    def name(self) -> str:
+        """The `family:argument` text that loads this model."""
+
+    @property
+    def similarity(self) -> Similarity:
+        """How two of its vectors are compared; `cosine` vectors are stored with unit norm."""
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """JSON-able facts: digests of the weights, preprocessing, precision, library versions."""
+
+    @property
+    def fingerprint(self) -> str:
+        """`digest(provenance)`: changes whenever the same image could get another vector."""
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.generic]:
+        """Bring one RGB image to the fixed shape and dtype that `encode` stacks."""
+
+    def encode(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Vectors `[B, D]` of a stacked batch `[B, ...]`, as the network gives them."""
+
+
+def digest(facts: Mapping[str, object]) -> str:
+    """SHA-256, in hex, of the canonical JSON of `facts`.
+
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,257 @@
+"""The one place that wires the stages, and counts what each of them dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import FlatIndex
+from mining.embeddings import BATCH_SIZE, Embeddings, OnError, embed
+from mining.models import Model, Precision, load_model
+from mining.negatives import DEFAULT_PAIRS, adversarial_pairs, mine_negatives
+from mining.presentation import draw_report
+from mining.provenance import faces_rows, manifest, mining_rows, skipped_rows, warnings_of
+from mining.run import Progress, RunFolder, model_names, short_name, silent
+from mining.scoring import score_pairs, write_scores
+from pairsets import images
+from pairsets.artefacts import sha256
+from pairsets.errors import FacesError, PairSetError
+from pairsets.evaluate import resolve_target
+from pairsets.faces import Faces, read_ignore_list
+from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.pairset import PairSet
+from pairsets.report import FunnelRow
+from pairsets.sampling import random_pairs
+
+FLOOR = "pixels"
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How models run and images are read; see `mining.load_model` and `mining.embed`."""
+
+    device: str = "auto"
+    precision: Precision = "fp32"
+    batch_size: int = BATCH_SIZE
+    workers: int | None = None
+    on_error: OnError = "fail"
+    max_pixels: int = images.MAX_PIXELS
+
+    def load(self, spec: str) -> Model:
+        """Load a model on this device, in this precision (`pixels` has only one)."""
+        return load_model(
+            spec,
+            device=self.device,
+            precision="fp32" if spec == FLOOR else self.precision,
+        )
+
+    def embed(self, faces: Faces, model: Model, folder: Path, progress: Progress) -> Embeddings:
+        """Embed `faces` into `folder`."""
+        with progress(f"Embedding: {short_name(model.name)}") as step:
+            return embed(
+                faces,
+                model,
+                folder,
+                batch_size=self.batch_size,
+                workers=self.workers,
+                on_error=self.on_error,
+                max_pixels=self.max_pixels,
+                progress=step,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What `build` made.
+
+    Attributes:
+        folder: where it lies.
+        random, adversarial: the two pair sets.
+        scores: set name -> model -> `[N]`.
+        leaderboards: one a set.
+        funnel: what each stage dropped and passed on.
+        warnings: what a user should look at.
+    """
+
+    folder: RunFolder
+    faces: Faces
+    random: PairSet
+    adversarial: PairSet
+    scores: Mapping[str, Mapping[str, Scores]]
+    leaderboards: Sequence[Leaderboard]
+    funnel: Sequence[FunnelRow]
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+def build(
+    faces: str | Path,
+    reference: str,
+    *,
+    out: str | Path,
+    models: Sequence[str] = (),
+    pairs: int = DEFAULT_PAIRS,
+    test_pairs: str | Path | None = None,
+    ignore_list: str | Path | None = None,
+    positives: int | None = None,
+    negatives: int | None = None,
+    target_fnr: float | str | None = None,
+    published: bool = False,
+    floor: bool = True,
+    seed: int = 0,
+    encoding: Encoding | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Run:
+    """A folder of faces in, an adversarial benchmark out.
+
+    Embeds the faces, mines the reference model's most confusable cross-character pairs, evaluates
+    every model on the random and the adversarial pairs, draws the figures and the report. An
+    interrupted build goes on when called again.
+
+    Args:
+        faces: folder with one folder per character.
+        reference: `family:argument` of the model that mines.
+        out: the run's folder.
+        models: further models to evaluate.
+        pairs: how many adversarial negatives.
+        test_pairs: the random pair set, whose positives the adversarial set re-uses; drawn where
+            it is not given.
+        ignore_list: base names of images never to take into a pair.
+        positives, negatives: sizes of a drawn random set; see `pairsets.random_pairs`.
+        target_fnr: see `pairsets.evaluate`; one target, from the random set, serves both sets,
+            whose positives are the same, and so does its threshold.
+        published: add ZACI-20's published rows to the tables.
+        floor: evaluate the `pixels` model too, to show what no model scores.
+        seed: of the random pairs and the shuffle.
+        encoding: how models run and images are read.
+        overwrite: replace a finished run.
+        progress: shows how far each step is.
+
+    Raises:
+        PairsetsError, ModelError, EmbeddingError, IndexesError: the user's input; nothing but a
+            marked, unfinished run is left behind.
+    """
+    encoding = encoding or Encoding()
+    found = Faces.scan(faces)
+    ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
+    given = PairSet.read(test_pairs) if test_pairs is not None else None
+    refuse_one_character(found, ignored, found.root)
+    if given is None:
+        sizes = {"positives": positives, "negatives": negatives}
+        trial, source = random_pairs(found, **sizes, seed=seed, ignore=ignored), found.root
+    else:
+        found.positions(given.paths)
+        trial, source = given, Path(str(test_pairs))
+    refuse_lacking(trial, [0, 1], str(source))
+    resolve_target(trial, target_fnr)
+    specs = list(dict.fromkeys([reference, *models, *([FLOOR] if floor else [])]))
+    names = model_names(specs)
+    loaded = [encoding.load(spec) for spec in specs]
+    run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces))
+    funnel = faces_rows(found)
+
+    embedded = [encoding.embed(found, loaded[0], run.embeddings(loaded[0]), progress)]
+    kept = embedded[0].faces
+    for model in loaded[1:]:
+        embedded.append(encoding.embed(kept, model, run.embeddings(model), progress))
+    funnel += skipped_rows(embedded[0])
+    kept.write(run.faces)
+    FlatIndex(embedded[0].vectors).save(run.index)
+
+    if given is None:
+        random = random_pairs(
+            kept, positives=positives, negatives=negatives, seed=seed, ignore=ignored
+        )
+    else:
+        random, row = without_skipped(given, embedded[0])
+        funnel += row
+    with progress("Comparing all pairs of faces") as step:
+        mined = mine_negatives(embedded[0], pairs, ignore=ignored, progress=step)
+    adversarial, rank = adversarial_pairs(mined, random, seed=seed)
+    funnel += mining_rows(mined, random)
+
+    sets = {"random": random, "adversarial": adversarial}
+    scores = {
+        name: {
+            model: score_pairs(pair_set, item) for model, item in zip(names, embedded, strict=True)
+        }
+        for name, pair_set in sets.items()
+    }
+    target = resolve_target(random, target_fnr)
+    boards = [
+        make_leaderboard(
+            name,
+            pair_set,
+            scores[name],
+            target,
+            mined_by=names[0] if name == "adversarial" else None,
+            published=PUBLISHED[name] if published else (),
+        )
+        for name, pair_set in sets.items()
+    ]
+    inputs = {
+        "images_sha256": embedded[0].manifest["images_sha256"],
+        "test_pairs_sha256": None if test_pairs is None else sha256(Path(test_pairs)),
+        "ignore_list_sha256": None if ignore_list is None else sha256(Path(ignore_list)),
+    }
+    parameters = {"pairs": pairs, "positives": positives, "negatives": negatives, "seed": seed}
+    random.write(
+        run.pairs("random"),
+        manifest("random", random, embedded[0], parameters, inputs, funnel, reference=False),
+    )
+    adversarial.write(
+        run.pairs("adversarial"),
+        manifest("adversarial", adversarial, embedded[0], parameters, inputs, funnel),
+    )
+    write_scores(run.root / "random.scores.csv", random, scores["random"])
+    write_scores(run.root / "adversarial.scores.csv", adversarial, scores["adversarial"], rank)
+    write_leaderboards(run.leaderboard, boards)
+    made = Run(run, kept, random, adversarial, scores, boards, funnel, warnings_of(mined))
+    with progress("Drawing the report") as step:
+        step(0, 1)
+        draw_report(made, names[0], rank, target)
+    run.finish()
+    return made
+
+
+def without_skipped(pairs: PairSet, embeddings: Embeddings) -> tuple[PairSet, list[FunnelRow]]:
+    """`pairs` less those of images that were skipped while embedding, and the funnel rows."""
+    skipped = embeddings.skipped
+    lost = np.array(
+        [a in skipped or b in skipped for a, b in zip(pairs.path_a, pairs.path_b, strict=True)],
+        bool,
+    )
+    if not lost.any():
+        return pairs, []
+    row = FunnelRow("random", "test pairs with an image that cannot be read", int(lost.sum()))
+    return pairs.take(~lost), [row]
+
+
+def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> None:
+    """Raise FacesError unless there are pairs of different characters to mine."""
+    kept = faces.without(ignored)
+    count = len(set(faces.characters[kept]))
+    if count < 2:
+        after = "" if kept.all() else " after the ignore list"
+        raise FacesError(
+            f"{source}: {count} character{'s' * (count != 1)}{after}; "
+            "pairs of different characters need two"
+        )
+
+
+def refuse_lacking(pairs: PairSet, labels: Iterable[int], source: str) -> None:
+    """Raise PairSetError unless `pairs` has valid rows of each of `labels`."""
+    for label in labels:
+        if not (pairs.valid & (pairs.label == label)).any():
+            kind = ("negative", "positive")[label]
+            invalid = int((~pairs.valid).sum())
+            left = f" (after {invalid} invalid rows were left out)" if invalid else ""
+            raise PairSetError(
+                f"{source}: no valid {kind} pair among its {len(pairs)}{left}; "
+                "rates need both kinds"
+            )

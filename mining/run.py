@@ -1,0 +1,174 @@
+"""A run's folder: where its artefacts lie, and whether it is finished."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mining.embeddings import Embeddings
+from mining.models.base import Model
+from pairsets.artefacts import write_text
+from pairsets.errors import PairsetsError
+
+_MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
+Step = Callable[[int, int], None]
+# Makes a progress bar for a step of this name: called with what is done and what there is in all.
+Progress = Callable[[str], AbstractContextManager[Step]]
+
+
+class RunError(PairsetsError):
+    """A run that cannot start where it was asked to."""
+
+
+@contextmanager
+def silent(_: str) -> Iterator[Step]:
+    """A `Progress` that shows nothing."""
+    yield lambda done, total: None
+
+
+def refuse_existing(
+    files: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path | None] = ()
+) -> None:
+    """Raise RunError unless all `files` may be written: told before the work, not after it.
+
+    An input is never replaced, not even to overwrite.
+    """
+    kept = {path.resolve() for path in inputs if path is not None}
+    for path in files:
+        if path.resolve() in kept:
+            raise RunError(f"{path}: is read by this command; choose another --out")
+        if path.is_dir():
+            raise RunError(f"{path}: a folder; expected the name of a file to write")
+        if path.exists() and not overwrite:
+            raise RunError(f"{path}: exists; choose another --out, or replace it with --overwrite")
+        refuse_below_file(path)
+
+
+def refuse_below_file(path: Path) -> None:
+    """Raise RunError where a folder that `path` should lie in is a file."""
+    above = next((folder for folder in path.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise RunError(f"{path}: {above} is a file, not a folder; choose another --out")
+
+
+def refuse_inside(out: Path, faces: Path) -> None:
+    """Raise RunError where `out` lies in the faces folder."""
+    if out.resolve().is_relative_to(faces.resolve()):
+        raise RunError(
+            f"{out}: inside the faces folder {faces}, where its pictures would become faces; "
+            "choose another --out"
+        )
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The artefacts of one build below `root`."""
+
+    root: Path
+
+    @classmethod
+    def start(cls, root: Path, *, overwrite: bool, faces: Path) -> RunFolder:
+        """Open a new run, or one that was interrupted; a finished one only to overwrite it.
+
+        Raises:
+            RunError: `root` is a file, lies in the faces folder, or holds something already.
+        """
+        refuse_inside(root, faces)
+        refuse_below_file(root)
+        if root.exists() and not root.is_dir():
+            raise RunError(f"{root}: a file; expected a folder for the run")
+        run = cls(root)
+        if root.exists() and any(root.iterdir()) and not run.marker.exists() and not overwrite:
+            raise RunError(
+                f"{root}: exists and is not empty; choose another --out, or replace what is there "
+                "with --overwrite (embeddings that still fit are used again)"
+            )
+        root.mkdir(parents=True, exist_ok=True)
+        write_text(run.marker, "This run was not finished. The same command goes on with it.\n")
+        return run
+
+    def finish(self) -> None:
+        """Take the mark of an unfinished run away."""
+        self.marker.unlink(missing_ok=True)
+
+    @property
+    def marker(self) -> Path:
+        """Stands while the run is not finished."""
+        return self.root / "UNFINISHED"
+
+    @property
+    def faces(self) -> Path:
+        """Table of the embedded faces: `path,character`."""
+        return self.root / "faces.csv"
+
+    @property
+    def index(self) -> Path:
+        """FAISS index of the reference model's vectors; its sidecar lies beside it."""
+        return self.root / "index.faiss"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.root / "report.html"
+
+    @property
+    def leaderboard(self) -> Path:
+        """Stem of the tables `.md`, `.csv` and `.json`."""
+        return self.root / "leaderboard"
+
+    def pairs(self, name: str) -> Path:
+        """The pair file called `name`."""
+        return self.root / f"{name}.csv"
+
+    def figure(self, name: str) -> Path:
+        """The picture called `name`."""
+        return self.root / "figures" / f"{name}.png"
+
+    def embedded(self, faces: Path) -> dict[str, Embeddings]:
+        """The run's embeddings by the model's short name; `faces` is the faces folder."""
+        found = [
+            Embeddings.load(folder, faces)
+            for folder in sorted((self.root / "embeddings").iterdir())
+        ]
+        return {short_name(item.model): item for item in found}
+
+    def embeddings(self, model: Model) -> Path:
+        """Where a model's vectors lie."""
+        return self.root / "embeddings" / embeddings_name(model)
+
+
+def embeddings_name(model: Model) -> str:
+    """A folder name for a model's vectors: readable, and another one for other weights.
+
+    What tells two models of one short name apart is the beginning of the fingerprint.
+    """
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", short_name(model.name)).strip("-._")
+    return f"{words[:60]}-{model.fingerprint[:8]}"
+
+
+def short_name(spec: str) -> str:
+    """What tables call a model: its family and name, without folders, weights and suffix.
+
+    >>> short_name("animecv:models/0206_resnet152.zip")
+    'animecv:0206_resnet152'
+    >>> short_name("timm:resnet50.a1_in1k@weights/best.safetensors")
+    'timm:resnet50.a1_in1k'
+    """
+    family, _, argument = spec.partition(":")
+    if family in ("timm", "torchvision"):
+        return f"{family}:{argument.partition('@')[0]}"
+    if family == "python" or not argument:
+        return spec
+    path = Path(argument)
+    return f"{family}:{path.stem if path.suffix in _MODEL_SUFFIXES else path.name}"
+
+
+def model_names(specs: Sequence[str]) -> list[str]:
+    """Short names, whole where two models would share one."""
+    short = [short_name(spec) for spec in specs]
+    return [
+        name if short.count(name) == 1 else spec for name, spec in zip(short, specs, strict=True)
+    ]

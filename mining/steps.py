@@ -1,0 +1,313 @@
+"""The stages one by one, from files to files, as the command line offers them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.embeddings import Embeddings
+from mining.negatives import Negatives, adversarial_pairs, mine_negatives
+from mining.pipeline import Encoding, refuse_lacking, refuse_one_character
+from mining.presentation import sample_rows
+from mining.provenance import faces_rows, manifest, mining_rows, skipped_rows, warnings_of
+from mining.run import (
+    Progress,
+    RunError,
+    embeddings_name,
+    model_names,
+    refuse_below_file,
+    refuse_existing,
+    refuse_inside,
+    short_name,
+    silent,
+)
+from mining.scoring import read_scores, score_pairs, write_scores
+from pairsets import figures
+from pairsets.artefacts import sha256, versions, written_together
+from pairsets.errors import PairSetError, ScoresError
+from pairsets.evaluate import resolve_target
+from pairsets.faces import Faces, read_ignore_list, resolve
+from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.pairset import PairSet
+from pairsets.report import FunnelRow, save_figure
+from pairsets.sampling import random_pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a stage wrote, and what it dropped."""
+
+    files: Sequence[Path]
+    funnel: Sequence[FunnelRow] = ()
+    warnings: Sequence[str] = ()
+    leaderboard: Leaderboard | None = None
+    hints: Sequence[str] = ()
+
+
+def embed_faces(
+    faces: Path, model: str, out: Path, *, encoding: Encoding, progress: Progress = silent
+) -> Made:
+    """Embed a folder of faces into `out`."""
+    refuse_inside(out, faces)
+    refuse_below_file(out)
+    found = Faces.scan(faces)
+    loaded = encoding.load(model)
+    embeddings = encoding.embed(found, loaded, out, progress)
+    files = [out / "vectors.npy", out / "images.csv", out / "manifest.json"]
+    return Made(files, [*faces_rows(found), *skipped_rows(embeddings)])
+
+
+def mine_pairs(
+    embeddings: Path,
+    out: Path,
+    *,
+    pairs: int,
+    test_pairs: Path | None = None,
+    ignore_list: Path | None = None,
+    positives: int | None = None,
+    seed: int = 0,
+    index: str | None = None,
+    recall: bool = False,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Made:
+    """Mine the embeddings in a folder into the pair file `out`, its manifest and its scores."""
+    scores = out.with_suffix(".scores.csv")
+    files = [out, _manifest_of(out), scores]
+    inputs = [test_pairs, ignore_list, embeddings / "manifest.json", embeddings / "images.csv"]
+    refuse_existing(files, overwrite=overwrite, inputs=inputs)
+    source = Embeddings.load(embeddings)
+    ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
+    refuse_one_character(source.faces, ignored, embeddings)
+    if test_pairs is not None:
+        test = PairSet.read(test_pairs)
+        source.faces.positions(test.paths)
+        refuse_lacking(test, [1], str(test_pairs))
+    else:
+        test = random_pairs(
+            source.faces, positives=positives, negatives=0, seed=seed, ignore=ignored
+        )
+    with progress("Comparing all pairs of faces") as step:
+        mined = mine_negatives(
+            source, pairs, ignore=ignored, index=index, recall=recall, progress=step
+        )
+    adversarial, rank = adversarial_pairs(mined, test, seed=seed)
+    funnel = mining_rows(mined, test)
+    digests = {
+        "images_sha256": source.manifest["images_sha256"],
+        "test_pairs_sha256": None if test_pairs is None else sha256(test_pairs),
+        "ignore_list_sha256": None if ignore_list is None else sha256(ignore_list),
+    }
+    parameters = {"pairs": pairs, "positives": positives, "seed": seed, **_search(mined)}
+    content = manifest("adversarial", adversarial, source, parameters, digests, funnel)
+    found = {short_name(source.model): score_pairs(adversarial, source)}
+    with written_together(files) as folder:
+        adversarial.write(folder / out.name, content)
+        write_scores(folder / scores.name, adversarial, found, rank)
+    return Made(files, funnel, warnings_of(mined))
+
+
+def sample_pairs(
+    faces: Path,
+    out: Path,
+    *,
+    positives: int | None = None,
+    negatives: int | None = None,
+    ignore_list: Path | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Made:
+    """Draw random pairs of a folder of faces into the pair file `out`."""
+    files = [out, _manifest_of(out)]
+    refuse_existing(files, overwrite=overwrite, inputs=[ignore_list])
+    if positives == 0 and negatives == 0:
+        raise PairSetError("0 positive and 0 negative pairs asked for: there is nothing to draw")
+    found = Faces.scan(faces)
+    ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
+    pairs = random_pairs(found, positives=positives, negatives=negatives, seed=seed, ignore=ignored)
+    kept = int(found.without(ignored).sum())
+    funnel = faces_rows(found)
+    if kept < len(found):
+        funnel.append(FunnelRow("random", "faces on the ignore list", len(found) - kept))
+    counts = {
+        "positives": int((pairs.label == 1).sum()),
+        "negatives": int((pairs.label == 0).sum()),
+    }
+    funnel += [FunnelRow("random", what, count, kept=True) for what, count in counts.items()]
+    content = {
+        "schema": 1,
+        "kind": "random",
+        "pairs": counts,
+        "parameters": {"positives": positives, "negatives": negatives, "seed": seed},
+        "versions": versions("lookalikes", "numpy"),
+    }
+    with written_together(files) as folder:
+        pairs.write(folder / out.name, content)
+    return Made(files, funnel)
+
+
+def evaluate_pairs(
+    path: Path,
+    *,
+    scores: Sequence[Path] = (),
+    embeddings: Sequence[Path] = (),
+    faces: Path | None = None,
+    models: Sequence[str] = (),
+    cache: Path | None = None,
+    target_fnr: float | str | None = None,
+    published: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    encoding: Encoding,
+    progress: Progress = silent,
+) -> Made:
+    """Evaluate models on a pair file: from score files, embeddings, or models run on the faces."""
+    if published is not None and published not in PUBLISHED:
+        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    tables = [] if out is None else _tables(out)
+    refuse_existing(tables, overwrite=overwrite, inputs=[path, path.with_suffix(".json"), *scores])
+    pairs = PairSet.read(path)
+    target = resolve_target(pairs, target_fnr)
+    if scores or embeddings or models:
+        refuse_lacking(pairs, [0, 1], str(path))
+    found: dict[str, NDArray[np.float64]] = {}
+    for file in scores:
+        _add(found, read_scores(file, pairs), file)
+    for folder in embeddings:
+        source = Embeddings.load(folder)
+        _add(found, {short_name(source.model): score_pairs(pairs, source)}, folder)
+    if models:
+        if faces is None:
+            raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
+        present = resolve(faces, pairs.paths)
+        for spec, name in zip(models, model_names(models), strict=True):
+            model = encoding.load(spec)
+            folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
+            source = encoding.embed(present, model, folder, progress)
+            _add(found, {name: score_pairs(pairs, source)}, folder)
+    board = make_leaderboard(
+        path.stem,
+        pairs,
+        found,
+        target,
+        mined_by=_mined_by(path),
+        published=PUBLISHED[published] if published else (),
+    )
+    if not board.entries:
+        raise PairSetError(
+            f"{path}: nobody judged these pairs and no model is given; "
+            "name scores, embeddings or a model"
+        )
+    if out is not None:
+        with written_together(tables) as folder:
+            write_leaderboards(folder / out.name, [board])
+    funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
+    return Made(tables, funnel, leaderboard=board)
+
+
+def show_pairs(
+    path: Path,
+    faces: Path,
+    out: Path,
+    *,
+    count: int = 10,
+    label: int = 0,
+    scores: Path | None = None,
+    model: str | None = None,
+    names: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Made:
+    """Draw pairs in columns: with scores the highest-scoring ones, else some at random."""
+    refuse_inside(out, faces)
+    refuse_existing([out], overwrite=overwrite, inputs=[path, scores])
+    pairs = PairSet.read(path)
+    chosen = pairs.take(pairs.valid & (pairs.label == label))
+    if not len(chosen):
+        raise PairSetError(f"{path}: no valid pair with label {label} to show")
+    shown: list[float] | None = None
+    if scores is None:
+        rows = sample_rows(len(chosen), count, seed)
+    else:
+        values = _one_model(read_scores(scores, pairs), model, scores)
+        values = values[pairs.valid & (pairs.label == label)]
+        rows = np.lexsort((np.arange(values.size), -values))[:count]
+        shown = values[rows].tolist()
+    present = resolve(faces, [*chosen.path_a[rows], *chosen.path_b[rows]])
+    figure = figures.pair_columns(
+        present.locate_pairs(chosen.path_a[rows], chosen.path_b[rows]),
+        scores=shown,
+        names=[chosen.names(int(r)) for r in rows] if names else None,
+    )
+    save_figure(figure, out)
+    return Made([out])
+
+
+def make_sample(
+    out: Path, *, characters: int, seed: int, overwrite: bool, progress: Progress = silent
+) -> Made:
+    """Draw sample faces into `out/faces` and unpack small ImageNet weights beside them."""
+    from mining.models.sample import write_sample_weights
+    from pairsets.sources.drawn import draw_faces
+
+    with progress("Drawing faces") as step:
+        drawn = draw_faces(
+            out, characters=characters, seed=seed, overwrite=overwrite, progress=step
+        )
+    weights = write_sample_weights(out / "tf_efficientnet_lite0")
+    hint = (
+        f"\nNow try: lookalikes build {drawn.faces} "
+        f"--reference timm:tf_efficientnet_lite0@{weights} --out {out / 'run'}\n"
+    )
+    return Made([drawn.faces, weights], hints=[drawn.credit, hint])
+
+
+def _manifest_of(out: Path) -> Path:
+    """Where the manifest of the pair file `out` goes."""
+    if out.suffix.lower() == ".json":
+        raise RunError(f"{out}: the manifest's name; expected that of a pair file, such as .csv")
+    return out.with_suffix(".json")
+
+
+def _tables(stem: Path) -> list[Path]:
+    """The files of the table called `stem`."""
+    if not stem.name:
+        raise RunError(f"{stem}: expected a name to begin the tables' names with, as in tables/all")
+    return [stem.with_name(stem.name + end) for end in (".md", ".csv", ".json")]
+
+
+def _search(mined: Negatives) -> dict[str, object]:
+    return {"index": mined.index, "recall": mined.recall}
+
+
+def _add(
+    found: dict[str, NDArray[np.float64]], more: Mapping[str, NDArray[np.float64]], source: Path
+) -> None:
+    for model, values in more.items():
+        if model in found:
+            raise ScoresError(f"{source}: scores of {model} are given twice")
+        found[model] = values
+
+
+def _mined_by(path: Path) -> str | None:
+    """The reference model named in the manifest beside a pair file, if there is one."""
+    try:
+        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        return short_name(str(content["reference"]["model"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _one_model(
+    scores: Mapping[str, NDArray[np.float64]], model: str | None, path: Path
+) -> NDArray[np.float64]:
+    if model is None:
+        return next(iter(scores.values()))
+    if model not in scores:
+        raise ScoresError(f"{path}: no scores of {model}; it has {', '.join(scores)}")
+    return scores[model]

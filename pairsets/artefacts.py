@@ -1,0 +1,113 @@
+"""Files that are whole or not there: atomic writing, digests, manifests."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`; rename it to `path` if the block succeeds.
+
+    A reader sees the old file or the whole new one. On any error, a full disk included, the
+    temporary file is removed and the old one stays; an `OSError` then names `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+@contextmanager
+def written_together(files: Sequence[Path]) -> Iterator[Path]:
+    """A temporary folder for `files` of one folder, which take their places when all are whole.
+
+    On any error the old ones stay, all of them; an `OSError` then names the file it was about.
+    """
+    parent = files[0].parent
+    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        staging = TemporaryDirectory(prefix=f".{files[0].name}.", suffix=".tmp", dir=parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(files[0])) from error
+    with staging as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            file = Path(str(error.filename))
+            if error.errno is None or file.parent != Path(folder):
+                raise
+            raise OSError(error.errno, error.strerror, str(parent / file.name)) from error
+        for file in files:
+            (Path(folder) / file.name).replace(file)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write `text` as UTF-8 with `\\n` line ends, atomically; returns `path`."""
+    with atomic_write(path) as stream:
+        stream.write(text.encode())
+    return path
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> Path:
+    """Write `content` as indented JSON in its own key order, atomically; returns `path`."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    return write_text(path, text + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    """Write a CSV with a header, `\\n` line ends and minimal quoting, atomically."""
+    with atomic_write(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        text.detach()
+    return path
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def installed(*distributions: str) -> dict[str, str]:
+    """Versions of those of `distributions` that are installed, without build tags (`+cpu`).
+
+    The tag tells builds for different devices apart, and provenance does not.
+
+    >>> list(installed("numpy", "no-such-package"))
+    ['numpy']
+    """
+    found = {}
+    for name in distributions:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name).partition("+")[0]
+    return found
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """The version of Python, and what `installed` finds."""
+    return {"python": platform.python_version(), **installed(*distributions)}

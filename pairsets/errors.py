@@ -1,0 +1,23 @@
+"""The errors of this package, for callers who catch them by kind."""
+
+from __future__ import annotations
+
+
+class PairsetsError(ValueError):
+    """Bad input or an impossible request; the message alone tells a user what to mend."""
+
+
+class FacesError(PairsetsError):
+    """A folder, list or table of faces that cannot be used."""
+
+
+class PairSetError(PairsetsError):
+    """A pair file or pair set that breaks the format's rules."""
+
+
+class ScoresError(PairsetsError):
+    """Scores that do not fit their pairs."""
+
+
+class SampleError(PairsetsError):
+    """A sample of faces that cannot be drawn, or a folder it may not be written to."""

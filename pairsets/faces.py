@@ -1,0 +1,306 @@
+"""The table of face images in a folder per character."""
+
+from __future__ import annotations
+
+import csv
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.artefacts import write_csv
+from pairsets.errors import FacesError
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+)
+# macOS leaves `._name.jpg` files, of another format, on foreign disks.
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+# The one entry of `Faces.skipped` that is not left out, but worth knowing of.
+NESTED = "nested folder, taken as a character of its own"
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """Face images and their characters, in one stable order.
+
+    Attributes:
+        root: the folder that `paths` are relative to.
+        paths: `[N]` str, `/`-separated, sorted by code point whatever the file system.
+        characters: `[N]` str, the folder that holds the image, relative to `root`.
+        skipped: how many entries of the folder were left out, by reason; and `NESTED`.
+    """
+
+    root: Path
+    paths: NDArray[np.object_]
+    characters: NDArray[np.object_]
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.paths) != len(self.characters):
+            raise FacesError(f"{len(self.paths)} paths for {len(self.characters)} characters")
+        _refuse_two_spellings([*self.paths, *_folders(self.characters)])
+
+    @classmethod
+    def scan(cls, root: str | Path) -> Faces:
+        """Find the faces below `root`: `<character>/<image>`, nested folders included.
+
+        Raises:
+            FacesError: `root` is missing, not a folder or without images; an image lies outside
+                a character folder; two paths are spellings of one; an entry is a link or has a
+                name that is not UTF-8.
+        """
+        root = Path(root)
+        if not root.exists():
+            raise FacesError(f"{root}: no such folder of faces")
+        if not root.is_dir():
+            raise FacesError(f"{root}: a file; expected a folder with one folder per character")
+        skipped: Counter[str] = Counter()
+        paths = sorted(_walk(root, "", skipped))
+        stray = [path for path in paths if "/" not in path]
+        if stray:
+            raise FacesError(
+                f"{root}: {_some(stray)} outside a character folder; "
+                "expected <character>/<image>: is this the folder of one character?"
+            )
+        if not paths:
+            raise FacesError(
+                f"{root}: no images in it; expected <character>/<image> "
+                f"with {', '.join(sorted(IMAGE_SUFFIXES))}"
+            )
+        return cls.of_paths(root, paths, dict(skipped))
+
+    @classmethod
+    def of_paths(
+        cls, root: Path, paths: Sequence[str], skipped: Mapping[str, int] | None = None
+    ) -> Faces:
+        """Faces with these relative paths, in the order given; the files are not looked at."""
+        return cls(
+            root=root,
+            paths=strings(paths),
+            characters=strings([character_of(path) for path in paths]),
+            skipped=skipped or {},
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """`[N]`: a number per face, equal for faces of one character."""
+        codes: dict[str, int] = {}
+        return np.array([codes.setdefault(name, len(codes)) for name in self.characters], np.int64)
+
+    @property
+    def count_characters(self) -> int:
+        """How many characters there are."""
+        return len(set(self.characters))
+
+    def without(self, base_names: Iterable[str]) -> NDArray[np.bool_]:
+        """`[N]`: true for the faces whose base name is not in `base_names`."""
+        ignored = frozenset(base_names)
+        return np.array([path.rpartition("/")[2] not in ignored for path in self.paths], bool)
+
+    def positions(self, paths: Iterable[str]) -> NDArray[np.int64]:
+        """Row of each of `paths`; `FacesError` names the first that is not among the faces."""
+        rows = {path: row for row, path in enumerate(self.paths)}
+        wanted = list(paths)
+        found = np.array([rows.get(path, -1) for path in wanted], np.int64)
+        if (found < 0).any():
+            missing = [wanted[at] for at in np.flatnonzero(found < 0)]
+            raise FacesError(
+                f"{self.root}: {_some(list(dict.fromkeys(missing)))} not among the {len(self)} "
+                "faces; were the pairs made from another folder?"
+            )
+        return found
+
+    def locate(self, path: str) -> Path:
+        """The file of a relative path."""
+        return self.root / path
+
+    def locate_pairs(self, path_a: Iterable[str], path_b: Iterable[str]) -> list[tuple[Path, Path]]:
+        """The files of pairs, as `pairsets.figures.pair_columns` takes them."""
+        return [(self.root / a, self.root / b) for a, b in zip(path_a, path_b, strict=True)]
+
+    def write(self, path: str | Path) -> Path:
+        """Write `path,character` rows as CSV."""
+        return write_csv(
+            Path(path), ["path", "character"], zip(self.paths, self.characters, strict=True)
+        )
+
+
+def strings(values: Iterable[str]) -> NDArray[np.object_]:
+    """A read-only array of str objects, of any length each."""
+    listed = list(values)
+    array = np.empty(len(listed), object)
+    array[:] = listed
+    array.setflags(write=False)
+    return array
+
+
+def character_of(path: str) -> str:
+    """The character a relative path belongs to: the folder that holds it.
+
+    >>> character_of("asuka_(eva)/12.jpg")
+    'asuka_(eva)'
+    """
+    return path.rpartition("/")[0]
+
+
+def resolve(root: Path, paths: Iterable[str]) -> Faces:
+    """Faces of exactly these relative paths, each checked to be a file inside `root`.
+
+    Raises:
+        FacesError: a path is missing, or leaves `root` (absolute, `..` or through a link); the
+            message names the first, and how many others.
+    """
+    if not root.is_dir():
+        what = "a file; expected the" if root.exists() else "no such"
+        raise FacesError(f"{root}: {what} folder of faces")
+    inside = root.resolve()
+    wanted = sorted(set(paths))
+    missing: list[str] = []
+    for path in wanted:
+        leaving = why_unsafe(path)
+        if leaving:
+            raise FacesError(f"{path!r} {leaving}; expected a path inside {root}")
+        file = root / path
+        if not file.is_file():
+            missing.append(path)
+        elif not file.resolve().is_relative_to(inside):
+            raise FacesError(f"{path!r} is a link that leaves {root}: refused")
+    if missing:
+        raise FacesError(
+            f"{root}: {_some(missing)} not there; is this the folder the pairs were made from?"
+        )
+    return Faces.of_paths(root, wanted)
+
+
+def why_unsafe(path: str) -> str | None:
+    """What is wrong with a path that should stay inside its folder, or None.
+
+    >>> why_unsafe("../secret.png")
+    'leaves its folder (..)'
+    """
+    if not path:
+        return "is empty"
+    if "\0" in path:
+        return "has a NUL character"
+    if path.startswith("/") or (len(path) > 2 and path[1:3] in (":\\", ":/")):
+        return "is absolute"
+    parts = path.split("/")
+    if ".." in parts:
+        return "leaves its folder (..)"
+    if "." in parts or "" in parts:
+        return "is not in its plain spelling ('.' or '//' in it)"
+    return None
+
+
+def read_ignore_list(path: str | Path) -> frozenset[str]:
+    """Base names to leave out: one a line, no header, as ZACI-20's `ignore_images.csv`.
+
+    Raises:
+        FacesError: the file is missing, not UTF-8, or a line is not one base name.
+    """
+    path = Path(path)
+    names = set()
+    for number, line in enumerate(read_lines(path, "ignore list"), 1):
+        try:
+            cells = next(csv.reader([line]), [])
+        except csv.Error as error:
+            raise FacesError(f"{path}, line {number}: not a base name ({error})") from None
+        if not cells or not "".join(cells).strip():
+            continue
+        if len(cells) != 1 or "/" in cells[0]:
+            raise FacesError(
+                f"{path}, line {number}: expected one base name such as 3196587.jpg, got {line!r}"
+            )
+        names.add(cells[0])
+    return frozenset(names)
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """Lines of a UTF-8 text file, with or without a byte-order mark, LF or CRLF."""
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise FacesError(f"{path}: no such {what}") from None
+    except IsADirectoryError:
+        raise FacesError(f"{path}: a folder; expected the {what}") from None
+    except UnicodeDecodeError as error:
+        raise FacesError(
+            f"{path}: not UTF-8 text at byte {error.start}; is it the {what}?"
+        ) from None
+
+
+def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
+    """Relative paths of the images below `folder`, in no particular order."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                raise FacesError(f"{folder}: the name {entry.name!r} is not UTF-8") from None
+            if entry.is_symlink():
+                raise FacesError(
+                    f"{entry.path}: a link. Links are refused: they lead out of the folder or "
+                    "name one image twice. Copy the files, or hard-link them (cp -rl)"
+                )
+            if entry.is_dir():
+                if prefix:
+                    skipped[NESTED] += 1
+                yield from _walk(Path(entry.path), path + "/", skipped)
+            elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+                skipped["not an image by its name"] += 1
+            # Only a file is opened: to open a pipe would wait for ever.
+            elif (
+                entry.name.startswith("._")
+                and entry.is_file()
+                and _starts_with(entry.path, _APPLE_DOUBLE)
+            ):
+                skipped["macOS resource file"] += 1
+            else:
+                yield path
+
+
+def _starts_with(path: str, magic: bytes) -> bool:
+    with Path(path).open("rb") as stream:
+        return stream.read(len(magic)) == magic
+
+
+def _folders(characters: Iterable[str]) -> list[str]:
+    """The characters' folders and those they lie in, each once."""
+    found: dict[str, None] = {}
+    for folder in dict.fromkeys(characters):
+        while folder and folder not in found:
+            found[folder] = None
+            folder = character_of(folder)
+    return list(found)
+
+
+def _refuse_two_spellings(paths: Iterable[str]) -> None:
+    """One path in two Unicode forms or cases is one file on another system, two here."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        key = path if path.isascii() else unicodedata.normalize("NFC", path)
+        other = seen.setdefault(key.casefold(), path)
+        if other == path and other is not path:
+            raise FacesError(f"{path!r} is listed twice")
+        if other is not path:
+            raise FacesError(
+                f"{other!r} and {path!r} are two spellings of one path "
+                "(upper and lower case, or Unicode form): rename or remove one"
+            )
+
+
+def _some(paths: Sequence[str]) -> str:
+    """The first path, and how many others."""
+    if len(paths) == 1:
+        return f"{paths[0]!r} is"
+    return f"{paths[0]!r} and {len(paths) - 1} more are"

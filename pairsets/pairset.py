@@ -1,0 +1,259 @@
+"""PairSet: the five-column pair file of ZACI-20, read and written strictly."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from pairsets.artefacts import write_csv, write_json
+from pairsets.errors import PairSetError
+from pairsets.faces import character_of, strings, why_unsafe
+
+COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
+_VALUES = {
+    "label": {"0": 0, "1": 1},
+    "human_prediction": {"0": 0, "1": 1, "-1": -1},
+    "invalid": {"0": 0, "1": 1},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PairSet:
+    """Pairs of faces with their labels and what a person said of them.
+
+    Attributes:
+        path_a, path_b: `[N]` str, relative to the faces folder, `/`-separated.
+        label: `[N]` int8, 1 same character, 0 different.
+        human_prediction: `[N]` int8, 1 same, 0 different, -1 not judged.
+        invalid: `[N]` int8, 1 = the row does not count.
+
+    The arrays are read-only copies.
+
+    Raises:
+        PairSetError: another length or value, a path that leaves its folder, a face paired with
+            itself, a pair listed twice (in either order).
+    """
+
+    path_a: NDArray[np.object_]
+    path_b: NDArray[np.object_]
+    label: NDArray[np.int8]
+    human_prediction: NDArray[np.int8]
+    invalid: NDArray[np.int8]
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        set_field(self, "path_a", strings(self.path_a))
+        set_field(self, "path_b", strings(self.path_b))
+        for name in COLUMNS[2:]:
+            set_field(self, name, _flags(name, getattr(self, name), len(self.path_a)))
+        if len(self.path_b) != len(self.path_a):
+            raise PairSetError(f"{len(self.path_a)} paths A for {len(self.path_b)} paths B")
+        problem = _first_problem(self.path_a, self.path_b)  # type: ignore[arg-type]
+        if problem:
+            raise PairSetError(f"pair {problem[0] + 1}: {problem[1]}")
+
+    @classmethod
+    def of(
+        cls,
+        path_a: Iterable[str],
+        path_b: Iterable[str],
+        label: ArrayLike,
+        human_prediction: ArrayLike = -1,
+        invalid: ArrayLike = 0,
+    ) -> PairSet:
+        """A pair set from columns; one value stands for a whole column."""
+        first = strings(path_a)
+
+        def column(value: ArrayLike) -> NDArray[np.int8]:
+            return np.broadcast_to(np.asarray(value), first.shape) if np.ndim(value) == 0 else value  # type: ignore[return-value]
+
+        return cls(first, strings(path_b), column(label), column(human_prediction), column(invalid))
+
+    @classmethod
+    def read(cls, path: str | Path) -> PairSet:
+        """Read a five-column CSV; a byte-order mark, CRLF and quoted commas are understood.
+
+        Raises:
+            PairSetError: the message gives the file, the line, what was expected and what came.
+        """
+        path = Path(path)
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                lines, columns = _parse(path, csv.reader(stream, strict=True))
+        except FileNotFoundError:
+            raise PairSetError(f"{path}: no such pair file") from None
+        except IsADirectoryError:
+            raise PairSetError(f"{path}: a folder; expected a pair file") from None
+        except UnicodeDecodeError as error:
+            raise PairSetError(
+                f"{path}: not UTF-8 text at byte {error.start}; is it a pair file?"
+            ) from None
+        problem = _first_problem(columns["pathA"], columns["pathB"])
+        if problem:
+            row, text = problem
+            raise PairSetError(f"{path}, line {lines[row]}: {text}")
+        return cls(*(columns[name] for name in COLUMNS))  # type: ignore[arg-type]
+
+    def write(self, path: str | Path, manifest: Mapping[str, object] | None = None) -> Path:
+        """Write the five columns as CSV and, if given, `manifest` as JSON beside it."""
+        path = Path(path)
+        rows = zip(
+            self.path_a,
+            self.path_b,
+            self.label.tolist(),
+            self.human_prediction.tolist(),
+            self.invalid.tolist(),
+            strict=True,
+        )
+        write_csv(path, COLUMNS, rows)
+        if manifest is not None:
+            write_json(path.with_suffix(".json"), manifest)
+        return path
+
+    def __len__(self) -> int:
+        return len(self.path_a)
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """`[N]`: rows that count."""
+        return np.asarray(self.invalid == 0)
+
+    @property
+    def positives(self) -> NDArray[np.bool_]:
+        """`[N]`: valid rows of one character."""
+        return np.asarray(self.valid & (self.label == 1))
+
+    @property
+    def negatives(self) -> NDArray[np.bool_]:
+        """`[N]`: valid rows of different characters."""
+        return np.asarray(self.valid & (self.label == 0))
+
+    @property
+    def paths(self) -> list[str]:
+        """The distinct face paths, sorted."""
+        return sorted(set(self.path_a) | set(self.path_b))
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> PairSet:
+        """The pair set of some rows, by mask or by number."""
+        return PairSet(*(getattr(self, name)[rows] for name in self._fields()))
+
+    def names(self, row: int) -> tuple[str, str]:
+        """The two characters of a row."""
+        return character_of(self.path_a[row]), character_of(self.path_b[row])
+
+    @staticmethod
+    def _fields() -> tuple[str, ...]:
+        return ("path_a", "path_b", *COLUMNS[2:])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PairSet) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in self._fields()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def concatenate(first: PairSet, second: PairSet) -> PairSet:
+    """The rows of `first`, then those of `second`."""
+    return PairSet(
+        *(
+            np.concatenate([getattr(first, name), getattr(second, name)])
+            for name in PairSet._fields()
+        )
+    )
+
+
+def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str, list[object]]]:
+    """Line number and cells of each row; `reader` is a `csv.reader`."""
+    rows = iter(reader)
+    try:
+        header = next(rows, None)
+        if not header:
+            raise PairSetError(f"{path}: empty; expected the header {','.join(COLUMNS)}")
+        if tuple(header) != COLUMNS:
+            raise PairSetError(f"{path}, line 1: {_header_problem(header)}")
+        lines: list[int] = []
+        columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
+        end = 1
+        for cells in rows:
+            line, end = end + 1, reader.line_num  # type: ignore[attr-defined]
+            if not cells:
+                continue
+            if len(cells) != len(COLUMNS):
+                raise PairSetError(
+                    f"{path}, line {line}: {len(cells)} values, expected {len(COLUMNS)}"
+                    + ("; is a comma in a path not quoted?" if len(cells) > len(COLUMNS) else "")
+                )
+            lines.append(line)
+            columns["pathA"].append(cells[0])
+            columns["pathB"].append(cells[1])
+            for name, cell in zip(COLUMNS[2:], cells[2:], strict=True):
+                value = _VALUES[name].get(cell)
+                if value is None:
+                    raise PairSetError(
+                        f"{path}, line {line}: {name} is {cell!r}, expected "
+                        + " or ".join(_VALUES[name])
+                    )
+                columns[name].append(value)
+    except csv.Error as error:
+        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None  # type: ignore[attr-defined]
+    if not lines:
+        raise PairSetError(f"{path}: a header and no pairs")
+    return lines, columns
+
+
+def _header_problem(header: list[str]) -> str:
+    missing = [name for name in COLUMNS if name not in header]
+    extra = [name for name in header if name not in COLUMNS]
+    expected = f"expected exactly {','.join(COLUMNS)}"
+    if missing:
+        hint = "; is the header line missing?" if len(missing) == len(COLUMNS) else ""
+        return f"column {', '.join(missing)} missing; {expected}{hint}"
+    if extra:
+        return f"column {', '.join(map(repr, extra))} too many; {expected}"
+    return f"columns {','.join(header)}; {expected}, in that order, each once"
+
+
+def _flags(name: str, values: ArrayLike, length: int) -> NDArray[np.int8]:
+    array = np.asarray(values)
+    if array.shape != (length,):
+        raise PairSetError(f"{name} has shape {array.shape}, expected ({length},)")
+    allowed = sorted(_VALUES[name].values())
+    wrong = np.flatnonzero(~np.isin(array, allowed))
+    if wrong.size:
+        row = int(wrong[0])
+        raise PairSetError(f"pair {row + 1}: {name} is {array[row]}, expected one of {allowed}")
+    flags = array.astype(np.int8)
+    flags.setflags(write=False)
+    return flags
+
+
+def _first_problem(path_a: Sequence[object], path_b: Sequence[object]) -> tuple[int, str] | None:
+    """Row and description of the first pair that breaks a rule, of the first kind met."""
+    count = len(path_a)
+    both = np.concatenate([strings(path_a), strings(path_b)])  # type: ignore[arg-type]
+    codes, distinct = pd.factorize(both)
+    for code, path in enumerate(distinct):
+        unsafe = why_unsafe(path) if isinstance(path, str) else "is not text"
+        if unsafe:
+            row = int(np.flatnonzero(codes == code)[0]) % count
+            return row, f"path {path!r} {unsafe}; expected one inside the faces folder"
+    low = np.minimum(codes[:count], codes[count:])
+    high = np.maximum(codes[:count], codes[count:])
+    twins = np.flatnonzero(low == high)
+    if twins.size:
+        return int(twins[0]), f"{path_a[twins[0]]!r} is paired with itself"
+    keys = low * len(distinct) + high
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[inverse] != np.arange(count))
+    if again.size:
+        row = int(again[0])
+        earlier = int(first[inverse[row]]) + 1
+        return row, f"{path_a[row]!r} and {path_b[row]!r} are already pair {earlier}"
+    return None

@@ -1,0 +1,165 @@
+"""Error rates of scores against labels: pure functions, nothing of files or models.
+
+A pair is accepted as "same character" if score >= threshold (the convention of bob.measure):
+
+    FNR(T) = #(positives with score < T) / P        FPR(T) = #(negatives with score >= T) / N
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pairsets.errors import ScoresError
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The ROC of some scores: one vertex per distinct score, after the one that accepts nothing.
+
+    Attributes:
+        thresholds: `[K + 1]`, falling, the first +inf.
+        false_positives: `[K + 1]`, negatives with score >= threshold.
+        true_positives: `[K + 1]`, positives with score >= threshold.
+    """
+
+    thresholds: NDArray[np.float64]
+    false_positives: NDArray[np.int64]
+    true_positives: NDArray[np.int64]
+
+    @property
+    def positives(self) -> int:
+        """How many positives there are."""
+        return int(self.true_positives[-1])
+
+    @property
+    def negatives(self) -> int:
+        """How many negatives there are."""
+        return int(self.false_positives[-1])
+
+    @property
+    def fpr(self) -> NDArray[np.float64]:
+        """False positive rate at each threshold, rising."""
+        return self.false_positives / self.negatives
+
+    @property
+    def fnr(self) -> NDArray[np.float64]:
+        """False negative rate at each threshold, falling."""
+        return (self.positives - self.true_positives) / self.positives
+
+
+@dataclass(frozen=True)
+class Point:
+    """One operating point: a threshold, and the rates it gives."""
+
+    threshold: float
+    fpr: float
+    fnr: float
+
+
+def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
+    """The ROC curve of `scores [N]` against `labels [N]` (1 positive, 0 negative).
+
+    Raises:
+        ScoresError: other lengths, values that are not finite, only one class.
+
+    >>> curve = roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1])
+    >>> curve.fpr.tolist(), curve.fnr.tolist()
+    ([0.0, 0.0, 0.5, 1.0], [1.0, 0.5, 0.0, 0.0])
+    """
+    positive, values = np.asarray(labels) == 1, np.asarray(scores, np.float64)
+    if values.ndim != 1 or positive.shape != values.shape:
+        raise ScoresError(
+            f"scores of shape {values.shape} for labels of shape {positive.shape}; "
+            "expected one score a pair"
+        )
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        raise ScoresError(f"{wrong.size} scores are not finite, the first of pair {wrong[0] + 1}")
+    if positive.all() or not positive.any():
+        kind = "negative" if positive.all() else "positive"
+        raise ScoresError(f"{values.size} pairs and no {kind} one; rates need both classes")
+    order = np.argsort(-values, kind="stable")
+    ranked = values[order]
+    last = np.r_[np.flatnonzero(ranked[1:] != ranked[:-1]), ranked.size - 1]
+    true_positives = np.cumsum(positive[order])[last]
+    return Curve(
+        thresholds=np.r_[np.inf, ranked[last]],
+        false_positives=np.r_[0, last + 1 - true_positives].astype(np.int64),
+        true_positives=np.r_[0, true_positives].astype(np.int64),
+    )
+
+
+def fpr_at_fnr(curve: Curve, target: float) -> Point:
+    """The *achieved* point: the highest threshold whose FNR does not exceed `target`.
+
+    It walks groups of equal scores, as bob.measure does, so a real threshold reaches these rates.
+
+    >>> fpr_at_fnr(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]), 0.5)
+    Point(threshold=0.9, fpr=0.0, fnr=0.5)
+    """
+    at = int(np.argmax(curve.fnr <= checked_share(target)))
+    return Point(float(curve.thresholds[at]), float(curve.fpr[at]), float(curve.fnr[at]))
+
+
+def fpr_at_fnr_interpolated(curve: Curve, target: float) -> float:
+    """FPR at a target FNR as ZACI-20's `evaluate.py` has it: a rate between two thresholds.
+
+    That is `scipy.interpolate.interp1d(fnr, fpr)(target)` on scikit-learn's `roc_curve`, whose
+    points in a straight run of the curve are dropped. Where several points share one FNR,
+    interp1d takes the one with the highest FPR, and draws its line from there: on small or well
+    separated sets the rate comes out too high. Kept to the letter, so that figures agree with the
+    published tables; no threshold need reach the rate. `fpr_at_fnr` gives one that is reached.
+    """
+    false_positives, true_positives = curve.false_positives[1:], curve.true_positives[1:]
+    turns = (np.diff(false_positives, 2) != 0) | (np.diff(true_positives, 2) != 0)
+    kept = np.flatnonzero(np.r_[True, turns, True]) if false_positives.size > 2 else slice(None)
+    fpr = np.r_[0, false_positives[kept]] / curve.negatives
+    fnr = 1.0 - np.r_[0, true_positives[kept]] / curve.positives
+    order = np.argsort(fnr, kind="stable")
+    return float(np.interp(checked_share(target), fnr[order], fpr[order]))
+
+
+def equal_error(curve: Curve) -> tuple[float, float]:
+    """EER and its threshold: where the ROC, its vertices joined by lines, crosses FPR = FNR.
+
+    The same definition as ZACI-20's `evaluate.py` (root of `1 - x - interp(tpr, fpr)(x)`), in
+    closed form. The threshold is that of the vertex beside the crossing where the two rates
+    differ least.
+
+    >>> equal_error(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]))
+    (0.5, 0.8)
+    """
+    fpr, fnr = curve.fpr, curve.fnr
+    after = int(np.argmax(fpr >= fnr))
+    before = after - 1
+    gap, overshoot = fnr[before] - fpr[before], fpr[after] - fnr[after]
+    rate = fnr[before] + (fnr[after] - fnr[before]) * (gap / (gap + overshoot))
+    nearer = before if gap < overshoot and before > 0 else after
+    return float(rate), float(curve.thresholds[nearer])
+
+
+def area_under(curve: Curve) -> float:
+    """AUC: the chance that a positive outscores a negative, ties counted half.
+
+    >>> area_under(roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1]))
+    0.875
+    """
+    steps = np.diff(curve.false_positives)
+    twice = int((steps * (curve.true_positives[1:] + curve.true_positives[:-1])).sum())
+    return twice / (2 * curve.positives * curve.negatives)
+
+
+def rates_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Point:
+    """FPR and FNR of accepting `score >= threshold`."""
+    positive, accepted = np.asarray(labels) == 1, np.asarray(scores) >= threshold
+    return Point(threshold, float(accepted[~positive].mean()), float((~accepted)[positive].mean()))
+
+
+def checked_share(value: float) -> float:
+    """`value`, if it is a share from 0 to 1 (nan is none)."""
+    if not 0.0 <= value <= 1.0:
+        raise ScoresError(f"a target FNR of {value}; expected a share from 0 to 1, such as 0.139")
+    return value

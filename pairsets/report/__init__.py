@@ -1,0 +1,17 @@
+"""One self-contained HTML page of a run: tables, curves and a gallery of the hardest pairs."""
+
+from pairsets.report.content import DetSet, FunnelRow, GalleryPair, ModelScores, Report
+from pairsets.report.page import render, write_report
+from pairsets.report.svg import save_figure, to_svg
+
+__all__ = [
+    "DetSet",
+    "FunnelRow",
+    "GalleryPair",
+    "ModelScores",
+    "Report",
+    "render",
+    "save_figure",
+    "to_svg",
+    "write_report",
+]

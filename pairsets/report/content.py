@@ -1,0 +1,151 @@
+"""What a report shows, as data that checks itself. Nothing here knows HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.errors import PairsetsError, ScoresError
+from pairsets.leaderboard import Entry, Leaderboard
+from pairsets.rates import Curve, Point
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """A line of the funnel: what a stage dropped and why, or with `kept` what it passed on."""
+
+    stage: str
+    what: str
+    count: int
+    kept: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise PairsetsError(f"funnel, {self.stage}: {self.count} {self.what}; expected >= 0")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelScores:
+    """A model's scores `[N]` on each kind of pair (empty where there are none) and its threshold.
+
+    `threshold` is that of the operating point on the random set; None draws no line.
+    """
+
+    model: str
+    positives: NDArray[np.floating]
+    random_negatives: NDArray[np.floating]
+    adversarial_negatives: NDArray[np.floating]
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DetSet:
+    """The curves of several models on one pair set, and a person's point where there is one."""
+
+    name: str
+    curves: Mapping[str, Curve]
+    human: Point | None = None
+    target_fnrs: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class GalleryPair:
+    """A pair to look at.
+
+    Attributes:
+        rank: 1 is the pair that the reference model finds most alike.
+        path_a, path_b: relative to the report's `faces_root`.
+        name_a, name_b: the characters.
+        scores: by model, higher is more alike; a model may be missing.
+        label: 1 same character, 0 different.
+        verdicts: by model, whether it takes the two for the same at its operating point.
+        human_prediction: 1 same, 0 different, -1 not judged.
+    """
+
+    rank: int
+    path_a: str
+    path_b: str
+    name_a: str
+    name_b: str
+    scores: Mapping[str, float]
+    label: int = 0
+    verdicts: Mapping[str, bool] = field(default_factory=dict)
+    human_prediction: int = -1
+
+    def __post_init__(self) -> None:
+        if self.label not in (0, 1) or self.human_prediction not in (-1, 0, 1):
+            raise PairsetsError(
+                f"gallery pair {self.rank}: label {self.label} and human_prediction "
+                f"{self.human_prediction}; expected 0 or 1, and 0, 1 or -1"
+            )
+        for model, score in self.scores.items():
+            if not isfinite(score):
+                raise ScoresError(f"gallery pair {self.rank}: {model} scores it {score}")
+
+    def mistaken(self, model: str) -> bool | None:
+        """Whether `model`'s verdict is wrong; None where it has none."""
+        verdict = self.verdicts.get(model)
+        return None if verdict is None else verdict != bool(self.label)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything on the page, in the order shown.
+
+    Attributes:
+        title: of the page.
+        facts: (label, value) rows: faces, characters, reference model, seed, date...
+        funnel: what was dropped, stage by stage.
+        leaderboards: one a pair set; those named `random` and `adversarial` make the headline.
+        scores: one a model.
+        curves: one a pair set.
+        gallery: pairs, in the order first shown.
+        faces_root: the folder that the gallery's paths are relative to.
+        warnings: sentences a reader must see first.
+    """
+
+    title: str
+    faces_root: Path
+    facts: Sequence[tuple[str, str]] = ()
+    funnel: Sequence[FunnelRow] = ()
+    leaderboards: Sequence[Leaderboard] = ()
+    scores: Sequence[ModelScores] = ()
+    curves: Sequence[DetSet] = ()
+    gallery: Sequence[GalleryPair] = ()
+    warnings: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not self.title.strip():
+            raise PairsetsError("a report without a title")
+
+    @property
+    def models(self) -> list[str]:
+        """The models that score gallery pairs, in order of appearance."""
+        return list(dict.fromkeys(model for pair in self.gallery for model in pair.scores))
+
+    @property
+    def headline(self) -> tuple[Entry, Entry] | None:
+        """One model's rows on the random and the adversarial set, or None.
+
+        Of the models run here that are on both, the comparable one with the lowest FPR on the
+        adversarial set; where only the model that mined it was run, that one.
+        """
+        boards = {board.name: board for board in self.leaderboards}
+        if not {"random", "adversarial"} <= boards.keys():
+            return None
+        random = {entry.model: entry for entry in boards["random"].entries if _is_ours(entry)}
+        both = [
+            (random[entry.model], entry)
+            for entry in boards["adversarial"].entries
+            if _is_ours(entry) and entry.model in random
+        ]
+        return min(both, key=lambda rows: (not rows[1].comparable, rows[1].fpr), default=None)
+
+
+def _is_ours(entry: Entry) -> bool:
+    return not entry.published and not entry.human and entry.fpr is not None

@@ -1,0 +1,1 @@
+"""Where faces and pairs come from: one module per source."""

@@ -1,0 +1,70 @@
+"""Fixtures that plant the truth: small worlds whose answers are known."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))  # makes `oracle` importable in every mode
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real faces and the published ZACI-20 files, where the machine has them."""
+    folder = Path(os.environ.get("LOOKALIKES_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "zaci20").is_dir():
+        pytest.skip(f"no test data in {folder}; set LOOKALIKES_DATA to the folder that has it")
+    return folder
+
+
+def draw_face(seed: int, size: int = 32) -> Image.Image:
+    """A picture of flat coloured blocks; the same seed gives the same picture."""
+    generator = np.random.default_rng(seed)
+    blocks = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(blocks).resize((size, size), Image.Resampling.NEAREST)
+
+
+@pytest.fixture
+def faces_folder(tmp_path: Path) -> Path:
+    """Six characters of three faces each; `b` and `c (twin)` are nearly the same picture."""
+    root = tmp_path / "faces"
+    seeds = {"a": 1, "b": 2, "c (twin)": 2, "d & e": 4, ".hidden": 5, "橘_雪": 6}
+    for character, seed in seeds.items():
+        (root / character).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.asarray(draw_face(seed), np.int16)
+            noise = np.random.default_rng([seed, number, len(character)]).integers(
+                -12, 13, pixels.shape
+            )
+            image = Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+            image.save(root / character / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make demo` leaves in `demo/`, of few characters; made once for all workers.
+
+    It is shared: who wants to write copies it, or writes beside `sample` and `run`.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    demo = shared / "demo"
+    with FileLock(shared / "demo.lock"):
+        if not (demo / "run" / "report.html").is_file():
+            from mining import build
+            from mining.steps import make_sample
+
+            make_sample(demo / "sample", characters=24, seed=0, overwrite=True)
+            reference = f"timm:tf_efficientnet_lite0@{demo / 'sample' / 'tf_efficientnet_lite0'}"
+            build(demo / "sample" / "faces", reference, pairs=200, out=demo / "run", overwrite=True)
+    return demo

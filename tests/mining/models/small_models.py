@@ -1,0 +1,215 @@
+"""Small models of every family, their weights drawn from a seed."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from mining.models.animesion import Shape, build
+from mining.models.torchvision_ops import import_timm, import_torchvision
+from mining.models.weights import State
+
+Builder = Callable[[Path, int], str]
+
+CODE = '''
+import numpy as np
+
+SEED = {seed}
+
+
+class Means:
+    """Mean colours, in a random basis."""
+
+    similarity = "inner_product"
+    fingerprint = "means"
+
+    def preprocess(self, image):
+        return np.asarray(image.resize((4, 4)))
+
+    def encode(self, batch):
+        basis = np.random.default_rng(SEED).normal(size=(48, 5))
+        return batch.reshape(len(batch), -1) @ basis
+
+
+def vectors(images):
+    """float64 on purpose: the wrapper owes float32."""
+    return np.stack([Means().encode(Means().preprocess(image)[None])[0] for image in images])
+
+
+def make_callable():
+    return vectors
+'''
+
+
+def random_state(module: torch.nn.Module, seed: int) -> State:
+    """Random tensors for every place of a network, such that its images stay apart."""
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, tensor in module.state_dict().items():
+        noise = torch.randn(tensor.shape, generator=generator)
+        if name.endswith("running_var") or (name.endswith("weight") and tensor.ndim == 1):
+            state[name] = (1 + 0.1 * noise).abs()
+        elif tensor.ndim > 1:
+            state[name] = noise * (2 / tensor[0].numel()) ** 0.5
+        else:
+            state[name] = (0.02 * noise).to(tensor.dtype)
+    return state
+
+
+def photo(seed: int, size: tuple[int, int] = (60, 44)) -> Image.Image:
+    """Large random blobs: they survive a resize to a few pixels."""
+    blobs = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    return Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC)
+
+
+def torchvision_file(folder: Path, seed: int) -> str:
+    module = import_torchvision().models.squeezenet1_1()
+    torch.save({"state_dict": random_state(module, seed)}, folder / "weights.pth")
+    return f"torchvision:squeezenet1_1@{folder / 'weights.pth'}"
+
+
+def timm_file(folder: Path, seed: int) -> str:
+    module = import_timm().create_model("test_vit")
+    save_file(random_state(module, seed), folder / "weights.safetensors")
+    return f"timm:test_vit.r160_in1k@{folder / 'weights.safetensors'}"
+
+
+def timm_folder(folder: Path, seed: int, **changes: object) -> str:
+    module = import_timm().create_model("test_resnet")
+    save_file(random_state(module, seed), folder / "model.safetensors")
+    config = {"input_size": [3, 64, 64], "crop_pct": 0.8, "interpolation": "bicubic", **changes}
+    saved = {"architecture": "test_resnet", "pretrained_cfg": config}
+    (folder / "config.json").write_text(json.dumps(saved))
+    return f"timm:test_resnet@{folder}"
+
+
+def animecv_folder(folder: Path, seed: int, trunk: str = "timm:test_resnet") -> str:
+    family, _, name = trunk.partition(":")
+    if family == "timm":
+        module = import_timm().create_model(name, num_classes=0)
+        features = module.num_features
+    else:
+        module = import_torchvision().models.get_model(trunk.lower().replace("-", ""))
+        features, module.fc = module.fc.in_features, torch.nn.Identity()
+    embedder = torch.nn.Sequential(torch.nn.Linear(features, 12), torch.nn.Dropout(0.4))
+    torch.save(random_state(module, seed), folder / "trunk.pth")
+    torch.save(random_state(embedder, seed), folder / "embedder.pth")
+    conf = [{"trunk_model": trunk, "dim": 12}, {"p_dropout": 0.4}]
+    (folder / "conf.json").write_text(json.dumps(conf))
+    return f"animecv:{folder}"
+
+
+def animecv_zip(folder: Path, seed: int) -> str:
+    animecv_folder(folder, seed)
+    with zipfile.ZipFile(folder / "model.zip", "w") as archive:
+        for name in ("trunk.pth", "embedder.pth", "conf.json"):
+            archive.write(folder / name, f"0206_resnet/{name}")
+    return f"animecv:{folder / 'model.zip'}"
+
+
+def animesion_state(seed: int) -> State:
+    """A transformer of 2 blocks, in pytorch-pretrained-vit's names."""
+    state = random_state(build(Shape(32, 8, 64, 96, 2, 1)), seed)
+    renamed = {
+        "class_token": state["cls_token"],
+        "positional_embedding.pos_embedding": state["pos_embed"],
+        "patch_embedding.weight": state["patch_embed.proj.weight"],
+        "patch_embedding.bias": state["patch_embed.proj.bias"],
+        "norm.weight": state["norm.weight"],
+        "norm.bias": state["norm.bias"],
+    }
+    for n in range(2):
+        for kind in ("weight", "bias"):
+            old, new = f"blocks.{n}", f"transformer.blocks.{n}"
+            parts = state[f"{old}.attn.qkv.{kind}"].chunk(3)
+            for letter, part in zip("qkv", parts, strict=True):
+                renamed[f"{new}.attn.proj_{letter}.{kind}"] = part.clone()
+            renamed[f"{new}.proj.{kind}"] = state[f"{old}.attn.proj.{kind}"]
+            for norm in ("norm1", "norm2"):
+                renamed[f"{new}.{norm}.{kind}"] = state[f"{old}.{norm}.{kind}"]
+            for layer in ("fc1", "fc2"):
+                renamed[f"{new}.pwff.{layer}.{kind}"] = state[f"{old}.mlp.{layer}.{kind}"]
+    return renamed
+
+
+def animesion_file(folder: Path, seed: int) -> str:
+    torch.save(animesion_state(seed), folder / "vit.pth")
+    return f"animesion:{folder / 'vit.pth'}"
+
+
+def onnx_graph(
+    folder: Path,
+    seed: int,
+    *,
+    shape: tuple[int | str, ...] = ("n", 3, 8, 8),
+    outputs: int = 1,
+    inputs: int = 1,
+    metadata: str | None = None,
+    external: str | None = None,
+    element: int = 1,
+) -> Path:
+    """`vectors = flatten(image) @ weight`; more outputs and inputs are idle."""
+    import onnx
+    from onnx import helper
+
+    rows = int(np.prod([side if isinstance(side, int) else 8 for side in shape[1:]]))
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(element)
+    values = np.random.default_rng(seed).normal(size=(rows, 7)).astype(dtype)
+    weight = onnx.numpy_helper.from_array(values, "weight")
+    if external is not None:
+        weight.ClearField("raw_data")
+        weight.data_location = onnx.TensorProto.EXTERNAL
+        weight.external_data.add(key="location", value=external)
+        if not Path(external).is_absolute():
+            (folder / external).write_bytes(values.tobytes())
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weight"], ["vectors"]),
+    ]
+    nodes += [helper.make_node("Neg", ["vectors"], [f"extra{n}"]) for n in range(1, outputs)]
+    tensor = helper.make_tensor_value_info
+    names = ["vectors", *(f"extra{n}" for n in range(1, outputs))]
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [tensor("image", element, shape)]
+        + [tensor(f"idle{n}", element, ["n", 1]) for n in range(1, inputs)],
+        [tensor(name, element, [shape[0], 7]) for name in names],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if metadata is not None:
+        helper.set_model_props(model, {"lookalikes": metadata})
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder / "model.onnx"
+
+
+def onnx_file(folder: Path, seed: int) -> str:
+    return f"onnx:{onnx_graph(folder, seed)}"
+
+
+def python_file(folder: Path, seed: int, factory: str) -> str:
+    """Code, found from the current directory alone."""
+    (folder / f"made_by_{factory.lower()}.py").write_text(CODE.format(seed=seed))
+    return f"python:made_by_{factory.lower()}:{factory}"
+
+
+BUILDERS: dict[str, Builder] = {
+    "torchvision": torchvision_file,
+    "timm file": timm_file,
+    "timm folder": timm_folder,
+    "animecv folder": animecv_folder,
+    "animecv zip": animecv_zip,
+    "animesion": animesion_file,
+    "onnx": onnx_file,
+    "python object": lambda folder, seed: python_file(folder, seed, "Means"),
+    "python callable": lambda folder, seed: python_file(folder, seed, "make_callable"),
+    "pixels": lambda folder, seed: "pixels",
+}

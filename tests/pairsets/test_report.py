@@ -1,0 +1,374 @@
+"""The report: one file, whole, safe, the same twice; and its numbers where they belong."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pairsets import Leaderboard, PairSet, evaluate
+from pairsets.errors import PairsetsError, ScoresError
+from pairsets.figures import det_curves
+from pairsets.leaderboard import PUBLISHED, Entry, model_entry
+from pairsets.rates import Point, roc
+from pairsets.report import (
+    DetSet,
+    FunnelRow,
+    GalleryPair,
+    ModelScores,
+    Report,
+    render,
+    save_figure,
+    to_svg,
+    write_report,
+)
+
+EVIL = "</script><script>alert(1)</script>\"'&<b>"
+FACES = ["rei/1.png", "rei/2.png", "asuka/1.png", "綾波/1.png"]
+VOID = {"meta", "input", "wbr", "br", "hr", "img", "link"}
+
+
+class Page(HTMLParser):
+    """The elements of a page: tags with attributes, and the text inside each."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[str] = []
+        self.open: list[int] = []
+        self.feed(html)
+        assert not self.open, "elements are left open"
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, {key: value or "" for key, value in attrs}))
+        self.texts.append("")
+        if tag not in VOID:
+            self.open.append(len(self.elements) - 1)
+
+    def handle_endtag(self, tag):
+        assert self.elements[self.open.pop()][0] == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_data(self, data):
+        for at in self.open:
+            self.texts[at] += data
+
+    def of(self, tag: str, css_class: str = "") -> list[tuple[dict[str, str], str]]:
+        """(attributes, text) of the elements of this tag that have this class."""
+        return [
+            (attributes, " ".join(text.split()))
+            for (name, attributes), text in zip(self.elements, self.texts, strict=True)
+            if name == tag and (not css_class or css_class in attributes.get("class", "").split())
+        ]
+
+
+@pytest.fixture
+def root(tmp_path):
+    for at, path in enumerate(FACES):
+        file = tmp_path / "faces" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (300, 300), (60 * at, 10, 200)).save(file)
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def report(root):
+    generator = np.random.default_rng(0)
+    labels = np.r_[np.ones(60, int), np.zeros(60, int)]
+    pairs = PairSet.of([f"a/{i}" for i in range(120)], [f"b/{i}" for i in range(120)], labels)
+    scores = {name: labels * 0.3 + generator.normal(0, 0.3, 120) for name in ("miner", EVIL)}
+    rows = {name: evaluate(pairs, values, 0.139) for name, values in scores.items()}
+    random = [model_entry(name, row) for name, row in rows.items()]
+    mined = [model_entry(name, row, mined=name == "miner") for name, row in rows.items()]
+    names = [("rei", "asuka"), ("rei", EVIL), ("asuka", "綾波"), ("rei", "rei")]
+    paths = [(0, 2), (1, 2), (2, 3), (0, 1)]
+    gallery = [
+        GalleryPair(
+            rank=at + 1,
+            path_a=FACES[a],
+            path_b=FACES[b],
+            name_a=name_a,
+            name_b=name_b,
+            scores={"miner": 0.9 - at / 10, EVIL: at / 10},
+            label=int(at == 3),
+            verdicts={"miner": True, EVIL: at > 1},
+        )
+        for at, ((a, b), (name_a, name_b)) in enumerate(zip(paths, names, strict=True))
+    ]
+    return Report(
+        title=f"Look-alikes {EVIL}",
+        faces_root=root,
+        facts=[("Faces", "4"), (EVIL, EVIL)],
+        funnel=[
+            FunnelRow("mine", f"over the cap {EVIL}", 1_234),
+            FunnelRow("mine", "kept", 4, True),
+        ],
+        leaderboards=[
+            Leaderboard("random", (*PUBLISHED["random"], *random)),
+            Leaderboard("adversarial", tuple(mined)),
+        ],
+        scores=[ModelScores(n, s[:60], s[60:], s[60:] + 0.2, 0.4) for n, s in scores.items()],
+        curves=[
+            DetSet("random", {n: roc(labels, s) for n, s in scores.items()}, Point(0, 0.1, 0.1))
+        ],
+        gallery=gallery,
+        warnings=[f"beware {EVIL}"],
+    )
+
+
+@pytest.fixture
+def page(report):
+    return Page(render(report))
+
+
+def test_the_same_report_gives_the_same_bytes(report, tmp_path):
+    first = write_report(report, tmp_path / "a.html").read_bytes()
+    assert write_report(report, tmp_path / "b.html").read_bytes() == first
+
+
+def test_text_is_text(page):
+    scripts = page.of("script")
+    assert len(scripts) == 1
+    assert "alert(1)" not in scripts[0][1]
+    assert page.of("h1") == [({}, f"Look-alikes {EVIL}")]
+    assert page.of("title")[0][1] == f"Look-alikes {EVIL}"
+    assert [text for _, text in page.of("span", "name")][3] == EVIL
+    assert any(f"over the cap {EVIL}" == text for _, text in page.of("td"))
+    assert any(f"beware {EVIL}" == text for _, text in page.of("li"))
+    assert any(
+        EVIL in attributes.get("aria-label", "") for attributes, _ in page.of("span", "face")
+    )
+    assert any(text == f"Score, {EVIL}" for _, text in page.of("option"))
+
+
+def test_nothing_comes_from_outside(report, page):
+    for tag, attributes in page.elements:
+        assert tag not in {"link", "iframe", "object", "embed", "base"}
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "srcset", "action", "poster"):
+            assert attributes.get(name, "#").startswith("#")
+    styles = " ".join(text for _, text in page.of("style"))
+    assert "@import" not in styles
+    assert set(re.findall(r"url\((.{5})", styles)) == {"data:"}
+    assert "://" not in re.sub(r"base64,[^)]*", "", render(report))
+
+
+def test_the_policy_allows_exactly_what_is_there(report):
+    html = render(report)
+    policy = dict(
+        part.strip().split(" ", 1) for part in Page(html).of("meta")[1][0]["content"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["img-src"] == "data:"
+    for tag in ("style", "script"):
+        texts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in texts]
+        assert policy[f"{tag}-src"] == " ".join(f"'sha256-{one.decode()}'" for one in digests)
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+
+
+def test_each_face_is_embedded_once_and_small(report):
+    many = replace(report, gallery=[*report.gallery] * 20)
+    html = render(many)
+    pictures = re.findall(r"\.(f\d+)\{background-image:url\(data:image/webp;base64,([^)]+)\)", html)
+    assert len(pictures) == html.count("data:image") == len(FACES)
+    for _, data in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            assert image.size == (192, 192)
+    assert len(Page(html).of("li", "pair")) == 80
+
+
+def test_a_card_shows_its_own_faces_names_and_scores(report, page):
+    styles = page.of("style")[1][1]
+    cards = page.of("li", "pair")
+    assert [card["data-rank"] for card, _ in cards] == ["1", "2", "3", "4"]
+    assert [card["data-scores"] for card, _ in cards][1] == "0.8,0.1"
+    assert [card["data-wrong"] for card, _ in cards] == ["1,0", "1,0", "1,1", "0,0"]
+    names = [text for _, text in page.of("span", "name")]
+    assert names == [name for pair in report.gallery for name in (pair.name_a, pair.name_b)]
+    shown = [part for part, _ in page.of("span", "face") if "aria-label" in part]
+    paths = [path for pair in report.gallery for path in (pair.path_a, pair.path_b)]
+    assert [part["aria-label"].rpartition(", ")[2] for part in shown] == paths
+    for part, path in zip(shown, paths, strict=True):
+        name = part["class"].split()[1]
+        data = re.search(rf"\.{name}\{{.*?base64,([^)]+)\)", styles)
+        assert data is not None
+        with Image.open(io.BytesIO(base64.b64decode(data[1]))) as image:
+            red = image.convert("RGB").getpixel((90, 90))[0]
+        assert red == pytest.approx(60 * FACES.index(path), abs=6)
+    values = [text for _, text in page.of("dd")]
+    assert all(score in values for score in ("0.900", "0.800", "0.700", "0.600"))
+
+
+def test_wrong_verdicts_are_marked(page):
+    marks = [part["aria-label"] for part, _ in page.of("span", "dot")]
+    assert marks == ["taken for the same"] * 4
+    assert [text for _, text in page.of("div", "wrong")] == [
+        "miner0.900",
+        "miner0.800",
+        "miner0.700",
+        f"{EVIL}0.200",
+    ]
+
+
+def test_every_row_of_the_leaderboards_is_there(report, page):
+    rows = [text for _, text in page.of("span", "model")]
+    entries = [entry for board in report.leaderboards for entry in board.entries]
+    assert rows == [entry.model for entry in entries]
+    published = [
+        attributes for attributes, _ in page.of("tr") if "published" in attributes.get("class", "")
+    ]
+    assert len(published) == len(PUBLISHED["random"])
+    cells = [text for attributes, text in page.of("td", "n") if "data-label" in attributes]
+    assert len(cells) == 6 * len(entries)
+    assert cells[:6] == ["1.59", "13.9", "N/A", "", "", ""]
+    found = entries[len(PUBLISHED["random"])].evaluation
+    ours = cells[6 * len(PUBLISHED["random"]) :][:6]
+    assert ours[3] == f"{100 * found.fpr_achieved:#.3g}".rstrip(".")
+    assert ours[4:] == [f"{found.threshold:.3f}", f"{found.auc:.4f}"]
+
+
+def test_the_best_comparable_model_is_bold(root):
+    board = Leaderboard(
+        "adversarial",
+        (
+            Entry("person", 0.01, 0.1, None, human=True),
+            Entry("miner", 0.02, 0.1, 0.02, comparable=False),
+            Entry("good", 0.5, 0.1, 0.4),
+            Entry("poor", 0.6, 0.1, 0.3),
+        ),
+    )
+    page = Page(render(Report("t", root, leaderboards=[board])))
+    assert [text for _, text in page.of("strong")] == ["50.0", "30.0"]
+    mined = page.of("tr", "mined")
+    assert len(mined) == 1
+    assert mined[0][1].startswith("miner not comparable")
+
+
+class TestHeadline:
+    @staticmethod
+    def boards(*mined: Entry) -> list[Leaderboard]:
+        random = [
+            replace(entry, fpr=0.01 * at, comparable=True) for at, entry in enumerate(mined, 1)
+        ]
+        person = Entry("p", 0.0, 0.1, None, human=True)
+        return [
+            Leaderboard("random", (person, *PUBLISHED["random"], *random)),
+            Leaderboard("adversarial", (person, *PUBLISHED["adversarial"], *mined)),
+        ]
+
+    def test_it_is_the_best_comparable_model_run_here(self, root):
+        mined = Entry("m", 0.1, 0.2, 0.3, comparable=False)
+        boards = self.boards(mined, Entry("a", 0.9, 0.2, 0.3), Entry("b", 0.8, 0.2, 0.3))
+        report = Report("t", root, leaderboards=boards)
+        easy, hard = report.headline
+        assert (easy.model, easy.fpr, hard.model, hard.fpr) == ("b", 0.03, "b", 0.8)
+        page = Page(render(report))
+        numbers = [text for attributes, text in page.of("dd") if not attributes.get("class")]
+        assert numbers[:2] == ["3.00%", "80.0%"]
+
+    def test_the_model_that_mined_stands_in_with_a_word_of_warning(self, root):
+        report = Report(
+            "t", root, leaderboards=self.boards(Entry("m", 0.1, 0.2, 0.3, comparable=False))
+        )
+        assert report.headline[1].model == "m"
+        assert "it mined itself" in Page(render(report)).of("p", "lede")[0][1]
+
+    def test_there_is_none_without_both_sets(self, root):
+        assert Report("t", root, leaderboards=self.boards()[:1]).headline is None
+        assert Report("t", root, leaderboards=self.boards()).headline is None
+
+
+def test_hero_pairs_show_no_character_twice_and_no_positive(report):
+    positive_first = [report.gallery[3], *report.gallery[:3]]
+    page = Page(render(replace(report, gallery=positive_first)))
+    hero = [part for part, _ in page.of("span", "face") if part.keys() == {"class"}]
+    assert [part["class"] for part in hero] == ["face f0", "face f2"]
+
+
+def test_funnel_counts(page):
+    assert [text for _, text in page.of("tr", "dropped")] == [f"mine over the cap {EVIL} −1,234"]
+    assert [text for _, text in page.of("tr", "kept")] == ["kept 4"]
+
+
+def test_charts_take_the_theme_and_share_no_id(report, page):
+    charts = page.of("svg", "chart")
+    assert len(charts) == len(report.scores) + len(report.curves)
+    assert [part["aria-label"].partition(":")[0] for part, _ in charts][-1].startswith("Histogram")
+    strokes = {attributes.get("stroke", "") for _, attributes in page.elements}
+    assert "var(--series-1, #0072b2)" in strokes
+    assert not [stroke for stroke in strokes if stroke.startswith("#0072b2")]
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    used = re.findall(r"url\(#([\w-]+)\)", " ".join(str(part) for part in page.elements))
+    assert used
+    assert set(used) <= set(ids)
+
+
+def test_an_empty_report_is_a_page(root):
+    page = Page(render(Report("Nothing yet", root)))
+    assert page.of("h1")[0][1] == "Nothing yet"
+    assert not page.of("section") + page.of("dialog") + page.of("table")
+
+
+@pytest.mark.parametrize("content", [None, b"not an image"])
+def test_a_bad_image_is_named_and_the_old_report_stays(report, root, tmp_path, content):
+    path = tmp_path / "out" / "report.html"
+    before = write_report(report, path).read_bytes()
+    (root / FACES[3]).unlink()
+    if content is not None:
+        (root / FACES[3]).write_bytes(content)
+    with pytest.raises(PairsetsError, match=re.escape(FACES[3])):
+        write_report(replace(report, title="new"), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_face_outside_the_folder_is_refused(report, root):
+    Image.new("RGB", (9, 9)).save(root.parent / "secret.png")
+    stray = replace(report.gallery[0], path_a="../secret.png")
+    with pytest.raises(PairsetsError, match="leaves its folder"):
+        render(replace(report, gallery=[stray]))
+
+
+def test_content_checks_itself(report, root):
+    pair = report.gallery[0]
+    with pytest.raises(PairsetsError, match="label 2"):
+        replace(pair, label=2)
+    with pytest.raises(PairsetsError, match="human_prediction 5"):
+        replace(pair, human_prediction=5)
+    with pytest.raises(ScoresError, match="pair 1: miner scores it nan"):
+        replace(pair, scores={"miner": float("nan")})
+    with pytest.raises(PairsetsError, match="-1 lost"):
+        FunnelRow("mine", "lost", -1)
+    with pytest.raises(PairsetsError, match="without a title"):
+        Report(" ", root)
+
+
+def test_figures_are_saved_by_suffix(tmp_path):
+    figure = det_curves({"m": roc([1, 0, 1], [0.9, 0.3, 0.2])})
+    png = save_figure(figure, tmp_path / "new" / "a.PNG")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in save_figure(figure, tmp_path / "a.svg").read_bytes()
+    with pytest.raises(PairsetsError, match=r"\.pdf"):
+        save_figure(figure, tmp_path / "a.pdf")
+    assert not (tmp_path / "a.pdf").exists()
+
+
+def test_svg_for_a_page_keeps_its_words(tmp_path):
+    figure = det_curves({"a < b & c": roc([1, 0, 1], [0.9, 0.3, 0.2])})
+    page = Page(to_svg(figure, name="x", description=EVIL))
+    assert page.elements[0][1]["aria-label"] == EVIL
+    assert "a < b & c" in [text for _, text in page.of("text")]
+    assert all(part["id"].startswith("x-") for _, part in page.elements if "id" in part)

@@ -1,0 +1,136 @@
+"""Who may import whom: what the packages pull in, and that each contract can really fail."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("mining", "indexes", "pairsets")
+HEAVY = ("torch", "faiss", "timm", "torchvision", "matplotlib", "onnxruntime")
+LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+
+# The rules of the house: an import that breaks each, by the file that it is written into.
+# A file that does not exist stands for a module that somebody adds tomorrow.
+FORBIDDEN = [
+    # pairsets and indexes are strangers, and neither knows mining
+    ("pairsets/rates.py", "indexes"),
+    ("pairsets/rates.py", "mining"),
+    ("pairsets/tomorrow.py", "indexes.join"),
+    ("indexes/base.py", "pairsets"),
+    ("indexes/tomorrow.py", "mining.run"),
+    # faiss only in indexes
+    ("mining/negatives.py", "faiss"),
+    ("pairsets/sampling.py", "faiss"),
+    # torch only in mining and indexes.join
+    ("pairsets/faces.py", "torch"),
+    ("indexes/flat.py", "torch"),
+    ("indexes/tomorrow.py", "torch"),
+    # no other package of models outside mining
+    ("pairsets/faces.py", "timm"),
+    ("indexes/base.py", "timm"),
+    # matplotlib only in pairsets.figures
+    ("mining/presentation.py", "matplotlib.figure"),
+    ("indexes/base.py", "matplotlib"),
+    ("pairsets/evaluate.py", "matplotlib"),
+    ("pairsets/report/tomorrow.py", "matplotlib.pyplot"),
+    # indexes knows arrays and ids alone
+    ("indexes/base.py", "PIL"),
+    # cli -> pipeline -> stages; a stage never imports the command line
+    ("mining/negatives.py", "mining.cli"),
+    ("mining/steps.py", "mining.cli"),
+    ("mining/presentation.py", "mining.cli"),
+    ("mining/pipeline.py", "mining.steps"),
+    ("mining/scoring.py", "mining.pipeline"),
+    ("mining/embeddings.py", "mining.negatives"),
+    ("mining/models/pixels.py", "mining.embeddings"),
+    ("mining/tomorrow.py", "mining.cli"),
+]
+ALLOWED = [
+    ("indexes/join.py", "torch"),
+    ("indexes/approximate.py", "faiss"),
+    ("mining/models/pixels.py", "torch"),
+    ("mining/scoring.py", "pairsets.sampling"),
+    ("pairsets/figures.py", "matplotlib.pyplot"),
+]
+
+
+def lint(tree: Path) -> dict[str, bool]:
+    """Contract -> whether it is kept, in a tree of the project."""
+    done = subprocess.run(
+        [LINT_IMPORTS, "--no-cache", "--no-logo"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    verdicts = re.findall(r"^(.+?) (KEPT|BROKEN)(?: \(.*\))?$", done.stdout, re.MULTILINE)
+    found = {name: verdict == "KEPT" for name, verdict in verdicts}
+    assert found, done.stdout + done.stderr
+    assert (done.returncode == 0) == all(found.values()), done.stdout + done.stderr
+    return found
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("tree")
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+def lint_with(tree: Path, file: str, imported: str) -> dict[str, bool]:
+    """Contracts while `file` imports `imported` too."""
+    target = tree / file
+    before = target.read_text("utf-8") if target.exists() else None
+    target.write_text(f"{before or ''}\n\ndef _late() -> None:\n    import {imported}  # noqa\n")
+    try:
+        return lint(tree)
+    finally:
+        target.unlink() if before is None else target.write_text(before, "utf-8")
+
+
+def test_importing_the_packages_imports_nothing_heavy() -> None:
+    code = (
+        f"import sys, {', '.join(PACKAGES)}\n"
+        f"print(sorted(set({HEAVY!r}) & {{name.partition('.')[0] for name in sys.modules}}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_contracts_are_kept_and_each_can_fail(tree: Path) -> None:
+    """Each rule of the house has a contract that breaks, and each contract is broken by one."""
+    names = {
+        contract["name"]
+        for contract in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
+            "importlinter"
+        ]["contracts"]
+    }
+    kept = lint(tree)
+    assert kept == dict.fromkeys(names, True)
+    unguarded = []
+    broken: set[str] = set()
+    for file, imported in FORBIDDEN:
+        found = {name for name, fine in lint_with(tree, file, imported).items() if not fine}
+        broken |= found
+        if not found:
+            unguarded.append(f"{file} may import {imported}")
+    assert not unguarded, "no contract forbids that " + ", that ".join(unguarded)
+    assert broken == names
+
+
+@pytest.mark.parametrize(("file", "imported"), ALLOWED)
+def test_contracts_leave_the_rest_alone(tree: Path, file: str, imported: str) -> None:
+    assert all(lint_with(tree, file, imported).values())
