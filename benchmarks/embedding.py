@@ -1,0 +1,102 @@
+"""Throughput of `embed`, decoding and writing included, beside the bare model's forward pass.
+
+Both sides run the same network at the same batch size in one process, in turn. The faces are
+drawn ones, PNG of 224 x 224 and the same as JPEG; `--faces` takes a folder instead.
+
+    python -m benchmarks.embedding [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import keep
+from mining import embed, load_model
+from mining.models import Model
+from pairsets import Faces
+
+
+def bare(model: Model, batch: np.ndarray, batches: int) -> float:
+    """Images a second of the forward pass alone, on one batch already decoded."""
+    start = time.perf_counter()
+    for _ in range(batches):
+        model.encode(batch)
+    return batches * len(batch) / (time.perf_counter() - start)
+
+
+def whole(model: Model, faces: Faces, batch_size: int) -> float:
+    """Images a second from files to files."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        embed(faces, model, Path(folder) / "embeddings", batch_size=batch_size)
+        return len(faces) / (time.perf_counter() - start)
+
+
+def as_jpeg(faces: Faces, folder: Path) -> Faces:
+    """The same faces as JPEG of quality 95."""
+    for path in faces.paths:
+        target = (folder / path).with_suffix(".jpg")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(faces.locate(path)) as image:
+            image.convert("RGB").save(target, quality=95)
+    return Faces.scan(folder)
+
+
+def main() -> None:
+    """Measure both sides in turn and keep medians."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--faces", type=Path)
+    options = parser.parse_args()
+    from mining.models.sample import write_sample_weights
+    from pairsets.sources.drawn import draw_faces
+
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        weights = write_sample_weights(root / "tf_efficientnet_lite0")
+        if options.faces is None:
+            drawn = Faces.scan(draw_faces(root / "sample", characters=96).faces)
+            sets = {"drawn, PNG": drawn, "drawn, JPEG": as_jpeg(drawn, root / "jpeg")}
+        else:
+            sets = {"given folder": Faces.scan(options.faces)}
+        model = load_model(f"timm:tf_efficientnet_lite0@{weights}")
+        results = {}
+        for name, faces in sets.items():
+            with Image.open(faces.locate(faces.paths[0])) as image:
+                one = model.preprocess(image.convert("RGB"))
+            batch = np.stack([one] * options.batch_size)
+            batches = -(-len(faces) // options.batch_size)
+            bare(model, batch, 2)
+            pairs = [
+                (bare(model, batch, batches), whole(model, faces, options.batch_size))
+                for _ in range(options.repeats)
+            ]
+            ratios = [together / alone for alone, together in pairs]
+            results[name] = {
+                "images": len(faces),
+                "forward_images_per_second": statistics.median(pair[0] for pair in pairs),
+                "embed_images_per_second": statistics.median(pair[1] for pair in pairs),
+                "share_of_forward": statistics.median(ratios),
+                "all_shares": [round(ratio, 4) for ratio in ratios],
+            }
+    keep(
+        "embedding",
+        {
+            "model": "tf_efficientnet_lite0, 224 px, fp32",
+            "batch_size": options.batch_size,
+            "repeats": options.repeats,
+            "faces": results,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
