@@ -1,7 +1,9 @@
 """Throughput of `embed`, decoding and writing included, beside the bare model's forward pass.
 
-Both sides run the same network at the same batch size in one process, in turn. The faces are
-drawn ones, PNG of 224 x 224 and the same as JPEG; `--faces` takes a folder instead.
+Both sides run the same network at the same batch size in one process, in turn, on the heap that
+`embed` sets up (`mining.heap`); the forward pass on the C library's own settings stands beside
+them. The faces are drawn ones, PNG of 224 x 224 and the same as JPEG; `--faces` takes a folder
+instead.
 
     python -m benchmarks.embedding [--repeats 5]
 """
@@ -19,6 +21,7 @@ from PIL import Image
 
 from benchmarks.machine import keep
 from mining import embed, load_model
+from mining.heap import kept_heap
 from mining.models import Model
 from pairsets import Faces
 
@@ -75,16 +78,21 @@ def main() -> None:
             batch = np.stack([one] * options.batch_size)
             batches = -(-len(faces) // options.batch_size)
             bare(model, batch, 2)
-            pairs = [
-                (bare(model, batch, batches), whole(model, faces, options.batch_size))
-                for _ in range(options.repeats)
-            ]
-            ratios = [together / alone for alone, together in pairs]
+            runs = []
+            for _ in range(options.repeats):
+                plain = bare(model, batch, batches)
+                with kept_heap():
+                    bare(model, batch, 1)
+                    alone = bare(model, batch, batches)
+                runs.append((plain, alone, whole(model, faces, options.batch_size)))
+            ratios = [together / alone for _, alone, together in runs]
             results[name] = {
                 "images": len(faces),
-                "forward_images_per_second": statistics.median(pair[0] for pair in pairs),
-                "embed_images_per_second": statistics.median(pair[1] for pair in pairs),
+                "forward_images_per_second": statistics.median(run[1] for run in runs),
+                "forward_on_default_heap": statistics.median(run[0] for run in runs),
+                "embed_images_per_second": statistics.median(run[2] for run in runs),
                 "share_of_forward": statistics.median(ratios),
+                "gain_of_heap": statistics.median(run[1] / run[0] for run in runs),
                 "all_shares": [round(ratio, 4) for ratio in ratios],
             }
     keep(

@@ -18,6 +18,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -26,6 +27,7 @@ import numpy as np
 
 from mining.encoding import EmbeddingError as EmbeddingError
 from mining.encoding import encoded
+from mining.heap import kept_heap
 from mining.journal import Journal, Source, Vectors, exclusive
 from mining.models.base import Model, Similarity
 from pairsets import images
@@ -250,14 +252,16 @@ def _embed_rest(
     report = progress or (lambda done, total: None)
     report(len(found), len(faces))
     failed: dict[str, str] = {}
-    for batch, vectors, causes in encoded(
+    batches = encoded(
         faces, todo, model, batch_size, workers, max_pixels, stop_on_error=on_error == "fail"
-    ):
-        failed.update(causes)
-        if batch:
-            journal.append(batch, vectors)
-            found.update((source.path, source) for source in batch)
-        report(len(found) + len(failed), len(faces))
+    )
+    with kept_heap(), closing(batches):
+        for batch, vectors, causes in batches:
+            failed.update(causes)
+            if batch:
+                journal.append(batch, vectors)
+                found.update((source.path, source) for source in batch)
+            report(len(found) + len(failed), len(faces))
     if failed and (on_error == "fail" or not found):
         raise EmbeddingError(_listing(failed, faces))
     return failed

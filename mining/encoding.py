@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def encoded(
     max_pixels: int,
     *,
     stop_on_error: bool,
-) -> Iterator[tuple[list[Source], Vectors, dict[str, str]]]:
+) -> Generator[tuple[list[Source], Vectors, dict[str, str]], None, None]:
     """Batches of finished vectors, and the causes of the images that gave none.
 
     After the first failure under `stop_on_error`, images are decoded but no more encoded, so that

@@ -214,7 +214,7 @@ def build(
     made = Run(run, kept, random, adversarial, scores, boards, funnel, warnings_of(mined))
     with progress("Drawing the report") as step:
         step(0, 1)
-        draw_report(made, names[0], rank, target)
+        draw_report(made, names[0], rank, target, encoding.max_pixels)
     run.finish()
     return made
 

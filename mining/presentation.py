@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pairsets import figures
 from pairsets.evaluate import human_rates, is_judged
+from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.rates import Curve, Point, fpr_at_fnr, roc
 from pairsets.report import (
@@ -28,7 +29,9 @@ COLUMNS = 10
 Rows = NDArray[np.int64]
 
 
-def draw_report(run: Run, reference: str, rank: Rows, target_fnr: float) -> None:
+def draw_report(
+    run: Run, reference: str, rank: Rows, target_fnr: float, max_pixels: int = MAX_PIXELS
+) -> None:
     """Draw the figures and `report.html` of a run.
 
     Args:
@@ -36,6 +39,7 @@ def draw_report(run: Run, reference: str, rank: Rows, target_fnr: float) -> None
         reference: the model that mined.
         rank: `[N]` of the adversarial rows, 0 for positives.
         target_fnr: the operating point that verdicts are given at.
+        max_pixels: width times height above which a face is refused undecoded.
     """
     sets = {"random": run.random, "adversarial": run.adversarial}
     thresholds = {
@@ -52,6 +56,7 @@ def draw_report(run: Run, reference: str, rank: Rows, target_fnr: float) -> None
         figure = figures.pair_columns(
             run.faces.locate_pairs(pairs.path_a[rows], pairs.path_b[rows]),
             scores=run.scores[name][reference][rows].tolist(),
+            max_pixels=max_pixels,
         )
         save_figure(figure, run.folder.figure(name))
     spread = model_scores(run, reference, thresholds[reference])
@@ -67,7 +72,7 @@ def draw_report(run: Run, reference: str, rank: Rows, target_fnr: float) -> None
         ),
         run.folder.figure("scores"),
     )
-    write_report(_report(run, reference, rank, thresholds), run.folder.report)
+    write_report(_report(run, reference, rank, thresholds, max_pixels), run.folder.report)
 
 
 def sample_rows(available: int, count: int, seed: int = 0) -> Rows:
@@ -87,7 +92,9 @@ def model_scores(run: Run, model: str, threshold: float) -> ModelScores:
     )
 
 
-def _report(run: Run, reference: str, rank: Rows, thresholds: dict[str, float]) -> Report:
+def _report(
+    run: Run, reference: str, rank: Rows, thresholds: dict[str, float], max_pixels: int
+) -> Report:
     hardest = np.flatnonzero(rank)[np.argsort(rank[rank > 0])][:GALLERY]
     models = list(thresholds)
     # A folder's own name may be anything, a page is UTF-8.
@@ -115,6 +122,7 @@ def _report(run: Run, reference: str, rank: Rows, thresholds: dict[str, float]) 
         ],
         gallery=[_gallery_pair(run, int(row), int(rank[row]), thresholds) for row in hardest],
         warnings=run.warnings,
+        max_pixels=max_pixels,
     )
 
 

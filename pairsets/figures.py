@@ -24,7 +24,7 @@ from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import PairsetsError, ScoresError
-from pairsets.images import thumbnail
+from pairsets.images import MAX_PIXELS, thumbnail
 from pairsets.rates import Curve, Point, equal_error, fpr_at_fnr
 
 # Okabe and Ito's colours, which readers with any kind of colour vision can tell apart.
@@ -54,6 +54,7 @@ def pair_columns(
     scores: Sequence[float] | None = None,
     names: Sequence[tuple[str, str]] | None = None,
     title: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Figure:
     """Pairs in columns, face A above face B, as in Figures 1 and 2 of ZACI-20.
 
@@ -98,7 +99,7 @@ def pair_columns(
             base = height - (2 * line if title else 0.0) - (at // COLUMNS + 1) * band + below
             for path, bottom in zip(pair, (base + side + gap, base), strict=True):
                 axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
-                axes.imshow(np.asarray(thumbnail(path, 224)))
+                axes.imshow(np.asarray(thumbnail(path, 224, max_pixels=max_pixels)))
                 axes.set_axis_off()
             middle = left + side / 2
             if names:

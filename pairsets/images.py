@@ -119,13 +119,13 @@ def decode(
         raise ImageError(f"is damaged or cut off: {_words(error)}", path) from error
 
 
-def thumbnail(path: Path, pixels: int) -> Image.Image:
+def thumbnail(path: Path, pixels: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The face in a file, of at most `pixels` on its longer side; as `decode`, it is upright RGB.
 
     Raises:
         ImageError: as `read` and `decode`.
     """
-    face = decode(read(path), path=path)
+    face = decode(read(path), path=path, max_pixels=max_pixels)
     face.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
     return face
 

@@ -8,10 +8,11 @@ library fetches its own.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ FOLDER_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # Arguments a saved folder has no business setting: they fetch, or undo what is set here.
 _RESERVED = {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path"}
 _RESERVED |= {"cache_dir", "num_classes", "features_only", "global_pool", "device", "dtype"}
+
+_PATIENCE = 10.0  # seconds to wait for the hub
 
 # Where torchvision keeps its classifiers.
 _HEADS = ("fc", "classifier", "heads", "head")
@@ -55,9 +58,10 @@ def load_timm(argument: str, *, name: str, device: str, precision: Precision) ->
     if weights is not None and weights.is_dir():
         config, arguments, weights = _saved_folder(weights, base)
     try:
-        module: nn.Module = timm.create_model(
-            architecture, pretrained=weights is None, num_classes=0, **arguments
-        )
+        with _no_retries(timm, architecture) if weights is None else contextlib.nullcontext():
+            module: nn.Module = timm.create_model(
+                architecture, pretrained=weights is None, num_classes=0, **arguments
+            )
     except Exception as error:
         if weights is None:
             raise _no_weights(name, "timm", architecture, error) from error
@@ -124,6 +128,30 @@ def load_torchvision(argument: str, *, name: str, device: str, precision: Precis
         device=device,
         precision=precision,
     )
+
+
+@contextlib.contextmanager
+def _no_retries(timm: Any, architecture: str) -> Iterator[None]:
+    """Let the hub's client use its cache alone where the hub cannot be reached.
+
+    Left to itself it asks a dozen times, for most of a minute, before it gives up.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    repository = getattr(timm.get_pretrained_cfg(architecture), "hf_hub_id", None)
+    offline = constants.HF_HUB_OFFLINE
+    if repository and not offline:
+        try:
+            get_hf_file_metadata(hf_hub_url(repository, "config.json"), timeout=_PATIENCE)
+        except HfHubHTTPError:
+            pass  # an answer, if not the one hoped for: timm will say what it is
+        except Exception:
+            constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = offline
 
 
 def _split(argument: str, name: str) -> tuple[str, Path | None]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import PairsetsError, ScoresError
+from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Entry, Leaderboard
 from pairsets.rates import Curve, Point
 
@@ -107,6 +108,7 @@ class Report:
         gallery: pairs, in the order first shown.
         faces_root: the folder that the gallery's paths are relative to.
         warnings: sentences a reader must see first.
+        max_pixels: width times height above which a face is refused undecoded.
     """
 
     title: str
@@ -118,6 +120,7 @@ class Report:
     curves: Sequence[DetSet] = ()
     gallery: Sequence[GalleryPair] = ()
     warnings: Sequence[str] = ()
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         if not self.title.strip():

@@ -68,7 +68,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     pixels = thumbnail_pixels or (PIXELS_OF_FEW if len(distinct) <= FEW_FACES else PIXELS_OF_MANY)
     here = files(__package__)
     style, script = (here.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
-    sheet = face_sheet(report.faces_root, report.gallery, pixels)
+    sheet = face_sheet(report.faces_root, report.gallery, pixels, report.max_pixels)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

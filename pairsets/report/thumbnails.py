@@ -25,20 +25,23 @@ class FaceSheet:
     css: str
 
 
-def face_sheet(root: Path, gallery: Iterable[GalleryPair], pixels: int) -> FaceSheet:
+def face_sheet(
+    root: Path, gallery: Iterable[GalleryPair], pixels: int, max_pixels: int
+) -> FaceSheet:
     """Thumbnails of all faces of `gallery`, at most `pixels` on a side, as data URIs.
 
     Raises:
-        FacesError: a face is missing, unreadable, too large or outside `root`.
+        FacesError: a face is missing, unreadable, over `max_pixels` or outside `root`.
     """
-
     paths = list(dict.fromkeys(path for pair in gallery for path in (pair.path_a, pair.path_b)))
     resolve(root, paths)
     classes = {path: f"f{at}" for at, path in enumerate(paths)}
     rules = []
     for path, name in classes.items():
         stream = io.BytesIO()
-        thumbnail(root / path, pixels).save(stream, "WEBP", quality=82, method=4)
+        thumbnail(root / path, pixels, max_pixels=max_pixels).save(
+            stream, "WEBP", quality=82, method=4
+        )
         picture = b64encode(stream.getvalue()).decode()
         rules.append(f".{name}{{background-image:url(data:image/webp;base64,{picture})}}\n")
     return FaceSheet(classes, "".join(rules))

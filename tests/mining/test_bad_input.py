@@ -566,7 +566,6 @@ def test_model(home, model, expected):
     assert expected in message
 
 
-@pytest.mark.xfail(reason="the library asks twelve times, for 50 seconds, before it gives up")
 def test_pretrained_weights_without_a_network(home, monkeypatch):
     def unreachable(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -184,6 +184,17 @@ def test_what_cannot_work_is_refused_before_the_work(faces_folder, tmp_path):
     assert not out.exists()
 
 
+def test_a_raised_pixel_limit_reaches_the_report(faces_folder, tmp_path):
+    from pairsets.images import MAX_PIXELS
+
+    side = int(MAX_PIXELS**0.5) + 1
+    draw_face(1).convert("1").resize((side, side)).save(faces_folder / "b" / "0.png")
+    encoding = Encoding(max_pixels=side * side)
+    run = build(faces_folder, "pixels", out=tmp_path / "run", pairs=10, encoding=encoding)
+    assert "b/0.png" in run.adversarial.paths
+    assert run.folder.report.exists()
+
+
 def test_names_of_models():
     assert model_names(["pixels", "animecv:a/0206.zip", "onnx:m.onnx"]) == [
         "pixels", "animecv:0206", "onnx:m",
