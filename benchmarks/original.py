@@ -78,27 +78,25 @@ def evaluate_ours(labels: np.ndarray, scores: np.ndarray, target: float) -> list
 
 
 def _child(pipe: object, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
-    work_again = work is not mine_original
-    if work_again:
-        work(*arguments)  # imports and first-call costs are not the procedure's
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if work is not mine_original:
+        work(*arguments)  # the time of imports and first calls is not the procedure's
     start = time.perf_counter()
     answer = work(*arguments)
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pipe.send((seconds, after / 1024, before / 1024, answer))  # type: ignore[attr-defined]
+    pipe.send((seconds, (after - before) / 1024, answer))  # type: ignore[attr-defined]
 
 
 def measure(work: Callable[..., object], *arguments: object) -> tuple[float, float, object]:
-    """Seconds, peak MiB over the inputs, and the answer, from a fresh process."""
+    """Seconds, peak MiB over the process before it began (its imports count), and the answer."""
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     process = context.Process(target=_child, args=(there, work, arguments))
     process.start()
-    seconds, peak, _, answer = here.recv()
+    seconds, peak, answer = here.recv()
     process.join()
-    return seconds, max(peak - base, 0.0), answer
+    return seconds, peak, answer
 
 
 def main() -> None:

@@ -62,6 +62,7 @@ class ApproximateIndex:
                 self._faiss: Any = faiss.index_factory(
                     self.vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT
                 )
+                _expect_few(faiss, self._faiss)
                 self._faiss.train(self.vectors)
                 self._faiss.add(self.vectors)
             except RuntimeError as error:
@@ -169,6 +170,13 @@ class ApproximateIndex:
             )
         loaded._set_parameters()
         return loaded
+
+
+def _expect_few(faiss: Any, index: Any) -> None:
+    """Keep FAISS from warning on the terminal of few vectors a cluster: recall tells the same."""
+    inverted = faiss.try_extract_index_ivf(index)
+    if inverted is not None:
+        inverted.cp.min_points_per_centroid = 1
 
 
 class _one_thread:  # noqa: N801  (reads as a phrase in `with`)

@@ -80,8 +80,10 @@ class TopPairs:
             later = (np.diff(self.i) > 0) | (same_i & (np.diff(self.j) > 0))
             if not ((drop < 0) | ((drop == 0) & later)).all():
                 raise IndexesError("pairs out of order; expected score falling, ties by (i, j)")
-        for array in (self.i, self.j, self.scores):
-            array.setflags(write=False)
+        for name in ("i", "j", "scores"):
+            view = getattr(self, name).view()
+            view.setflags(write=False)
+            object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.i)
@@ -129,15 +131,25 @@ def as_vectors(vectors: ArrayLike, what: str = "vectors") -> Vectors:
 
 
 def as_groups(groups: ArrayLike, count: int) -> Rows:
-    """`groups` as int64 codes `[N]`, equal where the given values are equal."""
+    """`groups` as int64 codes `[N]`, equal where the given values are equal.
+
+    Raises:
+        IndexesError: another length, or values that cannot be compared (None, nan among them).
+    """
     array = np.asarray(groups)
     if array.shape != (count,):
         raise IndexesError(f"groups of shape {array.shape} for {count} vectors; expected one each")
-    return np.unique(array, return_inverse=True)[1].astype(np.int64)
+    try:
+        values, codes = np.unique(array, return_inverse=True)
+    except TypeError:
+        raise IndexesError("groups of several kinds; expected all numbers or all text") from None
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise IndexesError("groups with nan in them; expected a group for each vector")
+    return codes.astype(np.int64)
 
 
 def at_least_one(value: int, what: str) -> int:
     """`value`, if it is a whole number of 1 or more."""
-    if isinstance(value, bool) or value != int(value) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise IndexesError(f"{what} of {value}; expected a whole number of 1 or more")
     return int(value)

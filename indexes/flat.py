@@ -24,6 +24,8 @@ from indexes.base import (
 
 # FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
 _SPARE = 16
+# Neighbours held at once, so that many ties do not take memory for queries times rows.
+_FETCHED = 2**21
 
 
 class FlatIndex:
@@ -79,20 +81,30 @@ class FlatIndex:
         """Fill the answers, fetching more for the queries where the cut is not clear."""
         open_ = np.arange(len(queries))
         while open_.size:
-            filtered, found = self._fetch(queries[open_], fetch)
-            exact = join.pair_scores(
-                queries, self.vectors, np.repeat(open_, found.shape[1]), found.ravel()
-            ).reshape(found.shape)
-            order = np.lexsort((found, -exact), axis=1)[:, : rows.shape[1]]
-            rows[open_] = np.take_along_axis(found, order, axis=1)
-            scores[open_] = np.take_along_axis(exact, order, axis=1)
-            if found.shape[1] == len(self):
-                return
-            # A row that was not fetched has a float32 score of at most the worst fetched one.
-            products = self._largest_norm * join.norms(queries[open_])
-            slack = np.array([join.margin(self.vectors.shape[1], product) for product in products])
-            open_ = open_[filtered.min(axis=1) + slack >= scores[open_, -1]]
+            step = max(1, _FETCHED // fetch)
+            parts = [open_[start : start + step] for start in range(0, open_.size, step)]
+            unclear = [self._answer(queries, part, fetch, rows, scores) for part in parts]
+            open_ = np.concatenate(unclear)
             fetch = min(len(self), 4 * fetch)
+
+    def _answer(
+        self, queries: Vectors, asked: Rows, fetch: int, rows: Rows, scores: Scores
+    ) -> Rows:
+        """Fill the answers of the queries `asked`; returns those that need a larger `fetch`."""
+        filtered, found = self._fetch(queries[asked], fetch)
+        exact = join.pair_scores(
+            queries, self.vectors, np.repeat(asked, found.shape[1]), found.ravel()
+        ).reshape(found.shape)
+        order = np.lexsort((found, -exact), axis=1)[:, : rows.shape[1]]
+        rows[asked] = np.take_along_axis(found, order, axis=1)
+        scores[asked] = np.take_along_axis(exact, order, axis=1)
+        if found.shape[1] == len(self):
+            return asked[:0]
+        # A row that was not fetched has a float32 score of at most the worst fetched one.
+        products = self._largest_norm * join.norms(queries[asked])
+        slack = np.array([join.margin(self.vectors.shape[1], product) for product in products])
+        unclear = filtered.min(axis=1) + slack >= scores[asked, -1]
+        return np.asarray(asked[unclear], np.int64)
 
     def _fetch(self, queries: Vectors, k: int) -> tuple[Vectors, Rows]:
         """FAISS's float32 answer; every row where float32 could overflow."""

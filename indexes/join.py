@@ -8,8 +8,9 @@ by the textbook bound for a dot product of D terms in any order of summation, fu
     |fl(x . y) - x . y|  <=  gamma(D) * sum |x_k y_k|  <=  gamma(D) * |x| |y|,
     gamma(D) = D u / (1 - D u),  u = 2^-24,
 
-plus D 2^-125 for products that underflow (flushed to zero or not). A pair whose exact score is at
-least t has a float32 score of at least t minus that bound. The same bound with u = 2^-53 covers
+plus D 2^-125 for products that underflow, flushed to zero or not. (Subnormal inputs are taken as
+they are, which is so unless a program asks its processor to zero them.) A pair whose exact score
+is at least t has a float32 score of at least t minus that bound. The same with u = 2^-53 covers
 the float64 score itself. Where norms are so large that float32 could overflow, the tile is
 computed in float64.
 """
@@ -88,15 +89,17 @@ class _Best:
 
     def __init__(self, vectors: Vectors, groups: Rows, n: int) -> None:
         self.vectors, self.groups, self.n = vectors, groups, n
-        self.i = self.j = np.empty(0, np.int64)
-        self.scores: Scores = np.empty(0, np.float64)
         self.threshold = -np.inf
+        self.parts: list[tuple[Rows, Rows, Scores]] = []
+        self.held = self.fresh = 0
+        # Settling costs a pass over what is held: not for every handful of newcomers.
+        self.patience = max(n // 8, 1024)
 
     def offer(
         self, block: NDArray[np.floating], rows: slice, columns: slice, margin: float
     ) -> None:
         """Take in the pairs `rows` x `columns`, whose filter scores `block` err by `margin`."""
-        hits = np.flatnonzero(block.ravel() >= _below(self.threshold - margin, block.dtype))
+        hits = np.flatnonzero(block.ravel() >= _rounded(self.threshold - margin, block.dtype))
         i, j = np.divmod(hits, block.shape[1])
         i += rows.start
         j += columns.start
@@ -107,31 +110,51 @@ class _Best:
             # the n best, and who could be has a filter score of at least `nth` minus two margins.
             filtered = block.ravel()[hits]
             nth = float(np.partition(filtered, hits.size - self.n)[hits.size - self.n])
-            kept = filtered >= _below(nth - 2 * margin, block.dtype)
+            kept = filtered >= _rounded(nth - 2 * margin, block.dtype)
             i, j = i[kept], j[kept]
         # In portions, so that a tile full of equal scores does not need memory for all of them.
         portion = max(4 * self.n, 2**16)
         for start in range(0, i.size, portion):
             some = slice(start, start + portion)
-            self._merge(i[some], j[some])
+            self._take(i[some], j[some])
 
-    def _merge(self, i: Rows, j: Rows) -> None:
-        i, j, scores = (
-            np.r_[self.i, i],
-            np.r_[self.j, j],
-            np.r_[self.scores, pair_scores(self.vectors, self.vectors, i, j)],
-        )
-        if scores.size > self.n:
-            cut = np.partition(scores, scores.size - self.n)[scores.size - self.n]
-            kept = scores >= cut
+    def _take(self, i: Rows, j: Rows) -> None:
+        scores = pair_scores(self.vectors, self.vectors, i, j)
+        kept = scores >= self.threshold
+        self.parts.append((i[kept], j[kept], scores[kept]))
+        taken = int(kept.sum())
+        self.held += taken
+        self.fresh += taken
+        first = self.threshold == -np.inf and self.held >= self.n
+        if first or self.fresh >= self.patience:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Drop all but the n best of what is held, and raise the threshold to the n-th."""
+        i, j, scores = (np.concatenate(parts) for parts in zip(*self.parts, strict=True))
+        if scores.size >= self.n:
+            self.threshold = float(np.partition(scores, scores.size - self.n)[-self.n])
+            above = np.flatnonzero(scores > self.threshold)
+            ties = np.flatnonzero(scores == self.threshold)
+            ties = ties[np.lexsort((j[ties], i[ties]))[: self.n - above.size]]
+            kept = np.r_[above, ties]
             i, j, scores = i[kept], j[kept], scores[kept]
-        order = np.lexsort((j, i, -scores))[: self.n]
-        self.i, self.j, self.scores = i[order], j[order], scores[order]
-        if self.scores.size == self.n:
-            self.threshold = float(self.scores[-1])
+        self.parts, self.held, self.fresh = [(i, j, scores)], scores.size, 0
 
     def result(self) -> TopPairs:
-        return TopPairs(self.i, self.j, self.scores)
+        if not self.parts:
+            nothing = np.empty(0, np.int64)
+            return TopPairs(nothing, nothing, np.empty(0, np.float64))
+        self._settle()
+        i, j, scores = self.parts[0]
+        order = np.lexsort((j, i, -scores))
+        return TopPairs(i[order], j[order], scores[order])
+
+
+def _rounded(value: float, dtype: np.dtype[np.floating]) -> np.floating:
+    """`value` in `dtype`. Rounding keeps order: whatever f of that type is >= value is >= this."""
+    with np.errstate(over="ignore"):
+        return dtype.type(value)
 
 
 def norms(vectors: Vectors) -> Scores:
@@ -176,13 +199,6 @@ def _tiles(
             block = buffer[: shape[0] * shape[1]].reshape(shape)
             np.matmul(left, np.asarray(vectors[columns], dtype).T, out=block)
             yield block, rows, columns
-
-
-def _below(value: float, dtype: np.dtype[np.floating]) -> np.floating:
-    """The largest number of `dtype` that is not above `value`."""
-    with np.errstate(over="ignore"):
-        rounded = dtype.type(value)
-    return np.nextafter(rounded, dtype.type(-np.inf)) if rounded > value else rounded
 
 
 def _pairs_in(rows: slice, columns: slice) -> int:

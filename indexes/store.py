@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ def sidecar(path: Path) -> Path:
 
 def save(index: Any, path: Path, kind: str, facts: Mapping[str, object] | None = None) -> Path:
     """Write `index` and its sidecar, each to a temporary file that is then renamed."""
+    if path.suffix == ".json":
+        raise IndexesError(f"{path}: the sidecar's name; expected that of an index: .faiss")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     notes = path.with_name(f".{path.name}.{os.getpid()}.json.tmp")
@@ -94,5 +97,6 @@ def _sha256(path: Path) -> str:
 
 
 def _reason(error: RuntimeError) -> str:
-    """The last line of a FAISS error, which is the cause."""
-    return str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
+    """The cause in a FAISS error, without the place in its source."""
+    text = re.sub(r"^Error in .*? at \S+:\d+: ", "", str(error).strip(), flags=re.DOTALL)
+    return " ".join(text.split()) or "no reason given"

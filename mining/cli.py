@@ -386,6 +386,7 @@ def show(
     names: Annotated[bool, typer.Option("--names", help="Write the characters' names.")] = False,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
+    max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
     """Draw pairs in columns, as ZACI-20's Figures 1 and 2 do."""
     if model is not None and scores is None:
@@ -404,6 +405,7 @@ def show(
         names=names,
         seed=seed,
         overwrite=overwrite,
+        max_pixels=max_pixels,
     )
     print_made(made)
 

@@ -47,6 +47,7 @@ _FACTS = {
     "dimensions": int,
     "skipped": dict,
     "images_sha256": str,
+    "vectors_sha256": str,
     "provenance": dict,
 }
 _IMAGES_HEADER = ["path", "sha256"]
@@ -118,6 +119,12 @@ class Embeddings:
                 f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(paths)} images where "
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
+        for name, digest in (("images.csv", "images_sha256"), ("vectors.npy", "vectors_sha256")):
+            if sha256(folder / name) != manifest[digest]:
+                raise EmbeddingError(
+                    f"{folder}: {name} is not the one its manifest describes; was it sorted, "
+                    "edited or copied in part? Make it again with: lookalikes embed"
+                )
         return cls(faces, vectors, manifest, folder)
 
 
@@ -196,11 +203,7 @@ def embed(
         _finish_moves(folder)
         with Journal(folder / "partial", model.fingerprint) as journal:
             known = _Known(folder, journal)
-            found = {
-                path: source
-                for path in faces.paths
-                if (source := known.unchanged(faces, path)) is not None
-            }
+            found = known.still_good(faces, progress)
             if len(found) < len(faces) or not known.is_complete(faces):
                 failed = _embed_rest(
                     faces,
@@ -213,7 +216,8 @@ def embed(
                     max_pixels,
                     progress,
                 )
-                _write(folder, faces, found, _Known(folder, journal), model, failed, batch_size)
+                known.add(journal.sources, journal.vectors())
+                _write(folder, faces, found, known, model, failed, batch_size)
             else:
                 _write_status(folder, found.values())
         _finish_moves(folder)
@@ -281,10 +285,22 @@ class _Known:
             pass
         else:
             if self.finished.manifest["fingerprint"] == journal.fingerprint:
-                self._add(_read_sources(folder, self.finished), self.finished.vectors)
-        self._add(journal.sources, journal.vectors())
+                self.add(_read_sources(folder, self.finished), self.finished.vectors)
+        self.add(journal.sources, journal.vectors())
 
-    def _add(self, sources: Iterable[Source], vectors: Vectors) -> None:
+    def still_good(self, faces: Faces, progress: Progress | None) -> dict[str, Source]:
+        """The records of the faces that need not be embedded."""
+        found = {}
+        for done, path in enumerate(faces.paths):
+            source = self.unchanged(faces, path)
+            if source is not None:
+                found[path] = source
+            if progress is not None and self.sources and done % 1000 == 0:
+                progress(len(found), len(faces))
+        return found
+
+    def add(self, sources: Iterable[Source], vectors: Vectors) -> None:
+        """Take in further finished rows; a later one of the same path counts."""
         for row, source in enumerate(sources):
             self.sources[source.path] = source
             self.rows[source.path] = vectors, row

@@ -85,14 +85,13 @@ def mine_negatives(
         best = FlatIndex(vectors).top_pairs(n, faces.groups, progress=progress)
     else:
         best = ApproximateIndex(vectors, index).top_pairs(n, faces.groups, recall=recall)
-    present = {path.rpartition("/")[2] for path in embeddings.faces.paths}
     return Negatives(
         path_a=faces.paths[best.i],
         path_b=faces.paths[best.j],
         scores=best.scores,
         faces=faces,
         ignored=int((~kept).sum()),
-        unknown=len(names - present),
+        unknown=len(names - embeddings.faces.base_names),
         wanted=n,
         index=index or "exact",
         recall=best.recall,
@@ -100,15 +99,17 @@ def mine_negatives(
 
 
 def adversarial_pairs(
-    negatives: Negatives, test: PairSet, *, seed: int = 0
+    negatives: Negatives, test: PairSet, *, seed: int = 0, ignore: Iterable[str] = ()
 ) -> tuple[PairSet, NDArray[np.int64]]:
     """Mined negatives and the valid positives of `test`, shuffled by `seed`, nothing judged.
+
+    Positives with an image whose base name is in `ignore` are left out.
 
     Returns:
         The pair set, and `[N]` the rank of each row among the negatives (1 is the hardest; 0 for
         a positive).
     """
-    kept = test.positives
+    kept = test.positives & ~ignored_rows(test, ignore)
     count = int(kept.sum())
     label = np.r_[np.ones(count, np.int8), np.zeros(len(negatives), np.int8)]
     rank = np.r_[np.zeros(count, np.int64), np.arange(1, len(negatives) + 1)]
@@ -116,6 +117,15 @@ def adversarial_pairs(
     path_a = np.r_[test.path_a[kept], negatives.path_a][order]
     path_b = np.r_[test.path_b[kept], negatives.path_b][order]
     return PairSet.of(path_a, path_b, label[order]), rank[order]
+
+
+def ignored_rows(pairs: PairSet, ignore: Iterable[str]) -> NDArray[np.bool_]:
+    """`[N]`: rows with an image whose base name is in `ignore`."""
+    names = frozenset(ignore)
+    ends = zip(pairs.path_a, pairs.path_b, strict=True)
+    return np.array(
+        [a.rpartition("/")[2] in names or b.rpartition("/")[2] in names for a, b in ends], bool
+    )
 
 
 def _take(faces: Faces, kept: NDArray[np.bool_]) -> Faces:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from indexes import FlatIndex
 from mining.embeddings import BATCH_SIZE, Embeddings, OnError, embed
 from mining.models import Model, Precision, load_model
-from mining.negatives import DEFAULT_PAIRS, adversarial_pairs, mine_negatives
+from mining.negatives import DEFAULT_PAIRS, adversarial_pairs, ignored_rows, mine_negatives
 from mining.presentation import draw_report
 from mining.provenance import faces_rows, manifest, mining_rows, skipped_rows, warnings_of
 from mining.run import Progress, RunFolder, model_names, short_name, silent
@@ -21,7 +21,7 @@ from pairsets import images
 from pairsets.artefacts import sha256
 from pairsets.errors import FacesError, PairSetError
 from pairsets.evaluate import resolve_target
-from pairsets.faces import Faces, read_ignore_list
+from pairsets.faces import Faces, character_of, read_ignore_list
 from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
@@ -137,7 +137,8 @@ def build(
             marked, unfinished run is left behind.
     """
     encoding = encoding or Encoding()
-    found = Faces.scan(faces)
+    with progress("Reading the folder of faces"):
+        found = Faces.scan(faces)
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
     given = PairSet.read(test_pairs) if test_pairs is not None else None
     refuse_one_character(found, ignored, found.root)
@@ -148,6 +149,7 @@ def build(
         found.positions(given.paths)
         trial, source = given, Path(str(test_pairs))
     refuse_lacking(trial, [0, 1], str(source))
+    refuse_unfit(trial, ignored, str(source))
     resolve_target(trial, target_fnr)
     specs = list(dict.fromkeys([reference, *models, *([FLOOR] if floor else [])]))
     names = model_names(specs)
@@ -172,8 +174,8 @@ def build(
         funnel += row
     with progress("Comparing all pairs of faces") as step:
         mined = mine_negatives(embedded[0], pairs, ignore=ignored, progress=step)
-    adversarial, rank = adversarial_pairs(mined, random, seed=seed)
-    funnel += mining_rows(mined, random)
+    adversarial, rank = adversarial_pairs(mined, random, seed=seed, ignore=ignored)
+    funnel += mining_rows(mined, random, ignored)
 
     sets = {"random": random, "adversarial": adversarial}
     scores = {
@@ -212,10 +214,9 @@ def build(
     write_scores(run.root / "adversarial.scores.csv", adversarial, scores["adversarial"], rank)
     write_leaderboards(run.leaderboard, boards)
     made = Run(run, kept, random, adversarial, scores, boards, funnel, warnings_of(mined))
-    with progress("Drawing the report") as step:
-        step(0, 1)
+    with progress("Drawing the report"):
         draw_report(made, names[0], rank, target, encoding.max_pixels)
-    run.finish()
+    run.finish([run.embeddings(model) for model in loaded])
     return made
 
 
@@ -242,6 +243,23 @@ def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> 
             f"{source}: {count} character{'s' * (count != 1)}{after}; "
             "pairs of different characters need two"
         )
+
+
+def refuse_unfit(test: PairSet, ignored: Iterable[str], source: str) -> None:
+    """Raise PairSetError unless the positives of `test` can stand beside mined negatives."""
+    same = np.array(
+        [character_of(a) == character_of(b) for a, b in zip(test.path_a, test.path_b, strict=True)],
+        bool,
+    )
+    wrong = np.flatnonzero(test.positives & ~same)
+    if wrong.size:
+        row = int(wrong[0])
+        raise PairSetError(
+            f"{source}: pair {row + 1} ({test.path_a[row]}, {test.path_b[row]}) has label 1, but "
+            "the two lie in folders of different characters; the miner goes by the folders"
+        )
+    if not (test.positives & ~ignored_rows(test, ignored)).any():
+        raise PairSetError(f"{source}: no valid positive pair without a face on the ignore list")
 
 
 def refuse_lacking(pairs: PairSet, labels: Iterable[int], source: str) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -23,35 +22,32 @@ PATIENCE = 2.0
 
 
 @contextmanager
-def bar(title: str, patience: float = PATIENCE) -> Iterator[Step]:
+def bar(title: str, patience: float = PATIENCE, console: Console | None = None) -> Iterator[Step]:
     """A progress bar called `title` on stderr, shown once `patience` seconds have passed.
 
-    It needs a terminal; elsewhere, in a log file say, nothing is drawn.
+    Work that never reports a step gets a bar that only moves. It needs a terminal; elsewhere, in
+    a log file say, nothing is drawn.
     """
-    console = Console(stderr=True)
-    begun = time.monotonic()
-    shown: Progress | None = None
-    task: TaskID | None = None
-
-    def step(done: int, total: int) -> None:
-        nonlocal shown, task
-        if shown is None or task is None:
-            if time.monotonic() - begun < patience or not console.is_terminal:
-                return
-            shown = Progress(
-                TextColumn("{task.description:.44}"),
-                BarColumn(bar_width=20),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                console=console,
-            )
-            shown.start()
-            task = shown.add_task(title, total=total)
-        shown.update(task, completed=done, total=total)
-
+    console = console or Console(stderr=True)
+    progress = Progress(
+        TextColumn("{task.description:.44}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    task = progress.add_task(title, total=None)
+    # By a timer, since the work may not report anything for longer than that.
+    timer = Timer(patience, progress.start)
+    timer.daemon = True
+    if console.is_terminal:
+        timer.start()
     try:
-        yield step
+        yield lambda done, total: progress.update(task, completed=done, total=total)
     finally:
-        if shown is not None:
-            shown.stop()
+        timer.cancel()
+        if timer.ident is not None:
+            timer.join()  # else it could start the bar after it was stopped
+        if progress.live.is_started:
+            progress.stop()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from mining.embeddings import Embeddings
-from mining.negatives import Negatives
+from mining.negatives import Negatives, ignored_rows
 from pairsets.artefacts import versions
 from pairsets.faces import NESTED, Faces
 from pairsets.pairset import PairSet
@@ -65,7 +65,7 @@ def skipped_rows(embeddings: Embeddings) -> list[FunnelRow]:
     return [*rows, FunnelRow("embed", "faces embedded", len(embeddings), kept=True)]
 
 
-def mining_rows(mined: Negatives, random: PairSet) -> list[FunnelRow]:
+def mining_rows(mined: Negatives, random: PairSet, ignore: Iterable[str]) -> list[FunnelRow]:
     """Funnel rows of the mining stage and of the positives it is joined with."""
     space = PairSpace.of(mined.faces)
     rows = []
@@ -83,7 +83,10 @@ def mining_rows(mined: Negatives, random: PairSet) -> list[FunnelRow]:
     invalid = int((~random.valid & (random.label == 1)).sum())
     if invalid:
         rows.append(FunnelRow("positives", "marked invalid in the test pairs", invalid))
-    kept = int(random.positives.sum())
+    ignored = int((random.positives & ignored_rows(random, ignore)).sum())
+    if ignored:
+        rows.append(FunnelRow("positives", "with a face on the ignore list", ignored))
+    kept = int(random.positives.sum()) - ignored
     return [*rows, FunnelRow("positives", "positives taken over", kept, kept=True)]
 
 

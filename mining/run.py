@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -90,8 +91,11 @@ class RunFolder:
         write_text(run.marker, "This run was not finished. The same command goes on with it.\n")
         return run
 
-    def finish(self) -> None:
-        """Take the mark of an unfinished run away."""
+    def finish(self, embeddings: Iterable[Path]) -> None:
+        """Take the mark of an unfinished run away, and vectors other than its `embeddings`."""
+        for stale in {*(self.root / "embeddings").iterdir()} - {*embeddings}:
+            if (stale / "manifest.json").exists() or (stale / "partial").exists():
+                shutil.rmtree(stale)
         self.marker.unlink(missing_ok=True)
 
     @property
@@ -128,12 +132,12 @@ class RunFolder:
         return self.root / "figures" / f"{name}.png"
 
     def embedded(self, faces: Path) -> dict[str, Embeddings]:
-        """The run's embeddings by the model's short name; `faces` is the faces folder."""
+        """The run's embeddings by the name its tables have; `faces` is the faces folder."""
         found = [
             Embeddings.load(folder, faces)
             for folder in sorted((self.root / "embeddings").iterdir())
         ]
-        return {short_name(item.model): item for item in found}
+        return dict(zip(model_names([item.model for item in found]), found, strict=True))
 
     def embeddings(self, model: Model) -> Path:
         """Where a model's vectors lie."""

@@ -86,7 +86,9 @@ def read_scores(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float6
                 if key not in rows:
                     continue
                 model = record.get("model") or path.stem
-                values = found.setdefault(model, np.full(len(pairs), np.nan))
+                if model not in found:
+                    found[model] = np.full(len(pairs), np.nan)
+                values = found[model]
                 if not np.isnan(values[rows[key]]):
                     raise ScoresError(f"{where}: a second score of {key[0]}, {key[1]} for {model}")
                 values[rows[key]] = _number(record["score"], where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mining.embeddings import Embeddings
 from mining.negatives import Negatives, adversarial_pairs, mine_negatives
-from mining.pipeline import Encoding, refuse_lacking, refuse_one_character
+from mining.pipeline import Encoding, refuse_lacking, refuse_one_character, refuse_unfit
 from mining.presentation import sample_rows
 from mining.provenance import faces_rows, manifest, mining_rows, skipped_rows, warnings_of
 from mining.run import (
@@ -32,6 +32,7 @@ from pairsets.artefacts import sha256, versions, written_together
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluate import resolve_target
 from pairsets.faces import Faces, read_ignore_list, resolve
+from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow, save_figure
@@ -88,6 +89,7 @@ def mine_pairs(
         test = PairSet.read(test_pairs)
         source.faces.positions(test.paths)
         refuse_lacking(test, [1], str(test_pairs))
+        refuse_unfit(test, ignored, str(test_pairs))
     else:
         test = random_pairs(
             source.faces, positives=positives, negatives=0, seed=seed, ignore=ignored
@@ -96,8 +98,8 @@ def mine_pairs(
         mined = mine_negatives(
             source, pairs, ignore=ignored, index=index, recall=recall, progress=step
         )
-    adversarial, rank = adversarial_pairs(mined, test, seed=seed)
-    funnel = mining_rows(mined, test)
+    adversarial, rank = adversarial_pairs(mined, test, seed=seed, ignore=ignored)
+    funnel = mining_rows(mined, test, ignored)
     digests = {
         "images_sha256": source.manifest["images_sha256"],
         "test_pairs_sha256": None if test_pairs is None else sha256(test_pairs),
@@ -134,6 +136,9 @@ def sample_pairs(
     funnel = faces_rows(found)
     if kept < len(found):
         funnel.append(FunnelRow("random", "faces on the ignore list", len(found) - kept))
+    unknown = len(ignored - found.base_names)
+    if unknown:
+        funnel.append(FunnelRow("random", "names on the ignore list that no face has", unknown))
     counts = {
         "positives": int((pairs.label == 1).sum()),
         "negatives": int((pairs.label == 0).sum()),
@@ -178,24 +183,28 @@ def evaluate_pairs(
     found: dict[str, NDArray[np.float64]] = {}
     for file in scores:
         _add(found, read_scores(file, pairs), file)
-    for folder in embeddings:
-        source = Embeddings.load(folder)
-        _add(found, {short_name(source.model): score_pairs(pairs, source)}, folder)
+    sources = [Embeddings.load(folder) for folder in embeddings]
     if models:
         if faces is None:
             raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
         present = resolve(faces, pairs.paths)
-        for spec, name in zip(models, model_names(models), strict=True):
+        for spec in models:
             model = encoding.load(spec)
             folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
-            source = encoding.embed(present, model, folder, progress)
-            _add(found, {name: score_pairs(pairs, source)}, folder)
+            sources.append(encoding.embed(present, model, folder, progress))
+    miner = _Miner.of(path)
+    mined_by = miner.among_scores(found)
+    names = model_names([source.model for source in sources])
+    for name, source in zip(names, sources, strict=True):
+        _add(found, {name: score_pairs(pairs, source)}, source.folder)
+        if source.manifest["fingerprint"] == miner.fingerprint:
+            mined_by = name
     board = make_leaderboard(
         path.stem,
         pairs,
         found,
         target,
-        mined_by=_mined_by(path),
+        mined_by=mined_by,
         published=PUBLISHED[published] if published else (),
     )
     if not board.entries:
@@ -222,6 +231,7 @@ def show_pairs(
     names: bool = False,
     seed: int = 0,
     overwrite: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Made:
     """Draw pairs in columns: with scores the highest-scoring ones, else some at random."""
     refuse_inside(out, faces)
@@ -243,6 +253,7 @@ def show_pairs(
         present.locate_pairs(chosen.path_a[rows], chosen.path_b[rows]),
         scores=shown,
         names=[chosen.names(int(r)) for r in rows] if names else None,
+        max_pixels=max_pixels,
     )
     save_figure(figure, out)
     return Made([out])
@@ -294,13 +305,30 @@ def _add(
         found[model] = values
 
 
-def _mined_by(path: Path) -> str | None:
-    """The reference model named in the manifest beside a pair file, if there is one."""
-    try:
-        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        return short_name(str(content["reference"]["model"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+@dataclass(frozen=True)
+class _Miner:
+    """The reference model that the manifest beside a pair file names, if there is one.
+
+    Vectors are known by their fingerprint; a name alone does not tell two checkpoints apart.
+    """
+
+    model: str | None = None
+    fingerprint: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> _Miner:
+        try:
+            content = json.loads(path.with_suffix(".json").read_text("utf-8"))["reference"]
+            return cls(str(content["model"]), str(content["fingerprint"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def among_scores(self, names: Iterable[str]) -> str | None:
+        """Its name in a score file, which has the whole one or the short one."""
+        if self.model is None:
+            return None
+        mine = (self.model, short_name(self.model))
+        return next((name for name in names if name in mine), None)
 
 
 def _one_model(

@@ -43,7 +43,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 def written_together(files: Sequence[Path]) -> Iterator[Path]:
     """A temporary folder for `files` of one folder, which take their places when all are whole.
 
-    On any error the old ones stay, all of them; an `OSError` then names the file it was about.
+    On an error in the block the old ones stay, all of them; an `OSError` names the file it was
+    about. Only a crash between two of the final renames can leave new beside old.
     """
     parent = files[0].parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -54,13 +55,13 @@ def written_together(files: Sequence[Path]) -> Iterator[Path]:
     with staging as folder:
         try:
             yield Path(folder)
+            for file in files:
+                (Path(folder) / file.name).replace(file)
         except OSError as error:
             file = Path(str(error.filename))
             if error.errno is None or file.parent != Path(folder):
                 raise
             raise OSError(error.errno, error.strerror, str(parent / file.name)) from error
-        for file in files:
-            (Path(folder) / file.name).replace(file)
 
 
 def write_text(path: Path, text: str) -> Path:

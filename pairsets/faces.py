@@ -101,6 +101,11 @@ class Faces:
         """How many characters there are."""
         return len(set(self.characters))
 
+    @property
+    def base_names(self) -> frozenset[str]:
+        """The names of the image files, without their folders."""
+        return frozenset(path.rpartition("/")[2] for path in self.paths)
+
     def without(self, base_names: Iterable[str]) -> NDArray[np.bool_]:
         """`[N]`: true for the faces whose base name is not in `base_names`."""
         ignored = frozenset(base_names)
@@ -227,7 +232,8 @@ def read_ignore_list(path: str | Path) -> frozenset[str]:
 def read_lines(path: Path, what: str) -> list[str]:
     """Lines of a UTF-8 text file, with or without a byte-order mark, LF or CRLF."""
     try:
-        return path.read_text("utf-8-sig").splitlines()
+        # Not `splitlines`, which also splits at characters that a name may have.
+        return path.read_text("utf-8-sig").split("\n")
     except FileNotFoundError:
         raise FacesError(f"{path}: no such {what}") from None
     except IsADirectoryError:
@@ -288,11 +294,14 @@ def _refuse_two_spellings(paths: Iterable[str]) -> None:
     """One path in two Unicode forms or cases is one file on another system, two here."""
     seen: dict[str, str] = {}
     for path in paths:
-        key = path if path.isascii() else unicodedata.normalize("NFC", path)
-        other = seen.setdefault(key.casefold(), path)
-        if other == path and other is not path:
+        # Not `casefold`, which also makes one of "weiss" and "weiß".
+        key = path.lower()
+        key = key if key.isascii() else unicodedata.normalize("NFC", key)
+        other = seen.get(key)
+        seen[key] = path
+        if other == path:
             raise FacesError(f"{path!r} is listed twice")
-        if other is not path:
+        if other is not None:
             raise FacesError(
                 f"{other!r} and {path!r} are two spellings of one path "
                 "(upper and lower case, or Unicode form): rename or remove one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from pairsets.artefacts import write_json, write_text
-from pairsets.evaluate import Evaluation, HumanRates, evaluate, human_rates, is_judged
+from pairsets.evaluate import Evaluation, HumanRates, evaluate, human_rates
 from pairsets.pairset import PairSet
 
 
@@ -137,7 +138,11 @@ class Leaderboard:
             record |= {key: value for key, value in asdict(entry).items() if key != "evaluation"}
             record |= dict.fromkeys(Evaluation.__dataclass_fields__)
             if entry.evaluation is not None:
-                record |= asdict(entry.evaluation)
+                found = asdict(entry.evaluation)
+                # A threshold that accepts nothing is infinite, which JSON does not know.
+                record |= {
+                    key: value if math.isfinite(value) else None for key, value in found.items()
+                }
             records.append(record)
         return records
 
@@ -183,7 +188,8 @@ def make_leaderboard(
     published: Iterable[Entry] = (),
 ) -> Leaderboard:
     """Evaluate models on one set: first the person, then the models as given, then `published`."""
-    entries = [human_entry(human_rates(pairs))] if is_judged(pairs) else []
+    judged = (pairs.valid & (pairs.human_prediction >= 0)).any()
+    entries = [human_entry(human_rates(pairs))] if judged else []
     entries += [
         model_entry(model, evaluate(pairs, values, target_fnr), mined=model == mined_by)
         for model, values in scores.items()

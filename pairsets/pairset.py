@@ -159,16 +159,6 @@ class PairSet:
     __hash__ = None  # type: ignore[assignment]
 
 
-def concatenate(first: PairSet, second: PairSet) -> PairSet:
-    """The rows of `first`, then those of `second`."""
-    return PairSet(
-        *(
-            np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in PairSet._fields()
-        )
-    )
-
-
 def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str, list[object]]]:
     """Line number and cells of each row; `reader` is a `csv.reader`."""
     rows = iter(reader)

@@ -12,6 +12,11 @@ from pairsets.errors import PairSetError
 from pairsets.faces import Faces
 from pairsets.pairset import PairSet
 
+DEFAULT_COUNT = 1000
+_WHY_NONE = {
+    "positive": "no character has two faces",
+    "negative": "there are not two characters with faces",
+}
 Rows = NDArray[np.int64]
 
 
@@ -102,28 +107,6 @@ def random_pairs(
     order = generator.permutation(i.size)
     i, j = np.minimum(i, j)[order], np.maximum(i, j)[order]
     return PairSet.of(faces.paths[i], faces.paths[j], label[order])
-
-
-def random_positives(
-    faces: Faces, count: int | None = None, *, seed: int = 0, ignore: Iterable[str] = ()
-) -> tuple[Rows, Rows]:
-    """Face rows `(i, j)` of same-character pairs drawn as in `random_pairs`."""
-    space = PairSpace.of(faces, ignore)
-    drawn = _draw(
-        np.random.default_rng(seed),
-        space.count_positives,
-        _count(faces, "positive", count, space.count_positives),
-    )
-    return space.positives(drawn)
-
-
-DEFAULT_COUNT = 1000
-
-
-_WHY_NONE = {
-    "positive": "no character has two faces",
-    "negative": "there are not two characters with faces",
-}
 
 
 def _count(faces: Faces, kind: str, wanted: int | None, available: int) -> int:

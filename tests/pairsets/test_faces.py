@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,20 @@ def test_refusals(tmp_path, paths, message):
         Faces.scan(plant(tmp_path, *paths))
 
 
+def test_names_that_only_look_alike_are_kept(tmp_path):
+    faces = Faces.scan(
+        plant(tmp_path, "wei\u00df/1.jpg", "weiss/1.jpg", "\ufb01n/2.jpg", "fin/2.jpg")
+    )
+    assert faces.count_characters == 4
+
+
+def test_one_path_listed_twice():
+    path = "a/1.jpg"
+    for again in (path, "".join(["a/", "1.jpg"])):
+        with pytest.raises(FacesError, match=r"'a/1\.jpg' is listed twice"):
+            Faces.of_paths(Path("faces"), [path, again, "b/2.jpg"])
+
+
 def test_refuses_what_is_no_folder(tmp_path):
     with pytest.raises(FacesError, match="no such folder"):
         Faces.scan(tmp_path / "absent")
@@ -138,6 +153,8 @@ def test_ignore_list(tmp_path):
     path = tmp_path / "ignore.csv"
     path.write_bytes(b'\xef\xbb\xbf12.jpg\r\n\r\n"a, b.png"\r\n.hidden.jpg\r\n')
     assert read_ignore_list(path) == {"12.jpg", "a, b.png", ".hidden.jpg"}
+    path.write_text("a\u2028b.jpg\n\x0cc.jpg\n", "utf-8")
+    assert read_ignore_list(path) == {"a\u2028b.jpg", "\x0cc.jpg"}
     path.write_text("12.jpg\nx/13.jpg\n")
     with pytest.raises(FacesError, match=r"line 2: expected one base name .* 'x/13\.jpg'"):
         read_ignore_list(path)
