@@ -53,6 +53,8 @@ def lookalikes(*arguments: object) -> Outcome:
     argv = ["lookalikes", *map(str, arguments)]
     with (
         mock.patch.object(sys, "argv", argv),
+        # Under `python -m pytest`, click would take pytest's package for the program's name.
+        mock.patch.object(sys.modules["__main__"], "__package__", None),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -86,11 +86,22 @@ def test_many_ties_at_the_cut():
     assert found.rows[0].tolist() == [150, *range(39)]
 
 
-def test_norms_that_overflow_float32():
-    vectors = np.array([[3e25, 1.0], [2e25, 5.0], [1.0, 1.0]], np.float32)
-    found = FlatIndex(vectors).search(vectors[:1], 3)
-    assert found.rows[0].tolist() == [0, 1, 2]
-    assert np.isfinite(found.scores).all()
+@pytest.mark.parametrize("k", [1, 5, 20])
+@pytest.mark.parametrize("scale", [1.0, 1e21])  # 1e21: products that overflow float32
+def test_float32_scores_far_from_exact_ones(k, scale):
+    """Two products cancel with every row: float32 loses the terms that decide."""
+    vectors = np.random.default_rng(5).integers(-3, 4, (400, 12)).astype(np.float32)
+    vectors[:, 0], vectors[:, -1] = 1e4, -1e4
+    vectors[200:] *= 1e-3
+    vectors *= scale
+    query = vectors[:1].copy()
+    query[0, -1] *= -1
+    truth = oracle.search(vectors, query[0], len(vectors))
+    with np.errstate(over="ignore", invalid="ignore"):
+        filtered = (vectors @ query[0])[[row for row, _ in truth]]
+    assert not (np.diff(filtered) <= 0).all()  # float32 alone would rank otherwise
+    found = FlatIndex(vectors).search(query, k)
+    assert list(zip(found.rows[0].tolist(), found.scores[0].tolist(), strict=True)) == truth[:k]
 
 
 def test_an_index_that_misses_says_how_much():

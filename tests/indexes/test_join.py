@@ -45,14 +45,48 @@ def test_any_magnitude(scale):
     assert answer(vectors, groups, 50, 7) == oracle.top_pairs(vectors, groups, 50)
 
 
-def test_filter_scores_far_from_exact_ones():
-    """Cancellation: float32 products of order 1e8 decide between scores of order 1."""
-    generator = np.random.default_rng(4)
-    vectors = generator.integers(-3, 4, (60, 12)).astype(np.float32)
-    vectors[:, 0], vectors[:, 1] = 1e4 + generator.random(60), 1e4
-    vectors[::2, 1] *= -1
-    groups = np.arange(60)
-    assert answer(vectors, groups, 30, 16) == oracle.top_pairs(vectors, groups, 30)
+def cancelling():
+    """Two products of 1e8 cancel in every pair: float32 loses the terms that decide."""
+    vectors = np.random.default_rng(4).integers(-3, 4, (60, 12)).astype(np.float32)
+    vectors[:, 0] = vectors[:, -1] = 1e4
+    vectors[::2, -1] *= -1
+    return vectors
+
+
+def of_mixed_norms():
+    vectors = cancelling()
+    vectors[40:] *= 1e-3
+    return vectors
+
+
+def underflowing():
+    """Products below float32's smallest number, 2^-149, whose sums lie above it."""
+    return (np.random.default_rng(4).uniform(0.3, 1.2, (60, 16)) * 2.0**-75).astype(np.float32)
+
+
+@pytest.mark.parametrize("world", [cancelling, of_mixed_norms, underflowing])
+@pytest.mark.parametrize("tile", [4, 16, 64])
+@pytest.mark.parametrize("n", [1, 5, 30, 200])
+def test_filter_scores_far_from_exact_ones(world, tile, n):
+    vectors, groups = world(), np.arange(60) % 2
+    truth = oracle.top_pairs(vectors, groups, 900)
+    filtered = (vectors @ vectors.T)[[pair[0] for pair in truth], [pair[1] for pair in truth]]
+    assert (np.diff(filtered) > 0).any()  # float32 alone would rank otherwise
+    assert answer(vectors, groups, n, tile) == truth[:n]
+
+
+def test_filter_scores_off_by_nearly_the_margin():
+    """Each product added to 1 is rounded up in one pair, and away in the better one."""
+    vectors = np.full((3, 12), 2.0**-12, np.float32)
+    vectors[:, 0] = 1.0
+    vectors[1, 1:-1] *= 1.001
+    vectors[1, -1] = 0.0
+    vectors[2, 1:] *= 0.999
+    filtered = vectors @ vectors.T
+    assert filtered[0, 1] - filtered[0, 2] > join.margin(12, 1.0)
+    truth = oracle.top_pairs(vectors, [0, 1, 1], 1)
+    assert truth[0][:2] == (0, 2)
+    assert answer(vectors, [0, 1, 1], 1, 64) == truth
 
 
 def test_one_face_holds_all_the_best_pairs():

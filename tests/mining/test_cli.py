@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,13 @@ from command_line import contents, lookalikes, lookalikes_apart
 from PIL import Image
 
 import mining.steps
+import pairsets.figures
+from mining import Embeddings, mine_negatives
 from mining.cli import app
-from pairsets import PairSet
+from mining.negatives import adversarial_pairs
+from mining.pipeline import Encoding
+from pairsets import PairSet, random_pairs
+from pairsets.artefacts import sha256
 
 COMMANDS = ["build", "embed", "mine", "random", "evaluate", "show", "sample"]
 
@@ -154,6 +160,23 @@ def positives(pairs):
     return list(zip(pairs.path_a[same], pairs.path_b[same], strict=True))
 
 
+def test_mine_heeds_the_ignore_list_and_the_seed(mined):
+    (mined / "ignore.csv").write_text("0.png\nnobody.png\n")
+    command = ("mine", "embeddings", "--pairs", 9, "--ignore-list", "ignore.csv", "--seed", 4)
+    text = lookalikes(*command, "--out", "a.csv").summary
+    assert "6 left out: faces on the ignore list" in text
+    assert "1 left out: names on the ignore list that no face has" in text
+    pairs = PairSet.read("a.csv")
+    assert ((pairs.label == 1).sum(), (pairs.label == 0).sum()) == (6, 9)
+    assert not any(path.endswith("/0.png") for path in pairs.paths)
+    manifest = json.loads((mined / "a.json").read_text("utf-8"))
+    assert manifest["inputs"]["ignore_list_sha256"] == sha256(mined / "ignore.csv")
+    embeddings, ignored = Embeddings.load("embeddings"), {"0.png"}
+    test = random_pairs(embeddings.faces, negatives=0, seed=4, ignore=ignored)
+    best = mine_negatives(embeddings, 9, ignore=ignored)
+    assert pairs == adversarial_pairs(best, test, seed=4)[0]
+
+
 def test_approximate_index_says_so_and_measures_itself(mined):
     text = lookalikes(
         *("mine", "embeddings", "--pairs", 5, "--index", "HNSW8", "--recall", "--out", "a.csv")
@@ -228,6 +251,142 @@ def test_show(mined, suffix):
         assert np.ptp(np.asarray(Image.open(out).convert("L"))) > 100
     else:
         assert out.read_bytes().count(b"<image") >= 6
+
+
+@pytest.fixture
+def columns(monkeypatch):
+    """What is drawn in columns, and drawn no more: file names, scores, names."""
+    calls = []
+
+    def noted(pairs, *, scores, names, **_):
+        files = [tuple("/".join(path.parts[-2:]) for path in pair) for pair in pairs]
+        calls.append((files, scores, names))
+
+    monkeypatch.setattr(pairsets.figures, "pair_columns", noted)
+    monkeypatch.setattr(mining.steps, "save_figure", lambda figure, path: path)
+    return calls
+
+
+def test_show_takes_the_highest_valid_scores_of_one_label(home, columns):
+    rows = [
+        ("a/0.png", "b/0.png", 0, 0, 0.1), ("a/0.png", "a/1.png", 1, 0, 0.95),
+        ("a/1.png", "b/1.png", 0, 0, 0.5), ("a/2.png", "b/2.png", 0, 1, 0.99),
+        ("a/1.png", "b/0.png", 0, 0, 0.9), ("a/1.png", "a/2.png", 1, 0, 0.2),
+    ]  # fmt: skip
+    (home / "p.csv").write_text(
+        "pathA,pathB,label,human_prediction,invalid\n"
+        + "".join(f"{a},{b},{label},-1,{invalid}\n" for a, b, label, invalid, _ in rows)
+    )
+    (home / "s.csv").write_text(
+        "pathA,pathB,score,model\n"
+        + "".join(f"{a},{b},{score},one\n{a},{b},{-score},two\n" for a, b, *_, score in rows)
+    )
+    command = ("show", "p.csv", "--faces", "faces", "--scores", "s.csv", "--count", 2)
+    assert lookalikes(*command, "--names", "--out", "a.png").code == 0
+    assert lookalikes(*command, "--label", 1, "--out", "b.png").code == 0
+    assert lookalikes(*command, "--model", "two", "--out", "c.png").code == 0
+    ab = ("a", "b")
+    assert columns == [
+        ([("a/1.png", "b/0.png"), ("a/1.png", "b/1.png")], [0.9, 0.5], [ab, ab]),
+        ([("a/0.png", "a/1.png"), ("a/1.png", "a/2.png")], [0.95, 0.2], None),
+        ([("a/0.png", "b/0.png"), ("a/1.png", "b/1.png")], [-0.1, -0.5], None),
+    ]
+
+
+ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
+
+
+@pytest.mark.parametrize(
+    ("module", "step", "command", "given"),
+    [
+        (
+            "pipeline",
+            "build",
+            "build F --reference R --model M --model N --pairs 4 --ignore-list I --positives 5 "
+            "--negatives 6 --target-fnr 0.2 --published --no-floor --seed 7 --overwrite --out O "
+            "--device cpu --precision bf16 --batch-size 3 --workers 2 --on-error skip "
+            "--max-pixels 99",
+            {
+                "out": Path("O"), "models": ["M", "N"], "pairs": 4, "ignore_list": Path("I"),
+                "positives": 5, "negatives": 6, "target_fnr": 0.2, "published": True,
+                "floor": False, "seed": 7, "overwrite": True, "encoding": ENCODING,
+            },
+        ),
+        (
+            "pipeline",
+            "build",
+            "build F --reference R --test-pairs T --target-fnr human --out O",
+            {"test_pairs": Path("T"), "target_fnr": "human", "published": False, "floor": True,
+             "overwrite": False, "encoding": Encoding()},
+        ),
+        (
+            "steps",
+            "embed_faces",
+            "embed F --model M --device cpu --precision bf16 --batch-size 3 --workers 2 "
+            "--on-error skip --max-pixels 99 --out O",
+            {"encoding": ENCODING},
+        ),
+        (
+            "steps",
+            "mine_pairs",
+            "mine E --pairs 4 --positives 5 --ignore-list I --index HNSW8 --recall --seed 7 "
+            "--overwrite --out O",
+            {
+                "pairs": 4, "positives": 5, "ignore_list": Path("I"), "index": "HNSW8",
+                "recall": True, "seed": 7, "overwrite": True,
+            },
+        ),
+        (
+            "steps",
+            "sample_pairs",
+            "random F --positives 5 --negatives 6 --ignore-list I --seed 7 --overwrite --out O",
+            {
+                "positives": 5, "negatives": 6, "ignore_list": Path("I"), "seed": 7,
+                "overwrite": True,
+            },
+        ),
+        (
+            "steps",
+            "evaluate_pairs",
+            "evaluate P --scores S --embeddings E --faces F --model M --cache C --target-fnr 0.2 "
+            "--published random --overwrite --out O --device cpu --precision bf16 "
+            "--batch-size 3 --workers 2 --max-pixels 99",
+            {
+                "scores": [Path("S")], "embeddings": [Path("E")], "faces": Path("F"),
+                "models": ["M"], "cache": Path("C"), "target_fnr": 0.2, "published": "random",
+                "out": Path("O"), "overwrite": True,
+                "encoding": Encoding("cpu", "bf16", 3, 2, "fail", 99),
+            },
+        ),
+        (
+            "steps",
+            "show_pairs",
+            "show P --faces F --scores S --model M --count 3 --label 1 --names --seed 7 "
+            "--overwrite --max-pixels 9 --out O",
+            {
+                "scores": Path("S"), "model": "M", "count": 3, "label": 1, "names": True,
+                "seed": 7, "overwrite": True, "max_pixels": 9,
+            },
+        ),
+        (
+            "steps",
+            "make_sample",
+            "sample O --characters 5 --seed 7 --overwrite",
+            {"characters": 5, "seed": 7, "overwrite": True},
+        ),
+    ],
+    ids=["build", "build of test pairs", *COMMANDS[1:]],
+)  # fmt: skip
+def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
+    calls = []
+
+    def stop(*_, **options):
+        calls.append(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"mining.{module}.{step}", stop)
+    assert lookalikes(*command.split()).code == 130
+    assert [{name: options[name] for name in given} for options in calls] == [given]
 
 
 def test_sample(home):

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import draw_face
 from PIL import Image
 
+import mining.embeddings
 from mining import Embeddings, embed, load_model
 from mining.embeddings import EmbeddingError
 from mining.journal import Journal, Source, exclusive
@@ -146,6 +148,7 @@ def test_kill_9_at_any_moment(faces, faces_folder, tmp_path):
 
 
 def test_a_cut_off_batch_is_made_again(faces, tmp_path):
+    """Once: 8 of 12 images stand after the damage, 4 more after the second interruption."""
     embed(faces, Counting(), tmp_path / "whole", batch_size=4)
     for damage in ("rows cut", "rows changed", "line cut", "line garbled"):
         folder = tmp_path / damage
@@ -161,37 +164,79 @@ def test_a_cut_off_batch_is_made_again(faces, tmp_path):
             lines.write_bytes(text[:-9])
         else:
             lines.write_bytes(text[:-30] + b"#" * 29 + b"\n")
+        with pytest.raises(KeyboardInterrupt):
+            embed(faces, Counting(fail_at=1), folder, batch_size=4)
         rest = Counting()
         embed(faces, rest, folder, batch_size=4)
-        assert rest.decoded == 18 - 8, damage
+        assert rest.decoded == 18 - 12, damage
         assert files_of(folder) == files_of(tmp_path / "whole"), damage
 
 
-def test_killed_between_two_moves(faces, tmp_path, monkeypatch):
-    """The new files are whole in `partial/`; whichever were moved, the next call finishes."""
-    embed(faces, Counting(), tmp_path / "whole")
-    from pathlib import Path
+def test_rows_are_written_before_the_line_that_vouches_for_them(tmp_path):
+    journal = Journal(tmp_path, "one")
+    written = []
+    line = journal._line
 
-    replace = Path.replace
-    for moves in range(4):
-        folder = tmp_path / f"moved {moves}"
-        done = []
+    def watched(content):
+        written.append((tmp_path / "vectors.f32").stat().st_size)
+        line(content)
 
-        def stopping(self, target, done=done, moves=moves):
-            if self.parent.name == "partial" and not self.name.startswith("."):
-                if len(done) == moves:
-                    raise KeyboardInterrupt
-                done.append(self.name)
-            return replace(self, target)
+    journal._line = watched
+    with journal:
+        for batch in range(2):
+            journal.append(
+                [Source(f"a/{batch}", "0" * 64, 1, 2, 3, 4)], np.ones((1, 3), np.float32)
+            )
+    assert written == [0, 12, 24]
 
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "replace", stopping)
-            with pytest.raises(KeyboardInterrupt):
-                embed(faces, Counting(), folder)
-        rest = Counting()
-        embed(faces, rest, folder)
-        assert rest.decoded == 0
-        assert files_of(folder) == files_of(tmp_path / "whole")
+
+@pytest.mark.parametrize("moves", range(4))
+@pytest.mark.parametrize("before", [False, True])
+def test_killed_between_two_moves(faces, tmp_path, monkeypatch, moves, before):
+    """The new files are whole in `partial/`; whichever were moved, the next call finishes.
+
+    Until then the folder is unfinished, also where another model's vectors stood in it.
+    """
+    embed(faces, Counting("two"), tmp_path / "whole")
+    folder = tmp_path / "e"
+    if before:
+        embed(faces, Counting("one"), folder)
+    replace, done = Path.replace, []
+
+    def stopping(self, target):
+        if self.parent.name == "partial" and not self.name.startswith("."):
+            if len(done) == moves:
+                raise KeyboardInterrupt
+            done.append(self.name)
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            embed(faces, Counting("two"), folder)
+    with pytest.raises(EmbeddingError, match="not a finished folder"):
+        Embeddings.load(folder)
+    rest = Counting("two")
+    embed(faces, rest, folder)
+    assert rest.decoded == 0
+    assert files_of(folder) == files_of(tmp_path / "whole")
+
+
+def test_killed_before_the_files_are_written(faces, tmp_path, monkeypatch):
+    """All vectors stand in the journal; another model's folder is no reason to stop there."""
+    embed(faces, Counting("one"), tmp_path / "e")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mining.embeddings, "_write", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            embed(faces, Counting("two"), tmp_path / "e")
+    rest = Counting("two")
+    found = embed(faces, rest, tmp_path / "e")
+    assert rest.decoded == 0
+    assert found.manifest["fingerprint"] == "two"
 
 
 def test_a_changed_image_is_noticed(faces, faces_folder, tmp_path):
@@ -236,6 +281,16 @@ def test_a_changed_list_is_noticed(faces, faces_folder, tmp_path):
     np.testing.assert_array_equal(found.vectors, fresh.vectors)
 
 
+def test_a_face_less_is_noticed(faces, faces_folder, tmp_path):
+    embed(faces, Counting(), tmp_path / "e")
+    (faces_folder / "b" / "2.png").unlink()
+    model = Counting()
+    found = embed(Faces.scan(faces_folder), model, tmp_path / "e")
+    assert model.decoded == 0
+    assert found.faces.paths.tolist() == [path for path in faces.paths if path != "b/2.png"]
+    assert len(found.vectors) == 17
+
+
 def test_a_changed_model_is_noticed(faces, tmp_path):
     embed(faces, Counting("one"), tmp_path / "e")
     other = Counting("two", similarity="inner_product")
@@ -270,6 +325,14 @@ def test_unreadable_images_fail_together(faces, faces_folder, tmp_path):
     assert "--on-error skip" in message
     assert model.decoded == 14  # every readable one was read, so that the list is complete
     assert not (tmp_path / "e" / "manifest.json").exists()
+
+
+def test_nothing_is_encoded_after_a_failure(faces, faces_folder, tmp_path):
+    (faces_folder / faces.paths[0]).write_bytes(b"")
+    model = Counting()
+    with pytest.raises(EmbeddingError, match="1 of 18 images"):
+        embed(faces, model, tmp_path / "e", batch_size=4)
+    assert (model.decoded, model.batches) == (17, [])
 
 
 def test_unreadable_images_are_skipped_and_counted(faces, faces_folder, tmp_path):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from conftest import draw_face
 
-from mining import build
+import mining.pipeline
+import mining.presentation
+from mining import Embeddings, build, mine_negatives
 from mining.models import ModelError
+from mining.negatives import adversarial_pairs
 from mining.pipeline import Encoding
 from mining.run import RunError, model_names
 from pairsets import FacesError, PairSet, PairSetError, random_pairs
 from pairsets.faces import Faces
+from pairsets.rates import fpr_at_fnr, roc
 
 ARTEFACTS = [
     "adversarial.csv",
@@ -120,6 +125,131 @@ def test_given_test_pairs_are_the_random_set(faces_folder, tmp_path):
     assert len(run.leaderboards[0].entries) == 2 + 6
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """What `draw_report` was called with, which takes most of a build's time."""
+    calls = []
+    monkeypatch.setattr(mining.pipeline, "draw_report", lambda *given: calls.append(given))
+    return calls
+
+
+@pytest.fixture
+def colours(tmp_path, monkeypatch):
+    """A model that is not `pixels`: the mean colour."""
+    (tmp_path / "mean_colours.py").write_text(
+        "import numpy as np\n"
+        "def make():\n"
+        "    return lambda images: np.array([np.asarray(i, float).mean((0, 1)) for i in images])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mean_colours", raising=False)
+    return "python:mean_colours:make"
+
+
+def vectors_of(out, faces_folder):
+    found = [Embeddings.load(folder, faces_folder) for folder in (out / "embeddings").iterdir()]
+    return {item.model: item for item in found}
+
+
+def test_the_seed_draws_and_shuffles(faces_folder, tmp_path, undrawn):
+    run = build(
+        faces_folder, "pixels", out=tmp_path / "run", pairs=20, positives=6, negatives=9, seed=4
+    )
+    drawn = random_pairs(Faces.scan(faces_folder), positives=6, negatives=9, seed=4)
+    assert run.random == drawn
+    mined = mine_negatives(vectors_of(tmp_path / "run", faces_folder)["pixels"], 20)
+    assert run.adversarial == adversarial_pairs(mined, drawn, seed=4)[0]
+
+
+def test_one_target_serves_both_sets(faces_folder, tmp_path, undrawn):
+    """The person's FNR on the random set, though nobody judged the adversarial one."""
+    drawn = random_pairs(Faces.scan(faces_folder), positives=6, negatives=9, seed=9)
+    judged = drawn.label.copy()
+    judged[np.flatnonzero(drawn.label == 1)[:2]] = 0
+    test = PairSet.of(drawn.path_a, drawn.path_b, drawn.label, judged, 0 * judged)
+    test.write(tmp_path / "test.csv")
+    run = build(
+        faces_folder, "pixels", out=tmp_path / "run", pairs=7, test_pairs=tmp_path / "test.csv"
+    )
+    results = [
+        next(entry for entry in board.entries if entry.model == "pixels").evaluation
+        for board in run.leaderboards
+    ]
+    assert [result.target_fnr for result in results] == [2 / 6, 2 / 6]
+    assert results[0].threshold == results[1].threshold
+    assert [call[3] for call in undrawn] == [2 / 6]
+
+
+def test_a_skipped_image_leaves_the_test_pairs(faces_folder, tmp_path, undrawn, colours):
+    """Also of each further model, which is not asked for the image again."""
+    random_pairs(Faces.scan(faces_folder), seed=9).write(tmp_path / "test.csv")
+    test = PairSet.read(tmp_path / "test.csv")
+    bad = "b/1.png"
+    with_bad = (test.path_a == bad) | (test.path_b == bad)
+    assert {*test.path_a[with_bad]} > {bad} < {*test.path_b[with_bad]}
+    (faces_folder / bad).write_bytes(b"")
+    run = build(
+        faces_folder, colours, out=tmp_path / "run", pairs=7, test_pairs=tmp_path / "test.csv",
+        encoding=Encoding(on_error="skip"),
+    )  # fmt: skip
+    assert run.random == test.take(~with_bad)
+    dropped = funnel_of(run)["random", "test pairs with an image that cannot be read"]
+    assert dropped == with_bad.sum() == 17
+    assert bad not in run.adversarial.paths
+    assert {
+        model: list(found.skipped)
+        for model, found in vectors_of(tmp_path / "run", faces_folder).items()
+    } == {colours: [bad], "pixels": []}
+
+
+def test_what_the_figures_and_the_report_show(faces_folder, tmp_path, monkeypatch, colours):
+    figures, reports = {}, []
+    stage = mining.presentation
+    monkeypatch.setattr(stage, "GALLERY", 15)
+    monkeypatch.setattr(stage, "save_figure", lambda data, path: figures.update({path.stem: data}))
+    monkeypatch.setattr(stage, "write_report", lambda report, path: reports.append(report))
+    monkeypatch.setattr(stage.figures, "pair_columns", lambda pairs, scores, **_: (pairs, scores))
+    monkeypatch.setattr(
+        stage.figures, "score_histograms", lambda groups, threshold, **_: (groups, threshold)
+    )
+    run = build(faces_folder, colours, out=tmp_path / "run", pairs=20, target_fnr=0.4, seed=1)
+    mined_by, models = next(iter(run.scores["random"])), {*run.scores["random"]}
+    random, adversarial = run.random, run.adversarial
+    scores = run.scores["adversarial"][mined_by]
+    thresholds = {
+        model: fpr_at_fnr(roc(random.label, values), 0.4).threshold
+        for model, values in run.scores["random"].items()
+    }
+
+    hardest = np.flatnonzero(adversarial.label == 0)
+    hardest = hardest[np.argsort(-scores[hardest])]
+    files = run.faces.locate_pairs(adversarial.path_a[hardest], adversarial.path_b[hardest])
+    assert figures["adversarial"] == (files[:10], scores[hardest[:10]].tolist())
+    some = np.flatnonzero(random.label == 0)
+    files = run.faces.locate_pairs(random.path_a[some], random.path_b[some])
+    truth = dict(zip(files, run.scores["random"][mined_by][some].tolist(), strict=True))
+    pairs, shown = figures["random"]
+    assert len({*pairs}) == 10
+    assert shown == [truth[pair] for pair in pairs]
+    groups, threshold = figures["scores"]
+    assert threshold == thresholds[mined_by]
+    assert [len(values) for values in groups.values()] == [18, 135, 20]
+    assert sorted(groups["adversarial negatives"], reverse=True) == scores[hardest].tolist()
+
+    (report,) = reports
+    assert {item.model: item.threshold for item in report.scores} == thresholds
+    assert thresholds.keys() == models
+    gallery = report.gallery
+    assert [pair.rank for pair in gallery] == list(range(1, 16))
+    assert [(pair.path_a, pair.path_b) for pair in gallery] == list(
+        zip(adversarial.path_a[hardest[:15]], adversarial.path_b[hardest[:15]], strict=True)
+    )
+    for pair, row in zip(gallery, hardest, strict=False):
+        assert pair.scores == {model: run.scores["adversarial"][model][row] for model in models}
+        assert pair.verdicts == {model: pair.scores[model] >= thresholds[model] for model in models}
+    assert len({verdict for pair in gallery for verdict in pair.verdicts.values()}) == 2
+
+
 def test_ignored_and_unreadable_images(faces_folder, tmp_path):
     ignore = tmp_path / "ignore.csv"
     ignore.write_text("0.png\nnobody.png\n")
@@ -144,8 +274,6 @@ def test_ignored_and_unreadable_images(faces_folder, tmp_path):
 
 
 def test_an_interrupted_build_goes_on(faces_folder, tmp_path, monkeypatch):
-    import mining.pipeline
-
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(

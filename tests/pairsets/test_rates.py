@@ -113,6 +113,10 @@ def test_equal_error_lies_between_the_rates_at_its_threshold(world):
     rate, threshold = equal_error(roc(labels, scores))
     point = rates_at(labels, scores, threshold)
     assert min(point.fpr, point.fnr) - 1e-12 <= rate <= max(point.fpr, point.fnr) + 1e-12
+    # No other score brings the two rates nearer to each other.
+    others = [rates_at(labels, scores, other) for other in scores]
+    nearest = min(abs(other.fpr - other.fnr) for other in others)
+    assert abs(point.fpr - point.fnr) <= nearest + 1e-12
 
 
 @pytest.mark.parametrize(
