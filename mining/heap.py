@@ -1,9 +1,9 @@
 """The C library's heap while a network runs on the CPU.
 
 A network asks for large buffers layer by layer and frees them again. By default glibc takes each
-from the kernel and gives it back, and the kernel zeroes every page anew: on two cores that was 40 %
-of the time of an EfficientNet-Lite0 (`benchmarks/embedding.py`). Kept in the heap, the same pages
-serve again.
+from the kernel and gives it back, and the kernel zeroes every page anew: on two cores that was
+more than half the time of an EfficientNet-Lite0 (`benchmarks/embedding.py`). Kept in the heap, the
+same pages serve again.
 """
 
 from __future__ import annotations
