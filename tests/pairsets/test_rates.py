@@ -22,7 +22,7 @@ from pairsets.rates import (
 
 
 def original(labels, scores, target):
-    """The evaluator that FIELD's first section describes; the root found to float64's end."""
+    """ZACI-20's evaluator, written afresh; the root found to the end of float64."""
     fpr, tpr, _ = roc_curve(labels, scores)
     eer = 1.0 - brentq(lambda x: 1.0 - x - interp1d(tpr, fpr)(x), 0.0, 1.0, xtol=1e-15)
     return float(interp1d(1.0 - tpr, fpr)(target)), eer
