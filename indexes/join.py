@@ -121,8 +121,10 @@ class _Best:
     def _take(self, i: Rows, j: Rows) -> None:
         scores = pair_scores(self.vectors, self.vectors, i, j)
         kept = scores >= self.threshold
-        self.parts.append((i[kept], j[kept], scores[kept]))
         taken = int(kept.sum())
+        if not taken:
+            return
+        self.parts.append((i[kept], j[kept], scores[kept]))
         self.held += taken
         self.fresh += taken
         first = self.threshold == -np.inf and self.held >= self.n

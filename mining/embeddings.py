@@ -95,11 +95,22 @@ class Embeddings:
             EmbeddingError: not a folder of embeddings, unfinished, of a newer schema, or its
                 files do not belong together.
         """
-        folder = Path(folder)
+        found = cls._open(Path(folder), Path(root))
+        for name, digest in (("images.csv", "images_sha256"), ("vectors.npy", "vectors_sha256")):
+            if sha256(found.folder / name) != found.manifest[digest]:
+                raise EmbeddingError(
+                    f"{folder}: {name} is not the one its manifest describes; was it sorted, "
+                    "edited or copied in part? Make it again with: lookalikes embed"
+                )
+        return found
+
+    @classmethod
+    def _open(cls, folder: Path, root: Path) -> Embeddings:
+        """`load` without the digests, for files that this process has just made or checked."""
         try:
             manifest = _read_manifest(folder / "manifest.json")
             paths = [path for path, _ in _read_images(folder / "images.csv")]
-            faces = Faces.of_paths(Path(root), paths)
+            faces = Faces.of_paths(root, paths)
             # Not `np.load`, which also opens archives and has errors of many kinds.
             vectors = np.lib.format.open_memmap(folder / "vectors.npy", mode="r")
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -119,12 +130,6 @@ class Embeddings:
                 f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(paths)} images where "
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
-        for name, digest in (("images.csv", "images_sha256"), ("vectors.npy", "vectors_sha256")):
-            if sha256(folder / name) != manifest[digest]:
-                raise EmbeddingError(
-                    f"{folder}: {name} is not the one its manifest describes; was it sorted, "
-                    "edited or copied in part? Make it again with: lookalikes embed"
-                )
         return cls(faces, vectors, manifest, folder)
 
 
@@ -222,7 +227,7 @@ def embed(
                 _write_status(folder, found.values())
         _finish_moves(folder)
         shutil.rmtree(folder / "partial", ignore_errors=True)
-    return Embeddings.load(folder, faces.root)
+        return Embeddings._open(folder, faces.root)
 
 
 def _refuse_other_content(folder: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexes import ApproximateIndex, FlatIndex
 from indexes.join import Progress
 from mining.embeddings import Embeddings
-from pairsets.faces import Faces
+from pairsets.faces import Faces, base_name
 from pairsets.pairset import PairSet
 
 DEFAULT_PAIRS = 3000
@@ -123,9 +123,7 @@ def ignored_rows(pairs: PairSet, ignore: Iterable[str]) -> NDArray[np.bool_]:
     """`[N]`: rows with an image whose base name is in `ignore`."""
     names = frozenset(ignore)
     ends = zip(pairs.path_a, pairs.path_b, strict=True)
-    return np.array(
-        [a.rpartition("/")[2] in names or b.rpartition("/")[2] in names for a, b in ends], bool
-    )
+    return np.array([base_name(a) in names or base_name(b) in names for a, b in ends], bool)
 
 
 def _take(faces: Faces, kept: NDArray[np.bool_]) -> Faces:

@@ -69,7 +69,7 @@ def human_rates(pairs: PairSet) -> HumanRates:
     Raises:
         PairSetError: no valid row was judged.
     """
-    judged = pairs.valid & (pairs.human_prediction >= 0)
+    judged = pairs.judged
     if not judged.any():
         raise PairSetError("no valid pair was judged: human_prediction is -1 in all of them")
     wrong = pairs.human_prediction != pairs.label

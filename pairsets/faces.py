@@ -104,12 +104,12 @@ class Faces:
     @property
     def base_names(self) -> frozenset[str]:
         """The names of the image files, without their folders."""
-        return frozenset(path.rpartition("/")[2] for path in self.paths)
+        return frozenset(map(base_name, self.paths))
 
     def without(self, base_names: Iterable[str]) -> NDArray[np.bool_]:
         """`[N]`: true for the faces whose base name is not in `base_names`."""
         ignored = frozenset(base_names)
-        return np.array([path.rpartition("/")[2] not in ignored for path in self.paths], bool)
+        return np.array([base_name(path) not in ignored for path in self.paths], bool)
 
     def positions(self, paths: Iterable[str]) -> NDArray[np.int64]:
         """Row of each of `paths`; `FacesError` names the first that is not among the faces."""
@@ -155,6 +155,15 @@ def character_of(path: str) -> str:
     'asuka_(eva)'
     """
     return path.rpartition("/")[0]
+
+
+def base_name(path: str) -> str:
+    """The name of an image file, without its folders: what ignore lists hold.
+
+    >>> base_name("asuka_(eva)/12.jpg")
+    '12.jpg'
+    """
+    return path.rpartition("/")[2]
 
 
 def resolve(root: Path, paths: Iterable[str]) -> Faces:

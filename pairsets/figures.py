@@ -66,6 +66,7 @@ def pair_columns(
         scores: one a pair, written below it.
         names: two a pair, written above A and below B; long ones are wrapped and shortened.
         title: above everything.
+        max_pixels: width times height above which an image is refused undecoded.
 
     Raises:
         PairsetsError: no pairs, or another number of scores or names.

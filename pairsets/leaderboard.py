@@ -188,8 +188,7 @@ def make_leaderboard(
     published: Iterable[Entry] = (),
 ) -> Leaderboard:
     """Evaluate models on one set: first the person, then the models as given, then `published`."""
-    judged = (pairs.valid & (pairs.human_prediction >= 0)).any()
-    entries = [human_entry(human_rates(pairs))] if judged else []
+    entries = [human_entry(human_rates(pairs))] if pairs.judged.any() else []
     entries += [
         model_entry(model, evaluate(pairs, values, target_fnr), mined=model == mined_by)
         for model, values in scores.items()

@@ -125,6 +125,11 @@ class PairSet:
         return np.asarray(self.invalid == 0)
 
     @property
+    def judged(self) -> NDArray[np.bool_]:
+        """`[N]`: valid rows that a person judged."""
+        return np.asarray(self.valid & (self.human_prediction >= 0))
+
+    @property
     def positives(self) -> NDArray[np.bool_]:
         """`[N]`: valid rows of one character."""
         return np.asarray(self.valid & (self.label == 1))
