@@ -28,6 +28,10 @@ Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 
+# The bounds on rounding hold for sums of no more terms.
+_WIDEST = 2**20
+
+
 class IndexesError(ValueError):
     """Vectors, groups or an index file that cannot be used; the message says what to mend."""
 
@@ -68,25 +72,54 @@ class TopPairs:
     recall: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.i.shape == self.j.shape == self.scores.shape or self.i.ndim != 1:
-            raise IndexesError(
-                f"pairs of shapes {self.i.shape}, {self.j.shape} with scores {self.scores.shape}"
-            )
-        if (self.i >= self.j).any():
-            raise IndexesError("a pair with i >= j; expected i < j")
-        if len(self) > 1:
-            drop = np.diff(self.scores)
-            same_i = np.diff(self.i) == 0
-            later = (np.diff(self.i) > 0) | (same_i & (np.diff(self.j) > 0))
-            if not ((drop < 0) | ((drop == 0) & later)).all():
-                raise IndexesError("pairs out of order; expected score falling, ties by (i, j)")
-        for name in ("i", "j", "scores"):
-            view = getattr(self, name).view()
-            view.setflags(write=False)
-            object.__setattr__(self, name, view)
+        _check_ranked(self.i, self.j, self.scores, -self.scores, "falling")
+        _freeze(self, "i", "j", "scores")
 
     def __len__(self) -> int:
         return len(self.i)
+
+
+@dataclass(frozen=True, eq=False)
+class BottomPairs:
+    """Answer of `bottom_pairs`: the lowest-scoring pairs within groups, exact.
+
+    Attributes:
+        i, j: `[M]`, i < j, M the number asked for or, if fewer exist, all.
+        scores: `[M]`, rising; equal scores stand by (i, j).
+
+    Raises:
+        IndexesError: as `TopPairs`.
+    """
+
+    i: Rows
+    j: Rows
+    scores: Scores
+
+    def __post_init__(self) -> None:
+        _check_ranked(self.i, self.j, self.scores, self.scores, "rising")
+        _freeze(self, "i", "j", "scores")
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+
+def _check_ranked(i: Rows, j: Rows, scores: Scores, keys: Scores, order: str) -> None:
+    if not i.shape == j.shape == scores.shape or i.ndim != 1:
+        raise IndexesError(f"pairs of shapes {i.shape}, {j.shape} with scores {scores.shape}")
+    if (i >= j).any():
+        raise IndexesError("a pair with i >= j; expected i < j")
+    if len(i) > 1:
+        rise = np.diff(keys)
+        later = (np.diff(i) > 0) | ((np.diff(i) == 0) & (np.diff(j) > 0))
+        if not ((rise > 0) | ((rise == 0) & later)).all():
+            raise IndexesError(f"pairs out of order; expected score {order}, ties by (i, j)")
+
+
+def _freeze(answer: TopPairs | BottomPairs, *names: str) -> None:
+    for name in names:
+        view = getattr(answer, name).view()
+        view.setflags(write=False)
+        object.__setattr__(answer, name, view)
 
 
 class Index(Protocol):
@@ -116,18 +149,28 @@ def as_vectors(vectors: ArrayLike, what: str = "vectors") -> Vectors:
     array = np.asarray(vectors)
     if array.ndim != 2 or array.shape[1] == 0:
         raise IndexesError(f"{what} of shape {array.shape}; expected [N, D] with D of 1 or more")
+    if array.shape[1] > _WIDEST:
+        raise IndexesError(f"{what} of {array.shape[1]:,} dimensions; expected {_WIDEST:,} or less")
     if array.dtype.kind not in "fiu":
         raise IndexesError(f"{what} of dtype {array.dtype}; expected float32")
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, np.float32)
     # A chunk at a time, so that a memory-mapped array does not get a mask of its own size.
-    step = max(1, 2**22 // array.shape[1])
+    step = max(1, 2**20 // array.shape[1])
     for start in range(0, len(array), step):
-        bad = np.flatnonzero(~np.isfinite(array[start : start + step]).all(axis=1)) + start
+        bad = _not_finite(array[start : start + step]) + start
         if bad.size:
             shown = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
             raise IndexesError(f"{what} not finite (nan or infinity) in row {shown}")
     return array
+
+
+def _not_finite(vectors: Vectors) -> Rows:
+    """Rows with a value that is not finite."""
+    # Finite squares are quicker to see than a mask of the values; large ones may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubtful = np.flatnonzero(~np.isfinite(np.einsum("nd,nd->n", vectors, vectors)))
+    return doubtful[~np.isfinite(vectors[doubtful]).all(axis=1)]
 
 
 def as_groups(groups: ArrayLike, count: int) -> Rows:
@@ -136,6 +179,32 @@ def as_groups(groups: ArrayLike, count: int) -> Rows:
     Raises:
         IndexesError: another length, or values that cannot be compared (None, nan among them).
     """
+    return _codes(groups, count)[1]
+
+
+def group_pairs(pairs: ArrayLike | None, groups: ArrayLike, count: int) -> Rows | None:
+    """`[K, 2]` codes, as of `as_groups`, of `pairs [K, 2]` of values; those of no row left out."""
+    if pairs is None:
+        return None
+    try:
+        array = np.asarray(pairs)
+    except ValueError:
+        raise IndexesError("exclude_groups of rows of several lengths; expected [K, 2]") from None
+    if array.size == 0:
+        return None
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise IndexesError(f"pairs of groups of shape {array.shape}; expected [K, 2]")
+    values, _ = _codes(groups, count)
+    if not values.size:
+        return None
+    try:
+        codes = np.minimum(np.searchsorted(values, array), values.size - 1)
+    except TypeError:
+        raise IndexesError("exclude_groups of another kind than the groups") from None
+    return np.asarray(codes[(values[codes] == array).all(axis=1)], np.int64)
+
+
+def _codes(groups: ArrayLike, count: int) -> tuple[NDArray[np.generic], Rows]:
     array = np.asarray(groups)
     if array.shape != (count,):
         raise IndexesError(f"groups of shape {array.shape} for {count} vectors; expected one each")
@@ -145,7 +214,7 @@ def as_groups(groups: ArrayLike, count: int) -> Rows:
         raise IndexesError("groups of several kinds; expected all numbers or all text") from None
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise IndexesError("groups with nan in them; expected a group for each vector")
-    return codes.astype(np.int64)
+    return values, codes.astype(np.int64)
 
 
 def at_least_one(value: int, what: str) -> int:

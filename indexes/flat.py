@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from indexes import join, store
 from indexes.base import (
+    BottomPairs,
     IndexesError,
     Neighbours,
     Rows,
@@ -20,6 +21,7 @@ from indexes.base import (
     as_groups,
     as_vectors,
     at_least_one,
+    group_pairs,
 )
 
 # FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
@@ -120,21 +122,87 @@ class FlatIndex:
         return float(join.norms(self.vectors).max(initial=0.0))
 
     def top_pairs(
-        self, n: int, groups: ArrayLike, *, progress: join.Progress | None = None
+        self,
+        n: int,
+        groups: ArrayLike,
+        *,
+        min_score: float | None = None,
+        max_score: float | None = None,
+        exclude: ArrayLike | None = None,
+        ceilings: ArrayLike | None = None,
+        active: ArrayLike | None = None,
+        exclude_groups: ArrayLike | None = None,
+        how: join.How | None = None,
+        progress: join.Progress | None = None,
+        checkpoint: Path | None = None,
     ) -> TopPairs:
         """The n best pairs of rows whose `groups [N]` differ, exact over all pairs.
 
         However many of them one row holds, none is cut off: there is no k.
 
+        Args:
+            n: how many; all if fewer exist.
+            groups: `[N]` values of one kind.
+            min_score, max_score: the scores that count, both included.
+            exclude: `[K, 2]` rows of pairs that do not count, either way round.
+            ceilings: `[N]`; a pair counts only if it scores at most the lower of its two.
+            active: `[N]` bool, the rows that may be used.
+            exclude_groups: `[K, 2]` pairs of groups that do not count, either way round.
+            how: device, precision, threads; by measurement where it is None. It changes the
+                time, never the answer.
+            progress: called with the pairs done and the pairs in all.
+            checkpoint: file in which a run of over a minute keeps what it has found; the same
+                call goes on from it, and removes it when it is done.
+
         Raises:
-            IndexesError: n below 1, or groups of another length.
+            IndexesError: n below 1, groups of another length, limits that are no numbers.
         """
         return join.top_pairs(
             self.vectors,
             as_groups(groups, len(self)),
             at_least_one(n, "n"),
+            min_score=min_score,
+            max_score=max_score,
+            exclude=exclude,
+            ceilings=ceilings,
+            active=active,
+            exclude_groups=group_pairs(exclude_groups, groups, len(self)),
+            how=how,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
+
+    def bottom_pairs(
+        self,
+        n: int,
+        groups: ArrayLike,
+        *,
+        min_score: float | None = None,
+        max_score: float | None = None,
+        exclude: ArrayLike | None = None,
+        progress: join.Progress | None = None,
+    ) -> BottomPairs:
+        """The n lowest-scoring pairs of rows whose `groups [N]` are equal, exact.
+
+        Args and errors are those of `top_pairs`; `progress` counts rows.
+        """
+        return join.bottom_pairs(
+            self.vectors,
+            as_groups(groups, len(self)),
+            at_least_one(n, "n"),
+            min_score=min_score,
+            max_score=max_score,
+            exclude=exclude,
             progress=progress,
         )
+
+    def best_of_group(self, groups: ArrayLike) -> Scores:
+        """`[N]`: the highest score of each row with another of its group; -inf where it is alone.
+
+        Raises:
+            IndexesError: groups of another length.
+        """
+        return join.best_of_group(self.vectors, as_groups(groups, len(self)))
 
     def save(self, path: str | Path) -> Path:
         """Write the FAISS index, and beside it a JSON sidecar (`path` with `.json`)."""

@@ -53,7 +53,7 @@ FORBIDDEN = [
     ("mining/tomorrow.py", "mining.cli"),
 ]
 ALLOWED = [
-    ("indexes/join.py", "torch"),
+    ("indexes/join/scan.py", "torch"),
     ("indexes/approximate.py", "faiss"),
     ("mining/models/pixels.py", "torch"),
     ("mining/scoring.py", "pairsets.sampling"),

@@ -20,6 +20,7 @@ PACKAGES = ("indexes", "mining", "pairsets")
 PUBLIC = {
     "indexes": [
         "ApproximateIndex",
+        "BottomPairs",
         "FlatIndex",
         "Index",
         "IndexesError",

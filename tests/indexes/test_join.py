@@ -14,7 +14,7 @@ from indexes import FlatIndex, IndexesError, join
 
 def answer(vectors, groups, n, tile):
     codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    found = join.top_pairs(np.asarray(vectors, np.float32), codes, n, tile=tile)
+    found = join.top_pairs(np.asarray(vectors, np.float32), codes, n, how=join.How(tile=tile))
     return list(zip(found.i.tolist(), found.j.tolist(), found.scores.tolist(), strict=True))
 
 
@@ -114,9 +114,9 @@ def test_same_bytes_for_any_threads_and_tile(threads, tile):
     vectors = generator.standard_normal((300, 65)).astype(np.float32)
     vectors[150:] = vectors[:150]
     groups = np.arange(300) % 90
-    reference = join.top_pairs(vectors, groups, 500, tile=64)
+    reference = join.top_pairs(vectors, groups, 500, how=join.How(tile=64))
     with threadpool_limits(threads):
-        found = join.top_pairs(vectors, groups, 500, tile=tile)
+        found = join.top_pairs(vectors, groups, 500, how=join.How(tile=tile))
     for name in ("i", "j", "scores"):
         assert getattr(found, name).tobytes() == getattr(reference, name).tobytes()
 
@@ -136,7 +136,9 @@ def test_memory_mapped_and_read_only(tmp_path):
 def test_progress_ends_at_all_pairs():
     seen = []
     vectors = np.ones((10, 2), np.float32)
-    join.top_pairs(vectors, np.arange(10), 3, tile=4, progress=lambda *at: seen.append(at))
+    join.top_pairs(
+        vectors, np.arange(10), 3, how=join.How(tile=4), progress=lambda *at: seen.append(at)
+    )
     assert seen[-1] == (45, 45)
     assert seen == sorted(seen)
 

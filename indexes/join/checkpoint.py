@@ -1,0 +1,152 @@
+"""What a long search has found, kept in a file, so that an interrupted one goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from indexes.base import IndexesError, Rows
+from indexes.join.best import Best, Found
+from indexes.join.tiles import Tile
+
+# Seconds before the first and between two savings; a shorter search is quicker done again.
+FIRST, PERIOD = 60.0, 30.0
+# An interrupted search that has taken longer than this is kept too.
+WORTH = 5.0
+_SCHEMA = 1
+_DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class Ledger:
+    """Which tiles are done, and what they held.
+
+    Args:
+        best: what is filled.
+        rows: `[P]` those that take part.
+        path: the checkpoint; None keeps nothing.
+
+    Attributes:
+        order: `[P]` the order of rows that the checkpoint's tiles are of; None without one.
+        side: their side.
+    """
+
+    def __init__(self, best: Best, rows: Rows, path: Path | None) -> None:
+        self.best, self.rows, self.path = best, rows, path
+        self.order: Rows | None = None
+        self.side = 0
+        self._lock, self._began = Lock(), time.monotonic()
+        self._saved = self._began + FIRST - PERIOD
+        self._key, self._whole = "", True
+        self._done = np.empty(0, np.bool_)
+        if path is not None and not path.parent.is_dir():
+            raise IndexesError(f"{path}: no folder {path.parent} to keep a checkpoint in")
+        if path is not None and path.exists():
+            self._load(path)
+
+    def plan(self, order: Rows, side: int, tiles: Sequence[Tile]) -> list[tuple[int, Tile]]:
+        """The tiles of this order that are not done yet, with their numbers."""
+        self.order, self.side = order, side
+        if self._done.size != len(tiles):
+            # A file of other tiles: what it holds would be found twice.
+            self.best.forget()
+            self._done = np.zeros(len(tiles), np.bool_)
+        return [(number, tile) for number, tile in enumerate(tiles) if not self._done[number]]
+
+    def commit(self, number: int, found: Iterable[Found]) -> None:
+        """Take what a tile held; it is done."""
+        parts = list(found)
+        with self._lock:
+            # Interrupted from here on, the tile would be kept as not done, and found twice.
+            self._whole = False
+            for part in parts:
+                self.best.take(part)
+            self._done[number] = True
+            self._whole = True
+
+    def keep(self, *, now: bool = False) -> None:
+        """Save, if it is due; `now`, if it is worth it."""
+        clock = time.monotonic()
+        if self.path is None or self.order is None or not self._whole:
+            return
+        if clock - self._saved < PERIOD and not (now and clock - self._began > WORTH):
+            return
+        self._save(self.path)
+        self._saved = time.monotonic()
+
+    def remove(self) -> None:
+        """The search is done."""
+        # Where there is none, a disk that is read-only need not be written to.
+        if self.path is not None and self.path.exists():
+            self.path.unlink()
+
+    def _save(self, path: Path) -> None:
+        key = self._digest()
+        with self._lock:
+            found = self.best.snapshot()
+            done = self._done.copy()
+            threshold = self.best.threshold
+        beside = path.with_name(f".{path.name}.new")
+        try:
+            with beside.open("wb") as file:
+                np.savez(
+                    file,
+                    key=np.array(key),
+                    order=np.asarray(self.order),
+                    side=np.array(self.side),
+                    done=done,
+                    threshold=np.array(threshold),
+                    **found._asdict(),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _load(self, path: Path) -> None:
+        try:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                kept = {name: file[name] for name in file.files}
+            if str(kept["key"]) != self._digest():
+                return  # of other vectors or another question
+            self.order, self.side = kept["order"].astype(np.int64), int(kept["side"])
+            self._done = kept["done"].astype(np.bool_)
+            self.best.raise_to(float(kept["threshold"]))
+            self.best.take(Found(*(kept[name] for name in Found._fields)))
+        except _DAMAGED as error:
+            raise IndexesError(
+                f"{path}: not a checkpoint that can be read ({type(error).__name__}: {error}); "
+                "remove it to start again"
+            ) from None
+
+    def _digest(self) -> str:
+        """Of the vectors and the question."""
+        if not self._key:
+            best, rules = self.best, self.best.rules
+            digest = hashlib.blake2b(digest_size=16)
+            limits = [rules.same, rules.lowest, rules.highest]
+            digest.update(repr([_SCHEMA, best.vectors.shape, best.n, best.sign, *limits]).encode())
+            for array in (self.rows, rules.groups, rules.excluded, rules.apart, rules.ceilings):
+                digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+                digest.update(b"/")
+            for start in range(0, len(best.vectors), 4096):
+                digest.update(np.ascontiguousarray(best.vectors[start : start + 4096]).data)
+            self._key = digest.hexdigest()
+        return self._key

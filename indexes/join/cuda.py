@@ -1,0 +1,88 @@
+"""Tiles on a CUDA device.
+
+The product goes to a bfloat16 buffer that is re-used, is compared with one number and compacted
+where it lies; only positions leave the device. Sums are kept in float32: torch's default of
+letting bfloat16 products reduce in bfloat16 is switched off meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from indexes.base import Rows
+from indexes.join.filters import Filter
+from indexes.join.rounding import floor_bits, unrounded
+from indexes.join.scan import FEW, Box
+from indexes.join.tiles import Tile
+from indexes.join.workers import Meanwhile
+
+# Rows of a tile: its products take half a GiB.
+SIDE = 16384
+
+
+class DeviceScanner:
+    """As `Scanner`, for filters whose values lie on `device`; in bfloat16 only."""
+
+    def __init__(self, area: int, device: str) -> None:
+        self.products = torch.empty(area, dtype=torch.bfloat16, device=device)
+        self.mask = torch.empty(area, dtype=torch.bool, device=device)
+
+    def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
+        """Fill the buffer with the tile's product; its shape."""
+        left, right = bound.left(tile.rows), bound.right(tile.columns)
+        shape = len(left), len(right)
+        torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
+        return shape
+
+    def hits(
+        self,
+        bound: Filter,
+        tile: Tile,
+        threshold: float,
+        crowd: float,
+        closed: Sequence[Box] = (),
+    ) -> tuple[Rows, Rows] | None:
+        """Positions p, q of the pairs that may reach `threshold`; see `Scanner.hits`."""
+        shape = self.multiply(bound, tile)
+        size = shape[0] * shape[1]
+        mask = self.mask[:size]
+        bits = torch.tensor(int(floor_bits(threshold - bound.margin(tile))), dtype=torch.int16)
+        least = bits.view(torch.bfloat16).item()
+        torch.ge(self.products[:size], least, out=mask)
+        table = mask.view(shape)
+        for top, bottom, first, last in closed:
+            table[top:bottom, first:last] = False
+        if tile.diagonal:
+            table.triu_(1)
+        if int(mask.count_nonzero()) > max(FEW, size * crowd):
+            return None
+        found: Rows = mask.nonzero().squeeze(1).cpu().numpy()
+        p, q = np.divmod(found, shape[1])
+        return p + tile.rows.start, q + tile.columns.start
+
+    def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
+        """See `Scanner.most_at`."""
+        width = tile.columns.stop - tile.columns.start
+        found = (p - tile.rows.start) * width + (q - tile.columns.start)
+        at = torch.from_numpy(found).to(self.products.device)
+        return unrounded(np.asarray(self.products[at].to(torch.float64).cpu().numpy()))
+
+
+@contextmanager
+def _sums_in_full() -> Iterator[None]:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_bf16_reduced_precision_reduction
+    matmul.allow_bf16_reduced_precision_reduction = False
+    try:
+        yield
+    finally:
+        matmul.allow_bf16_reduced_precision_reduction = before
+
+
+# Inside it, CUDA keeps the sums of bfloat16 products in float32.
+sums_in_full = Meanwhile(_sums_in_full)

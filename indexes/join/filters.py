@@ -1,0 +1,202 @@
+"""Products that bound the scores of whole tiles from above, on a processor or a CUDA device.
+
+Each filter says, for a tile of positions, a product of which every entry plus the tile's margin is
+at least the exact score of its pair. What falls below the threshold by more than the margin is
+dropped unseen; the rest is scored again. The derivations are in `indexes.join.bounds`, and that
+of the narrow filter in `indexes.join.narrow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from indexes.base import Rows, Scores, Vectors
+from indexes.join.bounds import margin, norms32
+from indexes.join.tiles import Tile
+
+if TYPE_CHECKING:
+    import torch
+
+    Tensor = torch.Tensor
+
+# Of sums of products in float32, by units that may truncate; see `indexes.join.bounds`.
+_UNIT = 2.0**-21
+# Of the float64 sum that is the score, a term: Higham's gamma with room to spare.
+NOISE = 2.0**-51
+_CHUNK = 2**18
+Norms = tuple[Scores, Scores, Scores, Scores]
+Map = Callable[[Callable[[slice], None], list[slice]], None]
+
+
+class Filter(Protocol):
+    """Bounds of a tile's scores."""
+
+    width: int
+
+    def left(self, rows: slice) -> Tensor:
+        """`[R, W]` of the positions `rows`."""
+
+    def right(self, columns: slice) -> Tensor:
+        """`[C, W]` of the positions `columns`."""
+
+    def margin(self, tile: Tile) -> float:
+        """How far a score of the tile can lie above its product."""
+
+    def margins(self, p: Rows, q: Rows) -> Scores:
+        """`[M]`: how far the score of each pair of positions can lie above its product."""
+
+
+class Exact32:
+    """The float32 vectors themselves, gathered tile by tile: no copy is kept."""
+
+    def __init__(self, vectors: Vectors, order: Rows, lengths: Scores) -> None:
+        self.vectors, self.order, self.lengths = vectors, order, lengths[order]
+        self.width = vectors.shape[1]
+
+    def left(self, rows: slice) -> Tensor:
+        """The vectors of `rows`."""
+        import torch
+
+        return torch.from_numpy(gathered(self.vectors, self.order, rows))
+
+    right = left
+
+    def margin(self, tile: Tile) -> float:
+        """By the bound for float32."""
+        largest = float(self.lengths[tile.rows].max() * self.lengths[tile.columns].max())
+        return margin(self.width, largest)
+
+    def margins(self, p: Rows, q: Rows) -> Scores:
+        """The same, pair by pair."""
+        return np.asarray(margin(self.width, self.lengths[p] * self.lengths[q]))
+
+
+class Rounded:
+    """Rows kept in a low precision, with what the rounding took from each.
+
+    Attributes:
+        values: `[P, W]` in the filter's type, on its device.
+        lengths: `[P]` norms of the vectors themselves (upper bounds, as all of these are).
+        before: `[P]` norms of what was rounded, `kept` of what that left, `errors` of what it took.
+        noise: error of the reported score in units of the two vectors' norms.
+    """
+
+    def __init__(
+        self,
+        values: Tensor,
+        lengths: Scores,
+        before: Scores,
+        kept: Scores,
+        errors: Scores,
+        noise: float,
+    ) -> None:
+        self.values, self.noise = values, noise
+        self.lengths, self.before, self.kept, self.errors = lengths, before, kept, errors
+        self.width = int(values.shape[1])
+
+    def left(self, rows: slice) -> Tensor:
+        """The rounded values of `rows`."""
+        return self.values[rows]
+
+    right = left
+
+    def margin(self, tile: Tile) -> float:
+        """|e_x| |y| + |x'| |e_y|, and the sums' own errors."""
+        return float(_margin(self.width, self.noise, *_maxima(self._norms, tile)))
+
+    def margins(self, p: Rows, q: Rows) -> Scores:
+        """The same, pair by pair: rows with large norms do not blunt the others' bounds."""
+        return _of_pairs(self.width, self.noise, self._norms, p, q)
+
+    @property
+    def _norms(self) -> Norms:
+        return self.lengths, self.before, self.kept, self.errors
+
+
+def _maxima(norms: Norms, tile: Tile) -> tuple[Any, Any]:
+    left, right = (
+        tuple(float(values[part].max()) for values in norms) for part in (tile.rows, tile.columns)
+    )
+    return left, right
+
+
+def _of_pairs(width: int, noise: float, norms: Norms, p: Rows, q: Rows) -> Scores:
+    left, right = (tuple(values[part] for values in norms) for part in (p, q))
+    return np.asarray(_margin(width, noise, left, right))
+
+
+def _margin(width: int, noise: float, left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
+    """The bound of the module `bounds` from both sides' norms: lengths, before, kept, errors."""
+    length, _, kept, errors = left
+    other_length, before, other_kept, other_errors = right
+    gamma = width * _UNIT / (1 - width * _UNIT)
+    bound = errors * before + kept * other_errors + gamma * kept * other_kept
+    bound = bound + noise * length * other_length
+    bound = bound + width * 2.0**-124 * (1 + kept + other_kept)
+    # The last factor covers the rounding of these very lines.
+    return bound * (1 + 2.0**-40)
+
+
+class Rounding:
+    """The float32 vectors, rounded to bfloat16 tile by tile: no copy is kept.
+
+    Slower a tile than `Rounded`; for the few tiles that a narrow bound does not thin out.
+    """
+
+    def __init__(self, vectors: Vectors, order: Rows, lengths: Scores) -> None:
+        self.vectors, self.order = vectors, order
+        self.width = vectors.shape[1]
+        sizes = lengths[order]
+        # Half a unit in the last of 8 places, and what is subnormal: at most this is lost.
+        errors = sizes * 2.0**-8 + self.width * 2.0**-126
+        self._norms = sizes, sizes, sizes + errors, errors
+
+    def left(self, rows: slice) -> Tensor:
+        """The rounded vectors of `rows`."""
+        import torch
+
+        return torch.from_numpy(gathered(self.vectors, self.order, rows)).to(torch.bfloat16)
+
+    right = left
+
+    def margin(self, tile: Tile) -> float:
+        """As `Rounded`."""
+        return float(_margin(self.width, self.width * NOISE, *_maxima(self._norms, tile)))
+
+    def margins(self, p: Rows, q: Rows) -> Scores:
+        """As `Rounded`."""
+        return _of_pairs(self.width, self.width * NOISE, self._norms, p, q)
+
+
+def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map) -> Rounded:
+    """The vectors in bfloat16, in the order of the join."""
+    import torch
+
+    count, width = len(order), vectors.shape[1]
+    values = torch.empty((count, width), dtype=torch.bfloat16, device=device)
+    errors = np.empty(count)
+
+    def fill(rows: slice) -> None:
+        exact = torch.from_numpy(gathered(vectors, order, rows))
+        low = exact.to(torch.bfloat16)
+        values[rows] = low.to(device)
+        # The difference of a number and its rounding is exact.
+        errors[rows] = norms32(exact.sub_(low).numpy())
+
+    each(fill, chunks(count, width))
+    sizes = lengths[order]
+    return Rounded(values, sizes, sizes, sizes + errors, errors, width * NOISE)
+
+
+def gathered(vectors: Vectors, order: Rows, rows: slice) -> Vectors:
+    """The vectors at the positions `rows`, as a writable array of their own."""
+    return np.ascontiguousarray(vectors[order[rows]])
+
+
+def chunks(count: int, width: int) -> list[slice]:
+    """Slices of rows that hold a few MiB each."""
+    step = max(1, _CHUNK // width)
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]

@@ -1,0 +1,170 @@
+"""The questions the join answers: best pairs across groups, worst within, best partner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from indexes.base import BottomPairs, IndexesError, Rows, Scores, TopPairs, Vectors
+from indexes.join.best import Best
+from indexes.join.bounds import filter_dtype, margin, norms, pair_scores, rounded
+from indexes.join.checkpoint import Ledger
+from indexes.join.how import How
+from indexes.join.rules import Rules, pair_keys, row_ceilings, score_limit
+from indexes.join.search import search_fast, search_plain
+from indexes.join.tiles import BLOCK, Plain, Tile
+
+Progress = Callable[[int, int], None]
+# Values of the widest block that `best_of_group` holds.
+_STRIP = 2**22
+
+
+def top_pairs(
+    vectors: Vectors,
+    groups: Rows,
+    n: int,
+    *,
+    min_score: float | None = None,
+    max_score: float | None = None,
+    exclude: ArrayLike | None = None,
+    ceilings: ArrayLike | None = None,
+    active: ArrayLike | None = None,
+    exclude_groups: ArrayLike | None = None,
+    how: How | None = None,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+) -> TopPairs:
+    """The n best pairs i < j with `groups[i] != groups[j]`, exact.
+
+    Args:
+        vectors: `[N, D]` finite float32; may be read-only or memory-mapped.
+        groups: `[N]` int64 codes below N.
+        n: how many; all if fewer exist.
+        min_score, max_score: the scores that count, both included.
+        exclude: `[K, 2]` rows of pairs that do not count, either way round.
+        ceilings: `[N]`; a pair counts only if it scores at most the lower of its two.
+        active: `[N]` bool, the rows that may be used.
+        exclude_groups: `[K, 2]` codes of pairs of groups that do not count, either way round.
+        how: device, precision, threads; they change the time, never the answer.
+        progress: called with the pairs done and the pairs in all.
+        checkpoint: where a long run keeps what it has found; gone when it is done.
+    """
+    count, how = len(vectors), how or How()
+    rules = Rules(
+        groups,
+        lowest=score_limit(min_score, "min_score", -np.inf),
+        highest=score_limit(max_score, "max_score", np.inf),
+        excluded=pair_keys(exclude, count, "exclude"),
+        apart=pair_keys(exclude_groups, count, "exclude_groups"),
+        ceilings=row_ceilings(ceilings, count),
+    )
+    if rules.lowest > rules.highest:
+        raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
+    order = np.arange(count) if active is None else np.flatnonzero(_row_mask(active, count))
+    best = Best(vectors, n, rules)
+    total, done = len(order) * (len(order) - 1) // 2, 0
+
+    def report(pairs: int) -> None:
+        nonlocal done
+        done += pairs
+        if progress is not None:
+            progress(done, total)
+
+    ledger = Ledger(best, order, checkpoint)
+    if how.is_plain(len(order), vectors.shape[1]):
+        search_plain(best, order, how.tile, report, ledger)
+    else:
+        search_fast(best, order, how, report, ledger)
+    found = TopPairs(*best.result())
+    ledger.remove()
+    return found
+
+
+def bottom_pairs(
+    vectors: Vectors,
+    groups: Rows,
+    n: int,
+    *,
+    min_score: float | None = None,
+    max_score: float | None = None,
+    exclude: ArrayLike | None = None,
+    progress: Progress | None = None,
+) -> BottomPairs:
+    """The n lowest-scoring pairs i < j with `groups[i] == groups[j]`, exact; see `top_pairs`.
+
+    `progress` is called with the rows done and the rows in all.
+    """
+    count = len(vectors)
+    lowest = score_limit(min_score, "min_score", -np.inf)
+    highest = score_limit(max_score, "max_score", np.inf)
+    if lowest > highest:
+        raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
+    excluded = pair_keys(exclude, count, "exclude")
+    rules = Rules(groups, True, -highest, -lowest, excluded)
+    best = Best(vectors, n, rules, sign=-1)
+    order = np.argsort(groups, kind="stable")
+    plain = Plain(best, order, norms(vectors))
+    # Rows of one group stand together: from a row, the pairs reach to the end of its group.
+    ends = np.searchsorted(groups[order], groups[order], side="right")
+    strips = [slice(top, min(top + BLOCK, count)) for top in range(0, count, BLOCK)]
+    for rows in strips:
+        for side in range(rows.start, int(ends[rows.stop - 1]), BLOCK):
+            columns = slice(side, min(side + BLOCK, count))
+            for found in plain.search(Tile(rows, columns)):
+                best.take(found)
+        if progress is not None:
+            progress(rows.stop, count)
+    i, j, scores = best.result()
+    return BottomPairs(i, j, -scores)
+
+
+def best_of_group(vectors: Vectors, groups: Rows) -> Scores:
+    """`[N]`: the highest score of each row with another row of its group; -inf where none is."""
+    count = len(vectors)
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    starts = np.searchsorted(ordered, ordered, side="left")
+    ends = np.searchsorted(ordered, ordered, side="right")
+    lengths = norms(vectors)
+    dtype = filter_dtype(lengths)
+    best = np.full(count, -np.inf)
+    top = 0
+    while top < count:
+        height = max(1, min(BLOCK, _STRIP // int(ends[top] - starts[top])))
+        # A block may not be wider than its memory: the last row's group may be a large one.
+        while height > 1:
+            last = min(top + height, count) - 1
+            if height * int(ends[last] - starts[top]) <= _STRIP:
+                break
+            height //= 2
+        at = np.arange(top, min(top + height, count))
+        columns = np.arange(starts[at[0]], ends[at[-1]])
+        left = np.asarray(vectors[order[at]], dtype)
+        product = left @ np.asarray(vectors[order[columns]], dtype).T
+        other = (ordered[at][:, None] != ordered[columns]) | (at[:, None] == columns)
+        product[other] = -np.inf
+        products = lengths[order[at]] * float(lengths[order[columns]].max())
+        slack = np.array([2 * margin(vectors.shape[1], product, dtype) for product in products])
+        highest = product.max(axis=1).astype(np.float64) - slack
+        least = np.array([rounded(value, dtype) for value in highest])
+        r, c = np.nonzero((product >= least[:, None]) & ~other)
+        i, j = order[at[r]], order[columns[c]]
+        np.maximum.at(best, i, pair_scores(vectors, vectors, i, j))
+        top += len(at)
+    return best
+
+
+def _row_mask(active: ArrayLike, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    try:
+        mask = np.asarray(active)
+    except ValueError:
+        raise IndexesError("active of several lengths; expected a truth value each") from None
+    if mask.shape != (count,) or mask.dtype != np.bool_:
+        raise IndexesError(
+            f"active of shape {mask.shape}, {mask.dtype}, for {count} vectors; "
+            "expected a truth value each"
+        )
+    return mask

@@ -1,0 +1,135 @@
+"""Whether a narrow bound pays, and how wide it should be, by measuring on a sample."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexes.base import Rows, Scores, Vectors
+from indexes.join.fast import CROWD, Worker
+from indexes.join.filters import Filter, Rounded, gathered
+from indexes.join.narrow import leading
+from indexes.join.tiles import Tile
+
+if TYPE_CHECKING:
+    import torch
+
+# Widths of the bound, its last coordinate included: what matrix units take in one go.
+WIDTHS = (64, 96, 128, 192, 256, 384)
+# Where the widest bound lets more than this through, none is worth timing.
+_HOPELESS = 0.2
+_SAMPLE = 2048
+_TRIAL = 512
+
+
+class Plan:
+    """How to filter: by the whole vectors, or first by a narrow bound.
+
+    Args:
+        vectors: `[N, D]`.
+        groups: `[N]`.
+        order: `[P]` the rows that take part.
+        lengths: `[N]` norms.
+        threshold: that the search starts with.
+        full: a filter of whole vectors, to be timed on `tile`.
+        worker: its buffers hold the filters' type.
+
+    Attributes:
+        width: of the bound; 0 where the whole vectors are quicker.
+        basis: `[D, width - 1]`, or None.
+        crowd: share of a tile above which its whole vectors are quicker after all.
+        seconds: estimated, a pair, by width; 0 is the whole vectors.
+        shares: of a sample's pairs that each width lets through.
+    """
+
+    def __init__(
+        self,
+        vectors: Vectors,
+        groups: Rows,
+        order: Rows,
+        lengths: Scores,
+        threshold: float,
+        full: Filter,
+        tile: Tile,
+        worker: Worker,
+        dtype: torch.dtype,
+    ) -> None:
+        self.vectors, self.groups, self.order, self.lengths = vectors, groups, order, lengths
+        self.worker, self.tile, self.dtype = worker, tile, dtype
+        self.seconds: dict[int, float] = {}
+        self.shares: dict[int, float] = {}
+        self.width, self.basis, self.crowd = 0, None, CROWD
+        widths = [width for width in WIDTHS if 8 * width <= 3 * vectors.shape[1]]
+        generator = np.random.default_rng(0)
+        chosen = order[generator.integers(0, len(order), _SAMPLE)]
+        if not widths or threshold == -np.inf:
+            return
+        some = gathered(vectors, chosen, slice(0, _SAMPLE))
+        basis = leading(some, widths[-1] - 1)
+        self._pass(some[: 2 * _TRIAL] @ basis, chosen[: 2 * _TRIAL], widths, threshold)
+        if min(self.shares.values()) > _HOPELESS:
+            return
+        whole = _seconds(partial(worker.scanner.multiply, full, tile)) / tile.area
+        gather = self._gather(chosen)
+        turning = self._turning(some, basis)
+        self.seconds[0] = whole
+        for width in widths:
+            like = _blank(width, tile, self.dtype)
+            product = _seconds(partial(worker.scanner.multiply, like, tile)) / tile.area
+            self.seconds[width] = product + self.shares[width] * gather + turning * width
+        self.width = min(self.seconds, key=lambda width: self.seconds[width])
+        if self.width:
+            self.basis = basis[:, : self.width - 1]
+            self.crowd = min(CROWD, whole / gather)
+
+    def _pass(self, turned: Vectors, chosen: Rows, widths: Sequence[int], threshold: float) -> None:
+        """Shares of the sample's pairs of different groups that the bounds let through."""
+        sizes, codes = self.lengths[chosen], self.groups[chosen]
+        other = codes[:_TRIAL, None] != codes[None, _TRIAL:]
+        # About what rounding takes: half the worst, for as many pairs as in a tile.
+        low = self.dtype.itemsize < 4
+        least = threshold - (2.0**-8 * float(np.median(sizes)) ** 2 if low else 0.0)
+        for width in widths:
+            inside = turned[:, : width - 1]
+            rest = np.sqrt(np.maximum(sizes**2 - (inside**2).sum(axis=1), 0))
+            bounds = inside[:_TRIAL] @ inside[_TRIAL:].T + np.outer(rest[:_TRIAL], rest[_TRIAL:])
+            self.shares[width] = float(((bounds >= least) & other).mean())
+
+    def _turning(self, some: Vectors, basis: Vectors) -> float:
+        """Seconds a pair and coordinate of the bound, of turning all rows into it."""
+        import torch
+
+        left, right = torch.from_numpy(some[:_TRIAL]), torch.from_numpy(basis)
+        row = _seconds(partial(torch.mm, left, right)) / left.shape[0] / right.shape[1]
+        # A row is turned once, and then stands in half as many pairs as there are rows. Rounding
+        # and norms take about as long as the product.
+        return 2 * row * 2 / len(self.order)
+
+    def _gather(self, chosen: Rows) -> float:
+        """Seconds a pair, of looking again at what a bound lets through."""
+        rows = slice(0, _TRIAL)
+        p, b = np.repeat(np.arange(_TRIAL), 4), np.resize(chosen, 4 * _TRIAL)
+        return _seconds(lambda: self.worker.products(self.vectors, chosen, rows, p, b)) / len(p)
+
+
+def _blank(width: int, tile: Tile, dtype: torch.dtype) -> Rounded:
+    """A filter of that width and the tile's size, to be timed."""
+    import torch
+
+    size = max(tile.rows.stop, tile.columns.stop)
+    none: Scores = np.zeros(size)
+    return Rounded(torch.ones((size, width), dtype=dtype), none, none, none, none, 0.0)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The shortest of three runs."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,249 @@
+"""Fill a `Best` from all tiles, by whatever this machine is quickest with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import numpy as np
+
+from indexes.base import IndexesError, Rows, Scores
+from indexes.join.best import Best, Found
+from indexes.join.bounds import FLOAT32, filter_dtype, norms
+from indexes.join.checkpoint import Ledger
+from indexes.join.fast import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
+from indexes.join.filters import Exact32, Filter, Rounding, rounded16
+from indexes.join.how import How, low_pays, sums_in_float32
+from indexes.join.narrow import narrow
+from indexes.join.plan import Plan
+from indexes.join.scan import Scanner
+from indexes.join.tiles import BLOCK, Plain, Tile, halved, triangle
+from indexes.join.workers import Pool, pool_of
+
+Report = Callable[[int], None]
+_SIDE = 2048
+# Bytes of all threads' tiles: up to six a pair.
+_BUFFERS = 2**29
+
+
+def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledger: Ledger) -> None:
+    """By numpy, tile by tile."""
+    fresh = ledger.order is None
+    if ledger.order is None:
+        ledger.order, ledger.side = order, tile or BLOCK
+    plain = Plain(best, ledger.order, norms(best.vectors))
+    if fresh:
+        _seed_plain(plain)
+    tiles = halved(len(order), ledger.side)
+    waiting = ledger.plan(ledger.order, ledger.side, tiles)
+    report(sum(part.pairs for part in tiles) - sum(part.pairs for _, part in waiting))
+    try:
+        for number, part in waiting:
+            ledger.commit(number, plain.search(part))
+            ledger.keep()
+            report(part.pairs)
+    except BaseException:
+        with suppress(OSError):
+            ledger.keep(now=True)
+        raise
+
+
+def _seed_plain(plain: Plain) -> None:
+    """Raise the threshold by a small block, lest a large one be held whole."""
+    best = plain.best
+    side = int(max((8 * best.n) ** 0.5, 128))  # four times n pairs
+    if side > len(plain.order) // 2:
+        return
+    trial = Best(best.vectors, best.n, best.rules)
+    seeding = Plain(trial, plain.order, plain.lengths)
+    for found in seeding.search(Tile(slice(0, side), slice(0, side))):
+        trial.take(found)
+    if trial.is_full():
+        best.raise_to(trial.threshold)
+
+
+def search_fast(best: Best, order: Rows, how: How, report: Report, ledger: Ledger) -> None:
+    """By torch, on all cores or on a CUDA device."""
+    import torch
+
+    width = best.vectors.shape[1]
+    device = how.device_for(len(order), width)
+    threads = how.threads or torch.get_num_threads()
+    with own_settings(), pool_of(threads) as pool:
+        lengths = lengths_of(best.vectors, pool)
+        if filter_dtype(lengths[order]) != FLOAT32:
+            search_plain(best, order, how.tile, report, ledger)
+            return
+        low = device is not None or how.precision == "bf16"
+        with _exact_sums(device):
+            sound = not low or sums_in_float32(device or "cpu")
+        if not sound:
+            raise IndexesError(
+                f"{device or 'cpu'}: sums of bfloat16 products are not kept in float32 there; "
+                "use another device or precision"
+            )
+        low = low or (how.precision == "auto" and low_pays(width, threads))
+        search = _Search(best, order, lengths, pool, low, device, how, ledger)
+        search.run(report)
+        best.finish(pool.each)
+
+
+class _Search:
+    def __init__(
+        self,
+        best: Best,
+        order: Rows,
+        lengths: Scores,
+        pool: Pool,
+        low: bool,
+        device: str | None,
+        how: How,
+        ledger: Ledger,
+    ) -> None:
+        import torch
+
+        self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
+        self.device, self.how = device, how
+        self.dtype = torch.bfloat16 if low else torch.float32
+        self.fresh = ledger.order is None
+        if ledger.order is not None:
+            self.order, self.side = ledger.order, ledger.side
+        else:
+            near = nearness(best.vectors, order, pool)
+            self.order = arranged(best.rules.groups, order, lengths, near)
+            self.side = how.tile or _side(len(order), pool.size, device)
+
+    def run(self, report: Report) -> None:
+        tiles = halved(len(self.order), self.side)
+        waiting = list(self.ledger.plan(self.order, self.side, tiles))
+        report(sum(tile.pairs for tile in tiles) - sum(tile.pairs for _, tile in waiting))
+        with _exact_sums(self.device):
+            if self.fresh:
+                self._seed()
+            engine = Engine(self.best, self.order, self.lengths, self._filters())
+
+            def done(pairs: int) -> None:
+                self.ledger.keep()
+                report(pairs)
+
+            try:
+                self._work(engine, waiting, self.ledger.commit, done)
+            except BaseException:
+                with suppress(OSError):
+                    self.ledger.keep(now=True)
+                raise
+
+    def _work(
+        self,
+        engine: Engine,
+        tiles: Sequence[tuple[int, Tile]],
+        commit: Callable[[int, Iterable[Found]], None],
+        report: Report | None = None,
+    ) -> None:
+        area = max((tile.area for _, tile in tiles), default=0)
+
+        def worker() -> Callable[[tuple[int, Tile]], int]:
+            buffers = self._worker(area)
+
+            def work(item: tuple[int, Tile]) -> int:
+                number, tile = item
+                commit(number, engine.search(tile, buffers))
+                return tile.pairs
+
+            return work
+
+        self.pool.share(tiles, worker, report, workers=1 if self.device else None)
+
+    def _worker(self, area: int) -> Worker:
+        if self.device is None:
+            return Worker(Scanner(area, self.dtype))
+        from indexes.join.cuda import DeviceScanner
+
+        return Worker(DeviceScanner(area, self.device))
+
+    def _seed(self) -> None:
+        """Raise the threshold by the rows nearest to the mean: they hold many of the best pairs."""
+        best, n = self.best, self.best.n
+        # Of a first block that holds four times n pairs, and a seeding with a hundred times n.
+        first = int(np.clip((8 * n) ** 0.5, 256, BLOCK))
+        count = int(np.clip(16 * n**0.5, BLOCK, 8 * BLOCK))
+        near = nearness(best.vectors, self.order, self.pool)[self.order]
+        seeds = self.order[np.argsort(-near, kind="stable")[:count]]
+        trial = Best(best.vectors, n, best.rules)
+        engine = Engine(trial, seeds, self.lengths, [(self._whole(seeds), CROWD)])
+        for found in engine.plain.search(Tile(slice(0, first), slice(0, first))):
+            trial.take(found)
+
+        def commit(_: int, found: Iterable[Found]) -> None:
+            for part in found:
+                trial.take(part)
+
+        rest = [tile for tile in triangle(len(seeds), first) if tile.columns.start]
+        self._work(engine, list(enumerate(rest)), commit)
+        if trial.is_full():
+            # The search proper finds them once more: here they only tell how high the bar is.
+            best.raise_to(trial.threshold)
+
+    def _plan(self) -> Plan | None:
+        """Whether a narrow bound pays; its product is not what a CUDA device is slow at."""
+        if self.how.spectrum == "off" or self.device is not None:
+            return None
+        some = self.order[:BLOCK]
+        tile = Tile(slice(0, len(some)), slice(0, len(some)))
+        full = self._whole(some)
+        worker = self._worker(tile.area)
+        best = self.best
+        make = partial(
+            Plan,
+            best.vectors,
+            best.rules.groups,
+            self.order,
+            self.lengths,
+            best.threshold,
+            full,
+            tile,
+            worker,
+            self.dtype,
+        )
+        return self.pool.executor.submit(make).result()
+
+    def _whole(self, order: Rows) -> Filter:
+        import torch
+
+        vectors, lengths = self.best.vectors, self.lengths
+        if self.dtype == torch.float32:
+            return Exact32(vectors, order, lengths)
+        return rounded16(vectors, order, lengths, self.device or "cpu", self.pool.each)
+
+    def _filters(self) -> list[tuple[Filter, float]]:
+        import torch
+
+        plan = self._plan()
+        if plan is None or plan.basis is None:
+            return [(self._whole(self.order), CROWD)]
+        vectors, order, lengths = self.best.vectors, self.order, self.lengths
+        bound = narrow(vectors, order, lengths, plan.basis, self.dtype, self.pool.each)
+        low = self.dtype == torch.bfloat16
+        whole = (Rounding if low else Exact32)(vectors, order, lengths)
+        return [(bound, plan.crowd), (whole, CROWD)]
+
+
+def _side(count: int, threads: int, device: str | None) -> int:
+    """Rows of a tile: large ones waste less, small ones leave more for all threads to share."""
+    if device is not None:
+        from indexes.join.cuda import SIDE
+
+        return min(SIDE, max(BLOCK, -(-count // 4)))
+    return _SIDE if count >= 8 * _SIDE and threads * 6 * _SIDE**2 <= _BUFFERS else BLOCK
+
+
+@contextmanager
+def _exact_sums(device: str | None) -> Iterator[None]:
+    if device is None:
+        yield
+        return
+    from indexes.join.cuda import sums_in_full
+
+    with sums_in_full():
+        yield

@@ -1,0 +1,105 @@
+"""The upper triangle of all pairs in tiles, and the filter that any machine can run.
+
+`Plain` multiplies blocks in numpy, in float32, or in float64 where norms are so large that
+float32 could overflow. It is what small jobs run on, and what seeds and settles the fast filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.base import Rows, Scores
+from indexes.join.best import Best, Found
+from indexes.join.bounds import filter_dtype, margin, rounded
+
+BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Positions `rows` x `columns`; on the diagonal, only those above it."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether rows and columns are the same."""
+        return self.rows == self.columns
+
+    @property
+    def area(self) -> int:
+        """Rows times columns."""
+        height: int = self.rows.stop - self.rows.start
+        width: int = self.columns.stop - self.columns.start
+        return height * width
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of positions p < q it holds."""
+        height: int = self.rows.stop - self.rows.start
+        return height * (height - 1) // 2 if self.diagonal else self.area
+
+    def blocks(self, size: int) -> Iterator[Tile]:
+        """The tile in tiles of at most `size` x `size`."""
+        starts = range(self.columns.start, self.columns.stop, size)
+        # There may be a million tiles: they share their sides.
+        sides = [slice(start, min(start + size, self.columns.stop)) for start in starts]
+        for top in range(self.rows.start, self.rows.stop, size):
+            rows = slice(top, min(top + size, self.rows.stop))
+            for side in sides:
+                if not self.diagonal or side.start >= top:
+                    yield Tile(rows, side)
+
+
+def triangle(count: int, size: int) -> list[Tile]:
+    """Tiles of `size` x `size` that hold each pair of positions p < q < `count` once."""
+    return list(Tile(slice(0, count), slice(0, count)).blocks(size)) if count else []
+
+
+def halved(count: int, size: int) -> list[Tile]:
+    """As `triangle`, but tiles on the diagonal, of which half is empty, in quarters."""
+    tiles: list[Tile] = []
+    for tile in triangle(count, size):
+        tiles += tile.blocks(max(1, size // 2)) if tile.diagonal else [tile]
+    return tiles
+
+
+class Plain:
+    """Blocks multiplied by numpy.
+
+    Args:
+        best: what to fill.
+        order: `[P]` the row of each position.
+        lengths: `[N]` norms of the rows.
+    """
+
+    def __init__(self, best: Best, order: Rows, lengths: Scores) -> None:
+        self.best, self.order, self.lengths = best, order, lengths
+        self.dtype = filter_dtype(lengths[order])
+
+    def search(self, tile: Tile, block: int = BLOCK) -> Iterator[Found]:
+        """What the tile holds for `best`, block by block."""
+        for part in tile.blocks(block):
+            yield self._block(part)
+
+    def _block(self, tile: Tile) -> Found:
+        vectors, sign = self.best.vectors, self.best.sign
+        rows, columns = self.order[tile.rows], self.order[tile.columns]
+        left = sign * np.asarray(vectors[rows], self.dtype)
+        product: NDArray[np.floating] = left @ np.asarray(vectors[columns], self.dtype).T
+        largest = float(self.lengths[rows].max() * self.lengths[columns].max())
+        error = margin(vectors.shape[1], largest, self.dtype)
+        hits = np.flatnonzero(product >= rounded(self.best.threshold - error, self.dtype))
+        r, c = np.divmod(hits, product.shape[1])
+        if tile.diagonal:
+            above = r < c
+            hits, r, c = hits[above], r[above], c[above]
+        a, b = rows[r], columns[c]
+        filtered = product.ravel()[hits].astype(np.float64)
+        margins = margin(vectors.shape[1], self.lengths[a] * self.lengths[b], self.dtype)
+        return self.best.sift(np.minimum(a, b), np.maximum(a, b), filtered, margins)

@@ -1,0 +1,180 @@
+"""All ways the join can go, and worlds made to break it.
+
+A test that asks for `way` runs on every one of them; `way(tile=..., threads=...)` is its `How`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+
+from indexes import join
+from indexes.join import cuda, fast, filters, plan, scan, search
+from indexes.join.narrow import leading
+
+Way = Callable[..., join.How]
+WAYS = (
+    "plain",
+    "bf16",
+    "fp32",
+    "bf16, narrow",
+    "fp32, narrow",
+    "bf16, narrow in vain",
+    "fp32, narrow in vain",
+    "bf16, all in vain",
+    "fp32, all in vain",
+    "device",
+    "cuda",
+)
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch) -> Way:
+    """Makes the `How` of one way, and bends what decides on it.
+
+    In vain: too much passes the narrow bound, or all filters, so that the next one is taken.
+    """
+    name: str = request.param
+    if name == "plain":
+        return join.How
+    if name == "cuda":
+        if not cuda.torch.cuda.is_available():
+            pytest.skip("no CUDA device that torch can use")
+        return partial(join.How, device="cuda")
+    if name == "device":
+        monkeypatch.setattr(join.How, "device_for", lambda *_: "cpu")
+        return partial(join.How, precision="bf16")
+    monkeypatch.setattr(scan, "_RARE", 2.0)  # hits are as rare as in a search of many pairs
+    precision, _, rest = name.partition(", ")
+    if not rest:
+        return partial(join.How, precision=precision, spectrum="off")
+    # What passes is looked at as it would be if it were many pairs; above, as few.
+    monkeypatch.setattr(fast, "_GATHERED", 0)
+    in_vain = rest.endswith("in vain")
+    narrow_first(monkeypatch, crowd=0.0 if in_vain else 1.0)
+    if in_vain:
+        monkeypatch.setattr(scan, "_RARE", 0.0)
+        monkeypatch.setattr(scan, "FEW", 0)
+        monkeypatch.setattr(search, "CROWD", 0.0 if rest.startswith("all") else 1.0)
+    return partial(join.How, precision=precision)
+
+
+def narrow_first(
+    monkeypatch: pytest.MonkeyPatch, crowd: float = 1.0, basis: np.ndarray | None = None
+) -> None:
+    """Let every plan choose a narrow bound, of any basis, whatever the clock says."""
+    original = plan.Plan.__init__
+
+    def chosen(self, vectors, *rest, **named):
+        original(self, vectors, *rest, **named)
+        depth = max(1, vectors.shape[1] // 3)
+        sample = filters.gathered(vectors, self.order, slice(0, 64))
+        self.basis = leading(sample, depth) if basis is None else basis
+        self.width, self.crowd = self.basis.shape[1] + 1, crowd
+
+    monkeypatch.setattr(plan.Plan, "__init__", chosen)
+
+
+@pytest.fixture
+def narrow(monkeypatch) -> Callable[..., None]:
+    """Call it to have the narrow bound used first, of the basis that is given."""
+    return partial(narrow_first, monkeypatch)
+
+
+def _plain_world() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(1)
+    return generator.standard_normal((64, 24)), generator.integers(0, 20, 64)
+
+
+def _ties():
+    generator = np.random.default_rng(2)
+    return generator.integers(-1, 2, (64, 9)), generator.integers(0, 20, 64)
+
+
+def _duplicates():
+    vectors, groups = _plain_world()
+    vectors[32:] = vectors[:32]
+    vectors[::9] = vectors[0]
+    return vectors, groups
+
+
+def _giant_group():
+    vectors, groups = _plain_world()
+    groups[:] = 3
+    groups[[2, 30, 31, 63]] = 0, 1, 1, 2
+    return vectors, groups
+
+
+def _hub():
+    """One row that is in all of the best pairs."""
+    vectors, groups = _plain_world()
+    vectors[20] = 50 * np.sign(vectors).sum(axis=0)
+    vectors *= np.where(vectors @ vectors[20] < 0, -1, 1)[:, None]
+    return vectors, groups
+
+
+def _magnitudes():
+    vectors, groups = _plain_world()
+    return vectors * 10.0 ** np.random.default_rng(3).integers(-12, 9, (64, 1)), groups
+
+
+def _tiny():
+    vectors, groups = _plain_world()
+    return vectors * 1e-25, groups
+
+
+def _cone():
+    """All vectors near to one: the scores hardly differ."""
+    vectors, groups = _plain_world()
+    return 0.01 * vectors + vectors[0], groups
+
+
+def _opposed():
+    """Every score is negative."""
+    generator = np.random.default_rng(4)
+    vectors, groups = generator.uniform(0.1, 1.0, (64, 5)), np.arange(64) % 2
+    vectors[groups == 1] *= -1
+    return vectors, groups
+
+
+def _orthogonal():
+    """Most scores are 0, of products some of which are -0.0."""
+    generator = np.random.default_rng(5)
+    vectors = np.eye(8)[generator.integers(0, 8, 64)] * generator.choice([-1.0, 1.0], (64, 8))
+    return vectors, generator.integers(0, 40, 64)
+
+
+def _one_group():
+    return _plain_world()[0], np.zeros(64, int)
+
+
+WORLDS = {
+    maker.__name__.strip("_").replace("_", " "): maker
+    for maker in (
+        _plain_world,
+        _ties,
+        _duplicates,
+        _giant_group,
+        _hub,
+        _magnitudes,
+        _tiny,
+        _cone,
+        _opposed,
+        _orthogonal,
+        _one_group,
+    )
+}
+
+
+@pytest.fixture(params=WORLDS)
+def world(request) -> tuple[np.ndarray, np.ndarray]:
+    """Read-only float32 vectors `[64, D]` and int64 codes `[64]`."""
+    vectors, groups = WORLDS[request.param]()
+    vectors = np.array(vectors, np.float32)
+    codes = np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    vectors.setflags(write=False)
+    codes.setflags(write=False)
+    return vectors, codes
