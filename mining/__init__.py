@@ -13,25 +13,34 @@ if TYPE_CHECKING:
     from mining.models import load_model
     from mining.negatives import adversarial_pairs, mine_negatives
     from mining.pipeline import build
+    from mining.positives import mine_positives
+    from mining.rules import Rules
     from mining.scoring import score_pairs
+    from mining.together import mine_together
 
 _HOMES = {
     "Embeddings": "mining.embeddings",
+    "Rules": "mining.rules",
     "adversarial_pairs": "mining.negatives",
     "build": "mining.pipeline",
     "embed": "mining.embeddings",
     "load_model": "mining.models",
     "mine_negatives": "mining.negatives",
+    "mine_positives": "mining.positives",
+    "mine_together": "mining.together",
     "score_pairs": "mining.scoring",
 }
 
 __all__ = [
     "Embeddings",
+    "Rules",
     "adversarial_pairs",
     "build",
     "embed",
     "load_model",
     "mine_negatives",
+    "mine_positives",
+    "mine_together",
     "score_pairs",
 ]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,18 +10,42 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mining.failures import message_of, user_errors
+from mining.options import (
+    BatchOption,
+    DeviceOption,
+    ExcludeOption,
+    FacesArgument,
+    FusionOption,
+    IgnoreOption,
+    MarginOption,
+    MaxPixelsOption,
+    MaxScoreOption,
+    MinScoreOption,
+    NegativesOption,
+    NumberOption,
+    OnError,
+    OnErrorOption,
+    OverwriteOption,
+    PairsArgument,
+    PerCharacterOption,
+    PerCharacterPairOption,
+    PerImageOption,
+    PositivesOption,
+    Precision,
+    PrecisionOption,
+    RelativeMarginOption,
+    SearchDeviceOption,
+    SeedOption,
+    TargetOption,
+    TestPairsOption,
+    WorkersOption,
+)
+
 if TYPE_CHECKING:
     from mining.pipeline import Encoding
 
 INTERRUPTED = 130
-_FULL = "; nothing half-written is left: make room, then run the same command again"
-_HINTS = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
-    errno.EACCES: "; may you read and write there?",
-    errno.EROFS: "; choose another --out",
-}
 
 app = typer.Typer(
     name="lookalikes",
@@ -35,110 +57,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
-Precision = Literal["fp32", "bf16"]
-OnError = Literal["fail", "skip"]
-
-
-def _check_target(text: str | None) -> str | None:
-    if text is not None and text != "human":
-        try:
-            share = float(text)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1:
-            raise typer.BadParameter(f"{text!r} is neither 'human' nor a share from 0 to 1")
-    return text
-
-
-def _check_device(name: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", name):
-        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps")
-    return name
-
-
-FacesArgument = Annotated[
-    Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per character.")
-]
-PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
-IgnoreOption = Annotated[
-    Path | None,
-    typer.Option("--ignore-list", help="Base names of images never to pair, one a line."),
-]
-TestPairsOption = Annotated[
-    Path | None,
-    typer.Option("--test-pairs", help="Pair file whose positives are re-used."),
-]
-PositivesOption = Annotated[
-    int | None,
-    typer.Option("--positives", min=0, help="Same-character pairs to draw. [default: up to 1000]"),
-]
-NegativesOption = Annotated[
-    int | None,
-    typer.Option("--negatives", min=0, help="Other pairs to draw. [default: up to 1000]"),
-]
-NumberOption = Annotated[
-    int, typer.Option("--pairs", min=1, help="How many adversarial negatives to mine.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of drawing and shuffling.")]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what is there already.")
-]
-TargetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--target-fnr",
-        metavar="human|SHARE",
-        callback=_check_target,
-        help="FNR at which FPR is reported. [default: human where judged, else 0.139]",
-    ),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        callback=_check_device,
-        help="auto, cpu, cuda, cuda:N or mps.",
-        rich_help_panel="Models",
-    ),
-]
-PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="Of the network.", rich_help_panel="Models")
-]
-BatchOption = Annotated[
-    int,
-    typer.Option(
-        "--batch-size", min=1, max=65_536, help="Images a batch.", rich_help_panel="Models"
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        max=1024,
-        help="Decoding threads. [default: one a core]",
-        rich_help_panel="Models",
-    ),
-]
-OnErrorOption = Annotated[
-    OnError,
-    typer.Option(
-        "--on-error",
-        help="fail lists all unreadable images, skip leaves them out.",
-        rich_help_panel="Models",
-    ),
-]
-MaxPixelsOption = Annotated[
-    int,
-    typer.Option(
-        "--max-pixels",
-        min=1,
-        help="Refuse larger images undecoded.",
-        rich_help_panel="Models",
-    ),
-]
-
 
 @app.command(
     epilog="Example: `lookalikes build faces --reference animecv:0206_resnet152.zip "
@@ -146,16 +64,28 @@ MaxPixelsOption = Annotated[
 )
 def build(
     faces: FacesArgument,
-    reference: Annotated[str, typer.Option("--reference", help="Model that mines.")],
+    reference: Annotated[
+        list[str],
+        typer.Option("--reference", help="Model that mines; repeatable: several mine together."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
     model: Annotated[
         list[str] | None, typer.Option("--model", help="Further model to evaluate; repeatable.")
     ] = None,
     pairs: NumberOption = 3000,
+    fusion: FusionOption = None,
     test_pairs: TestPairsOption = None,
     ignore_list: IgnoreOption = None,
     positives: PositivesOption = None,
     negatives: NegativesOption = None,
+    min_score: MinScoreOption = None,
+    max_score: MaxScoreOption = None,
+    margin: MarginOption = None,
+    relative_margin: RelativeMarginOption = None,
+    exclude: ExcludeOption = None,
+    max_per_image: PerImageOption = None,
+    max_per_character: PerCharacterOption = None,
+    max_per_character_pair: PerCharacterPairOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
         bool, typer.Option("--published", help="Add ZACI-20's published rows to the tables.")
@@ -179,20 +109,35 @@ def build(
     """
     if test_pairs is not None and (positives is not None or negatives is not None):
         raise typer.BadParameter("--test-pairs has its pairs; leave out --positives, --negatives")
+    if fusion is not None and len(reference) == 1:
+        raise typer.BadParameter("--fusion is of several; give --reference more than once")
     from mining.pipeline import build as run_build
     from mining.progress import bar
+    from mining.rules import Rules
     from mining.summary import print_run
 
+    rules = Rules(
+        min_score=min_score,
+        max_score=max_score,
+        margin=margin,
+        relative_margin=relative_margin,
+        max_per_image=max_per_image,
+        max_per_character=max_per_character,
+        max_per_character_pair=max_per_character_pair,
+    )
     run = run_build(
         faces,
         reference,
         out=out,
+        fusion=fusion or "mean",
         models=model or [],
         pairs=pairs,
         test_pairs=test_pairs,
         ignore_list=ignore_list,
         positives=positives,
         negatives=negatives,
+        rules=rules,
+        exclude=exclude or [],
         target_fnr=_target(target_fnr),
         published=published,
         floor=floor,
@@ -233,13 +178,35 @@ def embed(
 )
 def mine(
     embeddings: Annotated[
-        Path, typer.Argument(metavar="EMBEDDINGS", help="Folder written by `lookalikes embed`.")
+        list[Path],
+        typer.Argument(
+            metavar="EMBEDDINGS...",
+            help="Folder written by `lookalikes embed`; of several, the models mine together.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Pair file to write.")],
+    label: Annotated[
+        Literal["negative", "positive"],
+        typer.Option(
+            "--label",
+            help="negative: pairs of different characters that score highest; positive: pairs of "
+            "one character that score lowest.",
+        ),
+    ] = "negative",
     pairs: NumberOption = 3000,
+    fusion: FusionOption = None,
     test_pairs: TestPairsOption = None,
     positives: PositivesOption = None,
+    negatives: NegativesOption = None,
     ignore_list: IgnoreOption = None,
+    min_score: MinScoreOption = None,
+    max_score: MaxScoreOption = None,
+    margin: MarginOption = None,
+    relative_margin: RelativeMarginOption = None,
+    exclude: ExcludeOption = None,
+    max_per_image: PerImageOption = None,
+    max_per_character: PerCharacterOption = None,
+    max_per_character_pair: PerCharacterPairOption = None,
     index: Annotated[
         str | None,
         typer.Option("--index", help="Approximate FAISS index, such as IVF256,Flat or HNSW32."),
@@ -248,26 +215,63 @@ def mine(
         bool, typer.Option("--recall", help="Measure what the approximate index finds.")
     ] = False,
     seed: SeedOption = 0,
+    device: SearchDeviceOption = "auto",
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Mine the most confusable pairs of different characters, exactly."""
-    if test_pairs is not None and positives is not None:
-        raise typer.BadParameter("--test-pairs has its positives; leave out --positives")
+    """Mine the most confusable pairs of different characters, exactly; or of one character.
+
+    Joined to the mined pairs are pairs of the other label: those of --test-pairs, or random ones.
+    """
+    mined, drawn = (
+        ("--negatives", "--positives") if label == "negative" else ("--positives", "--negatives")
+    )
+    given = {"--positives": positives, "--negatives": negatives}
+    if given[mined] is not None:
+        raise typer.BadParameter(
+            f"{mined} are mined, --pairs says how many; {drawn} are drawn to join them"
+        )
+    if test_pairs is not None and given[drawn] is not None:
+        raise typer.BadParameter(f"--test-pairs has its {drawn[2:]}; leave out {drawn}")
+    if label == "positive" and index is not None:
+        raise typer.BadParameter(
+            "--index searches pairs of different characters; leave it out with --label positive"
+        )
+    if fusion is not None and len(embeddings) == 1:
+        raise typer.BadParameter("--fusion is of several; give more than one EMBEDDINGS")
+    if device != "auto" and (label == "positive" or index is not None):
+        other = "--label positive" if label == "positive" else "--index"
+        raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
     if recall and index is None:
         raise typer.BadParameter("--recall is that of an approximate index; name one with --index")
+    from mining.pairfile import mine_pairs
     from mining.progress import bar
-    from mining.steps import mine_pairs
+    from mining.rules import Rules
     from mining.summary import print_made
 
+    rules = Rules(
+        min_score=min_score,
+        max_score=max_score,
+        margin=margin,
+        relative_margin=relative_margin,
+        max_per_image=max_per_image,
+        max_per_character=max_per_character,
+        max_per_character_pair=max_per_character_pair,
+    )
     made = mine_pairs(
         embeddings,
         out,
         pairs=pairs,
+        fusion=fusion or "mean",
         test_pairs=test_pairs,
+        label=label,
+        rules=rules,
+        exclude=exclude or [],
         positives=positives,
+        negatives=negatives,
         ignore_list=ignore_list,
         index=index,
         recall=recall,
+        device=device,
         seed=seed,
         overwrite=overwrite,
         progress=bar,
@@ -459,25 +463,6 @@ def _encoding(
     )
 
 
-def _user_errors() -> tuple[type[Exception], ...]:
-    """What a user can mend: shown as one message, without a traceback."""
-    from indexes import IndexesError
-    from mining.embeddings import EmbeddingError
-    from mining.models import ModelError
-    from pairsets import PairsetsError
-    from pairsets.images import ImageError
-
-    return (
-        PairsetsError,
-        IndexesError,
-        EmbeddingError,
-        ImageError,
-        ModelError,
-        OSError,
-        MemoryError,
-    )
-
-
 def main(run: Callable[[], Any] = app) -> None:
     """Entry point: exit status 0, 1 after one clear message, 2 for wrong usage, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -492,21 +477,12 @@ def main(run: Callable[[], Any] = app) -> None:
             raise
         _say_interrupted()
     except Exception as error:
-        if not isinstance(error, _user_errors()):
+        if not isinstance(error, user_errors()):
             raise
-        sys.stderr.write(f"lookalikes: {_message(error)}\n")
+        sys.stderr.write(f"lookalikes: {message_of(error)}\n")
         sys.exit(1)
 
 
 def _say_interrupted() -> None:
     sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
     sys.exit(INTERRUPTED)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "out of memory; a smaller --batch-size needs less, and so do fewer --pairs"
-    if isinstance(error, OSError) and error.strerror:
-        file = f"{error.filename}: " if error.filename else ""
-        return f"{file}{error.strerror}{_HINTS.get(error.errno or 0, '')}"
-    return str(error)

@@ -3,63 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes import ApproximateIndex, FlatIndex
-from indexes.join import Progress
+from indexes import ApproximateIndex
 from mining.embeddings import Embeddings
-from pairsets.faces import Faces, base_name
+from mining.mined import Mined, mined_from
+from mining.ranking import ModelRanking, Progress
+from mining.rules import Rules, RulesError
+from mining.space import SearchSpace
+from pairsets.exclusions import PathPairs
+from pairsets.faces import base_name
 from pairsets.pairset import PairSet
 
 DEFAULT_PAIRS = 3000
-
-
-@dataclass(frozen=True, eq=False)
-class Negatives:
-    """Mined pairs, best score first.
-
-    Attributes:
-        path_a, path_b: `[M]` face paths; A stands before B in the order of the faces.
-        scores: `[M]` float64, falling.
-        faces: the faces that were searched (those not ignored).
-        ignored: how many faces the ignore list left out.
-        unknown: base names on the ignore list that no face has.
-        wanted: how many pairs were asked for; fewer exist where M is less.
-        index: `exact`, or the factory string of the approximate index that was searched.
-        recall: share of the exact answer that an approximate index found, where it was measured.
-    """
-
-    path_a: NDArray[np.object_]
-    path_b: NDArray[np.object_]
-    scores: NDArray[np.float64]
-    faces: Faces
-    ignored: int
-    unknown: int
-    wanted: int
-    index: str = "exact"
-    recall: float | None = None
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    @property
-    def pairs(self) -> PairSet:
-        """The mined pairs alone, hardest first."""
-        return PairSet.of(self.path_a, self.path_b, 0)
 
 
 def mine_negatives(
     embeddings: Embeddings,
     n: int = DEFAULT_PAIRS,
     *,
+    rules: Rules | None = None,
     ignore: Iterable[str] = (),
+    exclude: Iterable[PathPairs] = (),
     index: str | None = None,
     recall: bool = False,
+    checkpoint: Path | None = None,
+    device: str = "auto",
     progress: Progress | None = None,
-) -> Negatives:
+) -> Mined:
     """The n best-scoring pairs of different characters: exact over all pairs, unless asked not to.
 
     The score is the inner product of the stored vectors: the cosine, for a cosine model.
@@ -67,55 +41,70 @@ def mine_negatives(
     Args:
         embeddings: of the reference model.
         n: how many pairs; all if fewer exist.
+        rules: which pairs count, and how often an image or a character may come; by default all,
+            and any number of times.
         ignore: base names of images never to take.
-        index: FAISS factory string of an approximate index to search instead.
+        exclude: pairs not to be taken: pair sets, `pairsets.Exclusions`, what was mined before.
+        index: FAISS factory string of an approximate index to search instead; without rules.
         recall: measure what share of the exact pairs the approximate index found.
-        progress: called with the pairs compared and the pairs in all.
+        checkpoint: file, in a folder that is there, in which a search of over a minute keeps what
+            it has found, so that the same call goes on; gone when all is done. Further searches
+            that the rules need have files of their own beside it.
+        device: where the exact search runs: `auto`, `cpu`, `cuda` or `cuda:N`; the pairs are the
+            same.
+        progress: called with the pairs compared and the pairs in all, of one search after another.
 
     Raises:
+        RulesError: a margin where no character has two faces, or rules for an approximate index.
+        ModelError: there is no such device.
         indexes.IndexesError: n below 1, or a factory string that FAISS refuses.
     """
-    names = frozenset(ignore)
-    kept = embeddings.faces.without(names)
-    everything = bool(kept.all())
-    faces = embeddings.faces if everything else _take(embeddings.faces, kept)
-    # A mask would copy a memory-mapped array into memory: only where faces are ignored.
-    vectors = embeddings.vectors if everything else embeddings.vectors[kept]
-    if index is None:
-        best = FlatIndex(vectors).top_pairs(n, faces.groups, progress=progress)
-    else:
-        best = ApproximateIndex(vectors, index).top_pairs(n, faces.groups, recall=recall)
-    return Negatives(
-        path_a=faces.paths[best.i],
-        path_b=faces.paths[best.j],
-        scores=best.scores,
-        faces=faces,
-        ignored=int((~kept).sum()),
-        unknown=len(names - embeddings.faces.base_names),
-        wanted=n,
-        index=index or "exact",
-        recall=best.recall,
+    rules, exclude = rules or Rules(), list(exclude)
+    if index is not None:
+        refuse_for_index(rules, exclude)
+        return _approximate(embeddings, n, ignore, index, recall, progress)
+    ranking = ModelRanking(
+        embeddings,
+        rules=rules,
+        ignore=ignore,
+        exclude=exclude,
+        checkpoint=checkpoint,
+        device=device,
     )
+    mined = mined_from(ranking, n, progress=progress)
+    ranking.checkpoints.clear()
+    return mined
+
+
+def refuse_for_index(rules: Rules, exclude: Iterable[object]) -> None:
+    """Raise RulesError where rules would need more than an approximate index answers."""
+    given = [*rules.given, *(["exclude"] if [*exclude] else [])]
+    if given:
+        raise RulesError(
+            f"{', '.join(given)} with an approximate index, which finds the best pairs alone; "
+            "leave the index out: the exact search keeps to every rule"
+        )
 
 
 def adversarial_pairs(
-    negatives: Negatives, test: PairSet, *, seed: int = 0, ignore: Iterable[str] = ()
+    mined: Mined, test: PairSet, *, seed: int = 0, ignore: Iterable[str] = ()
 ) -> tuple[PairSet, NDArray[np.int64]]:
-    """Mined negatives and the valid positives of `test`, shuffled by `seed`, nothing judged.
+    """Mined pairs and the valid pairs of the other label in `test`, shuffled, nothing judged.
 
-    Positives with an image whose base name is in `ignore` are left out.
+    That is: mined negatives get the positives of `test`, hard positives its negatives; less those
+    with an image whose base name is in `ignore`. The shuffle is that of `seed`.
 
     Returns:
-        The pair set, and `[N]` the rank of each row among the negatives (1 is the hardest; 0 for
-        a positive).
+        The pair set, and `[N]` the rank of each row among the mined pairs (1 is the hardest; 0
+        for a pair of `test`).
     """
-    kept = test.positives & ~ignored_rows(test, ignore)
+    kept = test.valid & (test.label != mined.label) & ~ignored_rows(test, ignore)
     count = int(kept.sum())
-    label = np.r_[np.ones(count, np.int8), np.zeros(len(negatives), np.int8)]
-    rank = np.r_[np.zeros(count, np.int64), np.arange(1, len(negatives) + 1)]
+    label = np.r_[test.label[kept], np.full(len(mined), mined.label, np.int8)]
+    rank = np.r_[np.zeros(count, np.int64), np.arange(1, len(mined) + 1)]
     order = np.random.default_rng(seed).permutation(label.size)
-    path_a = np.r_[test.path_a[kept], negatives.path_a][order]
-    path_b = np.r_[test.path_b[kept], negatives.path_b][order]
+    path_a = np.r_[test.path_a[kept], mined.path_a][order]
+    path_b = np.r_[test.path_b[kept], mined.path_b][order]
     return PairSet.of(path_a, path_b, label[order]), rank[order]
 
 
@@ -126,5 +115,28 @@ def ignored_rows(pairs: PairSet, ignore: Iterable[str]) -> NDArray[np.bool_]:
     return np.array([base_name(a) in names or base_name(b) in names for a, b in ends], bool)
 
 
-def _take(faces: Faces, kept: NDArray[np.bool_]) -> Faces:
-    return Faces(faces.root, faces.paths[kept], faces.characters[kept])
+def _approximate(
+    embeddings: Embeddings,
+    n: int,
+    ignore: Iterable[str],
+    factory: str,
+    recall: bool,
+    progress: Progress | None,
+) -> Mined:
+    space = SearchSpace.of(embeddings.faces, ignore)
+    faces = space.faces
+    index = ApproximateIndex(space.take(embeddings.vectors), factory)
+    best = index.top_pairs(n, faces.groups, recall=recall)
+    return Mined(
+        path_a=faces.paths[best.i],
+        path_b=faces.paths[best.j],
+        scores=best.scores,
+        faces=faces,
+        wanted=n,
+        ignored=space.ignored,
+        unknown=space.unknown,
+        index=factory,
+        recall=best.recall,
+        exact=False,
+        depth=len(best),
+    )

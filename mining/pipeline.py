@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,18 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes import FlatIndex
+from mining.agreement import Method
 from mining.embeddings import BATCH_SIZE, Embeddings, OnError, embed
+from mining.hardest import mine_hardest, refuse_for_several, refuse_twice
 from mining.models import Model, Precision, load_model
-from mining.negatives import DEFAULT_PAIRS, adversarial_pairs, ignored_rows, mine_negatives
+from mining.negatives import DEFAULT_PAIRS, adversarial_pairs
 from mining.presentation import draw_report
-from mining.provenance import faces_rows, manifest, mining_rows, skipped_rows, warnings_of
-from mining.run import Progress, RunFolder, model_names, short_name, silent
+from mining.provenance import (
+    faces_rows,
+    hubness_of,
+    manifest,
+    mining_rows,
+    rules_of,
+    skipped_rows,
+)
+from mining.ranking import refuse_without_positives, search_on
+from mining.refusals import refuse_lacking, refuse_one_character, refuse_unfit
+from mining.rules import Rules
+from mining.run import Progress, RunFolder, model_names, plain_names, short_name, silent
 from mining.scoring import score_pairs, write_scores
 from pairsets import images
 from pairsets.artefacts import sha256
-from pairsets.errors import FacesError, PairSetError
 from pairsets.evaluate import resolve_target
-from pairsets.faces import Faces, character_of, read_ignore_list
+from pairsets.exclusions import Exclusions
+from pairsets.faces import Faces, read_ignore_list
+from pairsets.hubness import Hubness
 from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
@@ -76,6 +89,11 @@ class Run:
         leaderboards: one a set.
         funnel: what each stage dropped and passed on.
         warnings: what a user should look at.
+        hubness: who fills the mined negatives; before and after the caps, where there are any.
+        references: the models that mined.
+        method: how several of them were fused.
+        quantiles: of several, each one's own quantile of the adversarial pairs, `[N]`.
+        without: of several, the pair file that each one's leave-one-out row stands on.
     """
 
     folder: RunFolder
@@ -86,15 +104,23 @@ class Run:
     leaderboards: Sequence[Leaderboard]
     funnel: Sequence[FunnelRow]
     warnings: Sequence[str] = field(default_factory=list)
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    references: Sequence[str] = ()
+    method: Method | None = None
+    quantiles: Mapping[str, Scores] = field(default_factory=dict)
+    without: Mapping[str, Path] = field(default_factory=dict)
 
 
 def build(
     faces: str | Path,
-    reference: str,
+    references: str | Sequence[str],
     *,
     out: str | Path,
+    fusion: Method = "mean",
     models: Sequence[str] = (),
     pairs: int = DEFAULT_PAIRS,
+    rules: Rules | None = None,
+    exclude: Sequence[str | Path] = (),
     test_pairs: str | Path | None = None,
     ignore_list: str | Path | None = None,
     positives: int | None = None,
@@ -111,14 +137,18 @@ def build(
 
     Embeds the faces, mines the reference model's most confusable cross-character pairs, evaluates
     every model on the random and the adversarial pairs, draws the figures and the report. An
-    interrupted build goes on when called again.
+    interrupted build goes on when called again. Several references mine together; each is then
+    evaluated on what the others mined without it, too.
 
     Args:
         faces: folder with one folder per character.
-        reference: `family:argument` of the model that mines.
+        references: `family:argument` of the model that mines, or of several.
         out: the run's folder.
+        fusion: of several references; see `mining.mine_together`.
         models: further models to evaluate.
         pairs: how many adversarial negatives.
+        rules: which of the best pairs are taken; by default all of them.
+        exclude: files with the columns `pathA` and `pathB`: pairs never to mine.
         test_pairs: the random pair set, whose positives the adversarial set re-uses; drawn where
             it is not given.
         ignore_list: base names of images never to take into a pair.
@@ -136,12 +166,19 @@ def build(
         PairsetsError, ModelError, EmbeddingError, IndexesError: the user's input; nothing but a
             marked, unfinished run is left behind.
     """
-    encoding = encoding or Encoding()
+    encoding, rules = encoding or Encoding(), rules or Rules()
+    miners = [references] if isinstance(references, str) else list(references)
+    refuse_for_several(len(miners), fusion, rules)
+    refuse_twice(miners)
+    search_on(encoding.device)
+    excluded = [Exclusions.read(path) for path in exclude]
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces)
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
     given = PairSet.read(test_pairs) if test_pairs is not None else None
     refuse_one_character(found, ignored, found.root)
+    if rules.margins:
+        refuse_without_positives(found, ignored)
     if given is None:
         sizes = {"positives": positives, "negatives": negatives}
         trial, source = random_pairs(found, **sizes, seed=seed, ignore=ignored), found.root
@@ -151,9 +188,10 @@ def build(
     refuse_lacking(trial, [0, 1], str(source))
     refuse_unfit(trial, ignored, str(source))
     resolve_target(trial, target_fnr)
-    specs = list(dict.fromkeys([reference, *models, *([FLOOR] if floor else [])]))
+    specs = list(dict.fromkeys([*miners, *models, *([FLOOR] if floor else [])]))
     names = model_names(specs)
     loaded = [encoding.load(spec) for spec in specs]
+    refuse_twice(miners, [model.fingerprint for model in loaded[: len(miners)]])
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces))
     funnel = faces_rows(found)
 
@@ -173,9 +211,22 @@ def build(
         random, row = without_skipped(given, embedded[0])
         funnel += row
     with progress("Comparing all pairs of faces") as step:
-        mined = mine_negatives(embedded[0], pairs, ignore=ignored, progress=step)
+        hardest = mine_hardest(
+            dict(zip(names[: len(miners)], embedded, strict=False)),
+            pairs,
+            method=fusion,
+            rules=rules,
+            ignore=ignored,
+            exclude=excluded,
+            checkpoint=run.checkpoint,
+            device=encoding.device,
+            progress=step,
+        )
+    mined = hardest.mined
     adversarial, rank = adversarial_pairs(mined, random, seed=seed, ignore=ignored)
-    funnel += mining_rows(mined, random, ignored)
+    quantiles = hardest.quantiles(rank)
+    apart = hardest.left_out(random, seed=seed, ignore=ignored)
+    before, funnel = funnel, funnel + hardest.funnel(random, ignored)
 
     sets = {"random": random, "adversarial": adversarial}
     scores = {
@@ -191,7 +242,8 @@ def build(
             pair_set,
             scores[name],
             target,
-            mined_by=names[0] if name == "adversarial" else None,
+            mined_by=list(hardest.references) if name == "adversarial" else None,
+            left_out=apart if name == "adversarial" else None,
             published=PUBLISHED[name] if published else (),
         )
         for name, pair_set in sets.items()
@@ -201,22 +253,62 @@ def build(
         "test_pairs_sha256": None if test_pairs is None else sha256(Path(test_pairs)),
         "ignore_list_sha256": None if ignore_list is None else sha256(Path(ignore_list)),
     }
+    more = {"exclude_sha256": [sha256(Path(path)) for path in exclude]}
     parameters = {"pairs": pairs, "positives": positives, "negatives": negatives, "seed": seed}
     random.write(
         run.pairs("random"),
-        manifest("random", random, embedded[0], parameters, inputs, funnel, reference=False),
+        manifest("random", random, parameters, inputs, funnel),
     )
     adversarial.write(
         run.pairs("adversarial"),
-        manifest("adversarial", adversarial, embedded[0], parameters, inputs, funnel),
+        manifest(
+            "adversarial",
+            adversarial,
+            parameters | rules_of(mined),
+            inputs | more,
+            funnel,
+            origin=hardest.origin,
+            mined=mined,
+        ),
     )
     write_scores(run.root / "random.scores.csv", random, scores["random"])
-    write_scores(run.root / "adversarial.scores.csv", adversarial, scores["adversarial"], rank)
+    write_scores(
+        run.root / "adversarial.scores.csv", adversarial, scores["adversarial"], rank, quantiles
+    )
+    without = dict(zip(apart, map(run.without, plain_names(loaded[: len(miners)])), strict=False))
+    for name, path in without.items():
+        fused = hardest.without[name]
+        apart[name].pairs.write(
+            path,
+            manifest(
+                "leave-one-out",
+                apart[name].pairs,
+                parameters | rules_of(fused.mined) | {"without": name},
+                inputs | more,
+                before + mining_rows(fused.mined, random, ignored),
+                origin=hardest.origin_of(fused),
+                mined=fused.mined,
+            ),
+        )
     write_leaderboards(run.leaderboard, boards)
-    made = Run(run, kept, random, adversarial, scores, boards, funnel, warnings_of(mined))
+    made = Run(
+        run,
+        kept,
+        random,
+        adversarial,
+        scores,
+        boards,
+        funnel,
+        hardest.warnings,
+        hubness_of(mined),
+        list(hardest.references),
+        hardest.method,
+        quantiles,
+        without,
+    )
     with progress("Drawing the report"):
-        draw_report(made, names[0], rank, target, encoding.max_pixels)
-    run.finish([run.embeddings(model) for model in loaded])
+        draw_report(made, made.references, rank, target, encoding.max_pixels)
+    run.finish([run.embeddings(model) for model in loaded], without.values())
     return made
 
 
@@ -231,45 +323,3 @@ def without_skipped(pairs: PairSet, embeddings: Embeddings) -> tuple[PairSet, li
         return pairs, []
     row = FunnelRow("random", "test pairs with an image that cannot be read", int(lost.sum()))
     return pairs.take(~lost), [row]
-
-
-def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> None:
-    """Raise FacesError unless there are pairs of different characters to mine."""
-    kept = faces.without(ignored)
-    count = len(set(faces.characters[kept]))
-    if count < 2:
-        after = "" if kept.all() else " after the ignore list"
-        raise FacesError(
-            f"{source}: {count} character{'s' * (count != 1)}{after}; "
-            "pairs of different characters need two"
-        )
-
-
-def refuse_unfit(test: PairSet, ignored: Iterable[str], source: str) -> None:
-    """Raise PairSetError unless the positives of `test` can stand beside mined negatives."""
-    same = np.array(
-        [character_of(a) == character_of(b) for a, b in zip(test.path_a, test.path_b, strict=True)],
-        bool,
-    )
-    wrong = np.flatnonzero(test.positives & ~same)
-    if wrong.size:
-        row = int(wrong[0])
-        raise PairSetError(
-            f"{source}: pair {row + 1} ({test.path_a[row]}, {test.path_b[row]}) has label 1, but "
-            "the two lie in folders of different characters; the miner goes by the folders"
-        )
-    if not (test.positives & ~ignored_rows(test, ignored)).any():
-        raise PairSetError(f"{source}: no valid positive pair without a face on the ignore list")
-
-
-def refuse_lacking(pairs: PairSet, labels: Iterable[int], source: str) -> None:
-    """Raise PairSetError unless `pairs` has valid rows of each of `labels`."""
-    for label in labels:
-        if not (pairs.valid & (pairs.label == label)).any():
-            kind = ("negative", "positive")[label]
-            invalid = int((~pairs.valid).sum())
-            left = f" (after {invalid} invalid rows were left out)" if invalid else ""
-            raise PairSetError(
-                f"{source}: no valid {kind} pair among its {len(pairs)}{left}; "
-                "rates need both kinds"
-            )

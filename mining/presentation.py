@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +31,20 @@ Rows = NDArray[np.int64]
 
 
 def draw_report(
-    run: Run, reference: str, rank: Rows, target_fnr: float, max_pixels: int = MAX_PIXELS
+    run: Run,
+    references: Sequence[str],
+    rank: Rows,
+    target_fnr: float,
+    max_pixels: int = MAX_PIXELS,
 ) -> None:
     """Draw the figures and `report.html` of a run.
 
+    Of one reference, pairs are drawn with its scores, and `scores.png` shows how these lie. Several
+    have no scale in common: their pairs are drawn without, and each has a picture of its own.
+
     Args:
         run: what was made.
-        reference: the model that mined.
+        references: the models that mined, or the one.
         rank: `[N]` of the adversarial rows, 0 for positives.
         target_fnr: the operating point that verdicts are given at.
         max_pixels: width times height above which a face is refused undecoded.
@@ -51,17 +59,19 @@ def draw_report(
         "random": negatives[sample_rows(negatives.size, COLUMNS)],
         "adversarial": np.argsort(np.where(rank > 0, rank, rank.size + 1))[:COLUMNS],
     }
+    alone = len(references) == 1
     for name, rows in shown.items():
         pairs = sets[name]
         figure = figures.pair_columns(
             run.faces.locate_pairs(pairs.path_a[rows], pairs.path_b[rows]),
-            scores=run.scores[name][reference][rows].tolist(),
+            scores=run.scores[name][references[0]][rows].tolist() if alone else None,
             max_pixels=max_pixels,
         )
         save_figure(figure, run.folder.figure(name))
-    spread = model_scores(run, reference, thresholds[reference])
-    save_figure(
-        figures.score_histograms(
+    drawn = []
+    for at, reference in enumerate(references, 1):
+        spread = model_scores(run, reference, thresholds[reference])
+        figure = figures.score_histograms(
             {
                 "positives": spread.positives,
                 "random negatives": spread.random_negatives,
@@ -69,10 +79,13 @@ def draw_report(
             },
             threshold=spread.threshold,
             xlabel=f"score of {reference}",
-        ),
-        run.folder.figure("scores"),
-    )
-    write_report(_report(run, reference, rank, thresholds, max_pixels), run.folder.report)
+        )
+        drawn.append(run.folder.figure("scores" if alone else f"scores-{at}"))
+        save_figure(figure, drawn[-1])
+    # An older run in this place may have had more references, or fewer.
+    for stale in {*drawn[0].parent.glob("scores*.png")} - {*drawn}:
+        stale.unlink()
+    write_report(_report(run, references, rank, thresholds, max_pixels), run.folder.report)
 
 
 def sample_rows(available: int, count: int, seed: int = 0) -> Rows:
@@ -93,7 +106,11 @@ def model_scores(run: Run, model: str, threshold: float) -> ModelScores:
 
 
 def _report(
-    run: Run, reference: str, rank: Rows, thresholds: dict[str, float], max_pixels: int
+    run: Run,
+    references: Sequence[str],
+    rank: Rows,
+    thresholds: dict[str, float],
+    max_pixels: int,
 ) -> Report:
     hardest = np.flatnonzero(rank)[np.argsort(rank[rank > 0])][:GALLERY]
     models = list(thresholds)
@@ -105,9 +122,10 @@ def _report(
         facts=[
             ("Faces", f"{len(run.faces):,}"),
             ("Characters", f"{run.faces.count_characters:,}"),
-            ("Reference model", reference),
+            _reference_fact(run, references),
             ("Random pairs", _counts(run.random)),
             ("Adversarial pairs", _counts(run.adversarial)),
+            *((f"Who fills them, {name}", found.sentence()) for name, found in run.hubness.items()),
         ],
         funnel=run.funnel,
         leaderboards=run.leaderboards,
@@ -126,6 +144,12 @@ def _report(
     )
 
 
+def _reference_fact(run: Run, references: Sequence[str]) -> tuple[str, str]:
+    if len(references) == 1:
+        return "Reference model", references[0]
+    return "Reference models", f"{', '.join(references)} ({run.method} of quantiles)"
+
+
 def _gallery_pair(run: Run, row: int, rank: int, thresholds: dict[str, float]) -> GalleryPair:
     pairs = run.adversarial
     scores = {model: float(values[row]) for model, values in run.scores["adversarial"].items()}
@@ -137,6 +161,7 @@ def _gallery_pair(run: Run, row: int, rank: int, thresholds: dict[str, float]) -
         name_a=name_a,
         name_b=name_b,
         scores=scores,
+        quantiles={model: float(values[row]) for model, values in run.quantiles.items()},
         label=int(pairs.label[row]),
         verdicts={model: score >= thresholds[model] for model, score in scores.items()},
         human_prediction=int(pairs.human_prediction[row]),

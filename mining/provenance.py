@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from mining.embeddings import Embeddings
-from mining.negatives import Negatives, ignored_rows
+from mining.mined import Mined
+from mining.negatives import ignored_rows
 from pairsets.artefacts import versions
 from pairsets.faces import NESTED, Faces
+from pairsets.hubness import Hubness
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
 from pairsets.sampling import PairSpace
@@ -19,14 +21,17 @@ SCHEMA = 1
 def manifest(
     kind: str,
     pairs: PairSet,
-    embeddings: Embeddings,
     parameters: Mapping[str, object],
     inputs: Mapping[str, object],
     funnel: Sequence[FunnelRow],
     *,
-    reference: bool = True,
+    origin: Mapping[str, object] | None = None,
+    mined: Mined | None = None,
 ) -> dict[str, object]:
-    """The provenance of a pair file."""
+    """The provenance of a pair file; of the mined pairs in it, where there are any.
+
+    `origin` is that of `origin_of`, where models mined.
+    """
     content: dict[str, object] = {
         "schema": SCHEMA,
         "kind": kind,
@@ -38,14 +43,38 @@ def manifest(
         "parameters": dict(parameters),
         "inputs": dict(inputs),
     }
-    if reference:
-        content["reference"] = {
-            name: embeddings.manifest[name]
-            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance")
+    content |= origin or {}
+    if mined is not None:
+        content["mined"] = {
+            "exact": mined.exact,
+            "depth": mined.depth,
+            "depth_is_exact": mined.listed,
+            "hubness": {name: found.content() for name, found in hubness_of(mined).items()},
         }
     content["funnel"] = [asdict(row) for row in funnel]
     content["versions"] = versions("lookalikes", "numpy", "pandas", "faiss-cpu", "faiss-gpu")
     return content
+
+
+def origin_of(
+    references: Sequence[Embeddings], fusion: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The models that mined, as a manifest names them: `reference`, or `references` of several.
+
+    Args:
+        references: their embeddings.
+        fusion: how several were fused.
+    """
+    facts = [
+        {
+            name: one.manifest[name]
+            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance")
+        }
+        for one in references
+    ]
+    if len(facts) == 1:
+        return {"reference": facts[0]}
+    return {"references": facts, "fusion": dict(fusion or {})}
 
 
 def faces_rows(faces: Faces) -> list[FunnelRow]:
@@ -65,39 +94,62 @@ def skipped_rows(embeddings: Embeddings) -> list[FunnelRow]:
     return [*rows, FunnelRow("embed", "faces embedded", len(embeddings), kept=True)]
 
 
-def mining_rows(mined: Negatives, random: PairSet, ignore: Iterable[str]) -> list[FunnelRow]:
-    """Funnel rows of the mining stage and of the positives it is joined with."""
+def mining_rows(mined: Mined, random: PairSet, ignore: Iterable[str]) -> list[FunnelRow]:
+    """Funnel rows of the mining stage, and of the pairs of `random` that join what was mined."""
     space = PairSpace.of(mined.faces)
-    rows = []
-    if mined.ignored:
-        rows.append(FunnelRow("mine", "faces on the ignore list", mined.ignored))
-    if mined.unknown:
-        rows.append(FunnelRow("mine", "names on the ignore list that no face has", mined.unknown))
-    rows += [
-        FunnelRow("mine", "pairs of one character", space.count_positives),
-        FunnelRow(
-            "mine", "pairs of different characters, less alike", space.count_negatives - len(mined)
-        ),
-        FunnelRow("mine", "adversarial negatives", len(mined), kept=True),
+    counts = (space.count_negatives, space.count_positives)
+    alike = ("pairs of different characters", "pairs of one character")
+    own, other = mined.label, 1 - mined.label
+    lost = sum(count for _, count in mined.dropped)
+    # A search that could not be followed to its end leaves it open why.
+    rest = ("less alike", "more alike")[own]
+    if len(mined) < mined.wanted and mined.exact and mined.rules.given:
+        rest = ("scoring too low", "scoring too high")[own]
+    rows = [
+        ("faces on the ignore list", mined.ignored),
+        ("names on the ignore list that no face has", mined.unknown),
+        ("paths in the excluded pairs that no face has", mined.strangers),
     ]
-    invalid = int((~random.valid & (random.label == 1)).sum())
+    rows = [
+        *((what, count) for what, count in rows if count),
+        (alike[other], counts[other]),
+        *((f"{alike[own]}, {what}", count) for what, count in mined.dropped),
+        (f"{alike[own]}, {rest}", counts[own] - len(mined) - lost),
+    ]
+    funnel = [FunnelRow("mine", what, count) for what, count in rows]
+    if mined.rules.capped:
+        beyond = "" if mined.listed else ", at least"
+        what = f"best pairs looked through down to the last one taken{beyond}"
+        funnel.append(FunnelRow("mine", what, mined.depth, kept=True))
+    if mined.without_bound is not None:
+        what = "of them without a margin: neither face has another of its character"
+        funnel.append(FunnelRow("mine", what, mined.without_bound, kept=True))
+    what = ("adversarial negatives", "hard positives")[own]
+    funnel.append(FunnelRow("mine", what, len(mined), kept=True))
+    return [*funnel, *_joined_rows(random, ("negatives", "positives")[other], other, ignore)]
+
+
+def _joined_rows(random: PairSet, stage: str, label: int, ignore: Iterable[str]) -> list[FunnelRow]:
+    """Funnel rows of the pairs of `random` with this label."""
+    rows = []
+    invalid = int((~random.valid & (random.label == label)).sum())
     if invalid:
-        rows.append(FunnelRow("positives", "marked invalid in the test pairs", invalid))
-    ignored = int((random.positives & ignored_rows(random, ignore)).sum())
+        rows.append(FunnelRow(stage, "marked invalid in the test pairs", invalid))
+    valid = random.valid & (random.label == label)
+    ignored = int((valid & ignored_rows(random, ignore)).sum())
     if ignored:
-        rows.append(FunnelRow("positives", "with a face on the ignore list", ignored))
-    kept = int(random.positives.sum()) - ignored
-    return [*rows, FunnelRow("positives", "positives taken over", kept, kept=True)]
+        rows.append(FunnelRow(stage, "with a face on the ignore list", ignored))
+    kept = int(valid.sum()) - ignored
+    return [*rows, FunnelRow(stage, f"{stage} taken over", kept, kept=True)]
 
 
-def warnings_of(mined: Negatives) -> list[str]:
-    """What a user should know of the mined pairs."""
-    warnings = []
-    if len(mined) < mined.wanted:
-        warnings.append(f"{mined.wanted:,} pairs were asked for, but only {len(mined):,} exist.")
-    if mined.index != "exact":
-        found = (
-            "" if mined.recall is None else f": it found {mined.recall:.1%} of the hardest pairs"
-        )
-        warnings.append(f"The index {mined.index} is approximate{found}.")
-    return warnings
+def rules_of(mined: Mined) -> dict[str, object]:
+    """The rules, as parameters of a manifest."""
+    return asdict(mined.rules)
+
+
+def hubness_of(mined: Mined) -> dict[str, Hubness]:
+    """Who fills the mined pairs, by what to call them: with caps, before and after."""
+    if mined.before is None:
+        return {"mined pairs": mined.hubness}
+    return {"before caps": mined.before, "after caps": mined.hubness}

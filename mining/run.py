@@ -14,6 +14,8 @@ from mining.models.base import Model
 from pairsets.artefacts import write_text
 from pairsets.errors import PairsetsError
 
+# What the names of leave-one-out pair files begin with.
+LEFT_OUT = "adversarial.without-"
 _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
 Step = Callable[[int, int], None]
 # Makes a progress bar for a step of this name: called with what is done and what there is in all.
@@ -91,11 +93,18 @@ class RunFolder:
         write_text(run.marker, "This run was not finished. The same command goes on with it.\n")
         return run
 
-    def finish(self, embeddings: Iterable[Path]) -> None:
-        """Take the mark of an unfinished run away, and vectors other than its `embeddings`."""
+    def finish(self, embeddings: Iterable[Path], without: Iterable[Path] = ()) -> None:
+        """Take the mark of an unfinished run away, and what an older run left in its place.
+
+        That is: vectors other than its `embeddings`, leave-one-out pair files other than its own.
+        """
         for stale in {*(self.root / "embeddings").iterdir()} - {*embeddings}:
             if (stale / "manifest.json").exists() or (stale / "partial").exists():
                 shutil.rmtree(stale)
+        for old in {*self.root.glob(f"{LEFT_OUT}*.csv")} - {*without}:
+            if old.with_suffix(".json").exists():
+                old.with_suffix(".json").unlink()
+                old.unlink()
         self.marker.unlink(missing_ok=True)
 
     @property
@@ -123,9 +132,18 @@ class RunFolder:
         """Stem of the tables `.md`, `.csv` and `.json`."""
         return self.root / "leaderboard"
 
+    @property
+    def checkpoint(self) -> Path:
+        """What a long search has found so far; gone when it is done."""
+        return self.root / "search.partial.npz"
+
     def pairs(self, name: str) -> Path:
         """The pair file called `name`."""
         return self.root / f"{name}.csv"
+
+    def without(self, name: str) -> Path:
+        """The pair file of what the others mined without the reference of that plain name."""
+        return self.pairs(f"{LEFT_OUT}{name}")
 
     def figure(self, name: str) -> Path:
         """The picture called `name`."""
@@ -149,8 +167,22 @@ def embeddings_name(model: Model) -> str:
 
     What tells two models of one short name apart is the beginning of the fingerprint.
     """
+    return f"{_plain(model)}-{model.fingerprint[:8]}"
+
+
+def plain_names(models: Sequence[Model]) -> list[str]:
+    """Short names that any file can have; with a fingerprint where two models would share one."""
+    plain = [_plain(model) for model in models]
+    folded = [name.casefold() for name in plain]
+    return [
+        name if folded.count(name.casefold()) == 1 else embeddings_name(model)
+        for name, model in zip(plain, models, strict=True)
+    ]
+
+
+def _plain(model: Model) -> str:
     words = re.sub(r"[^A-Za-z0-9._-]+", "-", short_name(model.name)).strip("-._")
-    return f"{words[:60]}-{model.fingerprint[:8]}"
+    return words[:60]
 
 
 def short_name(spec: str) -> str:

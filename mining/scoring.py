@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from pairsets.errors import ScoresError
 from pairsets.pairset import PairSet
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
+QUANTILE = "quantile"
 
 
 def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
@@ -40,21 +41,54 @@ def write_scores(
     pairs: PairSet,
     scores: Mapping[str, NDArray[np.float64]],
     rank: NDArray[np.int64] | None = None,
+    quantiles: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Path:
     """Write `pathA,pathB,rank,score,model`: for each model, a line a pair in the pairs' order.
 
-    `rank` is empty where it is 0 or not given. Scores are written so that reading them gives the
-    same float64 back.
+    `rank` is empty where it is 0 or not given. With `quantiles` of the references that mined the
+    set together there is one more column, `quantile`: empty in the lines of other models, and where
+    a pair has none (nan). Numbers are written so that reading them gives the same float64 back.
     """
     ranks = [""] * len(pairs) if rank is None else [str(r) if r else "" for r in rank.tolist()]
+    own = {
+        model: ["" if np.isnan(value) else repr(value) for value in values.tolist()]
+        for model, values in (quantiles or {}).items()
+    }
+    none = [""] * len(pairs)
     rows = (
-        (a, b, place, repr(score), model)
+        (a, b, place, repr(score), model, quantile)
         for model, values in scores.items()
-        for a, b, place, score in zip(
-            pairs.path_a, pairs.path_b, ranks, values.tolist(), strict=True
+        for a, b, place, score, quantile in zip(
+            pairs.path_a,
+            pairs.path_b,
+            ranks,
+            values.tolist(),
+            own.get(model, none),
+            strict=True,
         )
     )
-    return write_csv(path, HEADER, rows)
+    if not quantiles:
+        return write_csv(path, HEADER, (row[:-1] for row in rows))
+    return write_csv(path, (*HEADER, QUANTILE), rows)
+
+
+def quantile_columns(
+    names: Sequence[str], quantiles: NDArray[np.float64], rank: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Quantiles of mined pairs as `write_scores` takes them: by model, `[N]`, nan for positives.
+
+    Args:
+        names: the references.
+        quantiles: `[M, R]` of the mined pairs, best first, a column a reference.
+        rank: `[N]` of the rows of the pair set, as of `mining.adversarial_pairs`: 1 to M, 0 for a
+            positive.
+
+    >>> quantile_columns(["A"], np.array([[1.0], [0.5]]), np.array([2, 0, 1]))["A"].tolist()
+    [0.5, nan, 1.0]
+    """
+    # Rank 0 takes the row put last.
+    padded = np.vstack([quantiles, np.full((1, len(names)), np.nan)])
+    return dict(zip(names, padded[rank - 1].T, strict=True))
 
 
 def read_scores(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float64]]:
@@ -67,39 +101,7 @@ def read_scores(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float6
         ScoresError: a column, a pair or a number is missing, wrong or there twice.
     """
     path = Path(path)
-    rows = {key: row for row, key in enumerate(_keys(pairs.path_a, pairs.path_b))}
-    found: dict[str, NDArray[np.float64]] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            missing = {"pathA", "pathB", "score"} - set(reader.fieldnames or ())
-            if missing:
-                raise ScoresError(f"{path}, line 1: column {', '.join(sorted(missing))} missing")
-            for record in reader:
-                where = f"{path}, line {reader.line_num}"
-                if None in record or record["pathA"] is None or record["pathB"] is None:
-                    raise ScoresError(
-                        f"{where}: more or fewer values than line 1 has; "
-                        "is a comma in a path not quoted?"
-                    )
-                key = _keys([record["pathA"]], [record["pathB"]])[0]
-                if key not in rows:
-                    continue
-                model = record.get("model") or path.stem
-                if model not in found:
-                    found[model] = np.full(len(pairs), np.nan)
-                values = found[model]
-                if not np.isnan(values[rows[key]]):
-                    raise ScoresError(f"{where}: a second score of {key[0]}, {key[1]} for {model}")
-                values[rows[key]] = _number(record["score"], where)
-    except FileNotFoundError:
-        raise ScoresError(f"{path}: no such score file") from None
-    except IsADirectoryError:
-        raise ScoresError(
-            f"{path}: a folder; expected a score file (vectors are given with --embeddings)"
-        ) from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ScoresError(f"{path}: not a CSV file ({error})") from None
+    found = _read(path, pairs, "score")
     if not found:
         raise ScoresError(
             f"{path}: no score of any of the {len(pairs)} pairs; are they another pair set's?"
@@ -115,6 +117,66 @@ def read_scores(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float6
     return found
 
 
+def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float64]]:
+    """Each reference's quantiles of `pairs`, from a score file: model -> `[N]`, nan where none.
+
+    Pairs are matched as by `read_scores`. Models that did not mine the set are left out.
+
+    Raises:
+        ScoresError: the column `quantile` is missing, as in files of a set that one model mined;
+            a value is no share, or there twice.
+    """
+    path = Path(path)
+    found = _read(path, pairs, QUANTILE)
+    for model, values in found.items():
+        if not ((values >= 0) & (values <= 1) | np.isnan(values)).all():
+            raise ScoresError(f"{path}: a quantile of {model} outside 0 to 1")
+    return found
+
+
+def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float64]]:
+    """The numbers in `column`, of `pairs`, by model: `[N]`, nan where there is none.
+
+    Only the column `quantile` may have empty cells.
+    """
+    rows = {key: row for row, key in enumerate(_keys(pairs.path_a, pairs.path_b))}
+    found: dict[str, NDArray[np.float64]] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            missing = {"pathA", "pathB", column} - set(reader.fieldnames or ())
+            if missing:
+                raise ScoresError(f"{path}, line 1: column {', '.join(sorted(missing))} missing")
+            for record in reader:
+                where = f"{path}, line {reader.line_num}"
+                if None in record or record["pathA"] is None or record["pathB"] is None:
+                    raise ScoresError(
+                        f"{where}: more or fewer values than line 1 has; "
+                        "is a comma in a path not quoted?"
+                    )
+                key = _keys([record["pathA"]], [record["pathB"]])[0]
+                if key not in rows or (column == QUANTILE and record[column] == ""):
+                    continue
+                model = record.get("model") or path.stem
+                if model not in found:
+                    found[model] = np.full(len(pairs), np.nan)
+                values = found[model]
+                if not np.isnan(values[rows[key]]):
+                    raise ScoresError(
+                        f"{where}: a second {column} of {key[0]}, {key[1]} for {model}"
+                    )
+                values[rows[key]] = _number(record[column], where, column)
+    except FileNotFoundError:
+        raise ScoresError(f"{path}: no such score file") from None
+    except IsADirectoryError:
+        raise ScoresError(
+            f"{path}: a folder; expected a score file (vectors are given with --embeddings)"
+        ) from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ScoresError(f"{path}: not a CSV file ({error})") from None
+    return found
+
+
 def _keys(path_a: ArrayLike, path_b: ArrayLike) -> list[tuple[str, str]]:
     return [
         (a, b) if a < b else (b, a)
@@ -122,11 +184,11 @@ def _keys(path_a: ArrayLike, path_b: ArrayLike) -> list[tuple[str, str]]:
     ]
 
 
-def _number(text: str | None, where: str) -> float:
+def _number(text: str | None, where: str, what: str) -> float:
     try:
         value = float(text or "")
     except ValueError:
-        raise ScoresError(f"{where}: score is {text!r}, expected a number") from None
+        raise ScoresError(f"{where}: {what} is {text!r}, expected a number") from None
     if not np.isfinite(value):
-        raise ScoresError(f"{where}: score is {text!r}, expected a finite number")
+        raise ScoresError(f"{where}: {what} is {text!r}, expected a finite number")
     return value

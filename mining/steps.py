@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mining.embeddings import Embeddings
-from mining.negatives import Negatives, adversarial_pairs, mine_negatives
-from mining.pipeline import Encoding, refuse_lacking, refuse_one_character, refuse_unfit
+from mining.pipeline import Encoding
 from mining.presentation import sample_rows
-from mining.provenance import faces_rows, manifest, mining_rows, skipped_rows, warnings_of
+from mining.provenance import faces_rows, skipped_rows
+from mining.refusals import refuse_lacking
 from mining.run import (
     Progress,
     RunError,
@@ -26,12 +26,13 @@ from mining.run import (
     short_name,
     silent,
 )
-from mining.scoring import read_scores, score_pairs, write_scores
+from mining.scoring import read_scores, score_pairs
 from pairsets import figures
-from pairsets.artefacts import sha256, versions, written_together
+from pairsets.artefacts import versions, written_together
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluate import resolve_target
 from pairsets.faces import Faces, read_ignore_list, resolve
+from pairsets.hubness import Hubness
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
@@ -48,6 +49,7 @@ class Made:
     warnings: Sequence[str] = ()
     leaderboard: Leaderboard | None = None
     hints: Sequence[str] = ()
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
 
 
 def embed_faces(
@@ -63,57 +65,6 @@ def embed_faces(
     return Made(files, [*faces_rows(found), *skipped_rows(embeddings)])
 
 
-def mine_pairs(
-    embeddings: Path,
-    out: Path,
-    *,
-    pairs: int,
-    test_pairs: Path | None = None,
-    ignore_list: Path | None = None,
-    positives: int | None = None,
-    seed: int = 0,
-    index: str | None = None,
-    recall: bool = False,
-    overwrite: bool = False,
-    progress: Progress = silent,
-) -> Made:
-    """Mine the embeddings in a folder into the pair file `out`, its manifest and its scores."""
-    scores = out.with_suffix(".scores.csv")
-    files = [out, _manifest_of(out), scores]
-    inputs = [test_pairs, ignore_list, embeddings / "manifest.json", embeddings / "images.csv"]
-    refuse_existing(files, overwrite=overwrite, inputs=inputs)
-    source = Embeddings.load(embeddings)
-    ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
-    refuse_one_character(source.faces, ignored, embeddings)
-    if test_pairs is not None:
-        test = PairSet.read(test_pairs)
-        source.faces.positions(test.paths)
-        refuse_lacking(test, [1], str(test_pairs))
-        refuse_unfit(test, ignored, str(test_pairs))
-    else:
-        test = random_pairs(
-            source.faces, positives=positives, negatives=0, seed=seed, ignore=ignored
-        )
-    with progress("Comparing all pairs of faces") as step:
-        mined = mine_negatives(
-            source, pairs, ignore=ignored, index=index, recall=recall, progress=step
-        )
-    adversarial, rank = adversarial_pairs(mined, test, seed=seed, ignore=ignored)
-    funnel = mining_rows(mined, test, ignored)
-    digests = {
-        "images_sha256": source.manifest["images_sha256"],
-        "test_pairs_sha256": None if test_pairs is None else sha256(test_pairs),
-        "ignore_list_sha256": None if ignore_list is None else sha256(ignore_list),
-    }
-    parameters = {"pairs": pairs, "positives": positives, "seed": seed, **_search(mined)}
-    content = manifest("adversarial", adversarial, source, parameters, digests, funnel)
-    found = {short_name(source.model): score_pairs(adversarial, source)}
-    with written_together(files) as folder:
-        adversarial.write(folder / out.name, content)
-        write_scores(folder / scores.name, adversarial, found, rank)
-    return Made(files, funnel, warnings_of(mined))
-
-
 def sample_pairs(
     faces: Path,
     out: Path,
@@ -125,7 +76,7 @@ def sample_pairs(
     overwrite: bool = False,
 ) -> Made:
     """Draw random pairs of a folder of faces into the pair file `out`."""
-    files = [out, _manifest_of(out)]
+    files = [out, manifest_of(out)]
     refuse_existing(files, overwrite=overwrite, inputs=[ignore_list])
     if positives == 0 and negatives == 0:
         raise PairSetError("0 positive and 0 negative pairs asked for: there is nothing to draw")
@@ -192,13 +143,15 @@ def evaluate_pairs(
             model = encoding.load(spec)
             folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
             sources.append(encoding.embed(present, model, folder, progress))
-    miner = _Miner.of(path)
-    mined_by = miner.among_scores(found)
+    miners = _miners(path)
+    # By miner the name that the table has for it; one that is not evaluated counts all the same.
+    mined_by = [miner.among_scores(found) or miner.unlisted for miner in miners]
     names = model_names([source.model for source in sources])
     for name, source in zip(names, sources, strict=True):
         _add(found, {name: score_pairs(pairs, source)}, source.folder)
-        if source.manifest["fingerprint"] == miner.fingerprint:
-            mined_by = name
+        for at, miner in enumerate(miners):
+            if source.manifest["fingerprint"] == miner.fingerprint:
+                mined_by[at] = name
     board = make_leaderboard(
         path.stem,
         pairs,
@@ -278,7 +231,7 @@ def make_sample(
     return Made([drawn.faces, weights], hints=[drawn.credit, hint])
 
 
-def _manifest_of(out: Path) -> Path:
+def manifest_of(out: Path) -> Path:
     """Where the manifest of the pair file `out` goes."""
     if out.suffix.lower() == ".json":
         raise RunError(f"{out}: the manifest's name; expected that of a pair file, such as .csv")
@@ -292,10 +245,6 @@ def _tables(stem: Path) -> list[Path]:
     return [stem.with_name(stem.name + end) for end in (".md", ".csv", ".json")]
 
 
-def _search(mined: Negatives) -> dict[str, object]:
-    return {"index": mined.index, "recall": mined.recall}
-
-
 def _add(
     found: dict[str, NDArray[np.float64]], more: Mapping[str, NDArray[np.float64]], source: Path
 ) -> None:
@@ -307,28 +256,33 @@ def _add(
 
 @dataclass(frozen=True)
 class _Miner:
-    """The reference model that the manifest beside a pair file names, if there is one.
+    """A reference model that mined a pair file.
 
     Vectors are known by their fingerprint; a name alone does not tell two checkpoints apart.
     """
 
-    model: str | None = None
-    fingerprint: str | None = None
+    model: str
+    fingerprint: str
 
-    @classmethod
-    def of(cls, path: Path) -> _Miner:
-        try:
-            content = json.loads(path.with_suffix(".json").read_text("utf-8"))["reference"]
-            return cls(str(content["model"]), str(content["fingerprint"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls()
+    @property
+    def unlisted(self) -> str:
+        """What it is called where a table does not have it: like nothing that a table has."""
+        return f"{self.model} {self.fingerprint}"
 
-    def among_scores(self, names: Iterable[str]) -> str | None:
+    def among_scores(self, names: Collection[str]) -> str | None:
         """Its name in a score file, which has the whole one or the short one."""
-        if self.model is None:
-            return None
         mine = (self.model, short_name(self.model))
-        return next((name for name in names if name in mine), None)
+        return next((name for name in mine if name in names), None)
+
+
+def _miners(path: Path) -> list[_Miner]:
+    """The references that the manifest beside a pair file names; none where there are none."""
+    try:
+        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        found = content["references"] if "references" in content else [content["reference"]]
+        return [_Miner(str(one["model"]), str(one["fingerprint"])) for one in found]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _one_model(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pairsets.hubness import Hubness
 from pairsets.leaderboard import Leaderboard, percent
 from pairsets.report import FunnelRow
 
@@ -27,8 +28,10 @@ def print_run(run: Run) -> None:
     for board in run.leaderboards:
         _print_board(console, board)
     _print_funnel(console, run.funnel)
+    _print_hubness(console, run.hubness)
     files = [
         ("adversarial pairs", run.folder.pairs("adversarial")),
+        *(("leave-one-out", path) for path in run.without.values()),
         ("random pairs", run.folder.pairs("random")),
         ("tables", run.folder.leaderboard.with_suffix(".md")),
         ("figures", run.folder.figure("adversarial").parent),
@@ -44,6 +47,7 @@ def print_made(made: Made) -> None:
     if made.leaderboard is not None:
         _print_board(console, made.leaderboard)
     _print_funnel(console, [row for row in made.funnel if row.count])
+    _print_hubness(console, made.hubness)
     _print_files(console, [("written", file) for file in made.files])
     for hint in made.hints:
         console.print(hint, markup=False, soft_wrap=True)
@@ -54,11 +58,7 @@ def _print_board(console: Console, board: Leaderboard) -> None:
     """ZACI-20's columns, then what a threshold really achieves where there is room."""
     table = Table(title=f"{board.name} pairs", title_justify="left", box=box.SIMPLE_HEAD)
     roomy = console.width >= WIDE
-    table.add_column(
-        "model name",
-        overflow="fold",
-        min_width=min(36, max((len(entry.model) for entry in board.entries), default=0)),
-    )
+    table.add_column("model name", overflow="fold")
     for name in ("FPR (%)", "FNR (%)", "EER (%)"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("FPR achieved", "threshold", "AUC") if roomy else ():
@@ -75,7 +75,7 @@ def _print_board(console: Console, board: Leaderboard) -> None:
             more = [percent(found.fpr_achieved), f"{found.threshold:.4g}", f"{found.auc:.4f}"]
         style = "dim" if entry.published else ""
         table.add_row(
-            escape(entry.model), *cells, *(more if roomy else ()), escape(entry.note), style=style
+            escape(entry.title), *cells, *(more if roomy else ()), escape(entry.note), style=style
         )
     console.print(table)
 
@@ -103,6 +103,20 @@ def _print_funnel(console: Console, rows: Sequence[FunnelRow]) -> None:
             escape(what),
         )
         stage = row.stage
+    console.print(table)
+
+
+def _print_hubness(console: Console, found: Mapping[str, Hubness]) -> None:
+    """Who fills the mined pairs; with caps, before and after them side by side."""
+    if not found:
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("who fills the pairs")
+    for name in found:
+        table.add_column(name, justify="right")
+    columns = [dict(hubness.rows()) for hubness in found.values()]
+    for what in columns[0]:
+        table.add_row(what, *(column.get(what, "") for column in columns))
     console.print(table)
 
 

@@ -12,32 +12,10 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from pairsets.artefacts import write_json, write_text
-from pairsets.evaluate import Evaluation, HumanRates, evaluate, human_rates
+from pairsets.entries import Entry, human_entry, left_out_entry, model_entry
+from pairsets.errors import ScoresError
+from pairsets.evaluate import Evaluation, evaluate, human_rates, resolve_target
 from pairsets.pairset import PairSet
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row: rates as shares, None where they do not exist.
-
-    `comparable` is false for the model that mined the set, whose row says little of the model;
-    `published` marks figures taken from ZACI-20's own tables.
-    """
-
-    model: str
-    fpr: float | None
-    fnr: float | None
-    eer: float | None
-    note: str = ""
-    comparable: bool = True
-    published: bool = False
-    human: bool = False
-    evaluation: Evaluation | None = None
-
-    @property
-    def competes(self) -> bool:
-        """Whether the row can be the best of its table."""
-        return self.comparable and not self.human and not self.published
 
 
 def _published(rows: Sequence[tuple[str, float, float, float | None, str]]) -> tuple[Entry, ...]:
@@ -80,7 +58,6 @@ PUBLISHED: Mapping[str, tuple[Entry, ...]] = {
 }
 
 SCHEMA = 1
-NOT_COMPARABLE = "mined this set: not comparable"
 
 
 @dataclass(frozen=True)
@@ -93,7 +70,7 @@ class Leaderboard:
     def best(self, column: str) -> float | None:
         """The lowest `fpr` or `eer` among the models run here.
 
-        People, published rows and the model that mined the set do not compete.
+        People, published rows, models that mined the set and leave-one-out rows do not compete.
         """
         values = [
             value
@@ -122,7 +99,7 @@ class Leaderboard:
             "|---|---|---|---|---|",
         ]
         for entry in self.entries:
-            cells = [_escape(entry.model), *self.cells(entry), _escape(entry.note)]
+            cells = [_escape(entry.title), *self.cells(entry), _escape(entry.note)]
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines) + "\n"
 
@@ -131,11 +108,16 @@ class Leaderboard:
         return self.to_markdown()
 
     def records(self) -> list[dict[str, object]]:
-        """One flat record a row, rates as shares: what the CSV and JSON files hold."""
+        """One flat record a row, rates as shares: what the CSV and JSON files hold.
+
+        `pairs_mined_by` is there in tables with leave-one-out rows alone, empty in the others.
+        """
+        several = any(entry.pairs_mined_by for entry in self.entries)
+        apart = ("evaluation", "pairs_mined_by")
         records: list[dict[str, object]] = []
         for entry in self.entries:
             record: dict[str, object] = {"set": self.name}
-            record |= {key: value for key, value in asdict(entry).items() if key != "evaluation"}
+            record |= {key: value for key, value in asdict(entry).items() if key not in apart}
             record |= dict.fromkeys(Evaluation.__dataclass_fields__)
             if entry.evaluation is not None:
                 found = asdict(entry.evaluation)
@@ -143,6 +125,8 @@ class Leaderboard:
                 record |= {
                     key: value if math.isfinite(value) else None for key, value in found.items()
                 }
+            if several:
+                record["pairs_mined_by"] = ", ".join(entry.pairs_mined_by)
             records.append(record)
         return records
 
@@ -151,31 +135,26 @@ def to_csv(boards: Sequence[Leaderboard]) -> str:
     """All rows of several tables as one CSV; empty cells where a rate does not exist."""
     records = [record for board in boards for record in board.records()]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(records[0]) if records else [], lineterminator="\n")
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return stream.getvalue()
 
 
-def human_entry(rates: HumanRates) -> Entry:
-    """The row of the person who judged the set."""
-    note = f"judged {rates.positives + rates.negatives} pairs"
-    if rates.unjudged:
-        note += f", {rates.unjudged} not judged"
-    return Entry("Human", _number(rates.fpr), _number(rates.fnr), None, note, human=True)
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """What a reference is judged on where others mined without it.
 
+    Attributes:
+        pairs: the positives of the set, and the negatives that the others mined.
+        scores: `[N]` of the reference left out, one a row of `pairs`.
+        mined_by: the others.
+    """
 
-def model_entry(model: str, evaluation: Evaluation, *, mined: bool = False) -> Entry:
-    """A model's row; `mined` marks the reference model on the set that it mined."""
-    return Entry(
-        model=model,
-        fpr=evaluation.fpr_interpolated,
-        fnr=evaluation.target_fnr,
-        eer=evaluation.eer,
-        note=NOT_COMPARABLE if mined else "",
-        comparable=not mined,
-        evaluation=evaluation,
-    )
+    pairs: PairSet
+    scores: ArrayLike
+    mined_by: Sequence[str]
 
 
 def make_leaderboard(
@@ -184,16 +163,63 @@ def make_leaderboard(
     scores: Mapping[str, ArrayLike],
     target_fnr: float | str | None,
     *,
-    mined_by: str | None = None,
+    mined_by: str | Sequence[str] | None = None,
+    left_out: Mapping[str, LeftOut] | None = None,
     published: Iterable[Entry] = (),
 ) -> Leaderboard:
-    """Evaluate models on one set: first the person, then the models as given, then `published`."""
+    """Evaluate models on one set: first the person, then the models as given, then `published`.
+
+    Args:
+        name: of the set.
+        pairs: the set.
+        scores: by model, `[N]`, one a row of `pairs`.
+        target_fnr: see `pairsets.evaluate`; leave-one-out rows have that of `pairs`.
+        mined_by: the reference, or the references, that mined the set: marked.
+        left_out: by reference, what it is judged on in a row of its own, below its marked one.
+        published: rows to end with.
+
+    Raises:
+        ScoresError: a leave-one-out row of a model that did not mine the set or has no scores,
+            on pairs that the model itself mined, or with other positives than the set's.
+    """
+    miners = (mined_by,) if isinstance(mined_by, str) else tuple(mined_by or ())
+    target = resolve_target(pairs, target_fnr) if left_out else target_fnr
+    for model, judged in (left_out or {}).items():
+        _refuse_unfit(model, judged, pairs, [one for one in miners if one in scores])
     entries = [human_entry(human_rates(pairs))] if pairs.judged.any() else []
-    entries += [
-        model_entry(model, evaluate(pairs, values, target_fnr), mined=model == mined_by)
-        for model, values in scores.items()
-    ]
+    for model, values in scores.items():
+        found = evaluate(pairs, values, target)
+        entries.append(model_entry(model, found, mined=model in miners, miners=len(miners)))
+        if left_out and model in left_out:
+            judged = left_out[model]
+            found = evaluate(judged.pairs, judged.scores, target)
+            entries.append(left_out_entry(model, found, judged.mined_by))
     return Leaderboard(name, (*entries, *published))
+
+
+def _refuse_unfit(model: str, judged: LeftOut, pairs: PairSet, miners: Sequence[str]) -> None:
+    """Raise ScoresError unless `judged` can make the leave-one-out row of `model`."""
+    if model not in miners:
+        raise ScoresError(
+            f"a leave-one-out row of {model}, which is not among the models that mined the set "
+            f"and have scores on it ({', '.join(miners) or 'none'})"
+        )
+    if model in judged.mined_by or not judged.mined_by:
+        raise ScoresError(
+            f"a leave-one-out row of {model} on pairs mined by "
+            f"{', '.join(judged.mined_by) or 'nobody'}; expected the other references"
+        )
+    if _positives(judged.pairs) != _positives(pairs):
+        raise ScoresError(
+            f"the leave-one-out pairs of {model} have other positives than the set, so that the "
+            "same FNR would be another threshold; were the two made from other test pairs?"
+        )
+
+
+def _positives(pairs: PairSet) -> set[tuple[str, str]]:
+    kept = pairs.positives
+    ends = zip(pairs.path_a[kept], pairs.path_b[kept], strict=True)
+    return {(a, b) if a < b else (b, a) for a, b in ends}
 
 
 def write_leaderboards(stem: Path, boards: Sequence[Leaderboard]) -> list[Path]:
@@ -214,10 +240,6 @@ def percent(share: float | None) -> str:
     ('2.40', '13.9', '100', 'N/A')
     """
     return "N/A" if share is None else f"{100 * share:#.3g}".rstrip(".")
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else value
 
 
 def _escape(text: str) -> str:

@@ -49,6 +49,10 @@ FORBIDDEN = [
     ("mining/pipeline.py", "mining.steps"),
     ("mining/scoring.py", "mining.pipeline"),
     ("mining/embeddings.py", "mining.negatives"),
+    ("mining/negatives.py", "mining.positives"),
+    ("mining/ranking.py", "mining.caps"),
+    ("mining/rules.py", "mining.ranking"),
+    ("mining/steps.py", "mining.pairfile"),
     ("mining/models/pixels.py", "mining.embeddings"),
     ("mining/tomorrow.py", "mining.cli"),
 ]

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.entries import Entry
 from pairsets.errors import PairsetsError, ScoresError
 from pairsets.images import MAX_PIXELS
-from pairsets.leaderboard import Entry, Leaderboard
+from pairsets.leaderboard import Leaderboard
 from pairsets.rates import Curve, Point
 
 
@@ -59,13 +60,15 @@ class GalleryPair:
     """A pair to look at.
 
     Attributes:
-        rank: 1 is the pair that the reference model finds most alike.
+        rank: 1 is the pair that the reference model, or several together, find most alike.
         path_a, path_b: relative to the report's `faces_root`.
         name_a, name_b: the characters.
         scores: by model, higher is more alike; a model may be missing.
         label: 1 same character, 0 different.
         verdicts: by model, whether it takes the two for the same at its operating point.
         human_prediction: 1 same, 0 different, -1 not judged.
+        quantiles: by model, where several mined together: the pair's place among all pairs under
+            that model, 1 the hardest.
     """
 
     rank: int
@@ -77,6 +80,7 @@ class GalleryPair:
     label: int = 0
     verdicts: Mapping[str, bool] = field(default_factory=dict)
     human_prediction: int = -1
+    quantiles: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.label not in (0, 1) or self.human_prediction not in (-1, 0, 1):
@@ -87,6 +91,12 @@ class GalleryPair:
         for model, score in self.scores.items():
             if not isfinite(score):
                 raise ScoresError(f"gallery pair {self.rank}: {model} scores it {score}")
+        for model, quantile in self.quantiles.items():
+            if model not in self.scores or not 0 <= quantile <= 1:
+                raise ScoresError(
+                    f"gallery pair {self.rank}: a quantile of {quantile} for {model}; expected 0 "
+                    "to 1, of a model that scores it"
+                )
 
     def mistaken(self, model: str) -> bool | None:
         """Whether `model`'s verdict is wrong; None where it has none."""
@@ -136,7 +146,8 @@ class Report:
         """One model's rows on the random and the adversarial set, or None.
 
         Of the models run here that are on both, the comparable one with the lowest FPR on the
-        adversarial set; where only the model that mined it was run, that one.
+        adversarial set, or on the pairs mined without it; where only the model that mined the
+        set was run, that one.
         """
         boards = {board.name: board for board in self.leaderboards}
         if not {"random", "adversarial"} <= boards.keys():

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from itertools import groupby
+from math import ceil, log10
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from pairsets.artefacts import write_text
-from pairsets.leaderboard import Entry, Leaderboard, percent
+from pairsets.entries import Entry
+from pairsets.leaderboard import Leaderboard, percent
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.svg import to_svg
 from pairsets.report.thumbnails import face_sheet
@@ -72,7 +74,8 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": percent, "score": _score, "breakable": _breakable}
+    environment.filters |= {"percent": percent, "score": _score, "quantile": _quantile}
+    environment.filters["breakable"] = _breakable
     template = environment.from_string(here.joinpath("report.html.jinja").read_text("utf-8"))
     return template.render(
         report=report,
@@ -87,9 +90,11 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
             for board in report.leaderboards
         ],
         published=any(entry.published for b in report.leaderboards for entry in b.entries),
+        left_out=any(entry.pairs_mined_by for b in report.leaderboards for entry in b.entries),
         funnel=[(stage, list(rows)) for stage, rows in groupby(report.funnel, lambda r: r.stage)],
         histograms=_histograms(report),
         dets=_dets(report),
+        quantiles=any(pair.quantiles for pair in report.gallery),
         judging=[m for m in report.models if any(m in pair.verdicts for pair in report.gallery)],
     )
 
@@ -172,6 +177,18 @@ def _score(value: float) -> str:
     from pairsets.figures import format_score
 
     return format_score(value).replace("inf", "\u221e").replace("-", "\u2212")
+
+
+def _quantile(value: float) -> str:
+    """As many digits as tell it from 1: two of its distance.
+
+    >>> _quantile(1.0), _quantile(0.75), _quantile(0.999_853), _quantile(0.999_999_6)
+    ('1', '0.75', '0.99985', '0.9999996')
+    """
+    if value == 1:
+        return "1"
+    digits = max(2, 1 + ceil(-log10(1 - value)))
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _breakable(name: str) -> Markup:

@@ -17,7 +17,7 @@ from PIL import Image
 
 import mining.steps
 import pairsets.figures
-from mining import Embeddings, mine_negatives
+from mining import Embeddings, Rules, mine_negatives
 from mining.cli import app
 from mining.negatives import adversarial_pairs
 from mining.pipeline import Encoding
@@ -294,6 +294,7 @@ def test_show_takes_the_highest_valid_scores_of_one_label(home, columns):
 
 
 ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
+RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_character_pair=1)
 
 
 @pytest.mark.parametrize(
@@ -302,14 +303,18 @@ ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
         (
             "pipeline",
             "build",
-            "build F --reference R --model M --model N --pairs 4 --ignore-list I --positives 5 "
-            "--negatives 6 --target-fnr 0.2 --published --no-floor --seed 7 --overwrite --out O "
-            "--device cpu --precision bf16 --batch-size 3 --workers 2 --on-error skip "
-            "--max-pixels 99",
+            "build F --reference R --reference S --fusion min --model M --model N --pairs 4 "
+            "--ignore-list I --positives 5 --negatives 6 --target-fnr 0.2 --published "
+            "--no-floor --seed 7 --overwrite --out O --device cpu --precision bf16 "
+            "--batch-size 3 --workers 2 --on-error skip --max-pixels 99 --min-score -1 "
+            "--max-score 0.9 --margin 0.1 --relative-margin 0.2 --exclude X --exclude Y "
+            "--max-per-image 2 --max-per-character 3 --max-per-character-pair 1",
             {
-                "out": Path("O"), "models": ["M", "N"], "pairs": 4, "ignore_list": Path("I"),
-                "positives": 5, "negatives": 6, "target_fnr": 0.2, "published": True,
-                "floor": False, "seed": 7, "overwrite": True, "encoding": ENCODING,
+                "out": Path("O"), "fusion": "min", "models": ["M", "N"], "pairs": 4,
+                "ignore_list": Path("I"), "positives": 5, "negatives": 6,
+                "target_fnr": 0.2, "published": True, "floor": False, "seed": 7,
+                "overwrite": True, "encoding": ENCODING,
+                "rules": RULES, "exclude": [Path("X"), Path("Y")],
             },
         ),
         (
@@ -317,7 +322,8 @@ ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
             "build",
             "build F --reference R --test-pairs T --target-fnr human --out O",
             {"test_pairs": Path("T"), "target_fnr": "human", "published": False, "floor": True,
-             "overwrite": False, "encoding": Encoding()},
+             "overwrite": False, "encoding": Encoding(), "rules": Rules(), "exclude": [],
+             "fusion": "mean"},
         ),
         (
             "steps",
@@ -327,14 +333,31 @@ ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
             {"encoding": ENCODING},
         ),
         (
-            "steps",
+            "pairfile",
             "mine_pairs",
             "mine E --pairs 4 --positives 5 --ignore-list I --index HNSW8 --recall --seed 7 "
+            "--min-score -1 --max-score 0.9 --margin 0.1 --relative-margin 0.2 --exclude X "
+            "--exclude Y --max-per-image 2 --max-per-character 3 --max-per-character-pair 1 "
             "--overwrite --out O",
             {
                 "pairs": 4, "positives": 5, "ignore_list": Path("I"), "index": "HNSW8",
-                "recall": True, "seed": 7, "overwrite": True,
+                "recall": True, "seed": 7, "overwrite": True, "label": "negative", "rules": RULES,
+                "exclude": [Path("X"), Path("Y")], "negatives": None, "fusion": "mean",
+                "device": "auto",
             },
+        ),
+        (
+            "pairfile",
+            "mine_pairs",
+            "mine E D --fusion min --device cuda:1 --out O",
+            {"fusion": "min", "device": "cuda:1"},
+        ),
+        (
+            "pairfile",
+            "mine_pairs",
+            "mine E --label positive --negatives 6 --out O",
+            {"label": "positive", "negatives": 6, "positives": None, "rules": Rules(),
+             "exclude": []},
         ),
         (
             "steps",
@@ -375,7 +398,10 @@ ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
             {"characters": 5, "seed": 7, "overwrite": True},
         ),
     ],
-    ids=["build", "build of test pairs", *COMMANDS[1:]],
+    ids=[
+        "build", "build of test pairs", "embed", "mine", "mine several", "mine positives",
+        *COMMANDS[3:],
+    ],
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
     calls = []
@@ -387,6 +413,32 @@ def test_every_option_reaches_its_step(home, monkeypatch, module, step, command,
     monkeypatch.setattr(f"mining.{module}.{step}", stop)
     assert lookalikes(*command.split()).code == 130
     assert [{name: options[name] for name in given} for options in calls] == [given]
+
+
+@pytest.mark.parametrize(
+    ("module", "step", "command", "given"),
+    [
+        ("pipeline", "build", "build F --reference R --out O", (Path("F"), ["R"])),
+        (
+            "pipeline",
+            "build",
+            "build F --reference R --reference S --out O",
+            (Path("F"), ["R", "S"]),
+        ),
+        ("pairfile", "mine_pairs", "mine E --out O", ([Path("E")], Path("O"))),
+        ("pairfile", "mine_pairs", "mine E D --out O", ([Path("E"), Path("D")], Path("O"))),
+    ],
+)
+def test_each_reference_reaches_the_miner(home, monkeypatch, module, step, command, given):
+    calls = []
+
+    def stop(*arguments, **_):
+        calls.append(arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"mining.{module}.{step}", stop)
+    assert lookalikes(*command.split()).code == 130
+    assert calls == [given]
 
 
 def test_sample(home):

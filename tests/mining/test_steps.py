@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from mining import Embeddings, build, embed, load_model
 from mining.embeddings import EmbeddingError
 from mining.models.torchvision_ops import import_timm
+from mining.pairfile import mine_pairs
 from mining.pipeline import Encoding
 from mining.run import RunFolder
-from mining.steps import evaluate_pairs, mine_pairs, sample_pairs
+from mining.steps import evaluate_pairs, sample_pairs
 from pairsets import Faces, PairSet, PairSetError
 
 

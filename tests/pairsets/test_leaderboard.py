@@ -9,11 +9,12 @@ import json
 import numpy as np
 import pytest
 
-from pairsets import PairSet
+from pairsets import PairSet, ScoresError, evaluate
+from pairsets.entries import Entry
 from pairsets.leaderboard import (
     PUBLISHED,
-    Entry,
     Leaderboard,
+    LeftOut,
     make_leaderboard,
     percent,
     to_csv,
@@ -79,3 +80,152 @@ def test_published_rows():
 
 def test_no_row_is_best_without_models():
     assert Leaderboard("x", (Entry("Human", 0.1, 0.1, None, human=True),)).best("fpr") is None
+
+
+# Four positives, and four negatives of each set, mined by both models or by one.
+POSITIVES = [f"a/{k}" for k in range(4)], [f"a/{k}{k}" for k in range(4)]
+LABEL = [1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def pairs_with(negatives):
+    first, second = POSITIVES
+    other = [f"{negatives}/{k}" for k in range(4)]
+    return PairSet.of([*first, *[f"b/{k}" for k in range(4)]], [*second, *other], LABEL)
+
+
+@pytest.fixture
+def several():
+    scores = {
+        "one": [9, 8, 7, 1, 9, 9, 8, 8],
+        "other": [9, 8, 7, 6, 9, 8, 9, 8],
+        "neither": [9, 8, 7, 6, 1, 7, 9, 4],
+    }
+    left_out = {
+        "one": LeftOut(pairs_with("c"), [9, 8, 7, 1, 0, 0, 7.5, 0], ["other"]),
+        "other": LeftOut(pairs_with("d"), [9, 8, 7, 6, 9, 0, 0, 0], ["one"]),
+    }
+    return make_leaderboard(
+        "adversarial",
+        pairs_with("e"),
+        scores,
+        0.25,
+        mined_by=["one", "other"],
+        left_out=left_out,
+        published=PUBLISHED["adversarial"][:1],
+    )
+
+
+def test_a_reference_has_a_row_on_the_pairs_of_the_others(several):
+    assert [entry.title for entry in several.entries] == [
+        "one",
+        "one (pairs mined by other)",
+        "other",
+        "other (pairs mined by one)",
+        "neither",
+        "Human",
+    ]
+    assert [entry.comparable for entry in several.entries] == [False, True, False, True, True, True]
+    judged = several.entries[1].evaluation
+    assert judged == evaluate(pairs_with("c"), [9, 8, 7, 1, 0, 0, 7.5, 0], 0.25)
+    assert (judged.negatives, judged.threshold, judged.fpr_achieved) == (4, 7.0, 0.25)
+    assert several.entries[0].evaluation.fpr_achieved == 1.0
+    lines = several.to_markdown().splitlines()
+    assert lines[2].endswith("| one of 2 that mined this set: not comparable |")
+    assert lines[3].startswith("| one (pairs mined by other) | 50.0 | 25.0 |")
+    assert lines[3].endswith("| leave-one-out: pairs it did not pick |")
+
+
+def test_rows_on_other_pairs_do_not_compete(several):
+    neither = several.entries[4]
+    assert several.entries[1].eer < neither.eer
+    assert several.best("eer") == neither.eer
+    assert several.best("fpr") == neither.fpr
+    assert [line.count("**") for line in several.to_markdown().splitlines()[2:]] == [
+        0,
+        0,
+        0,
+        0,
+        4,
+        0,
+    ]
+
+
+def test_files_say_whose_pairs_a_row_stands_on(several, board, tmp_path):
+    rows = list(csv.DictReader(io.StringIO(to_csv([board, several]))))
+    assert [row["pairs_mined_by"] for row in rows] == [*[""] * 11, "other", "", "one", "", ""]
+    assert [row["model"] for row in rows[10:14]] == ["one", "one", "other", "other"]
+    write_leaderboards(tmp_path / "table", [several])
+    records = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert [record["pairs_mined_by"] for record in records[:3]] == ["", "other", ""]
+
+
+def test_tables_of_one_reference_have_no_column_for_others(board):
+    assert "pairs_mined_by" not in to_csv([board])
+    assert all("pairs_mined_by" not in record for record in board.records())
+    one = make_leaderboard("x", pairs_with("e"), {"m": [9, 8, 7, 6, 0, 0, 0, 0]}, 0.25)
+    listed = make_leaderboard(
+        "x", pairs_with("e"), {"m": [9, 8, 7, 6, 0, 0, 0, 0]}, 0.25, mined_by=["m"]
+    )
+    assert one.entries[0].note == ""
+    assert listed.entries[0].note == "mined this set: not comparable"
+
+
+def test_a_row_left_out_has_the_target_of_the_set():
+    first, second = POSITIVES
+    judged = PairSet.of(
+        [*first, "b/0", "b/1"], [*second, "e/0", "e/1"], [1, 1, 1, 1, 0, 0], [1, 0, 0, 1, 0, 0]
+    )
+    made = make_leaderboard(
+        "adversarial",
+        judged,
+        {"one": [4, 3, 2, 1, 0, 0]},
+        None,
+        mined_by=["one", "other"],
+        left_out={"one": LeftOut(pairs_with("c"), [4, 3, 2, 1, 0, 0, 0, 5], ["other"])},
+    )
+    assert [entry.fnr for entry in made.entries] == [0.5, 0.5, 0.5]
+    assert [entry.model for entry in made.entries] == ["Human", "one", "one"]
+
+
+def test_positives_are_the_same_in_either_order():
+    pairs, values = pairs_with("c"), [9, 8, 7, 6, 0, 0, 0, 0]
+    turned = PairSet.of(pairs.path_b, pairs.path_a, pairs.label)
+    made = make_leaderboard(
+        "adversarial",
+        pairs_with("e"),
+        {"one": values},
+        0.25,
+        mined_by=["one", "other"],
+        left_out={"one": LeftOut(turned, values, ["other"])},
+    )
+    assert len(made.entries) == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "mined_by", "negatives", "message"),
+    [
+        ("neither", ["other"], "c", r"of neither, which is not among .* \(one, other\)"),
+        ("absent", ["other"], "c", r"of absent, which is not among .* \(one, other\)"),
+        ("one", ["one"], "c", "of one on pairs mined by one; expected the other references"),
+        ("one", ["other", "one"], "c", "of one on pairs mined by other, one; expected"),
+        ("one", [], "c", "of one on pairs mined by nobody; expected"),
+        ("one", ["other"], None, "pairs of one have other positives than the set"),
+    ],
+)
+def test_rows_left_out_that_are_refused(model, mined_by, negatives, message):
+    scores = {name: [9, 8, 7, 6, 5, 4, 3, 2] for name in ("one", "other", "neither")}
+    if negatives is None:
+        first, second = POSITIVES
+        pairs = PairSet.of([*first, "b/0"], [*second[:3], "a/z", "c/0"], [1, 1, 1, 1, 0])
+    else:
+        pairs = pairs_with(negatives)
+    left_out = {model: LeftOut(pairs, [9, 8, 7, 6, 5, 4, 3, 2][: len(pairs)], mined_by)}
+    with pytest.raises(ScoresError, match=message):
+        make_leaderboard(
+            "adversarial",
+            pairs_with("e"),
+            scores,
+            0.25,
+            mined_by=["one", "other", "absent"],
+            left_out=left_out,
+        )

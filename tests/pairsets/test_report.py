@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from pairsets import Leaderboard, PairSet, evaluate
+from pairsets.entries import Entry, model_entry
 from pairsets.errors import PairsetsError, ScoresError
 from pairsets.figures import det_curves
-from pairsets.leaderboard import PUBLISHED, Entry, model_entry
+from pairsets.leaderboard import PUBLISHED
 from pairsets.rates import Point, roc
 from pairsets.report import (
     DetSet,
@@ -285,6 +286,26 @@ class TestHeadline:
         assert report.headline[1].model == "m"
         assert "it mined itself" in Page(render(report)).of("p", "lede")[0][1]
 
+    def test_a_reference_is_told_by_the_pairs_it_did_not_pick(self, root):
+        miner = Entry("a", 0.1, 0.2, 0.3, comparable=False)
+        left_out = Entry("a", 0.7, 0.2, 0.3, pairs_mined_by=("b", EVIL))
+        random, adversarial = self.boards(miner, Entry("c", 0.8, 0.2, 0.3))
+        rows = (*adversarial.entries, left_out)
+        boards = [random, replace(adversarial, entries=rows)]
+        easy, hard = Report("t", root, leaderboards=boards).headline
+        assert (easy.model, easy.fpr, hard.fpr) == ("a", 0.01, 0.7)
+        page = Page(render(Report("t", root, leaderboards=boards)))
+        lede = page.of("p", "lede")[0][1]
+        assert lede == (
+            "a takes 1.00 % of random pairs of different characters for the same one, and "
+            f"70.0 % of those that b, {EVIL} mined without it."
+        )
+        assert page.of("span", "model")[-1][1] == f"a (pairs mined by b, {EVIL})"
+        assert [text for _, text in page.of("strong")] == ["1.00", "30.0", "30.0", "80.0", "30.0"]
+        assert "have other negatives" in page.of("p", "intro")[0][1]
+        usual = Page(render(Report("t", root, leaderboards=[random, adversarial])))
+        assert "have other negatives" not in usual.of("p", "intro")[0][1]
+
     def test_there_is_none_without_both_sets(self, root):
         assert Report("t", root, leaderboards=self.boards()[:1]).headline is None
         assert Report("t", root, leaderboards=self.boards()).headline is None
@@ -372,3 +393,21 @@ def test_svg_for_a_page_keeps_its_words(tmp_path):
     assert page.elements[0][1]["aria-label"] == EVIL
     assert "a < b & c" in [text for _, text in page.of("text")]
     assert all(part["id"].startswith("x-") for _, part in page.elements if "id" in part)
+
+
+def test_quantiles_stand_beside_the_scores_of_those_that_mined(report):
+    assert "quantile" not in render(report)
+    first, *rest = report.gallery
+    first = replace(first, quantiles={"miner": 0.999_853})
+    page = Page(render(replace(report, gallery=[first, *rest])))
+    assert [text for _, text in page.of("small") if text.startswith("(")] == ["(0.99985)"]
+    shown = [text for _, text in page.of("dd") if "0.99985" in text]
+    assert shown == ["0.900 (0.99985)"]
+    (intro,) = [text for _, text in page.of("p", "intro") if "quantile" in text]
+    assert "1 is the hardest" in intro
+
+
+@pytest.mark.parametrize("quantiles", [{"miner": 1.5}, {"miner": float("nan")}, {"nobody": 0.5}])
+def test_quantiles_that_cannot_be(report, quantiles):
+    with pytest.raises(ScoresError, match="gallery pair 1: a quantile of"):
+        replace(report.gallery[0], quantiles=quantiles)

@@ -1,0 +1,201 @@
+"""The options that several commands share. Nothing heavy is imported."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+# As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
+Precision = Literal["fp32", "bf16"]
+OnError = Literal["fail", "skip"]
+# Panels of the help.
+RULES = "Which pairs are mined"
+
+
+def _check_target(text: str | None) -> str | None:
+    if text is not None and text != "human":
+        try:
+            share = float(text)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            raise typer.BadParameter(f"{text!r} is neither 'human' nor a share from 0 to 1")
+    return text
+
+
+def _check_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", name):
+        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps")
+    return name
+
+
+def _check_search_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N")
+    return name
+
+
+FacesArgument = Annotated[
+    Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per character.")
+]
+PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
+IgnoreOption = Annotated[
+    Path | None,
+    typer.Option("--ignore-list", help="Base names of images never to pair, one a line."),
+]
+TestPairsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--test-pairs", help="Pair file whose pairs of the other label join the mined ones."
+    ),
+]
+PositivesOption = Annotated[
+    int | None,
+    typer.Option("--positives", min=0, help="Same-character pairs to draw. [default: up to 1000]"),
+]
+NegativesOption = Annotated[
+    int | None,
+    typer.Option("--negatives", min=0, help="Other pairs to draw. [default: up to 1000]"),
+]
+NumberOption = Annotated[int, typer.Option("--pairs", min=1, help="How many pairs to mine.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of drawing and shuffling.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what is there already.")
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target-fnr",
+        metavar="human|SHARE",
+        callback=_check_target,
+        help="FNR at which FPR is reported. [default: human where judged, else 0.139]",
+    ),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        callback=_check_device,
+        help="auto, cpu, cuda, cuda:N or mps.",
+        rich_help_panel="Models",
+    ),
+]
+SearchDeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        callback=_check_search_device,
+        help="Where the search runs: auto, cpu, cuda or cuda:N. The pairs are the same.",
+    ),
+]
+FusionOption = Annotated[
+    Literal["mean", "min"] | None,
+    typer.Option(
+        "--fusion",
+        help="How the quantiles of several references are fused. mean: hard for them taken "
+        "together; min: hard for each. [default: mean]",
+        rich_help_panel=RULES,
+    ),
+]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="Of the network.", rich_help_panel="Models")
+]
+BatchOption = Annotated[
+    int,
+    typer.Option(
+        "--batch-size", min=1, max=65_536, help="Images a batch.", rich_help_panel="Models"
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=1024,
+        help="Decoding threads. [default: one a core]",
+        rich_help_panel="Models",
+    ),
+]
+OnErrorOption = Annotated[
+    OnError,
+    typer.Option(
+        "--on-error",
+        help="fail lists all unreadable images, skip leaves them out.",
+        rich_help_panel="Models",
+    ),
+]
+MaxPixelsOption = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        help="Refuse larger images undecoded.",
+        rich_help_panel="Models",
+    ),
+]
+MinScoreOption = Annotated[
+    float | None,
+    typer.Option("--min-score", help="Only pairs that score this or more.", rich_help_panel=RULES),
+]
+MaxScoreOption = Annotated[
+    float | None,
+    typer.Option("--max-score", help="Only pairs that score this or less.", rich_help_panel=RULES),
+]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(
+        "--margin",
+        min=0,
+        help="Only pairs that score at least this much below the best pair that each of the two "
+        "faces makes with its own character.",
+        rich_help_panel=RULES,
+    ),
+]
+RelativeMarginOption = Annotated[
+    float | None,
+    typer.Option(
+        "--relative-margin",
+        min=0,
+        max=1,
+        help="The same as a share of that best pair's score.",
+        rich_help_panel=RULES,
+    ),
+]
+ExcludeOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--exclude",
+        help="CSV with pathA, pathB: pairs never to mine, such as those judged; repeatable.",
+        rich_help_panel=RULES,
+    ),
+]
+PerImageOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-per-image",
+        min=1,
+        help="Mined pairs that one image may be in.",
+        rich_help_panel=RULES,
+    ),
+]
+PerCharacterOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-per-character",
+        min=1,
+        help="Mined pairs that one character may be in.",
+        rich_help_panel=RULES,
+    ),
+]
+PerCharacterPairOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-per-character-pair",
+        min=1,
+        help="Mined pairs of the same two characters.",
+        rich_help_panel=RULES,
+    ),
+]

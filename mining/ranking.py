@@ -1,0 +1,301 @@
+"""Pairs of faces, best first, as deep as asked: what the rules take their pairs from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import FlatIndex, pair_scores
+from indexes.join import How
+from indexes.join import Progress as Progress
+from mining.checkpoints import Checkpoints
+from mining.embeddings import Embeddings
+from mining.rules import Rules, RulesError
+from mining.space import SearchSpace
+from pairsets.exclusions import PathPairs
+from pairsets.faces import Faces
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+# Pairs listed at most to count what the rules turned away.
+COUNTED = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The beginning of a ranking.
+
+    Attributes:
+        i, j: `[M]` rows of the faces, i < j, the best pair first.
+        scores: `[M]`, falling (rising where the least alike are the best); ties by (i, j).
+        quantiles: `[M, R]` of each of R reference models, or None.
+        exact: whether no better pair can exist.
+
+    Raises:
+        ValueError: ragged arrays, or a pair that is not i < j.
+    """
+
+    i: Rows
+    j: Rows
+    scores: Scores
+    quantiles: Scores | None = None
+    exact: bool = True
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.i), len(self.j), len(self.scores)}
+        if self.quantiles is not None:
+            lengths.add(len(self.quantiles))
+        if len(lengths) != 1:
+            raise ValueError(f"columns of {sorted(lengths)} pairs; expected one length")
+        if (self.i >= self.j).any():
+            raise ValueError("a pair with i >= j; expected i < j")
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+
+@dataclass(frozen=True, eq=False)
+class Spent:
+    """What is used up once the pairs above have been looked through.
+
+    Each of those pairs was taken, or has a face or two characters that are used up: whatever else
+    is left scores no better than the last of them.
+
+    Attributes:
+        score: of the last pair looked at; what is left scores that or less (in a ranking with the
+            least alike first: or more).
+        pairs: `[K, 2]` rows i < j of the pairs taken.
+        active: `[N]`: false for faces that are used up, themselves or with their character.
+        characters: `[C, 2]` values of `Faces.groups`, a <= b: the two characters of the pairs of
+            which none may follow.
+    """
+
+    score: float
+    pairs: Rows
+    active: Mask
+    characters: Rows
+
+
+class Ranking(Protocol):
+    """Pairs of faces, best first."""
+
+    @property
+    def faces(self) -> Faces:
+        """The faces that its rows number."""
+
+    def top(self, depth: int, progress: Progress | None = None) -> Ranked:
+        """The `depth` best pairs; all if fewer exist."""
+
+
+@runtime_checkable
+class DeepRanking(Ranking, Protocol):
+    """A ranking that goes on where it is too long to be listed from the top."""
+
+    def below(self, depth: int, spent: Spent, progress: Progress | None = None) -> Ranked:
+        """The `depth` best pairs of what `spent` leaves; all if fewer exist."""
+
+
+class RuledRanking(Ranking, Protocol):
+    """The pairs of a ranking that keep to all rules but the occurrence caps."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """Which faces are searched, and which pairs are excluded."""
+
+    @property
+    def rules(self) -> Rules:
+        """What the pairs keep to; the caps are left to `mining.caps`."""
+
+    def turned_away(
+        self, last: float | None, progress: Progress | None = None
+    ) -> list[tuple[str, int]]:
+        """What each rule turned away: (which, how many pairs), each pair under one rule.
+
+        Args:
+            last: score of the last pair taken, below which nothing is counted but exclusions;
+                None where the ranking ended before enough were taken.
+            progress: of counting, where it takes another search.
+        """
+
+
+class ModelRanking:
+    """The pairs of different characters by one model's score, exact; the rules keep to it.
+
+    Score limits, margins and exclusions are part of the join, so nothing that they turn away is
+    ever listed. The occurrence caps of `rules` are left to `mining.caps`.
+
+    Args:
+        embeddings: of the reference model.
+        rules: which pairs count.
+        ignore: base names of images never to take.
+        exclude: pairs not to be taken.
+        checkpoint: first of the files in which long searches keep what they have found; each is
+            gone when its search is done.
+        device: see `search_on`.
+
+    Raises:
+        RulesError: a margin, where no searched face has another of its character.
+        ModelError: there is no such device.
+    """
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        *,
+        rules: Rules | None = None,
+        ignore: Iterable[str] = (),
+        exclude: Iterable[PathPairs] = (),
+        checkpoint: Path | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.rules = rules or Rules()
+        self._how = search_on(device)
+        self.space = SearchSpace.of(embeddings.faces, ignore, exclude)
+        self.faces = self.space.faces
+        self.checkpoints = Checkpoints(checkpoint)
+        if self.rules.margins:
+            refuse_without_positives(self.faces)
+        self._index = FlatIndex(self.space.take(embeddings.vectors))
+        self._groups = self.faces.groups
+        self._excluded = self.space.excluded(same=False)
+
+    @cached_property
+    def _best(self) -> Scores:
+        """`[N]`: p(x), the highest score of each face with another of its character."""
+        return self._index.best_of_group(self._groups)
+
+    @cached_property
+    def _ceilings(self) -> Scores | None:
+        return self.rules.ceilings(self._best) if self.rules.margins else None
+
+    def top(self, depth: int, progress: Progress | None = None) -> Ranked:
+        """The `depth` best pairs; all if fewer exist."""
+        found = self._index.top_pairs(
+            depth,
+            self._groups,
+            min_score=self.rules.min_score,
+            max_score=self.rules.max_score,
+            exclude=self._excluded,
+            ceilings=self._ceilings,
+            how=self._how,
+            progress=progress,
+            checkpoint=self.checkpoints.next(),
+        )
+        return Ranked(found.i, found.j, found.scores)
+
+    def below(self, depth: int, spent: Spent, progress: Progress | None = None) -> Ranked:
+        """The `depth` best pairs of what `spent` leaves; all if fewer exist."""
+        found = self._index.top_pairs(
+            depth,
+            self._groups,
+            min_score=self.rules.min_score,
+            max_score=spent.score,
+            exclude=np.concatenate([self._excluded, spent.pairs]),
+            ceilings=self._ceilings,
+            active=spent.active,
+            exclude_groups=spent.characters,
+            how=self._how,
+            progress=progress,
+            checkpoint=self.checkpoints.next(),
+        )
+        return Ranked(found.i, found.j, found.scores)
+
+    def without_bound(self, i: Rows, j: Rows) -> int:
+        """How many of the pairs have no face with another of its character, so no margin."""
+        return int((np.isneginf(self._best[i]) & np.isneginf(self._best[j])).sum())
+
+    def turned_away(
+        self, last: float | None, progress: Progress | None = None
+    ) -> list[tuple[str, int]]:
+        """What each rule turned away; with `max_score` or a margin, counted by one more search."""
+        vectors, rules = self._index.vectors, self.rules
+        drops = []
+        i, j = self._excluded.T
+        if i.size:
+            scores = pair_scores(vectors, vectors, i, j)
+            fits = self._fits(i, j, scores)
+            alike = fits if last is None else fits & (scores >= last)
+            drops += exclusion_rows(int(alike.sum()), int((~alike).sum()))
+        if rules.max_score is None and not rules.margins:
+            return drops
+        floor = rules.min_score if last is None else last
+        if not rules.margins and rules.max_score is not None:
+            above = float(np.nextafter(rules.max_score, np.inf))
+            floor = above if floor is None else max(floor, above)
+        found = self._index.top_pairs(
+            COUNTED,
+            self._groups,
+            min_score=floor,
+            exclude=self._excluded,
+            how=self._how,
+            progress=progress,
+            checkpoint=self.checkpoints.next(),
+        )
+        high = found.scores > (np.inf if rules.max_score is None else rules.max_score)
+        close = ~high & ~self._fits(found.i, found.j, found.scores)
+        more = ", at least" if len(found) == COUNTED else ""
+        if rules.max_score is not None:
+            drops.append((f"scoring above {rules.max_score:g}{more}", int(high.sum())))
+        if rules.margins:
+            drops.append((f"as alike as a face's own character{more}", int(close.sum())))
+        return drops
+
+    def _fits(self, i: Rows, j: Rows, scores: Scores) -> Mask:
+        """`[M]`: the pairs within the score limits and the margins."""
+        fits = in_window(scores, self.rules)
+        if self._ceilings is not None:
+            fits &= scores <= np.minimum(self._ceilings[i], self._ceilings[j])
+        return fits
+
+
+def search_on(device: str) -> How | None:
+    """How a search runs on a device named as for models; its answer is the same on each.
+
+    `auto` decides by the work, `cuda` and `cuda:N` are what they say; all else is the processor,
+    `mps` too: the search has no code for it.
+
+    Raises:
+        ModelError: there is no such CUDA device.
+
+    >>> search_on("mps").device
+    'cpu'
+    """
+    if device == "auto":
+        return None
+    if not device.startswith("cuda"):
+        return How(device="cpu")
+    from mining.models.torch_model import resolve_device
+
+    return How(device=str(resolve_device(device)))
+
+
+def in_window(scores: Scores, rules: Rules) -> Mask:
+    """`[M]`: the scores from `min_score` to `max_score`, both included."""
+    low = -np.inf if rules.min_score is None else rules.min_score
+    high = np.inf if rules.max_score is None else rules.max_score
+    return np.asarray((scores >= low) & (scores <= high))
+
+
+def exclusion_rows(alike: int, others: int) -> list[tuple[str, int]]:
+    """The excluded pairs: those that would have been among the pairs taken, and the others."""
+    return [
+        ("excluded, else among the best", alike),
+        ("excluded, not among the best", others),
+    ]
+
+
+def refuse_without_positives(faces: Faces, ignore: Iterable[str] = ()) -> None:
+    """Raise RulesError where no face has another of its character, so that no margin is one."""
+    names = faces.characters[faces.without(ignore)].tolist()
+    if len(set(names)) == len(names):
+        raise RulesError(
+            f"a margin was asked for, but none of the {len(names)} faces has another of its own "
+            "character to be compared with; leave the margin out"
+        )

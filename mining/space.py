@@ -1,0 +1,81 @@
+"""Which faces are searched, and which pairs of them somebody has seen already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.exclusions import PathPairs
+from pairsets.faces import Faces
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """The faces that are searched, and the pairs among them that are not to be taken.
+
+    Attributes:
+        faces: those that are searched.
+        kept: `[all faces]`: true for the searched ones.
+        exclude: `[K, 2]` rows i < j of `faces`, each pair once.
+        unknown: base names on the ignore list that no face has.
+        strangers: paths in the excluded pairs that no face has.
+    """
+
+    faces: Faces
+    kept: Mask
+    exclude: Rows
+    unknown: int = 0
+    strangers: int = 0
+
+    @classmethod
+    def of(
+        cls, faces: Faces, ignore: Iterable[str] = (), exclude: Iterable[PathPairs] = ()
+    ) -> SearchSpace:
+        """All `faces` but those whose base name is in `ignore`; no pair that is in `exclude`."""
+        names = frozenset(ignore)
+        kept = faces.without(names)
+        searched = faces
+        if not kept.all():
+            searched = Faces(faces.root, faces.paths[kept], faces.characters[kept])
+        path_a, path_b = [], []
+        for pairs in exclude:
+            path_a += pairs.path_a.tolist()
+            path_b += pairs.path_b.tolist()
+        return cls(
+            faces=searched,
+            kept=kept,
+            exclude=_pairs_of(searched, path_a, path_b),
+            unknown=len(names - faces.base_names) if names else 0,
+            strangers=len({*path_a, *path_b} - {*faces.paths}) if path_a else 0,
+        )
+
+    @property
+    def ignored(self) -> int:
+        """How many faces the ignore list leaves out."""
+        return int((~self.kept).sum())
+
+    def take(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Those of the vectors `[all faces, D]` that belong to the searched faces."""
+        # A mask would copy a memory-mapped array into memory: only where faces are ignored.
+        return vectors if self.kept.all() else vectors[self.kept]
+
+    def excluded(self, *, same: bool) -> Rows:
+        """`[K, 2]`: the excluded pairs of one character (`same`), or of different ones."""
+        characters = self.faces.characters[self.exclude]
+        return np.asarray(self.exclude[(characters[:, 0] == characters[:, 1]) == same])
+
+
+def _pairs_of(faces: Faces, path_a: list[str], path_b: list[str]) -> Rows:
+    """Rows i < j of the pairs whose two paths are among `faces`, each once."""
+    rows = {path: row for row, path in enumerate(faces.paths)}
+    ends = np.array([[rows.get(path, -1) for path in paths] for paths in (path_a, path_b)])
+    low, high = ends.astype(np.int64).min(axis=0), ends.astype(np.int64).max(axis=0)
+    known = (low >= 0) & (low < high)
+    keys = np.unique(low[known] * len(faces) + high[known])
+    return np.column_stack(np.divmod(keys, max(1, len(faces))))
