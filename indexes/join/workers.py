@@ -118,10 +118,24 @@ def pool_of(size: int) -> Iterator[Pool]:
     """A pool of `size` threads; afterwards torch has as many threads as before."""
     import torch
 
+    with _threads_as_before():
+        executor = ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            yield Pool(executor, size)
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _keeping_threads() -> Iterator[None]:
+    import torch
+
     before = torch.get_num_threads()
-    executor = ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        yield Pool(executor, size)
+        yield
     finally:
-        executor.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
+
+
+# What a pool's threads set for themselves, torch takes for its default too.
+_threads_as_before = Meanwhile(_keeping_threads)

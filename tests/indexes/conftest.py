@@ -6,7 +6,7 @@ A test that asks for `way` runs on every one of them; `way(tile=..., threads=...
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -31,6 +31,10 @@ WAYS = (
 )
 
 
+# It takes longer than a search of few vectors, and says the same each time.
+_sums_in_float32 = cache(search.sums_in_float32)
+
+
 @pytest.fixture(params=WAYS)
 def way(request, monkeypatch) -> Way:
     """Makes the `How` of one way, and bends what decides on it.
@@ -38,6 +42,7 @@ def way(request, monkeypatch) -> Way:
     In vain: too much passes the narrow bound, or all filters, so that the next one is taken.
     """
     name: str = request.param
+    monkeypatch.setattr(search, "sums_in_float32", _sums_in_float32)
     if name == "plain":
         return join.How
     if name == "cuda":

@@ -17,7 +17,7 @@ from indexes.join import search
 SETTINGS = settings(
     derandomize=True,
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,6 +117,27 @@ def test_settings_of_the_program_around_it(way, setting, torch_as_it_was):
     before = settings_now()
     assert as_bytes(join.top_pairs(vectors, codes, 30, how=way(tile=64))) == reference
     assert settings_now() == before
+
+
+def test_searches_at_the_same_time(torch_as_it_was):
+    """What one of them sets for all of torch, none takes back while another needs it."""
+    vectors = np.random.default_rng(10).standard_normal((300, 64)).astype(np.float32)
+    vectors.setflags(write=False)
+    codes = np.arange(300) // 2
+    reference = as_bytes(join.top_pairs(vectors, codes, 30))
+    SETTINGS["medium"]()
+    before, filters, threads = settings_now(), list(warnings.filters), torch.get_num_threads()
+
+    def search(number):
+        kind = "fp32" if number % 2 else "bf16"
+        asked = join.How(precision=kind, tile=8 << number % 5, threads=2)
+        return as_bytes(join.top_pairs(vectors, codes, 30, how=asked))
+
+    with ThreadPoolExecutor(3) as executor:
+        assert set(executor.map(search, range(12))) == {reference}
+    assert settings_now() == before
+    assert warnings.filters == filters
+    assert torch.get_num_threads() == threads
 
 
 EXPECTED = {

@@ -15,7 +15,7 @@ from indexes import FlatIndex, join
 SETTINGS = settings(
     derandomize=True,
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
