@@ -107,6 +107,8 @@ def test_many_equal_scores_take_bounded_memory(monkeypatch):
     i, j = np.triu_indices(80, 1)
     for start in range(0, i.size, 40):
         some = slice(start, start + 40)
-        kept.take(kept.sift(i[some], j[some], np.full(i[some].size, 2.0), 1e-6))
+        found = kept.sift(i[some], j[some], np.full(i[some].size, 2.0), 1e-6)
+        assert found.scores.size <= 2 * 7 + 10
+        kept.take(found)
         assert sum(part.scores.size for part in kept.parts) <= 2 * 7 + 10 + 50 + 40
     assert kept.result()[1].tolist() == [1, 2, 3, 4, 5, 6, 7]

@@ -12,6 +12,10 @@ from oracle import as_bytes, listed
 
 from indexes import join
 from indexes.join import search
+from indexes.join.best import Best
+from indexes.join.fast import Engine
+from indexes.join.rules import Rules
+from indexes.join.tiles import Tile
 
 # `way` is bent once a test, before the first example: no example sees another's state.
 SETTINGS = settings(
@@ -61,6 +65,32 @@ def test_small_worlds_full_of_ties(way, small):
     vectors, codes, n, tile, limit = small
     found = join.top_pairs(vectors, codes, n, min_score=limit, how=way(tile=tile, threads=2))
     assert listed(found) == oracle.top_pairs(vectors, codes, n, min_score=limit)
+
+
+@given(
+    codes=st.lists(st.integers(0, 2), min_size=1, max_size=12).map(np.array),
+    times=st.integers(1, 12),
+    ends=st.lists(st.integers(0, 144), min_size=4, max_size=4, unique=True).map(sorted),
+)
+@SETTINGS
+def test_only_pairs_of_one_group_are_closed(codes, times, ends):
+    """Groups may come in several runs: long rows stand before all."""
+    codes = np.repeat(codes, times)
+    engine = Engine(
+        Best(np.ones((len(codes), 1), np.float32), 1, Rules(codes)),
+        np.arange(len(codes)),
+        np.ones(len(codes)),
+        [],
+    )
+    first, last, side, stop = (min(end, len(codes)) for end in ends)
+    for tile in (Tile(slice(first, last), slice(side, stop)), Tile(*[slice(first, last)] * 2)):
+        alike = codes[tile.rows][:, None] == codes[tile.columns]
+        if not alike.size:
+            continue
+        closed = engine._closed(tile)
+        assert (closed is None) == alike.all()
+        for top, bottom, left, right in closed or ():
+            assert alike[top:bottom, left:right].all()
 
 
 @pytest.mark.parametrize("world", ["orthogonal", "opposed", "ties"], indirect=True)
