@@ -117,6 +117,29 @@ def test_groups_that_are_kept_apart_by_name(way, scattered):
         assert found == best[:50]
 
 
+@pytest.fixture(scope="module")
+def misleading():
+    """Rows enough for a first block to set the threshold, the best pairs of which do not count."""
+    vectors = np.random.default_rng(3).uniform(0.1, 1.0, (300, 4)).astype(np.float32)
+    vectors[:130] *= 2
+    codes = np.repeat(np.arange(30), 10)
+    truth = oracle.top_pairs(vectors, codes, 10**6)
+    choices = (
+        {"max_score": truth[len(truth) // 4][2]},
+        {"ceilings": np.where(np.arange(300) < 130, 1.0, np.inf)},
+        {"exclude_groups": [(a, b) for a in range(13) for b in range(13)]},
+        {"exclude": [pair[:2] for pair in truth[:9000]]},
+    )
+    truths = [oracle.top_pairs(vectors, codes, 25, **given) for given in choices]
+    return vectors, codes, list(zip(choices, truths, strict=True))
+
+
+def test_the_first_threshold_is_of_pairs_that_count(way, misleading):
+    vectors, codes, questions = misleading
+    for options, truth in questions:
+        assert answer(vectors, codes, 25, way(tile=64, threads=2), **options) == truth
+
+
 @st.composite
 def questions(draw):
     """Small whole numbers make scores that stand on the limits."""
