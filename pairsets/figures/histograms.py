@@ -1,0 +1,71 @@
+"""Score histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from pairsets.errors import ScoresError
+from pairsets.figures.style import (
+    BLUE,
+    DASHES,
+    GREEN,
+    INK,
+    VERMILLION,
+    drawable,
+    format_score,
+    legend,
+    panel,
+    style,
+)
+
+
+def score_histograms(
+    groups: Mapping[str, ArrayLike], *, threshold: float | None = None, xlabel: str = "score"
+) -> Figure:
+    """Histograms of scores, each normalised to a sum of 100 %, on the same 60 bins.
+
+    Args:
+        groups: scores by the name in the legend; a group without any is left out.
+        threshold: drawn as a line where it is finite.
+        xlabel: what the score is.
+
+    Raises:
+        ScoresError: no scores at all, or some that are not finite.
+    """
+    arrays = {name: np.asarray(values, np.float64).ravel() for name, values in groups.items()}
+    arrays = {name: values for name, values in arrays.items() if values.size}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ScoresError(f"{name}: {(~np.isfinite(values)).sum()} scores are not finite")
+    if not arrays:
+        raise ScoresError("no scores to draw")
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins=60)
+    with style():
+        figure, axes = panel((4.6, 3.1))
+        handles: list[Artist] = []
+        for at, values in enumerate(arrays.values()):
+            shares = 100 * np.histogram(values, edges)[0] / values.size
+            color, dash = (GREEN, BLUE, VERMILLION)[at % 3], DASHES[at % len(DASHES)]
+            axes.stairs(shares, edges, fill=True, color=color, alpha=0.16)
+            handles.append(axes.stairs(shares, edges, color=color, linewidth=1.3, linestyle=dash))
+        if threshold is not None and np.isfinite(threshold):
+            axes.axvline(threshold, color=INK, linewidth=0.9)
+            axes.annotate(
+                f"threshold {format_score(threshold)}",
+                (threshold, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(4, -2),
+                textcoords="offset points",
+                va="top",
+                color=INK,
+            )
+        axes.margins(x=0.02, y=0.14)
+        axes.set(xlabel=drawable(xlabel), ylabel="share of pairs (%)", ylim=(0, None))
+        axes.grid(axis="x", visible=False)
+        legend(figure, handles, list(arrays))
+    return figure
