@@ -9,7 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mining.comparing import compare_models
     from mining.embeddings import Embeddings, embed
+    from mining.explaining import explain
     from mining.models import load_model
     from mining.negatives import adversarial_pairs, mine_negatives
     from mining.pipeline import build
@@ -23,7 +25,9 @@ _HOMES = {
     "Rules": "mining.rules",
     "adversarial_pairs": "mining.negatives",
     "build": "mining.pipeline",
+    "compare_models": "mining.comparing",
     "embed": "mining.embeddings",
+    "explain": "mining.explaining",
     "load_model": "mining.models",
     "mine_negatives": "mining.negatives",
     "mine_positives": "mining.positives",
@@ -36,7 +40,9 @@ __all__ = [
     "Rules",
     "adversarial_pairs",
     "build",
+    "compare_models",
     "embed",
+    "explain",
     "load_model",
     "mine_negatives",
     "mine_positives",

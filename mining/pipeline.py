@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from indexes import FlatIndex
 from mining.agreement import Method
-from mining.embeddings import BATCH_SIZE, Embeddings, OnError, embed
+from mining.embeddings import Embeddings
+from mining.encoder import FLOOR, Encoding
 from mining.hardest import mine_hardest, refuse_for_several, refuse_twice
-from mining.models import Model, Precision, load_model
 from mining.negatives import DEFAULT_PAIRS, adversarial_pairs
 from mining.presentation import draw_report
 from mining.provenance import (
@@ -27,55 +27,20 @@ from mining.provenance import (
 from mining.ranking import refuse_without_positives, search_on
 from mining.refusals import refuse_lacking, refuse_one_character, refuse_unfit
 from mining.rules import Rules
-from mining.run import Progress, RunFolder, model_names, plain_names, short_name, silent
+from mining.run import Progress, RunFolder, model_names, plain_names, silent
 from mining.scoring import score_pairs, write_scores
-from pairsets import images
 from pairsets.artefacts import sha256
-from pairsets.evaluate import resolve_target
 from pairsets.exclusions import Exclusions
 from pairsets.faces import Faces, read_ignore_list
 from pairsets.hubness import Hubness
-from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.human import resolve_target
+from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
+from pairsets.published import PUBLISHED
 from pairsets.report import FunnelRow
 from pairsets.sampling import random_pairs
 
-FLOOR = "pixels"
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How models run and images are read; see `mining.load_model` and `mining.embed`."""
-
-    device: str = "auto"
-    precision: Precision = "fp32"
-    batch_size: int = BATCH_SIZE
-    workers: int | None = None
-    on_error: OnError = "fail"
-    max_pixels: int = images.MAX_PIXELS
-
-    def load(self, spec: str) -> Model:
-        """Load a model on this device, in this precision (`pixels` has only one)."""
-        return load_model(
-            spec,
-            device=self.device,
-            precision="fp32" if spec == FLOOR else self.precision,
-        )
-
-    def embed(self, faces: Faces, model: Model, folder: Path, progress: Progress) -> Embeddings:
-        """Embed `faces` into `folder`."""
-        with progress(f"Embedding: {short_name(model.name)}") as step:
-            return embed(
-                faces,
-                model,
-                folder,
-                batch_size=self.batch_size,
-                workers=self.workers,
-                on_error=self.on_error,
-                max_pixels=self.max_pixels,
-                progress=step,
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,18 +201,23 @@ def build(
         for name, pair_set in sets.items()
     }
     target = resolve_target(random, target_fnr)
-    boards = [
-        make_leaderboard(
-            name,
-            pair_set,
-            scores[name],
-            target,
-            mined_by=list(hardest.references) if name == "adversarial" else None,
-            left_out=apart if name == "adversarial" else None,
-            published=PUBLISHED[name] if published else (),
+    boards: list[Leaderboard] = []
+    for name, pair_set in sets.items():
+        thresholds = boards[0].comparison.thresholds if boards and boards[0].comparison else {}
+        mined_set = name == "adversarial"
+        boards.append(
+            make_leaderboard(
+                name,
+                pair_set,
+                scores[name],
+                target,
+                mined_by=list(hardest.references) if mined_set else None,
+                left_out=apart if mined_set else None,
+                published=PUBLISHED[name] if published else (),
+                seed=seed,
+                carried={model: (cut, "random") for model, cut in thresholds.items()},
+            )
         )
-        for name, pair_set in sets.items()
-    ]
     inputs = {
         "images_sha256": embedded[0].manifest["images_sha256"],
         "test_pairs_sha256": None if test_pairs is None else sha256(Path(test_pairs)),
@@ -307,7 +277,7 @@ def build(
         without,
     )
     with progress("Drawing the report"):
-        draw_report(made, made.references, rank, target, encoding.max_pixels)
+        draw_report(made, made.references, rank, encoding.max_pixels)
     run.finish([run.embeddings(model) for model in loaded], without.values())
     return made
 

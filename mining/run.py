@@ -98,7 +98,7 @@ class RunFolder:
 
         That is: vectors other than its `embeddings`, leave-one-out pair files other than its own.
         """
-        for stale in {*(self.root / "embeddings").iterdir()} - {*embeddings}:
+        for stale in {*(self.root / "embeddings").glob("*")} - {*embeddings}:
             if (stale / "manifest.json").exists() or (stale / "partial").exists():
                 shutil.rmtree(stale)
         for old in {*self.root.glob(f"{LEFT_OUT}*.csv")} - {*without}:

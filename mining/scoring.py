@@ -16,7 +16,7 @@ from pairsets.errors import ScoresError
 from pairsets.pairset import PairSet
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
-QUANTILE = "quantile"
+QUANTILE, RANK = "quantile", "rank"
 
 
 def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
@@ -91,17 +91,22 @@ def quantile_columns(
     return dict(zip(names, padded[rank - 1].T, strict=True))
 
 
-def read_scores(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float64]]:
+def read_scores(
+    path: str | Path, pairs: PairSet, *, complete: bool = True
+) -> dict[str, NDArray[np.float64]]:
     """Scores of `pairs` from a CSV: model -> `[N]`, matched by the two paths in either order.
 
     The columns `pathA`, `pathB` and `score` are needed; without `model` the file's name is the
-    model's. Rows of pairs that are not in `pairs` are left alone.
+    model's. Rows of pairs that are not in `pairs` are left alone. A file that is not `complete`
+    may lack pairs, whose score is nan then, or all of them.
 
     Raises:
         ScoresError: a column, a pair or a number is missing, wrong or there twice.
     """
     path = Path(path)
     found = _read(path, pairs, "score")
+    if not complete:
+        return found
     if not found:
         raise ScoresError(
             f"{path}: no score of any of the {len(pairs)} pairs; are they another pair set's?"
@@ -115,6 +120,26 @@ def read_scores(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float6
                 f"first {pairs.path_a[row]}, {pairs.path_b[row]}"
             )
     return found
+
+
+def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:
+    """The mining rank of each row of `pairs` from a score file: `[N]`, 1 the hardest, 0 where none.
+
+    Raises:
+        ScoresError: the column `rank` is missing, or two lines give a pair another rank.
+    """
+    path = Path(path)
+    found = _read(path, pairs, RANK)
+    ranks = np.zeros(len(pairs), np.int64)
+    for model, values in found.items():
+        known = ~np.isnan(values)
+        given = np.where(known, values, 0).astype(np.int64)
+        if (known & ((given != values) | (given < 1))).any():
+            raise ScoresError(f"{path}: a rank of {model} that is no whole number from 1 up")
+        if (known & (ranks > 0) & (ranks != given)).any():
+            raise ScoresError(f"{path}: the rank of a pair for {model} is another than before")
+        ranks = np.maximum(ranks, given)
+    return ranks
 
 
 def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float64]]:
@@ -137,7 +162,7 @@ def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.flo
 def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float64]]:
     """The numbers in `column`, of `pairs`, by model: `[N]`, nan where there is none.
 
-    Only the column `quantile` may have empty cells.
+    Only the columns `quantile` and `rank` may have empty cells.
     """
     rows = {key: row for row, key in enumerate(_keys(pairs.path_a, pairs.path_b))}
     found: dict[str, NDArray[np.float64]] = {}
@@ -155,7 +180,7 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
                         "is a comma in a path not quoted?"
                     )
                 key = _keys([record["pathA"]], [record["pathB"]])[0]
-                if key not in rows or (column == QUANTILE and record[column] == ""):
+                if key not in rows or (column in (QUANTILE, RANK) and record[column] == ""):
                     continue
                 model = record.get("model") or path.stem
                 if model not in found:

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mining.embeddings import Embeddings
-from mining.pipeline import Encoding
+from mining.encoder import Encoding
 from mining.presentation import sample_rows
 from mining.provenance import faces_rows, skipped_rows
-from mining.refusals import refuse_lacking
 from mining.run import (
     Progress,
     RunError,
-    embeddings_name,
-    model_names,
     refuse_below_file,
     refuse_existing,
     refuse_inside,
-    short_name,
     silent,
 )
-from mining.scoring import read_scores, score_pairs
+from mining.scoring import read_scores
 from pairsets import figures
+from pairsets.annotators import Agreement
 from pairsets.artefacts import versions, written_together
 from pairsets.errors import PairSetError, ScoresError
-from pairsets.evaluate import resolve_target
 from pairsets.faces import Faces, read_ignore_list, resolve
 from pairsets.hubness import Hubness
 from pairsets.images import MAX_PIXELS
-from pairsets.leaderboard import PUBLISHED, Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.leaderboard import Leaderboard
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow, save_figure
 from pairsets.sampling import random_pairs
@@ -50,6 +44,7 @@ class Made:
     leaderboard: Leaderboard | None = None
     hints: Sequence[str] = ()
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    agreement: Agreement | None = None
 
 
 def embed_faces(
@@ -105,71 +100,6 @@ def sample_pairs(
     with written_together(files) as folder:
         pairs.write(folder / out.name, content)
     return Made(files, funnel)
-
-
-def evaluate_pairs(
-    path: Path,
-    *,
-    scores: Sequence[Path] = (),
-    embeddings: Sequence[Path] = (),
-    faces: Path | None = None,
-    models: Sequence[str] = (),
-    cache: Path | None = None,
-    target_fnr: float | str | None = None,
-    published: str | None = None,
-    out: Path | None = None,
-    overwrite: bool = False,
-    encoding: Encoding,
-    progress: Progress = silent,
-) -> Made:
-    """Evaluate models on a pair file: from score files, embeddings, or models run on the faces."""
-    if published is not None and published not in PUBLISHED:
-        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
-    tables = [] if out is None else _tables(out)
-    refuse_existing(tables, overwrite=overwrite, inputs=[path, path.with_suffix(".json"), *scores])
-    pairs = PairSet.read(path)
-    target = resolve_target(pairs, target_fnr)
-    if scores or embeddings or models:
-        refuse_lacking(pairs, [0, 1], str(path))
-    found: dict[str, NDArray[np.float64]] = {}
-    for file in scores:
-        _add(found, read_scores(file, pairs), file)
-    sources = [Embeddings.load(folder) for folder in embeddings]
-    if models:
-        if faces is None:
-            raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
-        present = resolve(faces, pairs.paths)
-        for spec in models:
-            model = encoding.load(spec)
-            folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
-            sources.append(encoding.embed(present, model, folder, progress))
-    miners = _miners(path)
-    # By miner the name that the table has for it; one that is not evaluated counts all the same.
-    mined_by = [miner.among_scores(found) or miner.unlisted for miner in miners]
-    names = model_names([source.model for source in sources])
-    for name, source in zip(names, sources, strict=True):
-        _add(found, {name: score_pairs(pairs, source)}, source.folder)
-        for at, miner in enumerate(miners):
-            if source.manifest["fingerprint"] == miner.fingerprint:
-                mined_by[at] = name
-    board = make_leaderboard(
-        path.stem,
-        pairs,
-        found,
-        target,
-        mined_by=mined_by,
-        published=PUBLISHED[published] if published else (),
-    )
-    if not board.entries:
-        raise PairSetError(
-            f"{path}: nobody judged these pairs and no model is given; "
-            "name scores, embeddings or a model"
-        )
-    if out is not None:
-        with written_together(tables) as folder:
-            write_leaderboards(folder / out.name, [board])
-    funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
-    return Made(tables, funnel, leaderboard=board)
 
 
 def show_pairs(
@@ -236,53 +166,6 @@ def manifest_of(out: Path) -> Path:
     if out.suffix.lower() == ".json":
         raise RunError(f"{out}: the manifest's name; expected that of a pair file, such as .csv")
     return out.with_suffix(".json")
-
-
-def _tables(stem: Path) -> list[Path]:
-    """The files of the table called `stem`."""
-    if not stem.name:
-        raise RunError(f"{stem}: expected a name to begin the tables' names with, as in tables/all")
-    return [stem.with_name(stem.name + end) for end in (".md", ".csv", ".json")]
-
-
-def _add(
-    found: dict[str, NDArray[np.float64]], more: Mapping[str, NDArray[np.float64]], source: Path
-) -> None:
-    for model, values in more.items():
-        if model in found:
-            raise ScoresError(f"{source}: scores of {model} are given twice")
-        found[model] = values
-
-
-@dataclass(frozen=True)
-class _Miner:
-    """A reference model that mined a pair file.
-
-    Vectors are known by their fingerprint; a name alone does not tell two checkpoints apart.
-    """
-
-    model: str
-    fingerprint: str
-
-    @property
-    def unlisted(self) -> str:
-        """What it is called where a table does not have it: like nothing that a table has."""
-        return f"{self.model} {self.fingerprint}"
-
-    def among_scores(self, names: Collection[str]) -> str | None:
-        """Its name in a score file, which has the whole one or the short one."""
-        mine = (self.model, short_name(self.model))
-        return next((name for name in mine if name in names), None)
-
-
-def _miners(path: Path) -> list[_Miner]:
-    """The references that the manifest beside a pair file names; none where there are none."""
-    try:
-        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        found = content["references"] if "references" in content else [content["reference"]]
-        return [_Miner(str(one["model"]), str(one["fingerprint"])) for one in found]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def _one_model(

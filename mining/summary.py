@@ -11,15 +11,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pairsets.comparison import Comparison
+from pairsets.difference_tables import points, statistic_title
 from pairsets.hubness import Hubness
-from pairsets.leaderboard import Leaderboard, percent
+from pairsets.leaderboard import Leaderboard, interval_cells, percent
 from pairsets.report import FunnelRow
 
 WIDE = 132
+_BOX = box.SIMPLE_HEAD
 
 if TYPE_CHECKING:
+    from mining.comparing import Compared
+    from mining.judging import Planned
+    from mining.nearest import Neighboured
     from mining.pipeline import Run
     from mining.steps import Made
+    from pairsets.annotators import Agreement
+    from pairsets.kappa import Kappa
 
 
 def print_run(run: Run) -> None:
@@ -41,11 +49,39 @@ def print_run(run: Run) -> None:
     _print_warnings(console, run.warnings)
 
 
+def print_compared(compared: Compared) -> None:
+    """Print the tables, the differences and the artefacts of a comparison."""
+    console = _console()
+    for board in compared.leaderboards:
+        _print_board(console, board)
+        if board.comparison is not None:
+            _print_differences(console, board.comparison)
+    for agreed in compared.agreement.values():
+        _print_agreement(console, agreed)
+    _print_funnel(console, [row for row in compared.funnel if row.count])
+    _print_hubness(console, compared.hubness)
+    _print_files(
+        console,
+        [
+            ("tables", compared.folder.leaderboard.with_suffix(".md")),
+            ("differences", compared.folder.root / "differences.md"),
+            ("scores, verdicts", compared.folder.root),
+            ("figures", compared.folder.figure("x").parent),
+            ("report", compared.folder.report),
+        ],
+    )
+    _print_warnings(console, compared.warnings)
+
+
 def print_made(made: Made) -> None:
     """Print what one stage made."""
     console = _console()
     if made.leaderboard is not None:
         _print_board(console, made.leaderboard)
+        if made.leaderboard.comparison is not None:
+            _print_differences(console, made.leaderboard.comparison)
+    if made.agreement is not None:
+        _print_agreement(console, made.agreement)
     _print_funnel(console, [row for row in made.funnel if row.count])
     _print_hubness(console, made.hubness)
     _print_files(console, [("written", file) for file in made.files])
@@ -56,7 +92,7 @@ def print_made(made: Made) -> None:
 
 def _print_board(console: Console, board: Leaderboard) -> None:
     """ZACI-20's columns, then what a threshold really achieves where there is room."""
-    table = Table(title=f"{board.name} pairs", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=f"{board.name} pairs", title_justify="left", box=_BOX)
     roomy = console.width >= WIDE
     table.add_column("model name", overflow="fold")
     for name in ("FPR (%)", "FNR (%)", "EER (%)"):
@@ -66,8 +102,10 @@ def _print_board(console: Console, board: Leaderboard) -> None:
     table.add_column("note", overflow="fold")
     for entry in board.entries:
         cells = [
-            f"[bold]{cell.strip('*')}[/bold]" if cell.startswith("**") else cell
-            for cell in board.cells(entry)
+            f"[bold]{cell.strip('*')}[/bold] {escape(bounds)}".rstrip()
+            if cell.startswith("**")
+            else f"{cell} {escape(bounds)}".rstrip()
+            for cell, bounds in zip(board.cells(entry), interval_cells(entry), strict=True)
         ]
         more = ["", "", ""]
         if entry.evaluation is not None:
@@ -80,6 +118,119 @@ def _print_board(console: Console, board: Leaderboard) -> None:
     console.print(table)
 
 
+def _print_differences(console: Console, comparison: Comparison) -> None:
+    """Every two models, and which of them the data cannot tell apart."""
+    for statistic, found in comparison.differences.items():
+        what = statistic_title(comparison, statistic)
+        table = Table(
+            title=f"{comparison.name} pairs: difference in {what}",
+            title_justify="left",
+            box=_BOX,
+        )
+        table.add_column("A", overflow="fold")
+        table.add_column("B", overflow="fold")
+        for name in ("A - B (points)", "95 %", "p (Holm)", "only A right", "only B right"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for one in found:
+            value, low, high = (points(share) for share in (one.value, one.low, one.high))
+            table.add_row(
+                escape(one.first),
+                escape(one.second),
+                f"[bold]{value}[/bold]" if one.significant else value,
+                escape(f"[{low}, {high}]"),
+                "< 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}",
+                f"{one.only_first:,}",
+                f"{one.only_second:,}",
+            )
+        console.print(table)
+        groups = ", ".join(
+            f"{model} ({letters})" for model, letters in comparison.groups[statistic].items()
+        )
+        console.print(
+            f"Models that share a letter cannot be told apart: {groups}",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _print_agreement(console: Console, found: Agreement) -> None:
+    """How far the people who judged agree beyond chance."""
+    if len(found.people) < 2:
+        return
+    table = Table(title="agreement of the people who judged", title_justify="left", box=_BOX)
+    for name in ("A", "B"):
+        table.add_column(name, overflow="fold")
+    for name in ("Cohen's kappa", "agree on", "pairs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found.between:
+        agreed = f"{percent(one.agreed.value)} %" if one.agreed.count else "N/A"
+        cells = (escape(one.first), escape(one.second), escape(_kappa(one.kappa)))
+        table.add_row(*cells, agreed, f"{one.kappa.count:,}")
+    console.print(table)
+    if found.fleiss is not None:
+        console.print(
+            f"Fleiss' kappa of all: {_kappa(found.fleiss)}, on {found.fleiss.count:,} pairs",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _kappa(found: Kappa) -> str:
+    if found.value is None:
+        return "undefined"
+    bounds = found.interval
+    around = f" [{bounds.low:.2f}, {bounds.high:.2f}]" if bounds is not None else ""
+    return f"{found.value:.3f}{around}"
+
+
+def print_neighbours(found: Neighboured) -> None:
+    """Print a face's nearest impostors, and what to hold their scores against."""
+    console = _console()
+    table = Table(
+        title=f"most like {escape(found.query)}, of other characters, by {escape(found.model)}",
+        title_justify="left",
+        box=_BOX,
+    )
+    for name in found.header:
+        numeric = name in ("rank", "score")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in found.rows():
+        table.add_row(*map(escape, row))
+    console.print(table)
+    for note in found.notes():
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    _print_files(console, [("written", file) for file in found.files])
+
+
+def print_planned(planned: Planned) -> None:
+    """Print how large a set it takes to tell every two models apart."""
+    console = _console()
+    table = Table(
+        title=f"{planned.pairs}: what it takes to tell a difference of "
+        f"{100 * planned.plans[0].points:.3g} points",
+        title_justify="left",
+        box=_BOX,
+    )
+    for name in ("A", "B"):
+        table.add_column(name, overflow="fold")
+    for name in ("A - B", "told now", "negatives", "positives", f"{planned.plans[0].by}s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in planned.plans:
+        grown = one.present if one.enough else one.grown
+        table.add_row(
+            escape(one.first),
+            escape(one.second),
+            f"{100 * one.difference:+.2f}",
+            f"{100 * one.detectable:.2f}",
+            *(f"{number:,}" for number in (grown.negatives, grown.positives, grown.characters)),
+        )
+    console.print(table)
+    for one in planned.plans:
+        for sentence in one.sentences():
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    _print_warnings(console, planned.warnings)
+
+
 def _console() -> Console:
     """The terminal; a wide page where the output is a file or a pipe."""
     console = Console()
@@ -89,7 +240,7 @@ def _console() -> Console:
 def _print_funnel(console: Console, rows: Sequence[FunnelRow]) -> None:
     if not rows:
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=_BOX)
     table.add_column("stage")
     table.add_column("count", justify="right")
     table.add_column("what")
@@ -110,7 +261,7 @@ def _print_hubness(console: Console, found: Mapping[str, Hubness]) -> None:
     """Who fills the mined pairs; with caps, before and after them side by side."""
     if not found:
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=_BOX)
     table.add_column("who fills the pairs")
     for name in found:
         table.add_column(name, justify="right")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pairsets.evaluate import Evaluation, HumanRates
+from pairsets.evaluation import Evaluation
+from pairsets.human import HumanRates
+from pairsets.intervals import Interval
 
 NOT_COMPARABLE = "mined this set: not comparable"
 LEAVE_ONE_OUT = "leave-one-out: pairs it did not pick"
@@ -17,7 +19,8 @@ class Entry:
 
     `comparable` is false for the model that mined the set, whose row says little of the model;
     `published` marks figures taken from ZACI-20's own tables; `pairs_mined_by` names the
-    references whose pairs a leave-one-out row is judged on, instead of the table's own.
+    references whose pairs a leave-one-out row is judged on, instead of the table's own. Intervals
+    are there where they are known: not of published rows, nor of a rate that was given.
     """
 
     model: str
@@ -30,6 +33,9 @@ class Entry:
     human: bool = False
     evaluation: Evaluation | None = None
     pairs_mined_by: tuple[str, ...] = ()
+    fpr_interval: Interval | None = None
+    fnr_interval: Interval | None = None
+    eer_interval: Interval | None = None
 
     @property
     def competes(self) -> bool:
@@ -52,12 +58,21 @@ class Entry:
         return f"{self.model} (pairs mined by {', '.join(self.pairs_mined_by)})"
 
 
-def human_entry(rates: HumanRates) -> Entry:
-    """The row of the person who judged the set."""
+def human_entry(rates: HumanRates, name: str = "Human") -> Entry:
+    """The row of the person, or of one of several, who judged the set."""
     note = f"judged {rates.positives + rates.negatives} pairs"
     if rates.unjudged:
         note += f", {rates.unjudged} not judged"
-    return Entry("Human", _number(rates.fpr), _number(rates.fnr), None, note, human=True)
+    return Entry(
+        name,
+        _number(rates.fpr),
+        _number(rates.fnr),
+        None,
+        note,
+        human=True,
+        fpr_interval=rates.fpr_rate.interval if rates.negatives else None,
+        fnr_interval=rates.fnr_rate.interval if rates.positives else None,
+    )
 
 
 def model_entry(
@@ -73,6 +88,8 @@ def model_entry(
         note=note if mined else "",
         comparable=not mined,
         evaluation=evaluation,
+        fpr_interval=evaluation.intervals.get("fpr_interpolated"),
+        eer_interval=evaluation.intervals.get("eer"),
     )
 
 

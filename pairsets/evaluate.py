@@ -1,118 +1,66 @@
-"""A pair set and its scores -> the rates ZACI-20 reports, and more."""
+"""A pair set and its scores -> the rates ZACI-20 reports, how well they are known, and more."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from pairsets.errors import PairSetError, ScoresError
+from pairsets.bootstrap import DRAWS, Draws, resample
+from pairsets.clusters import By, Clusters
+from pairsets.errors import ScoresError
+from pairsets.evaluation import Carried, Evaluation, OperatingPoint
+from pairsets.human import resolve_target
+from pairsets.intervals import CONFIDENCE, Interval, Rate, clustered_rate, wilson
 from pairsets.pairset import PairSet
 from pairsets.rates import (
+    Curve,
     area_under,
-    checked_share,
     equal_error,
+    fnr_at_fpr,
+    fnr_at_fpr_interpolated,
     fpr_at_fnr,
     fpr_at_fnr_interpolated,
+    is_resolvable,
     roc,
+    sensitivity_index,
 )
+from pairsets.resampled import Resampled, Targets
 
-# What the original evaluator uses where no person judged the pairs: the human FNR on its own set.
-DEFAULT_TARGET_FNR = 0.139
-
-
-@dataclass(frozen=True)
-class HumanRates:
-    """A person's errors on the judged, valid rows.
-
-    `fpr` or `fnr` is nan where no negative or positive was judged.
-    """
-
-    fpr: float
-    fnr: float
-    positives: int
-    negatives: int
-    unjudged: int
+# Rates that every model is also reported at: FPR at these FNRs, FNR at these FPRs.
+TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
+# A draw of the bootstrap keeps one pair in so many: a target must be resolvable there too.
+_KEPT = 4
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model's scores are worth on a pair set.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A model's evaluation, and what a comparison with other models needs.
 
     Attributes:
-        target_fnr: the FNR at which FPR is reported.
-        fpr_interpolated: FPR at that FNR as the original `evaluate.py` computes it.
-        fpr_achieved, fnr_achieved, threshold: the rates of the highest threshold whose FNR does
-            not exceed the target, and that threshold (accept if score >= threshold).
-        eer, eer_threshold: see `pairsets.rates.equal_error`.
-        auc: area under the ROC, ties counted half.
-        positives, negatives: valid rows of each kind; `invalid`: rows left out.
+        evaluation: the numbers.
+        curve: its ROC.
+        right: `[N]` of the pairs evaluated, whether the verdict at `evaluation.threshold` is right.
+        resampled: by statistic, see `pairsets.bootstrap.resample`; empty where nothing was.
     """
 
-    target_fnr: float
-    fpr_interpolated: float
-    fpr_achieved: float
-    fnr_achieved: float
-    threshold: float
-    eer: float
-    eer_threshold: float
-    auc: float
-    positives: int
-    negatives: int
-    invalid: int
-
-
-def human_rates(pairs: PairSet) -> HumanRates:
-    """FPR and FNR of `human_prediction` over the valid rows that were judged.
-
-    Raises:
-        PairSetError: no valid row was judged.
-    """
-    judged = pairs.judged
-    if not judged.any():
-        raise PairSetError("no valid pair was judged: human_prediction is -1 in all of them")
-    wrong = pairs.human_prediction != pairs.label
-
-    def rate(label: int) -> tuple[float, int]:
-        rows = judged & (pairs.label == label)
-        return (float(wrong[rows].mean()) if rows.any() else float("nan")), int(rows.sum())
-
-    fpr, negatives = rate(0)
-    fnr, positives = rate(1)
-    return HumanRates(fpr, fnr, positives, negatives, int(pairs.valid.sum() - judged.sum()))
-
-
-def is_judged(pairs: PairSet) -> bool:
-    """Whether a person judged every valid row, positives among them."""
-    valid = pairs.valid
-    return bool((pairs.human_prediction[valid] >= 0).all() and (pairs.label[valid] == 1).any())
-
-
-def resolve_target(pairs: PairSet, target_fnr: float | str | None) -> float:
-    """The FNR to report at: a share, `"human"`, or None for human where judged, else 0.139.
-
-    Raises:
-        ScoresError: another word, or a number that is no share.
-        PairSetError: the human FNR is asked for and pairs are not judged.
-    """
-    if target_fnr is None:
-        target_fnr = "human" if is_judged(pairs) else DEFAULT_TARGET_FNR
-    if isinstance(target_fnr, str):
-        if target_fnr != "human":
-            raise ScoresError(f"a target FNR of {target_fnr!r}; expected a number or 'human'")
-        if not is_judged(pairs):
-            waiting = int((pairs.human_prediction[pairs.valid] < 0).sum())
-            raise PairSetError(
-                f"the human FNR was asked for, but {waiting} valid pairs are not judged; "
-                f"give a number such as {DEFAULT_TARGET_FNR}"
-            )
-        return human_rates(pairs).fnr
-    return checked_share(float(target_fnr))
+    evaluation: Evaluation
+    curve: Curve
+    right: NDArray[np.bool_]
+    resampled: Mapping[str, Resampled]
 
 
 def evaluate(
-    pairs: PairSet, scores: ArrayLike, target_fnr: float | str | None = None
+    pairs: PairSet,
+    scores: ArrayLike,
+    target_fnr: float | str | None = None,
+    *,
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Evaluation:
     """Evaluate `scores [N]`, one a row of `pairs`; invalid rows are left out.
 
@@ -121,40 +69,216 @@ def evaluate(
         scores: higher is more alike; those of invalid rows are not looked at.
         target_fnr: a share, `"human"` (the person's FNR on these pairs), or None: human where
             every valid pair was judged, else 0.139 as in the original evaluator.
+        clusters: what pairs share that makes them depend on one another.
+        draws: of the bootstrap; 0 leaves out what has no closed form.
+        seed: of the draws.
 
     Raises:
-        ScoresError: another number of scores, values that are not finite, one class only.
+        ScoresError: another number of scores, values that are not finite or all the same, one
+            class only.
         PairSetError: the human FNR is asked for and pairs are not judged.
     """
-    values = np.asarray(scores, np.float64)
+    judged = evaluate_all(
+        pairs, {"": scores}, target_fnr, clusters=clusters, draws=draws, seed=seed
+    )
+    return judged[""].evaluation
+
+
+def evaluate_all(
+    pairs: PairSet,
+    scores: Mapping[str, ArrayLike],
+    target_fnr: float | str | None = None,
+    *,
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+    carried: Mapping[str, tuple[float, str]] | None = None,
+) -> dict[str, Judged]:
+    """Evaluate several models on the same valid rows and the same draws; see `evaluate`.
+
+    `carried` has a threshold and the name of its set by model.
+    """
+    target = resolve_target(pairs, target_fnr)
+    rows = pairs.valid
+    values = {model: _checked(pairs, given, model) for model, given in scores.items()}
+    if not values:
+        return {}
+    return judge(
+        pairs.label[rows],
+        {model: one[rows] for model, one in values.items()},
+        # Packed, so that rows left out do not change what the others' clusters draw.
+        Clusters.of(pairs, clusters).take(rows).packed(),
+        target,
+        draws=draws,
+        seed=seed,
+        carried=carried,
+        invalid=int((~rows).sum()),
+    )
+
+
+def judge(
+    labels: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    clusters: Clusters,
+    target_fnr: float,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    carried: Mapping[str, tuple[float, str]] | None = None,
+    invalid: int = 0,
+    confidence: float = CONFIDENCE,
+) -> dict[str, Judged]:
+    """Evaluate scores `[N]` by model against `labels [N]`, pairs of `clusters`.
+
+    Arrays in, so that ten million pairs need no ten million names.
+
+    Raises:
+        ScoresError: values that are not finite, another length, one class only.
+    """
+    truth, target_fnr = np.asarray(labels) == 1, float(target_fnr)
+    if truth.shape != clusters.a.shape:
+        raise ScoresError(f"clusters of {len(clusters)} pairs for labels of shape {truth.shape}")
+    curves = {}
+    for model, values in scores.items():
+        try:
+            curves[model] = roc(labels, values)
+        except ScoresError as error:
+            left = f" (after {invalid} invalid pairs were left out)" if invalid else ""
+            raise ScoresError(f"{_of(model)}{error}{left}") from None
+    aims = Targets(tuple(dict.fromkeys((target_fnr, *TARGETS))), TARGETS)
+    tables: dict[str, dict[str, Resampled]] = {}
+    if draws:
+        tables = resample(labels, scores, clusters, Draws.of(clusters, draws, seed), aims)
+    kinds = {kind: (rows, clusters.take(rows)) for kind, rows in ((0, ~truth), (1, truth))}
+
+    def rate(kind: int, accepted: NDArray[np.bool_]) -> Rate:
+        rows, ends = kinds[kind]
+        wrong = ~accepted[rows] if kind else accepted[rows]
+        return clustered_rate(wrong, ends, confidence)
+
+    found = {}
+    for model, curve in curves.items():
+        values, table = np.asarray(scores[model], np.float64), tables.get(model, {})
+        achieved = fpr_at_fnr(curve, target_fnr)
+        eer, eer_threshold = equal_error(curve)
+        interpolated = fpr_at_fnr_interpolated(curve, target_fnr)
+        intervals: dict[str, Interval | None] = {}
+        area = area_under(curve)
+        if table:
+            main, fewer = table[f"fpr@{target_fnr!r}"], min(curve.positives, curve.negatives)
+            for name, value, resampled, count in (
+                ("fpr_interpolated", interpolated, main, curve.negatives),
+                ("fpr_achieved", achieved.fpr, main, curve.negatives),
+                ("eer", eer, table["eer"], fewer),
+                ("auc", area, table["auc"], fewer),
+            ):
+                intervals[name] = _share(resampled, value, count, confidence)
+            intervals["dprime"] = table["dprime"].interval(confidence)
+        known = {name: one for name, one in intervals.items() if one is not None}
+        accepted = values >= achieved.threshold
+        evaluation = Evaluation(
+            target_fnr=target_fnr,
+            fpr_interpolated=interpolated,
+            fpr_achieved=achieved.fpr,
+            fnr_achieved=achieved.fnr,
+            threshold=achieved.threshold,
+            eer=eer,
+            eer_threshold=eer_threshold,
+            auc=area,
+            dprime=sensitivity_index(labels, values),
+            positives=curve.positives,
+            negatives=curve.negatives,
+            invalid=invalid,
+            fpr_rate=rate(0, accepted),
+            fnr_rate=rate(1, accepted),
+            intervals=known,
+            points=_points(curve, table, confidence),
+            carried=_carried(values, carried, model, rate),
+            clusters=clusters.used,
+        )
+        found[model] = Judged(evaluation, curve, accepted == truth, table)
+    return found
+
+
+def _points(
+    curve: Curve, table: Mapping[str, Resampled], confidence: float
+) -> list[OperatingPoint]:
+    kinds: tuple[tuple[Literal["fnr", "fpr"], int, int], ...] = (
+        ("fnr", curve.positives, curve.negatives),
+        ("fpr", curve.negatives, curve.positives),
+    )
+    points = []
+    for fixed, count, others in kinds:
+        for target in TARGETS:
+            if fixed == "fnr":
+                at, name = fpr_at_fnr(curve, target), f"fpr@{target!r}"
+                value, between = at.fpr, fpr_at_fnr_interpolated(curve, target)
+            else:
+                at, name = fnr_at_fpr(curve, target), f"fnr@{target!r}"
+                value, between = at.fnr, fnr_at_fpr_interpolated(curve, target)
+            interval = None
+            if table and is_resolvable(target, count // _KEPT):
+                interval = _share(table[name], value, others, confidence)
+            known = is_resolvable(target, count)
+            points.append(
+                OperatingPoint(
+                    fixed, target, at.threshold, at.fpr, at.fnr, between, interval, known
+                )
+            )
+    return points
+
+
+def _share(resampled: Resampled, value: float, count: int, confidence: float) -> Interval | None:
+    """The interval of a share of `count` pairs, cut down to what a share can be.
+
+    Where no pair, or every pair, is an error, all draws agree, which does not make the rate
+    certain: then it reaches as far as Wilson's.
+    """
+    interval = resampled.around(value, confidence)
+    if interval is None:
+        return None
+    low, high = (min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
+    if resampled.value in (0.0, 1.0):
+        least = wilson(resampled.value, count, confidence)
+        low, high = min(low, least.low), max(high, least.high)
+    return Interval(low, high)
+
+
+def _checked(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float64]:
+    try:
+        values = np.asarray(scores, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScoresError(f"{_of(model)}scores that are not one number a pair: {error}") from None
     if values.shape != (len(pairs),):
-        raise ScoresError(f"scores of shape {values.shape} for {len(pairs)} pairs")
+        raise ScoresError(f"{_of(model)}scores of shape {values.shape} for {len(pairs)} pairs")
     wrong = np.flatnonzero(pairs.valid & ~np.isfinite(values))
     if wrong.size:
         row = int(wrong[0])
         raise ScoresError(
-            f"{wrong.size} scores are not finite, the first of pair {row + 1} "
+            f"{_of(model)}{wrong.size} scores are not finite, the first of pair {row + 1} "
             f"({pairs.path_a[row]}, {pairs.path_b[row]}): {values[row]}"
         )
-    invalid = int((~pairs.valid).sum())
-    try:
-        curve = roc(pairs.label[pairs.valid], values[pairs.valid])
-    except ScoresError as error:
-        left = f" (after {invalid} invalid pairs were left out)" if invalid else ""
-        raise ScoresError(f"{error}{left}") from None
-    target = resolve_target(pairs, target_fnr)
-    achieved = fpr_at_fnr(curve, target)
-    eer, eer_threshold = equal_error(curve)
-    return Evaluation(
-        target_fnr=target,
-        fpr_interpolated=fpr_at_fnr_interpolated(curve, target),
-        fpr_achieved=achieved.fpr,
-        fnr_achieved=achieved.fnr,
-        threshold=achieved.threshold,
-        eer=eer,
-        eer_threshold=eer_threshold,
-        auc=area_under(curve),
-        positives=curve.positives,
-        negatives=curve.negatives,
-        invalid=invalid,
-    )
+    known = values[pairs.valid]
+    if known.size > 1 and (known == known[0]).all():
+        raise ScoresError(
+            f"{_of(model)}all {known.size} scores are {known[0]:g}, so that no threshold tells any "
+            "two pairs apart; is it the right column, or a model that maps all faces to one point?"
+        )
+    return values
+
+
+def _of(model: str) -> str:
+    return f"{model}: " if model else ""
+
+
+def _carried(
+    values: NDArray[np.float64],
+    carried: Mapping[str, tuple[float, str]] | None,
+    model: str,
+    rate: Callable[[int, NDArray[np.bool_]], Rate],
+) -> Carried | None:
+    if carried is None or model not in carried:
+        return None
+    threshold, source = carried[model]
+    accepted = values >= threshold
+    return Carried(threshold, source, rate(0, accepted), rate(1, accepted))

@@ -6,66 +6,32 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from numpy.typing import ArrayLike
 
 from pairsets.artefacts import write_json, write_text
+from pairsets.bootstrap import DRAWS
+from pairsets.clusters import By
+from pairsets.comparison import Comparison, compare
 from pairsets.entries import Entry, human_entry, left_out_entry, model_entry
 from pairsets.errors import ScoresError
-from pairsets.evaluate import Evaluation, evaluate, human_rates, resolve_target
+from pairsets.evaluate import evaluate
+from pairsets.human import HumanRates
+from pairsets.intervals import Interval
 from pairsets.pairset import PairSet
 
-
-def _published(rows: Sequence[tuple[str, float, float, float | None, str]]) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(
-            model=model,
-            fpr=fpr / 100,
-            fnr=fnr / 100,
-            eer=None if eer is None else eer / 100,
-            note=f"published; {note}",
-            published=True,
-            human=eer is None,
-        )
-        for model, fpr, fnr, eer, note in rows
-    )
-
-
-# Tables 1 and 2 of ZACI-20's README (March 2021), in percent.
-PUBLISHED: Mapping[str, tuple[Entry, ...]] = {
-    "random": _published(
-        [
-            ("Human", 1.59, 13.9, None, "by kosuke1701"),
-            ("ResNet-152", 2.40, 13.9, 8.89, "0206_resnet152, contrastive"),
-            ("SE-ResNet-152", 2.43, 13.9, 8.15, "0206_seresnet152, contrastive"),
-            ("ResNet-152", 2.54, 13.9, 8.33, "0301_cls_resnet152, contrastive + cross entropy"),
-            ("ResNet-18", 2.96, 13.9, 8.65, "0217_cls_resnet18, contrastive + cross entropy"),
-            ("ResNet-18", 5.08, 13.9, 9.59, "0206_resnet18, contrastive"),
-        ]
-    ),
-    "adversarial": _published(
-        [
-            ("Human", 13.6, 16.9, None, "by kosuke1701"),
-            ("SE-ResNet-152", 68.9, 16.9, 39.7, "0206_seresnet152, contrastive"),
-            ("ViT L-16", 70.9, 16.9, 39.9, "animesion"),
-            ("ResNet-152", 70.9, 16.9, 32.6, "0301_cls_resnet152, contrastive + cross entropy"),
-            ("ResNet-18", 75.7, 16.9, 34.7, "0217_cls_resnet18, contrastive + cross entropy"),
-            ("ResNet-18", 94.9, 16.9, 43.0, "0206_resnet18, contrastive"),
-        ]
-    ),
-}
-
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows on one pair set, in the order they are shown."""
+    """Rows on one pair set, in the order they are shown, and the comparison they come from."""
 
     name: str
     entries: tuple[Entry, ...]
+    comparison: Comparison | None = None
 
     def best(self, column: str) -> float | None:
         """The lowest `fpr` or `eer` among the models run here.
@@ -80,26 +46,37 @@ class Leaderboard:
         ]
         return min(values, default=None)
 
+    def tied(self, column: str) -> bool:
+        """Whether the data cannot tell the best in `fpr` or `eer` from some other model."""
+        return self.comparison is not None and self.comparison.tied(column)
+
     def cells(self, entry: Entry) -> tuple[str, str, str]:
-        """FPR, FNR and EER in percent as the tables print them, best in `**bold**`."""
+        """FPR, FNR and EER in percent as the tables print them, best in `**bold**`.
+
+        A best that the data cannot tell from some other model is not bold.
+        """
         texts = []
         for column in ("fpr", "fnr", "eer"):
             value = getattr(entry, column)
             text = percent(value)
-            contest = column != "fnr" and entry.competes
+            contest = column != "fnr" and entry.competes and not self.tied(column)
             if contest and value is not None and value == self.best(column):
                 text = f"**{text}**"
             texts.append(text)
         return texts[0], texts[1], texts[2]
 
     def to_markdown(self) -> str:
-        """The table in the form of ZACI-20's README."""
+        """The table in the form of ZACI-20's README, intervals behind the rates."""
         lines = [
             "| model name | FPR (%) | FNR (%) | EER (%) | note |",
             "|---|---|---|---|---|",
         ]
         for entry in self.entries:
-            cells = [_escape(entry.title), *self.cells(entry), _escape(entry.note)]
+            rates = [
+                f"{text} {bounds}".rstrip()
+                for text, bounds in zip(self.cells(entry), interval_cells(entry), strict=True)
+            ]
+            cells = [escape(entry.title), *rates, escape(entry.note)]
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines) + "\n"
 
@@ -113,22 +90,39 @@ class Leaderboard:
         `pairs_mined_by` is there in tables with leave-one-out rows alone, empty in the others.
         """
         several = any(entry.pairs_mined_by for entry in self.entries)
-        apart = ("evaluation", "pairs_mined_by")
+        found = [
+            entry.evaluation.record() if entry.evaluation is not None else {}
+            for entry in self.entries
+        ]
+        columns = list(dict.fromkeys(name for one in found for name in one))
         records: list[dict[str, object]] = []
-        for entry in self.entries:
+        for entry, one in zip(self.entries, found, strict=True):
             record: dict[str, object] = {"set": self.name}
-            record |= {key: value for key, value in asdict(entry).items() if key not in apart}
-            record |= dict.fromkeys(Evaluation.__dataclass_fields__)
-            if entry.evaluation is not None:
-                found = asdict(entry.evaluation)
-                # A threshold that accepts nothing is infinite, which JSON does not know.
+            record |= {name: getattr(entry, name) for name in _COLUMNS}
+            for name in _RATES:
+                bounds: Interval | None = getattr(entry, f"{name}_interval")
                 record |= {
-                    key: value if math.isfinite(value) else None for key, value in found.items()
+                    f"{name}_low": _known(bounds, "low"),
+                    f"{name}_high": _known(bounds, "high"),
                 }
+            if self.comparison is not None and self.comparison.groups:
+                for name, groups in self.comparison.groups.items():
+                    group = groups.get(entry.model) if entry.competes else None
+                    record[f"{name}_group"] = group
+            record |= {name: one.get(name) for name in columns}
             if several:
                 record["pairs_mined_by"] = ", ".join(entry.pairs_mined_by)
             records.append(record)
         return records
+
+
+def _known(bounds: Interval | None, end: str) -> float | None:
+    value = float(getattr(bounds, end, "nan"))
+    return None if math.isnan(value) else value
+
+
+_COLUMNS = ("model", "fpr", "fnr", "eer", "note", "comparable", "published", "human")
+_RATES = ("fpr", "fnr", "eer")
 
 
 def to_csv(boards: Sequence[Leaderboard]) -> str:
@@ -166,6 +160,11 @@ def make_leaderboard(
     mined_by: str | Sequence[str] | None = None,
     left_out: Mapping[str, LeftOut] | None = None,
     published: Iterable[Entry] = (),
+    annotators: Mapping[str, HumanRates] | None = None,
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+    carried: Mapping[str, tuple[float, str]] | None = None,
 ) -> Leaderboard:
     """Evaluate models on one set: first the person, then the models as given, then `published`.
 
@@ -177,24 +176,43 @@ def make_leaderboard(
         mined_by: the reference, or the references, that mined the set: marked.
         left_out: by reference, what it is judged on in a row of its own, below its marked one.
         published: rows to end with.
+        annotators: further people, by name, with a row each below that of the set's own.
+        clusters, draws, seed, carried: see `pairsets.comparison.compare`.
 
     Raises:
         ScoresError: a leave-one-out row of a model that did not mine the set or has no scores,
             on pairs that the model itself mined, or with other positives than the set's.
     """
     miners = (mined_by,) if isinstance(mined_by, str) else tuple(mined_by or ())
-    target = resolve_target(pairs, target_fnr) if left_out else target_fnr
     for model, judged in (left_out or {}).items():
         _refuse_unfit(model, judged, pairs, [one for one in miners if one in scores])
-    entries = [human_entry(human_rates(pairs))] if pairs.judged.any() else []
-    for model, values in scores.items():
-        found = evaluate(pairs, values, target)
-        entries.append(model_entry(model, found, mined=model in miners, miners=len(miners)))
+    found = compare(
+        name,
+        pairs,
+        scores,
+        target_fnr,
+        apart=[one for one in miners if one in scores],
+        clusters=clusters,
+        draws=draws,
+        seed=seed,
+        carried=carried,
+    )
+    entries = [human_entry(found.human)] if found.human is not None else []
+    entries += [human_entry(rates, person) for person, rates in (annotators or {}).items()]
+    for model, evaluation in found.evaluations.items():
+        entries.append(model_entry(model, evaluation, mined=model in miners, miners=len(miners)))
         if left_out and model in left_out:
             judged = left_out[model]
-            found = evaluate(judged.pairs, judged.scores, target)
-            entries.append(left_out_entry(model, found, judged.mined_by))
-    return Leaderboard(name, (*entries, *published))
+            alone = evaluate(
+                judged.pairs,
+                judged.scores,
+                found.target_fnr,
+                clusters=clusters,
+                draws=draws,
+                seed=seed,
+            )
+            entries.append(left_out_entry(model, alone, judged.mined_by))
+    return Leaderboard(name, (*entries, *published), found)
 
 
 def _refuse_unfit(model: str, judged: LeftOut, pairs: PairSet, miners: Sequence[str]) -> None:
@@ -242,5 +260,19 @@ def percent(share: float | None) -> str:
     return "N/A" if share is None else f"{100 * share:#.3g}".rstrip(".")
 
 
-def _escape(text: str) -> str:
+def interval_cells(entry: Entry) -> tuple[str, str, str]:
+    """The 95 % intervals of FPR, FNR and EER in percent; empty where there is none.
+
+    >>> interval_cells(Entry("A", 0.136, None, None, fpr_interval=Interval(0.0990, 0.1841)))
+    ('[9.90, 18.4]', '', '')
+    """
+    bounds = (entry.fpr_interval, entry.fnr_interval, entry.eer_interval)
+    first, second, third = (
+        "" if one is None else f"[{percent(one.low)}, {percent(one.high)}]" for one in bounds
+    )
+    return first, second, third
+
+
+def escape(text: str) -> str:
+    """`text` as a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

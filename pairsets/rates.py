@@ -8,6 +8,7 @@ A pair is accepted as "same character" if score >= threshold (the convention of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,12 +40,12 @@ class Curve:
         """How many negatives there are."""
         return int(self.false_positives[-1])
 
-    @property
+    @cached_property
     def fpr(self) -> NDArray[np.float64]:
         """False positive rate at each threshold, rising."""
         return self.false_positives / self.negatives
 
-    @property
+    @cached_property
     def fnr(self) -> NDArray[np.float64]:
         """False negative rate at each threshold, falling."""
         return (self.positives - self.true_positives) / self.positives
@@ -81,7 +82,8 @@ def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
     if positive.all() or not positive.any():
         kind = "negative" if positive.all() else "positive"
         raise ScoresError(f"{values.size} pairs and no {kind} one; rates need both classes")
-    order = np.argsort(-values, kind="stable")
+    # Equal scores become one vertex, so that their order does not matter: the fastest sort will do.
+    order = np.argsort(values)[::-1]
     ranked = values[order]
     last = np.r_[np.flatnonzero(ranked[1:] != ranked[:-1]), ranked.size - 1]
     true_positives = np.cumsum(positive[order])[last]
@@ -122,6 +124,56 @@ def fpr_at_fnr_interpolated(curve: Curve, target: float) -> float:
     return float(np.interp(checked_share(target), fnr[order], fpr[order]))
 
 
+def fnr_at_fpr(curve: Curve, target: float) -> Point:
+    """The *achieved* point: the lowest threshold whose FPR does not exceed `target`.
+
+    >>> fnr_at_fpr(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]), 0.4)
+    Point(threshold=0.9, fpr=0.0, fnr=0.5)
+    """
+    at = int(np.searchsorted(curve.fpr, checked_share(target, "FPR"), side="right")) - 1
+    return Point(float(curve.thresholds[at]), float(curve.fpr[at]), float(curve.fnr[at]))
+
+
+def fnr_at_fpr_interpolated(curve: Curve, target: float) -> float:
+    """FNR at a target FPR on the line between the vertices beside it; the upper one of several.
+
+    >>> fnr_at_fpr_interpolated(roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1]), 0.25)
+    0.25
+    """
+    at = int(np.searchsorted(curve.fpr, checked_share(target, "FPR"), side="right")) - 1
+    if at == curve.thresholds.size - 1:
+        return float(curve.fnr[at])
+    ends = slice(at, at + 2)
+    return float(np.interp(target, curve.fpr[ends], curve.fnr[ends]))
+
+
+def is_resolvable(target: float, count: int) -> bool:
+    """Whether a rate over `count` pairs can be `target` at all: 1 / count is its smallest step.
+
+    >>> is_resolvable(1e-3, 2991), is_resolvable(1e-4, 2991)
+    (True, False)
+    """
+    # As a quotient, which is what the curve's rates are: 49 * (1 / 49) is below 1.
+    return count > 0 and 1 / count <= target
+
+
+def sensitivity_index(labels: ArrayLike, scores: ArrayLike) -> float:
+    """d': how many standard deviations the means of positives and negatives lie apart.
+
+    `(mean+ - mean-) / sqrt((var+ + var-) / 2)`, with the variances of the population (Green and
+    Swets 1966; Daugman 2000 calls it decidability); nan where neither kind varies.
+
+    >>> sensitivity_index([1, 1, 0, 0], [3.0, 5.0, 1.0, 3.0])
+    2.0
+    """
+    positive, values = np.asarray(labels) == 1, np.asarray(scores, np.float64)
+    kinds = values[positive], values[~positive]
+    # From one of them: the mean of equal numbers may be rounded, and they would seem to vary.
+    spread = sum(float((kind - kind[0]).var()) for kind in kinds) / 2
+    apart = float(kinds[0].mean() - kinds[1].mean())
+    return apart / spread**0.5 if spread > 0 else float("nan")
+
+
 def equal_error(curve: Curve) -> tuple[float, float]:
     """EER and its threshold: where the ROC, its vertices joined by lines, crosses FPR = FNR.
 
@@ -158,8 +210,10 @@ def rates_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Point:
     return Point(threshold, float(accepted[~positive].mean()), float((~accepted)[positive].mean()))
 
 
-def checked_share(value: float) -> float:
+def checked_share(value: float, what: str = "FNR") -> float:
     """`value`, if it is a share from 0 to 1 (nan is none)."""
     if not 0.0 <= value <= 1.0:
-        raise ScoresError(f"a target FNR of {value}; expected a share from 0 to 1, such as 0.139")
+        raise ScoresError(
+            f"a target {what} of {value}; expected a share from 0 to 1, such as 0.139"
+        )
     return value

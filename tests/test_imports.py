@@ -61,7 +61,7 @@ ALLOWED = [
     ("indexes/approximate.py", "faiss"),
     ("mining/models/pixels.py", "torch"),
     ("mining/scoring.py", "pairsets.sampling"),
-    ("pairsets/figures.py", "matplotlib.pyplot"),
+    ("pairsets/figures/style.py", "matplotlib.pyplot"),
 ]
 
 

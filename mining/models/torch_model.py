@@ -92,14 +92,9 @@ class TorchModel:
             raise ModelError(
                 f"{self.name}: a batch must be uint8 {expected}, not {batch.dtype} {batch.shape}"
             )
-        # Copied: PyTorch does not take a read-only array.
-        pixels = torch.empty(batch.shape, dtype=torch.uint8)
-        pixels.numpy()[...] = batch
         try:
-            with torch.inference_mode(), self._kernels():
-                inputs = pixels.to(self.device).permute(0, 3, 1, 2).to(torch.float32)
-                inputs = inputs.div_(self._scale).sub_(self._mean).div_(self._std)
-                output = self._module(inputs)
+            with torch.inference_mode(), self.kernels():
+                output = self._module(self.inputs(batch))
         except torch.OutOfMemoryError as error:
             raise ModelError(
                 f"{self.name}: {len(batch)} images at once do not fit in the memory of "
@@ -111,6 +106,19 @@ class TorchModel:
                 f"{expected[2]} pixels: {error}"
             ) from error
         return self._checked(output, len(batch))
+
+    @property
+    def network(self) -> nn.Module:
+        """The network in evaluation mode, on `device`: `inputs` -> `[B, D]`."""
+        return self._module
+
+    def inputs(self, batch: NDArray[np.generic]) -> torch.Tensor:
+        """What the network is given of uint8 `[B, H, W, 3]`: float32 `[B, 3, H, W]`, normalised."""
+        # Copied: PyTorch does not take a read-only array.
+        pixels = torch.empty(batch.shape, dtype=torch.uint8)
+        pixels.numpy()[...] = batch
+        inputs = pixels.to(self.device).permute(0, 3, 1, 2).to(torch.float32)
+        return inputs.div_(self._scale).sub_(self._mean).div_(self._std)
 
     def _checked(self, output: object, count: int) -> NDArray[np.float32]:
         """The network's output as an array, if it is one vector an image."""
@@ -125,10 +133,14 @@ class TorchModel:
         vectors: NDArray[np.float32] = output.to(torch.float32).cpu().numpy()
         return vectors
 
-    def _kernels(self) -> contextlib.ExitStack:
-        """The context that fixes precision and, on CUDA, repeatable full-width convolutions."""
+    def kernels(self, precision: Precision | None = None) -> contextlib.ExitStack:
+        """The context that fixes precision and, on CUDA, repeatable full-width convolutions.
+
+        Args:
+            precision: another than the model's own.
+        """
         stack = contextlib.ExitStack()
-        half = self._precision == "bf16"
+        half = (precision or self._precision) == "bf16"
         stack.enter_context(torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half))
         if self.device.type == "cuda":
             # fp32 must mean fp32: cuDNN would round to TF32 of its own accord.

@@ -6,9 +6,14 @@ replacing those values. The same input gives the same bytes in `encode`.
 
 from matplotlib.figure import Figure
 
+from pairsets.figures.bars import interval_bars
 from pairsets.figures.columns import COLUMNS, pair_columns
-from pairsets.figures.curves import det_curves
+from pairsets.figures.confusion import confusion_map
+from pairsets.figures.curves import det_curves, roc_curves
+from pairsets.figures.hardness import hardness_curves
 from pairsets.figures.histograms import score_histograms
+from pairsets.figures.impostors import impostor_sheet
+from pairsets.figures.saliency import saliency
 from pairsets.figures.style import (
     BLUE,
     GREEN,
@@ -33,9 +38,15 @@ __all__ = [
     "PAPER",
     "VERMILLION",
     "Figure",
+    "confusion_map",
     "det_curves",
     "encode",
     "format_score",
+    "hardness_curves",
+    "impostor_sheet",
+    "interval_bars",
     "pair_columns",
+    "roc_curves",
+    "saliency",
     "score_histograms",
 ]

@@ -1,27 +1,32 @@
-"""Error trade-offs: DET curves."""
+"""Error trade-offs: DET and ROC curves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from statistics import NormalDist
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pairsets.errors import ScoresError
 from pairsets.figures.style import DASHES, GRID, INK, MUTED, PALETTE, legend, panel, style
-from pairsets.rates import Curve, Point, equal_error, fpr_at_fnr
+from pairsets.human import HumanRates
+from pairsets.intervals import Interval
+from pairsets.rates import Curve, Point, checked_share, equal_error, fpr_at_fnr
 
 _TICKS = (1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.995)
 _NORMAL = NormalDist()
+Shares = NDArray[np.float64]
 
 
 def det_curves(
     curves: Mapping[str, Curve],
     *,
-    human: Point | None = None,
+    human: Point | HumanRates | None = None,
     target_fnrs: Sequence[float] = (),
 ) -> Figure:
     """DET: FNR over FPR on normal-deviate axes, where equal Gaussian scores give a straight line.
@@ -31,7 +36,8 @@ def det_curves(
 
     Args:
         curves: by the name in the legend.
-        human: a person's operating point, drawn as a star.
+        human: a person's operating point, drawn as a star; of `HumanRates`, with a cross that
+            reaches as far as the intervals do. One whose rates are not both known is not drawn.
         target_fnrs: drawn as level lines.
 
     Raises:
@@ -39,6 +45,8 @@ def det_curves(
     """
     if not curves:
         raise ScoresError("no curves to draw")
+    human = _known(human)
+    bounds = _bounds(human)
     points = [human] if human else []
     low_fpr = _floor(
         [*(1 / curve.negatives for curve in curves.values()), *(p.fpr for p in points)]
@@ -47,32 +55,26 @@ def det_curves(
         [*(1 / curve.positives for curve in curves.values()), *(p.fnr for p in points)]
     )
     reached = [0.4, *target_fnrs, *(rate for p in points for rate in (p.fpr, p.fnr))]
+    reached += [one.high for one in bounds or ()]
     for curve in curves.values():
         reached += [equal_error(curve)[0], *(fpr_at_fnr(curve, at).fpr for at in target_fnrs)]
     high = next((tick for tick in _TICKS if tick > max(reached)), _TICKS[-1])
     with style():
-        figure, axes = panel((4.6, 4.0))
+        figure, axes = panel(_size(curves))
         ends = [_deviate(max(low_fpr, low_fnr)), _deviate(high)]
         axes.plot(ends, ends, color=GRID, linewidth=0.9, zorder=1)
         for target in _deviates(np.array(target_fnrs), low_fnr):
             axes.axhline(target, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         handles: list[Artist] = []
         for at, curve in enumerate(curves.values()):
-            x, y = _det_vertices(curve)
-            handles += axes.plot(
-                x,
-                y,
-                color=PALETTE[at % len(PALETTE)],
-                linestyle=DASHES[at % len(DASHES)],
-                linewidth=1.6,
-            )
+            handles += axes.plot(*_det_vertices(curve), linewidth=1.6, **_look(at))  # type: ignore[arg-type]
         if human is not None:
-            x, y = (
-                _deviates(np.array([human.fpr]), low_fpr),
-                _deviates(np.array([human.fnr]), low_fnr),
+            handles += _person(
+                axes,
+                human,
+                lambda fpr: _deviates(fpr, low_fpr),
+                lambda fnr: _deviates(fnr, low_fnr),
             )
-            star = {"color": INK, "markersize": 11, "markeredgewidth": 0, "clip_on": False}
-            handles += axes.plot(x, y, "*", **star)  # type: ignore[arg-type]
         axes.set(xlabel="false positive rate (%)", ylabel="false negative rate (%)")
         for axis, low in ((axes.xaxis, low_fpr), (axes.yaxis, low_fnr)):
             ticks = [tick for tick in _TICKS if low <= tick <= high]
@@ -83,11 +85,98 @@ def det_curves(
     return figure
 
 
+def roc_curves(
+    curves: Mapping[str, Curve],
+    *,
+    human: Point | HumanRates | None = None,
+    target_fnrs: Sequence[float] = (),
+) -> Figure:
+    """ROC: TPR over FPR, both axes from 0 to 100 %, with the diagonal of equal errors.
+
+    The axes are linear, since small rates are what DET shows: here the area under a curve is its
+    AUC, chance is the one diagonal, and where a curve crosses the other, FPR = FNR, is its EER. Of
+    a long curve some hundred true vertices are drawn.
+
+    Args:
+        curves, human: see `det_curves`.
+        target_fnrs: drawn as level lines, at 1 - FNR.
+
+    Raises:
+        ScoresError: no curves, or a target that is no share.
+    """
+    if not curves:
+        raise ScoresError("no curves to draw")
+    human = _known(human)
+    with style():
+        figure, axes = panel(_size(curves))
+        axes.plot([0, 100], [0, 100], color=GRID, linewidth=0.9, zorder=1)
+        axes.plot([0, 100], [100, 0], color=GRID, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+        for target in target_fnrs:
+            level = 100 * (1 - checked_share(target))
+            axes.axhline(level, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+        handles: list[Artist] = []
+        for at, curve in enumerate(curves.values()):
+            rows = _rows(curve, np.linspace(0, 1, 150))
+            x, y = 100 * curve.fpr[rows], 100 * (1 - curve.fnr[rows])
+            handles += axes.plot(x, y, linewidth=1.6, **_look(at))  # type: ignore[arg-type]
+        if human is not None:
+            handles += _person(axes, human, lambda fpr: 100 * fpr, lambda fnr: 100 * (1 - fnr))
+        axes.set(
+            xlabel="false positive rate (%)",
+            ylabel="true positive rate (%)",
+            xlim=(0, 100),
+            ylim=(0, 100),
+        )
+        legend(figure, handles, [*curves, *(["person"] if human else [])])
+    return figure
+
+
+def _size(curves: Mapping[str, Curve]) -> tuple[float, float]:
+    """In inches: the axes keep their height however many rows the legend has."""
+    return 4.6, 3.8 + 0.2 * ((len(curves) + 2) // 2)
+
+
+def _look(at: int) -> dict[str, object]:
+    return {"color": PALETTE[at % len(PALETTE)], "linestyle": DASHES[at % len(DASHES)]}
+
+
+def _known(human: Point | HumanRates | None) -> Point | HumanRates | None:
+    """The person, unless a rate of theirs does not exist."""
+    return human if human and isfinite(human.fpr) and isfinite(human.fnr) else None
+
+
+def _bounds(human: Point | HumanRates | None) -> tuple[Interval, Interval] | None:
+    """The intervals of FPR and FNR, where they come with the point."""
+    if not isinstance(human, HumanRates):
+        return None
+    return human.fpr_rate.interval, human.fnr_rate.interval
+
+
+def _person(
+    axes: Axes,
+    human: Point | HumanRates,
+    across: Callable[[Shares], Shares],
+    up: Callable[[Shares], Shares],
+) -> list[Artist]:
+    """The star of a person; `across` and `up` say where a rate lies on either axis."""
+    x, y = across(np.array([human.fpr])), up(np.array([human.fnr]))
+    bounds = _bounds(human)
+    if bounds is not None:
+        fpr, fnr = (np.array([one.low, one.high]) for one in bounds)
+        whiskers = {"color": INK, "linewidth": 1.1, "solid_capstyle": "butt"}
+        axes.plot(across(fpr), np.repeat(y, 2), **whiskers)  # type: ignore[arg-type]
+        axes.plot(np.repeat(x, 2), up(fnr), **whiskers)  # type: ignore[arg-type]
+    # Smaller where it has a cross, which it must not hide.
+    size = 11 if bounds is None else 7
+    star = {"color": INK, "markersize": size, "markeredgewidth": 0, "clip_on": False}
+    return [*axes.plot(x, y, "*", **star)]  # type: ignore[arg-type]
+
+
 def _deviate(share: float) -> float:
     return _NORMAL.inv_cdf(share)
 
 
-def _deviates(shares: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+def _deviates(shares: Shares, least: float) -> Shares:
     return np.array([_deviate(share) for share in np.clip(shares, least, 1 - least)])
 
 
@@ -97,12 +186,19 @@ def _floor(shares: Sequence[float]) -> float:
     return max((tick for tick in _TICKS if tick <= min(least, 0.05)), default=_TICKS[0])
 
 
-def _det_vertices(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Deviates of FPR and FNR: all vertices of a short curve, of a long one evenly spread ones."""
-    fpr, fnr = curve.fpr, curve.fnr
-    rows = np.arange(fpr.size)
-    if rows.size > 400:
-        grid = np.array([_NORMAL.cdf(at) for at in np.linspace(-4.3, 4.3, 260)])
-        chosen = np.r_[0, fpr.searchsorted(grid), (-fnr).searchsorted(-grid), rows[-1]]
-        rows = np.unique(np.minimum(chosen, rows[-1]))
-    return _deviates(fpr[rows], 0.5 / curve.negatives), _deviates(fnr[rows], 0.5 / curve.positives)
+def _rows(curve: Curve, grid: Shares) -> NDArray[np.int64]:
+    """Of the vertices, all of a short curve; of a long one those beside the rates of `grid`."""
+    count = curve.thresholds.size
+    if count <= 400:
+        return np.arange(count)
+    chosen = np.r_[0, curve.fpr.searchsorted(grid), (-curve.fnr).searchsorted(-grid), count - 1]
+    return np.unique(np.minimum(chosen, count - 1))
+
+
+def _det_vertices(curve: Curve) -> tuple[Shares, Shares]:
+    """Deviates of FPR and FNR."""
+    rows = _rows(curve, np.array([_NORMAL.cdf(at) for at in np.linspace(-4.3, 4.3, 260)]))
+    return (
+        _deviates(curve.fpr[rows], 0.5 / curve.negatives),
+        _deviates(curve.fnr[rows], 0.5 / curve.positives),
+    )

@@ -6,15 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.annotators import Agreement
+from pairsets.confusion import Confusion
 from pairsets.entries import Entry
 from pairsets.errors import PairsetsError, ScoresError
+from pairsets.hubness import Hubness
+from pairsets.human import HumanRates
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
 from pairsets.rates import Curve, Point
+
+if TYPE_CHECKING:
+    from pairsets.hardness import Hardness
 
 
 @dataclass(frozen=True)
@@ -33,25 +41,26 @@ class FunnelRow:
 
 @dataclass(frozen=True, eq=False)
 class ModelScores:
-    """A model's scores `[N]` on each kind of pair (empty where there are none) and its threshold.
+    """A model's scores `[N]` on each kind of pair, by what to call it, and its threshold.
 
-    `threshold` is that of the operating point on the random set; None draws no line.
+    `threshold` is that of the operating point on the first set; None draws no line.
     """
 
     model: str
-    positives: NDArray[np.floating]
-    random_negatives: NDArray[np.floating]
-    adversarial_negatives: NDArray[np.floating]
+    groups: Mapping[str, NDArray[np.floating]]
     threshold: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class DetSet:
-    """The curves of several models on one pair set, and a person's point where there is one."""
+    """The curves of several models on one pair set, and a person's point where there is one.
+
+    Of `HumanRates` the intervals are drawn too.
+    """
 
     name: str
     curves: Mapping[str, Curve]
-    human: Point | None = None
+    human: Point | HumanRates | None = None
     target_fnrs: Sequence[float] = ()
 
 
@@ -60,13 +69,15 @@ class GalleryPair:
     """A pair to look at.
 
     Attributes:
-        rank: 1 is the pair that the reference model, or several together, find most alike.
+        rank: 1 is the pair that the reference model, or several together, find most alike; 0 where
+            nothing mined it.
         path_a, path_b: relative to the report's `faces_root`.
         name_a, name_b: the characters.
         scores: by model, higher is more alike; a model may be missing.
         label: 1 same character, 0 different.
         verdicts: by model, whether it takes the two for the same at its operating point.
         human_prediction: 1 same, 0 different, -1 not judged.
+        set: the pair set that it is of.
         quantiles: by model, where several mined together: the pair's place among all pairs under
             that model, 1 the hardest.
     """
@@ -81,6 +92,7 @@ class GalleryPair:
     verdicts: Mapping[str, bool] = field(default_factory=dict)
     human_prediction: int = -1
     quantiles: Mapping[str, float] = field(default_factory=dict)
+    set: str = ""
 
     def __post_init__(self) -> None:
         if self.label not in (0, 1) or self.human_prediction not in (-1, 0, 1):
@@ -117,6 +129,10 @@ class Report:
         curves: one a pair set.
         gallery: pairs, in the order first shown.
         faces_root: the folder that the gallery's paths are relative to.
+        hubness: who fills the negatives of a set, by what to call it.
+        hardness: how fast mined sets get easier, by set.
+        confusions: which characters are taken for which, by what to call it.
+        agreement: of several people who judged, by set.
         warnings: sentences a reader must see first.
         max_pixels: width times height above which a face is refused undecoded.
     """
@@ -129,6 +145,10 @@ class Report:
     scores: Sequence[ModelScores] = ()
     curves: Sequence[DetSet] = ()
     gallery: Sequence[GalleryPair] = ()
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    hardness: Mapping[str, Hardness] = field(default_factory=dict)
+    confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     max_pixels: int = MAX_PIXELS
 

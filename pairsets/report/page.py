@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from itertools import groupby
-from math import ceil, log10
 from pathlib import Path
+from typing import TypeVar
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsets.artefacts import write_text
-from pairsets.entries import Entry
-from pairsets.leaderboard import Leaderboard, percent
+from pairsets.report import wording
+from pairsets.report.boards import board_of
+from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
 from pairsets.report.content import GalleryPair, Report
-from pairsets.report.svg import to_svg
-from pairsets.report.thumbnails import face_sheet
+from pairsets.report.contrasts import contrasts_of
+from pairsets.report.gallery import gallery_parts
+from pairsets.report.tables import (
+    agreement_sentence,
+    agreement_tables,
+    hardness_sentence,
+    hardness_table,
+    hubness_table,
+)
+from pairsets.report.thumbnails import PIXELS_OF_FEW, face_sheet
 
-# Longer side of a face. Few faces may be large, for the enlarged view; many keep the file small:
-# about 7 kB and 4 kB each.
-FEW_FACES, PIXELS_OF_FEW, PIXELS_OF_MANY = 300, 192, 128
 HERO_PAIRS = 6
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a leaderboard: its column's name, its text, and whether it is the best."""
-
-    column: str
-    text: str
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawn figure, what stands above it and what below."""
-
-    svg: Markup
-    title: str
-    caption: str
+Found = TypeVar("Found")
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -63,40 +50,62 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
 
     Args:
         report: the content.
-        thumbnail_pixels: the longer side of the faces; by default 192 for up to 300 distinct
-            faces, else 128.
+        thumbnail_pixels: the longer side of the gallery's faces; by default 192 for up to 300
+            distinct faces, else 128.
     """
-    distinct = {path for pair in report.gallery for path in (pair.path_a, pair.path_b)}
-    pixels = thumbnail_pixels or (PIXELS_OF_FEW if len(distinct) <= FEW_FACES else PIXELS_OF_MANY)
     here = files(__package__)
-    style, script = (here.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
-    sheet = face_sheet(report.faces_root, report.gallery, pixels, report.max_pixels)
+
+    def source(name: str) -> str:
+        return here.joinpath(name).read_text("utf-8")
+
+    gallery = gallery_parts(report, thumbnail_pixels=thumbnail_pixels)
+    hero = _hero(report.gallery)
+    sheet = face_sheet(report.faces_root, hero, PIXELS_OF_FEW, report.max_pixels, "hero")
+    styles = (source("page.css"), *([sheet.css] if hero else []), *gallery.styles)
+    scripts = (source("page.js"), *gallery.scripts)
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(source),
     )
-    environment.filters |= {"percent": percent, "score": _score, "quantile": _quantile}
-    environment.filters["breakable"] = _breakable
-    template = environment.from_string(here.joinpath("report.html.jinja").read_text("utf-8"))
-    return template.render(
+    environment.filters |= {"percent": wording.share, "bounds": wording.bounds}
+    environment.filters["breakable"] = wording.breakable
+    page = environment.get_template("report.html.jinja").render(
         report=report,
-        policy=_policy(styles=(style, sheet.css), script=script),
-        style=Markup(style),
-        faces_style=Markup(sheet.css),
-        script=Markup(script),
+        policy=_policy(styles, scripts, gallery.image_sources),
+        styles=[Markup(text) for text in styles],
+        scripts=[Markup(text) for text in scripts],
+        gallery=gallery.section,
         face=sheet.classes,
-        hero=_hero(report.gallery),
-        boards=[
-            (board, [(entry, _cells(board, entry)) for entry in board.entries])
-            for board in report.leaderboards
+        hero=hero,
+        boards=[board_of(board) for board in report.leaderboards],
+        kinds=_kinds(report),
+        contrasts=contrasts_of(report),
+        agreement=[
+            (name, agreement_sentence(one), agreement_tables(one))
+            for name, one in report.agreement.items()
         ],
-        published=any(entry.published for b in report.leaderboards for entry in b.entries),
-        left_out=any(entry.pairs_mined_by for b in report.leaderboards for entry in b.entries),
+        trade_offs=[(group.name, trade_off(group, at)) for at, group in enumerate(report.curves)],
+        histograms=_there(histogram(one, at) for at, one in enumerate(report.scores)),
+        hardness=[
+            (name, hardness_sentence(one), hardness_chart(one, at), hardness_table(one))
+            for at, (name, one) in enumerate(report.hardness.items())
+        ],
+        hubness=hubness_table(report.hubness),
+        confusions=[
+            confusion_chart(name, one, at)
+            for at, (name, one) in enumerate(report.confusions.items())
+        ],
         funnel=[(stage, list(rows)) for stage, rows in groupby(report.funnel, lambda r: r.stage)],
-        histograms=_histograms(report),
-        dets=_dets(report),
-        quantiles=any(pair.quantiles for pair in report.gallery),
-        judging=[m for m in report.models if any(m in pair.verdicts for pair in report.gallery)],
     )
+    # A file's name may hold bytes that are no text; a page is UTF-8.
+    return page.encode("utf-8", "replace").decode()
+
+
+def _there(found: Iterable[Found | None]) -> list[Found]:
+    return [one for one in found if one is not None]
 
 
 def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:
@@ -112,85 +121,27 @@ def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:
     return chosen
 
 
-def _policy(styles: tuple[str, ...], script: str) -> str:
+def _policy(styles: Sequence[str], scripts: Sequence[str], images: Sequence[str]) -> str:
     """A Content-Security-Policy that lets in these texts and data URIs, and nothing else."""
-    digest = [b64encode(sha256(text.encode()).digest()).decode() for text in (*styles, script)]
-    allowed = " ".join(f"'sha256-{value}'" for value in digest[:-1])
+
+    def digests(texts: Sequence[str]) -> str:
+        found = (b64encode(sha256(text.encode()).digest()).decode() for text in texts)
+        return " ".join(f"'sha256-{digest}'" for digest in found)
+
     return (
-        f"default-src 'none'; img-src data:; style-src {allowed}; "
-        f"script-src 'sha256-{digest[-1]}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src {' '.join(('data:', *images))}; "
+        f"style-src {digests(styles)}; script-src {digests(scripts)}; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
-def _cells(board: Leaderboard, entry: Entry) -> list[Cell]:
-    """The numbers of a row: the three of ZACI-20's tables, then what a threshold achieves."""
-    cells = []
-    for column, text in zip(("FPR", "FNR", "EER"), board.cells(entry), strict=True):
-        cells.append(Cell(f"{column} %", text.strip("*"), best=text.startswith("**")))
-    found = entry.evaluation
-    achieved = ["", "", ""]
-    if found is not None:
-        achieved = [percent(found.fpr_achieved), _score(found.threshold), f"{found.auc:.4f}"]
-    names = ("Achieved FPR %", "Threshold", "AUC")
-    return cells + [Cell(name, text) for name, text in zip(names, achieved, strict=True)]
-
-
-def _histograms(report: Report) -> list[Chart]:
-    if not report.scores:
-        return []
-    from pairsets.figures import score_histograms
-
-    charts = []
-    for at, scores in enumerate(report.scores):
-        groups = {
-            "positives": scores.positives,
-            "random negatives": scores.random_negatives,
-            "mined negatives": scores.adversarial_negatives,
-        }
-        figure = score_histograms(groups, threshold=scores.threshold, xlabel="score")
-        counts = ", ".join(f"{len(values):,} {name}" for name, values in groups.items())
-        label = f"Histogram of the scores of {scores.model}: {counts}"
-        svg = to_svg(figure, name=f"scores-{at}", description=label)
-        charts.append(Chart(Markup(svg), scores.model, f"{counts}."))
-    return charts
-
-
-def _dets(report: Report) -> list[Chart]:
-    if not report.curves:
-        return []
-    from pairsets.figures import det_curves
-
-    charts = []
-    for at, group in enumerate(report.curves):
-        figure = det_curves(group.curves, human=group.human, target_fnrs=group.target_fnrs)
-        label = f"DET curves on the {group.name} set: {', '.join(group.curves)}"
-        svg = to_svg(figure, name=f"det-{at}", description=label)
-        caption = "Lower left is better. The diagonal is FPR = FNR."
-        if group.target_fnrs:
-            targets = ", ".join(f"{percent(target)} %" for target in group.target_fnrs)
-            caption += f" Dotted: an FNR of {targets}."
-        charts.append(Chart(Markup(svg), f"{group.name.capitalize()} set", caption))
-    return charts
-
-
-def _score(value: float) -> str:
-    from pairsets.figures import format_score
-
-    return format_score(value).replace("inf", "\u221e").replace("-", "\u2212")
-
-
-def _quantile(value: float) -> str:
-    """As many digits as tell it from 1: two of its distance.
-
-    >>> _quantile(1.0), _quantile(0.75), _quantile(0.999_853), _quantile(0.999_999_6)
-    ('1', '0.75', '0.99985', '0.9999996')
-    """
-    if value == 1:
-        return "1"
-    digits = max(2, 1 + ceil(-log10(1 - value)))
-    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
-
-
-def _breakable(name: str) -> Markup:
-    """The name with places to break a line after `_`, `/` and `-`."""
-    return Markup("<wbr>").join(re.split(r"(?<=[_/-])(?=.)", name))
+def _kinds(report: Report) -> dict[str, bool]:
+    """Which kinds of rows the leaderboards have, so that the page explains no other."""
+    entries = [entry for board in report.leaderboards for entry in board.entries]
+    return {
+        "published": any(entry.published for entry in entries),
+        "person": any(entry.human for entry in entries),
+        "mined": any(not entry.comparable for entry in entries),
+        "left_out": any(entry.pairs_mined_by for entry in entries),
+        "intervals": any(entry.fpr_interval or entry.eer_interval for entry in entries),
+    }

@@ -1,16 +1,23 @@
-"""The faces of a page, each embedded once however many pairs it is in."""
+"""The faces of a page as small WebP pictures, each embedded once however many pairs it is in."""
 
 from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import cpu_count
 from pathlib import Path
 
 from pairsets.faces import resolve
-from pairsets.images import thumbnail
+from pairsets.images import MAX_PIXELS, thumbnail
 from pairsets.report.content import GalleryPair
+
+# Longer side of a face. Few faces may be large, for the enlarged view; many keep the file small:
+# about 7 kB and 4 kB each.
+FEW_FACES, PIXELS_OF_FEW, PIXELS_OF_MANY = 300, 192, 128
+DATA_URI = "data:image/webp;base64,"
 
 
 @dataclass(frozen=True)
@@ -26,22 +33,65 @@ class FaceSheet:
 
 
 def face_sheet(
-    root: Path, gallery: Iterable[GalleryPair], pixels: int, max_pixels: int
+    root: Path, gallery: Iterable[GalleryPair], pixels: int, max_pixels: int, prefix: str = "f"
 ) -> FaceSheet:
     """Thumbnails of all faces of `gallery`, at most `pixels` on a side, as data URIs.
+
+    Args:
+        root: the folder of faces.
+        gallery: the pairs to show.
+        pixels: the longer side.
+        max_pixels: width times height above which a face is refused undecoded.
+        prefix: what the names of classes start with; two sheets on a page need two.
 
     Raises:
         FacesError: a face is missing, unreadable, over `max_pixels` or outside `root`.
     """
-    paths = list(dict.fromkeys(path for pair in gallery for path in (pair.path_a, pair.path_b)))
+    paths = distinct_faces(gallery)
+    return as_sheet(paths, encode_faces(root, paths, pixels, max_pixels), prefix)
+
+
+def as_sheet(paths: Sequence[str], pictures: Sequence[str], prefix: str) -> FaceSheet:
+    """The sheet of these faces, whose pictures are already encoded."""
+    classes = {path: f"{prefix}{at}" for at, path in enumerate(paths)}
+    rules = [
+        f".{name}{{background-image:url({DATA_URI}{picture})}}\n"
+        for name, picture in zip(classes.values(), pictures, strict=True)
+    ]
+    return FaceSheet(classes, "".join(rules))
+
+
+def distinct_faces(gallery: Iterable[GalleryPair]) -> list[str]:
+    """The paths of all faces of `gallery`, each once, in order of appearance."""
+    return list(dict.fromkeys(path for pair in gallery for path in (pair.path_a, pair.path_b)))
+
+
+def pixels_for(faces: int) -> int:
+    """The longer side of each of so many faces."""
+    return PIXELS_OF_FEW if faces <= FEW_FACES else PIXELS_OF_MANY
+
+
+def encode_faces(
+    root: Path, paths: Sequence[str], pixels: int, max_pixels: int = MAX_PIXELS
+) -> list[str]:
+    """Each face as WebP in base64, at most `pixels` on its longer side.
+
+    Raises:
+        FacesError: a face is missing, unreadable, over `max_pixels` or outside `root`; of several,
+            the first in `paths`.
+    """
     resolve(root, paths)
-    classes = {path: f"f{at}" for at, path in enumerate(paths)}
-    rules = []
-    for path, name in classes.items():
+
+    def encode(path: str) -> str:
         stream = io.BytesIO()
         thumbnail(root / path, pixels, max_pixels=max_pixels).save(
             stream, "WEBP", quality=82, method=4
         )
-        picture = b64encode(stream.getvalue()).decode()
-        rules.append(f".{name}{{background-image:url(data:image/webp;base64,{picture})}}\n")
-    return FaceSheet(classes, "".join(rules))
+        return b64encode(stream.getvalue()).decode()
+
+    # Pillow decodes, scales and encodes without the lock of the interpreter.
+    pool = ThreadPoolExecutor(max_workers=cpu_count() or 1)
+    try:
+        return list(pool.map(encode, paths))
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -19,12 +19,16 @@ import mining.steps
 import pairsets.figures
 from mining import Embeddings, Rules, mine_negatives
 from mining.cli import app
+from mining.encoder import Encoding
+from mining.gathering import Named
 from mining.negatives import adversarial_pairs
-from mining.pipeline import Encoding
 from pairsets import PairSet, random_pairs
 from pairsets.artefacts import sha256
 
-COMMANDS = ["build", "embed", "mine", "random", "evaluate", "show", "sample"]
+COMMANDS = [
+    "build", "embed", "mine", "random", "sample", "evaluate", "compare", "submit", "power", "show",
+    "neighbours", "explain",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def test_help_shows_an_example_that_parses(command):
     assert example[0] == command
     parser = typer.main.get_command(app).commands[command]
     with parser.make_context(command, example[1:]) as context:
-        assert context.params["out"] is not None
+        assert context.params["out" if "out" in context.params else "scores"]
 
 
 def test_help_lists_every_command():
@@ -235,7 +239,7 @@ def test_evaluate_prints_the_human_row_and_the_published_ones(home):
         "a/0.png,b/0.png,0,0,0\na/1.png,b/0.png,0,0,1\n"
     )
     text = lookalikes("evaluate", "judged.csv", "--published", "random").summary
-    assert "Human 0.00 50.0 N/A" in text
+    assert "Human 0.00 [0.00, 79.3] 50.0 [9.45, 90.5] N/A" in text
     assert "0206_resnet152, contrastive" in text
     assert "1 left out: pairs marked invalid" in text
     assert new_files(home) == ["judged.csv"]
@@ -369,16 +373,33 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             },
         ),
         (
-            "steps",
+            "evaluating",
             "evaluate_pairs",
-            "evaluate P --scores S --embeddings E --faces F --model M --cache C --target-fnr 0.2 "
-            "--published random --overwrite --out O --device cpu --precision bf16 "
-            "--batch-size 3 --workers 2 --max-pixels 99",
+            "evaluate P --scores S --scores N=T --embeddings E --faces F --model M --cache C "
+            "--target-fnr 0.2 --published random --overwrite --out O --device cpu --precision bf16 "
+            "--batch-size 3 --workers 2 --max-pixels 99 --submission U --submission V "
+            "--annotator A=B --clusters image --draws 200 --seed 7",
             {
-                "scores": [Path("S")], "embeddings": [Path("E")], "faces": Path("F"),
-                "models": ["M"], "cache": Path("C"), "target_fnr": 0.2, "published": "random",
-                "out": Path("O"), "overwrite": True,
+                "scores": [Named(Path("S")), Named(Path("T"), "N")], "embeddings": [Path("E")],
+                "faces": Path("F"), "models": ["M"], "cache": Path("C"), "target_fnr": 0.2,
+                "published": "random", "out": Path("O"), "overwrite": True,
                 "encoding": Encoding("cpu", "bf16", 3, 2, "fail", 99),
+                "submissions": [Path("U"), Path("V")], "annotators": [Named(Path("B"), "A")],
+                "clusters": "image", "draws": 200, "seed": 7,
+            },
+        ),
+        (
+            "comparing",
+            "compare_models",
+            "compare F --pairs P --pairs Q --scores N=T --embeddings E --model M --cache C "
+            "--target-fnr 0.2 --published --overwrite --out O --device cpu --precision bf16 "
+            "--batch-size 3 --workers 2 --on-error skip --max-pixels 99 --annotator B "
+            "--clusters image --draws 200 --seed 7",
+            {
+                "out": Path("O"), "scores": [Named(Path("T"), "N")], "embeddings": [Path("E")],
+                "models": ["M"], "cache": Path("C"), "target_fnr": 0.2, "published": True,
+                "overwrite": True, "encoding": ENCODING, "annotators": [Named(Path("B"))],
+                "clusters": "image", "draws": 200, "seed": 7,
             },
         ),
         (
@@ -392,16 +413,61 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             },
         ),
         (
+            "judging",
+            "submit",
+            "submit P --scores S --embeddings E --faces F --model M --name N --author A "
+            "--description D --url U --cache C --overwrite --out O --device cpu --precision bf16 "
+            "--batch-size 3 --workers 2 --max-pixels 99",
+            {
+                "scores": Path("S"), "embeddings": Path("E"), "faces": Path("F"), "model": "M",
+                "name": "N", "authors": ["A"], "description": "D", "url": "U",
+                "cache": Path("C"), "overwrite": True,
+                "encoding": Encoding("cpu", "bf16", 3, 2, "fail", 99),
+            },
+        ),
+        (
+            "judging",
+            "plan",
+            "power P --points 2 --scores N=S --embeddings E --model A --model B --statistic eer "
+            "--power 0.9 --target-fnr 0.2 --clusters image --draws 200 --seed 7",
+            {
+                "points": 0.02, "scores": [Named(Path("S"), "N")], "embeddings": [Path("E")],
+                "models": ["A", "B"], "statistic": "eer", "power": 0.9, "target_fnr": 0.2,
+                "clusters": "image", "draws": 200, "seed": 7,
+            },
+        ),
+        (
+            "impostors",
+            "show_neighbours",
+            "neighbours X --embeddings E --faces F --model M --count 3 --per-character 2 --out O "
+            "--scores S --cache C --overwrite --device cpu --precision bf16 --batch-size 3 "
+            "--workers 2 --max-pixels 99",
+            {
+                "embeddings": Path("E"), "faces": Path("F"), "model": "M", "count": 3,
+                "per_character": 2, "out": Path("O"), "scores": Path("S"), "cache": Path("C"),
+                "overwrite": True, "encoding": Encoding("cpu", "bf16", 3, 2, "fail", 99),
+                "max_pixels": 99,
+            },
+        ),
+        ("impostors", "show_neighbours", "neighbours X --per-character 0", {"per_character": None}),
+        (
+            "explaining.step",
+            "explain_pair",
+            "explain A B --model M --out O --faces F --method masks --masks 9 --seed 7 --overwrite "
+            "--device cpu --precision bf16 --batch-size 3 --max-pixels 99",
+            {
+                "faces": Path("F"), "method": "masks", "masks": 9, "seed": 7, "overwrite": True,
+                "encoding": Encoding("cpu", "bf16", 3, None, "fail", 99),
+            },
+        ),
+        (
             "steps",
             "make_sample",
             "sample O --characters 5 --seed 7 --overwrite",
             {"characters": 5, "seed": 7, "overwrite": True},
         ),
     ],
-    ids=[
-        "build", "build of test pairs", "embed", "mine", "mine several", "mine positives",
-        *COMMANDS[3:],
-    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
     calls = []

@@ -13,10 +13,11 @@ from conftest import draw_face
 
 import mining.pipeline
 import mining.presentation
+import mining.showing
 from mining import Embeddings, build, mine_negatives
+from mining.encoder import Encoding
 from mining.models import ModelError
 from mining.negatives import adversarial_pairs
-from mining.pipeline import Encoding
 from mining.run import RunError, model_names
 from pairsets import FacesError, PairSet, PairSetError, random_pairs
 from pairsets.faces import Faces
@@ -177,7 +178,9 @@ def test_one_target_serves_both_sets(faces_folder, tmp_path, undrawn):
     ]
     assert [result.target_fnr for result in results] == [2 / 6, 2 / 6]
     assert results[0].threshold == results[1].threshold
-    assert [call[3] for call in undrawn] == [2 / 6]
+    ((drawn_run, *_),) = undrawn
+    targets = [board.comparison.target_fnr for board in drawn_run.leaderboards]
+    assert targets == [2 / 6, 2 / 6]
 
 
 def test_a_skipped_image_leaves_the_test_pairs(faces_folder, tmp_path, undrawn, colours):
@@ -205,7 +208,7 @@ def test_a_skipped_image_leaves_the_test_pairs(faces_folder, tmp_path, undrawn, 
 def test_what_the_figures_and_the_report_show(faces_folder, tmp_path, monkeypatch, colours):
     figures, reports = {}, []
     stage = mining.presentation
-    monkeypatch.setattr(stage, "GALLERY", 15)
+    monkeypatch.setattr(mining.showing, "GALLERY", 15)
     monkeypatch.setattr(stage, "save_figure", lambda data, path: figures.update({path.stem: data}))
     monkeypatch.setattr(stage, "write_report", lambda report, path: reports.append(report))
     monkeypatch.setattr(stage.figures, "pair_columns", lambda pairs, scores, **_: (pairs, scores))

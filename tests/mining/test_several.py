@@ -17,15 +17,16 @@ import mining.presentation
 from indexes import FlatIndex
 from indexes.join import How
 from mining import Rules, build, mine_together, score_pairs
+from mining.encoder import Encoding
+from mining.evaluating import evaluate_pairs
 from mining.fusion import LIMIT, FusionError
+from mining.gathering import Named
 from mining.models import load_model
 from mining.negatives import adversarial_pairs
-from mining.pipeline import Encoding
 from mining.ranking import search_on
 from mining.rules import RulesError
 from mining.run import plain_names
 from mining.scoring import HEADER, QUANTILE, read_quantiles, read_scores
-from mining.steps import evaluate_pairs
 from pairsets import PairSet, evaluate
 
 FACTS = ("model", "fingerprint", "similarity", "dimensions", "provenance")
@@ -292,9 +293,11 @@ def test_what_the_figures_and_the_report_show(home, models, monkeypatch):
         None,
     )
     assert figures["random"][1] is None
-    assert [(pair.path_a, pair.path_b) for pair in report.gallery] == hardest
-    assert [pair.rank for pair in report.gallery] == list(range(1, 26))
-    assert [pair.quantiles for pair in report.gallery] == [
+    shown = report.gallery[:25]
+    assert [(pair.path_a, pair.path_b) for pair in shown] == hardest
+    assert [pair.rank for pair in shown] == list(range(1, 26))
+    assert not any(pair.rank or pair.quantiles for pair in report.gallery[25:])
+    assert [pair.quantiles for pair in shown] == [
         dict(zip(names, row, strict=True)) for row in mined.quantiles.tolist()
     ]
     assert [item.model for item in report.scores] == [*names, models[1]]
@@ -330,7 +333,7 @@ def test_evaluate_marks_each_that_mined(home, models, undrawn):
 
     mined = "one of 2 that mined this set: not comparable"
     every = {"pixels": mined, models[0]: mined, models[1]: ""}
-    assert notes(scores=[run.folder.root / "adversarial.scores.csv"]) == every
+    assert notes(scores=[Named(run.folder.root / "adversarial.scores.csv")]) == every
     assert notes(embeddings=folders.values()) == every
     # One that is not in the table has mined it all the same.
     assert notes(embeddings=[folders[models[0]], folders[models[1]]]) == {

@@ -12,11 +12,13 @@ from safetensors.torch import save_file
 
 from mining import Embeddings, build, embed, load_model
 from mining.embeddings import EmbeddingError
+from mining.encoder import Encoding
+from mining.evaluating import evaluate_pairs
+from mining.gathering import Named
 from mining.models.torchvision_ops import import_timm
 from mining.pairfile import mine_pairs
-from mining.pipeline import Encoding
 from mining.run import RunFolder
-from mining.steps import evaluate_pairs, sample_pairs
+from mining.steps import sample_pairs
 from pairsets import Faces, PairSet, PairSetError
 
 
@@ -63,7 +65,7 @@ def test_a_run_of_two_checkpoints(faces_folder, tmp_path, checkpoints):
     assert set(found) == {first, second, "pixels"}
     made = evaluate_pairs(
         tmp_path / "run" / "adversarial.csv",
-        scores=[tmp_path / "run" / "adversarial.scores.csv"],
+        scores=[Named(tmp_path / "run" / "adversarial.scores.csv")],
         encoding=Encoding(),
     )
     assert marked(made) == [first]

@@ -24,9 +24,12 @@ from pairsets.figures import (
     det_curves,
     encode,
     pair_columns,
+    roc_curves,
     score_histograms,
 )
-from pairsets.rates import Point, roc
+from pairsets.human import HumanRates
+from pairsets.intervals import Rate
+from pairsets.rates import Point, area_under, equal_error, roc
 
 HARD_NAMES = ["W" * 60, "綾波（改二）" * 8, "$x^2$ & <b>", "_under", "नमस्ते 𓀀 🙂", "", "a\nb\t\x07c"]
 
@@ -53,6 +56,12 @@ def some_curve(seed: int = 0, positives: int = 30, negatives: int = 40):
     generator = np.random.default_rng(seed)
     labels = np.r_[np.ones(positives, int), np.zeros(negatives, int)]
     return roc(labels, np.r_[generator.normal(1, 1, positives), generator.normal(0, 1, negatives)])
+
+
+def a_person(fpr: tuple[float, float, float], fnr: tuple[float, float, float]) -> HumanRates:
+    """Rates with these values and ends of intervals."""
+    rates = [Rate(*ends, 0, 100, 1.0, 100.0) for ends in (fpr, fnr)]
+    return HumanRates(fpr[0], fnr[0], 100, 100, 0, *rates)
 
 
 class TestPairColumns:
@@ -232,12 +241,98 @@ class TestDetCurves:
         assert star.get_xdata()[0] == axes.get_xlim()[0]
         assert star.get_ydata()[0] == axes.get_ylim()[0]
 
+    def test_a_person_has_a_cross_as_wide_as_the_intervals(self):
+        person = a_person((0.1, 0.05, 0.2), (0.15, 0.12, 0.19))
+        axes = det_curves({"m": some_curve()}, human=person).axes[0]
+        deviate = NormalDist().inv_cdf
+        lines = [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+        for x, y in (((0.05, 0.2), (0.15, 0.15)), ((0.1, 0.1), (0.12, 0.19))):
+            expected = [deviate(at) for at in x], [deviate(at) for at in y]
+            assert any(
+                line == (pytest.approx(expected[0]), pytest.approx(expected[1])) for line in lines
+            )
+        assert [line.get_marker() for line in axes.lines].count("*") == 1
+
+    def test_the_axes_reach_the_end_of_the_cross(self):
+        person = a_person((0.7, 0.4, 0.93), (0.1, 0.05, 0.2))
+        axes = det_curves({"m": some_curve()}, human=person).axes[0]
+        assert axes.get_xlim()[1] > NormalDist().inv_cdf(0.93)
+
+    def test_a_person_who_judged_one_kind_alone_is_not_drawn(self):
+        person = a_person((0.1, 0.05, 0.2), (np.nan, np.nan, np.nan))
+        for draw in (det_curves, roc_curves):
+            figure = draw({"m": some_curve()}, human=person)
+            assert not [line for line in figure.axes[0].lines if line.get_marker() == "*"]
+            assert len(figure.legends[0].get_texts()) == 1
+
+    def test_many_models_take_no_room_from_the_axes(self):
+        def height(models: int) -> float:
+            figure = det_curves({str(at): some_curve() for at in range(models)})
+            encode(figure, "svg")
+            return figure.axes[0].get_window_extent().height
+
+        assert height(20) > 0.9 * height(1)
+
     def test_nothing_and_impossible_targets_are_refused(self):
         with pytest.raises(ScoresError, match="no curves"):
             det_curves({})
         for target in (-0.1, 1.1):
             with pytest.raises(ScoresError, match="target FNR"):
                 det_curves({"m": some_curve()}, target_fnrs=[target])
+
+
+class TestRocCurves:
+    @staticmethod
+    def drawn(figure, at=0):
+        return next(line for line in figure.axes[0].lines if line.get_color() == PALETTE[at])
+
+    def test_short_curves_are_drawn_whole_in_percent(self):
+        curve = some_curve()
+        line = self.drawn(roc_curves({"m": curve}))
+        assert list(line.get_xdata()) == pytest.approx(100 * curve.fpr)
+        assert list(line.get_ydata()) == pytest.approx(100 * (1 - curve.fnr))
+
+    def test_long_curves_keep_their_area(self):
+        curve = some_curve(positives=20_000, negatives=30_000)
+        line = self.drawn(roc_curves({"m": curve}))
+        x, y = line.get_xdata(), line.get_ydata()
+        assert 200 < len(x) < 500
+        assert np.trapezoid(y, x) / 1e4 == pytest.approx(area_under(curve), abs=1e-4)
+
+    def test_the_dashed_diagonal_crosses_a_curve_at_its_eer(self):
+        curve = some_curve(positives=2000, negatives=2000)
+        figure = roc_curves({"m": curve})
+        ends = [(list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[0].lines]
+        assert ([0, 100], [100, 0]) in ends  # where FPR = FNR
+        assert ([0, 100], [0, 100]) in ends  # chance
+        line = self.drawn(figure)
+        rate = 100 * equal_error(curve)[0]
+        assert np.interp(rate, line.get_xdata(), line.get_ydata()) == pytest.approx(
+            100 - rate, abs=0.3
+        )
+
+    def test_axes_are_all_shares(self):
+        axes = roc_curves({"m": some_curve()}).axes[0]
+        assert axes.get_xlim() == axes.get_ylim() == (0, 100)
+
+    def test_a_person_is_a_star_with_a_cross_and_targets_are_levels(self):
+        person = a_person((0.1, 0.05, 0.2), (0.15, 0.12, 0.19))
+        axes = roc_curves({"m": some_curve()}, human=person, target_fnrs=[0.15]).axes[0]
+        star = next(line for line in axes.lines if line.get_marker() == "*")
+        assert (star.get_xdata()[0], star.get_ydata()[0]) == (
+            pytest.approx(10),
+            pytest.approx(85),
+        )
+        lines = [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+        assert (pytest.approx([5, 20]), pytest.approx([85, 85])) in lines
+        assert (pytest.approx([10, 10]), pytest.approx([88, 81])) in lines
+        assert (pytest.approx([0, 1]), pytest.approx([85, 85])) in lines  # over the whole width
+
+    def test_nothing_and_impossible_targets_are_refused(self):
+        with pytest.raises(ScoresError, match="no curves"):
+            roc_curves({})
+        with pytest.raises(ScoresError, match="target FNR"):
+            roc_curves({"m": some_curve()}, target_fnrs=[1.1])
 
 
 @pytest.mark.parametrize("file_format", ["svg", "png"])
@@ -249,6 +344,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, file_format):
             pair_columns([(face, face)], names=[("綾波", "b")], scores=[0.1], title="t"),
             score_histograms({"a": [0.1, 0.2]}, threshold=0.15),
             det_curves({"a": some_curve()}, human=Point(0, 0.1, 0.1)),
+            roc_curves({"a": some_curve()}, human=a_person((0.1, 0, 0.2), (0.1, 0, 0.2))),
         ]
         return [encode(figure, file_format) for figure in figures]
 

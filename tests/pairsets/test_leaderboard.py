@@ -12,7 +12,6 @@ import pytest
 from pairsets import PairSet, ScoresError, evaluate
 from pairsets.entries import Entry
 from pairsets.leaderboard import (
-    PUBLISHED,
     Leaderboard,
     LeftOut,
     make_leaderboard,
@@ -20,6 +19,7 @@ from pairsets.leaderboard import (
     to_csv,
     write_leaderboards,
 )
+from pairsets.published import PUBLISHED
 
 
 @pytest.fixture
@@ -41,12 +41,121 @@ def board():
 def test_markdown_in_zaci_form(board):
     lines = board.to_markdown().splitlines()
     assert lines[0] == "| model name | FPR (%) | FNR (%) | EER (%) | note |"
-    assert lines[2] == "| Human | 25.0 | 25.0 | N/A | judged 8 pairs |"
-    assert lines[3].startswith("| good | **50.0** | 25.0 | **25.0** |")
+    assert lines[2] == "| Human | 25.0 [4.56, 69.9] | 25.0 [4.56, 69.9] | N/A | judged 8 pairs |"
+    # Eight pairs of two characters: no interval, and no telling who is best.
+    assert lines[3].startswith("| good | 50.0 | 25.0 | 25.0 |")
     assert lines[4].endswith("| 25.0 | 0.00 | mined this set: not comparable |")
     assert lines[5].startswith(r"| poor\|odd | 75.0 |")
     assert "| ViT L-16 | 70.9 | 16.9 | 39.9 | published; animesion |" in lines
     assert len(lines) == 2 + 4 + 6
+
+
+def many(gaps, draws=200, characters=80, **options):
+    """A set of many characters, and models whose kinds lie that far apart."""
+    generator = np.random.default_rng(4)
+    rows = [(f"c{k}/{n}", f"c{k}/{n + 1}", 1) for k in range(characters) for n in range(3)]
+    rows += [
+        (f"c{k}/0", f"c{(k + step) % characters}/1", 0)
+        for k in range(characters)
+        for step in range(1, 9)
+    ]
+    first, second, label = (np.array(column) for column in zip(*rows, strict=True))
+    said = np.where(generator.random(label.size) < 0.1, 1 - label, label)
+    pairs = PairSet.of(first, second, label, said)
+    scores = {
+        model: gap * label + generator.standard_normal(label.size) for model, gap in gaps.items()
+    }
+    return make_leaderboard("random", pairs, scores, 0.1, draws=draws, **options)
+
+
+def bold(board):
+    """Title and bold columns of each row that has some."""
+    found = {entry.title: board.cells(entry) for entry in board.entries}
+    return {
+        title: [
+            name for name, cell in zip(("fpr", "fnr", "eer"), cells, strict=True) if "**" in cell
+        ]
+        for title, cells in found.items()
+        if any("**" in cell for cell in cells)
+    }
+
+
+def test_the_best_is_bold_where_the_data_tell_it_from_all_others():
+    apart = many({"good": 4.0, "fair": 2.0, "poor": 1.9})
+    assert bold(apart) == {"good": ["fpr", "eer"]}
+    assert not apart.tied("fpr")
+    near = many({"good": 4.0, "fair": 2.0, "as good": 3.95})
+    assert bold(near) == {}
+    assert near.tied("fpr")
+    assert near.tied("eer")
+    # Its equal mined the set: it does not compete, and ties with nobody.
+    alone = many({"good": 4.0, "fair": 2.0, "as good": 3.95}, mined_by="as good")
+    assert bold(alone) == {"good": ["fpr", "eer"]}
+    # Nothing is known of how sure it is.
+    unknown = many({"good": 4.0, "fair": 2.0, "as good": 3.95}, draws=0)
+    assert sum(map(len, bold(unknown).values())) == 2
+
+
+def test_intervals_stand_behind_the_rates():
+    made = many({"good": 4.0, "fair": 2.0})
+    person, good, fair = made.entries
+    lines = made.to_markdown().splitlines()
+    for line, entry in zip(lines[2:], made.entries, strict=True):
+        for cell, name in zip(line.split(" | ")[1:4], ("fpr", "fnr", "eer"), strict=True):
+            interval = getattr(entry, f"{name}_interval")
+            text = percent(getattr(entry, name))
+            if interval is None:
+                assert "[" not in cell
+                continue
+            assert interval.low < getattr(entry, name) < interval.high
+            low, high = percent(interval.low), percent(interval.high)
+            assert cell.replace("*", "") == f"{text} [{low}, {high}]"
+    assert person.fpr_interval == made.comparison.human.fpr_rate.interval
+    assert (person.eer_interval, good.fnr_interval) == (None, None)
+    assert good.fpr_interval == good.evaluation.intervals["fpr_interpolated"]
+    assert fair.eer_interval == fair.evaluation.intervals["eer"]
+    assert "[" not in many({"good": 4.0}, draws=0).to_markdown().splitlines()[3]
+
+
+def test_files_hold_intervals_and_groups():
+    made = many(
+        {"Human": 4.0, "fair": 2.0, "as fair": 2.02, "miner": 5.0},
+        mined_by="miner",
+        published=PUBLISHED["random"][:1],
+    )
+    records = made.records()
+    assert [record["model"] for record in records] == [
+        *("Human", "Human", "fair", "as fair", "miner", "Human"),
+    ]
+    # The person's row and the published one are not those of a model that is called so.
+    assert [record["fpr_group"] for record in records] == [None, "a", "b", "b", None, None]
+    assert [record["eer_group"] for record in records] == [None, "a", "b", "b", None, None]
+    interval = made.entries[2].fpr_interval
+    assert (records[2]["fpr_low"], records[2]["fpr_high"]) == (interval.low, interval.high)
+    assert records[2]["fpr_interpolated_low"] == interval.low
+    assert (records[0]["eer_low"], records[1]["fnr_low"], records[5]["fpr_low"]) == (None,) * 3
+    assert records[0]["fpr_high"] == made.comparison.human.fpr_rate.high
+    rows = list(csv.DictReader(io.StringIO(to_csv([made]))))
+    assert float(rows[2]["fpr_low"]) == interval.low
+    assert rows[0]["fpr_group"] == rows[0]["eer_low"] == ""
+
+
+def test_further_people_and_thresholds_from_elsewhere():
+    plain = many({"good": 4.0}, draws=0)
+    made = many(
+        {"good": 4.0},
+        draws=0,
+        annotators={"Ann": plain.comparison.human},
+        carried={"good": (1.5, "easy")},
+    )
+    assert [(entry.model, entry.human) for entry in made.entries] == [
+        ("Human", True),
+        ("Ann", True),
+        ("good", False),
+    ]
+    assert made.entries[1].fpr_interval == plain.entries[0].fpr_interval
+    assert made.records()[2]["carried_from"] == "easy"
+    assert made.entries[2].evaluation.carried.threshold == 1.5
 
 
 def test_the_miner_cannot_be_best(board):

@@ -14,10 +14,14 @@ from pairsets import PairSet, PairSetError, ScoresError, evaluate, human_rates
 from pairsets.rates import (
     area_under,
     equal_error,
+    fnr_at_fpr,
+    fnr_at_fpr_interpolated,
     fpr_at_fnr,
     fpr_at_fnr_interpolated,
+    is_resolvable,
     rates_at,
     roc,
+    sensitivity_index,
 )
 
 
@@ -97,6 +101,71 @@ def test_achieved_point_by_counting(world):
 
 
 @given(tied())
+def test_achieved_point_at_an_fpr_by_counting(world):
+    labels, scores, target = world
+    point = fnr_at_fpr(roc(labels, scores), target)
+    positives, negatives = scores[labels == 1], scores[labels == 0]
+    candidates = sorted({np.inf, *scores.tolist()})
+    threshold = next(t for t in candidates if (negatives >= t).mean() <= target)
+    assert point.threshold == threshold
+    assert point.fpr == (negatives >= threshold).mean()
+    assert point.fnr == (positives < threshold).mean()
+
+
+@given(tied())
+def test_interpolated_fnr_lies_on_the_lines_between_points(world):
+    labels, scores, target = world
+    curve = roc(labels, scores)
+    # At each FPR there are several points; a line leaves the lowest of them, and ends in the first.
+    lowest = {}
+    first = {}
+    for fpr, fnr in zip(curve.fpr.tolist(), curve.fnr.tolist(), strict=True):
+        lowest[fpr] = fnr
+        first.setdefault(fpr, fnr)
+    found = fnr_at_fpr_interpolated(curve, target)
+    below = max(fpr for fpr in lowest if fpr <= target)
+    above = min((fpr for fpr in lowest if fpr > target), default=None)
+    if above is None or below == target:
+        assert found == lowest[below]
+    else:
+        expected = interp1d([below, above], [lowest[below], first[above]])(target)
+        assert found == pytest.approx(float(expected), abs=1e-12)
+    assert found <= fnr_at_fpr(curve, target).fnr
+
+
+@given(tied())
+def test_dprime_by_hand(world):
+    labels, scores, _ = world
+    moments = []
+    for kind in (1, 0):
+        values = scores[labels == kind].tolist()
+        mean = sum(values) / len(values)
+        moments.append((mean, sum((value - mean) ** 2 for value in values) / len(values)))
+    (above, one), (below, other) = moments
+    found = sensitivity_index(labels, scores)
+    if one + other == 0:
+        assert np.isnan(found)
+    else:
+        assert found == pytest.approx((above - below) / ((one + other) / 2) ** 0.5)
+        assert sensitivity_index(labels, -scores) == pytest.approx(-found)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.7, 1e6 + 0.1, 1 / 3])
+def test_scores_that_do_not_vary_have_no_dprime(value):
+    """However the mean of so many equal numbers is rounded."""
+    for count in (3, 7, 11, 1000):
+        labels = np.r_[np.ones(count, int), np.zeros(count, int)]
+        assert np.isnan(sensitivity_index(labels, np.where(labels == 1, value, -value)))
+
+
+def test_the_smallest_step_of_a_rate_can_be_resolved():
+    for count in range(1, 3000):
+        assert is_resolvable(1 / count, count)
+        assert not is_resolvable(1 / count, count - 1)
+    assert not is_resolvable(0.0, 10**9)
+
+
+@given(tied())
 def test_auc_and_curve_by_counting(world):
     labels, scores, _ = world
     curve = roc(labels, scores)
@@ -147,8 +216,15 @@ def test_bad_scores(labels, scores, message):
 @pytest.mark.parametrize("target", [-0.1, 1.1, float("nan")])
 def test_bad_targets(target):
     curve = roc([1, 0], [1, 0])
-    for function in (fpr_at_fnr, fpr_at_fnr_interpolated):
-        with pytest.raises(ScoresError, match="expected a share from 0 to 1"):
+    for function, what in (
+        (fpr_at_fnr, "FNR"),
+        (fpr_at_fnr_interpolated, "FNR"),
+        (fnr_at_fpr, "FPR"),
+        (fnr_at_fpr_interpolated, "FPR"),
+    ):
+        with pytest.raises(
+            ScoresError, match=f"a target {what} of {target}; expected a share from 0 to 1"
+        ):
             function(curve, target)
 
 

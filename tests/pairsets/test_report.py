@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
+import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from elements import Page
 from PIL import Image
 
 from pairsets import Leaderboard, PairSet, evaluate
 from pairsets.entries import Entry, model_entry
 from pairsets.errors import PairsetsError, ScoresError
 from pairsets.figures import det_curves
-from pairsets.leaderboard import PUBLISHED
+from pairsets.leaderboard import percent
+from pairsets.published import PUBLISHED
 from pairsets.rates import Point, roc
 from pairsets.report import (
     DetSet,
@@ -33,62 +36,25 @@ from pairsets.report import (
 
 EVIL = "</script><script>alert(1)</script>\"'&<b>"
 FACES = ["rei/1.png", "rei/2.png", "asuka/1.png", "綾波/1.png"]
-VOID = {"meta", "input", "wbr", "br", "hr", "img", "link"}
 
 
-class Page(HTMLParser):
-    """The elements of a page: tags with attributes, and the text inside each."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.texts: list[str] = []
-        self.open: list[int] = []
-        self.feed(html)
-        assert not self.open, "elements are left open"
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, {key: value or "" for key, value in attrs}))
-        self.texts.append("")
-        if tag not in VOID:
-            self.open.append(len(self.elements) - 1)
-
-    def handle_endtag(self, tag):
-        assert self.elements[self.open.pop()][0] == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
-    def handle_data(self, data):
-        for at in self.open:
-            self.texts[at] += data
-
-    def of(self, tag: str, css_class: str = "") -> list[tuple[dict[str, str], str]]:
-        """(attributes, text) of the elements of this tag that have this class."""
-        return [
-            (attributes, " ".join(text.split()))
-            for (name, attributes), text in zip(self.elements, self.texts, strict=True)
-            if name == tag and (not css_class or css_class in attributes.get("class", "").split())
-        ]
-
-
-@pytest.fixture
-def root(tmp_path):
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
     for at, path in enumerate(FACES):
-        file = tmp_path / "faces" / path
+        file = folder / "faces" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (300, 300), (60 * at, 10, 200)).save(file)
-    return tmp_path / "faces"
+    return folder / "faces"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(root):
     generator = np.random.default_rng(0)
     labels = np.r_[np.ones(60, int), np.zeros(60, int)]
-    pairs = PairSet.of([f"a/{i}" for i in range(120)], [f"b/{i}" for i in range(120)], labels)
+    pairs = PairSet.of([f"a{i}/1" for i in range(120)], [f"b{i}/1" for i in range(120)], labels)
     scores = {name: labels * 0.3 + generator.normal(0, 0.3, 120) for name in ("miner", EVIL)}
-    rows = {name: evaluate(pairs, values, 0.139) for name, values in scores.items()}
+    rows = {name: evaluate(pairs, values, 0.139, draws=100) for name, values in scores.items()}
     random = [model_entry(name, row) for name, row in rows.items()]
     mined = [model_entry(name, row, mined=name == "miner") for name, row in rows.items()]
     names = [("rei", "asuka"), ("rei", EVIL), ("asuka", "綾波"), ("rei", "rei")]
@@ -118,7 +84,18 @@ def report(root):
             Leaderboard("random", (*PUBLISHED["random"], *random)),
             Leaderboard("adversarial", tuple(mined)),
         ],
-        scores=[ModelScores(n, s[:60], s[60:], s[60:] + 0.2, 0.4) for n, s in scores.items()],
+        scores=[
+            ModelScores(
+                n,
+                {
+                    "positives": s[:60],
+                    "random negatives": s[60:],
+                    "adversarial negatives": s[60:] + 0.2,
+                },
+                0.4,
+            )
+            for n, s in scores.items()
+        ],
         curves=[
             DetSet("random", {n: roc(labels, s) for n, s in scores.items()}, Point(0, 0.1, 0.1))
         ],
@@ -127,7 +104,7 @@ def report(root):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(report):
     return Page(render(report))
 
@@ -139,17 +116,20 @@ def test_the_same_report_gives_the_same_bytes(report, tmp_path):
 
 def test_text_is_text(page):
     scripts = page.of("script")
-    assert len(scripts) == 1
-    assert "alert(1)" not in scripts[0][1]
+    runs = [text for attributes, text in scripts if not attributes]
+    assert len(runs) == 2  # the page's own and the gallery's
+    data = [text for attributes, text in scripts if attributes]
+    assert not [text for text in runs if "alert(1)" in text]
+    assert not [text for text in data if "<" in text]
     assert page.of("h1") == [({}, f"Look-alikes {EVIL}")]
     assert page.of("title")[0][1] == f"Look-alikes {EVIL}"
-    assert [text for _, text in page.of("span", "name")][3] == EVIL
+    assert [text for _, text in page.of("span", "pair-name")][3] == EVIL
     assert any(f"over the cap {EVIL}" == text for _, text in page.of("td"))
     assert any(f"beware {EVIL}" == text for _, text in page.of("li"))
     assert any(
-        EVIL in attributes.get("aria-label", "") for attributes, _ in page.of("span", "face")
+        EVIL in attributes.get("aria-label", "") for attributes, _ in page.of("span", "pair-face")
     )
-    assert any(text == f"Score, {EVIL}" for _, text in page.of("option"))
+    assert any(text == f"Highest score, {EVIL}" for _, text in page.of("option"))
 
 
 def test_nothing_comes_from_outside(report, page):
@@ -179,48 +159,41 @@ def test_the_policy_allows_exactly_what_is_there(report):
     assert html.index("Content-Security-Policy") < html.index("<style>")
 
 
-def test_each_face_is_embedded_once_and_small(report):
+def test_each_face_is_in_the_gallery_once_however_many_pairs_show_it(report):
     many = replace(report, gallery=[*report.gallery] * 20)
     html = render(many)
-    pictures = re.findall(r"\.(f\d+)\{background-image:url\(data:image/webp;base64,([^)]+)\)", html)
-    assert len(pictures) == html.count("data:image") == len(FACES)
+    assert len(Page(html).of("li", "pair-card")) == 36
+    pictures = re.findall(r"\.(\w+)\{background-image:url\(data:image/webp;base64,([^)]+)\)", html)
+    assert [name for name, _ in pictures if name.startswith("g")] == ["g0", "g1", "g2", "g3"]
+    # Beside the gallery only the faces at the top: those of one pair, since all share characters.
+    assert [name for name, _ in pictures if not name.startswith("g")] == ["hero0", "hero1"]
     for _, data in pictures:
         with Image.open(io.BytesIO(base64.b64decode(data))) as image:
             assert image.size == (192, 192)
-    assert len(Page(html).of("li", "pair")) == 80
 
 
-def test_a_card_shows_its_own_faces_names_and_scores(report, page):
-    styles = page.of("style")[1][1]
-    cards = page.of("li", "pair")
-    assert [card["data-rank"] for card, _ in cards] == ["1", "2", "3", "4"]
-    assert [card["data-scores"] for card, _ in cards][1] == "0.8,0.1"
-    assert [card["data-wrong"] for card, _ in cards] == ["1,0", "1,0", "1,1", "0,0"]
-    names = [text for _, text in page.of("span", "name")]
+def test_the_gallery_is_in_the_page_with_all_its_pairs(report, page):
+    names = [text for _, text in page.of("span", "pair-name", within="pairs")]
     assert names == [name for pair in report.gallery for name in (pair.name_a, pair.name_b)]
-    shown = [part for part, _ in page.of("span", "face") if "aria-label" in part]
-    paths = [path for pair in report.gallery for path in (pair.path_a, pair.path_b)]
-    assert [part["aria-label"].rpartition(", ")[2] for part in shown] == paths
-    for part, path in zip(shown, paths, strict=True):
-        name = part["class"].split()[1]
-        data = re.search(rf"\.{name}\{{.*?base64,([^)]+)\)", styles)
-        assert data is not None
-        with Image.open(io.BytesIO(base64.b64decode(data[1]))) as image:
-            red = image.convert("RGB").getpixel((90, 90))[0]
-        assert red == pytest.approx(60 * FACES.index(path), abs=6)
-    values = [text for _, text in page.of("dd")]
-    assert all(score in values for score in ("0.900", "0.800", "0.700", "0.600"))
+    data = json.loads(
+        next(text for attributes, text in page.of("script") if attributes.get("id") == "pair-data")
+    )
+    assert data["models"] == ["miner", EVIL]
+    assert data["scores"] == [[0.9, 0.8, 0.7, pytest.approx(0.6)], [0.0, 0.1, 0.2, 0.3]]
 
 
-def test_wrong_verdicts_are_marked(page):
-    marks = [part["aria-label"] for part, _ in page.of("span", "dot")]
-    assert marks == ["taken for the same"] * 4
-    assert [text for _, text in page.of("div", "wrong")] == [
-        "miner0.900",
-        "miner0.800",
-        "miner0.700",
-        f"{EVIL}0.200",
+def test_the_pictures_at_the_top_are_of_their_own_faces(report):
+    html = render(report)
+    (first,) = [
+        one["class"].split()[1]
+        for one, _ in Page(html).of("span", "face")
+        if "hero0" in one["class"]
     ]
+    data = re.search(rf"\.{first}\{{.*?base64,([^)]+)\)", html)
+    assert data is not None
+    with Image.open(io.BytesIO(base64.b64decode(data[1]))) as image:
+        red = image.convert("RGB").getpixel((90, 90))[0]
+    assert red == pytest.approx(60 * FACES.index(report.gallery[0].path_a), abs=6)
 
 
 def test_every_row_of_the_leaderboards_is_there(report, page):
@@ -231,13 +204,14 @@ def test_every_row_of_the_leaderboards_is_there(report, page):
         attributes for attributes, _ in page.of("tr") if "published" in attributes.get("class", "")
     ]
     assert len(published) == len(PUBLISHED["random"])
-    cells = [text for attributes, text in page.of("td", "n") if "data-label" in attributes]
-    assert len(cells) == 6 * len(entries)
-    assert cells[:6] == ["1.59", "13.9", "N/A", "", "", ""]
-    found = entries[len(PUBLISHED["random"])].evaluation
-    ours = cells[6 * len(PUBLISHED["random"]) :][:6]
-    assert ours[3] == f"{100 * found.fpr_achieved:#.3g}".rstrip(".")
-    assert ours[4:] == [f"{found.threshold:.3f}", f"{found.auc:.4f}"]
+    tables = page.rows("ranking")
+    assert [row[1] for row in tables[0][1:-1]][:2] == ["1.59", "2.40"]
+    ours = tables[0][1 + len(PUBLISHED["random"])]
+    found = entries[len(PUBLISHED["random"])]
+    low, high = found.fpr_interval.low, found.fpr_interval.high
+    assert ours[1] == f"{percent(found.fpr)}[{percent(low)}, {percent(high)}]"
+    assert ours[3] == percent(found.fnr)
+    assert ours[4].startswith(percent(found.eer))
 
 
 def test_the_best_comparable_model_is_bold(root):
@@ -315,7 +289,7 @@ def test_hero_pairs_show_no_character_twice_and_no_positive(report):
     positive_first = [report.gallery[3], *report.gallery[:3]]
     page = Page(render(replace(report, gallery=positive_first)))
     hero = [part for part, _ in page.of("span", "face") if part.keys() == {"class"}]
-    assert [part["class"] for part in hero] == ["face f0", "face f2"]
+    assert [part["class"] for part in hero] == ["face hero0", "face hero1"]
 
 
 def test_funnel_counts(page):
@@ -325,7 +299,7 @@ def test_funnel_counts(page):
 
 def test_charts_take_the_theme_and_share_no_id(report, page):
     charts = page.of("svg", "chart")
-    assert len(charts) == len(report.scores) + len(report.curves)
+    assert len(charts) == len(report.scores) + 2 * len(report.curves)
     assert [part["aria-label"].partition(":")[0] for part, _ in charts][-1].startswith("Histogram")
     strokes = {attributes.get("stroke", "") for _, attributes in page.elements}
     assert "var(--series-1, #0072b2)" in strokes
@@ -345,11 +319,13 @@ def test_an_empty_report_is_a_page(root):
 
 @pytest.mark.parametrize("content", [None, b"not an image"])
 def test_a_bad_image_is_named_and_the_old_report_stays(report, root, tmp_path, content):
+    own = shutil.copytree(root, tmp_path / "faces")
+    report = replace(report, faces_root=own)
     path = tmp_path / "out" / "report.html"
     before = write_report(report, path).read_bytes()
-    (root / FACES[3]).unlink()
+    (own / FACES[3]).unlink()
     if content is not None:
-        (root / FACES[3]).write_bytes(content)
+        (own / FACES[3]).write_bytes(content)
     with pytest.raises(PairsetsError, match=re.escape(FACES[3])):
         write_report(replace(report, title="new"), path)
     assert path.read_bytes() == before
@@ -393,18 +369,6 @@ def test_svg_for_a_page_keeps_its_words(tmp_path):
     assert page.elements[0][1]["aria-label"] == EVIL
     assert "a < b & c" in [text for _, text in page.of("text")]
     assert all(part["id"].startswith("x-") for _, part in page.elements if "id" in part)
-
-
-def test_quantiles_stand_beside_the_scores_of_those_that_mined(report):
-    assert "quantile" not in render(report)
-    first, *rest = report.gallery
-    first = replace(first, quantiles={"miner": 0.999_853})
-    page = Page(render(replace(report, gallery=[first, *rest])))
-    assert [text for _, text in page.of("small") if text.startswith("(")] == ["(0.99985)"]
-    shown = [text for _, text in page.of("dd") if "0.99985" in text]
-    assert shown == ["0.900 (0.99985)"]
-    (intro,) = [text for _, text in page.of("p", "intro") if "quantile" in text]
-    assert "1 is the hardest" in intro
 
 
 @pytest.mark.parametrize("quantiles", [{"miner": 1.5}, {"miner": float("nan")}, {"nobody": 0.5}])

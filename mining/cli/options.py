@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from mining.encoder import Encoding
 
 # As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
 Precision = Literal["fp32", "bf16"]
 OnError = Literal["fail", "skip"]
 # Panels of the help.
 RULES = "Which pairs are mined"
+INTERVALS = "Intervals"
 
 
 def _check_target(text: str | None) -> str | None:
@@ -199,3 +203,79 @@ PerCharacterPairOption = Annotated[
         rich_help_panel=RULES,
     ),
 ]
+
+
+ScoresOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scores",
+        metavar="[NAME=]FILE",
+        help="CSV with pathA, pathB, score[, model]; repeatable.",
+    ),
+]
+EmbeddingsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--embeddings", help="Folder written by `lookalikes embed`; repeatable."),
+]
+ModelsOption = Annotated[
+    list[str] | None, typer.Option("--model", help="Model to run on the faces; repeatable.")
+]
+AnnotatorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--annotator",
+        metavar="[NAME=]FILE",
+        help="Pair file with the verdicts of a further person; repeatable.",
+    ),
+]
+ClustersOption = Annotated[
+    Literal["character", "image"],
+    typer.Option(
+        "--clusters",
+        help="What pairs share that makes them depend on one another.",
+        rich_help_panel=INTERVALS,
+    ),
+]
+DrawsOption = Annotated[
+    int,
+    typer.Option(
+        "--draws",
+        min=0,
+        help="Bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
+        rich_help_panel=INTERVALS,
+    ),
+]
+DrawSeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Of the draws.", rich_help_panel=INTERVALS)
+]
+
+
+def target_of(text: str | None) -> float | str | None:
+    """`--target-fnr` as a number where it is one; the evaluator refuses other words."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def encoding_of(
+    device: str,
+    precision: Precision,
+    batch_size: int,
+    workers: int | None,
+    on_error: OnError,
+    max_pixels: int,
+) -> Encoding:
+    """The options of the panel `Models` as the stages take them."""
+    from mining.encoder import Encoding
+
+    return Encoding(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        workers=workers,
+        on_error=on_error,
+        max_pixels=max_pixels,
+    )

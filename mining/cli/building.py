@@ -1,17 +1,14 @@
-"""The command line: parse, call, print. Nothing is imported before a command needs it."""
+"""Building the adversarial test split: the commands build, embed, mine, random and sample."""
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from mining.failures import message_of, user_errors
-from mining.options import (
+from mining.cli.app import app
+from mining.cli.options import (
     BatchOption,
     DeviceOption,
     ExcludeOption,
@@ -24,15 +21,12 @@ from mining.options import (
     MinScoreOption,
     NegativesOption,
     NumberOption,
-    OnError,
     OnErrorOption,
     OverwriteOption,
-    PairsArgument,
     PerCharacterOption,
     PerCharacterPairOption,
     PerImageOption,
     PositivesOption,
-    Precision,
     PrecisionOption,
     RelativeMarginOption,
     SearchDeviceOption,
@@ -40,21 +34,8 @@ from mining.options import (
     TargetOption,
     TestPairsOption,
     WorkersOption,
-)
-
-if TYPE_CHECKING:
-    from mining.pipeline import Encoding
-
-INTERRUPTED = 130
-
-app = typer.Typer(
-    name="lookalikes",
-    help="Find the pairs of different identities that a model confuses most, and make them a "
-    "benchmark.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
+    encoding_of,
+    target_of,
 )
 
 
@@ -138,11 +119,11 @@ def build(
         negatives=negatives,
         rules=rules,
         exclude=exclude or [],
-        target_fnr=_target(target_fnr),
+        target_fnr=target_of(target_fnr),
         published=published,
         floor=floor,
         seed=seed,
-        encoding=_encoding(device, precision, batch_size, workers, on_error, max_pixels),
+        encoding=encoding_of(device, precision, batch_size, workers, on_error, max_pixels),
         overwrite=overwrite,
         progress=bar,
     )
@@ -168,7 +149,7 @@ def embed(
     from mining.steps import embed_faces
     from mining.summary import print_made
 
-    encoding = _encoding(device, precision, batch_size, workers, on_error, max_pixels)
+    encoding = encoding_of(device, precision, batch_size, workers, on_error, max_pixels)
     print_made(embed_faces(faces, model, out, encoding=encoding, progress=bar))
 
 
@@ -307,113 +288,6 @@ def random(
     print_made(made)
 
 
-@app.command(
-    epilog="Example: `lookalikes evaluate adversarial.csv --faces faces --model pixels "
-    "--published adversarial --out tables/adversarial`"
-)
-def evaluate(
-    pairs: PairsArgument,
-    scores: Annotated[
-        list[Path] | None,
-        typer.Option("--scores", help="CSV with pathA, pathB, score[, model]; repeatable."),
-    ] = None,
-    embeddings: Annotated[
-        list[Path] | None,
-        typer.Option("--embeddings", help="Folder written by `lookalikes embed`; repeatable."),
-    ] = None,
-    faces: Annotated[
-        Path | None, typer.Option("--faces", help="Folder that the pairs' paths lie in.")
-    ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", help="Model to run on the faces; repeatable.")
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", help="Where vectors are kept. [default: PAIRS.embeddings]"),
-    ] = None,
-    target_fnr: TargetOption = None,
-    published: Annotated[
-        Literal["random", "adversarial"] | None,
-        typer.Option("--published", help="Add ZACI-20's published rows of that set."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write the table as OUT.md, OUT.csv, OUT.json.")
-    ] = None,
-    overwrite: OverwriteOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    max_pixels: MaxPixelsOption = 50_000_000,
-) -> None:
-    """Evaluate models, and the person who judged, on a pair file."""
-    from mining.progress import bar
-    from mining.steps import evaluate_pairs
-    from mining.summary import print_made
-
-    made = evaluate_pairs(
-        pairs,
-        scores=scores or [],
-        embeddings=embeddings or [],
-        faces=faces,
-        models=model or [],
-        cache=cache,
-        target_fnr=_target(target_fnr),
-        published=published,
-        out=out,
-        overwrite=overwrite,
-        encoding=_encoding(device, precision, batch_size, workers, "fail", max_pixels),
-        progress=bar,
-    )
-    print_made(made)
-
-
-@app.command(
-    epilog="Example: `lookalikes show adversarial.csv --faces faces --scores "
-    "adversarial.scores.csv --names --out hardest.png`"
-)
-def show(
-    pairs: PairsArgument,
-    faces: Annotated[Path, typer.Option("--faces", help="Folder that the paths lie in.")],
-    out: Annotated[Path, typer.Option("--out", help="Picture to write, .png or .svg.")],
-    scores: Annotated[
-        Path | None,
-        typer.Option("--scores", help="Show the highest-scoring pairs, with their scores."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Whose scores. [default: the first in the file]")
-    ] = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="How many pairs.")] = 10,
-    label: Annotated[
-        int, typer.Option("--label", min=0, max=1, help="0 different, 1 same character.")
-    ] = 0,
-    names: Annotated[bool, typer.Option("--names", help="Write the characters' names.")] = False,
-    seed: SeedOption = 0,
-    overwrite: OverwriteOption = False,
-    max_pixels: MaxPixelsOption = 50_000_000,
-) -> None:
-    """Draw pairs in columns, as ZACI-20's Figures 1 and 2 do."""
-    if model is not None and scores is None:
-        raise typer.BadParameter("--model says whose scores to show; give them with --scores")
-    from mining.steps import show_pairs
-    from mining.summary import print_made
-
-    made = show_pairs(
-        pairs,
-        faces,
-        out,
-        scores=scores,
-        model=model,
-        count=count,
-        label=label,
-        names=names,
-        seed=seed,
-        overwrite=overwrite,
-        max_pixels=max_pixels,
-    )
-    print_made(made)
-
-
 @app.command(epilog="Example: `lookalikes sample try --characters 100`")
 def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
@@ -431,58 +305,3 @@ def sample(
 
     made = make_sample(out, characters=characters, seed=seed, overwrite=overwrite, progress=bar)
     print_made(made)
-
-
-def _target(text: str | None) -> float | str | None:
-    """`--target-fnr` as a number where it is one; the evaluator refuses other words."""
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _encoding(
-    device: str,
-    precision: Precision,
-    batch_size: int,
-    workers: int | None,
-    on_error: OnError,
-    max_pixels: int,
-) -> Encoding:
-    from mining.pipeline import Encoding
-
-    return Encoding(
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-        on_error=on_error,
-        max_pixels=max_pixels,
-    )
-
-
-def main(run: Callable[[], Any] = app) -> None:
-    """Entry point: exit status 0, 1 after one clear message, 2 for wrong usage, 130 interrupted."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name that the terminal cannot show is no reason to fail after the work.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        run()
-    except KeyboardInterrupt:
-        _say_interrupted()
-    except SystemExit as stop:
-        if stop.code != INTERRUPTED:
-            raise
-        _say_interrupted()
-    except Exception as error:
-        if not isinstance(error, user_errors()):
-            raise
-        sys.stderr.write(f"lookalikes: {message_of(error)}\n")
-        sys.exit(1)
-
-
-def _say_interrupted() -> None:
-    sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
-    sys.exit(INTERRUPTED)

@@ -1,0 +1,56 @@
+"""People who judged pair sets, each in a pair file of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mining.gathering import Named
+from pairsets.annotators import read_annotators
+from pairsets.clusters import By
+from pairsets.errors import PairSetError
+from pairsets.human import HumanRates, human_rates
+from pairsets.pairset import PairSet
+
+# The person whose verdicts a pair set itself holds.
+OWN = "Human"
+
+
+def people_of(
+    sets: Mapping[str, PairSet], annotators: Sequence[Named]
+) -> dict[str, Mapping[str, PairSet]]:
+    """By set, what each person said of its pairs, in its order."""
+    known = {name: _ends(one) for name, one in sets.items()}
+    files: dict[str, dict[str, Path]] = {name: {} for name in sets}
+    for one in annotators:
+        person = one.name or one.path.stem
+        theirs = _ends(PairSet.read(one.path))
+        homes = [name for name, pairs in known.items() if not pairs.isdisjoint(theirs)]
+        if not homes:
+            raise PairSetError(
+                f"{one.path}: none of its pairs is in {', '.join(sets)}; is it another pair set's?"
+            )
+        for name in homes:
+            if person in files[name] or person == OWN:
+                raise PairSetError(
+                    f"{one.path}: a second {person} for the set {name}; give another name: "
+                    f"--annotator NAME={one.path}"
+                )
+            files[name][person] = one.path
+    return {name: read_annotators(sets[name], mine) if mine else {} for name, mine in files.items()}
+
+
+def with_own(pairs: PairSet, people: Mapping[str, PairSet]) -> dict[str, PairSet]:
+    """The people, after the one whose verdicts the set itself holds, where there is one."""
+    return ({OWN: pairs} if pairs.judged.any() else {}) | dict(people)
+
+
+def _ends(pairs: PairSet) -> set[tuple[str, str]]:
+    return {(a, b) if a < b else (b, a) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)}
+
+
+def rates_of(people: Mapping[str, PairSet], clusters: By) -> dict[str, HumanRates]:
+    """The rates of those who judged at least one valid pair."""
+    return {
+        person: human_rates(said, clusters) for person, said in people.items() if said.judged.any()
+    }

@@ -1,0 +1,109 @@
+"""Models, and the people who judged, evaluated on one pair file; no picture is needed for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mining.annotating import people_of, rates_of, with_own
+from mining.embeddings import Embeddings
+from mining.encoder import Encoding
+from mining.gathering import Named, gather
+from mining.refusals import refuse_lacking
+from mining.run import Progress, RunError, embeddings_name, refuse_existing, silent
+from mining.steps import Made
+from pairsets.annotators import agreement
+from pairsets.artefacts import written_together
+from pairsets.bootstrap import DRAWS
+from pairsets.clusters import By
+from pairsets.difference_tables import write_differences
+from pairsets.errors import PairSetError, ScoresError
+from pairsets.faces import resolve
+from pairsets.human import resolve_target
+from pairsets.leaderboard import make_leaderboard, write_leaderboards
+from pairsets.pairset import PairSet
+from pairsets.published import PUBLISHED
+from pairsets.report import FunnelRow
+from pairsets.submission import read_submission
+
+_ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
+
+
+def evaluate_pairs(
+    path: Path,
+    *,
+    scores: Sequence[Named] = (),
+    submissions: Sequence[Path] = (),
+    embeddings: Sequence[Path] = (),
+    faces: Path | None = None,
+    models: Sequence[str] = (),
+    cache: Path | None = None,
+    annotators: Sequence[Named] = (),
+    target_fnr: float | str | None = None,
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+    published: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    encoding: Encoding,
+    progress: Progress = silent,
+) -> Made:
+    """Evaluate models on a pair file: from score files, embeddings, or models run on the faces."""
+    if published is not None and published not in PUBLISHED:
+        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    tables = [] if out is None else _tables(out)
+    refuse_existing(
+        tables,
+        overwrite=overwrite,
+        inputs=[path, path.with_suffix(".json"), *(file.path for file in (*scores, *annotators))],
+    )
+    pairs = PairSet.read(path)
+    target = resolve_target(pairs, target_fnr)
+    if scores or submissions or embeddings or models:
+        refuse_lacking(pairs, [0, 1], str(path))
+    sources = [Embeddings.load(folder) for folder in embeddings]
+    if models:
+        if faces is None:
+            raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
+        present = resolve(faces, pairs.paths)
+        for spec in models:
+            model = encoding.load(spec)
+            folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
+            sources.append(encoding.embed(present, model, folder, progress))
+    people = people_of({path.stem: pairs}, annotators)[path.stem]
+    sent = [read_submission(file, pairs) for file in submissions]
+    found = gather({path.stem: pairs}, scores, sources, sent)
+    board = make_leaderboard(
+        path.stem,
+        pairs,
+        found.scores[path.stem],
+        target,
+        mined_by=found.mined_by(path),
+        published=PUBLISHED[published] if published else (),
+        annotators=rates_of(people, clusters),
+        clusters=clusters,
+        draws=draws,
+        seed=seed,
+    )
+    if not board.entries:
+        raise PairSetError(
+            f"{path}: nobody judged these pairs and no model is given; "
+            "name scores, embeddings or a model"
+        )
+    if out is not None:
+        with written_together(tables) as folder:
+            write_leaderboards(folder / out.name, [board])
+            found_on = [] if board.comparison is None else [board.comparison]
+            write_differences(folder / f"{out.name}.differences", found_on)
+    funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
+    agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
+    warnings = [] if board.comparison is None else board.comparison.warnings
+    return Made(tables, funnel, warnings, leaderboard=board, agreement=agreed)
+
+
+def _tables(stem: Path) -> list[Path]:
+    """The files of the table called `stem`."""
+    if not stem.name:
+        raise RunError(f"{stem}: expected a name to begin the tables' names with, as in tables/all")
+    return [stem.with_name(stem.name + end) for end in _ENDS]

@@ -1,0 +1,213 @@
+"""Scores of pair sets from wherever they are: score files, embeddings, models run on the faces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pairsets.submission import Submission
+
+from mining.embeddings import Embeddings
+from mining.run import model_names, short_name
+from mining.scoring import read_scores, score_pairs
+from pairsets.errors import ScoresError
+from pairsets.pairset import PairSet
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file, and what to call the model, or the person, in it where the user says so."""
+
+    path: Path
+    name: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Named:
+        """Of `NAME=PATH` or `PATH`; a path that exists counts as one, `=` in it or not.
+
+        >>> Named.parse("CCIP=ccip.csv").name
+        'CCIP'
+        """
+        name, sign, path = text.partition("=")
+        if not sign or not name or not path or Path(text).exists():
+            return cls(Path(text))
+        return cls(Path(path), name)
+
+
+@dataclass(frozen=True)
+class Miner:
+    """A reference model that mined a pair file.
+
+    Vectors are known by their fingerprint; a name alone does not tell two checkpoints apart.
+    """
+
+    model: str
+    fingerprint: str
+
+    @property
+    def unlisted(self) -> str:
+        """What it is called where a table does not have it: like nothing that a table has."""
+        return f"{self.model} {self.fingerprint}"
+
+    def among_scores(self, names: Collection[str]) -> str | None:
+        """Its name in a score file, which has the whole one or the short one."""
+        mine = (self.model, short_name(self.model))
+        return next((name for name in mine if name in names), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Scores by set and model, and the fingerprints of the models whose vectors were at hand."""
+
+    scores: Mapping[str, Mapping[str, Scores]]
+    fingerprints: Mapping[str, str]
+
+    @property
+    def models(self) -> list[str]:
+        """In order of appearance."""
+        return list(next(iter(self.scores.values()), {}))
+
+    def mined_by(self, pair_file: Path) -> list[str]:
+        """The models that mined `pair_file`, by the name they have here.
+
+        A miner that is not among the models is named all the same: that it mined is known.
+        """
+        names = [name for name in self.models if name not in self.fingerprints]
+        found = []
+        for miner in miners(pair_file):
+            name = miner.among_scores(names) or miner.unlisted
+            for model, fingerprint in self.fingerprints.items():
+                if fingerprint == miner.fingerprint:
+                    name = model
+            found.append(name)
+        return found
+
+
+def gather(
+    sets: Mapping[str, PairSet],
+    files: Sequence[Named] = (),
+    embeddings: Sequence[Embeddings] = (),
+    submissions: Sequence[Submission] = (),
+) -> Gathered:
+    """Every model's scores on every set.
+
+    A file may hold several models, and the pairs of one set or of several; files that give a model
+    one name make up its scores together.
+
+    Raises:
+        ScoresError: a model without scores of some set, two models of one name, and what
+            `mining.scoring.read_scores` raises.
+    """
+    found: dict[str, dict[str, Scores]] = {name: {} for name in sets}
+    homes: dict[str, Named] = {}
+    for file in files:
+        _add_file(found, homes, file, sets)
+    for name, scores in found.items():
+        for model, file in homes.items():
+            if model not in scores:
+                raise ScoresError(
+                    f"{file.path}: no score of any of the {len(sets[name])} pairs of the set "
+                    f"{name} for {model}, which has scores of another; name a file that has them "
+                    f"in the same way: --scores '{model}=FILE'"
+                )
+            where = f" of the set {name}" if len(sets) > 1 else ""
+            _refuse_gaps(scores[model], sets[name], where, model, file.path)
+    for sent in submissions:
+        for name in sets:
+            if sent.model in found[name]:
+                raise ScoresError(f"a submission called {sent.model}, beside scores of that name")
+            found[name][sent.model] = sent.scores
+        homes[sent.model] = Named(Path(sent.model))
+    names = model_names([source.model for source in embeddings])
+    for model, source in zip(names, embeddings, strict=True):
+        if model in homes:
+            raise ScoresError(f"{source.folder}: scores of {model} are given twice")
+        if names.count(model) > 1:
+            raise ScoresError(f"{source.folder}: a second model called {model}, with other weights")
+        for name, pairs in sets.items():
+            found[name][model] = score_pairs(pairs, source)
+    prints = {
+        model: str(source.manifest["fingerprint"])
+        for model, source in zip(names, embeddings, strict=True)
+    }
+    # A submission of the model that mined the set is known by it.
+    prints |= {
+        sent.model: str(sent.manifest["fingerprint"])
+        for sent in submissions
+        if sent.manifest.get("fingerprint")
+    }
+    return Gathered(found, prints)
+
+
+def _add_file(
+    found: dict[str, dict[str, Scores]],
+    homes: dict[str, Named],
+    file: Named,
+    sets: Mapping[str, PairSet],
+) -> None:
+    any_set, mine = False, dict[str, Named]()
+    for name, pairs in sets.items():
+        scores = read_scores(file.path, pairs, complete=False)
+        if not scores:
+            continue
+        any_set = True
+        if file.name is not None:
+            if len(scores) > 1:
+                raise ScoresError(
+                    f"{file.path}: scores of {len(scores)} models ({', '.join(scores)}), which "
+                    f"cannot all be called {file.name}; leave out the name"
+                )
+            scores = {file.name: next(iter(scores.values()))}
+        for model, values in scores.items():
+            older = found[name].get(model)
+            if older is None:
+                found[name][model] = values
+            elif homes[model].path == file.path or _differ(older, values):
+                raise ScoresError(
+                    f"{file.path}: scores of {model} are given twice, here and in "
+                    f"{homes[model].path}"
+                )
+            else:
+                found[name][model] = np.where(np.isfinite(older), older, values)
+            mine.setdefault(model, file)
+    homes |= {model: one for model, one in mine.items() if model not in homes}
+    if not any_set:
+        total = sum(map(len, sets.values()))
+        raise ScoresError(
+            f"{file.path}: no score of any of the {total} pairs; are they another pair set's?"
+        )
+
+
+def _differ(first: Scores, second: Scores) -> bool:
+    """Whether a pair has another score in each of them."""
+    both = np.isfinite(first) & np.isfinite(second)
+    return bool((first[both] != second[both]).any())
+
+
+def _refuse_gaps(values: Scores, pairs: PairSet, where: str, model: str, path: Path) -> None:
+    lacking = np.flatnonzero(np.isnan(values) & pairs.valid)
+    if lacking.size:
+        shown = "; ".join(f"{pairs.path_a[row]}, {pairs.path_b[row]}" for row in lacking[:3])
+        raise ScoresError(
+            f"{path}: {lacking.size} of {int(pairs.valid.sum())} valid pairs{where} have no score "
+            f"of {model}, the first {shown}"
+        )
+
+
+def miners(path: Path) -> list[Miner]:
+    """The references that the manifest beside a pair file names; none where there are none."""
+    try:
+        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        found = content["references"] if "references" in content else [content["reference"]]
+        return [Miner(str(one["model"]), str(one["fingerprint"])) for one in found]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,261 @@
+"""What a report and its figures show of models on pair sets, wherever the sets came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.run import Step
+from pairsets import figures
+from pairsets.annotators import Agreement
+from pairsets.comparison import Comparison
+from pairsets.confusion import Confusion, representatives
+from pairsets.faces import Faces
+from pairsets.hardness import Hardness, hardness
+from pairsets.hubness import Hubness
+from pairsets.images import MAX_PIXELS
+from pairsets.leaderboard import Leaderboard
+from pairsets.report import (
+    DetSet,
+    FunnelRow,
+    GalleryPair,
+    ModelScores,
+    Report,
+    save_figure,
+)
+
+# Pairs in a gallery: enough for ZACI-20's adversarial negatives. A face takes 5 kB of the page.
+GALLERY = 3000
+# Mined pairs from which a curve over their ranks says something.
+FEWEST_RANKED = 40
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What was found, as a report takes it.
+
+    Attributes:
+        title: of the page.
+        faces: those of the pairs.
+        boards: one a set, each with its comparison.
+        ranks: by set, `[N]` mining ranks, 0 where none; only of sets that were mined.
+        quantiles: by set and model, `[N]`, where several models mined together; nan where none.
+        facts, funnel, warnings, hubness, agreement: see `pairsets.report.Report`.
+        max_pixels: width times height above which a face is refused undecoded.
+    """
+
+    title: str
+    faces: Faces
+    boards: Sequence[Leaderboard]
+    ranks: Mapping[str, Rows] = field(default_factory=dict)
+    quantiles: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    facts: Sequence[tuple[str, str]] = ()
+    funnel: Sequence[FunnelRow] = ()
+    warnings: Sequence[str] = ()
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    max_pixels: int = MAX_PIXELS
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """One a set, in the order of the boards."""
+        return [board.comparison for board in self.boards if board.comparison is not None]
+
+    @property
+    def models(self) -> list[str]:
+        """All that were evaluated, in order of appearance."""
+        return list(dict.fromkeys(model for one in self.comparisons for model in one.judged))
+
+
+def report_of(shown: Shown) -> Report:
+    """The report's content."""
+    gallery, left_out = gallery_of(shown)
+    funnel = list(shown.funnel)
+    if left_out:
+        funnel.append(FunnelRow("report", "pairs beyond those that the gallery shows", left_out))
+    return Report(
+        title=shown.title,
+        faces_root=shown.faces.root,
+        facts=shown.facts,
+        funnel=funnel,
+        leaderboards=shown.boards,
+        scores=[model_scores(shown, model) for model in shown.models],
+        curves=[det_set(one) for one in shown.comparisons],
+        gallery=gallery,
+        hubness=shown.hubness,
+        hardness=hardness_of(shown),
+        confusions=confusions_of(shown),
+        agreement=shown.agreement,
+        warnings=shown.warnings,
+        max_pixels=shown.max_pixels,
+    )
+
+
+def det_set(comparison: Comparison) -> DetSet:
+    """The curves of a set, and the person's point where both kinds of pairs were judged."""
+    human = comparison.human
+    whole = human is not None and human.positives > 0 and human.negatives > 0
+    return DetSet(
+        comparison.name,
+        {model: one.curve for model, one in comparison.judged.items()},
+        human if whole else None,
+        (comparison.target_fnr,),
+    )
+
+
+def model_scores(shown: Shown, model: str) -> ModelScores:
+    """A model's scores on the positives of the first set and the negatives of each."""
+    groups: dict[str, Scores] = {}
+    threshold = None
+    for one in shown.comparisons:
+        if model not in one.scores:
+            continue
+        values = one.scores[model]
+        if not groups:
+            groups["positives"] = values[one.pairs.positives]
+            threshold = one.thresholds[model]
+        groups[f"{one.name} negatives"] = values[one.pairs.negatives]
+    return ModelScores(model, groups, threshold)
+
+
+def hardness_of(shown: Shown) -> dict[str, Hardness]:
+    """Of each mined set with pairs enough."""
+    found = {}
+    for one in shown.comparisons:
+        rank = shown.ranks.get(one.name)
+        if rank is None or ((rank > 0) & one.pairs.negatives).sum() < FEWEST_RANKED:
+            continue
+        accepted = {model: one.scores[model] >= cut for model, cut in one.thresholds.items()}
+        found[one.name] = hardness(one.pairs, rank, accepted)
+    return found
+
+
+def confusions_of(shown: Shown) -> dict[str, Confusion]:
+    """A map for each model that takes some characters for others."""
+    found = {}
+    for one, model in _mapped(shown):
+        confusion = Confusion.of(one.pairs, one.scores[model], one.thresholds[model])
+        if len(confusion):
+            found[f"{model}, {one.name} pairs"] = confusion
+    return found
+
+
+def _mapped(shown: Shown) -> list[tuple[Comparison, str]]:
+    """Each model on the last mined set, or on the last one where none was mined."""
+    mined = [one for one in shown.comparisons if one.name in shown.ranks]
+    last = (mined or shown.comparisons)[-1:]
+    return [(one, model) for one in last for model in one.judged]
+
+
+def gallery_of(shown: Shown, limit: int | None = None) -> tuple[list[GalleryPair], int]:
+    """Up to `limit` (by default `GALLERY`) pairs, and how many more there are.
+
+    First the mined ones by rank, then those that some model gets wrong, then the rest, each set
+    after the other. A pair of several sets is shown once.
+    """
+    limit = GALLERY if limit is None else limit
+    chosen: dict[tuple[str, str], tuple[int, int]] = {}
+    comparisons = shown.comparisons
+    for group in zip(*(_in_order(shown, one) for one in comparisons), strict=True):
+        for at, rows in enumerate(group):
+            pairs = comparisons[at].pairs
+            for row in rows.tolist():
+                ends = pairs.path_a[row], pairs.path_b[row]
+                chosen.setdefault((min(ends), max(ends)), (at, row))
+    kept = list(chosen.values())[:limit]
+    return [_pair(shown, comparisons[at], row) for at, row in kept], len(chosen) - len(kept)
+
+
+def _in_order(shown: Shown, comparison: Comparison) -> tuple[Rows, Rows, Rows]:
+    """The valid rows of a set: mined ones by rank, those that are misjudged, the others."""
+    valid = comparison.pairs.valid
+    rank = shown.ranks.get(comparison.name, np.zeros(len(valid), np.int64))
+    mined = np.flatnonzero(valid & (rank > 0))
+    wrong = np.zeros(len(valid), np.bool_)
+    for one in comparison.judged.values():
+        wrong[valid] |= ~one.right
+    rest = valid & (rank == 0)
+    return (
+        mined[np.argsort(rank[mined], kind="stable")],
+        np.flatnonzero(rest & wrong),
+        np.flatnonzero(rest & ~wrong),
+    )
+
+
+def _pair(shown: Shown, comparison: Comparison, row: int) -> GalleryPair:
+    pairs, name = comparison.pairs, comparison.name
+    scores = {model: float(values[row]) for model, values in comparison.scores.items()}
+    quantiles = {
+        model: float(values[row])
+        for model, values in shown.quantiles.get(name, {}).items()
+        if not np.isnan(values[row])
+    }
+    name_a, name_b = pairs.names(row)
+    rank = shown.ranks.get(name)
+    return GalleryPair(
+        rank=0 if rank is None else int(rank[row]),
+        path_a=pairs.path_a[row],
+        path_b=pairs.path_b[row],
+        name_a=name_a,
+        name_b=name_b,
+        scores=scores,
+        quantiles=quantiles,
+        label=int(pairs.label[row]),
+        verdicts={model: scores[model] >= cut for model, cut in comparison.thresholds.items()},
+        human_prediction=int(pairs.human_prediction[row]),
+        set=name,
+    )
+
+
+def draw_figures(shown: Shown, folder: Path, progress: Step) -> list[Path]:
+    """Every chart of the report as a file of its own, as PNG and as SVG; returns the paths."""
+    made = list(_figures(shown))
+    written = []
+    for done, (name, draw) in enumerate(made):
+        progress(done, len(made))
+        figure = draw()
+        for suffix in (".png", ".svg"):
+            written.append(save_figure(figure, folder / f"{name}{suffix}"))
+    progress(len(made), len(made))
+    return written
+
+
+def _figures(shown: Shown) -> Iterator[tuple[str, Callable[[], figures.Figure]]]:
+    """Names, without suffix, and what draws them."""
+    for board in shown.boards:
+        yield f"leaderboard-{board.name}", partial(figures.interval_bars, board.entries)
+    for one in shown.comparisons:
+        found = det_set(one)
+        for kind, draw in (("det", figures.det_curves), ("roc", figures.roc_curves)):
+            yield (
+                f"{kind}-{one.name}",
+                partial(draw, found.curves, human=found.human, target_fnrs=found.target_fnrs),
+            )
+    for at, model in enumerate(shown.models, 1):
+        scores = model_scores(shown, model)
+        yield (
+            f"scores-{at}",
+            partial(
+                figures.score_histograms,
+                scores.groups,
+                threshold=scores.threshold,
+                xlabel=f"score of {model}",
+            ),
+        )
+    for name, curve in hardness_of(shown).items():
+        yield f"hardness-{name}", partial(figures.hardness_curves, curve)
+    for at, (one, model) in enumerate(_mapped(shown), 1):
+        cut = one.thresholds[model]
+        confusion = Confusion.of(one.pairs, one.scores[model], cut)
+        if not len(confusion):
+            continue
+        shown_by = representatives(one.pairs, one.scores[model], cut, confusion.characters)
+        paths = {name: shown.faces.locate(path) for name, path in shown_by.items()}
+        yield f"confusion-{at}", partial(figures.confusion_map, confusion, paths)

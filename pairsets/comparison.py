@@ -1,0 +1,166 @@
+"""Models on one pair set, side by side: evaluations, differences, groups, and the person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pairsets.bootstrap import DRAWS
+from pairsets.clusters import By, Clusters
+from pairsets.differences import STATISTICS, Difference, differences, letters
+from pairsets.errors import ScoresError
+from pairsets.evaluate import Judged, evaluate_all
+from pairsets.evaluation import Evaluation
+from pairsets.human import HumanRates, human_rates, resolve_target
+from pairsets.pairset import PairSet
+from pairsets.rates import is_resolvable
+
+# Clusters below which no interval is to be relied on.
+FEW = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found on one set.
+
+    Attributes:
+        name: of the set.
+        pairs: the set.
+        target_fnr: at which FPR is reported.
+        scores: by model, `[N]`, one a row of `pairs`.
+        judged: by model, over the valid rows.
+        human: the person's rates, where there is one.
+        differences: by statistic (`fpr`, `eer`), every two comparable models.
+        groups: by statistic, letters by model: models that share one cannot be told apart.
+        apart: models left out of differences and groups, such as the one that mined the set.
+    """
+
+    name: str
+    pairs: PairSet
+    target_fnr: float
+    scores: Mapping[str, NDArray[np.float64]]
+    judged: Mapping[str, Judged]
+    human: HumanRates | None
+    differences: Mapping[str, tuple[Difference, ...]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    apart: frozenset[str] = frozenset()
+
+    @property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """By model."""
+        return {model: one.evaluation for model, one in self.judged.items()}
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """By model, that of its operating point at the target FNR."""
+        return {model: one.evaluation.threshold for model, one in self.judged.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to know before reading the numbers, in sentences."""
+        found = []
+        for one in list(self.evaluations.values())[:1]:
+            if self.target_fnr > 0 and not is_resolvable(self.target_fnr, one.positives):
+                found.append(
+                    f"{self.name}: no threshold has an FNR of {100 * self.target_fnr:.3g} %: of "
+                    f"{one.positives:,} positives one is {100 / one.positives:.3g} %. FPR is that "
+                    "of missing none."
+                )
+            if one.clusters < FEW:
+                found.append(
+                    f"{self.name}: {one.clusters:,} characters or images in all; so few give rough "
+                    "intervals, or none."
+                )
+        return found
+
+    def disagreements(self, right: str, wrong: str) -> NDArray[np.int64]:
+        """Rows of `pairs` that the model `right` gets right and the model `wrong` gets wrong.
+
+        Raises:
+            ScoresError: a model that was not compared.
+        """
+        for model in (right, wrong):
+            if model not in self.judged:
+                known = ", ".join(self.judged) or "none"
+                raise ScoresError(f"{model} is not among the models compared: {known}")
+        rows = np.flatnonzero(self.pairs.valid)
+        return rows[self.judged[right].right & ~self.judged[wrong].right]
+
+    def tied(self, statistic: str) -> bool:
+        """Whether the data cannot tell the best model, by the rate tables show, from all others.
+
+        Differences are those of achieved rates: a best of interpolated ones that is not the
+        better there too counts as tied.
+        """
+        found = self.differences.get(statistic, ())
+        if not found:
+            return False
+        models = dict.fromkeys(model for one in found for model in (one.first, one.second))
+        best = _ranked(models, self.evaluations, statistic)[0]
+        return any(best in (one.first, one.second) and one.better != best for one in found)
+
+
+def compare(
+    name: str,
+    pairs: PairSet,
+    scores: Mapping[str, ArrayLike],
+    target_fnr: float | str | None = None,
+    *,
+    apart: Collection[str] = (),
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+    carried: Mapping[str, tuple[float, str]] | None = None,
+) -> Comparison:
+    """Evaluate models on one set and compare every two of them on the same draws.
+
+    Args:
+        name: of the set.
+        pairs: the set; invalid rows are left out.
+        scores: by model, `[N]`, one a row of `pairs`.
+        target_fnr: see `pairsets.evaluate`.
+        apart: models to evaluate and not to compare: those that mined the set.
+        clusters: what pairs share that makes them depend on one another.
+        draws: of the bootstrap; 0 leaves out what has no closed form, differences among it.
+        seed: of the draws.
+        carried: by model, a threshold from another set and that set's name.
+
+    Raises:
+        ScoresError, PairSetError: see `pairsets.evaluate`.
+    """
+    target = resolve_target(pairs, target_fnr)
+    judged = evaluate_all(
+        pairs, scores, target, clusters=clusters, draws=draws, seed=seed, carried=carried
+    )
+    found: dict[str, tuple[Difference, ...]] = {}
+    groups: dict[str, dict[str, str]] = {}
+    compared = {model: one for model, one in judged.items() if model not in apart}
+    if draws and len(compared) > 1:
+        ends = Clusters.of(pairs, clusters).take(pairs.valid)
+        for statistic in STATISTICS:
+            found[statistic] = differences(compared, ends, statistic)
+            evaluations = {model: one.evaluation for model, one in compared.items()}
+            order = _ranked(compared, evaluations, statistic)
+            groups[statistic] = letters(order, found[statistic])
+    return Comparison(
+        name,
+        pairs,
+        target,
+        {model: np.asarray(given, np.float64) for model, given in scores.items()},
+        judged,
+        human_rates(pairs, clusters) if pairs.judged.any() else None,
+        found,
+        groups,
+        frozenset(apart) & judged.keys(),
+    )
+
+
+def _ranked(
+    models: Iterable[str], evaluations: Mapping[str, Evaluation], statistic: str
+) -> list[str]:
+    """Best first, by the rate that tables show."""
+    column = "eer" if statistic == "eer" else "fpr_interpolated"
+    return sorted(models, key=lambda model: float(getattr(evaluations[model], column)))

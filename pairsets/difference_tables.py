@@ -1,0 +1,136 @@
+"""Paired differences and verdicts as files: Markdown and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pairsets.artefacts import write_csv, write_text
+from pairsets.comparison import Comparison
+from pairsets.differences import Difference
+from pairsets.leaderboard import escape, percent
+
+_HEADER = (
+    "set",
+    "statistic",
+    "first",
+    "second",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "only_first_right",
+    "only_second_right",
+)
+_VERDICTS = ("pathA", "pathB", "label", "human_prediction")
+
+
+def statistic_title(comparison: Comparison, statistic: str) -> str:
+    """What a statistic of a comparison is called: FPR names the FNR that it is taken at."""
+    return "EER" if statistic == "eer" else f"FPR at an FNR of {percent(comparison.target_fnr)} %"
+
+
+def points(share: float) -> str:
+    """A difference of shares in points of a percent, signed; `?` where there is no telling.
+
+    >>> points(-0.277), points(float("nan"))
+    ('-27.70', '?')
+    """
+    return "?" if share != share else f"{100 * share:+.2f}"
+
+
+def differences_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Every two models of every set, in points of a percent; then the groups."""
+    parts = []
+    for one in comparisons:
+        for statistic, found in one.differences.items():
+            parts.append(f"## {escape(one.name)}: {statistic_title(one, statistic)}\n")
+            parts.append("\n".join(_rows(found)) + "\n")
+            parts.append(
+                "Models that share a letter cannot be told apart by these pairs: "
+                + ", ".join(
+                    f"{escape(model)} **{group}**" for model, group in one.groups[statistic].items()
+                )
+                + ".\n"
+            )
+    return "\n".join(parts)
+
+
+def _rows(found: Sequence[Difference]) -> Iterator[str]:
+    yield "| A | B | A - B (points) | 95 % interval | p (Holm) | only A right | only B right |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in found:
+        value, low, high = (points(share) for share in (one.value, one.low, one.high))
+        value = f"**{value}**" if one.significant else value
+        p = "< 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}"
+        yield (
+            f"| {escape(one.first)} | {escape(one.second)} | {value} | [{low}, {high}] | {p} | "
+            f"{one.only_first:,} | {one.only_second:,} |"
+        )
+
+
+def differences_table(comparison: Comparison) -> pd.DataFrame:
+    """Every two models in every statistic, in points of a percent, for a notebook to show."""
+    rows = [
+        {
+            "A - B in": statistic_title(comparison, statistic),
+            "A": one.first,
+            "B": one.second,
+            "points": round(100 * one.value, 2),
+            "95 % interval": f"[{points(one.low)}, {points(one.high)}]",
+            "p (Holm)": one.p_holm,
+            "only A right": one.only_first,
+            "only B right": one.only_second,
+        }
+        for statistic, found in comparison.differences.items()
+        for one in found
+    ]
+    return pd.DataFrame(rows)
+
+
+def write_differences(stem: Path, comparisons: Sequence[Comparison]) -> list[Path]:
+    """Write `stem.md` and `stem.csv` (shares, not percent); returns the paths."""
+    rows = (
+        (
+            one.name,
+            row.statistic,
+            row.first,
+            row.second,
+            *(_known(value) for value in (row.value, row.low, row.high, row.p, row.p_holm)),
+            row.only_first,
+            row.only_second,
+        )
+        for one in comparisons
+        for found in one.differences.values()
+        for row in found
+    )
+    return [
+        write_text(stem.with_name(stem.name + ".md"), differences_markdown(comparisons)),
+        write_csv(stem.with_name(stem.name + ".csv"), _HEADER, rows),
+    ]
+
+
+def write_verdicts(path: Path, comparison: Comparison) -> Path:
+    """Write who gets which valid pair right, at each model's threshold for the target FNR.
+
+    The columns are `pathA,pathB,label,human_prediction` and one a model: 1 right, 0 wrong.
+    """
+    rows = np.flatnonzero(comparison.pairs.valid)
+    pairs = comparison.pairs.take(rows)
+    right = [one.right.astype(int).tolist() for one in comparison.judged.values()]
+    columns = (
+        pairs.path_a,
+        pairs.path_b,
+        pairs.label.tolist(),
+        pairs.human_prediction.tolist(),
+        *right,
+    )
+    return write_csv(path, (*_VERDICTS, *comparison.judged), zip(*columns, strict=True))
+
+
+def _known(value: float) -> str:
+    return "" if value != value else repr(value)

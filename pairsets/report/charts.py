@@ -1,0 +1,129 @@
+"""The drawn figures of the page, as SVG with what stands above and below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from pairsets.confusion import Confusion
+from pairsets.hardness import Hardness
+from pairsets.human import HumanRates
+from pairsets.leaderboard import percent
+from pairsets.report.content import DetSet, ModelScores
+from pairsets.report.svg import to_svg
+from pairsets.report.wording import bounds, listed, share
+
+if TYPE_CHECKING:
+    from pairsets.figures import Figure
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn figure, what stands above it and what below."""
+
+    svg: Markup
+    title: str
+    caption: str
+
+
+def trade_off(group: DetSet, at: int) -> list[Chart]:
+    """DET and ROC of a set."""
+    from pairsets.figures import det_curves, roc_curves
+
+    if not group.curves:
+        return []
+    models = ", ".join(group.curves)
+    person = _person_words(group)
+    targets = (
+        listed([f"{percent(target)} %" for target in group.target_fnrs], most=9)
+        if (group.target_fnrs)
+        else ""
+    )
+    lines = f" Dotted: an FNR of {targets}." if targets else ""
+    made: list[tuple[str, Callable[..., Figure], str]] = [
+        (
+            "DET",
+            det_curves,
+            "Both kinds of error, small rates drawn large. Lower left is better; the diagonal is "
+            f"FPR = FNR.{lines}{person}",
+        ),
+        (
+            "ROC",
+            roc_curves,
+            "The pairs of one character that are found, over the pairs of two that are taken for "
+            "one. Upper left is better; the solid diagonal is chance, and where a curve crosses "
+            "the dashed one lies its EER.",
+        ),
+    ]
+    return [
+        _chart(
+            draw(group.curves, human=group.human, target_fnrs=group.target_fnrs),
+            f"{kind.lower()}-{at}",
+            f"{kind} curves on the {group.name} set: {models}",
+            kind,
+            caption,
+        )
+        for kind, draw, caption in made
+    ]
+
+
+def _person_words(group: DetSet) -> str:
+    human = group.human
+    if not isinstance(human, HumanRates) or not (human.positives and human.negatives):
+        return ""
+    rates = (human.fpr_rate, human.fnr_rate)
+    fpr, fnr = (f"{share(one.value)} % {bounds(one.interval)}" for one in rates)
+    return f" The star is the person: FPR {fpr}, FNR {fnr}; the cross reaches as far as that."
+
+
+def histogram(scores: ModelScores, at: int) -> Chart | None:
+    """A model's scores; None where it has none."""
+    from pairsets.figures import score_histograms
+
+    groups = {name: values for name, values in scores.groups.items() if len(values)}
+    if not groups:
+        return None
+    counts = ", ".join(f"{len(values):,} {name}" for name, values in groups.items())
+    figure = score_histograms(groups, threshold=scores.threshold, xlabel="score")
+    label = f"Histogram of the scores of {scores.model}: {counts}"
+    return _chart(figure, f"scores-{at}", label, scores.model, f"{counts}.")
+
+
+def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
+    """FPR over rank; None without a model."""
+    from pairsets.figures import hardness_curves
+
+    if not hardness.models:
+        return None
+    label = f"FPR by rank of {', '.join(hardness.models)}"
+    caption = "Bands are intervals of 95 %."
+    if hardness.hub_pairs:
+        caption += " Where a dotted line lies on its own model, hubs make no difference."
+    return _chart(hardness_curves(hardness), f"hardness-{at}", label, "", caption)
+
+
+def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
+    """The map of a model's false accepts; without any, words alone."""
+    from pairsets.figures import confusion_map
+
+    title = name
+    if not len(confusion):
+        words = f"None of {confusion.pairs:,} pairs of different characters is taken for one."
+        return Chart(Markup(""), title, words)
+    caption = (
+        f"{confusion.errors_inside:,} of {confusion.errors:,} false accepts are of two of these "
+        f"{len(confusion)} characters; {confusion.confused:,} characters have one."
+    )
+    if confusion.groups:
+        groups = "; ".join(listed(list(group), most=6) for group in confusion.groups)
+        caption += f" Groups: {groups}."
+    label = f"Map of the false accepts of {name}: {', '.join(confusion.characters)}"
+    return _chart(confusion_map(confusion, None), f"confusion-{at}", label, title, caption)
+
+
+def _chart(figure: Figure, name: str, description: str, title: str, caption: str) -> Chart:
+    svg = to_svg(figure, name=name, description=description)
+    return Chart(Markup(svg), title, caption)

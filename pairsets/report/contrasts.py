@@ -1,0 +1,146 @@
+"""Every two models of a set: the difference, whether the data tell it, and who is right alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from pairsets.comparison import Comparison
+from pairsets.differences import Difference
+from pairsets.intervals import Interval
+from pairsets.report.content import Report
+from pairsets.report.forest import Scale
+from pairsets.report.wording import p_value, points
+
+# Rows that stand open; what is beyond is folded away.
+OPEN_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Alone:
+    """How many pairs one model alone gets right, and the gallery's address of them."""
+
+    count: int
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """Two models, the one with the lower rate first."""
+
+    lower: str
+    higher: str
+    difference: str
+    bounds: str
+    drawing: Markup
+    p: str
+    tells: bool
+    only_lower: Alone
+    only_higher: Alone
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Every two models in one statistic.
+
+    Attributes:
+        statistic: "FPR" or "EER".
+        target: the FNR that the FPR is at, as a share.
+        rows: those that stand open: what the data tell first, then by size.
+        more: those folded away.
+        more_tell: how many of these the data tell.
+        axis: the numbers below the drawings.
+    """
+
+    statistic: str
+    target: float
+    rows: tuple[ContrastRow, ...]
+    more: tuple[ContrastRow, ...]
+    more_tell: int
+    axis: Markup
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """A set's tables, and which models are not in them."""
+
+    name: str
+    tables: tuple[Contrast, ...]
+    apart: tuple[str, ...]
+
+
+def contrasts_of(report: Report) -> list[Contrasts]:
+    """One for each set with two models to compare."""
+    found = []
+    for board in report.leaderboards:
+        one = board.comparison
+        if one is None or not any(one.differences.values()):
+            continue
+        linked = _linked(report, board.name)
+        tables = tuple(_contrast(one, key, linked) for key in one.differences)
+        found.append(Contrasts(board.name, tables, tuple(sorted(one.apart))))
+    return found
+
+
+def _linked(report: Report, name: str) -> Collection[str]:
+    """Models whose verdicts on this set the gallery has, so that it can pick pairs by them."""
+    return {model for pair in report.gallery if pair.set == name for model in pair.verdicts}
+
+
+def _contrast(comparison: Comparison, statistic: str, linked: Collection[str]) -> Contrast:
+    found = [_oriented(one) for one in comparison.differences[statistic]]
+    found.sort(key=lambda one: (not one.significant, one.value, one.first, one.second))
+    scale = Scale.of([100 * end for one in found for end in (one.low, one.high)])
+    rows = [_row(one, comparison.name, scale, linked) for one in found]
+    return Contrast(
+        statistic.upper(),
+        comparison.target_fnr,
+        tuple(rows[:OPEN_ROWS]),
+        tuple(rows[OPEN_ROWS:]),
+        sum(one.significant for one in found[OPEN_ROWS:]),
+        scale.axis(),
+    )
+
+
+def _oriented(one: Difference) -> Difference:
+    """The same difference, from the model with the lower rate."""
+    if one.value <= 0:
+        return one
+    return Difference(
+        one.statistic,
+        one.second,
+        one.first,
+        -one.value,
+        -one.high,
+        -one.low,
+        one.p,
+        one.p_holm,
+        one.only_second,
+        one.only_first,
+    )
+
+
+def _row(one: Difference, name: str, scale: Scale, linked: Collection[str]) -> ContrastRow:
+    def alone(right: str, wrong: str, count: int) -> Alone:
+        if not count or not {right, wrong} <= set(linked):
+            return Alone(count)
+        view = urlencode({"set": name, "wrong": wrong, "right": right}, errors="replace")
+        return Alone(count, f"#pairs?{view}")
+
+    known = one.low == one.low
+    return ContrastRow(
+        lower=one.first,
+        higher=one.second,
+        difference=points(one.value),
+        bounds=f"[{points(one.low)}, {points(one.high)}]" if known else "",
+        drawing=scale.row(
+            100 * one.value, Interval(one.low, one.high), "" if one.significant else "faded"
+        ),
+        p=p_value(one.p_holm),
+        tells=one.significant,
+        only_lower=alone(one.first, one.second, one.only_first),
+        only_higher=alone(one.second, one.first, one.only_second),
+    )

@@ -1,0 +1,190 @@
+"""Tables of the page as data: what stands in which cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pairsets.annotators import Agreement
+from pairsets.hardness import Hardness
+from pairsets.hubness import Hubness
+from pairsets.human import HumanRates
+from pairsets.kappa import Kappa
+from pairsets.report.wording import MINUS, bounds, decimal_bounds, share
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, and in small what belongs to it: an interval, a name."""
+
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its title, the columns after the first, and rows of a name and their cells.
+
+    `wrapping` lets what is small below a number take several lines.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    head: str = "Model"
+    foot: str = ""
+    wrapping: bool = False
+
+
+def hubness_table(hubness: Mapping[str, Hubness]) -> Table | None:
+    """Who fills the sets, side by side, with the names of those who stand in most pairs."""
+    if not hubness:
+        return None
+    rows: dict[str, dict[str, Cell]] = {"pairs of different characters": {}}
+    for name, one in hubness.items():
+        rows["pairs of different characters"][name] = Cell(f"{one.pairs:,}")
+        hubs = [hub for hub in (one.image, one.character, one.character_pair) if hub is not None]
+        plain = [""] * (len(one.rows()) - len(hubs))
+        notes = [*plain, *(" & ".join(hub.names) for hub in hubs)]
+        for (what, much), note in zip(one.rows(), notes, strict=True):
+            rows.setdefault(what, {})[name] = Cell(much, note)
+    return Table(
+        "",
+        tuple(hubness),
+        tuple(
+            (what, tuple(cells.get(name, Cell("")) for name in hubness))
+            for what, cells in rows.items()
+        ),
+        head="",
+        wrapping=True,
+    )
+
+
+def agreement_tables(agreement: Agreement) -> list[Table]:
+    """Each person's errors, and how far every two agree."""
+    people = [*agreement.rates.items()]
+    if agreement.majority is not None:
+        people.append(("Majority", agreement.majority))
+    tables = [
+        Table(
+            "What each person gets wrong",
+            ("FPR %", "FNR %", "Judged"),
+            tuple((name, _errors(rates)) for name, rates in people),
+            head="Person",
+            foot="FPR: pairs of different characters taken for one. FNR: pairs of one character "
+            "taken for two. The majority is what more than half of them say.",
+        )
+    ]
+    if agreement.between:
+        tables.append(
+            Table(
+                "How far every two agree",
+                (
+                    "Same verdict %",
+                    "Cohen\u2019s \u03ba",
+                    "Only the first: same",
+                    "Only the second",
+                ),
+                tuple(
+                    (
+                        f"{one.first} and {one.second}",
+                        (
+                            Cell(share(one.agreed.value), bounds(one.agreed.interval)),
+                            _kappa(one.kappa),
+                            Cell(f"{one.only_first:,}"),
+                            Cell(f"{one.only_second:,}"),
+                        ),
+                    )
+                    for one in agreement.between
+                ),
+                head="People",
+                foot="\u03ba (kappa) is agreement beyond chance: 1 where two always say the same, "
+                "0 where they agree no more often than by guessing. The last two columns count the "
+                "pairs that one of them alone takes for one character.",
+            )
+        )
+    return tables
+
+
+def agreement_sentence(agreement: Agreement) -> str:
+    """All people together, in words."""
+    count = len(agreement.people)
+    text = f"{count} people judged {agreement.pairs:,} pairs"
+    if agreement.pairs and count > 1:
+        part = share(agreement.unanimous / agreement.pairs)
+        text += f" and all say the same of {agreement.unanimous:,} of them ({part} %)"
+    if agreement.fleiss is not None and agreement.fleiss.value is not None:
+        kappa = _kappa(agreement.fleiss)
+        text += (
+            f". Fleiss\u2019 \u03ba, of all of them together: {kappa.text} {kappa.note}".rstrip()
+        )
+    return text + "."
+
+
+def _errors(rates: HumanRates) -> tuple[Cell, Cell, Cell]:
+    judged = rates.positives + rates.negatives
+    left = f"{rates.unjudged:,} not judged" if rates.unjudged else ""
+    return (
+        Cell(share(rates.fpr), bounds(rates.fpr_rate.interval)),
+        Cell(share(rates.fnr), bounds(rates.fnr_rate.interval)),
+        Cell(f"{judged:,}", left),
+    )
+
+
+def _kappa(kappa: Kappa) -> Cell:
+    if kappa.value is None:
+        return Cell("N/A")
+    return Cell(f"{kappa.value:.3f}".replace("-", MINUS), decimal_bounds(kappa.interval, 3))
+
+
+def hardness_table(hardness: Hardness) -> Table:
+    """What hub images have to do with the errors of each model."""
+    rows = []
+    first, last = hardness.bins[0], hardness.bins[-1]
+    for model in hardness.models:
+        errors = sum(one.fpr[model].errors for one in hardness.bins)
+        apart = [one.fpr_without_hubs[model] for one in hardness.bins]
+        rest = sum(one.errors for one in apart)
+        without = len(hardness) - hardness.hub_pairs
+        rows.append(
+            (
+                model,
+                (
+                    Cell(share(first.fpr[model].value), bounds(first.fpr[model].interval)),
+                    Cell(share(last.fpr[model].value), bounds(last.fpr[model].interval)),
+                    Cell(share(errors / len(hardness))),
+                    Cell(share(rest / without if without else None)),
+                    Cell(
+                        share((errors - rest) / errors if errors else None),
+                        f"{errors - rest:,} of {errors:,}",
+                    ),
+                ),
+            )
+        )
+    return Table(
+        "",
+        (
+            f"FPR %, ranks {first.first:,} to {first.last:,}",
+            f"FPR %, ranks {last.first:,} to {last.last:,}",
+            "FPR %, all",
+            "FPR %, without hubs",
+            "Of its false accepts, with a hub, %",
+        ),
+        tuple(rows),
+    )
+
+
+def hardness_sentence(hardness: Hardness) -> str:
+    """Who the hubs are, and how much of the set they hold."""
+    count = len(hardness.hubs)
+    if not count:
+        return (
+            f"{len(hardness):,} mined pairs in order of their rank. No image is in so many more "
+            "pairs than the others that it would be a hub."
+        )
+    images = "image is a hub" if count == 1 else "images are hubs"
+    return (
+        f"{len(hardness):,} mined pairs in order of their rank. {count:,} of {hardness.images:,} "
+        f"{images}, faces that are near to many others: in {share(hardness.hub_share)} % of the "
+        f"pairs, the most frequent one in {int(hardness.hub_counts[0]):,}."
+    )
