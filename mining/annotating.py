@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mining.gathering import Named
+from mining.run import refuse_unwritable
 from pairsets.annotators import read_annotators
 from pairsets.clusters import By
 from pairsets.errors import PairSetError
@@ -19,11 +23,17 @@ OWN = "Human"
 def people_of(
     sets: Mapping[str, PairSet], annotators: Sequence[Named]
 ) -> dict[str, Mapping[str, PairSet]]:
-    """By set, what each person said of its pairs, in its order."""
+    """By set, what each person said of its pairs, in its order.
+
+    Raises:
+        PairSetError: a file of another set, or without a verdict; a person given twice; and what
+            `pairsets.annotators.read_annotators` raises.
+    """
     known = {name: _ends(one) for name, one in sets.items()}
     files: dict[str, dict[str, Path]] = {name: {} for name in sets}
     for one in annotators:
         person = one.name or one.path.stem
+        refuse_unwritable([person])
         theirs = _ends(PairSet.read(one.path))
         homes = [name for name, pairs in known.items() if not pairs.isdisjoint(theirs)]
         if not homes:
@@ -37,12 +47,27 @@ def people_of(
                     f"--annotator NAME={one.path}"
                 )
             files[name][person] = one.path
-    return {name: read_annotators(sets[name], mine) if mine else {} for name, mine in files.items()}
+    found = {
+        name: read_annotators(sets[name], mine) if mine else {} for name, mine in files.items()
+    }
+    for name, said in found.items():
+        for person, pairs in said.items():
+            if not pairs.judged.any():
+                raise PairSetError(
+                    f"{files[name][person]}: {person} judged none of the valid pairs of the set "
+                    f"{name}; expected verdicts, 0 or 1, in the column human_prediction"
+                )
+    return found
 
 
 def with_own(pairs: PairSet, people: Mapping[str, PairSet]) -> dict[str, PairSet]:
     """The people, after the one whose verdicts the set itself holds, where there is one."""
     return ({OWN: pairs} if pairs.judged.any() else {}) | dict(people)
+
+
+def taken(people: Mapping[str, PairSet], rows: NDArray[np.bool_]) -> dict[str, PairSet]:
+    """What they said of some rows."""
+    return {person: said.take(rows) for person, said in people.items()}
 
 
 def _ends(pairs: PairSet) -> set[tuple[str, str]]:

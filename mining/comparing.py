@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mining.annotating import people_of, rates_of, with_own
+from mining.annotating import people_of, rates_of, taken, with_own
 from mining.embeddings import Embeddings
 from mining.encoder import Encoding
 from mining.gathering import Gathered, Named, gather
-from mining.models import Model
 from mining.refusals import refuse_lacking
-from mining.run import Progress, RunError, RunFolder, embeddings_name, silent
-from mining.scoring import QUANTILE, RANK, read_quantiles, read_ranks, write_scores
-from mining.showing import Shown, draw_figures, report_of
+from mining.run import Progress, RunFolder, embeddings_name, refuse_inside, silent
+from mining.scoring import write_scores
+from mining.setfiles import mined_beside, named_sets, refuse_inside_out, skipped_rows, unskipped
+from mining.showing import FIGURES, Shown, draw_figures, report_of
 from pairsets.annotators import Agreement, agreement
 from pairsets.artefacts import sha256, versions, write_json
-from pairsets.bootstrap import DRAWS
+from pairsets.bootstrap import DRAWS, refuse_few
 from pairsets.clusters import By
 from pairsets.comparison import compare
+from pairsets.curve_tables import write_curves
 from pairsets.difference_tables import write_differences, write_verdicts
-from pairsets.errors import PairSetError, ScoresError
+from pairsets.errors import ScoresError
 from pairsets.faces import resolve
 from pairsets.hubness import Hubness
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
@@ -33,6 +32,8 @@ from pairsets.published import PUBLISHED
 from pairsets.report import FunnelRow, write_report
 
 SCHEMA = 1
+# What is written of each set, as `SET.scores.csv` and so on.
+TABLES = ("scores", "verdicts", "curves")
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,16 @@ def compare_models(
     """
     encoding = encoding or Encoding()
     out = Path(out)
-    files = _sets(list(map(Path, pairs)), out)
+    if draws:
+        refuse_few(draws)
+    files = named_sets(list(map(Path, pairs)), out)
+    for given_file in (*scores, *annotators):
+        refuse_inside_out(given_file.path, out)
+    folder = RunFolder(out)
+    folder.refuse(overwrite=overwrite, faces=Path(faces), kind="comparison")
+    if cache is not None:
+        refuse_inside(cache, Path(faces))
+    older = _Older.of(folder)
     sets = {name: PairSet.read(path) for name, path in files.items()}
     for name, one in sets.items():
         refuse_lacking(one, [0, 1], str(files[name]))
@@ -122,25 +132,32 @@ def compare_models(
     given = gather(sets, scores, found)
     for name, one in sets.items():
         compare(name, one, given.scores[name], target_fnr, draws=0)
+    mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
+    for ones in _judged_by_several(sets, people).values():
+        agreement(ones, clusters=clusters)
     loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
-    _refuse_twins(loaded)
-    run = RunFolder.start(out, overwrite=overwrite, faces=Path(faces))
+    if loaded:
+        gather(sets, scores, found, coming=loaded)
+    run = RunFolder.start(out, overwrite=overwrite, faces=Path(faces), kind="comparison")
     homes = [(cache or run.root / "embeddings") / embeddings_name(model) for model in loaded]
     for model, home in zip(loaded, homes, strict=True):
         found.append(encoding.embed(present, model, home, progress))
-    funnel = _skipped_rows(sets, found)
-    sets = {name: _without_skipped(one, found) for name, one in sets.items()}
+    funnel = skipped_rows(sets, found)
+    kept = {name: unskipped(one, found) for name, one in sets.items()}
+    sets = {name: one.take(kept[name]) for name, one in sets.items()}
+    for name, one in sets.items():
+        refuse_lacking(one, [0, 1], str(files[name]))
+    people = {name: taken(said, kept[name]) for name, said in people.items()}
+    mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
     gathered = gather(sets, scores, found)
     with progress("Comparing"):
         boards = _boards(
             sets, files, gathered, people, target_fnr, published, clusters, draws, seed
         )
     agreed = {
-        name: agreement(with_own(sets[name], ones), clusters=clusters)
-        for name, ones in people.items()
-        if len(with_own(sets[name], ones)) > 1
+        name: agreement(ones, clusters=clusters)
+        for name, ones in _judged_by_several(sets, people).items()
     }
-    mined = {name: _mined(path, sets[name]) for name, path in files.items()}
     shown = Shown(
         title=f"{len(gathered.models)} models compared",
         faces=present,
@@ -159,15 +176,15 @@ def compare_models(
         max_pixels=encoding.max_pixels,
     )
     written = write_leaderboards(run.leaderboard, boards)
-    if draws:
-        written += write_differences(run.root / "differences", shown.comparisons)
+    written += write_differences(run.root / "differences", shown.comparisons)
     for found_on in shown.comparisons:
         stem, rank = run.root / found_on.name, shown.ranks.get(found_on.name)
-        scores_file, verdicts_file = (
-            stem.with_name(f"{stem.name}.{what}.csv") for what in ("scores", "verdicts")
+        scores_file, verdicts_file, curves_file = (
+            stem.with_name(f"{stem.name}.{what}.csv") for what in TABLES
         )
         written.append(write_scores(scores_file, found_on.pairs, found_on.scores, rank))
         written.append(write_verdicts(verdicts_file, found_on))
+        written.append(write_curves(curves_file, found_on))
     with progress("Drawing figures") as step:
         written += draw_figures(shown, run.report.parent / "figures", step)
     with progress("Drawing the report"):
@@ -190,50 +207,58 @@ def compare_models(
             },
         )
     )
-    run.finish([*homes, *embeddings])
+    older.remove_but(written)
+    run.finish([*homes, *embeddings, *older.strangers])
     return Compared(
         run, boards, written, funnel, shown.warnings, hubness=shown.hubness, agreement=agreed
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Mined:
-    """What the score file beside a mined pair file tells of its making."""
+@dataclass(frozen=True)
+class _Older:
+    """What lay in the folder before: of an older comparison, whose files go, and of others.
 
-    ranks: NDArray[np.int64]
-    quantiles: Mapping[str, NDArray[np.float64]]
+    Attributes:
+        files: that a comparison with other models or sets would leave behind.
+        strangers: embeddings that no comparison put there.
+    """
+
+    files: Sequence[Path]
+    strangers: Sequence[Path]
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> _Older:
+        """Of a folder that need not be there."""
+        root = folder.root
+        try:
+            content = json.loads((root / "compare.json").read_text("utf-8"))
+            # Only of this folder, whatever the file says.
+            names = [name for name in content["sets"] if Path(name).name == name]
+        except (OSError, ValueError, KeyError, TypeError):
+            names = []
+        ours = bool(names) or folder.marker.exists()
+        files = [root / f"{name}.{what}.csv" for name in names for what in TABLES]
+        if ours:
+            files += [
+                file
+                for kind in FIGURES
+                for end in ("png", "svg")
+                for file in (root / "figures").glob(f"{kind}-*.{end}")
+            ]
+        return cls(files, [] if ours else [*(root / "embeddings").glob("*")])
+
+    def remove_but(self, written: Sequence[Path]) -> None:
+        """Remove those that were not written anew."""
+        for file in {*self.files} - {*written}:
+            file.unlink(missing_ok=True)
 
 
-def _mined(path: Path, pairs: PairSet) -> _Mined | None:
-    """None where there is no such file, or nothing in it has a rank."""
-    beside = path.with_suffix(".scores.csv")
-    try:
-        with beside.open(encoding="utf-8-sig") as stream:
-            columns = stream.readline().strip().split(",")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if RANK not in columns:
-        return None
-    ranks = read_ranks(beside, pairs)
-    if not ranks.any():
-        return None
-    return _Mined(ranks, read_quantiles(beside, pairs) if QUANTILE in columns else {})
-
-
-def _sets(paths: Sequence[Path], out: Path) -> dict[str, Path]:
-    """Pair files by the names of their sets."""
-    if not paths:
-        raise PairSetError("no pair file to compare models on; expected at least one")
-    found: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in found:
-            raise PairSetError(
-                f"{path}: a second set called {path.stem}, beside {found[path.stem]}; rename one"
-            )
-        if path.resolve().is_relative_to(out.resolve()):
-            raise RunError(f"{path}: inside {out}, which this command writes; choose another --out")
-        found[path.stem] = path
-    return found
+def _judged_by_several(
+    sets: Mapping[str, PairSet], people: Mapping[str, Mapping[str, PairSet]]
+) -> dict[str, dict[str, PairSet]]:
+    """By set, those who judged it, where they are more than one."""
+    found = {name: with_own(one, people[name]) for name, one in sets.items()}
+    return {name: ones for name, ones in found.items() if len(ones) > 1}
 
 
 def _boards(
@@ -274,42 +299,3 @@ def _boards(
 
 def _warnings(board: Leaderboard) -> list[str]:
     return [] if board.comparison is None else board.comparison.warnings
-
-
-def _refuse_twins(models: Sequence[Model]) -> None:
-    seen: dict[str, str] = {}
-    for model in models:
-        other = seen.setdefault(model.fingerprint, model.name)
-        if other != model.name:
-            raise ScoresError(
-                f"{model.name}: the same model as {other}, with the same weights; name it once"
-            )
-
-
-def _skipped(found: Sequence[Embeddings]) -> set[str]:
-    return {path for one in found for path in one.skipped}
-
-
-def _skipped_rows(sets: Mapping[str, PairSet], found: Sequence[Embeddings]) -> list[FunnelRow]:
-    rows = []
-    lost = _skipped(found)
-    if lost:
-        rows.append(FunnelRow("embed", "images that cannot be read", len(lost)))
-    for name, pairs in sets.items():
-        gone = len(pairs) - len(_without_skipped(pairs, found))
-        if gone:
-            rows.append(FunnelRow(name, "pairs with an image that cannot be read", gone))
-        invalid = int((~pairs.valid).sum())
-        if invalid:
-            rows.append(FunnelRow(name, "pairs marked invalid", invalid))
-        kept = int(_without_skipped(pairs, found).valid.sum())
-        rows.append(FunnelRow(name, "pairs evaluated", kept, kept=True))
-    return rows
-
-
-def _without_skipped(pairs: PairSet, found: Sequence[Embeddings]) -> PairSet:
-    lost = _skipped(found)
-    if not lost:
-        return pairs
-    kept = [not (a in lost or b in lost) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]
-    return pairs.take(np.array(kept, bool))

@@ -10,12 +10,13 @@ from mining.embeddings import Embeddings
 from mining.encoder import Encoding
 from mining.gathering import Named, gather
 from mining.refusals import refuse_lacking
-from mining.run import Progress, RunError, embeddings_name, refuse_existing, silent
+from mining.run import Progress, RunError, embeddings_name, refuse_existing, refuse_inside, silent
 from mining.steps import Made
 from pairsets.annotators import agreement
 from pairsets.artefacts import written_together
-from pairsets.bootstrap import DRAWS
+from pairsets.bootstrap import DRAWS, refuse_few
 from pairsets.clusters import By
+from pairsets.comparison import compare
 from pairsets.difference_tables import write_differences
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import resolve
@@ -52,6 +53,11 @@ def evaluate_pairs(
     """Evaluate models on a pair file: from score files, embeddings, or models run on the faces."""
     if published is not None and published not in PUBLISHED:
         raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    if draws:
+        refuse_few(draws)
+    for folder in (out, cache):
+        if folder is not None and faces is not None:
+            refuse_inside(folder, faces)
     tables = [] if out is None else _tables(out)
     refuse_existing(
         tables,
@@ -63,16 +69,20 @@ def evaluate_pairs(
     if scores or submissions or embeddings or models:
         refuse_lacking(pairs, [0, 1], str(path))
     sources = [Embeddings.load(folder) for folder in embeddings]
-    if models:
-        if faces is None:
-            raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
+    if models and faces is None:
+        raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
+    people = people_of({path.stem: pairs}, annotators)[path.stem]
+    agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
+    sent = [read_submission(file, pairs) for file in submissions]
+    if models and faces is not None:
         present = resolve(faces, pairs.paths)
-        for spec in models:
-            model = encoding.load(spec)
+        loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
+        # Before the work on models, so that a fault in a file is told first.
+        given = gather({path.stem: pairs}, scores, sources, sent, loaded)
+        compare(path.stem, pairs, given.scores[path.stem], target, draws=0)
+        for model in loaded:
             folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
             sources.append(encoding.embed(present, model, folder, progress))
-    people = people_of({path.stem: pairs}, annotators)[path.stem]
-    sent = [read_submission(file, pairs) for file in submissions]
     found = gather({path.stem: pairs}, scores, sources, sent)
     board = make_leaderboard(
         path.stem,
@@ -97,7 +107,6 @@ def evaluate_pairs(
             found_on = [] if board.comparison is None else [board.comparison]
             write_differences(folder / f"{out.name}.differences", found_on)
     funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
-    agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
     warnings = [] if board.comparison is None else board.comparison.warnings
     return Made(tables, funnel, warnings, leaderboard=board, agreement=agreed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pairsets.submission import Submission
 
 from mining.embeddings import Embeddings
-from mining.run import model_names, short_name
+from mining.models import Model
+from mining.run import model_names, refuse_unwritable, short_name
 from mining.scoring import read_scores, score_pairs
 from pairsets.errors import ScoresError
 from pairsets.pairset import PairSet
@@ -66,10 +67,17 @@ class Miner:
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """Scores by set and model, and the fingerprints of the models whose vectors were at hand."""
+    """Scores by set and model, and what tells whether a model mined a set.
+
+    Attributes:
+        scores: by set and model.
+        fingerprints: of the models whose vectors were at hand, or whose submission has one.
+        known_as: what their file calls the models that the user named.
+    """
 
     scores: Mapping[str, Mapping[str, Scores]]
     fingerprints: Mapping[str, str]
+    known_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> list[str]:
@@ -82,14 +90,20 @@ class Gathered:
         A miner that is not among the models is named all the same: that it mined is known.
         """
         names = [name for name in self.models if name not in self.fingerprints]
-        found = []
+        known_as = {self.known_as.get(name, name): name for name in reversed(names)}
+        found: list[str] = []
         for miner in miners(pair_file):
-            name = miner.among_scores(names) or miner.unlisted
-            for model, fingerprint in self.fingerprints.items():
-                if fingerprint == miner.fingerprint:
-                    name = model
-            found.append(name)
-        return found
+            mine = [
+                model
+                for model, fingerprint in self.fingerprints.items()
+                if fingerprint == miner.fingerprint
+            ]
+            name = miner.among_scores(names)
+            own = miner.among_scores(known_as)
+            mine += [] if name is None else [name]
+            mine += [] if own is None else [known_as[own]]
+            found += mine or [miner.unlisted]
+        return list(dict.fromkeys(found))
 
 
 def gather(
@@ -97,20 +111,23 @@ def gather(
     files: Sequence[Named] = (),
     embeddings: Sequence[Embeddings] = (),
     submissions: Sequence[Submission] = (),
+    coming: Sequence[Model] = (),
 ) -> Gathered:
     """Every model's scores on every set.
 
     A file may hold several models, and the pairs of one set or of several; files that give a model
-    one name make up its scores together.
+    one name make up its scores together. Of models still to be run, which are `coming`, only the
+    names are looked at.
 
     Raises:
-        ScoresError: a model without scores of some set, two models of one name, and what
-            `mining.scoring.read_scores` raises.
+        ScoresError: a model without scores of some set, two models of one name, one model twice,
+            and what `mining.scoring.read_scores` raises.
     """
     found: dict[str, dict[str, Scores]] = {name: {} for name in sets}
     homes: dict[str, Named] = {}
+    known_as: dict[str, str] = {}
     for file in files:
-        _add_file(found, homes, file, sets)
+        _add_file(found, homes, known_as, file, sets)
     for name, scores in found.items():
         for model, file in homes.items():
             if model not in scores:
@@ -121,23 +138,25 @@ def gather(
                 )
             where = f" of the set {name}" if len(sets) > 1 else ""
             _refuse_gaps(scores[model], sets[name], where, model, file.path)
-    for sent in submissions:
+    for at, sent in enumerate(submissions):
         for name in sets:
             if sent.model in found[name]:
-                raise ScoresError(f"a submission called {sent.model}, beside scores of that name")
+                twin = any(sent.model == earlier.model for earlier in submissions[:at])
+                raise ScoresError(
+                    f"a submission called {sent.model}, beside {'another' if twin else 'scores'} "
+                    "of that name; expected every model once"
+                )
             found[name][sent.model] = sent.scores
         homes[sent.model] = Named(Path(sent.model))
-    names = model_names([source.model for source in embeddings])
-    for model, source in zip(names, embeddings, strict=True):
-        if model in homes:
-            raise ScoresError(f"{source.folder}: scores of {model} are given twice")
-        if names.count(model) > 1:
-            raise ScoresError(f"{source.folder}: a second model called {model}, with other weights")
+    names = _names(embeddings, coming, homes)
+    refuse_unwritable((*sets, *homes, *names))
+    # Those that are still coming have no vectors yet.
+    for model, source in zip(names, embeddings, strict=False):
         for name, pairs in sets.items():
             found[name][model] = score_pairs(pairs, source)
     prints = {
         model: str(source.manifest["fingerprint"])
-        for model, source in zip(names, embeddings, strict=True)
+        for model, source in zip(names, embeddings, strict=False)
     }
     # A submission of the model that mined the set is known by it.
     prints |= {
@@ -145,12 +164,40 @@ def gather(
         for sent in submissions
         if sent.manifest.get("fingerprint")
     }
-    return Gathered(found, prints)
+    return Gathered(found, prints, known_as)
+
+
+def _names(
+    embeddings: Sequence[Embeddings], coming: Sequence[Model], homes: Mapping[str, Named]
+) -> list[str]:
+    """What tables call the models of vectors, each its own; `homes` has the names of the others."""
+    specs = [(one.model, str(one.manifest["fingerprint"]), str(one.folder)) for one in embeddings]
+    specs += [(one.name, one.fingerprint, f"--model {one.name}") for one in coming]
+    names = model_names([spec for spec, _, _ in specs])
+    seen: dict[str, str] = {}
+    for spec, fingerprint, where in specs:
+        if fingerprint in seen:
+            raise ScoresError(
+                f"{where}: the same model as {seen[fingerprint]}, with the same weights; name it "
+                "once"
+            )
+        seen[fingerprint] = spec
+    for name, (_, _, where) in zip(names, specs, strict=True):
+        if name in homes:
+            raise ScoresError(
+                f"{where}: scores of {name} are given twice, here and in {homes[name].path}"
+            )
+        if names.count(name) > 1:
+            raise ScoresError(
+                f"{where}: a second model called {name}, with other weights or settings"
+            )
+    return names
 
 
 def _add_file(
     found: dict[str, dict[str, Scores]],
     homes: dict[str, Named],
+    known_as: dict[str, str],
     file: Named,
     sets: Mapping[str, PairSet],
 ) -> None:
@@ -166,6 +213,7 @@ def _add_file(
                     f"{file.path}: scores of {len(scores)} models ({', '.join(scores)}), which "
                     f"cannot all be called {file.name}; leave out the name"
                 )
+            known_as.setdefault(file.name, next(iter(scores)))
             scores = {file.name: next(iter(scores.values()))}
         for model, values in scores.items():
             older = found[name].get(model)
@@ -174,7 +222,8 @@ def _add_file(
             elif homes[model].path == file.path or _differ(older, values):
                 raise ScoresError(
                     f"{file.path}: scores of {model} are given twice, here and in "
-                    f"{homes[model].path}"
+                    f"{homes[model].path}; is it another model? Then name it: "
+                    f"--scores NAME={file.path}"
                 )
             else:
                 found[name][model] = np.where(np.isfinite(older), older, values)
@@ -199,7 +248,7 @@ def _refuse_gaps(values: Scores, pairs: PairSet, where: str, model: str, path: P
         shown = "; ".join(f"{pairs.path_a[row]}, {pairs.path_b[row]}" for row in lacking[:3])
         raise ScoresError(
             f"{path}: {lacking.size} of {int(pairs.valid.sum())} valid pairs{where} have no score "
-            f"of {model}, the first {shown}"
+            f"of {model}, the first {shown}; are some in another file, or is it another pair set's?"
         )
 
 

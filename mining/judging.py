@@ -13,9 +13,9 @@ from mining.embeddings import Embeddings
 from mining.encoder import Encoding
 from mining.gathering import Named, gather
 from mining.refusals import refuse_lacking
-from mining.run import Progress, RunError, embeddings_name, refuse_existing, silent
+from mining.run import Progress, RunError, embeddings_name, refuse_existing, refuse_inside, silent
 from mining.steps import Made
-from pairsets.bootstrap import DRAWS
+from pairsets.bootstrap import DRAWS, refuse_few
 from pairsets.clusters import By
 from pairsets.comparison import compare
 from pairsets.differences import ALPHA
@@ -81,6 +81,9 @@ def submit(
         )
     files = submission_files(out)
     refuse_existing(files, overwrite=overwrite, inputs=[pairs, pairs.with_suffix(".json"), scores])
+    for folder in (out, cache):
+        if folder is not None and faces is not None:
+            refuse_inside(folder, faces)
     asked = PairSet.read(pairs)
     sources = [] if embeddings is None else [Embeddings.load(embeddings)]
     if model is not None:
@@ -142,6 +145,9 @@ def plan(
         ScoresError: fewer than two models, an unknown one or one named twice, and what
             `pairsets.power` refuses of every two.
     """
+    if not draws:
+        raise ScoresError("0 bootstrap draws: not resampled, so that there is nothing to plan from")
+    refuse_few(draws)
     asked = PairSet.read(pairs)
     refuse_lacking(asked, [0, 1], str(pairs))
     sources = [Embeddings.load(folder) for folder in embeddings]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from mining.embeddings import Embeddings
 from mining.models.base import Model
@@ -17,9 +18,16 @@ from pairsets.errors import PairsetsError
 # What the names of leave-one-out pair files begin with.
 LEFT_OUT = "adversarial.without-"
 _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
+Kind = Literal["build", "comparison"]
+# What a finished run of a kind has, and one of the other kind has not.
+_MANIFESTS: dict[Kind, str] = {"build": "index.faiss", "comparison": "compare.json"}
 Step = Callable[[int, int], None]
 # Makes a progress bar for a step of this name: called with what is done and what there is in all.
 Progress = Callable[[str], AbstractContextManager[Step]]
+
+
+def _marked(kind: Kind) -> str:
+    return f"This {kind} was not finished. The same command goes on with it.\n"
 
 
 class RunError(PairsetsError):
@@ -66,6 +74,18 @@ def refuse_inside(out: Path, faces: Path) -> None:
         )
 
 
+def refuse_unwritable(names: Iterable[str]) -> None:
+    """Raise RunError for a name, as of a file, that no table can hold."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise RunError(
+                f"{name!r}: a name that is not UTF-8, which no table can show; rename the file, or "
+                "give another name"
+            ) from None
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The artefacts of one build below `root`."""
@@ -73,33 +93,48 @@ class RunFolder:
     root: Path
 
     @classmethod
-    def start(cls, root: Path, *, overwrite: bool, faces: Path) -> RunFolder:
+    def start(cls, root: Path, *, overwrite: bool, faces: Path, kind: Kind = "build") -> RunFolder:
         """Open a new run, or one that was interrupted; a finished one only to overwrite it.
 
         Raises:
-            RunError: `root` is a file, lies in the faces folder, or holds something already.
+            RunError: see `refuse`.
         """
+        run = cls(root)
+        run.refuse(overwrite=overwrite, faces=faces, kind=kind)
+        root.mkdir(parents=True, exist_ok=True)
+        write_text(run.marker, _marked(kind))
+        return run
+
+    def refuse(self, *, overwrite: bool, faces: Path, kind: Kind = "build") -> None:
+        """Raise RunError where `start` would; nothing is written.
+
+        That is: the root is a file, lies in the faces folder, or holds something already, be it a
+        run of the other kind, of which overwriting would leave a part.
+        """
+        run, root = self, self.root
         refuse_inside(root, faces)
         refuse_below_file(root)
         if root.exists() and not root.is_dir():
             raise RunError(f"{root}: a file; expected a folder for the run")
-        run = cls(root)
+        other: Kind = "comparison" if kind == "build" else "build"
+        if (root / _MANIFESTS[other]).exists() or run.marked == _marked(other):
+            raise RunError(f"{root}: holds a {other}; choose another --out for this {kind}")
         if root.exists() and any(root.iterdir()) and not run.marker.exists() and not overwrite:
             raise RunError(
                 f"{root}: exists and is not empty; choose another --out, or replace what is there "
                 "with --overwrite (embeddings that still fit are used again)"
             )
-        root.mkdir(parents=True, exist_ok=True)
-        write_text(run.marker, "This run was not finished. The same command goes on with it.\n")
-        return run
 
     def finish(self, embeddings: Iterable[Path], without: Iterable[Path] = ()) -> None:
         """Take the mark of an unfinished run away, and what an older run left in its place.
 
         That is: vectors other than its `embeddings`, leave-one-out pair files other than its own.
         """
-        for stale in {*(self.root / "embeddings").glob("*")} - {*embeddings}:
-            if (stale / "manifest.json").exists() or (stale / "partial").exists():
+        kept = {folder.resolve() for folder in embeddings}
+        for stale in (self.root / "embeddings").glob("*"):
+            if stale.resolve() not in kept and (
+                (stale / "manifest.json").exists() or (stale / "partial").exists()
+            ):
                 shutil.rmtree(stale)
         for old in {*self.root.glob(f"{LEFT_OUT}*.csv")} - {*without}:
             if old.with_suffix(".json").exists():
@@ -111,6 +146,14 @@ class RunFolder:
     def marker(self) -> Path:
         """Stands while the run is not finished."""
         return self.root / "UNFINISHED"
+
+    @property
+    def marked(self) -> str | None:
+        """What the marker says, where there is one."""
+        try:
+            return self.marker.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
 
     @property
     def faces(self) -> Path:

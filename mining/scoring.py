@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from indexes import pair_scores
 from mining.embeddings import Embeddings
@@ -45,7 +46,8 @@ def write_scores(
 ) -> Path:
     """Write `pathA,pathB,rank,score,model`: for each model, a line a pair in the pairs' order.
 
-    `rank` is empty where it is 0 or not given. With `quantiles` of the references that mined the
+    A pair without a score (nan), as an invalid one may be, has no line. `rank` is empty where it is
+    0 or not given. With `quantiles` of the references that mined the
     set together there is one more column, `quantile`: empty in the lines of other models, and where
     a pair has none (nan). Numbers are written so that reading them gives the same float64 back.
     """
@@ -66,6 +68,7 @@ def write_scores(
             own.get(model, none),
             strict=True,
         )
+        if not math.isnan(score)
     )
     if not quantiles:
         return write_csv(path, HEADER, (row[:-1] for row in rows))
@@ -116,8 +119,8 @@ def read_scores(
         if lacking.size:
             row = int(lacking[0])
             raise ScoresError(
-                f"{path}: {lacking.size} of {len(pairs)} valid pairs have no score of {model}, the "
-                f"first {pairs.path_a[row]}, {pairs.path_b[row]}"
+                f"{path}: {lacking.size} of {int(pairs.valid.sum())} valid pairs have no score of "
+                f"{model}, the first {pairs.path_a[row]}, {pairs.path_b[row]}"
             )
     return found
 
@@ -164,33 +167,42 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
 
     Only the columns `quantile` and `rank` may have empty cells.
     """
-    rows = {key: row for row, key in enumerate(_keys(pairs.path_a, pairs.path_b))}
-    found: dict[str, NDArray[np.float64]] = {}
+    rows = {key: row for row, key in enumerate(map(_key, pairs.path_a, pairs.path_b))}
+    found: dict[str, list[float]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            missing = {"pathA", "pathB", column} - set(reader.fieldnames or ())
+            reader = csv.reader(stream, strict=True)
+            header = next(reader, [])
+            missing = {"pathA", "pathB", column} - {*header}
             if missing:
-                raise ScoresError(f"{path}, line 1: column {', '.join(sorted(missing))} missing")
-            for record in reader:
-                where = f"{path}, line {reader.line_num}"
-                if None in record or record["pathA"] is None or record["pathB"] is None:
+                empty = "" if header else "; the file is empty"
+                raise ScoresError(
+                    f"{path}, line 1: column {', '.join(sorted(missing))} missing{empty}"
+                )
+            a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
+            named = header.index("model") if "model" in header else None
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
                     raise ScoresError(
-                        f"{where}: more or fewer values than line 1 has; "
+                        f"{path}, line {reader.line_num}: more or fewer values than line 1 has; "
                         "is a comma in a path not quoted?"
                     )
-                key = _keys([record["pathA"]], [record["pathB"]])[0]
-                if key not in rows or (column in (QUANTILE, RANK) and record[column] == ""):
+                key = _key(cells[a], cells[b])
+                row = rows.get(key)
+                if row is None or (column in (QUANTILE, RANK) and cells[at] == ""):
                     continue
-                model = record.get("model") or path.stem
-                if model not in found:
-                    found[model] = np.full(len(pairs), np.nan)
-                values = found[model]
-                if not np.isnan(values[rows[key]]):
+                model = (cells[named] if named is not None else "") or path.stem
+                values = found.get(model)
+                if values is None:
+                    values = found[model] = [math.nan] * len(pairs)
+                if not math.isnan(values[row]):
                     raise ScoresError(
-                        f"{where}: a second {column} of {key[0]}, {key[1]} for {model}"
+                        f"{path}, line {reader.line_num}: a second {column} of {key[0]}, {key[1]} "
+                        f"for {model}"
                     )
-                values[rows[key]] = _number(record[column], where, column)
+                values[row] = _number(cells[at], path, reader.line_num, column)
     except FileNotFoundError:
         raise ScoresError(f"{path}: no such score file") from None
     except IsADirectoryError:
@@ -199,21 +211,18 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
         ) from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise ScoresError(f"{path}: not a CSV file ({error})") from None
-    return found
+    return {model: np.array(values, np.float64) for model, values in found.items()}
 
 
-def _keys(path_a: ArrayLike, path_b: ArrayLike) -> list[tuple[str, str]]:
-    return [
-        (a, b) if a < b else (b, a)
-        for a, b in zip(np.asarray(path_a, object), np.asarray(path_b, object), strict=True)
-    ]
+def _key(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a < b else (b, a)
 
 
-def _number(text: str | None, where: str, what: str) -> float:
+def _number(text: str, path: Path, line: int, what: str) -> float:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
-        raise ScoresError(f"{where}: {what} is {text!r}, expected a number") from None
-    if not np.isfinite(value):
-        raise ScoresError(f"{where}: {what} is {text!r}, expected a finite number")
+        raise ScoresError(f"{path}, line {line}: {what} is {text!r}, expected a number") from None
+    if not math.isfinite(value):
+        raise ScoresError(f"{path}, line {line}: {what} is {text!r}, expected a finite number")
     return value

@@ -33,6 +33,8 @@ from pairsets.report import (
 GALLERY = 3000
 # Mined pairs from which a curve over their ranks says something.
 FEWEST_RANKED = 40
+# What the names of figures begin with.
+FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
@@ -195,7 +197,7 @@ def _pair(shown: Shown, comparison: Comparison, row: int) -> GalleryPair:
     quantiles = {
         model: float(values[row])
         for model, values in shown.quantiles.get(name, {}).items()
-        if not np.isnan(values[row])
+        if model in scores and not np.isnan(values[row])
     }
     name_a, name_b = pairs.names(row)
     rank = shown.ranks.get(name)

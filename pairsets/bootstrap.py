@@ -44,13 +44,18 @@ class Draws:
         Raises:
             ScoresError: less than 100 draws, too few for the ends of an interval.
         """
-        if count < 100:
-            raise ScoresError(f"{count} bootstrap draws; expected 100 or more, or 0 for none")
+        refuse_few(count)
         bits = np.random.default_rng(seed).integers(0, 2, (count, clusters.count), np.uint8)
         return cls(bits.view(np.bool_))
 
     def __len__(self) -> int:
         return len(self.kept)
+
+
+def refuse_few(count: int) -> None:
+    """Raise ScoresError for less than 100 draws, too few for the ends of an interval."""
+    if count < 100:
+        raise ScoresError(f"{count} bootstrap draws; expected 100 or more, or 0 for none")
 
 
 def resample(

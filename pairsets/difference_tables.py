@@ -45,6 +45,8 @@ def points(share: float) -> str:
 
 def differences_markdown(comparisons: Sequence[Comparison]) -> str:
     """Every two models of every set, in points of a percent; then the groups."""
+    if not any(one.differences for one in comparisons):
+        return "No two models were compared.\n"
     parts = []
     for one in comparisons:
         for statistic, found in one.differences.items():

@@ -275,4 +275,4 @@ def interval_cells(entry: Entry) -> tuple[str, str, str]:
 
 def escape(text: str) -> str:
     """`text` as a cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    return " ".join(text.splitlines()).replace("|", "\\|")

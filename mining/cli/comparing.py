@@ -256,6 +256,10 @@ def power(
     seed: DrawSeedOption = 0,
 ) -> None:
     """How many pairs and characters it takes to tell two models apart."""
+    if not 0 < points < 100:
+        raise typer.BadParameter(
+            f"--points {points:g}: expected more than 0 and less than 100, a difference in percent"
+        )
     from mining.gathering import Named
     from mining.judging import plan
     from mining.summary import print_planned

@@ -171,7 +171,8 @@ def _words(
     masks: int | None,
 ) -> list[str]:
     """What the colours mean, in plain words: two or three lines."""
-    lines = ["Orange places raise the score, blue ones lower it."]
+    is_lowered = any((values < 0).any() for values in maps)
+    lines = [f"Orange places raise the score{', blue ones lower it' if is_lowered else ''}."]
     if kind == "shares":
         height, width = maps[0].shape
         terms = f"the {height} x {width} values of either face sum to {format_score(score)}."

@@ -180,6 +180,16 @@ class Report:
         ]
         return min(both, key=lambda rows: (not rows[1].comparable, rows[1].fpr), default=None)
 
+    @property
+    def contestants(self) -> int:
+        """How many of the models run here did not mine the adversarial set, and so may compare."""
+        return sum(
+            entry.comparable and _is_ours(entry)
+            for board in self.leaderboards
+            if board.name == "adversarial"
+            for entry in board.entries
+        )
+
 
 def _is_ours(entry: Entry) -> bool:
     return not entry.published and not entry.human and entry.fpr is not None

@@ -177,6 +177,17 @@ addEventListener("hashchange", () => {
   forget();
   if (isOurs(location.hash)) restore();
 });
+// A link from elsewhere on the page names no place of it, and the browser would stay where it is.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(`a[href^="${PREFIX}"]`);
+  if (!link || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  settle();
+  if (link.hash !== location.hash) history.pushState(null, "", link.hash);
+  restore();
+  at("pairs").scrollIntoView({ behavior: "instant" });
+  grid.focus(0);
+});
 
 // How many pairs each choice keeps by itself.
 for (const [key, control] of controls) {

@@ -108,10 +108,13 @@ const makeGrid = (box, { onOpen, onName }) => {
   const show = (pairs) => {
     shown = pairs;
     active = 0;
-    box.hidden = !pairs.length;
-    const scrolled = ceiling() - box.getBoundingClientRect().top;
-    redraw();
+    // Measured while there is a box, and scrolled while the page is as high as before: a browser
+    // that has to cut the page short would scroll as well.
+    if (pairs.length) box.hidden = false;
+    const scrolled = box.hidden ? 0 : ceiling() - box.getBoundingClientRect().top;
     if (scrolled > 0) scroll(-scrolled - 12);
+    box.hidden = !pairs.length;
+    redraw();
     draw();
   };
 

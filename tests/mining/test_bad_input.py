@@ -1152,7 +1152,8 @@ def test_scores_of_one_model_from_two_sources(embedded):
     write(embedded / "pairs.csv", GOOD)
     write(embedded / "pixels.csv", SCORES)
     command = ("evaluate", "pairs.csv", "--embeddings", "embeddings", "--scores", "pixels.csv")
-    assert refused(embedded, *command) == "embeddings: scores of pixels are given twice"
+    message = refused(embedded, *command)
+    assert message == "embeddings: scores of pixels are given twice, here and in pixels.csv"
 
 
 def test_scores_of_an_unknown_model(home):

@@ -14,6 +14,7 @@ from command_line import contents, lookalikes
 import mining.comparing
 from mining import Embeddings, score_pairs
 from mining.comparing import compare_models
+from mining.encoder import Encoding
 from mining.gathering import Named
 from mining.models import load_model
 from pairsets import Faces, PairSet, evaluate, random_pairs
@@ -85,7 +86,7 @@ def test_the_command_makes_everything(home):
     assert {
         "leaderboard.md", "leaderboard.csv", "leaderboard.json", "differences.md",
         "differences.csv", "random.scores.csv", "hard.scores.csv", "random.verdicts.csv",
-        "hard.verdicts.csv", "report.html", "compare.json",
+        "hard.verdicts.csv", "hard.curves.csv", "report.html", "compare.json",
     } <= files.keys()  # fmt: skip
     figures = {name.removeprefix("figures/") for name in files if name.startswith("figures/")}
     assert {
@@ -250,6 +251,83 @@ def test_images_that_cannot_be_read_are_left_out_and_counted(home, undrawn):
     lost = sum(bad in ends for ends in zip(pairs.path_a, pairs.path_b, strict=True))
     assert f"{lost} left out: pairs with an image that cannot be read" in text
     assert f"{len(pairs) - lost} pairs evaluated" in text
+
+
+def test_people_and_ranks_keep_to_their_pairs_where_images_are_left_out(home, undrawn):
+    assert lookalikes("embed", "faces", "--model", "pixels", "--out", "vectors").code == 0
+    assert lookalikes("mine", "vectors", "--pairs", 60, "--out", "mined.csv").code == 0
+    pairs = PairSet.read("mined.csv")
+    bad = pairs.path_a[3]
+    lost = np.array([bad in ends for ends in zip(pairs.path_a, pairs.path_b, strict=True)])
+    # Ann errs on the pairs left out alone, Ben on every fifth of all.
+    said = np.where(np.arange(len(pairs)) % 5 == 0, 1 - pairs.label, pairs.label)
+    for name, verdicts in (("ann", np.where(lost, 1 - pairs.label, pairs.label)), ("ben", said)):
+        PairSet.of(pairs.path_a, pairs.path_b, pairs.label, verdicts).write(f"{name}.csv")
+    rows = read_csv(home / "mined.scores.csv")
+    ranks = {(row["pathA"], row["pathB"]): int(row["rank"] or 0) for row in rows}
+    (home / "faces" / bad).write_bytes(b"")
+    found = compare_models(
+        "faces",
+        ["mined.csv"],
+        out="run",
+        models=[ROWS],
+        annotators=[Named.parse("ann.csv"), Named.parse("ben.csv")],
+        encoding=Encoding(on_error="skip"),
+    )
+    ann, ben, _ = found.leaderboards[0].entries
+    assert (ann.fpr, ann.fnr) == (0, 0)
+    assert ben.fpr == (said != pairs.label)[(pairs.label == 0) & ~lost].mean()
+    assert found.agreement["mined"].pairs == (~lost).sum()
+    (report,) = undrawn
+    shown = {(pair.path_a, pair.path_b): pair.rank for pair in report.gallery}
+    assert len(shown) == (~lost).sum()
+    assert shown.items() <= ranks.items()
+
+
+def test_an_older_comparison_leaves_nothing_behind(home):
+    two = ("--pairs", "random.csv", "--pairs", "hard.csv")
+    assert lookalikes("compare", "faces", *FIRST, *two, "--out", "run").code == 0
+    (home / "run" / "notes.txt").write_text("mine")
+    one = ("compare", "faces", "--model", ROWS, "--pairs", "hard.csv", "--draws", 0)
+    assert lookalikes(*one, "--out", "run", "--overwrite").code == 0
+    assert lookalikes(*one, "--out", "fresh").code == 0
+    assert contents(home / "run").keys() == contents(home / "fresh").keys() | {"notes.txt"}
+
+
+def test_a_build_is_no_place_for_a_comparison(home, undrawn):
+    assert (
+        lookalikes("build", "faces", "--reference", "pixels", "--pairs", 9, "--out", "b").code == 0
+    )
+    command = ("compare", "faces", "--model", ROWS, "--pairs", "hard.csv", "--overwrite")
+    before = contents(home)
+    assert lookalikes(*command, "--out", "b").message.startswith("b: holds a build")
+    assert contents(home) == before
+    assert lookalikes(*command, "--out", "run").code == 0
+    message = lookalikes(
+        "build", "faces", "--reference", "pixels", "--pairs", 9, "--out", "run", "--overwrite"
+    ).message
+    assert message.startswith("run: holds a comparison")
+
+
+def test_vectors_that_nobody_compared_with_stay(home, undrawn):
+    """In a folder of the user's own, and those given, by whatever way to them."""
+    assert lookalikes("embed", "faces", "--model", "pixels", "--out", "run/embeddings/x").code == 0
+    command = ("compare", "faces", "--pairs", "hard.csv", "--out", "run", "--overwrite")
+    assert lookalikes(*command, "--model", ROWS).code == 0
+    given = home / "run" / "embeddings" / "x"
+    assert (given / "vectors.npy").exists()
+    assert lookalikes(*command, "--embeddings", given.resolve()).code == 0
+    assert [path.name for path in (home / "run" / "embeddings").iterdir()] == ["x"]
+
+
+def test_what_is_written_of_invalid_pairs_can_be_read_again(home, undrawn):
+    pairs = PairSet.read("hard.csv")
+    marked = PairSet.of(pairs.path_a, pairs.path_b, pairs.label, invalid=np.arange(len(pairs)) == 4)
+    marked.write("marked.csv")
+    scored(pairs.take(np.arange(len(pairs)) != 4), home / "s.csv")
+    compare_models("faces", ["marked.csv"], out="run", scores=[Named.parse("s.csv")])
+    text = lookalikes("evaluate", "marked.csv", "--scores", "run/marked.scores.csv").summary
+    assert "left out: pairs marked invalid" in text
 
 
 def refused(home, *more):

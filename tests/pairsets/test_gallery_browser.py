@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from time import monotonic
+from urllib.parse import urlencode
 
 import pytest
 from browser import address_of, running_browser, visit
@@ -429,6 +430,47 @@ def test_an_empty_view_says_which_filter_is_to_blame(page, report):
     page.click("#pair-nothing button")
     assert count(page) == PAIRS
     assert_shows(page, report, range(PAIRS))
+
+
+@pytest.mark.parametrize("place", ["0", "9000", "document.documentElement.scrollHeight"])
+def test_what_a_view_holds_is_in_sight_from_wherever_it_was_chosen(page, report, place):
+    page.evaluate("document.body.style.paddingTop = '5000px'")  # as in a report, with tables above
+    for view, seen in (
+        ({"q": "nobody is called so"}, "#pair-nothing"),
+        ({"q": "ayanami"}, CARD),
+    ):
+        choose(page, {})
+        page.evaluate("document.getElementById('pair-grid').scrollIntoView()")
+        page.evaluate(f"scrollBy(0, {place})")
+        choose(page, view)
+        assert count(page) == len(shown(report, view))
+        top = page.evaluate(f"document.querySelector('{seen}').getBoundingClientRect().top")
+        bar = page.evaluate("document.getElementById('pair-count').getBoundingClientRect().bottom")
+        assert 0 < bar < top < page.viewport_size["height"]
+
+
+def test_a_link_of_the_page_leads_to_the_pairs_and_back_to_where_it_was(page, report):
+    view = {"wrong": A, "right": B}
+    page.evaluate(
+        """(to) => {
+          const link = Object.assign(document.createElement("a"), { href: to, id: "to-pairs" });
+          link.append("pairs");
+          document.body.prepend(link, Object.assign(document.createElement("p"), { id: "gap" }));
+          document.getElementById("gap").style.height = "5000px";
+          scrollTo(0, 0);
+        }""",
+        "#pairs?" + urlencode(view),
+    )
+    for _ in range(2):  # the second time from the address that it names
+        page.evaluate("scrollTo(0, 0)")
+        page.click("#to-pairs")
+        assert count(page) == len(shown(report, view))
+        top = page.evaluate("document.getElementById('pairs').getBoundingClientRect().top")
+        assert abs(top) < page.viewport_size["height"] / 2
+        assert page.evaluate("document.activeElement.closest('#pair-grid') !== null")
+    page.evaluate("scrollTo(0, 0)")
+    page.go_back()
+    until_count(page, PAIRS)
 
 
 def test_choices_say_how_many(page, report):

@@ -1,0 +1,164 @@
+"""What a report shows: which pairs, in which order, and which curves and maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mining import showing
+from mining.showing import Shown, confusions_of, gallery_of, hardness_of, model_scores, report_of
+from pairsets import Faces, PairSet
+from pairsets.leaderboard import make_leaderboard
+
+
+def board(name, pairs, scores, **options):
+    return make_leaderboard(name, pairs, scores, 0.25, draws=0, **options)
+
+
+def pairs_of(negatives, positives, start=0, invalid=()):
+    """Negatives between characters n0, n1, ..., positives within p0, p1, ...; by number."""
+    first = [f"n{at}/a" for at in range(start, start + negatives)]
+    second = [f"n{at}/b" for at in range(start + 1, start + negatives + 1)]
+    first += [f"p{at}/a" for at in range(positives)]
+    second += [f"p{at}/b" for at in range(positives)]
+    label = [0] * negatives + [1] * positives
+    marks = np.isin(np.arange(len(label)), invalid).astype(int)
+    return PairSet.of(first, second, label, invalid=marks)
+
+
+def shown_of(boards, **options):
+    paths = sorted({path for one in boards for path in one.comparison.pairs.paths})
+    return Shown("title", Faces.of_paths(Path("faces"), paths), boards, **options)
+
+
+def keys(gallery):
+    return [(pair.set, pair.path_a, pair.rank) for pair in gallery]
+
+
+@pytest.fixture
+def shown():
+    """A mined set and another, that have all positives and a negative in common."""
+    hard = pairs_of(6, 4, invalid=[5])
+    # Threshold at the FNR of 1/4: 7. The model takes n0 and n1 for others.
+    a = np.array([8.0, 9, 1, 2, 3, 99, 6, 7, 8, 9])
+    easy = pairs_of(4, 4, start=4)
+    # The negative of n7 is taken for one; of the positives the first is missed here, too.
+    b = np.array([0.0, 1, 2, 8, 6, 7, 8, 9])
+    ranks = {"hard": np.array([3, 0, 1, 2, 0, 0, 0, 0, 0, 0])}
+    return shown_of([board("easy", easy, {"M": b}), board("hard", hard, {"M": a})], ranks=ranks)
+
+
+def test_mined_pairs_come_first_then_those_misjudged_then_the_rest(shown):
+    gallery, left_out = gallery_of(shown)
+    assert left_out == 0
+    assert keys(gallery) == [
+        ("hard", "n2/a", 1),
+        ("hard", "n3/a", 2),
+        ("hard", "n0/a", 3),
+        # Misjudged, set after set.
+        ("easy", "n7/a", 0),
+        ("easy", "p0/a", 0),
+        ("hard", "n1/a", 0),
+        # The others; n5 is invalid in the one set, and counts in the other.
+        ("easy", "n4/a", 0),
+        ("easy", "n5/a", 0),
+        ("easy", "n6/a", 0),
+        ("easy", "p1/a", 0),
+        ("easy", "p2/a", 0),
+        ("easy", "p3/a", 0),
+    ]
+
+
+def test_a_pair_carries_the_scores_and_verdicts_of_the_set_it_is_shown_of(shown):
+    gallery, _ = gallery_of(shown)
+    by_name = {pair.path_a: pair for pair in gallery}
+    assert (by_name["n0/a"].scores, by_name["n0/a"].verdicts) == ({"M": 8.0}, {"M": True})
+    assert (by_name["n7/a"].scores, by_name["n7/a"].verdicts) == ({"M": 8.0}, {"M": True})
+    assert (by_name["p0/a"].label, by_name["p0/a"].verdicts) == (1, {"M": False})
+    assert by_name["p1/a"].verdicts == {"M": True}
+    assert (by_name["n4/a"].name_a, by_name["n4/a"].name_b) == ("n4", "n5")
+
+
+def test_a_pair_is_shown_once_whatever_its_direction():
+    one = pairs_of(5, 4)
+    other = PairSet.of(one.path_b, one.path_a, one.label)
+    values = {"M": np.arange(9.0)}
+    gallery, left_out = gallery_of(shown_of([board("x", one, values), board("y", other, values)]))
+    assert left_out == 0
+    assert len(gallery) == 9
+    assert {pair.set for pair in gallery} == {"x"}
+
+
+def test_what_the_limit_leaves_out_is_counted(shown, monkeypatch):
+    whole, _ = gallery_of(shown)
+    some, left_out = gallery_of(shown, 5)
+    assert keys(some) == keys(whole)[:5]
+    assert left_out == 7
+    assert gallery_of(shown, 12)[1] == 0
+    monkeypatch.setattr(showing, "GALLERY", 2)
+    report = report_of(shown)
+    assert keys(report.gallery) == keys(whole)[:2]
+    assert [(row.stage, row.count, row.kept) for row in report.funnel] == [("report", 10, False)]
+
+
+def test_ties_in_rank_keep_the_order_of_the_set():
+    pairs = pairs_of(5, 4)
+    ranks = {"x": np.array([2, 1, 2, 1, 2, 0, 0, 0, 0])}
+    gallery, _ = gallery_of(
+        shown_of([board("x", pairs, {"M": np.arange(9.0)})], ranks=ranks), limit=5
+    )
+    assert [pair.path_a[1] for pair in gallery] == ["1", "3", "0", "2", "4"]
+
+
+def test_quantiles_that_are_not_there_are_not_shown():
+    pairs = pairs_of(3, 4)
+    values = np.array([0.5, np.nan, 1.0, *[np.nan] * 4])
+    shown = shown_of(
+        [board("x", pairs, {"M": np.arange(7.0)})],
+        ranks={"x": np.array([1, 2, 3, 0, 0, 0, 0])},
+        # A reference that mined and is not compared has no score for its quantiles to stand by.
+        quantiles={"x": {"M": values, "R": np.ones(7)}},
+    )
+    gallery, _ = gallery_of(shown, 3)
+    assert [pair.quantiles for pair in gallery] == [{"M": 0.5}, {}, {"M": 1.0}]
+
+
+def test_nobody_to_compare_shows_nothing():
+    empty = Shown("title", Faces.of_paths(Path("faces"), ["a/1"]), [])
+    assert gallery_of(empty) == ([], 0)
+    assert (hardness_of(empty), confusions_of(empty), empty.models) == ({}, {}, [])
+
+
+def test_hardness_needs_enough_mined_negatives():
+    for mined, expected in ((39, []), (40, ["x"])):
+        pairs = pairs_of(60, 4, invalid=[59])
+        rank = np.zeros(64, int)
+        rank[:mined] = np.arange(1, mined + 1)
+        # An invalid row and a positive do not make up what is lacking.
+        rank[[59, 60]] = mined + 1, mined + 2
+        values = {"M": np.arange(64.0), "N": -np.arange(64.0)}
+        shown = shown_of([board("x", pairs, values)], ranks={"x": rank})
+        assert list(hardness_of(shown)) == expected
+    plain = shown_of([board("x", pairs, values)])
+    assert hardness_of(plain) == {}
+
+
+def test_confusions_are_of_the_mined_set_at_the_models_own_threshold(shown):
+    (name,) = confusions_of(shown)
+    assert name == "M, hard pairs"
+    assert {*confusions_of(shown)[name].characters} == {"n0", "n1", "n2"}
+    unmined = shown_of(shown.boards[::-1])
+    assert list(confusions_of(unmined)) == ["M, easy pairs"]
+    perfect = shown_of([board("x", pairs_of(5, 4), {"M": np.arange(9.0)})])
+    assert confusions_of(perfect) == {}
+
+
+def test_scores_of_a_model_are_of_the_sets_it_was_scored_on(shown):
+    found = model_scores(shown, "M")
+    assert list(found.groups) == ["positives", "easy negatives", "hard negatives"]
+    assert found.groups["positives"].tolist() == [6, 7, 8, 9]
+    # The invalid row is left out.
+    assert found.groups["hard negatives"].tolist() == [8, 9, 1, 2, 3]
+    assert found.threshold == 7
