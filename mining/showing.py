@@ -79,18 +79,16 @@ class Shown:
 def report_of(shown: Shown) -> Report:
     """The report's content."""
     gallery, left_out = gallery_of(shown)
-    funnel = list(shown.funnel)
-    if left_out:
-        funnel.append(FunnelRow("report", "pairs beyond those that the gallery shows", left_out))
     return Report(
         title=shown.title,
         faces_root=shown.faces.root,
         facts=shown.facts,
-        funnel=funnel,
+        funnel=shown.funnel,
         leaderboards=shown.boards,
         scores=[model_scores(shown, model) for model in shown.models],
         curves=[det_set(one) for one in shown.comparisons],
         gallery=gallery,
+        gallery_left_out=left_out,
         hubness=shown.hubness,
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),

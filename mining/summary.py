@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pairsets.comparison import Comparison
-from pairsets.difference_tables import points, statistic_title
+from pairsets.difference_tables import points, statistic_title, why_not_compared
 from pairsets.hubness import Hubness
 from pairsets.leaderboard import Leaderboard, interval_cells, percent
 from pairsets.report import FunnelRow
@@ -120,7 +120,10 @@ def _print_board(console: Console, board: Leaderboard) -> None:
 
 def _print_differences(console: Console, comparison: Comparison) -> None:
     """Every two models, and which of them the data cannot tell apart."""
+    if lacking := why_not_compared(comparison):
+        console.print(f"{lacking}\n", markup=False, highlight=False)
     for statistic, found in comparison.differences.items():
+        counted = statistic == "fpr"
         what = statistic_title(comparison, statistic)
         table = Table(
             title=f"{comparison.name} pairs: difference in {what}",
@@ -129,7 +132,8 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
         )
         table.add_column("A", overflow="fold")
         table.add_column("B", overflow="fold")
-        for name in ("A - B (points)", "95 %", "p (Holm)", "only A right", "only B right"):
+        counts = ("only A right", "only B right") if counted else ()
+        for name in ("A - B (points)", "95 %", "p (Holm)", *counts):
             table.add_column(name, justify="right", no_wrap=True)
         for one in found:
             value, low, high = (points(share) for share in (one.value, one.low, one.high))
@@ -139,15 +143,14 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
                 f"[bold]{value}[/bold]" if one.significant else value,
                 escape(f"[{low}, {high}]"),
                 "< 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}",
-                f"{one.only_first:,}",
-                f"{one.only_second:,}",
+                *((f"{one.only_first:,}", f"{one.only_second:,}") if counted else ()),
             )
         console.print(table)
         groups = ", ".join(
             f"{model} ({letters})" for model, letters in comparison.groups[statistic].items()
         )
         console.print(
-            f"Models that share a letter cannot be told apart: {groups}",
+            f"Models that share a letter cannot be told apart: {groups}\n",
             markup=False,
             highlight=False,
         )
@@ -213,7 +216,13 @@ def print_planned(planned: Planned) -> None:
     )
     for name in ("A", "B"):
         table.add_column(name, overflow="fold")
-    for name in ("A - B", "told now", "negatives", "positives", f"{planned.plans[0].by}s"):
+    for name in (
+        "A - B",
+        f"seen in {100 * planned.plans[0].power:.3g} %",
+        "negatives",
+        "positives",
+        f"{planned.plans[0].by}s",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for one in planned.plans:
         grown = one.present if one.enough else one.grown

@@ -49,9 +49,11 @@ def differences_markdown(comparisons: Sequence[Comparison]) -> str:
         return "No two models were compared.\n"
     parts = []
     for one in comparisons:
+        if lacking := why_not_compared(one):
+            parts.append(f"## {escape(one.name)}\n\n{escape(lacking)}\n")
         for statistic, found in one.differences.items():
             parts.append(f"## {escape(one.name)}: {statistic_title(one, statistic)}\n")
-            parts.append("\n".join(_rows(found)) + "\n")
+            parts.append("\n".join(_rows(found, counted=statistic == "fpr")) + "\n")
             parts.append(
                 "Models that share a letter cannot be told apart by these pairs: "
                 + ", ".join(
@@ -62,17 +64,29 @@ def differences_markdown(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(parts)
 
 
-def _rows(found: Sequence[Difference]) -> Iterator[str]:
-    yield "| A | B | A - B (points) | 95 % interval | p (Holm) | only A right | only B right |"
-    yield "|---|---|---|---|---|---|---|"
+def why_not_compared(comparison: Comparison) -> str | None:
+    """A sentence where the models that are left do not make two; None where some were compared."""
+    if comparison.differences or not comparison.apart:
+        return None
+    return (
+        f"No two models to compare: {', '.join(sorted(comparison.apart))} mined the set, so that "
+        "errors there say little of what mined it."
+    )
+
+
+def _rows(found: Sequence[Difference], *, counted: bool) -> Iterator[str]:
+    """Lines of a table; the pairs that one gets right are counted at the threshold of the FPR."""
+    header = ["A", "B", "A - B (points)", "95 % interval", "p (Holm)"]
+    header += ["only A right", "only B right"] if counted else []
+    yield f"| {' | '.join(header)} |"
+    yield "|---" * len(header) + "|"
     for one in found:
         value, low, high = (points(share) for share in (one.value, one.low, one.high))
         value = f"**{value}**" if one.significant else value
         p = "< 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}"
-        yield (
-            f"| {escape(one.first)} | {escape(one.second)} | {value} | [{low}, {high}] | {p} | "
-            f"{one.only_first:,} | {one.only_second:,} |"
-        )
+        cells = [escape(one.first), escape(one.second), value, f"[{low}, {high}]", p]
+        cells += [f"{one.only_first:,}", f"{one.only_second:,}"] if counted else []
+        yield f"| {' | '.join(cells)} |"
 
 
 def differences_table(comparison: Comparison) -> pd.DataFrame:
@@ -119,7 +133,7 @@ def write_differences(stem: Path, comparisons: Sequence[Comparison]) -> list[Pat
 def write_verdicts(path: Path, comparison: Comparison) -> Path:
     """Write who gets which valid pair right, at each model's threshold for the target FNR.
 
-    The columns are `pathA,pathB,label,human_prediction` and one a model: 1 right, 0 wrong.
+    The columns are `pathA,pathB,label,human_prediction` and `right:MODEL` of each: 1 or 0.
     """
     rows = np.flatnonzero(comparison.pairs.valid)
     pairs = comparison.pairs.take(rows)
@@ -131,7 +145,8 @@ def write_verdicts(path: Path, comparison: Comparison) -> Path:
         pairs.human_prediction.tolist(),
         *right,
     )
-    return write_csv(path, (*_VERDICTS, *comparison.judged), zip(*columns, strict=True))
+    header = (*_VERDICTS, *(f"right:{model}" for model in comparison.judged))
+    return write_csv(path, header, zip(*columns, strict=True))
 
 
 def _known(value: float) -> str:

@@ -50,16 +50,21 @@ class Leaderboard:
         """Whether the data cannot tell the best in `fpr` or `eer` from some other model."""
         return self.comparison is not None and self.comparison.tied(column)
 
+    def _contested(self, column: str) -> bool:
+        """Whether there is a best: of several models, and told from all others."""
+        return sum(entry.competes for entry in self.entries) > 1 and not self.tied(column)
+
     def cells(self, entry: Entry) -> tuple[str, str, str]:
         """FPR, FNR and EER in percent as the tables print them, best in `**bold**`.
 
-        A best that the data cannot tell from some other model is not bold.
+        A best that the data cannot tell from some other model is not bold, nor is one without
+        another model to be better than.
         """
         texts = []
         for column in ("fpr", "fnr", "eer"):
             value = getattr(entry, column)
             text = percent(value)
-            contest = column != "fnr" and entry.competes and not self.tied(column)
+            contest = column != "fnr" and entry.competes and self._contested(column)
             if contest and value is not None and value == self.best(column):
                 text = f"**{text}**"
             texts.append(text)

@@ -98,4 +98,4 @@ def _hub_words(hardness: Hardness) -> str:
     if not count:
         return "no image is a hub"
     hubs = f"{count:,} hub image{'s' * (count > 1)} of {hardness.images:,}"
-    return f"{hubs}: in {100 * hardness.hub_share:.0f} % of all pairs"
+    return f"{hubs}: in {100 * hardness.hub_share:.3g} % of all pairs"

@@ -128,6 +128,7 @@ class Report:
         scores: one a model.
         curves: one a pair set.
         gallery: pairs, in the order first shown.
+        gallery_left_out: pairs there are beyond those.
         faces_root: the folder that the gallery's paths are relative to.
         hubness: who fills the negatives of a set, by what to call it.
         hardness: how fast mined sets get easier, by set.
@@ -145,6 +146,7 @@ class Report:
     scores: Sequence[ModelScores] = ()
     curves: Sequence[DetSet] = ()
     gallery: Sequence[GalleryPair] = ()
+    gallery_left_out: int = 0
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     hardness: Mapping[str, Hardness] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)

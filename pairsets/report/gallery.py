@@ -84,6 +84,7 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
     template = environment.from_string(here.joinpath("gallery.html.jinja").read_text("utf-8"))
     section = template.render(
         gallery=report.gallery,
+        left_out=report.gallery_left_out,
         first=first,
         models=report.models,
         any_rank=any(pair.rank for pair in report.gallery),

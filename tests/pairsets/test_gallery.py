@@ -273,3 +273,10 @@ def test_planted_pairs_have_what_the_filters_look_for(report):
     assert {pair.mistaken(MODELS[2]) for pair in pairs} == {True, False, None}
     assert any(a == b for a, b in pairwise(sorted(pair.scores[MODELS[0]] for pair in pairs)))
     assert len({pair.path_a for pair in pairs}) > FACES_EACH
+
+
+def test_what_a_gallery_leaves_out_is_said(report, parts):
+    count = len(report.gallery)
+    more = gallery_parts(replace(report, gallery_left_out=7)).section
+    assert f"{count:,} of {count + 7:,} pairs" in " ".join(more.split())
+    assert f"{count:,} of {count:,} pairs" not in " ".join(parts.section.split())

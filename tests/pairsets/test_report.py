@@ -275,7 +275,8 @@ class TestHeadline:
             f"70.0 % of those that b, {EVIL} mined without it."
         )
         assert page.of("span", "model")[-1][1] == f"a (pairs mined by b, {EVIL})"
-        assert [text for _, text in page.of("strong")] == ["1.00", "30.0", "30.0", "80.0", "30.0"]
+        # On the mined set one model alone competes: it is the best of nothing.
+        assert [text for _, text in page.of("strong")] == ["1.00", "30.0", "30.0"]
         assert "have other negatives" in page.of("p", "intro")[0][1]
         usual = Page(render(Report("t", root, leaderboards=[random, adversarial])))
         assert "have other negatives" not in usual.of("p", "intro")[0][1]
