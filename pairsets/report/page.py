@@ -14,6 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsets.artefacts import write_text
+from pairsets.difference_tables import why_not_compared
 from pairsets.report import wording
 from pairsets.report.boards import board_of
 from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
@@ -83,6 +84,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         boards=[board_of(board) for board in report.leaderboards],
         kinds=_kinds(report),
         contrasts=contrasts_of(report),
+        uncompared=_uncompared(report),
         agreement=[
             (name, agreement_sentence(one), agreement_tables(one))
             for name, one in report.agreement.items()
@@ -133,6 +135,12 @@ def _policy(styles: Sequence[str], scripts: Sequence[str], images: Sequence[str]
         f"style-src {digests(styles)}; script-src {digests(scripts)}; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _uncompared(report: Report) -> list[tuple[str, str]]:
+    """Sets without two models to compare, and why."""
+    found = [board.comparison for board in report.leaderboards if board.comparison is not None]
+    return [(one.name, why) for one in found if (why := why_not_compared(one))]
 
 
 def _kinds(report: Report) -> dict[str, bool]:

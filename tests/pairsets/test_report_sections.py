@@ -199,6 +199,13 @@ class TestDifferences:
         page = Page(render(Report("t", tmp_path, leaderboards=[board])))
         assert "Not compared: fair, which mined this set." in [t for _, t in page.of("p", "foot")]
 
+    def test_a_set_whose_miner_leaves_one_model_says_so(self, pairs, scores, board, tmp_path):
+        some = {model: scores[model] for model in ("good", "fair")}
+        mined = make_leaderboard("mined", pairs, some, 0.1, mined_by="fair", draws=200)
+        page = Page(render(Report("t", tmp_path, leaderboards=[board, mined])))
+        (said,) = [text for _, text in page.of("p", "foot") if text.startswith("Mined pairs:")]
+        assert "No two models to compare: fair mined the set" in said
+
     def test_one_model_has_none(self, pairs, scores, tmp_path):
         board = make_leaderboard("random", pairs, {"good": scores["good"]}, 0.1, draws=200)
         assert contrasts_of(Report("t", tmp_path, leaderboards=[board])) == []
