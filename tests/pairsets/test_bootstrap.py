@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from pairsets import ScoresError
 from pairsets.bootstrap import Draws, resample
@@ -352,3 +354,32 @@ def test_the_fixed_point_of_a_rate_is_where_its_influence_stands():
     curve = roc(labels, scores)
     about = [fpr_at_fnr(curve, 0.25 + side).fpr for side in (-0.08, 0.08)]
     assert slope == pytest.approx((about[0] - about[1]) / 0.16, rel=0.3)
+
+
+def test_few_degrees_of_freedom_widen_the_interval():
+    draws = np.random.default_rng(0).normal(0.5, 0.1, 1001)
+    plain = Resampled(0.5, draws, np.zeros(3), 0.8)
+    few = Resampled(0.5, draws, np.zeros(3), 0.8, degrees=5)
+    ratio = student_t.isf(0.025, 5) / norm.isf(0.025)
+    for end in ("low", "high"):
+        first, second = (getattr(one.interval(), end) - 0.5 for one in (plain, few))
+        assert second / first == pytest.approx(ratio, rel=2e-3)
+        assert abs(second) > abs(first) > 0
+
+
+def test_every_statistic_knows_its_degrees_of_freedom():
+    """Those of its influence, by the clusters of the pairs."""
+    generator = np.random.default_rng(4)
+    labels = np.repeat([1, 0], [40, 160])
+    own, other = generator.integers(0, 20, (2, 200))
+    clusters = Clusters(own, np.where(labels == 1, own, other), 20)
+    hard = generator.normal(size=20)
+    # A hard character is taken for others, and is not known again.
+    ends = hard[clusters.a] + hard[clusters.b]
+    scores = 2 * labels + np.where(labels == 1, -ends, ends) + generator.normal(size=200)
+    draws = Draws.of(clusters, 200, seed=1)
+    found = resample(labels, {"m": scores}, clusters, draws, Targets((0.2,), (0.2,)))["m"]
+    assert len(found) == 5
+    for one in found.values():
+        assert one.degrees == clusters.spread(one.influence).degrees
+    assert min(one.degrees for one in found.values()) < 200

@@ -163,3 +163,29 @@ def test_residuals_of_other_pairs_are_refused_and_none_are_changed():
     assert clusters.spread(residuals).inside == 0.25 + 0.0625
     with pytest.raises(ScoresError, match=r"residuals of shape \(2,\) for 3 pairs"):
         clusters.spread(residuals[:2])
+
+
+@given(dyads())
+def test_degrees_of_freedom_by_loops(world):
+    """Of few clusters that carry what is shared, few; of nothing shared, no limit."""
+    a, b, residuals = world
+    found = Clusters(a, b, 6).spread(residuals)
+    sums = [0.0] * 6
+    for i, j, one in zip(a.tolist(), b.tolist(), residuals.tolist(), strict=True):
+        for end in {i, j}:
+            sums[end] += one
+    if found.shared <= 0:
+        assert found.degrees == np.inf
+        return
+    even = sum(s**2 for s in sums) ** 2 / sum(s**4 for s in sums)
+    assert 1 <= even <= 6 + 1e-9
+    assert found.degrees == pytest.approx(even * (found.variance / found.shared) ** 2)
+
+
+def test_clusters_that_share_evenly_count_in_full():
+    """Ten hubs of many pairs each, alike: about ten degrees; one hub above all: about one."""
+    hubs, leaves = np.repeat(np.arange(10), 50), np.arange(10, 510)
+    alike = Clusters(hubs, leaves, 510).spread(np.where(hubs % 2, 1.0, -1.0))
+    assert 10 < alike.degrees < 11.5
+    single = Clusters(hubs, leaves, 510).spread(np.where(hubs == 0, 9.0, 0.1))
+    assert 1 < single.degrees < 1.2

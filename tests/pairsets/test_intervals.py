@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
+from scipy.stats import t as student_t
 
 from pairsets import PairSet, ScoresError, human_rates
 from pairsets.clusters import Clusters
-from pairsets.intervals import Interval, clustered_rate, deviate, wilson
+from pairsets.intervals import Interval, clustered_rate, deviate, student, wilson
 
 
 @given(st.integers(1, 400), st.data(), st.sampled_from([0.8, 0.95, 0.999]))
@@ -144,3 +145,12 @@ def test_the_person_on_the_published_sets(real_data):
     assert round(hard.fpr_rate.design_effect, 2) == 11.96
     assert round(easy.fpr_rate.design_effect, 2) == 1.00
     assert (hard.negatives, hard.positives, hard.unjudged) == (2991, 852, 0)
+
+
+@pytest.mark.parametrize("degrees", [3, 4, 7.5, 20, 300])
+@pytest.mark.parametrize(("confidence", "error"), [(0.9, 1e-3), (0.95, 2e-3), (0.99, 1e-2)])
+def test_students_deviate(confidence, error, degrees):
+    truth = student_t.isf((1 - confidence) / 2, degrees)
+    assert student(confidence, degrees) == pytest.approx(truth, rel=error)
+    assert student(confidence, degrees) > deviate(confidence) == student(confidence, math.inf)
+    assert student(confidence, 0.5) == student(confidence, 3)
