@@ -29,12 +29,12 @@ def people_of(
         PairSetError: a file of another set, or without a verdict; a person given twice; and what
             `pairsets.annotators.read_annotators` raises.
     """
-    known = {name: _ends(one) for name, one in sets.items()}
+    known = {name: set(one.keys) for name, one in sets.items()}
     files: dict[str, dict[str, Path]] = {name: {} for name in sets}
     for one in annotators:
         person = one.name or one.path.stem
         refuse_unwritable([person])
-        theirs = _ends(PairSet.read(one.path))
+        theirs = set(PairSet.read(one.path).keys)
         homes = [name for name, pairs in known.items() if not pairs.isdisjoint(theirs)]
         if not homes:
             raise PairSetError(
@@ -68,10 +68,6 @@ def with_own(pairs: PairSet, people: Mapping[str, PairSet]) -> dict[str, PairSet
 def taken(people: Mapping[str, PairSet], rows: NDArray[np.bool_]) -> dict[str, PairSet]:
     """What they said of some rows."""
     return {person: said.take(rows) for person, said in people.items()}
-
-
-def _ends(pairs: PairSet) -> set[tuple[str, str]]:
-    return {(a, b) if a < b else (b, a) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)}
 
 
 def rates_of(people: Mapping[str, PairSet], clusters: By) -> dict[str, HumanRates]:

@@ -128,16 +128,14 @@ def compare_models(
         present = resolve(Path(faces), needed)
     if not (models or scores or embeddings):
         raise ScoresError("no model to compare; name models, scores or embeddings")
+    loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
     # Before the work on models, so that a fault in a file is told first.
-    given = gather(sets, scores, found)
+    given = gather(sets, scores, found, coming=loaded)
     for name, one in sets.items():
         compare(name, one, given.scores[name], target_fnr, draws=0)
     mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
     for ones in _judged_by_several(sets, people).values():
         agreement(ones, clusters=clusters)
-    loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
-    if loaded:
-        gather(sets, scores, found, coming=loaded)
     run = RunFolder.start(out, overwrite=overwrite, faces=Path(faces), kind="comparison")
     homes = [(cache or run.root / "embeddings") / embeddings_name(model) for model in loaded]
     for model, home in zip(loaded, homes, strict=True):
@@ -170,7 +168,7 @@ def compare_models(
             ("Models", f"{len(gathered.models):,}"),
         ],
         funnel=funnel,
-        warnings=[text for board in boards for text in _warnings(board)],
+        warnings=[text for board in boards for text in board.warnings],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
         agreement=agreed,
         max_pixels=encoding.max_pixels,
@@ -295,7 +293,3 @@ def _boards(
             cuts = found.thresholds if found is not None else {}
             carried = {model: (cut, base) for model, cut in cuts.items()}
     return [boards[name] for name in sets]
-
-
-def _warnings(board: Leaderboard) -> list[str]:
-    return [] if board.comparison is None else board.comparison.warnings

@@ -107,8 +107,7 @@ def evaluate_pairs(
             found_on = [] if board.comparison is None else [board.comparison]
             write_differences(folder / f"{out.name}.differences", found_on)
     funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
-    warnings = [] if board.comparison is None else board.comparison.warnings
-    return Made(tables, funnel, warnings, leaderboard=board, agreement=agreed)
+    return Made(tables, funnel, board.warnings, leaderboard=board, agreement=agreed)
 
 
 def _tables(stem: Path) -> list[Path]:

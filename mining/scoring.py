@@ -14,7 +14,7 @@ from indexes import pair_scores
 from mining.embeddings import Embeddings
 from pairsets.artefacts import write_csv
 from pairsets.errors import ScoresError
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, pair_key
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
 QUANTILE, RANK = "quantile", "rank"
@@ -167,7 +167,7 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
 
     Only the columns `quantile` and `rank` may have empty cells.
     """
-    rows = {key: row for row, key in enumerate(map(_key, pairs.path_a, pairs.path_b))}
+    rows = {key: row for row, key in enumerate(pairs.keys)}
     found: dict[str, list[float]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -189,7 +189,7 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
                         f"{path}, line {reader.line_num}: more or fewer values than line 1 has; "
                         "is a comma in a path not quoted?"
                     )
-                key = _key(cells[a], cells[b])
+                key = pair_key(cells[a], cells[b])
                 row = rows.get(key)
                 if row is None or (column in (QUANTILE, RANK) and cells[at] == ""):
                     continue
@@ -212,10 +212,6 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
     except (csv.Error, UnicodeDecodeError) as error:
         raise ScoresError(f"{path}: not a CSV file ({error})") from None
     return {model: np.array(values, np.float64) for model, values in found.items()}
-
-
-def _key(a: str, b: str) -> tuple[str, str]:
-    return (a, b) if a < b else (b, a)
 
 
 def _number(text: str, path: Path, line: int, what: str) -> float:

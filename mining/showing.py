@@ -20,6 +20,7 @@ from pairsets.hardness import Hardness, hardness
 from pairsets.hubness import Hubness
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
+from pairsets.pairset import PairKey, pair_key
 from pairsets.report import (
     DetSet,
     FunnelRow,
@@ -161,14 +162,14 @@ def gallery_of(shown: Shown, limit: int | None = None) -> tuple[list[GalleryPair
     after the other. A pair of several sets is shown once.
     """
     limit = GALLERY if limit is None else limit
-    chosen: dict[tuple[str, str], tuple[int, int]] = {}
+    chosen: dict[PairKey, tuple[int, int]] = {}
     comparisons = shown.comparisons
     for group in zip(*(_in_order(shown, one) for one in comparisons), strict=True):
         for at, rows in enumerate(group):
             pairs = comparisons[at].pairs
             for row in rows.tolist():
-                ends = pairs.path_a[row], pairs.path_b[row]
-                chosen.setdefault((min(ends), max(ends)), (at, row))
+                key = pair_key(pairs.path_a[row], pairs.path_b[row])
+                chosen.setdefault(key, (at, row))
     kept = list(chosen.values())[:limit]
     return [_pair(shown, comparisons[at], row) for at, row in kept], len(chosen) - len(kept)
 

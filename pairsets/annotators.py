@@ -137,13 +137,13 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> Annotation
     people: dict[str, PairSet] = {}
     missing: dict[str, int] = {}
     unknown: dict[str, int] = {}
-    rows = {key: row for row, key in enumerate(_keys(reference))}
+    rows = {key: row for row, key in enumerate(reference.keys)}
     for name, path in files.items():
         other = owners.setdefault(Path(path).resolve(), name)
         if other != name:
             raise PairSetError(f"{path}: the file of {other} and of {name}; expected one a person")
         theirs = PairSet.read(path)
-        at = np.array([rows.get(key, -1) for key in _keys(theirs)], np.int64)
+        at = np.array([rows.get(key, -1) for key in theirs.keys], np.int64)
         known = at >= 0
         if not known.any():
             raise PairSetError(
@@ -297,7 +297,3 @@ def _same_pairs(annotated: Mapping[str, PairSet]) -> PairSet:
                     "differs); bring their files together with read_annotators"
                 )
     return first
-
-
-def _keys(pairs: PairSet) -> list[tuple[str, str]]:
-    return [(a, b) if a < b else (b, a) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]

@@ -46,6 +46,11 @@ class Leaderboard:
         ]
         return min(values, default=None)
 
+    @property
+    def warnings(self) -> list[str]:
+        """Those of the comparison."""
+        return [] if self.comparison is None else self.comparison.warnings
+
     def tied(self, column: str) -> bool:
         """Whether the data cannot tell the best in `fpr` or `eer` from some other model."""
         return self.comparison is not None and self.comparison.tied(column)
@@ -232,17 +237,12 @@ def _refuse_unfit(model: str, judged: LeftOut, pairs: PairSet, miners: Sequence[
             f"a leave-one-out row of {model} on pairs mined by "
             f"{', '.join(judged.mined_by) or 'nobody'}; expected the other references"
         )
-    if _positives(judged.pairs) != _positives(pairs):
+    theirs, ours = (set(one.take(one.positives).keys) for one in (judged.pairs, pairs))
+    if theirs != ours:
         raise ScoresError(
             f"the leave-one-out pairs of {model} have other positives than the set, so that the "
             "same FNR would be another threshold; were the two made from other test pairs?"
         )
-
-
-def _positives(pairs: PairSet) -> set[tuple[str, str]]:
-    kept = pairs.positives
-    ends = zip(pairs.path_a[kept], pairs.path_b[kept], strict=True)
-    return {(a, b) if a < b else (b, a) for a, b in ends}
 
 
 def write_leaderboards(stem: Path, boards: Sequence[Leaderboard]) -> list[Path]:

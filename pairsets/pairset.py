@@ -22,6 +22,18 @@ _VALUES = {
     "invalid": {"0": 0, "1": 1},
 }
 
+# The two paths of a pair, the smaller one (by code point) first.
+PairKey = tuple[str, str]
+
+
+def pair_key(a: str, b: str) -> PairKey:
+    """The same for both orders of two faces.
+
+    >>> pair_key("b/1", "a/1")
+    ('a/1', 'b/1')
+    """
+    return (a, b) if a < b else (b, a)
+
 
 @dataclass(frozen=True, eq=False)
 class PairSet:
@@ -143,6 +155,11 @@ class PairSet:
     def paths(self) -> list[str]:
         """The distinct face paths, sorted."""
         return sorted(set(self.path_a) | set(self.path_b))
+
+    @property
+    def keys(self) -> list[PairKey]:
+        """`N`, what tells each pair from the others, whatever the order of its faces."""
+        return list(map(pair_key, self.path_a, self.path_b))
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> PairSet:
         """The pair set of some rows, by mask or by number."""

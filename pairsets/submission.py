@@ -21,7 +21,7 @@ import json
 import re
 import stat
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.artefacts import versions, write_csv, write_json, written_together
 from pairsets.errors import PairsetsError
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairKey, PairSet, pair_key
 
 SCHEMA = 1
 KIND = "submission"
@@ -51,7 +51,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Control characters, and those that turn the direction of what is printed around them.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BREAKS = str.maketrans("", "", "\n\t")
-Key = tuple[str, str]
 
 
 class SubmissionError(PairsetsError):
@@ -87,7 +86,7 @@ def pairs_digest(pairs: PairSet) -> str:
     True
     """
     digest = hashlib.sha256()
-    for a, b in sorted(_keys(pairs)):
+    for a, b in sorted(pairs.keys):
         digest.update(f"{a}\0{b}\0".encode())
     return digest.hexdigest()
 
@@ -146,7 +145,7 @@ def write_submission(
             f"({pairs.path_a[row]}, {pairs.path_b[row]}): {values[row]}"
         )
     _refuse_constant(values, pairs, model)
-    keys = [key for key, there in zip(_keys(pairs), scored, strict=True) if there]
+    keys = [key for key, there in zip(pairs.keys, scored, strict=True) if there]
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": KIND,
@@ -190,7 +189,7 @@ def read_submission(path: str | Path, pairs: PairSet) -> Submission:
     table, manifest = _locate(Path(path))
     content = _read_manifest(manifest)
     keys, values, lines = _read_scores(table, pairs)
-    rows = {key: row for row, key in enumerate(_keys(pairs))}
+    rows = {key: row for row, key in enumerate(pairs.keys)}
     unknown = [at for at, key in enumerate(keys) if key not in rows]
     scores = np.full(len(pairs), np.nan)
     scores[[rows[key] for key in keys if key in rows]] = [
@@ -333,7 +332,7 @@ def _check_text(value: object, name: str, most: int, where: str) -> None:
         )
 
 
-def _read_scores(path: Path, pairs: PairSet) -> tuple[list[Key], list[float], list[int]]:
+def _read_scores(path: Path, pairs: PairSet) -> tuple[list[PairKey], list[float], list[int]]:
     """The pairs, scores and lines of a table, each pair there once."""
     longest = 2 * sum(map(_bytes, (*pairs.path_a, *pairs.path_b))) + 64 * len(pairs) + 2**20
     size = path.stat().st_size
@@ -341,9 +340,9 @@ def _read_scores(path: Path, pairs: PairSet) -> tuple[list[Key], list[float], li
         raise SubmissionError(
             f"{path}: {size:,} bytes; scores of {len(pairs)} pairs need no more than {longest:,}"
         )
-    keys: list[Key] = []
+    keys: list[PairKey] = []
     values: list[float] = []
-    lines: dict[Key, int] = {}
+    lines: dict[PairKey, int] = {}
     reader = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -365,7 +364,7 @@ def _read_scores(path: Path, pairs: PairSet) -> tuple[list[Key], list[float], li
                         f"{where}: {len(cells)} values, expected {len(HEADER)}"
                         + ("; is a comma in a path not quoted?" if len(cells) > 3 else "")
                     )
-                key = _key(cells[0], cells[1])
+                key = pair_key(cells[0], cells[1])
                 if key in lines:
                     raise SubmissionError(
                         f"{where}: {key[0]!r} and {key[1]!r} are scored in line {lines[key]} "
@@ -400,20 +399,12 @@ def _refuse_constant(scores: NDArray[np.float64], pairs: PairSet, where: str) ->
         )
 
 
-def _scores_digest(keys: Sequence[Key], values: Sequence[float]) -> str:
+def _scores_digest(keys: Sequence[PairKey], values: Sequence[float]) -> str:
     digest = hashlib.sha256()
     for (a, b), value in sorted(zip(keys, values, strict=True)):
         # Minus nought is nought.
         digest.update(f"{a}\0{b}\0".encode() + struct.pack("<d", value + 0.0))
     return digest.hexdigest()
-
-
-def _keys(pairs: PairSet) -> Iterable[Key]:
-    return (_key(a, b) for a, b in zip(pairs.path_a, pairs.path_b, strict=True))
-
-
-def _key(a: str, b: str) -> Key:
-    return (a, b) if a < b else (b, a)
 
 
 def _bytes(text: str) -> int:
