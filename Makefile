@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types contracts lock clean
+.PHONY: demo test lint types contracts browser lock clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -33,13 +33,20 @@ contracts: $(READY)
 test: lint types contracts
 	$(BIN)/python -m pytest -n 2
 
+# The browser that the pages are tested in: Debian's, where this machine lets us install it.
+browser:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+		&& apt-get update -qq && apt-get install -y -qq chromium >/dev/null; then :; \
+	else echo "NOT TESTED: the pages, in a browser: there is no Chromium, and it cannot be installed (as root: apt-get install chromium)" >&2; fi
+
 # Pins what a fresh environment resolves to. The local tag of a CPU build of PyTorch is left out,
 # so that the same line finds the build that fits each machine.
 lock:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0" "torchvision==0.28.0"
-	$(BIN)/python -m pip install --quiet ".[cpu,onnx,sample,dev]"
+	$(BIN)/python -m pip install --quiet ".[cpu,onnx,review,sample,suspects,dev]"
 	$(BIN)/python -m pip freeze --exclude lookalikes | sed 's/+cpu$$//' > requirements.lock
 	rm -f $(READY)
 

@@ -116,7 +116,7 @@ class Embeddings:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EmbeddingError(
                 f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
-                "missing); make it with: lookalikes embed"
+                f"missing); {_inner(folder)}"
             ) from None
         except EmbeddingError:
             raise
@@ -131,6 +131,14 @@ class Embeddings:
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
         return cls(faces, vectors, manifest, folder)
+
+
+def _inner(folder: Path) -> str:
+    """What to do about a folder that is none of embeddings: there may be some in it."""
+    inside = sorted(found.parent for found in folder.glob("*/manifest.json"))
+    if inside:
+        return f"did you mean {inside[0]}?"
+    return "make it with: lookalikes embed"
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

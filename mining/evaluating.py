@@ -10,10 +10,10 @@ from mining.embeddings import Embeddings
 from mining.encoder import Encoding
 from mining.gathering import Named, gather
 from mining.refusals import refuse_lacking
-from mining.run import Progress, RunError, embeddings_name, refuse_existing, refuse_inside, silent
+from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
 from mining.steps import Made
 from pairsets.annotators import agreement
-from pairsets.artefacts import written_together
+from pairsets.artefacts import refuse_existing, written_together
 from pairsets.bootstrap import DRAWS, refuse_few
 from pairsets.clusters import By
 from pairsets.comparison import compare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mining.ranking import Progress, Ranked, Ranking, Rows, exclusion_rows, in_window
+from mining.ranking import Progress, Ranked, Ranking, Rows, in_window
 from mining.rules import Rules, RulesError
 from mining.space import SearchSpace
 from pairsets.faces import Faces
@@ -35,7 +35,8 @@ class FilteredRanking:
             )
         self.ranking, self.rules, self.space = ranking, rules, space
         self.faces: Faces = space.faces
-        self._excluded = _keys(space.excluded(same=False), len(self.faces))
+        self._excluded = space.excluded(same=False)
+        self._keys = _keys(self._excluded.rows, len(self.faces))
         self._listed: Ranked | None = None
 
     def top(self, depth: int, progress: Progress | None = None) -> Ranked:
@@ -44,7 +45,7 @@ class FilteredRanking:
         Where the unfiltered ranking is too long to be listed so far, `exact` is false and there
         may be fewer.
         """
-        ask = depth + len(self._excluded)
+        ask = depth + len(self._keys)
         while True:
             found = self.ranking.top(ask, progress)
             kept = np.flatnonzero(self._fits(found))
@@ -70,11 +71,12 @@ class FilteredRanking:
             return []
         found, rules, drops = self._listed, self.rules, []
         excluded = self._is_excluded(found)
-        if len(self._excluded):
+        if len(self._keys):
             alike = excluded & in_window(found.scores, rules)
             if last is not None:
                 alike &= found.scores >= last
-            drops += exclusion_rows(int(alike.sum()), len(self._excluded) - int(alike.sum()))
+            listed = found.i[alike] * len(self.faces) + found.j[alike]
+            drops += self._excluded.counts(np.isin(self._keys, listed))
         if rules.max_score is not None:
             high = ~excluded & (found.scores > rules.max_score)
             drops.append((f"scoring above {rules.max_score:g}", int(high.sum())))
@@ -84,7 +86,7 @@ class FilteredRanking:
         return in_window(found.scores, self.rules) & ~self._is_excluded(found)
 
     def _is_excluded(self, found: Ranked) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        return np.isin(found.i * len(self.faces) + found.j, self._excluded)
+        return np.isin(found.i * len(self.faces) + found.j, self._keys)
 
 
 def _keys(pairs: Rows, count: int) -> Rows:

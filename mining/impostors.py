@@ -22,14 +22,13 @@ from mining.run import (
     RunError,
     embeddings_name,
     model_names,
-    refuse_existing,
     refuse_inside,
     short_name,
     silent,
 )
 from mining.scoring import HEADER
 from pairsets import images
-from pairsets.artefacts import write_csv
+from pairsets.artefacts import refuse_existing, write_csv
 from pairsets.faces import Faces, strings
 from pairsets.figures import Figure
 from pairsets.figures.impostors import impostor_sheet

@@ -20,6 +20,7 @@ def warnings_of(mined: Mined) -> list[str]:
     warnings = []
     if len(mined) < mined.wanted:
         kept = " that keep to the rules" if mined.rules.given else ""
+        kept += " besides those excluded" if mined.excluded else ""
         if mined.exact or mined.index != "exact":
             found = f"exist{kept}."
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 
 from indexes import FlatIndex
 from mining.agreement import Method
+from mining.dropping import Kept, Memory, mine_on
 from mining.embeddings import Embeddings
 from mining.encoder import FLOOR, Encoding
-from mining.hardest import mine_hardest, refuse_for_several, refuse_twice
+from mining.evidence import (
+    Drop,
+    Evidence,
+    digests_of,
+    dropped_rows,
+    not_looked_at,
+    suspects_of,
+)
+from mining.hardest import Hardest, mine_hardest, refuse_for_several, refuse_twice
 from mining.negatives import DEFAULT_PAIRS, adversarial_pairs
 from mining.presentation import draw_report
 from mining.provenance import (
@@ -30,7 +39,7 @@ from mining.rules import Rules
 from mining.run import Progress, RunFolder, model_names, plain_names, silent
 from mining.scoring import score_pairs, write_scores
 from pairsets.artefacts import sha256
-from pairsets.exclusions import Exclusions
+from pairsets.exclusions import Exclusions, PathPairs
 from pairsets.faces import Faces, read_ignore_list
 from pairsets.hubness import Hubness
 from pairsets.human import resolve_target
@@ -59,6 +68,7 @@ class Run:
         method: how several of them were fused.
         quantiles: of several, each one's own quantile of the adversarial pairs, `[N]`.
         without: of several, the pair file that each one's leave-one-out row stands on.
+        suspects: the list of those that were dropped, where any were to be.
     """
 
     folder: RunFolder
@@ -74,6 +84,7 @@ class Run:
     method: Method | None = None
     quantiles: Mapping[str, Scores] = field(default_factory=dict)
     without: Mapping[str, Path] = field(default_factory=dict)
+    suspects: Path | None = None
 
 
 def build(
@@ -86,6 +97,7 @@ def build(
     pairs: int = DEFAULT_PAIRS,
     rules: Rules | None = None,
     exclude: Sequence[str | Path] = (),
+    drop: Drop | None = None,
     test_pairs: str | Path | None = None,
     ignore_list: str | Path | None = None,
     positives: int | None = None,
@@ -114,6 +126,7 @@ def build(
         pairs: how many adversarial negatives.
         rules: which of the best pairs are taken; by default all of them.
         exclude: files with the columns `pathA` and `pathB`: pairs never to mine.
+        drop: suspects that are replaced by the next best pairs; the first of `models` may veto.
         test_pairs: the random pair set, whose positives the adversarial set re-uses; drawn where
             it is not given.
         ignore_list: base names of images never to take into a pair.
@@ -136,6 +149,11 @@ def build(
     refuse_for_several(len(miners), fusion, rules)
     refuse_twice(miners)
     search_on(encoding.device)
+    others = list[str]()
+    if drop is not None:
+        drop = replace(drop, faces=Path(faces), max_pixels=encoding.max_pixels)
+        others = [model for model in models if model not in miners]
+        drop.refuse_early(others)
     excluded = [Exclusions.read(path) for path in exclude]
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces)
@@ -175,23 +193,42 @@ def build(
     else:
         random, row = without_skipped(given, embedded[0])
         funnel += row
-    with progress("Comparing all pairs of faces") as step:
-        hardest = mine_hardest(
-            dict(zip(names[: len(miners)], embedded, strict=False)),
-            pairs,
-            method=fusion,
-            rules=rules,
-            ignore=ignored,
-            exclude=excluded,
-            checkpoint=run.checkpoint,
-            device=encoding.device,
-            progress=step,
-        )
+
+    def search(exclude: Sequence[PathPairs]) -> Hardest:
+        with progress("Comparing all pairs of faces") as step:
+            return mine_hardest(
+                dict(zip(names[: len(miners)], embedded, strict=False)),
+                pairs,
+                method=fusion,
+                rules=rules,
+                ignore=ignored,
+                exclude=exclude,
+                checkpoint=run.checkpoint,
+                device=encoding.device,
+                progress=step,
+            )
+
+    looked: Kept | None = None
+    evidence: Evidence | None = None
+    if drop is None:
+        hardest = search(excluded)
+    else:
+        second = embedded[specs.index(others[0])] if "veto" in drop.kinds else None
+        evidence = drop.evidence(embedded[: len(miners)], second)
+        facts = [asdict(rules), drop.kinds, pairs, fusion, sorted(ignored), digests_of(evidence)]
+        images = [one.manifest["images_sha256"] for one in embedded[: len(miners)]]
+        exclusions = [sha256(Path(path)) for path in exclude]
+        memory = Memory.of(run.memory, [*facts, miners, images, exclusions])
+        checks = evidence.checks(drop.kinds)
+        looked = mine_on(search, checks, exclude=excluded, memory=memory, progress=progress)
+        hardest = looked.hardest
     mined = hardest.mined
     adversarial, rank = adversarial_pairs(mined, random, seed=seed, ignore=ignored)
     quantiles = hardest.quantiles(rank)
     apart = hardest.left_out(random, seed=seed, ignore=ignored)
     before, funnel = funnel, funnel + hardest.funnel(random, ignored)
+    if looked is not None:
+        funnel += dropped_rows(looked.looked)
 
     sets = {"random": random, "adversarial": adversarial}
     scores = {
@@ -223,8 +260,10 @@ def build(
         "test_pairs_sha256": None if test_pairs is None else sha256(Path(test_pairs)),
         "ignore_list_sha256": None if ignore_list is None else sha256(Path(ignore_list)),
     }
-    more = {"exclude_sha256": [sha256(Path(path)) for path in exclude]}
+    more: dict[str, object] = {"exclude_sha256": [sha256(Path(path)) for path in exclude]}
+    more |= digests_of(evidence) if evidence is not None else {}
     parameters = {"pairs": pairs, "positives": positives, "negatives": negatives, "seed": seed}
+    dropping = {"drop_suspects": list(drop.kinds) if drop is not None else []}
     random.write(
         run.pairs("random"),
         manifest("random", random, parameters, inputs, funnel),
@@ -234,7 +273,7 @@ def build(
         manifest(
             "adversarial",
             adversarial,
-            parameters | rules_of(mined),
+            parameters | rules_of(mined) | dropping,
             inputs | more,
             funnel,
             origin=hardest.origin,
@@ -253,13 +292,20 @@ def build(
             manifest(
                 "leave-one-out",
                 apart[name].pairs,
-                parameters | rules_of(fused.mined) | {"without": name},
+                parameters | rules_of(fused.mined) | dropping | {"without": name},
                 inputs | more,
                 before + mining_rows(fused.mined, random, ignored),
                 origin=hardest.origin_of(fused),
                 mined=fused.mined,
             ),
         )
+    listed, warnings = suspects_of(run.pairs("adversarial")), hardest.warnings
+    if looked is not None:
+        warnings = warnings + not_looked_at(adversarial, mined.label, run.pairs("adversarial"))
+        looked.looked.write(listed)
+    else:
+        # Of the pairs that stood here before.
+        listed.unlink(missing_ok=True)
     write_leaderboards(run.leaderboard, boards)
     made = Run(
         run,
@@ -269,12 +315,13 @@ def build(
         scores,
         boards,
         funnel,
-        hardest.warnings,
+        warnings,
         hubness_of(mined),
         list(hardest.references),
         hardest.method,
         quantiles,
         without,
+        listed if looked is not None else None,
     )
     with progress("Drawing the report"):
         draw_report(made, made.references, rank, encoding.max_pixels)

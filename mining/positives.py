@@ -14,7 +14,6 @@ from mining.ranking import (
     Progress,
     Ranked,
     Spent,
-    exclusion_rows,
     in_window,
 )
 from mining.rules import Rules, RulesError
@@ -85,7 +84,7 @@ class PositiveRanking:
             self._groups,
             min_score=self.rules.min_score,
             max_score=self.rules.max_score,
-            exclude=self._excluded,
+            exclude=self._excluded.rows,
             progress=progress,
         )
         return Ranked(found.i, found.j, found.scores)
@@ -101,7 +100,7 @@ class PositiveRanking:
         # The rows keep their order, so that ties by (i, j) stay as they are.
         place = np.full(len(self.faces), -1)
         place[rows] = np.arange(rows.size)
-        exclude = place[np.concatenate([self._excluded, spent.pairs])]
+        exclude = place[np.concatenate([self._excluded.rows, spent.pairs])]
         found = FlatIndex(self._vectors[rows]).bottom_pairs(
             depth,
             self._groups[rows],
@@ -117,20 +116,20 @@ class PositiveRanking:
     ) -> list[tuple[str, int]]:
         """What each rule turned away; with `min_score`, counted by one more search."""
         drops = []
-        i, j = self._excluded.T
+        i, j = self._excluded.rows.T
         if i.size:
             scores = pair_scores(self._vectors, self._vectors, i, j)
             alike = in_window(scores, self.rules)
             if last is not None:
                 alike &= scores <= last
-            drops += exclusion_rows(int(alike.sum()), int((~alike).sum()))
+            drops += self._excluded.counts(alike)
         low = self.rules.min_score
         if low is not None:
             found = FlatIndex(self._vectors).bottom_pairs(
                 COUNTED,
                 self._groups,
                 max_score=float(np.nextafter(low, -np.inf)),
-                exclude=self._excluded,
+                exclude=self._excluded.rows,
                 progress=progress,
             )
             more = ", at least" if len(found) == COUNTED else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from mining.embeddings import Embeddings
 from mining.mined import Mined
@@ -75,6 +77,17 @@ def origin_of(
     if len(facts) == 1:
         return {"reference": facts[0]}
     return {"references": facts, "fusion": dict(fusion or {})}
+
+
+def mined_by(path: Path) -> dict[str, object]:
+    """What the manifest beside a pair file says of the models that mined it; else nothing."""
+    try:
+        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        return {
+            name: content[name] for name in ("reference", "references", "fusion") if name in content
+        }
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def faces_rows(faces: Faces) -> list[FunnelRow]:

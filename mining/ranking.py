@@ -182,7 +182,7 @@ class ModelRanking:
             self._groups,
             min_score=self.rules.min_score,
             max_score=self.rules.max_score,
-            exclude=self._excluded,
+            exclude=self._excluded.rows,
             ceilings=self._ceilings,
             how=self._how,
             progress=progress,
@@ -197,7 +197,7 @@ class ModelRanking:
             self._groups,
             min_score=self.rules.min_score,
             max_score=spent.score,
-            exclude=np.concatenate([self._excluded, spent.pairs]),
+            exclude=np.concatenate([self._excluded.rows, spent.pairs]),
             ceilings=self._ceilings,
             active=spent.active,
             exclude_groups=spent.characters,
@@ -217,12 +217,12 @@ class ModelRanking:
         """What each rule turned away; with `max_score` or a margin, counted by one more search."""
         vectors, rules = self._index.vectors, self.rules
         drops = []
-        i, j = self._excluded.T
+        i, j = self._excluded.rows.T
         if i.size:
             scores = pair_scores(vectors, vectors, i, j)
             fits = self._fits(i, j, scores)
             alike = fits if last is None else fits & (scores >= last)
-            drops += exclusion_rows(int(alike.sum()), int((~alike).sum()))
+            drops += self._excluded.counts(alike)
         if rules.max_score is None and not rules.margins:
             return drops
         floor = rules.min_score if last is None else last
@@ -233,7 +233,7 @@ class ModelRanking:
             COUNTED,
             self._groups,
             min_score=floor,
-            exclude=self._excluded,
+            exclude=self._excluded.rows,
             how=self._how,
             progress=progress,
             checkpoint=self.checkpoints.next(),
@@ -281,14 +281,6 @@ def in_window(scores: Scores, rules: Rules) -> Mask:
     low = -np.inf if rules.min_score is None else rules.min_score
     high = np.inf if rules.max_score is None else rules.max_score
     return np.asarray((scores >= low) & (scores <= high))
-
-
-def exclusion_rows(alike: int, others: int) -> list[tuple[str, int]]:
-    """The excluded pairs: those that would have been among the pairs taken, and the others."""
-    return [
-        ("excluded, else among the best", alike),
-        ("excluded, not among the best", others),
-    ]
 
 
 def refuse_without_positives(faces: Faces, ignore: Iterable[str] = ()) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from mining.embeddings import Embeddings
 from mining.models.base import Model
-from pairsets.artefacts import write_text
+from pairsets.artefacts import refuse_below_file, write_text
 from pairsets.errors import PairsetsError
 
 # What the names of leave-one-out pair files begin with.
@@ -40,37 +40,12 @@ def silent(_: str) -> Iterator[Step]:
     yield lambda done, total: None
 
 
-def refuse_existing(
-    files: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path | None] = ()
-) -> None:
-    """Raise RunError unless all `files` may be written: told before the work, not after it.
-
-    An input is never replaced, not even to overwrite.
-    """
-    kept = {path.resolve() for path in inputs if path is not None}
-    for path in files:
-        if path.resolve() in kept:
-            raise RunError(f"{path}: is read by this command; choose another --out")
-        if path.is_dir():
-            raise RunError(f"{path}: a folder; expected the name of a file to write")
-        if path.exists() and not overwrite:
-            raise RunError(f"{path}: exists; choose another --out, or replace it with --overwrite")
-        refuse_below_file(path)
-
-
-def refuse_below_file(path: Path) -> None:
-    """Raise RunError where a folder that `path` should lie in is a file."""
-    above = next((folder for folder in path.parents if folder.exists()), None)
-    if above is not None and not above.is_dir():
-        raise RunError(f"{path}: {above} is a file, not a folder; choose another --out")
-
-
-def refuse_inside(out: Path, faces: Path) -> None:
+def refuse_inside(out: Path, faces: Path, *, option: str = "--out") -> None:
     """Raise RunError where `out` lies in the faces folder."""
     if out.resolve().is_relative_to(faces.resolve()):
         raise RunError(
             f"{out}: inside the faces folder {faces}, where its pictures would become faces; "
-            "choose another --out"
+            f"choose another {option}"
         )
 
 
@@ -179,6 +154,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """What a long search has found so far; gone when it is done."""
         return self.root / "search.partial.npz"
+
+    @property
+    def memory(self) -> Path:
+        """What suspects were found so far; gone when mining is done."""
+        return self.root / "suspects.partial.json"
 
     def pairs(self, name: str) -> Path:
         """The pair file called `name`."""

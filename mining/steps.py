@@ -12,18 +12,11 @@ from numpy.typing import NDArray
 from mining.encoder import Encoding
 from mining.presentation import sample_rows
 from mining.provenance import faces_rows, skipped_rows
-from mining.run import (
-    Progress,
-    RunError,
-    refuse_below_file,
-    refuse_existing,
-    refuse_inside,
-    silent,
-)
+from mining.run import Progress, RunError, refuse_inside, silent
 from mining.scoring import read_scores
 from pairsets import figures
 from pairsets.annotators import Agreement
-from pairsets.artefacts import versions, written_together
+from pairsets.artefacts import refuse_below_file, refuse_existing, versions, written_together
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import Faces, read_ignore_list, resolve
 from pairsets.hubness import Hubness

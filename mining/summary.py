@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from mining.pipeline import Run
     from mining.steps import Made
     from pairsets.annotators import Agreement
+    from pairsets.intervals import Rate
     from pairsets.kappa import Kappa
+    from pairsets.review.exchange import Exported
+    from pairsets.review.importing import Imported
+    from pairsets.review.label_studio import Tasks
 
 
 def print_run(run: Run) -> None:
@@ -40,6 +44,7 @@ def print_run(run: Run) -> None:
     files = [
         ("adversarial pairs", run.folder.pairs("adversarial")),
         *(("leave-one-out", path) for path in run.without.values()),
+        *([("suspects", run.suspects)] if run.suspects is not None else []),
         ("random pairs", run.folder.pairs("random")),
         ("tables", run.folder.leaderboard.with_suffix(".md")),
         ("figures", run.folder.figure("adversarial").parent),
@@ -88,6 +93,59 @@ def print_made(made: Made) -> None:
     for hint in made.hints:
         console.print(hint, markup=False, soft_wrap=True)
     _print_warnings(console, made.warnings)
+
+
+def print_exported(made: Exported) -> None:
+    """Print what was judged, how often people err, and how far they agree."""
+    console = _console()
+    found = made.judged
+    rows = [
+        ("settled by a decision", found.decided),
+        ("judged", found.judged),
+        ("people disagree: not judged until decided", found.waiting),
+        ("judged in the pair file itself", found.own),
+        ("not judged", found.open),
+        ("of all, invalid", int((~found.pairs.valid).sum())),
+    ]
+    _print_funnel(console, [FunnelRow("pairs", what, n, kept=True) for what, n in rows if n])
+    if made.human is not None:
+        table = Table(title="errors of people", title_justify="left", box=_BOX)
+        for name in ("rate", "%", "of pairs"):
+            table.add_column(name, justify="left" if name == "rate" else "right", no_wrap=True)
+        for name, rate in (("FPR", made.human.fpr_rate), ("FNR", made.human.fnr_rate)):
+            table.add_row(name, escape(_rate(rate)), f"{rate.count:,}")
+        console.print(table)
+    if made.agreement is not None:
+        _print_agreement(console, made.agreement)
+    _print_files(console, [("written", file) for file in made.files])
+
+
+def print_tasks(made: Tasks) -> None:
+    """Print what was written for Label Studio."""
+    console = _console()
+    _print_files(console, [("written", file) for file in made.files])
+
+
+def print_imported(made: Imported) -> None:
+    """Print what was taken in, and what was not."""
+    console = _console()
+    kept = [("verdicts and decisions added", made.added), ("replaced, being later", made.replaced)]
+    known = ("known already", made.known)
+    lost = [
+        ("older than those here", made.older),
+        ("not judged there", made.unjudged),
+        ("of pairs that this set lacks", made.unknown),
+    ]
+    rows = [FunnelRow("import", what, n, kept=True) for what, n in (kept[0], kept[1], known)]
+    rows += [FunnelRow("import", what, n) for what, n in lost]
+    _print_funnel(console, [row for row in rows if row.count or row.what == kept[0][0]])
+    console.print(f"Of {', '.join(made.people)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.count:
+        return "N/A"
+    return f"{percent(rate.value)} [{percent(rate.low)}, {percent(rate.high)}]"
 
 
 def _print_board(console: Console, board: Leaderboard) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
+from pairsets.errors import OutputError
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
@@ -62,6 +64,44 @@ def written_together(files: Sequence[Path]) -> Iterator[Path]:
             if error.errno is None or file.parent != Path(folder):
                 raise
             raise OSError(error.errno, error.strerror, str(parent / file.name)) from error
+
+
+def refuse_existing(
+    files: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path | None] = ()
+) -> None:
+    """Raise OutputError unless all `files` may be written: told before the work, not after it.
+
+    An input is never replaced, not even to overwrite.
+    """
+    kept = {path.resolve() for path in inputs if path is not None}
+    for path in files:
+        if path.resolve() in kept:
+            raise OutputError(f"{path}: is read by this command; choose another --out")
+        if path.is_dir():
+            raise OutputError(f"{path}: a folder; expected the name of a file to write")
+        if path.exists() and not overwrite:
+            raise OutputError(
+                f"{path}: exists; choose another --out, or replace it with --overwrite"
+            )
+        refuse_below_file(path)
+
+
+def refuse_below_file(path: Path) -> None:
+    """Raise OutputError where a folder that `path` should lie in is a file."""
+    above = next((folder for folder in path.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise OutputError(f"{path}: {above} is a file, not a folder; choose another --out")
+
+
+def with_ending(out: Path, ending: str, what: str) -> Path:
+    """`out`, if its name ends so.
+
+    Raises:
+        OutputError: another ending; `what` says why it matters.
+    """
+    if out.suffix != ending or not out.stem:
+        raise OutputError(f"{out}: expected a name that ends in {ending}; {what}")
+    return out
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -19,5 +19,9 @@ class ScoresError(PairsetsError):
     """Scores that do not fit their pairs."""
 
 
+class OutputError(PairsetsError):
+    """A file that may not be written where it was asked for."""
+
+
 class SampleError(PairsetsError):
     """A sample of faces that cannot be drawn, or a folder it may not be written to."""

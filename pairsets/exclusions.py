@@ -15,6 +15,8 @@ from pairsets.errors import PairSetError
 from pairsets.faces import strings
 
 COLUMNS = ("pathA", "pathB")
+# What pairs are counted as that were excluded by name, and nothing more is known of.
+EXCLUDED = "excluded"
 
 
 class PathPairs(Protocol):
@@ -35,10 +37,12 @@ class Exclusions:
 
     Attributes:
         path_a, path_b: `[K]` str, relative to the faces folder.
+        why: what the pairs are counted as; by default as excluded.
     """
 
     path_a: NDArray[np.object_]
     path_b: NDArray[np.object_]
+    why: str = EXCLUDED
 
     @classmethod
     def read(cls, path: str | Path) -> Exclusions:

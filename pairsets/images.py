@@ -101,7 +101,7 @@ def decode(
     # Pillow's parsers meet hostile bytes with nearly any exception, so whatever one of them
     # raises is a fact about the file.
     try:
-        image = _open(data)
+        image = open_header(data)
         width, height = image.size
         if width < 1 or height < 1:
             raise ImageError(f"its header says {width} x {height} pixels")
@@ -130,11 +130,14 @@ def thumbnail(path: Path, pixels: int, *, max_pixels: int = MAX_PIXELS) -> Image
     return face
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
-    """The image with its header parsed and no pixel decoded.
+def open_header(data: bytes) -> ImageFile.ImageFile:
+    """The image of a whole file, of one of `FORMATS`, with its header parsed and no pixel decoded.
 
     Asks the plugins itself, because `Image.open` would hold the size against Pillow's global
     limit, and warn, before ours is seen.
+
+    Raises:
+        ImageError: another format, or a damaged header.
     """
     trouble = ""
     for name in FORMATS:

@@ -22,6 +22,8 @@ SHOWN = ("text", "csv", "json", "toml", "yaml", "html", "markdown", "bibtex")  #
 # What cannot run inside the tests; only a block with one of these may be marked as not run.
 CANNOT_RUN = re.compile(
     r"\bpip install\b|\bgit clone\b|\bmake \w|\bcuda\b|\bmps\b|\b(?:curl|wget|apt-get|conda)\b"
+    # Serves until it is stopped.
+    r"|\blookalikes review (?!export\b|import\b)"
 )
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]*)[^`]*$")
 _MARK = re.compile(r"^\s*<!--\s*not run:\s*(?P<reason>.*?)\s*-->\s*$")

@@ -45,5 +45,7 @@ def main(run: Callable[[], Any] = app) -> None:
 
 
 def _say_interrupted() -> None:
-    sys.stderr.write("\nInterrupted. The same command goes on where this one stopped.\n")
+    sys.stderr.write(
+        "\nInterrupted. Nothing is half-written; the same command goes on with what it kept.\n"
+    )
     sys.exit(INTERRUPTED)

@@ -9,8 +9,12 @@ import typer
 
 from mining.cli.app import app
 from mining.cli.options import (
+    SUSPECTS,
+    AliasesOption,
     BatchOption,
+    DetectorOption,
     DeviceOption,
+    DropOption,
     ExcludeOption,
     FacesArgument,
     FusionOption,
@@ -33,8 +37,10 @@ from mining.cli.options import (
     SeedOption,
     TargetOption,
     TestPairsOption,
+    VetoOption,
     WorkersOption,
     encoding_of,
+    kinds_of,
     target_of,
 )
 
@@ -67,6 +73,9 @@ def build(
     max_per_image: PerImageOption = None,
     max_per_character: PerCharacterOption = None,
     max_per_character_pair: PerCharacterPairOption = None,
+    drop_suspects: DropOption = None,
+    aliases: AliasesOption = None,
+    detector: DetectorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
         bool, typer.Option("--published", help="Add ZACI-20's published rows to the tables.")
@@ -92,6 +101,8 @@ def build(
         raise typer.BadParameter("--test-pairs has its pairs; leave out --positives, --negatives")
     if fusion is not None and len(reference) == 1:
         raise typer.BadParameter("--fusion is of several; give --reference more than once")
+    _refuse_without_drop(drop_suspects, {"--aliases": aliases, "--detector": detector})
+    from mining.evidence import Drop
     from mining.pipeline import build as run_build
     from mining.progress import bar
     from mining.rules import Rules
@@ -119,6 +130,11 @@ def build(
         negatives=negatives,
         rules=rules,
         exclude=exclude or [],
+        drop=(
+            Drop(tuple(kinds_of(drop_suspects) or ()), aliases=aliases, detector=detector)
+            if drop_suspects is not None
+            else None
+        ),
         target_fnr=target_of(target_fnr),
         published=published,
         floor=floor,
@@ -188,6 +204,18 @@ def mine(
     max_per_image: PerImageOption = None,
     max_per_character: PerCharacterOption = None,
     max_per_character_pair: PerCharacterPairOption = None,
+    drop_suspects: DropOption = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option(
+            "--faces",
+            help="Folder of the embedded faces: suspects of kind duplicate and crop need it.",
+            rich_help_panel=SUSPECTS,
+        ),
+    ] = None,
+    veto: VetoOption = None,
+    aliases: AliasesOption = None,
+    detector: DetectorOption = None,
     index: Annotated[
         str | None,
         typer.Option("--index", help="Approximate FAISS index, such as IVF256,Flat or HNSW32."),
@@ -197,6 +225,7 @@ def mine(
     ] = False,
     seed: SeedOption = 0,
     device: SearchDeviceOption = "auto",
+    max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Mine the most confusable pairs of different characters, exactly; or of one character.
@@ -224,6 +253,9 @@ def mine(
         raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
     if recall and index is None:
         raise typer.BadParameter("--recall is that of an approximate index; name one with --index")
+    evidence = {"--faces": faces, "--veto": veto, "--aliases": aliases, "--detector": detector}
+    _refuse_without_drop(drop_suspects, evidence)
+    from mining.evidence import Drop
     from mining.pairfile import mine_pairs
     from mining.progress import bar
     from mining.rules import Rules
@@ -247,6 +279,11 @@ def mine(
         label=label,
         rules=rules,
         exclude=exclude or [],
+        drop=(
+            Drop(tuple(kinds_of(drop_suspects) or ()), faces, veto, aliases, detector, max_pixels)
+            if drop_suspects is not None
+            else None
+        ),
         positives=positives,
         negatives=negatives,
         ignore_list=ignore_list,
@@ -305,3 +342,10 @@ def sample(
 
     made = make_sample(out, characters=characters, seed=seed, overwrite=overwrite, progress=bar)
     print_made(made)
+
+
+def _refuse_without_drop(drop: str | None, evidence: dict[str, Path | None]) -> None:
+    """Refuse what suspects are looked for with where none are to be dropped."""
+    given = [option for option, path in evidence.items() if path is not None]
+    if drop is None and given:
+        raise typer.BadParameter(f"{', '.join(given)} without --drop-suspects, which it is for")

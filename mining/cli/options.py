@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 # As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
 Precision = Literal["fp32", "bf16"]
 OnError = Literal["fail", "skip"]
+# As `pairsets.suspects.KINDS`.
+KINDS = ("duplicate", "alias", "mislabel", "crop", "veto")
 # Panels of the help.
 RULES = "Which pairs are mined"
+SUSPECTS = "Suspects"
 INTERVALS = "Intervals"
 
 
@@ -40,6 +43,28 @@ def _check_search_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N")
     return name
+
+
+def _check_kinds(text: str | None) -> str | None:
+    for kind in kinds_of(text) or []:
+        if not kind:
+            raise typer.BadParameter("an empty kind; is there a comma too many?")
+        if kind not in KINDS:
+            raise typer.BadParameter(
+                f"{kind!r} is none of {', '.join(KINDS)} (several are joined by commas)"
+            )
+    return text
+
+
+def kinds_of(text: str | None) -> list[str] | None:
+    """Kinds of suspects, each once, of a text that joins them by commas.
+
+    >>> kinds_of("duplicate, alias")
+    ['duplicate', 'alias']
+    """
+    if text is None:
+        return None
+    return list(dict.fromkeys(kind.strip() for kind in text.split(",")))
 
 
 FacesArgument = Annotated[
@@ -174,6 +199,50 @@ ExcludeOption = Annotated[
         "--exclude",
         help="CSV with pathA, pathB: pairs never to mine, such as those judged; repeatable.",
         rich_help_panel=RULES,
+    ),
+]
+DropOption = Annotated[
+    str | None,
+    typer.Option(
+        "--drop-suspects",
+        metavar="KIND,...",
+        callback=_check_kinds,
+        help="Suspects that the next best pairs replace: duplicate, alias, mislabel, crop, veto. "
+        "[default: none]",
+        rich_help_panel=SUSPECTS,
+    ),
+]
+KindsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kinds",
+        metavar="KIND,...",
+        callback=_check_kinds,
+        help="duplicate, alias, mislabel, crop, veto. [default: all that what is given allows]",
+    ),
+]
+AliasesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--aliases",
+        help="CSV with character, alias: names of one character.",
+        rich_help_panel=SUSPECTS,
+    ),
+]
+DetectorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector",
+        help="Face detector, an ONNX file of the YOLOv8 kind: no face is a bad crop.",
+        rich_help_panel=SUSPECTS,
+    ),
+]
+VetoOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--veto",
+        help="Embeddings of another model, whose sure positives are suspects.",
+        rich_help_panel=SUSPECTS,
     ),
 ]
 PerImageOption = Annotated[

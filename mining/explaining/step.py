@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mining.explaining.explanation import Explanation, Method, check, explain
 from mining.explaining.masks import MASKS
-from mining.run import Progress, refuse_existing, refuse_inside, short_name, silent
+from mining.run import Progress, refuse_inside, short_name, silent
 from mining.steps import Made
+from pairsets.artefacts import refuse_existing
 from pairsets.errors import PairsetsError
 from pairsets.faces import resolve
 from pairsets.figures import format_score

@@ -26,6 +26,7 @@ from pairsets.figures.style import (
     encode,
     format_score,
 )
+from pairsets.figures.suspects import Doubted, suspect_sheet
 
 __all__ = [
     "BLUE",
@@ -37,6 +38,7 @@ __all__ = [
     "PALETTE",
     "PAPER",
     "VERMILLION",
+    "Doubted",
     "Figure",
     "confusion_map",
     "det_curves",
@@ -49,4 +51,5 @@ __all__ = [
     "roc_curves",
     "saliency",
     "score_histograms",
+    "suspect_sheet",
 ]

@@ -2,7 +2,7 @@
 
 from pairsets.report.content import DetSet, FunnelRow, GalleryPair, ModelScores, Report
 from pairsets.report.page import render, write_report
-from pairsets.report.svg import save_figure, to_svg
+from pairsets.report.svg import refuse_suffix, save_figure, to_svg
 
 __all__ = [
     "DetSet",
@@ -10,6 +10,7 @@ __all__ = [
     "GalleryPair",
     "ModelScores",
     "Report",
+    "refuse_suffix",
     "render",
     "save_figure",
     "to_svg",

@@ -73,6 +73,18 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
     return ElementTree.tostring(root, encoding="unicode", method="html")
 
 
+def refuse_suffix(path: Path) -> str:
+    """`png` or `svg`, by the path's suffix.
+
+    Raises:
+        PairsetsError: another suffix.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise PairsetsError(f"{path}: a figure is written as .png or .svg, not {suffix!r}")
+    return suffix[1:]
+
+
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG or SVG, by the path's suffix, whole or not at all.
 
@@ -81,11 +93,9 @@ def save_figure(figure: Figure, path: Path) -> Path:
     """
     from pairsets import figures
 
-    suffix = path.suffix.lower()
-    if suffix not in (".png", ".svg"):
-        raise PairsetsError(f"{path}: a figure is written as .png or .svg, not {suffix!r}")
+    kind = refuse_suffix(path)
     with atomic_write(path) as stream:
-        stream.write(figures.encode(figure, suffix[1:]))
+        stream.write(figures.encode(figure, kind))
     return path
 
 

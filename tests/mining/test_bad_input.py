@@ -1424,7 +1424,9 @@ def test_interrupted_embedding_goes_on(embedded, monkeypatch):
         for _ in range(2):
             outcome = lookalikes(*embed)
             assert outcome.code == 130
-            assert "The same command goes on where this one stopped" in outcome.err
+            assert (
+                "Nothing is half-written; the same command goes on with what it kept" in outcome.err
+            )
     assert "not a finished folder" in lookalikes("mine", "out", "--out", "a.csv").message
     assert lookalikes(*embed).code == 0
     assert read_vectors(embedded / "out") == read_vectors(embedded / "embeddings")

@@ -27,7 +27,7 @@ from pairsets.artefacts import sha256
 
 COMMANDS = [
     "build", "embed", "mine", "random", "sample", "evaluate", "compare", "submit", "power", "show",
-    "neighbours", "explain",
+    "neighbours", "explain", "suspects",
 ]  # fmt: skip
 
 
@@ -570,7 +570,10 @@ def test_interrupted(home, monkeypatch):
     monkeypatch.setattr(mining.steps, "random_pairs", interrupt)
     outcome = lookalikes("random", "faces", "--out", "r.csv")
     assert outcome.code == 130
-    assert outcome.err == "\nInterrupted. The same command goes on where this one stopped.\n"
+    assert (
+        outcome.err
+        == "\nInterrupted. Nothing is half-written; the same command goes on with what it kept.\n"
+    )
     assert new_files(home) == []
 
 

@@ -74,7 +74,7 @@ def test_caps_before_and_after(home):
     assert content["parameters"] == {
         **NO_RULES, "pairs": 12, "label": "negative", "positives": 4, "negatives": None, "seed": 0,
         "index": "exact", "recall": None, "max_per_image": 2, "max_per_character": 6,
-        "max_per_character_pair": 5,
+        "max_per_character_pair": 5, "drop_suspects": [],
     }  # fmt: skip
     assert list(manifest(home / "plain.csv")["mined"]["hubness"]) == ["mined pairs"]
     assert NO_RULES.items() <= manifest(home / "plain.csv")["parameters"].items()

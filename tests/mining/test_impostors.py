@@ -19,6 +19,7 @@ from mining.impostors import show_neighbours
 from mining.run import RunError
 from mining.scoring import HEADER, read_scores
 from pairsets import Faces, PairSet
+from pairsets.errors import OutputError
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_a_picture_and_a_score_file(show, embedded, tmp_path):
     assert [row[2] for row in rows[1:]] == ["1", "2", "3"]
     pairs = PairSet.of(found.resembles, found.paths, 0)
     np.testing.assert_array_equal(read_scores(scores, pairs)["pixels"], found.scores)
-    with pytest.raises(RunError, match="exists"):
+    with pytest.raises(OutputError, match="exists"):
         show("b", out=out)
     again = tmp_path / "again.svg"
     before = out.read_bytes()

@@ -15,6 +15,7 @@ from mining.judging import plan, submit
 from mining.run import RunError
 from mining.scoring import read_scores, write_scores
 from pairsets import Faces, PairSet, PairSetError, ScoresError, random_pairs
+from pairsets.errors import OutputError
 from pairsets.power import power_of
 from pairsets.submission import SubmissionError, read_submission
 
@@ -102,12 +103,12 @@ def test_submissions_that_are_not_made(asked, faces_folder, tmp_path):
     refused(ScoresError, r"scores of 2 models", scores=scores, name="c")
     refused(SubmissionError, "b: all 30 scores are 0", scores=scores, name="b")
     refused(SubmissionError, "ends in .csv", to=tmp_path / "x", scores=scores, name="a")
-    refused(RunError, "is read by this command", to=scores, scores=scores, name="a")
+    refused(OutputError, "is read by this command", to=scores, scores=scores, name="a")
     # The manifest of the pair set would be replaced by that of the submission.
     path.with_suffix(".json").write_text("{}")
-    refused(RunError, "is read by this command", to=path, scores=scores, name="a")
+    refused(OutputError, "is read by this command", to=path, scores=scores, name="a")
     sent_as(path, out, scores=scores, name="a")
-    with pytest.raises(RunError, match="exists"):
+    with pytest.raises(OutputError, match="exists"):
         submit(path, out, scores=scores, name="a", encoding=Encoding())
     sent_as(path, out, scores=scores, name="a", overwrite=True)
 

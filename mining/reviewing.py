@@ -1,0 +1,186 @@
+"""The review of a pair file: begun or gone on with, its verdicts brought in and out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mining.evidence import suspects_of
+from mining.provenance import mined_by
+from mining.run import RunError, refuse_inside
+from mining.scoring import read_scores
+from pairsets.errors import FacesError, PairSetError
+from pairsets.images import MAX_PIXELS
+from pairsets.pairset import PairSet
+from pairsets.review.board import Board
+from pairsets.review.store import Store, plain_name
+from pairsets.suspects import Suspects
+
+if TYPE_CHECKING:
+    from pairsets.review.exchange import Exported
+    from pairsets.review.importing import Imported
+    from pairsets.review.label_studio import Tasks
+
+Say = Callable[[str], None]
+
+
+def store_of(path: Path) -> Path:
+    """Where the verdicts on the pair file `path` are kept."""
+    return path.with_suffix(".review.sqlite")
+
+
+def review(
+    path: Path,
+    faces: Path,
+    *,
+    annotator: str | None = None,
+    store: Path | None = None,
+    overlap: float | None = None,
+    seed: int | None = None,
+    suspects: Path | None = None,
+    suspects_first: bool = False,
+    scores: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    allow_hosts: Sequence[str] = (),
+    open_browser: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    say: Say,
+) -> None:
+    """Serve the page on which people judge a pair file, until interrupted.
+
+    Args:
+        path: the pair file.
+        faces: the folder that its paths lie in.
+        annotator: who judges; asked on the page where it is not said.
+        store: the database of the verdicts, by default `PAIRS.review.sqlite`.
+        overlap, seed: see `pairsets.review.store.Store.begin`.
+        suspects: file of suspects, by default `PAIRS.suspects.csv` where there is one.
+        suspects_first: whether they come first.
+        scores: score file to show after judging, by default `PAIRS.scores.csv` where there is one.
+        host, port, allow_hosts, open_browser: see `pairsets.review.serve.serve`.
+        max_pixels: width times height above which a face is refused undecoded.
+        say: is told the link, and what is worth knowing.
+    """
+    from pairsets.review.serve import Review, serve
+
+    where = store or store_of(path)
+    refuse_inside(where, faces, option="--store")
+    if where.resolve() in (path.resolve(), suspects_of(path).resolve()):
+        raise RunError(f"{where}: is read by this command; choose another --store")
+    pairs = PairSet.read(path)
+    name = plain_name(annotator) if annotator is not None else None
+    lost = _missing(faces, pairs)
+    listed = suspects_of(path)
+    if suspects is not None or listed.is_file():
+        found = Suspects.read(suspects or listed).among(pairs)
+    elif suspects_first:
+        raise PairSetError(
+            f"{listed}: no such file of suspects to begin with; make it with: "
+            f"lookalikes suspects {path} --faces {faces}"
+        )
+    else:
+        found = {}
+    beside = path.with_suffix(".scores.csv")
+    given = scores or (beside if beside.is_file() else None)
+    shown = read_scores(given, pairs, complete=False) if given is not None else {}
+    with Store.begin(where, pairs, seed=seed, overlap=overlap) as kept:
+        kept.mark(found)
+        if name is not None:
+            kept.annotator(name)
+        if lost:
+            say(f"note: {lost} of the faces are not in {faces}: their pairs show an empty place")
+        if suspects_first:
+            say(f"{len(found)} suspects come first, shuffled among as many other pairs")
+        say(f"Every verdict is kept in {where}")
+        serve(
+            Review(
+                store=kept,
+                board=Board(kept, suspects_first=suspects_first),
+                faces=faces,
+                name=path.name,
+                scores=shown,
+                annotator=name,
+                max_pixels=max_pixels,
+            ),
+            host=host,
+            port=port,
+            allow_hosts=allow_hosts,
+            open_browser=open_browser,
+            announce=lambda link: say(
+                f"Open this link in a browser; Ctrl-C ends the review:\n{link}"
+            ),
+        )
+
+
+def export_review(
+    path: Path, out: Path, *, store: Path | None = None, who: str | None = None, overwrite: bool
+) -> Exported:
+    """Write what was judged of a pair file as a pair file, with rates, agreement, all verdicts."""
+    from pairsets.review.exchange import export
+
+    with _begun(path, store) as kept:
+        origin = mined_by(path)
+        return export(kept, out, who=who, overwrite=overwrite, inputs=[path], origin=origin)
+
+
+def export_tasks(
+    path: Path, out: Path, *, store: Path | None = None, prefix: str | None = None, overwrite: bool
+) -> Tasks:
+    """Write a pair file, and what was judged of it, as tasks for Label Studio."""
+    from pairsets.review.label_studio import PREFIX, write_tasks
+
+    with _begun(path, store) as kept:
+        chosen = PREFIX if prefix is None else prefix
+        return write_tasks(kept, out, prefix=chosen, overwrite=overwrite, inputs=[path])
+
+
+def import_review(
+    path: Path, source: Path, *, store: Path | None = None, who: str | None = None
+) -> Imported:
+    """Take the verdicts of a judged pair file, or of another review, into that of a pair file."""
+    from pairsets.review.exchange import import_judged
+
+    where, pairs = store or store_of(path), PairSet.read(path)
+    new = not where.exists()
+    try:
+        with Store.begin(where, pairs) as kept:
+            return import_judged(kept, source, who=who)
+    except BaseException:
+        # A review that nobody began is not begun by what went wrong.
+        if new:
+            for file in (where, *(where.with_name(where.name + end) for end in ("-wal", "-shm"))):
+                file.unlink(missing_ok=True)
+        raise
+
+
+def _begun(path: Path, store: Path | None) -> Store:
+    """The review of a pair file, which somebody must have begun, with the file as it is now."""
+    where = store or store_of(path)
+    pairs = PairSet.read(path)
+    if not where.is_file():
+        Store.open(where)  # says what is wrong
+    return Store.begin(where, pairs)
+
+
+def _missing(faces: Path, pairs: PairSet) -> int:
+    """How many faces are not there.
+
+    Raises:
+        FacesError: no such folder, or none of the faces is in it.
+    """
+    if not faces.is_dir():
+        what = "a file; expected the" if faces.exists() else "no such"
+        raise FacesError(f"{faces}: {what} folder of faces")
+    paths = pairs.paths
+    # Not by `Path`, which takes a second for 50,000 faces.
+    root = os.fspath(faces)
+    lost = [path for path in paths if not os.path.isfile(f"{root}/{path}")]  # noqa: PTH113
+    if len(lost) == len(paths):
+        raise FacesError(
+            f"{faces}: none of the {len(paths)} faces is in it, {lost[0]} for one; is this the "
+            "folder that the pairs were made from?"
+        )
+    return len(lost)

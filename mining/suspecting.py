@@ -1,0 +1,167 @@
+"""The suspects of a pair file: flagged, listed and drawn; nothing is dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mining.evidence import Evidence, suspects_of
+from mining.run import Progress, RunError, refuse_inside, silent
+from mining.steps import Made
+from mining.suspects.check import Check
+from pairsets.artefacts import refuse_existing
+from pairsets.faces import resolve
+from pairsets.images import MAX_PIXELS
+from pairsets.pairset import PairSet
+from pairsets.report import FunnelRow, refuse_suffix, save_figure
+from pairsets.suspects import KINDS, Doubt, Suspects
+
+if TYPE_CHECKING:
+    from pairsets.figures import Figure
+
+# Suspects of one kind that a figure shows.
+SHOWN = 12
+
+
+def find_suspects(
+    path: Path,
+    *,
+    evidence: Evidence,
+    kinds: Collection[str] | None = None,
+    out: Path | None = None,
+    figure: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Made:
+    """Look at every pair of a pair file; nothing is dropped. Writes `PAIRS.suspects.csv`.
+
+    Args:
+        path: the pair file.
+        evidence: what suspects are looked for with.
+        kinds: which; by default all that `evidence` is enough for.
+        out: file of suspects to write instead.
+        figure: picture of the most suspicious pairs of each kind to write.
+        overwrite: replace what is there.
+        progress: shows how far each check is.
+    """
+    out = suspects_of(path) if out is None else out
+    files = [out, *([figure] if figure is not None else [])]
+    inputs = [path, evidence.aliases, evidence.detector]
+    refuse_existing(files, overwrite=overwrite, inputs=inputs)
+    if evidence.faces is not None:
+        for file in files:
+            refuse_inside(file, evidence.faces)
+    if figure is not None:
+        refuse_suffix(figure)
+        if evidence.faces is None:
+            raise RunError(f"{figure}: a picture of the suspects needs their faces; give --faces")
+        if figure.resolve() == out.resolve():
+            raise RunError(f"{figure}: the name of the list, too; choose another --figure")
+    pairs = PairSet.read(path)
+    checks = evidence.checks(kinds)
+    if evidence.faces is not None:
+        resolve(evidence.faces, pairs.paths)
+    doubts = []
+    for check in checks:
+        with progress(f"Looking for suspects: {KINDS[check.kind]}") as step:
+            doubts.append(check(pairs, step))
+    found = Suspects.of(pairs, doubts)
+    # Those of several checks are the same faces.
+    unread: dict[str, str] = {}
+    for check in checks:
+        unread |= getattr(check, "unread", {})
+    warnings = [*_unread_faces(unread), *_unknown_names(checks, pairs, evidence.aliases)]
+    written = [out]
+    if figure is not None and evidence.faces is not None:
+        if found.flagged.any():
+            drawn = draw_suspects(pairs, doubts, evidence.faces, evidence.max_pixels)
+            written.append(save_figure(drawn, figure))
+        else:
+            warnings.append(f"No suspect was found, so {figure} was not drawn.")
+            figure.unlink(missing_ok=True)
+    found.write(out)
+    return Made(written, suspect_rows(found), warnings, hints=_hints(evidence, kinds))
+
+
+def suspect_rows(found: Suspects) -> list[FunnelRow]:
+    """Funnel rows of what was looked at, and what was found."""
+    pairs = FunnelRow("suspects", "pairs looked at", len(found), kept=True)
+    rows = [
+        FunnelRow("suspects", f"{KINDS[kind]} ({kind})", count, kept=True)
+        for kind, count in found.counts().items()
+    ]
+    alike = FunnelRow("suspects", "pairs with at least one", int(found.flagged.sum()), kept=True)
+    return [pairs, *rows, alike]
+
+
+def draw_suspects(
+    pairs: PairSet, doubts: Sequence[Doubt], faces: Path, max_pixels: int = MAX_PIXELS
+) -> Figure:
+    """The most suspicious pairs of each kind, with the reason."""
+    from pairsets import figures
+
+    sheets = {}
+    for doubt in doubts:
+        rows = np.flatnonzero(doubt.flagged)
+        rows = rows[np.lexsort((rows, -doubt.score[rows]))]
+        # One of each reason first: two characters, or one face, may be in many pairs.
+        seen: Counter[str] = Counter()
+        turn = []
+        for row in rows.tolist():
+            turn.append(seen[doubt.reasons[row]])
+            seen[doubt.reasons[row]] += 1
+        rows = rows[np.argsort(turn, kind="stable")][:SHOWN]
+        title = f"{KINDS[doubt.kind]}: {doubt.count:,} of {len(pairs):,} pairs"
+        if doubt.count > SHOWN:
+            title += f", {SHOWN} of them shown"
+        sheets[title] = [
+            figures.Doubted(
+                faces / pairs.path_a[row],
+                faces / pairs.path_b[row],
+                doubt.reasons[row] + (" (a positive)" if pairs.label[row] else ""),
+            )
+            for row in rows.tolist()
+        ]
+    return figures.suspect_sheet(sheets, max_pixels=max_pixels)
+
+
+def _unread_faces(unread: Mapping[str, str]) -> list[str]:
+    """A sentence on the images that could not be looked at."""
+    if not unread:
+        return []
+    path, cause = next(iter(sorted(unread.items())))
+    return [
+        f"{len(unread):,} images cannot be read, so that nothing is said of their pairs as "
+        f"pictures: {path} {cause}" + (", and others" if len(unread) > 1 else "")
+    ]
+
+
+def _unknown_names(checks: Sequence[Check], pairs: PairSet, aliases: Path | None) -> list[str]:
+    """A sentence on the names of the alias list that no character has."""
+    from mining.suspects.aliases import SameCharacter
+
+    missing = [
+        name
+        for check in checks
+        if isinstance(check, SameCharacter)
+        for name in check.unknown(pairs)
+    ]
+    if not missing:
+        return []
+    return [
+        f"{aliases}: {len(missing):,} listed names are no character's of these pairs and faces, "
+        f"{missing[0]} for one; misspelt?"
+    ]
+
+
+def _hints(evidence: Evidence, kinds: Collection[str] | None) -> list[str]:
+    if kinds is not None:
+        return []
+    return [
+        f"Not looked for: {KINDS[kind]} ({kind}), which needs {option}"
+        for kind, option in evidence.lacking.items()
+    ]

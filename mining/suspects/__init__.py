@@ -1,0 +1,1 @@
+"""Named doubts about pairs: duplicate pictures, aliases, wrong labels, bad crops, vetoes."""

@@ -1,0 +1,176 @@
+"""Pairs of different names that may be one character's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from mining.embeddings import Embeddings
+from mining.run import model_names
+from mining.suspects.centres import Characters, grouped
+from mining.suspects.check import Progress
+from mining.suspects.names import WHY, Likeness, likeness
+from mining.suspects.nearness import FACES, NEAR, Nearness, nearness
+from pairsets.aliases import Aliases
+from pairsets.faces import character_of
+from pairsets.pairset import PairSet
+from pairsets.suspects import Doubt
+
+THRESHOLD = 0.5
+"""Scores from here on are flagged.
+
+That is where `NEAR` is reached by images alone. Names alone reach it or not, by their kind.
+"""
+EACH = 0.0
+"""What every single model's strength must reach where there are several, whose mean `NEAR` is for.
+
+A weak model that sees two characters nearly as near as one may agree with a better one, but not
+decide.
+"""
+# What names that are not enough alone take off `NEAR`: namesakes are often one character.
+_EASIER = {Likeness.SHARED: 0.3, Likeness.STEM: 0.5}
+# Scores of names that need no images, and of those that do.
+_BY_NAME = {
+    Likeness.NONE: 0.0,
+    Likeness.SHARED: 0.2,
+    Likeness.STEM: 0.4,
+    Likeness.ORDER: 0.85,
+    Likeness.COSTUME: 0.9,
+    Likeness.SPELLING: 0.98,
+}
+# How fast a score rises with the strength.
+_SLOPE = 4.0
+
+
+class SameCharacter:
+    """Doubts a negative whose two characters may be one under two names.
+
+    There are three kinds of evidence: a list of aliases, which is believed; the names, flagged
+    alone only where one is the other in another spelling, order of words or costume; and, with
+    `embeddings`, the pictures. Names that are merely similar make less of the pictures do.
+
+    Args:
+        embeddings: of one or more models, or their `Characters`, which several checks may share;
+            see `NEAR` and `EACH`.
+        aliases: names known to be one character's.
+        threshold: scores from here on are flagged; see `THRESHOLD`.
+    """
+
+    kind = "alias"
+
+    def __init__(
+        self,
+        embeddings: Sequence[Embeddings | Characters] = (),
+        *,
+        aliases: Aliases | None = None,
+        threshold: float = THRESHOLD,
+    ) -> None:
+        self._aliases = aliases or Aliases()
+        self._threshold = threshold
+        self._models = grouped(embeddings)
+        self._names = model_names([each.model for each in self._models])
+        self._near: dict[tuple[str, str], list[Nearness]] = {}
+
+    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+        """What names and pictures say of each pair; nothing of positives.
+
+        Raises:
+            pairsets.FacesError: a face of a negative was not embedded.
+        """
+        negatives = np.flatnonzero(pairs.label == 0)
+        for model in self._models:
+            model.rows(np.concatenate([pairs.path_a[negatives], pairs.path_b[negatives]]))
+        rows: dict[tuple[str, str], list[int]] = {}
+        for row in negatives.tolist():
+            a, b = sorted(pairs.names(row))
+            if a != b:
+                rows.setdefault((a, b), []).append(row)
+        searched = self._prepare(list(rows), progress)
+        score = np.full(len(pairs), np.nan)
+        reasons = [""] * len(pairs)
+        for done, ((a, b), where) in enumerate(rows.items(), 1):
+            value, reason = self._judge(a, b)
+            score[where] = value
+            if value >= self._threshold:
+                for row in where:
+                    reasons[row] = reason
+            if progress is not None and (done % 256 == 0 or done == len(rows)):
+                progress(searched + done, searched + len(rows))
+        flagged = score >= self._threshold
+        return Doubt(self.kind, score, flagged, tuple(reasons))
+
+    def unknown(self, pairs: PairSet) -> list[str]:
+        """Names of the list that neither the pairs nor the embedded faces have, sorted.
+
+        Most likely they are misspelt. Without embeddings they may just have no pair.
+        """
+        known = {character_of(path) for path in pairs.paths}
+        return self._aliases.unknown(known.union(*(model.names for model in self._models)))
+
+    def _prepare(self, names: list[tuple[str, str]], progress: Progress | None) -> int:
+        """Search the nearest characters of all faces in one go, which is much quicker.
+
+        Returns how many faces; the progress is to end with as many more as there are names.
+        """
+        todo = []
+        new = sorted({name for both in names if both not in self._near for name in both})
+        for model in self._models:
+            faces = [model.members(model.number(name), FACES) for name in new]
+            todo.append(model.unsearched(np.concatenate(faces)) if faces else np.empty(0, int))
+        total = sum(map(len, todo))
+        before = 0
+
+        def tell(done: int, _: int) -> None:
+            if progress is not None:
+                progress(before + done, total + len(names))
+
+        for model, rows in zip(self._models, todo, strict=True):
+            model.rivals(rows, tell)
+            before += len(rows)
+        return total
+
+    def _judge(self, a: str, b: str) -> tuple[float, str]:
+        """Score of two characters, and why they may be one."""
+        if self._aliases.same(a, b):
+            return 1.0, f"{a} and {b}: one character by the list of aliases"
+        kind = likeness(a, b)
+        by_name = _BY_NAME[kind]
+        near = self._nearness(a, b)
+        strength = _together(near)
+        by_image = 0.0
+        if not math.isnan(strength):
+            # Very far below, the exponential would overflow.
+            excess = max(strength - NEAR + _EASIER.get(kind, 0.0), -50.0)
+            by_image = round(1 / (1 + math.exp(-_SLOPE * excess)), 6)
+        # What is not strong enough alone is still said where the pictures agree.
+        alike = by_image >= self._threshold
+        said = [WHY[kind]] if kind and (alike or by_name >= self._threshold) else []
+        if alike:
+            said.append(self._alike(near))
+        return max(by_name, by_image), f"{a} and {b}: {', and '.join(said)}"
+
+    def _nearness(self, a: str, b: str) -> list[Nearness]:
+        if (a, b) not in self._near:
+            self._near[a, b] = [
+                nearness(model, model.number(a), model.number(b)) for model in self._models
+            ]
+        return self._near[a, b]
+
+    def _alike(self, near: list[Nearness]) -> str:
+        """What the model that is the least sure says."""
+        at = min(range(len(near)), key=lambda at: near[at].strength)
+        found = near[at]
+        who = f", {self._names[at]}" if len(near) > 1 else ""
+        count = f"{found.pairs} {'pair' if found.pairs == 1 else 'pairs'} of them"
+        return f"{count}, as alike as their own ({found.cross:.2f} against {found.own:.2f}{who})"
+
+
+def _together(near: list[Nearness]) -> float:
+    """The mean strength; one model that finds the pictures apart is enough. nan: cannot be told."""
+    strengths = [each.strength for each in near]
+    if not strengths or any(map(math.isnan, strengths)):
+        return math.nan
+    least = min(strengths)
+    return sum(strengths) / len(strengths) if least >= EACH else min(least, 0.0)

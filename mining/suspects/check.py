@@ -1,0 +1,27 @@
+"""A check: what is asked of pairs that may be mistakes in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pairsets.pairset import PairSet
+from pairsets.suspects import Doubt
+
+# Called with what is done, and what there is in all.
+Progress = Callable[[int, int], None]
+
+
+class Check(Protocol):
+    """A plain function of pairs, made once with what it looks at.
+
+    What it says of a pair hangs on that pair alone: not on the others, their order, or which of
+    the two faces stands first.
+    """
+
+    @property
+    def kind(self) -> str:
+        """A key of `pairsets.suspects.KINDS`."""
+
+    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+        """What is to be said of each pair."""

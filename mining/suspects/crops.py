@@ -1,0 +1,237 @@
+"""Faces that are no good as pictures: blank, tiny, blown up, mostly padding, slivers, no face.
+
+A model sees little in them but what all such crops share, and so takes one for another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mining.suspects.check import Progress
+from mining.suspects.detector import FaceDetector
+from mining.suspects.features import inner_box
+from mining.suspects.threads import in_threads
+from pairsets import images
+from pairsets.images import MAX_PIXELS
+from pairsets.pairset import PairSet
+from pairsets.suspects import Doubt
+
+# Limits below, calibrated on drawn and real faces (benchmarks/suspect_pictures.py). Where clean
+# faces end: 63 % of one colour, 0.20 of detail, 50 % besides padding.
+ONE_COLOUR = 0.9
+LEAST_SIDE = 32
+DETAIL = 0.1
+LEAST_CONTENT = 0.2
+LARGEST_ASPECT = 2.5
+LEAST_FACE = 0.25
+# Every fault is put on one scale on which its limit lies here.
+THRESHOLD = 0.5
+# Levels by which a pixel may differ from the one colour.
+_LEVELS = 16
+# Pixels on a side that a picture with detail has more of, and what is looked at.
+_COARSE, _LOOKED_AT = 24, 224
+# Squares on a side of what was blown up without smoothing.
+_BLOCKS = range(6, 25)
+_CHUNK = 16
+
+Score = tuple[float, str]
+
+
+class BadCrops:
+    """Flags pairs one of whose faces is no usable picture, and says which and why.
+
+    A face's score is that of its worst fault; a limit lies at 0.5. A pair's score is its worse
+    face's.
+
+    Args:
+        root: the folder that paths of pairs are relative to.
+        detector: asked whether it is a face at all; without one that is not looked at.
+        one_colour: the share of pixels of one colour from which an image is blank.
+        least_side: pixels that the shorter side must have.
+        detail: what must be lost of an image's contrast when either side is brought to 24 pixels
+            and back: less, and it was blown up from that many.
+        least_content: the share of an image that must not be padding.
+        largest_aspect: the longer side over the shorter one, from which a crop is a sliver.
+        least_face: the detector's confidence that a face must have.
+        max_pixels: larger images are not read.
+        threads: how many; as many as there are cores by default.
+
+    Raises:
+        ValueError: a limit outside its range.
+    """
+
+    kind = "crop"
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        detector: FaceDetector | None = None,
+        one_colour: float = ONE_COLOUR,
+        least_side: int = LEAST_SIDE,
+        detail: float = DETAIL,
+        least_content: float = LEAST_CONTENT,
+        largest_aspect: float = LARGEST_ASPECT,
+        least_face: float = LEAST_FACE,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+    ) -> None:
+        shares = {
+            "one_colour": one_colour,
+            "detail": detail,
+            "least_content": least_content,
+            "least_face": least_face,
+        }
+        for name, share in shares.items():
+            if not 0 < share < 1:
+                raise ValueError(f"{name} of {share}; expected between 0 and 1")
+        if least_side < 1:
+            raise ValueError(f"least_side of {least_side}; expected 1 pixel or more")
+        if not largest_aspect > 1:
+            raise ValueError(f"largest_aspect of {largest_aspect}; expected above 1")
+        self._root, self._detector = root, detector
+        self._one_colour, self._least_side, self._detail = one_colour, least_side, detail
+        self._least_content, self._largest_aspect = least_content, largest_aspect
+        self._least_face, self._max_pixels = least_face, max_pixels
+        self._threads = threads or os.cpu_count() or 1
+        # A number and a few words a face: all of them are kept.
+        self._found: dict[str, Score] = {}
+        self._unread: dict[str, str] = {}
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """The faces of all pairs so far that could not be read, and why: their scores are nan."""
+        return dict(sorted(self._unread.items()))
+
+    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+        """Score of each pair: that of its worse face, nan if one cannot be read."""
+        paths = pairs.paths
+        new = [path for path in paths if path not in self._found]
+        done = len(paths) - len(new)
+
+        def take(chunk: Sequence[str], found: list[Score]) -> None:
+            nonlocal done
+            self._found.update(zip(chunk, found, strict=True))
+            done += len(chunk)
+            if progress is not None:
+                progress(done, len(paths))
+
+        in_threads(self._face, new, take, threads=self._threads, chunk=_CHUNK)
+        scores, reasons = [], []
+        for key in pairs.keys:
+            both = [(path, *self._found[path]) for path in key]
+            scores.append(float(np.max([score for _, score, _ in both])))
+            # A pair that cannot be read whole is not judged.
+            known = not np.isnan(scores[-1])
+            bad = [f"{path}: {why}" for path, score, why in both if known and score >= THRESHOLD]
+            reasons.append(", ".join(bad))
+        score = np.array(scores, np.float64)
+        return Doubt(self.kind, score, score >= THRESHOLD, tuple(reasons))
+
+    def _face(self, path: str) -> Score:
+        """How bad a face is, and why in words."""
+        file = self._root / path
+        try:
+            image = images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
+        except images.ImageError as error:
+            self._unread[path] = error.cause
+            return np.nan, ""
+        faults = self._faults(image)
+        if self._detector is not None:
+            face = self._detector(image)
+            low = _below(face, self._least_face)
+            faults.append((low, f"no face found (confidence {face:.2f})"))
+        # Of equal ones the first: what is wrong with a blank image is that it is blank.
+        return max(faults, key=lambda fault: fault[0])
+
+    def _faults(self, image: Image.Image) -> list[Score]:
+        """The score of each fault that pixels show."""
+        share = of_one_colour(image)
+        shorter, longer = sorted(image.size)
+        aspect = longer / shorter
+        left, top, right, bottom = inner_box(image)
+        content = (right - left) * (bottom - top) / (image.width * image.height)
+        kept = detail_of(image.crop((left, top, right, bottom)))
+        return [
+            (_below(1 - share, 1 - self._one_colour), "nearly one colour"),
+            (
+                # Below the limit, not at it.
+                _below(shorter, self._least_side - 0.5),
+                f"tiny ({image.width} x {image.height} pixels)",
+            ),
+            (_below(content, self._least_content), f"mostly padding ({1 - content:.0%})"),
+            (_below(1 / aspect, 1 / self._largest_aspect), f"a sliver (1 to {aspect:.1f})"),
+            (_below(kept, self._detail), "blown up from few pixels"),
+        ]
+
+
+def _below(value: float, limit: float) -> float:
+    """1 at nought, `THRESHOLD` at the limit, ever less above it."""
+    # Rounding must not decide what lies at a limit.
+    return round(limit / (limit + max(value, 0.0)), 9)
+
+
+def of_one_colour(image: Image.Image) -> float:
+    """The share of an RGB image's pixels that are nearly of its commonest colour."""
+    small = image.resize((64, 64), Image.Resampling.BOX)
+    pixels = np.asarray(small).reshape(-1, 3).astype(np.int64)
+    # Coarse colours first, for which there is a commonest one in a photograph too.
+    coarse = pixels // 16 @ [256, 16, 1]
+    commonest = np.median(pixels[coarse == np.bincount(coarse).argmax()], axis=0)
+    return float((np.abs(pixels - commonest).max(axis=1) <= _LEVELS).mean())
+
+
+def detail_of(image: Image.Image) -> float:
+    """What an image loses, of its contrast, as one of few pixels: the less of either side.
+
+    Flat colours lose as much as fine shading: their edges are sharp. Only luminance counts. An
+    image of one colour has none to lose: 1.
+    """
+    if max(image.size) > _LOOKED_AT:
+        scale = _LOOKED_AT / max(image.size)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BOX)
+    grey = image.convert("F")
+    values = np.asarray(grey, np.float64)
+    contrast = float(values.std())
+    if contrast < 1:
+        return 1.0
+    width, height = image.size
+    smooth, sharp = Image.Resampling.LANCZOS, Image.Resampling.BOX
+    lost = [
+        _lost(values, grey, size, smooth, Image.Resampling.BICUBIC)
+        # Of a small picture a third: nothing is blown up that shows what it is made of.
+        for size in ((min(_COARSE, width // 3), height), (width, min(_COARSE, height // 3)))
+        if min(size) > 1
+    ]
+    for axis, side in enumerate((width, height)):
+        # Most pictures are clearly not made of blocks, and need not be tried with each number.
+        for blocks in _BLOCKS if _in_steps(values, 1 - axis) else ():
+            if 2 * blocks < side:
+                size = (blocks, height) if axis == 0 else (width, blocks)
+                lost.append(_lost(values, grey, size, sharp, Image.Resampling.NEAREST))
+    return min(lost, default=contrast) / contrast
+
+
+def _in_steps(values: NDArray[np.float64], axis: int) -> bool:
+    """Whether nearly all that changes along an axis does so at as few lines as blocks have."""
+    steps = np.sort((np.diff(values, axis=axis) ** 2).mean(axis=1 - axis))
+    return bool(steps[-_BLOCKS[-1] :].sum() > 0.7 * steps.sum())
+
+
+def _lost(
+    values: NDArray[np.float64],
+    grey: Image.Image,
+    size: tuple[int, int],
+    down: Image.Resampling,
+    up: Image.Resampling,
+) -> float:
+    """Root of the mean square of what is lost by bringing an image to a size and back."""
+    back = np.asarray(grey.resize(size, down).resize(grey.size, up), np.float64)
+    return float(np.sqrt(((values - back) ** 2).mean()))

@@ -1,0 +1,194 @@
+"""Faces that seem to be another character's than their folder says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.embeddings import Embeddings
+from mining.run import model_names
+from mining.suspects.centres import Characters, Floats, Rows, grouped
+from mining.suspects.check import Progress
+from pairsets.faces import character_of, strings
+from pairsets.pairset import PairSet
+from pairsets.suspects import Doubt
+
+THRESHOLD = 0.5
+"""Scores from here on are flagged: there both `APART` and `BELONGS` are reached."""
+APART = 5.5
+"""How much a face must stand apart from its own character.
+
+In units of the spread of the scores of all pairs of one character: how much nearer it is to another
+character than to its own, and twice how much less near it is to its own than its fellows are. Set
+on 3 % of faces moved to characters drawn at random (drawn faces and a set of game icons; pixels and
+an ImageNet network), so that of faces flagged about nine in ten had been moved: with others moved,
+`benchmarks/suspect_identities.py` measures 94 to 98 % under the network, 84 and 85 under pixels, 90
+to 99 under both. Faces moved to a character much like theirs are hardly ever found.
+"""
+BELONGS = -0.25
+"""How near it must be to the other character, less how near that one's own faces typically are.
+
+In the same units; set together with `APART`. After confident learning (C. Northcutt, L. Jiang,
+I. Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70, 2021), where a
+class has a threshold of its own: its members' mean.
+"""
+# How fast a score falls off below either limit.
+_APART_SLOPE, _BELONGS_SLOPE = 0.5, 2.0
+_BLOCK = 1024
+
+
+class Mislabelled:
+    """Doubts a pair of which a face is nearer to another character than to its own.
+
+    That alone is true of many faces, above all under a weak model. Here the face must besides be as
+    near to the other character as that one's own faces are, and stand out from its own character.
+    With several models, all have to find it nearer to the same other character, and the limits are
+    for the mean of what they find. A face that is alone in its character cannot be judged.
+
+    Args:
+        embeddings: of one or more models, or their `Characters`, which several checks may share.
+        threshold: scores from here on are flagged; see `THRESHOLD`.
+
+    Raises:
+        ValueError: no embeddings.
+    """
+
+    kind = "mislabel"
+
+    def __init__(
+        self, embeddings: Sequence[Embeddings | Characters], *, threshold: float = THRESHOLD
+    ) -> None:
+        if not embeddings:
+            raise ValueError("no embeddings; expected those of one model or more")
+        self._threshold = threshold
+        self._models = grouped(embeddings)
+        self._names = model_names([each.model for each in self._models])
+        # Of a face's path: score and reason.
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+        """What the worse face of each pair is suspected of.
+
+        Raises:
+            pairsets.FacesError: a face was not embedded.
+        """
+        paths = pairs.paths
+        scores, said = self.of_faces(paths, progress)
+        known = dict(zip(paths, zip(scores.tolist(), said, strict=True), strict=True))
+        first, second = (
+            np.array([known[path][0] for path in column]) for column in (pairs.path_a, pairs.path_b)
+        )
+        score = np.fmax(first, second)
+        flagged = score >= self._threshold
+        reasons = [""] * len(pairs)
+        for row in np.flatnonzero(flagged).tolist():
+            ends = sorted((pairs.path_a[row], pairs.path_b[row]))
+            reasons[row] = ", and ".join(filter(None, (known[path][1] for path in ends)))
+        return Doubt(self.kind, score, flagged, tuple(reasons))
+
+    def of_faces(
+        self, paths: Sequence[str], progress: Progress | None = None
+    ) -> tuple[Floats, list[str]]:
+        """Score and reason of each face, the reason empty where it is not suspected.
+
+        Raises:
+            pairsets.FacesError: a face was not embedded.
+        """
+        todo = [path for path in dict.fromkeys(paths) if path not in self._known]
+        places = [model.rows(strings(todo)) for model in self._models]
+        for start in range(0, len(todo), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            self._judge(todo[part], [rows[part] for rows in places])
+            if progress is not None:
+                progress(min(start + _BLOCK, len(todo)), len(todo))
+        found = [self._known[path] for path in paths]
+        return np.array([score for score, _ in found]), [reason for _, reason in found]
+
+    def _judge(self, paths: list[str], places: list[Rows]) -> None:
+        """Look at faces, in these rows of each model, and remember what was seen."""
+        seen = [_Seen(model, rows) for model, rows in zip(self._models, places, strict=True)]
+        best = np.full(len(paths), np.nan)
+        whose = np.full(len(paths), "", object)
+        # Whoever a model finds nearest is asked about of all. By name: models may have been given
+        # other faces, and number characters otherwise.
+        for candidate in [each.nearest for each in seen]:
+            score = _score([each.strength(candidate) for each in seen])
+            better = (score > best) | (np.isnan(best) & ~np.isnan(score))
+            best = np.where(better, score, best)
+            whose = np.where(better, candidate, whose)
+        said = [each.compared(whose) for each in seen]
+        for at, path in enumerate(paths):
+            reason = ""
+            if best[at] >= self._threshold:
+                numbers = ", ".join(
+                    f"{near[at]:.2f} against {own[at]:.2f}"
+                    + (f" for {name}" if len(seen) > 1 else "")
+                    for name, (near, own) in zip(self._names, said, strict=True)
+                )
+                own_name = character_of(path)
+                reason = (
+                    f"{path}: as near to {whose[at]} as its own faces are, and far from those of "
+                    f"{own_name} ({numbers})"
+                )
+                if any(each.size(path) == 2 for each in seen):
+                    reason += f", but which of the two faces of {own_name} is wrong cannot be told"
+            self._known[path] = float(best[at]), reason
+
+
+class _Seen:
+    """What one model says of faces, `[M]` each.
+
+    Attributes:
+        nearest: name of the other character each is nearest to; empty where there is none.
+    """
+
+    def __init__(self, characters: Characters, rows: Rows) -> None:
+        self._characters = characters
+        self._rows = rows
+        codes = characters.codes[rows]
+        self._own = characters.near(rows, codes)
+        self._fellows = characters.typical_without(rows, self._own)
+        found, _, _ = characters.rivals(rows)
+        names = np.array([*characters.names, ""], object)
+        self.nearest: NDArray[np.object_] = names[found]
+
+    def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """How far each face stands apart from its own, how well it belongs to another, by name.
+
+        And whether it is nearer to that other at all. The first two are nan where it cannot be
+        told: no such character, its own, a face alone.
+        """
+        codes, near = self._near(others)
+        spread = self._characters.positives.spread
+        unit = spread if spread > 0 else np.nan
+        apart = near - self._own + 2 * (self._fellows - self._own)
+        belongs = near - self._characters.typical(codes)
+        known = ~np.isnan(near)
+        return apart / unit, np.where(known, belongs / unit, np.nan), near > self._own
+
+    def compared(self, others: NDArray[np.object_]) -> tuple[Floats, Floats]:
+        """How near each face is to another character, and to its own."""
+        return self._near(others)[1], self._own
+
+    def size(self, path: str) -> int:
+        """How many faces the character of a face has."""
+        return int(self._characters.sizes[self._characters.number(character_of(path))])
+
+    def _near(self, others: NDArray[np.object_]) -> tuple[Rows, Floats]:
+        codes = np.array([self._characters.find(name) for name in others.tolist()])
+        known = (codes >= 0) & (codes != self._characters.codes[self._rows])
+        codes = np.where(known, codes, 0)
+        return codes, np.where(known, self._characters.near(self._rows, codes), np.nan)
+
+
+def _score(strengths: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Floats:
+    """One number of the means of what models say, 0 where one of them does not agree."""
+    apart = np.mean([each for each, _, _ in strengths], axis=0)
+    belongs = np.mean([each for _, each, _ in strengths], axis=0)
+    excess = np.minimum(_APART_SLOPE * (apart - APART), _BELONGS_SLOPE * (belongs - BELONGS))
+    # Far below, the exponential would overflow.
+    score = np.round(1 / (1 + np.exp(-np.maximum(excess, -50))), 6)
+    agreed = np.logical_and.reduce([each for _, _, each in strengths])
+    return np.asarray(np.where(agreed | np.isnan(score), score, 0))

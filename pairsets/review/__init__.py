@@ -1,0 +1,1 @@
+"""Judging pairs in a browser: one person or several, every verdict kept as it is given."""

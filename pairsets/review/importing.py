@@ -1,0 +1,297 @@
+"""Verdicts from elsewhere: a pair file that somebody judged, all verdicts, another review."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.errors import PairSetError
+from pairsets.pairset import COLUMNS, PairSet
+from pairsets.review.judgement_files import HEADER, UNDATED, moment, read_judgements
+from pairsets.review.schema import APPLICATION, PATIENCE_S, VERSION
+from pairsets.review.store import Said, Store, plain_name
+from pairsets.review.verdicts import ReviewError, Verdict
+
+Kind = Literal["pairs", "judgements", "database"]
+_SQLITE = b"SQLite format 3\0"
+# A header is a line; what has none in so many bytes is something else.
+_MOST_HEADER = 4096
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What `import_judged` did.
+
+    Attributes:
+        kind: of the source: a judged pair file, a file of all verdicts, a review's database.
+        people: whose verdicts and decisions on pairs of this set the source has, by their names
+            here.
+        added: verdicts and decisions that are new here.
+        replaced: that stand now instead of other, earlier ones of the same person (of decisions:
+            of anybody).
+        older: that were left out because another one here is later.
+        known: that stand here already.
+        unjudged: valid rows of a pair file that say nothing.
+        unknown: judged pairs of the source that this set lacks, left out.
+    """
+
+    kind: Kind
+    people: tuple[str, ...]
+    added: int
+    replaced: int
+    older: int
+    known: int
+    unjudged: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a source has, in the rows of this set.
+
+    Attributes:
+        said, decided: verdicts and decisions; `pair` is -1 where this set lacks the pair.
+        people: who judged or decided, in the order in which they are written down here.
+        unjudged: see `Imported`.
+        unknown: the same.
+    """
+
+    said: Sequence[Said]
+    decided: Sequence[Said]
+    people: tuple[str, ...]
+    unjudged: int
+    unknown: int
+
+
+def import_judged(store: Store, source: Path, *, who: str | None = None) -> Imported:
+    """Take in what somebody judged elsewhere, all of it or nothing; twice is as good as once.
+
+    Pairs are matched by their two paths in either order. A pair file tells no times: its verdicts
+    count as given before any other (`UNDATED`), so that what a person says in the review stands.
+    Its invalid rows are invalid verdicts that keep the file's `human_prediction`.
+
+    Args:
+        store: of this review.
+        source: a judged pair file, the `.judgements.csv` of an export, or another review's
+            database; which, its first bytes tell. It is only read.
+        who: who judged the pair file, by default the file's name without its ending; of the other
+            two, another name for the only person they have.
+
+    Raises:
+        ReviewError, PairSetError: nothing there, or of another kind or damaged; none of the pairs,
+            or another label of one; nothing judged; a name for several people.
+    """
+    source = Path(source)
+    kind = _kind_of(source)
+    if kind == "pairs":
+        found = _of_pair_file(store, source, plain_name(source.stem if who is None else who))
+    else:
+        found = (_of_judgements if kind == "judgements" else _of_database)(store, source)
+        if who is not None:
+            found = _renamed(found, source, plain_name(who))
+    said, decided = (
+        [one for one in those if one.pair >= 0] for those in (found.said, found.decided)
+    )
+    told = {one.annotator for one in (*said, *decided)}
+    people = tuple(name for name in found.people if name in told)
+    if not people:
+        raise ReviewError(
+            f"{source}: no verdict in it on any of the {len(store.pairs)} pairs of this review; "
+            "is it judged?"
+        )
+    counts = store.take_in(said, decided, annotators=people)
+    return Imported(
+        kind=kind,
+        people=people,
+        added=counts["added"],
+        replaced=counts["replaced"],
+        older=counts["older"],
+        known=counts["known"],
+        unjudged=found.unjudged,
+        unknown=found.unknown,
+    )
+
+
+def _kind_of(source: Path) -> Kind:
+    try:
+        with source.open("rb") as stream:
+            start = stream.read(_MOST_HEADER)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ReviewError(f"{source}: no such file of verdicts") from None
+    except IsADirectoryError:
+        raise ReviewError(
+            f"{source}: a folder; expected a judged pair file, a .judgements.csv, or the database "
+            "of a review"
+        ) from None
+    if start.startswith(_SQLITE):
+        return "database"
+    line = start.decode("utf-8-sig", "replace").partition("\n")[0].removesuffix("\r")
+    try:
+        header = tuple(next(csv.reader([line], strict=True), ()))
+    except csv.Error:
+        header = ()
+    # Reading it says what else is wrong with a header, if anything.
+    if set(header) & (set(HEADER) - set(COLUMNS)):
+        return "judgements"
+    if set(header) & set(COLUMNS):
+        return "pairs"
+    raise ReviewError(
+        f"{source}, line 1: {'empty' if not start else 'no verdicts'}; expected a judged pair file "
+        f"({','.join(COLUMNS)}), a file of all verdicts ({','.join(HEADER)}), or the database of "
+        "a review"
+    )
+
+
+def _of_pair_file(store: Store, source: Path, who: str) -> _Found:
+    theirs = PairSet.read(source)
+    at = _placed(store, theirs, source)
+    judged = np.flatnonzero((theirs.human_prediction >= 0) | ~theirs.valid)
+    said = [
+        Said(
+            who,
+            int(at[row]),
+            Verdict(int(theirs.human_prediction[row]), bool(theirs.invalid[row])),
+            None,
+            UNDATED,
+        )
+        for row in judged
+    ]
+    unknown = int((at[judged] < 0).sum())
+    return _Found(said, [], (who,), len(theirs) - len(judged), unknown)
+
+
+def _of_judgements(store: Store, source: Path) -> _Found:
+    lines = read_judgements(source)
+    keys = {line.key for line in lines}
+    rows = {key: row for row, key in enumerate(store.pairs.keys)}
+    unknown = len(keys - rows.keys())
+    if lines and unknown == len(keys):
+        raise _of_other_pairs(source, unknown, store)
+    said: tuple[list[Said], list[Said]] = [], []
+    for line in lines:
+        said[line.decided].append(
+            Said(line.annotator, rows.get(line.key, -1), line.verdict, line.seconds, line.at)
+        )
+    people = tuple(sorted({line.annotator for line in lines}))
+    return _Found(*said, people, 0, unknown)
+
+
+def _of_database(store: Store, source: Path) -> _Found:
+    if source.resolve() == store.path.resolve():
+        raise ReviewError(f"{source}: this review's own database; expected another one")
+    with _opened(source) as theirs:
+        at = _placed(store, theirs.pairs, source)
+        try:
+            said, decided = (
+                [_checked(one, len(at)) for one in those]
+                for those in (theirs.said(), theirs.decisions().values())
+            )
+            names = {name: plain_name(name) for name in theirs.annotators.values()}
+        except ReviewError as error:
+            raise _damaged(source, error) from None
+    told = [*said, *decided]
+    judges = {one.annotator for one in told}
+    people = tuple(dict.fromkeys(plain for name, plain in names.items() if name in judges))
+    unknown = len({one.pair for one in told if at[one.pair] < 0})
+
+    def here(those: Iterable[Said]) -> list[Said]:
+        return [
+            replace(one, annotator=names[one.annotator], pair=int(at[one.pair])) for one in those
+        ]
+
+    return _Found(here(said), here(decided), people, 0, unknown)
+
+
+def _checked(one: Said, count: int) -> Said:
+    """What another database has of one of its `count` pairs, if it can stand here."""
+    if not 0 <= one.pair < count:
+        raise ReviewError(f"a verdict on pair {one.pair}, of {count}")
+    if one.seconds is not None and not 0 <= one.seconds < inf:
+        raise ReviewError(f"a verdict after {one.seconds} seconds")
+    return replace(one, at=moment(one.at))
+
+
+def _damaged(path: Path, why: Exception | str) -> ReviewError:
+    return ReviewError(f"{path}: a damaged database of a review ({why})")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Store]:
+    """Another review, as of one moment, and only to read: nothing is written beside it either."""
+    # A database that is in use has a second file of what is new; without it nobody writes, and
+    # SQLite need not lock the file, which would leave files behind, or fail in a folder of others.
+    used = path.with_name(path.name + "-wal").exists()
+    mode = "mode=ro" if used else "immutable=1"
+    try:
+        found = sqlite3.connect(
+            f"{path.resolve().as_uri()}?{mode}",
+            uri=True,
+            timeout=PATIENCE_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        with closing(found):
+            found.execute("PRAGMA trusted_schema = OFF")
+            found.execute("BEGIN")
+            application = found.execute("PRAGMA application_id").fetchone()[0]
+            version = found.execute("PRAGMA user_version").fetchone()[0]
+            if application != APPLICATION:
+                raise ReviewError(f"{path}: a database, but not of a review")
+            if version != VERSION:
+                raise ReviewError(
+                    f"{path}: version {version} of the review's database, this version of "
+                    f"lookalikes reads {VERSION}; was it made by a newer one?"
+                )
+            state = found.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if state != "ok":
+                raise _damaged(path, state)
+            yield Store(path, found)
+    except (sqlite3.Error, OverflowError) as error:
+        raise _damaged(path, error) from None
+
+
+def _placed(store: Store, theirs: PairSet, source: Path) -> NDArray[np.int64]:
+    """The row here of each of their pairs, -1 where there is none."""
+    ours = store.pairs
+    rows = {key: row for row, key in enumerate(ours.keys)}
+    at = np.array([rows.get(key, -1) for key in theirs.keys], np.int64)
+    known = at >= 0
+    if not known.any():
+        raise _of_other_pairs(source, len(theirs), store)
+    wrong = np.flatnonzero(known & (theirs.label != ours.label[at]))
+    if wrong.size:
+        row = int(wrong[0])
+        raise PairSetError(
+            f"{source}: pair {row + 1} ({theirs.path_a[row]}, {theirs.path_b[row]}) has label "
+            f"{theirs.label[row]}, in this review it has {ours.label[at[row]]} "
+            f"({wrong.size} such pairs); was the label edited, or is it an older pair set's?"
+        )
+    return at
+
+
+def _of_other_pairs(source: Path, count: int, store: Store) -> PairSetError:
+    return PairSetError(
+        f"{source}: none of its {count} pairs is among the {len(store.pairs)} of this review; is "
+        "it of another pair set?"
+    )
+
+
+def _renamed(found: _Found, source: Path, who: str) -> _Found:
+    if len(found.people) > 1:
+        raise ReviewError(
+            f"{source}: verdicts of {len(found.people)} people ({', '.join(found.people)}); one "
+            f"name, {who}, cannot stand for all of them: leave it out"
+        )
+    said, decided = (
+        [replace(one, annotator=who) for one in those] for those in (found.said, found.decided)
+    )
+    return _Found(said, decided, (who,), found.unjudged, found.unknown)

@@ -1,0 +1,182 @@
+"""Serve a review to the browsers of this machine, or of the network where that is asked for."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.images import MAX_PIXELS
+from pairsets.review.board import Board
+from pairsets.review.guard import Guard
+from pairsets.review.store import Store, plain_name
+from pairsets.review.verdicts import ReviewError
+
+PORT = 8765
+# Who looks at a pair for minutes finds the connection still open.
+_KEEP_ALIVE_S = 120
+# What is on its way at Ctrl-C may still arrive.
+_LAST_S = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """A review as it is served.
+
+    Attributes:
+        store, board: of the review.
+        faces: the folder that the pair set's paths are relative to.
+        name: of the pair set, as people know it.
+        scores: `[N]` by model, nan where there is none; shown after judging.
+        annotator: who judges where the page does not say; None asks there.
+        max_pixels: width times height above which a picture is not opened.
+
+    Raises:
+        ReviewError: no such folder, scores of other pairs, or no name.
+    """
+
+    store: Store
+    board: Board
+    faces: Path
+    name: str
+    scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    annotator: str | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if not self.faces.is_dir():
+            raise ReviewError(f"{self.faces}: no such folder of faces")
+        if self.board.store is not self.store:
+            raise ReviewError("the board is of another store")
+        for model, scores in self.scores.items():
+            if scores.shape != (len(self.store.pairs),):
+                raise ReviewError(
+                    f"{model}: scores of shape {scores.shape} for {len(self.store.pairs)} pairs"
+                )
+        if self.annotator is not None:
+            object.__setattr__(self, "annotator", plain_name(self.annotator))
+
+
+def serve(
+    review: Review,
+    *,
+    host: str = "127.0.0.1",
+    port: int = PORT,
+    allow_hosts: Iterable[str] = (),
+    open_browser: bool = False,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        review: what to serve.
+        host: address to listen on. Any but this machine's own loopback makes the link hold a token.
+        port: to listen on; 0 takes a free one.
+        allow_hosts: further names that the page may be opened by, as behind a proxy.
+        open_browser: open the link here.
+        announce: is given the link, once it can be opened.
+
+    Raises:
+        ReviewError: the web framework is not installed, or the address cannot be listened on.
+    """
+    try:
+        import uvicorn
+
+        from pairsets.review.app import create_app
+    except ImportError as error:
+        missing = (error.name or str(error)).partition(".")[0]
+        if missing == "pairsets":
+            raise
+        raise ReviewError(
+            f"reviewing in a browser needs {missing}: pip install 'lookalikes[review]'"
+        ) from None
+    listening = _listen(host, port)
+    try:
+        address, bound = listening.getsockname()[:2]
+        guard = Guard.of(host, address, allow_hosts)
+        link = _link(address, bound, guard)
+        app = create_app(review, guard=guard)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                announce(link)
+                if open_browser:
+                    # Some browsers return when they are closed.
+                    threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            # What a proxy says of who asks is not looked at.
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_LAST_S,
+        )
+        try:
+            Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            return
+    finally:
+        listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens."""
+    if not 0 <= port <= 65535:
+        raise ReviewError(f"port {port}; expected 1 to 65535, or 0 for a free one")
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError):
+        raise ReviewError(f"--host {host}: no address of this machine") from None
+    # With the protocol named, asyncio sends small packets at once; else an answer takes 40 ms more.
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(where)
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise ReviewError(
+            f"{host}, port {port}: cannot be listened on ({error.strerror or error}); is a review "
+            "running there already? Name another --port, or 0 for a free one"
+        ) from None
+    return found
+
+
+def _link(address: str, port: int, guard: Guard) -> str:
+    """What to open."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    shown = _own_address(ip.version) if ip.is_unspecified else str(ip)
+    place = f"[{shown}]" if ":" in shown else shown
+    token = f"?token={guard.token}" if guard.token else ""
+    return f"http://{place}:{port}/{token}"
+
+
+def _own_address(version: int) -> str:
+    """The address that the network has for this machine; nothing is sent to find it."""
+    family, there = (
+        (socket.AF_INET, "192.0.2.1") if version == 4 else (socket.AF_INET6, "2001:db8::1")
+    )
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((there, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return socket.gethostname()

@@ -1,0 +1,93 @@
+// Who judged how much, and how far people agree.
+import { at, counted, draw, make, number, percent } from "./elements.js";
+import { ask } from "./server.js";
+
+const kappaText = (value) => value.toFixed(2).replace("-", "\u2212");
+const cell = (text, label, attributes = {}) => make("td", { class: "n", "data-label": label, ...attributes }, text);
+const table = (caption, heads, rows) =>
+  make(
+    "div",
+    { class: "board" },
+    make(
+      "table",
+      {},
+      make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, ...heads.map((head, n) => make("th", { scope: "col", class: n ? "n" : "" }, head)))),
+      make("tbody", {}, ...rows),
+    ),
+  );
+
+// Kappa and its interval from 0 to 1; what lies below is cut at the edge.
+const drawn = ({ kappa, low, high }) => {
+  const x = (value) => 4 + 112 * Math.max(0, Math.min(1, value));
+  const ticks = [0, 0.5, 1].map((at) => draw("line", { class: "tick", x1: x(at), x2: x(at), y1: 2, y2: 18 }));
+  const span = low === null ? [] : [draw("line", { class: "span", x1: x(low), x2: x(high), y1: 10, y2: 10 })];
+  return draw("svg", { class: "forest", viewBox: "0 0 120 20", "aria-hidden": "true" }, ...ticks, ...span, draw("circle", { cx: x(kappa), cy: 10, r: 3.5 }));
+};
+const rateText = (rate) => (rate === null ? "–" : `${percent(rate.value)} (${percent(rate.low)} to ${percent(rate.high)})`);
+
+const peopleTable = ({ people }, withRates) => {
+  const heads = ["Person", "Judged", ...(withRates ? ["Said same of two characters", "Said different of one"] : [])];
+  const rows = people.map((one) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", dir: "auto" }, one.name),
+      cell(number(one.judged), heads[1]),
+      ...(withRates ? [cell(rateText(one.fpr), heads[2]), cell(rateText(one.fnr), heads[3])] : []),
+    ),
+  );
+  return table("People", heads, rows);
+};
+const betweenTable = ({ between }) => {
+  const heads = ["Between", "Both judged", "Same verdict", "Cohen’s kappa", "95 % interval", ""];
+  const rows = between.map((one) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, make("span", { dir: "auto" }, one.first), " and ", make("span", { dir: "auto" }, one.second)),
+      cell(number(one.pairs), heads[1]),
+      cell(one.agreed === null ? "–" : percent(one.agreed), heads[2]),
+      cell(one.kappa === null ? "–" : kappaText(one.kappa), heads[3]),
+      cell(one.low === null ? "–" : `${kappaText(one.low)} to ${kappaText(one.high)}`, heads[4]),
+      make("td", { class: "drawn" }, ...(one.kappa === null ? [] : [drawn(one)])),
+    ),
+  );
+  return table("Agreement", heads, rows);
+};
+
+export const makeAgreement = ({ set }) => {
+  const page = at("agreement");
+  const body = at("agreement-body");
+  let withRates = false;
+
+  const show = (found) => {
+    const rates = make("button", { type: "button", class: "tool", "aria-pressed": String(withRates) }, withRates ? "Hide error rates" : "Show error rates against the labels");
+    rates.addEventListener("click", () => {
+      withRates = !withRates;
+      show(found);
+      body.querySelector("button").focus();
+    });
+    const { disagreements, decided, between, people } = found;
+    const open = make("p", { class: "lede" }, `${counted(disagreements, "pair")} judged differently, ${number(decided)} of them decided. `, ...(disagreements > decided ? [make("a", { href: "#/disagreements" }, "Decide the rest")] : []));
+    const none = make("p", { class: "empty" }, "Nobody has judged a pair yet.");
+    const alone = make("p", { class: "hint" }, "No two people have judged the same pairs yet.");
+    body.replaceChildren(
+      ...(people.length ? [open, peopleTable(found, withRates), rates, between.length ? betweenTable(found) : alone] : [none]),
+      ...(between.length ? [make("p", { class: "hint" }, "Kappa is the agreement beyond chance on what counts as same or different: 1 is perfect, 0 is what two people would reach who answer at random with the same shares. A dash stands where it is not defined, as when both gave one answer to all.")] : []),
+    );
+  };
+  const enter = async () => {
+    page.hidden = false;
+    document.title = `Agreement · ${set.name}`;
+    try {
+      show(await ask("/agreement"));
+    } catch (error) {
+      body.replaceChildren(make("p", { class: "empty" }, error.message));
+    }
+  };
+  const leave = () => {
+    page.hidden = true;
+  };
+  return { enter, leave, press: () => false };
+};

@@ -1,0 +1,50 @@
+// Elements and texts. What the server says goes in as text, never as markup: names are anybody's.
+export const at = (id) => document.getElementById(id);
+
+export const make = (tag, attributes = {}, ...children) => {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+export const draw = (tag, attributes = {}, ...children) => {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+};
+
+// Places to break a line after `_`, `/` and `-`.
+export const breakable = (name) =>
+  name.split(/(?<=[_/-])(?=[^])/).flatMap((part, n) => (n ? [make("wbr"), part] : [part]));
+
+const COUNT = new Intl.NumberFormat("en");
+export const counted = (count, one, many = `${one}s`) =>
+  `${COUNT.format(count)} ${count === 1 ? one : many}`;
+export const number = (count) => COUNT.format(count);
+
+export const scoreText = (score) =>
+  score === null ? "–" : score.toFixed(Math.abs(score) < 10 ? 3 : 1).replace("-", "\u2212");
+export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+export const secondsText = (seconds) =>
+  seconds < 60 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s` : duration(seconds);
+
+export const duration = (seconds) => {
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1) return "under a minute";
+  if (minutes < 60) return `${minutes} min`;
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  return rest ? `${number(hours)} h ${rest} min` : `${number(hours)} h`;
+};
+
+const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+export const dayText = (at) => {
+  const time = new Date(at);
+  return Number.isNaN(time.getTime()) ? at : DAY.format(time);
+};
+
+export const verdictText = ({ verdict, reason }) => (reason ? `${verdict}: ${reason}` : verdict);

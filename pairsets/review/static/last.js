@@ -1,0 +1,80 @@
+// The strip below the faces: what was said of the last pair, and on request what it was.
+import { make, secondsText, verdictText } from "./elements.js";
+import { factsOf } from "./facts.js";
+import { ask, query } from "./server.js";
+
+const MOST = 1000; // pairs that `u` can go back without asking which one is the last
+
+export const makeLast = (desk, { verb = "You said" } = {}) => {
+  const line = desk.find(".last-pair");
+  const names = desk.find(".names");
+  let said = []; // the latest last
+  let facts = null;
+
+  const current = () => said.at(-1) ?? null;
+  const close = () => {
+    names.hidden = true;
+    names.replaceChildren(); // nothing of it stays in the page
+    desk.button("names").setAttribute("aria-expanded", "false");
+  };
+  const draw = () => {
+    close();
+    facts = null;
+    const last = current();
+    desk.button("names").disabled = !last;
+    if (!last) {
+      line.replaceChildren(make("span", { class: "muted" }, "Here will be the pair that you judged last."));
+      return;
+    }
+    const thumbs = [last.left, last.right].map((src) => make("img", { src, alt: "", class: "thumb", draggable: "false" }));
+    const took = last.seconds === null ? "" : `, ${secondsText(last.seconds)}`;
+    line.replaceChildren(
+      make("span", { class: "thumbs" }, ...thumbs),
+      make("span", {}, make("span", { class: "muted verb" }, `${verb} `), make("b", {}, verdictText(last)), make("span", { class: "muted took" }, took)),
+    );
+  };
+  const add = (one) => {
+    said = [...said, one].slice(-MOST);
+    draw();
+  };
+  const takeBack = (pair) => {
+    said = said.filter((one) => one.pair !== pair);
+    draw();
+  };
+  // What this person judged before the page was opened, here or in another window.
+  const recall = async (name) => {
+    const { pairs } = await ask(`/history${query({ limit: 1 })}`);
+    const own = pairs[0]?.said.find((one) => one.annotator === name);
+    if (!own) return;
+    const [{ pair, left, right }] = pairs;
+    const found = { pair, left: left.image, right: right.image, ...own };
+    // Of what was said in this page only the verdict may have changed, in the history.
+    if (said.length && current().pair !== pair) return;
+    said = [...said.slice(0, -1), found];
+    draw();
+  };
+  const toggle = async () => {
+    const last = current();
+    if (!last) return;
+    if (!names.hidden) {
+      close();
+      return;
+    }
+    try {
+      const found = facts ?? (last.facts || (await ask(`/pairs/${last.pair}`)));
+      if (current() !== last) return; // judged on meanwhile
+      facts = found;
+      // Above another pair it would be taken for that one's: it shows its own faces.
+      const thumbs = [last.left, last.right].map((src) => make("img", { src, alt: "", class: "thumb", draggable: "false" }));
+      const title = make("p", { class: "names-title" }, make("span", { class: "thumbs" }, ...thumbs), make("b", {}, "The last pair"));
+      names.replaceChildren(title, ...factsOf(found));
+      names.hidden = false;
+      desk.button("names").setAttribute("aria-expanded", "true");
+    } catch (error) {
+      desk.say(error.message);
+    }
+  };
+  const isOpen = () => !names.hidden;
+  draw();
+  return { add, takeBack, recall, toggle, close, isOpen, current };
+};
