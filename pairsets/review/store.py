@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock, local
 from typing import Literal
@@ -266,10 +266,11 @@ class Store:
             self._event("change", annotator, pair, key, verdict)
             # `event` and `seconds` stay those of the first verdict: they say in which order, and
             # how fast, pairs were judged.
+            where = "WHERE annotator = ? AND pair = ?"
+            last = self._db.execute(f"SELECT at FROM verdicts {where}", (annotator, pair))
             self._db.execute(
-                "UPDATE verdicts SET prediction = ?, invalid = ?, reason = ?, at = max(at, ?)"
-                " WHERE annotator = ? AND pair = ?",
-                (*_cells(verdict), now(), annotator, pair),
+                f"UPDATE verdicts SET prediction = ?, invalid = ?, reason = ?, at = ? {where}",
+                (*_cells(verdict), _after(last.fetchone()[0]), annotator, pair),
             )
 
     def decide(self, annotator: int, pair: int, verdict: Verdict, *, key: str) -> None:
@@ -511,6 +512,15 @@ def plain_name(name: str) -> str:
     if any(kind.startswith("C") or kind in ("Zl", "Zp") for kind in kinds):
         raise ReviewError(f"{plain!r}: a name with characters that cannot be shown")
     return plain
+
+
+def _after(last: str) -> str:
+    """The time, or where the clock was set back, a moment after `last`."""
+    moment = now()
+    if moment > last:
+        return moment
+    later = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+    return later.isoformat(timespec="milliseconds")
 
 
 def _place(path: Path) -> tuple[int, int] | None:

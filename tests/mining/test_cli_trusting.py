@@ -307,6 +307,30 @@ def test_import_and_back(home):
         assert {*other.annotators.values()} == {"Ann", "Rei"}
 
 
+def test_an_import_that_fails_begins_no_review(home):
+    (home / "other.csv").write_text("pathA,pathB,label,human_prediction,invalid\nx/1,y/1,0,1,0\n")
+    told = lookalikes("review", "import", "pairs.csv", "other.csv").message
+    assert "none of its 1 pairs is among the 4" in told
+    assert not list(home.glob("pairs.review*"))
+
+
+def test_the_export_says_who_mined_the_pairs(home):
+    assert lookalikes("mine", "embeddings", "--pairs", 20, "--out", "mined.csv").code == 0
+    assert lookalikes("review", "import", "mined.csv", "mined.csv", "--as", "A").code == 1
+    text = Path("mined.csv").read_text("utf-8").replace(",-1,0\n", ",0,0\n")
+    Path("ann.csv").write_text(text, "utf-8")
+    assert lookalikes("review", "import", "mined.csv", "ann.csv").code == 0
+    assert lookalikes("review", "export", "mined.csv", "--out", "judged.csv").code == 0
+    manifests = [
+        json.loads(Path(f"{name}.json").read_text("utf-8")) for name in ("mined", "judged")
+    ]
+    assert manifests[0]["reference"] == manifests[1]["reference"]
+    text = lookalikes(
+        "evaluate", "judged.csv", "--scores", "mined.scores.csv", "--draws", 0
+    ).summary
+    assert "mined this set" in text
+
+
 def test_label_studio_tasks(home):
     judged(home, Rei=["same", "-", "-", "-"])
     command = ("review", "export", "pairs.csv", "--format", "label-studio", "--out", "tasks.json")
