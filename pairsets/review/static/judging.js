@@ -70,6 +70,7 @@ export const makeJudging = ({ set, person }) => {
     desk.resume();
     [task] = pairs;
     phase = "loading";
+    delete host.dataset.sight;
     const current = task;
     const shown = desk.stage.show(task);
     prepare(pairs);
@@ -78,6 +79,10 @@ export const makeJudging = ({ set, person }) => {
     if (task !== current) return;
     sight = { since: performance.now(), spent: 0 };
     phase = "ready";
+    // For who looks from outside: from now on a verdict counts.
+    setTimeout(() => {
+      if (task === current && phase === "ready") host.dataset.sight = "enough";
+    }, SEEN + 5);
     if (!desk.stage.isWhole()) desk.say("Not both faces are in sight: x for invalid, space to skip.");
   };
   const refresh = async () => {
@@ -97,6 +102,7 @@ export const makeJudging = ({ set, person }) => {
   const send = async (action, path, body, told) => {
     const before = phase;
     phase = "saving";
+    delete host.dataset.sight;
     turn += 1;
     desk.saving(action);
     let back = "";
@@ -118,6 +124,7 @@ export const makeJudging = ({ set, person }) => {
         return;
       }
       phase = before;
+      if (phase === "ready") host.dataset.sight = "enough";
       desk.settled();
       if (error.code === "already_judged" && error.work) {
         const shown = take(error.work);

@@ -54,10 +54,19 @@ def faces(page):
     return tuple(page.evaluate(FACES))
 
 
+def in_sight(page):
+    """Wait until a verdict counts (who judges at once has not seen the pair), or is being saved."""
+    until(
+        page,
+        "document.getElementById('judging').dataset.sight === 'enough'"
+        " || document.querySelector('#judging [data-do].chosen')",
+    )
+
+
 def act(page, action):
     """Do something that changes the pair, and wait for the next one."""
     before = faces(page)
-    page.wait_for_timeout(90)  # who judges at once has not seen the pair
+    in_sight(page)
     action()
     until(page, f"{FACES}.length === 2 && String({FACES}) !== value", ",".join(before))
     return faces(page)
@@ -160,7 +169,7 @@ def test_while_the_menu_lies_over_the_faces_keys_do_nothing(browser, server, per
         shown = faces(page)
         page.tap(".menu-button")
         assert page.locator("#menu").is_visible()
-        page.wait_for_timeout(90)
+        in_sight(page)
         for key in "sdx1u?":
             page.keyboard.press(key)
         page.wait_for_timeout(100)
@@ -228,7 +237,7 @@ def test_undo_again_and_again(page, server, person):
     assert press(page, "s") == shown[3]
     for expected in (shown[2], shown[1], shown[0]):
         assert act(page, lambda: page.click("[data-do=undo]")) == expected
-    page.wait_for_timeout(90)
+    in_sight(page)
     page.keyboard.press("u")
     until(page, "document.querySelector('.status').textContent.startsWith('Nothing')")
     assert faces(page) == shown[0]
@@ -334,7 +343,7 @@ def test_another_set_at_the_same_address_is_not_judged(browser, tmp_path):
             page = seen.page
             shown = press(page, "s")
             own.kill()
-            page.wait_for_timeout(90)
+            in_sight(page)
             page.keyboard.press("d")
             page.locator("#judging .notice").wait_for(state="visible")
             own.file.rename(tmp_path / "old.csv")
@@ -356,7 +365,7 @@ def test_a_slow_answer(page, server, person):
     shown = faces(page)
     waiting = []
     page.route("**/api/judgements", lambda route: waiting.append(route))
-    page.wait_for_timeout(90)
+    in_sight(page)
     page.keyboard.press("s")
     assert page.locator("#judging [data-do=same].chosen").count() == 1
     assert status(page) != "Saving"
@@ -386,7 +395,7 @@ def test_an_error_of_the_server_is_tried_again(browser, server, person):
                 route.continue_()
 
         page.route("**/api/judgements", refuse)
-        page.wait_for_timeout(90)
+        in_sight(page)
         page.keyboard.press("s")
         page.locator("#judging .notice").wait_for(state="visible")
         assert "The disk is full." in page.inner_text("#judging .notice")
@@ -408,7 +417,7 @@ def test_a_locked_database_is_named_and_tried_again(browser, tmp_path):
         page = seen.page
         shown = faces(page)
         other.execute("BEGIN IMMEDIATE")
-        page.wait_for_timeout(90)
+        in_sight(page)
         page.keyboard.press("s")
         page.locator("#judging .notice").wait_for(state="visible")
         told = page.inner_text("#judging .notice p")
@@ -542,7 +551,7 @@ def test_names_come_after_the_verdict(browser, server, person):
 
 def test_a_held_key_judges_once(page, server, person):
     faces(page)
-    page.wait_for_timeout(90)
+    in_sight(page)
     after = act(page, lambda: [page.keyboard.down("s") for _ in range(30)])
     page.wait_for_timeout(300)
     page.keyboard.down("s")
@@ -588,7 +597,7 @@ def layouts(browser, server):
 
 def test_other_keys_do_nothing(page, server, person):
     shown = faces(page)
-    page.wait_for_timeout(90)
+    in_sight(page)
     for keys in ("Control+s", "Alt+d", "Meta+s", "Control+Shift+d", "o", "1", "Enter"):
         page.keyboard.press(keys)
     send_key(page, ("o", "KeyS"), ("é", "KeyD"), ("ö", "KeyS"))  # on Dvorak o is where s was
@@ -645,7 +654,7 @@ def test_help(page, server, person):
             "document.activeElement === document.body || "
             "document.getElementById('help-dialog').contains(document.activeElement)"
         )
-    page.wait_for_timeout(90)
+    in_sight(page)
     page.keyboard.press("s")
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
@@ -845,7 +854,7 @@ def test_to_the_end_and_what_was_skipped_comes_again(browser, few):
         assert press(page, "s") == first
         assert page.inner_text("#judging .said") == "Skipped before"
         assert press(page, "d") == second
-        page.wait_for_timeout(90)
+        in_sight(page)
         page.keyboard.press("d")
         page.wait_for_selector("#judging .finished h1")
         assert page.inner_text("#judging .finished h1") == "All judged"
@@ -855,7 +864,7 @@ def test_to_the_end_and_what_was_skipped_comes_again(browser, few):
         page.keyboard.press("u")
         assert faces(page) == second
         assert not page.locator("#judging .finished").is_visible()
-        page.wait_for_timeout(90)
+        in_sight(page)
         page.keyboard.press("d")
         page.click("text=Look through your verdicts")
         until(page, "document.querySelectorAll('.card').length === 6")
@@ -873,7 +882,7 @@ def test_a_picture_that_cannot_be_shown(browser, tmp_path):
                 missing = page.locator("#judging .box.missing")
                 assert missing.inner_text().startswith("This picture cannot be shown.")
                 assert page.locator("#judging .box img").count() == 1
-                page.wait_for_timeout(90)
+                in_sight(page)
                 page.keyboard.press("s")
                 assert "Not both faces are in sight" in status(page)
                 page.keyboard.press("x")
