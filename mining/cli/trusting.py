@@ -55,7 +55,7 @@ def suspects(
 
     Kinds: duplicate (the same picture twice), alias (one character under two names), mislabel (a
     face that belongs to another character), crop (blank, tiny, not a face), veto (another model is
-    sure that the two are one). Needs `pip install 'lookalikes[suspects]'` for duplicate and crop.
+    sure that the two are one). For duplicate, `pip install 'lookalikes[suspects]'`.
     """
     from mining.embeddings import Embeddings
     from mining.evidence import Evidence
