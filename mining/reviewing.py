@@ -88,8 +88,6 @@ def review(
     shown = read_scores(given, pairs, complete=False) if given is not None else {}
     with Store.begin(where, pairs, seed=seed, overlap=overlap) as kept:
         kept.mark(found)
-        if name is not None:
-            kept.annotator(name)
         if lost:
             say(f"note: {lost} of the faces are not in {faces}: their pairs show an empty place")
         if suspects_first:

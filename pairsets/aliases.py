@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pairsets.artefacts import reading
 from pairsets.errors import PairSetError
 
 COLUMNS = ("character", "alias")
@@ -54,17 +55,8 @@ class Aliases:
                 another number of names or an empty one; the message gives the file and the line.
         """
         path = Path(path)
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                found = cls.of(_rows(path, stream))
-        except FileNotFoundError:
-            raise PairSetError(f"{path}: no such file of aliases") from None
-        except IsADirectoryError:
-            raise PairSetError(f"{path}: a folder; expected a file of aliases") from None
-        except UnicodeDecodeError as error:
-            raise PairSetError(
-                f"{path}: not UTF-8 text at byte {error.start}; is it a file of aliases?"
-            ) from None
+        with reading(path, "file of aliases") as stream:
+            found = cls.of(_rows(path, stream))
         if not len(found):
             raise PairSetError(
                 f"{path}: a header and no aliases; expected rows such as rei,ayanami_rei"

@@ -137,27 +137,19 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> Annotation
     people: dict[str, PairSet] = {}
     missing: dict[str, int] = {}
     unknown: dict[str, int] = {}
-    rows = {key: row for row, key in enumerate(reference.keys)}
     for name, path in files.items():
         other = owners.setdefault(Path(path).resolve(), name)
         if other != name:
             raise PairSetError(f"{path}: the file of {other} and of {name}; expected one a person")
         theirs = PairSet.read(path)
-        at = np.array([rows.get(key, -1) for key in theirs.keys], np.int64)
+        at = rows_among(
+            theirs,
+            reference,
+            Path(path),
+            whose=f"that {name} should have judged",
+            where="the pair set",
+        )
         known = at >= 0
-        if not known.any():
-            raise PairSetError(
-                f"{path}: none of its {len(theirs)} pairs is among the {len(reference)} that "
-                f"{name} should have judged; is it of another pair set?"
-            )
-        wrong = np.flatnonzero(known & (theirs.label != reference.label[at]))
-        if wrong.size:
-            row = int(wrong[0])
-            raise PairSetError(
-                f"{path}: pair {row + 1} ({theirs.path_a[row]}, {theirs.path_b[row]}) has label "
-                f"{theirs.label[row]}, in the pair set it has {reference.label[at[row]]} "
-                f"({wrong.size} such pairs); was the label edited, or is it an older pair set's?"
-            )
         verdicts = np.full(len(reference), -1, np.int8)
         verdicts[at[known]] = theirs.human_prediction[known]
         invalid = np.array(reference.invalid)
@@ -168,6 +160,41 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> Annotation
         missing[name] = len(reference) - int(known.sum())
         unknown[name] = int((~known).sum())
     return Annotations(people, missing, unknown)
+
+
+def rows_among(
+    theirs: PairSet, reference: PairSet, path: Path, *, whose: str, where: str
+) -> NDArray[np.int64]:
+    """The row of each of their pairs in `reference`, `[N]`; -1 where it has none.
+
+    Pairs are matched by their two paths in either order.
+
+    Args:
+        theirs, reference: pair sets.
+        path: of theirs, for errors.
+        whose, where: what the reference is called in errors: "none is among the 9 `whose`", "in
+            `where` it has another label".
+
+    Raises:
+        PairSetError: none of the pairs is there, or one has another label.
+    """
+    rows = {key: row for row, key in enumerate(reference.keys)}
+    at = np.array([rows.get(key, -1) for key in theirs.keys], np.int64)
+    known = at >= 0
+    if not known.any():
+        raise PairSetError(
+            f"{path}: none of its {len(theirs)} pairs is among the {len(reference)} {whose}; is it "
+            "of another pair set?"
+        )
+    wrong = np.flatnonzero(known & (theirs.label != reference.label[at]))
+    if wrong.size:
+        row = int(wrong[0])
+        raise PairSetError(
+            f"{path}: pair {row + 1} ({theirs.path_a[row]}, {theirs.path_b[row]}) has label "
+            f"{theirs.label[row]}, in {where} it has {reference.label[at[row]]} "
+            f"({wrong.size} such pairs); was the label edited, or is it an older pair set's?"
+        )
+    return at
 
 
 def agreement(

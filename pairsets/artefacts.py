@@ -13,9 +13,35 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, TextIO
 
-from pairsets.errors import OutputError
+from pairsets.errors import OutputError, PairSetError
+
+
+@contextmanager
+def reading(path: Path, what: str, *, kind: str | None = None, hint: str = "") -> Iterator[TextIO]:
+    """Open a CSV file as text, with or without a byte-order mark.
+
+    Args:
+        path: of the file.
+        what: it is, as `file of aliases`, for errors.
+        kind: shorter than `what`, where a file turns out not to be one.
+        hint: what to do where there is none.
+
+    Raises:
+        PairSetError: no such file, a folder, or not UTF-8, which the block meets while it reads.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield stream
+    except FileNotFoundError:
+        raise PairSetError(f"{path}: no such {what}{hint}") from None
+    except IsADirectoryError:
+        raise PairSetError(f"{path}: a folder; expected a {what}") from None
+    except UnicodeDecodeError as error:
+        raise PairSetError(
+            f"{path}: not UTF-8 text at byte {error.start}; is it a {kind or what}?"
+        ) from None
 
 
 @contextmanager

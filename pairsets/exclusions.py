@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.artefacts import reading
 from pairsets.errors import PairSetError
 from pairsets.faces import strings
 
@@ -53,17 +54,8 @@ class Exclusions:
                 length; the message gives the file, the line, what was expected and what came.
         """
         path = Path(path)
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                rows = list(_rows(path, stream))
-        except FileNotFoundError:
-            raise PairSetError(f"{path}: no such file of pairs to exclude") from None
-        except IsADirectoryError:
-            raise PairSetError(f"{path}: a folder; expected a file of pairs to exclude") from None
-        except UnicodeDecodeError as error:
-            raise PairSetError(
-                f"{path}: not UTF-8 text at byte {error.start}; is it a file of pairs?"
-            ) from None
+        with reading(path, "file of pairs to exclude", kind="file of pairs") as stream:
+            rows = list(_rows(path, stream))
         return cls(strings(row[0] for row in rows), strings(row[1] for row in rows))
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pairsets.artefacts import write_csv, write_json
+from pairsets.artefacts import reading, write_csv, write_json
 from pairsets.errors import PairSetError
 from pairsets.faces import character_of, strings, why_unsafe
 
@@ -95,17 +95,8 @@ class PairSet:
             PairSetError: the message gives the file, the line, what was expected and what came.
         """
         path = Path(path)
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                lines, columns = _parse(path, csv.reader(stream, strict=True))
-        except FileNotFoundError:
-            raise PairSetError(f"{path}: no such pair file") from None
-        except IsADirectoryError:
-            raise PairSetError(f"{path}: a folder; expected a pair file") from None
-        except UnicodeDecodeError as error:
-            raise PairSetError(
-                f"{path}: not UTF-8 text at byte {error.start}; is it a pair file?"
-            ) from None
+        with reading(path, "pair file") as stream:
+            lines, columns = _parse(path, csv.reader(stream, strict=True))
         problem = _first_problem(columns["pathA"], columns["pathB"])
         if problem:
             row, text = problem

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.artefacts import write_csv
+from pairsets.artefacts import reading, write_csv
 from pairsets.errors import PairSetError
 from pairsets.faces import strings
 from pairsets.pairset import PairSet, pair_key
@@ -91,8 +91,9 @@ class Doubt:
 def joined(doubts: Sequence[Doubt]) -> Doubt:
     """Doubts of one kind, about one lot of pairs after another.
 
-    >>> len(joined([nothing("crop", 2), nothing("crop", 3)]))
-    5
+    >>> one = Doubt("crop", np.array([0.1]), np.array([False]), ("",))
+    >>> len(joined([one, one]))
+    2
     """
     return Doubt(
         doubts[0].kind,
@@ -100,11 +101,6 @@ def joined(doubts: Sequence[Doubt]) -> Doubt:
         np.concatenate([one.flagged for one in doubts]),
         tuple(reason for one in doubts for reason in one.reasons),
     )
-
-
-def nothing(kind: str, count: int) -> Doubt:
-    """A doubt of `count` pairs that says nothing of any."""
-    return Doubt(kind, np.full(count, np.nan), np.zeros(count, bool), ("",) * count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,19 +157,9 @@ class Suspects:
             PairSetError: the message gives the file, the line, what was expected and what came.
         """
         path = Path(path)
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                return _parse(path, stream)
-        except FileNotFoundError:
-            raise PairSetError(
-                f"{path}: no such file of suspects; make it with: lookalikes suspects"
-            ) from None
-        except IsADirectoryError:
-            raise PairSetError(f"{path}: a folder; expected a file of suspects") from None
-        except UnicodeDecodeError as error:
-            raise PairSetError(
-                f"{path}: not UTF-8 text at byte {error.start}; is it a file of suspects?"
-            ) from None
+        hint = "; make it with: lookalikes suspects"
+        with reading(path, "file of suspects", hint=hint) as stream:
+            return _parse(path, stream)
 
     def write(self, path: Path) -> Path:
         """Write a line a pair as CSV, with `\\n` line ends, atomically.

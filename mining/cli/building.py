@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -43,6 +43,9 @@ from mining.cli.options import (
     kinds_of,
     target_of,
 )
+
+if TYPE_CHECKING:
+    from mining.evidence import Drop
 
 
 @app.command(
@@ -101,8 +104,7 @@ def build(
         raise typer.BadParameter("--test-pairs has its pairs; leave out --positives, --negatives")
     if fusion is not None and len(reference) == 1:
         raise typer.BadParameter("--fusion is of several; give --reference more than once")
-    _refuse_without_drop(drop_suspects, {"--aliases": aliases, "--detector": detector})
-    from mining.evidence import Drop
+    drop = _drop_of(drop_suspects, max_pixels, aliases=aliases, detector=detector)
     from mining.pipeline import build as run_build
     from mining.progress import bar
     from mining.rules import Rules
@@ -130,11 +132,7 @@ def build(
         negatives=negatives,
         rules=rules,
         exclude=exclude or [],
-        drop=(
-            Drop(tuple(kinds_of(drop_suspects) or ()), aliases=aliases, detector=detector)
-            if drop_suspects is not None
-            else None
-        ),
+        drop=drop,
         target_fnr=target_of(target_fnr),
         published=published,
         floor=floor,
@@ -253,9 +251,9 @@ def mine(
         raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
     if recall and index is None:
         raise typer.BadParameter("--recall is that of an approximate index; name one with --index")
-    evidence = {"--faces": faces, "--veto": veto, "--aliases": aliases, "--detector": detector}
-    _refuse_without_drop(drop_suspects, evidence)
-    from mining.evidence import Drop
+    drop = _drop_of(
+        drop_suspects, max_pixels, faces=faces, veto=veto, aliases=aliases, detector=detector
+    )
     from mining.pairfile import mine_pairs
     from mining.progress import bar
     from mining.rules import Rules
@@ -279,11 +277,7 @@ def mine(
         label=label,
         rules=rules,
         exclude=exclude or [],
-        drop=(
-            Drop(tuple(kinds_of(drop_suspects) or ()), faces, veto, aliases, detector, max_pixels)
-            if drop_suspects is not None
-            else None
-        ),
+        drop=drop,
         positives=positives,
         negatives=negatives,
         ignore_list=ignore_list,
@@ -344,8 +338,21 @@ def sample(
     print_made(made)
 
 
-def _refuse_without_drop(drop: str | None, evidence: dict[str, Path | None]) -> None:
-    """Refuse what suspects are looked for with where none are to be dropped."""
-    given = [option for option, path in evidence.items() if path is not None]
-    if drop is None and given:
-        raise typer.BadParameter(f"{', '.join(given)} without --drop-suspects, which it is for")
+def _drop_of(kinds: str | None, max_pixels: int, **files: Path | None) -> Drop | None:
+    """Which suspects are not mined; `files` that they are looked for with need kinds."""
+    given = [f"--{name}" for name, path in files.items() if path is not None]
+    if kinds is None:
+        if given:
+            raise typer.BadParameter(f"{', '.join(given)} without --drop-suspects, which it is for")
+        return None
+    from mining.evidence import Drop
+
+    of = files.get
+    return Drop(
+        tuple(kinds_of(kinds) or ()),
+        of("faces"),
+        of("veto"),
+        of("aliases"),
+        of("detector"),
+        max_pixels,
+    )

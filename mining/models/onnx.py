@@ -113,26 +113,8 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
         raise ModelError(f"model {name!r}: expected onnx:PATH")
     if precision != "fp32":
         raise ModelError(f"model {name!r}: runs in the precision of its file, not in {precision}")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelError(
-            f"model {name!r}: needs ONNX Runtime ({error}): pip install 'lookalikes[onnx]'"
-        ) from None
     path = Path(argument)
-    weights = files_digest(path)
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # errors alone; they come back as exceptions
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), settings, providers=_providers(device, onnxruntime.get_available_providers())
-        )
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{path}: ONNX Runtime cannot load it: {error}") from error
-    if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
-        raise ModelError(f"{path}: ONNX Runtime cannot start CUDA here; ask for auto or cpu")
+    session, weights = open_session(path, device, f"model {name!r}")
     options = _options(path, session.get_modelmeta().custom_metadata_map)
     similarity = options.get("similarity", "cosine")
     if similarity not in get_args(Similarity):
@@ -185,17 +167,60 @@ def _options(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return options
 
 
-def _preprocessing(inputs: list[Any], options: Mapping[str, Any], path: Path) -> Preprocessing:
-    """What the input's shape and the options say together."""
+def open_session(path: Path, device: str, what: str) -> tuple[Any, str]:
+    """An ONNX Runtime session on a file, and the digest of all its files.
+
+    Args:
+        path: of the file.
+        device: as for models.
+        what: asks for it, for the error that ONNX Runtime is missing.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed or lacks the device, or the file is none.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ModelError(
+            f"{what}: needs ONNX Runtime ({error}): pip install 'lookalikes[onnx]'"
+        ) from None
+    weights = files_digest(path)
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3  # errors alone; they come back as exceptions
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), settings, providers=_providers(device, onnxruntime.get_available_providers())
+        )
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+    if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
+        raise ModelError(f"{path}: ONNX Runtime cannot start CUDA here; ask for auto or cpu")
+    return session, weights
+
+
+def image_shape(inputs: list[Any], path: Path, expected: str) -> list[Any]:
+    """Shape of the one input of a network on images; sides that are free are no numbers.
+
+    Raises:
+        ModelError: several inputs, or one that is not `expected`, float32 of three colours.
+    """
     if len(inputs) != 1:
-        names = ", ".join(i.name for i in inputs)
+        names = ", ".join(one.name for one in inputs)
         raise ModelError(f"{path}: has {len(inputs)} inputs ({names}); expected one, of images")
-    shape, dtype = inputs[0].shape, inputs[0].type
+    shape, dtype = list(inputs[0].shape), inputs[0].type
     sound = len(shape) == 4 and dtype == "tensor(float)"
     if not sound or (isinstance(shape[1], int) and shape[1] != 3):
         raise ModelError(
-            f"{path}: input {inputs[0].name!r} is {dtype} {shape}; expected float32 [N, 3, H, W]"
+            f"{path}: input {inputs[0].name!r} is {dtype} {shape}; expected {expected}"
         )
+    return shape
+
+
+def _preprocessing(inputs: list[Any], options: Mapping[str, Any], path: Path) -> Preprocessing:
+    """What the input's shape and the options say together."""
+    shape = image_shape(inputs, path, "float32 [N, 3, H, W]")
     fixed = [side if isinstance(side, int) else None for side in shape[2:]]
     given = options.get("size", [side or DEFAULT_SIZE for side in fixed])
     try:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mining.models.base import ModelError
-from mining.models.onnx_files import files_digest
+from mining.models.onnx import image_shape, open_session
 
 # Pixels on a side where the file leaves it open, and what a side must be a multiple of.
 DEFAULT_SIDE = 640
@@ -51,23 +51,8 @@ class OnnxFaceDetector:
 
     def __init__(self, path: str | Path, *, device: str = "cpu") -> None:
         path = Path(path)
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ModelError(
-                f"{path}: needs ONNX Runtime ({error}): pip install 'lookalikes[onnx]'"
-            ) from None
         self.path = path
-        self.digest = files_digest(path)
-        settings = onnxruntime.SessionOptions()
-        settings.log_severity_level = 3  # errors alone; they come back as exceptions
-        wanted = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}.get(device)
-        if wanted not in onnxruntime.get_available_providers():
-            raise ModelError(f"{path}: device {device!r} is not to be had; ask for cpu")
-        try:
-            session = onnxruntime.InferenceSession(str(path), settings, providers=[wanted])
-        except Exception as error:
-            raise ModelError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+        session, self.digest = open_session(path, device, str(path))
         self.size = _input_size(session.get_inputs(), path)
         _check_output(session.get_outputs(), path)
         self._session: Any = session
@@ -111,16 +96,9 @@ def letterboxed(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 def _input_size(inputs: list[Any], path: Path) -> tuple[int, int]:
     """Height and width of the one input."""
-    if len(inputs) != 1:
-        names = ", ".join(one.name for one in inputs)
-        raise ModelError(f"{path}: has {len(inputs)} inputs ({names}); expected one, of an image")
-    shape, dtype = inputs[0].shape, inputs[0].type
-    sound = len(shape) == 4 and dtype == "tensor(float)"
-    if not sound or (isinstance(shape[1], int) and shape[1] != 3):
-        raise ModelError(
-            f"{path}: input {inputs[0].name!r} is {dtype} {shape}; expected float32 [1, 3, H, W], "
-            "as YOLOv8 is exported (not in half precision)"
-        )
+    shape = image_shape(
+        inputs, path, "float32 [1, 3, H, W], as YOLOv8 is exported (not in half precision)"
+    )
     if isinstance(shape[0], int) and shape[0] != 1:
         raise ModelError(f"{path}: takes {shape[0]} images at a time; expected one")
     height, width = (side if isinstance(side, int) else DEFAULT_SIDE for side in shape[2:])

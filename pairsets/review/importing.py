@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.annotators import rows_among
 from pairsets.errors import PairSetError
 from pairsets.pairset import COLUMNS, PairSet
 from pairsets.review.judgement_files import HEADER, UNDATED, moment, read_judgements
-from pairsets.review.schema import APPLICATION, PATIENCE_S, VERSION
+from pairsets.review.schema import reading, refuse_other
 from pairsets.review.store import Said, Store, plain_name
 from pairsets.review.verdicts import ReviewError, Verdict
 
@@ -232,25 +233,9 @@ def _opened(path: Path) -> Iterator[Store]:
     used = path.with_name(path.name + "-wal").exists()
     mode = "mode=ro" if used else "immutable=1"
     try:
-        found = sqlite3.connect(
-            f"{path.resolve().as_uri()}?{mode}",
-            uri=True,
-            timeout=PATIENCE_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        with closing(found):
-            found.execute("PRAGMA trusted_schema = OFF")
+        with closing(reading(path, mode)) as found:
             found.execute("BEGIN")
-            application = found.execute("PRAGMA application_id").fetchone()[0]
-            version = found.execute("PRAGMA user_version").fetchone()[0]
-            if application != APPLICATION:
-                raise ReviewError(f"{path}: a database, but not of a review")
-            if version != VERSION:
-                raise ReviewError(
-                    f"{path}: version {version} of the review's database, this version of "
-                    f"lookalikes reads {VERSION}; was it made by a newer one?"
-                )
+            refuse_other(found, path)
             state = found.execute("PRAGMA quick_check(1)").fetchone()[0]
             if state != "ok":
                 raise _damaged(path, state)
@@ -261,21 +246,7 @@ def _opened(path: Path) -> Iterator[Store]:
 
 def _placed(store: Store, theirs: PairSet, source: Path) -> NDArray[np.int64]:
     """The row here of each of their pairs, -1 where there is none."""
-    ours = store.pairs
-    rows = {key: row for row, key in enumerate(ours.keys)}
-    at = np.array([rows.get(key, -1) for key in theirs.keys], np.int64)
-    known = at >= 0
-    if not known.any():
-        raise _of_other_pairs(source, len(theirs), store)
-    wrong = np.flatnonzero(known & (theirs.label != ours.label[at]))
-    if wrong.size:
-        row = int(wrong[0])
-        raise PairSetError(
-            f"{source}: pair {row + 1} ({theirs.path_a[row]}, {theirs.path_b[row]}) has label "
-            f"{theirs.label[row]}, in this review it has {ours.label[at[row]]} "
-            f"({wrong.size} such pairs); was the label edited, or is it an older pair set's?"
-        )
-    return at
+    return rows_among(theirs, store.pairs, source, whose="of this review", where="this review")
 
 
 def _of_other_pairs(source: Path, count: int, store: Store) -> PairSetError:

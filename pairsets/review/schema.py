@@ -127,10 +127,10 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     return found
 
 
-def reading(path: Path) -> sqlite3.Connection:
-    """A further connection to a review that is open, which only reads."""
+def reading(path: Path, mode: str = "mode=ro") -> sqlite3.Connection:
+    """A connection that only reads; `mode` as SQLite has it in addresses of files."""
     found = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode=ro",
+        f"{path.resolve().as_uri()}?{mode}",
         uri=True,
         timeout=PATIENCE_S,
         isolation_level=None,
@@ -143,21 +143,29 @@ def reading(path: Path) -> sqlite3.Connection:
 def _check(found: sqlite3.Connection, path: Path) -> None:
     """Make the tables of a new database; refuse one that is not a review's."""
     with transaction(found):
-        application = found.execute("PRAGMA application_id").fetchone()[0]
-        version = found.execute("PRAGMA user_version").fetchone()[0]
         empty = not found.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
-        if empty and not application:
+        if empty and not _application(found):
             for statement in TABLES.split(";\n"):
                 found.execute(statement)
             found.execute(f"PRAGMA application_id = {APPLICATION}")
             found.execute(f"PRAGMA user_version = {VERSION}")
-        elif application != APPLICATION:
-            raise ReviewError(f"{path}: a database, but not of a review; choose another --store")
-        elif version != VERSION:
-            raise ReviewError(
-                f"{path}: version {version} of the review's database, this version of lookalikes "
-                f"reads {VERSION}; was it made by a newer one?"
-            )
+        refuse_other(found, path, "; choose another --store")
+
+
+def refuse_other(found: sqlite3.Connection, path: Path, hint: str = "") -> None:
+    """Raise ReviewError unless a database is a review's, of a version that is known here."""
+    if _application(found) != APPLICATION:
+        raise ReviewError(f"{path}: a database, but not of a review{hint}")
+    version = found.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        raise ReviewError(
+            f"{path}: version {version} of the review's database, this version of lookalikes "
+            f"reads {VERSION}; was it made by a newer one?"
+        )
+
+
+def _application(found: sqlite3.Connection) -> int:
+    return int(found.execute("PRAGMA application_id").fetchone()[0])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsets import PairSet, PairSetError
-from pairsets.suspects import KINDS, Doubt, Suspects, joined, nothing
+from pairsets.suspects import KINDS, Doubt, Suspects, joined
 
 PAIRS = PairSet.of(
     ["rei, a/1.jpg", "b/1.jpg", "c/1.jpg", "d/1.jpg"],
@@ -76,7 +76,8 @@ def test_suspects_among_the_pairs_of_a_set_whatever_the_order_of_faces(suspects)
 
 
 def test_doubts_are_joined_and_taken():
-    both = joined([DUPLICATE, nothing("duplicate", 2)])
+    unsaid = Doubt("duplicate", [np.nan] * 2, [False] * 2, ("", ""))
+    both = joined([DUPLICATE, unsaid])
     assert both.score[:4].tolist()[2:] == [1 / 3, 0.0]
     assert np.isnan(both.score[4:]).all()
     assert (len(both), both.count) == (6, 1)

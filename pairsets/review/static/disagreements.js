@@ -183,12 +183,6 @@ export const makeDisagreements = ({ set, person }) => {
     last.close();
     page.hidden = true;
   };
-  const press = (key) => {
-    if (key === "Escape" && last.isOpen()) {
-      last.close();
-      return true;
-    }
-    return desk.press(key);
-  };
+  const press = (key) => last.press(key) || desk.press(key);
   return { enter, leave, press };
 };

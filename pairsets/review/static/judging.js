@@ -176,12 +176,6 @@ export const makeJudging = ({ set, person }) => {
     last.close();
     host.hidden = true;
   };
-  const press = (key) => {
-    if (key === "Escape" && last.isOpen()) {
-      last.close();
-      return true;
-    }
-    return desk.press(key);
-  };
+  const press = (key) => last.press(key) || desk.press(key);
   return { enter, leave, press };
 };

@@ -74,7 +74,12 @@ export const makeLast = (desk, { verb = "You said" } = {}) => {
       desk.say(error.message);
     }
   };
-  const isOpen = () => !names.hidden;
+  // Escape closes what is open; whether it was for this.
+  const press = (key) => {
+    if (key !== "Escape" || names.hidden) return false;
+    close();
+    return true;
+  };
   draw();
-  return { add, takeBack, recall, toggle, close, isOpen, current };
+  return { add, takeBack, recall, toggle, close, press, current };
 };
