@@ -46,7 +46,7 @@ lock:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0" "torchvision==0.28.0"
-	$(BIN)/python -m pip install --quiet ".[cpu,onnx,review,sample,suspects,dev]"
+	$(BIN)/python -m pip install --quiet ".[cpu,huggingface,onnx,parquet,review,sample,suspects,zstd,dev]"
 	$(BIN)/python -m pip freeze --exclude lookalikes | sed 's/+cpu$$//' > requirements.lock
 	rm -f $(READY)
 

@@ -23,5 +23,9 @@ class OutputError(PairsetsError):
     """A file that may not be written where it was asked for."""
 
 
+class SourceError(PairsetsError):
+    """A source of faces or pairs, in another form than this project's own, that cannot be used."""
+
+
 class SampleError(PairsetsError):
     """A sample of faces that cannot be drawn, or a folder it may not be written to."""

@@ -59,7 +59,8 @@ def read(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise ImageError("is not a regular file", path)
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            # Of its own size, since room for all that is asked for is made first.
+            data = file.read(min(status.st_size, MAX_BYTES) + 1)
     except FileNotFoundError:
         raise ImageError("no such file", path) from None
     except PermissionError:
@@ -110,7 +111,7 @@ def decode(
                 f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
             )
         image.load()
-        return _upright(_to_rgb(image), _orientation(image))
+        return _upright(to_rgb(image), _orientation(image))
     except ImageError as error:
         raise ImageError(error.cause, path) from error.__cause__
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -178,8 +179,8 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if step is None else image.transpose(step)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB, transparency laid on white."""
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A decoded image of any mode as RGB, transparency laid on white."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _to_eight_bits(image)
     if image.has_transparency_data or image.mode == "RGBa":

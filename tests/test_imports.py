@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("mining", "indexes", "pairsets")
 HEAVY = (
     "torch", "faiss", "timm", "torchvision", "matplotlib", "onnxruntime", "fastapi", "uvicorn",
-    "cv2", "imagehash",
+    "cv2", "imagehash", "datasets", "zstandard",
 )  # fmt: skip
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
@@ -61,12 +61,16 @@ FORBIDDEN = [
     # the web framework only in pairsets.review
     ("pairsets/sampling.py", "fastapi"),
     ("mining/reviewing.py", "uvicorn"),
+    # other projects' formats only in pairsets.sources
+    ("pairsets/faces.py", "pyarrow"),
+    ("mining/tomorrow.py", "datasets"),
 ]
 ALLOWED = [
     ("indexes/join/scan.py", "torch"),
     ("indexes/approximate.py", "faiss"),
     ("mining/models/pixels.py", "torch"),
     ("mining/scoring.py", "pairsets.sampling"),
+    ("pairsets/sources/tomorrow.py", "pyarrow"),
     ("pairsets/figures/style.py", "matplotlib.pyplot"),
 ]
 

@@ -1,0 +1,114 @@
+"""COCO's JSON: lists of images, annotations and categories, in any order.
+
+    {"images": [{"id": 1, "file_name": "0123/1123.jpg", "width": 512, "height": 384}, ...],
+     "annotations": [{"image_id": 1, "category_id": 7, "bbox": [213, 15, 114, 136]}, ...],
+     "categories": [{"id": 7, "name": "asuka_(eva)"}, ...]}
+
+Boxes are left, top, width, height. A category called face or head names nobody; any other is a
+character. Without `images`, the number of an image is that of its post.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from pairsets.errors import SourceError
+from pairsets.sources.annotations.fields import (
+    Found,
+    as_id,
+    key_of,
+    names_a_face,
+    number,
+    numbers,
+    size_of,
+    spanned,
+)
+from pairsets.sources.annotations.json_stream import JsonStream
+from pairsets.sources.annotations.table import Table
+from pairsets.sources.dataset import PictureId
+
+KEYS = frozenset({"images", "annotations", "categories"})
+STRANGER = "box of an image that is not among `images`"
+UNNAMED = "category of a box that is not among `categories`"
+
+
+def read(stream: JsonStream) -> Table:
+    """Read COCO's JSON.
+
+    Raises:
+        SourceError: not of this form; says in which line, and which entry of which list.
+    """
+    found = _Coco()
+    takes: dict[str, Callable[[dict[str, Any]], None]] = {
+        "images": found.image,
+        "annotations": found.annotation,
+        "categories": found.category,
+    }
+    for key in stream.members():
+        if key not in takes:
+            stream.value()
+            continue
+        for count, entry in enumerate(stream.elements(), 1):
+            try:
+                if not isinstance(entry, dict):
+                    raise SourceError(f"{entry!r:.60}; expected an object")
+                takes[key](entry)
+            except SourceError as error:
+                raise SourceError(f"line {stream.line}, {key} {count}: {error}") from None
+    stream.end()
+    return found.table()
+
+
+class _Coco:
+    """The three lists; boxes in columns, for they may come before the images they are of."""
+
+    def __init__(self) -> None:
+        self._images: dict[PictureId, tuple[PictureId, tuple[int, int]]] = {}
+        self._categories: dict[PictureId, str] = {}
+        self._image_ids: list[PictureId] = []
+        self._category_ids: list[PictureId | None] = []
+        self._numbers = array("d")
+
+    def image(self, entry: dict[str, Any]) -> None:
+        picture = key_of(entry, ("file_name", "path", "post_id", "id"))
+        if entry.get("id") is None or picture is None:
+            raise SourceError(f"{entry!r:.80}; expected an image with id and file_name")
+        self._images[as_id(entry["id"])] = picture, size_of(entry)
+
+    def category(self, entry: dict[str, Any]) -> None:
+        if entry.get("id") is None or not isinstance(entry.get("name"), str):
+            raise SourceError(f"{entry!r:.80}; expected a category with id and name")
+        self._categories[as_id(entry["id"])] = entry["name"]
+
+    def annotation(self, entry: dict[str, Any]) -> None:
+        if entry.get("image_id") is None or entry.get("bbox") is None:
+            raise SourceError(f"{entry!r:.80}; expected an annotation with image_id and bbox")
+        box, score = numbers(entry["bbox"], "bbox"), number(entry.get("score", "nan"))
+        self._image_ids.append(as_id(entry["image_id"]))
+        category = entry.get("category_id")
+        self._category_ids.append(None if category is None else as_id(category))
+        self._numbers.extend((*box, score))
+
+    def table(self) -> Table:
+        """What the lists say together."""
+        table = Table()
+        names = {key: name for key, name in self._categories.items() if not names_a_face(name)}
+        table.named = bool(names)
+        for picture, size in self._images.values():
+            table.picture(picture, size)
+        for at, (image, category) in enumerate(
+            zip(self._image_ids, self._category_ids, strict=True)
+        ):
+            if self._images and image not in self._images:
+                table.skipped[STRANGER] += 1
+                continue
+            row = table.picture(self._images[image][0] if self._images else image)
+            *box, score = self._numbers[5 * at : 5 * at + 5]
+            table.add(row, [Found(spanned(*box), score)])
+            if category in names:
+                table.name(row, names[category])
+            elif category is not None and category not in self._categories and self._categories:
+                table.skipped[UNNAMED] += 1
+        return table

@@ -1,0 +1,153 @@
+"""JSON of any size, read piece by piece: what is held is one entry, never the file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pairsets.errors import SourceError
+
+# Characters of one entry at most: a picture has some faces, not some hundred thousand.
+LONGEST = 2**25
+_SPACE = re.compile(r"[ \t\r\n]*")
+_decode = json.JSONDecoder().raw_decode
+
+
+class JsonStream:
+    """A cursor in JSON text.
+
+    Who opens an object by `members` or an array by `elements` gets one entry at a time. Errors
+    name the line.
+
+    >>> stream = JsonStream(iter(['{"a": [1,', '2], "b"', ': 3}']))
+    >>> {key: list(stream.elements()) if stream.peek() == "[" else stream.value()
+    ...  for key in stream.members()}
+    {'a': [1, 2], 'b': 3}
+    """
+
+    def __init__(self, texts: Iterator[str]) -> None:
+        """Start at the beginning of `texts`, the file in parts of any length but 0."""
+        self._texts = texts
+        self._text, self._at, self._before = "", 0, 1
+
+    @property
+    def line(self) -> int:
+        """The line of the cursor, from 1 on."""
+        return self._before + self._text.count("\n", 0, self._at)
+
+    def peek(self) -> str:
+        """The next character besides space; empty at the end."""
+        while True:
+            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more(1):
+                return ""
+
+    def value(self) -> Any:
+        """The next value, whole.
+
+        Raises:
+            SourceError: not JSON or cut off, nested too deeply, of more than `LONGEST` characters.
+        """
+        if not self.peek():
+            raise SourceError(f"line {self.line}: the file ends before a value; is it whole?")
+        while True:
+            left, cut = len(self._text) - self._at, False
+            try:
+                found, end = _decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                # An error well before the end is not of a value that goes on behind it.
+                cut = error.msg.startswith("Unterminated") or error.pos > len(self._text) - 16
+                if not cut:
+                    raise self._no_json(error) from None
+                trouble = self._no_json(error)
+            except RecursionError:
+                raise SourceError(f"line {self.line}: nested too deeply") from None
+            except ValueError as error:
+                raise SourceError(f"line {self.line}: {error}") from None
+            # What ends where the text does may go on: 1 begins as 12 does, and as 1e-3.
+            if not cut and end + 2 < len(self._text):
+                self._at = end
+                return found
+            if left > LONGEST:
+                raise SourceError(
+                    f"line {self.line}: an entry of more than {LONGEST >> 20} Mi characters; "
+                    "expected a picture's faces"
+                )
+            if not self._more(left):
+                if cut:
+                    raise trouble
+                self._at = end
+                return found
+
+    def members(self) -> Iterator[str]:
+        """Keys of an object; the value of each is to be taken before the next key is asked for."""
+        self._take("{")
+        while self.peek() != "}":
+            key = self.value() if self.peek() == '"' else None
+            if key is None:
+                raise self._unexpected("a key in double quotes")
+            self._take(":")
+            yield key
+            if self._comma("}"):
+                return
+        self._take("}")
+
+    def elements(self) -> Iterator[Any]:
+        """Values of an array."""
+        self._take("[")
+        while self.peek() != "]":
+            yield self.value()
+            if self._comma("]"):
+                return
+        self._take("]")
+
+    def end(self) -> None:
+        """Raise SourceError where anything but space follows."""
+        if self.peek():
+            raise self._unexpected("the end of the file")
+
+    def _comma(self, closing: str) -> bool:
+        """Pass a comma, or else what closes, and say whether it did."""
+        if self.peek() == closing:
+            self._at += 1
+            return True
+        self._take(",")
+        if self.peek() == closing:
+            raise self._unexpected("another entry behind the comma")
+        return False
+
+    def _take(self, character: str) -> None:
+        if self.peek() != character:
+            raise self._unexpected(repr(character))
+        self._at += 1
+
+    def _unexpected(self, expected: str) -> SourceError:
+        if not self.peek():
+            return SourceError(f"line {self.line}: the file ends before {expected}; is it whole?")
+        return SourceError(
+            f"line {self.line}: not JSON: {self._text[self._at : self._at + 30]!r}; expected "
+            f"{expected}"
+        )
+
+    def _no_json(self, error: json.JSONDecodeError) -> SourceError:
+        line = self._before + self._text.count("\n", 0, error.pos)
+        if error.pos >= len(self._text) or error.msg.startswith("Unterminated"):
+            return SourceError(f"line {line}: the file ends within an entry; is it whole?")
+        near = self._text[max(self._at, error.pos - 10) : error.pos + 20]
+        return SourceError(f"line {line}: not JSON: {error.msg} at {near!r}")
+
+    def _more(self, least: int) -> bool:
+        """Read on, `least` characters or to the end; false where there is nothing more."""
+        parts, length = [], 0
+        while length < least and (part := next(self._texts, None)) is not None:
+            parts.append(part)
+            length += len(part)
+        if parts:
+            self._before = self.line
+            self._text = self._text[self._at :] + "".join(parts)
+            self._at = 0
+        return bool(parts)

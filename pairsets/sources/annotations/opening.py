@@ -1,0 +1,125 @@
+"""Files of text, plain or packed, read in blocks."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pairsets.errors import SourceError
+
+Progress = Callable[[int, int], None]
+BLOCK = 2**20
+# What people take for a text file, by its first bytes.
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip archive; unpack it first",
+    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it first: zstd -d",
+    b"BZh": "packed by bzip2; unpack it first: bunzip2",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3": "an SQLite database",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Errors of the block, which say at most a line, name the file too."""
+    try:
+        yield
+    except SourceError as error:
+        text = str(error)
+        raise SourceError(f"{path}{', ' if text.startswith('line ') else ': '}{text}") from None
+
+
+def blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
+    """The bytes of a file, unpacked where it is gzip or xz; told by its content, not its name.
+
+    Args:
+        path: of the file.
+        progress: called with the bytes of the file that were read, and its size.
+
+    Raises:
+        SourceError: no such file, no file, empty, packed in another way, damaged.
+    """
+    if path.is_dir():
+        raise SourceError("a folder; expected a file of face annotations")
+    if not path.exists():
+        raise SourceError("no such file of face annotations")
+    if not path.is_file():
+        raise SourceError("no regular file; expected a file of face annotations")
+    with path.open("rb") as raw:
+        size = path.stat().st_size
+        magic = raw.read(16)
+        raw.seek(0)
+        for begin, what in _NO_TEXT.items():
+            if magic.startswith(begin):
+                raise SourceError(f"{what}; expected face annotations in JSON or TSV")
+        stream = _unpacked(raw, magic)
+        while True:
+            try:
+                block = stream.read(BLOCK)
+            except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+                raise SourceError(f"damaged or cut off: {error}") from None
+            if not block:
+                return
+            yield block
+            if progress is not None:
+                progress(raw.tell(), size)
+
+
+def texts(source: Iterator[bytes]) -> Iterator[str]:
+    """Blocks as text, without a byte-order mark.
+
+    Raises:
+        SourceError: not UTF-8; says in which line.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    line = 1
+    for block in source:
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError as error:
+            line += bytes(error.object).count(b"\n", 0, error.start)
+            raise SourceError(f"line {line}: {_no_utf8(error)}") from None
+        line += text.count("\n")
+        if text:
+            yield text
+    if decoder.getstate()[0]:
+        raise SourceError(f"line {line}: not UTF-8 text: cut off within a character")
+
+
+def lines(source: Iterator[str]) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their number from 1 on.
+
+    Raises:
+        SourceError: a line of more than `BLOCK` characters.
+    """
+    number, rest = 1, ""
+    for text in source:
+        # Not `splitlines`, which also splits at characters that a name may have.
+        *whole, rest = (rest + text).split("\n")
+        for line in whole:
+            if line.strip():
+                yield number, line.removesuffix("\r")
+            number += 1
+        if len(rest) > BLOCK:
+            raise SourceError(f"line {number}: more than {BLOCK} characters; is it text?")
+    if rest.strip():
+        yield number, rest.removesuffix("\r")
+
+
+def _unpacked(raw: BinaryIO, magic: bytes) -> BinaryIO | gzip.GzipFile | lzma.LZMAFile:
+    if magic.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw)
+    return lzma.LZMAFile(raw) if magic.startswith(b"\xfd7zXZ\x00") else raw
+
+
+def _no_utf8(error: UnicodeDecodeError) -> str:
+    bad = bytes(error.object)[error.start : error.start + 4]
+    return f"not UTF-8 text: {bad!r}; is the file of another kind, or in another encoding?"

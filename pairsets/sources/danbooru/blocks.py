@@ -1,0 +1,106 @@
+"""Many lines of metadata at once: what a worker makes of them, small enough to be kept on disk."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.sources.danbooru.posts import KEPT, Rule, post_id
+
+# Lines of a block that are told word for word, and how much of each.
+SHOWN, WIDTH = 5, 60
+_HEAD = struct.Struct("<II")
+_decode = json.JSONDecoder().decode
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What the posts of some lines are, in their order.
+
+    Attributes:
+        lines: how many there are; blank ones are no posts, and no trouble.
+        ids: `[N]` int32, numbers of the posts.
+        marks: `[N]` uint32: the reason why a post is left out, or `KEPT` and above: a digest of
+            its character's name.
+        names: of the characters of the posts that are kept.
+        strays: how many lines are not a post.
+        shown: the first of them: line within the block, from 1 on, and what is wrong.
+    """
+
+    lines: int
+    ids: NDArray[np.int32]
+    marks: NDArray[np.uint32]
+    names: tuple[str, ...]
+    strays: int
+    shown: tuple[tuple[int, str], ...]
+
+    def to_bytes(self) -> bytes:
+        """The block for a pipe or a file."""
+        facts = [self.lines, self.strays, self.shown, self.names]
+        text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
+        ids, marks = self.ids.astype("<i4"), self.marks.astype("<u4")
+        return _HEAD.pack(len(text), len(ids)) + text + ids.tobytes() + marks.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Block:
+        """What `to_bytes` wrote."""
+        text, count = _HEAD.unpack_from(data)
+        start = _HEAD.size + text
+        lines, strays, shown, names = json.loads(data[_HEAD.size : start])
+        ids = np.frombuffer(data, "<i4", count, start)
+        marks = np.frombuffer(data, "<u4", count, start + 4 * count)
+        kept = tuple((int(line), str(what)) for line, what in shown)
+        return cls(lines, ids, marks, tuple(names), strays, kept)
+
+
+def read_block(data: bytes, rule: Rule) -> Block:
+    """Judge every line of `data`, which ends with a whole one."""
+    ids: list[int] = []
+    marks: list[int] = []
+    names: list[str] = []
+    shown: list[tuple[int, str]] = []
+    strays = 0
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        try:
+            post: Any = _decode(line.decode())
+            found = post_id(post)
+        # Nested too deeply, not UTF-8, not JSON, a number of too many digits; no object.
+        except (RecursionError, ValueError, AttributeError):
+            if not line.strip():
+                continue
+            post, found = None, None
+        if found is None:
+            strays += 1
+            if len(shown) < SHOWN:
+                shown.append((number, _wrong(post, line)))
+            continue
+        verdict = rule.judge(post)
+        ids.append(found)
+        if isinstance(verdict, str):
+            names.append(verdict)
+            verdict = max(KEPT, crc32(verdict.encode()))
+        marks.append(verdict)
+    return Block(
+        len(lines),
+        np.array(ids, np.int32),
+        np.array(marks, np.uint32),
+        tuple(names),
+        strays,
+        tuple(shown),
+    )
+
+
+def _wrong(post: object, line: bytes) -> str:
+    begin = line[:WIDTH].decode(errors="replace").strip()
+    if isinstance(post, dict):
+        return f"id {post.get('id')!r:.40}, expected a number below 2^31: {begin}"
+    return f"not the JSON object of a post: {begin}"

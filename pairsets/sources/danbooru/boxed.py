@@ -1,0 +1,126 @@
+"""Where the one face of each picture lies, or why the picture is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.errors import SourceError
+from pairsets.sources.annotations import Annotations, fit_boxes
+
+# Why a picture is left out, the first reason that holds.
+NO_FACE, FACES, OUTSIDE, SMALL, ONE = range(5)
+
+
+@dataclass(frozen=True, eq=False)
+class Boxed:
+    """The one face of each picture.
+
+    Attributes:
+        ids: `[P]` int64 or objects, of the pictures.
+        fates: `[P]` uint8: `ONE`, or why the picture is left out.
+        boxes: `[P, 4]` int32: left, top, right, bottom within the picture; 0 where there is none.
+        weak: faces below the least score.
+        unscored: faces without a score, which no least score leaves out.
+        min_size: the least side of a box, for the funnel.
+    """
+
+    ids: NDArray[Any]
+    fates: NDArray[np.uint8]
+    boxes: NDArray[np.int32]
+    weak: int
+    unscored: int
+    min_size: int
+
+    @classmethod
+    def of(
+        cls,
+        found: Annotations,
+        *,
+        min_score: float | None = None,
+        min_size: int = 0,
+        picture_size: int = 512,
+    ) -> Boxed:
+        """The one face of each picture of `found`.
+
+        Args:
+            found: the boxes.
+            min_score: faces below it do not count; faces without a score always do.
+            min_size: pixels that the shorter side of a box within its picture needs.
+            picture_size: width and height of the pictures whose size nobody says. The small
+                pictures of Danbooru are padded to a square.
+
+        Raises:
+            SourceError: a least score, where no face has one.
+        """
+        weak = np.zeros(len(found.scores), bool)
+        if min_score is not None:
+            if len(found.scores) and np.isnan(found.scores).all():
+                raise SourceError(f"no face has a score, so none is below {min_score}")
+            weak = found.scores < min_score
+        # Faces that count, before each one: differences of it count those of a picture.
+        before = np.concatenate([[0], np.cumsum(~weak)])
+        counts = before[found.starts[1:]] - before[found.starts[:-1]]
+        single = np.flatnonzero(counts == 1)
+        rows = np.flatnonzero(~weak)[before[found.starts[:-1][single]]]
+        sizes = np.where(found.sizes > 0, found.sizes, picture_size)[single]
+        scale = np.concatenate([sizes, sizes], axis=1) if found.relative else 1
+        fitted, usable = fit_boxes(found.boxes[rows] * scale, sizes)
+        sides = np.minimum(fitted[:, 2] - fitted[:, 0], fitted[:, 3] - fitted[:, 1])
+        fates = np.where(counts == 0, NO_FACE, FACES).astype(np.uint8)
+        fates[single] = np.where(usable, np.where(sides < min_size, SMALL, ONE), OUTSIDE)
+        boxes = np.zeros((len(found), 4), np.int32)
+        boxes[single] = fitted
+        missing = int(np.isnan(found.scores).sum()) if min_score is not None else 0
+        return cls(found.ids, fates, boxes, int(weak.sum()), missing, min_size)
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """What the funnel calls the pictures left out, in the order of the rule."""
+        return {
+            NO_FACE: "no face",
+            FACES: "more than one face",
+            OUTSIDE: "the face outside the picture",
+            SMALL: f"a face of less than {self.min_size} pixels",
+        }
+
+    def by_post(self) -> tuple[Boxed, int]:
+        """The pictures whose id is the number of a post, in its order; and how many others.
+
+        Of a path the name says it: `0123/4123.jpg` is of the post 4123.
+
+        Raises:
+            SourceError: two pictures of one post.
+        """
+        numbers = np.fromiter(map(_post, self.ids), np.int64, len(self.ids))
+        order = np.argsort(numbers, kind="stable")
+        order = order[np.searchsorted(numbers[order], 0) :]
+        kept = numbers[order]
+        again = np.flatnonzero(kept[1:] == kept[:-1])
+        if again.size:
+            one, other = (self.ids[order[again[0] + at]] for at in (0, 1))
+            raise SourceError(
+                f"pictures {one!r} and {other!r} are both of the post {kept[again[0]]}; expected "
+                "one picture a post"
+            )
+        sorted_ = Boxed(
+            kept, self.fates[order], self.boxes[order], self.weak, self.unscored, self.min_size
+        )
+        return sorted_, len(self.ids) - len(kept)
+
+    def counts(self, rows: NDArray[np.int64]) -> Counter[int]:
+        """Pictures by their fate; a row of -1 is one that nobody looked at: no face."""
+        fates = np.where(rows < 0, NO_FACE, self.fates[rows] if len(self.fates) else NO_FACE)
+        return Counter(dict(enumerate(np.bincount(fates, minlength=ONE + 1).tolist())))
+
+
+def _post(picture: int | str) -> int:
+    if isinstance(picture, int):
+        return picture
+    stem = PurePosixPath(picture).stem
+    return int(stem) if stem.isascii() and stem.isdigit() and len(stem) < 19 else -1

@@ -1,0 +1,142 @@
+"""Pictures of one character with one face: the posts joined with the boxes, block by block."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.faces import character_of
+from pairsets.sources.annotations import Annotations
+from pairsets.sources.danbooru.blocks import Block
+from pairsets.sources.danbooru.boxed import ONE, Boxed
+from pairsets.sources.danbooru.posts import KEPT
+
+_PAGE = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures of one character with one face each.
+
+    Attributes:
+        ids: `[N]` int64 or objects.
+        owner: `[N]` int32, row of the character in `names`.
+        names: `[C]` distinct.
+        boxes: `[N, 4]` int32.
+    """
+
+    ids: NDArray[Any]
+    owner: NDArray[np.int32]
+    names: tuple[str, ...]
+    boxes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """`[C]`: pictures of each character."""
+        return np.bincount(self.owner, minlength=len(self.names))
+
+
+class Selection:
+    """What was selected of the blocks so far. Held are the pictures that stay, and a mark a post.
+
+    Attributes:
+        fates: posts by why they are left out, `KEPT` those of one character.
+        faces: those by why their picture is left out, `ONE` the ones that stay.
+        repeated: posts that had been there before; the first one counts.
+        disagreeing: those of them that are judged in another way, or name another character.
+        joined: posts of one character whose picture somebody looked at for faces.
+    """
+
+    def __init__(self, boxed: Boxed) -> None:
+        """An empty one; `boxed` is in the order of the posts, as `by_post` has it."""
+        self.fates: Counter[int] = Counter()
+        self.faces: Counter[int] = Counter()
+        self.repeated = self.disagreeing = self.joined = 0
+        self._boxed = boxed
+        self._seen: dict[int, NDArray[np.uint32]] = {}
+        self._codes: dict[str, int] = {}
+        self._rows: list[NDArray[np.int64]] = []
+        self._owners: list[NDArray[np.int32]] = []
+
+    def add(self, block: Block) -> None:
+        """Take what stays of the next block."""
+        fresh = self._first(block.ids, block.marks)
+        kept = block.marks >= KEPT
+        reasons = np.minimum(block.marks, KEPT)[fresh]
+        self.fates.update(dict(enumerate(np.bincount(reasons, minlength=KEPT + 1).tolist())))
+        rows = self._find(block.ids[kept & fresh])
+        self.faces.update(self._boxed.counts(rows))
+        stays = np.flatnonzero(rows >= 0)
+        self.joined += len(stays)
+        stays = stays[self._boxed.fates[rows[stays]] == ONE]
+        numbers = np.flatnonzero(fresh[kept])[stays]
+        owners = [
+            self._codes.setdefault(block.names[at], len(self._codes)) for at in numbers.tolist()
+        ]
+        self._rows.append(rows[stays])
+        self._owners.append(np.array(owners, np.int32))
+
+    def pictures(self) -> Pictures:
+        """The pictures that stay."""
+        rows = np.concatenate([np.empty(0, np.int64), *self._rows])
+        owner = np.concatenate([np.empty(0, np.int32), *self._owners])
+        return Pictures(self._boxed.ids[rows], owner, tuple(self._codes), self._boxed.boxes[rows])
+
+    def _find(self, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Rows of the boxes of these posts, -1 where there is none."""
+        known = self._boxed.ids
+        if not len(known):
+            return np.full(len(ids), -1, np.int64)
+        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[at] == ids, at, -1)
+
+    def _first(self, ids: NDArray[np.int32], marks: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Which posts were not there before; their marks are kept, for those that come again."""
+        _, at, back = np.unique(ids, return_index=True, return_inverse=True)
+        fresh = np.zeros(len(ids), bool)
+        fresh[at] = True
+        before = marks[at][back]
+        pages = ids >> _PAGE
+        for page in np.unique(pages).tolist():
+            # Where no post is, the system gives no memory for a page of zeros.
+            known = self._seen.setdefault(page, np.zeros(2**_PAGE, np.uint32))
+            rows = np.flatnonzero(pages == page)
+            places = ids[rows] & (2**_PAGE - 1)
+            earlier = known[places]
+            before[rows] = np.where(earlier > 0, earlier, before[rows])
+            fresh[rows] &= earlier == 0
+            known[places] = before[rows]
+        self.repeated += int((~fresh).sum())
+        self.disagreeing += int((~fresh & (before != marks)).sum())
+        return fresh
+
+
+def named_pictures(found: Annotations, boxed: Boxed) -> tuple[Pictures, Counter[int], int]:
+    """The pictures whose character the annotation names, or else the folder they lie in.
+
+    Returns:
+        The pictures that stay, those of a character by their fate, and how many are of none.
+    """
+    codes: dict[str, int] = {}
+    owners = np.full(len(found), -1, np.int32)
+    for row, name in enumerate(names_of(found)):
+        if name:
+            owners[row] = codes.setdefault(name, len(codes))
+    faces = boxed.counts(np.flatnonzero(owners >= 0))
+    stays = (owners >= 0) & (boxed.fates == ONE)
+    pictures = Pictures(found.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
+    return pictures, faces, int((owners < 0).sum())
+
+
+def names_of(found: Annotations) -> list[str]:
+    """The character of each picture; empty where nobody says it."""
+    if found.characters is not None:
+        return [name or "" for name in found.characters]
+    return [character_of(picture) if isinstance(picture, str) else "" for picture in found.ids]

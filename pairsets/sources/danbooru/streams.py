@@ -1,0 +1,210 @@
+"""Files of metadata, plain or packed, cut into blocks of whole lines while they stream."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pairsets.errors import SourceError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+# Of text a block, about 1,600 posts: enough that handing it over costs little.
+BLOCK = 4 * 2**20
+# No post is longer; a file whose lines are is something else.
+LONGEST = 64 * 2**20
+# Bytes read at once; a mark of byte order is within the first.
+_READ, _LEAST = 2**20, 2**12
+ENDINGS = (".json", ".jsonl", ".ndjson")
+PACKED = (".gz", ".xz", ".zst")
+_MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+_EXPECTED = 'one post a line: {"id": "263167", "rating": "s", "tags": [...], ...}'
+
+
+def metadata_files(given: Sequence[Path]) -> tuple[list[Path], int]:
+    """The files that are given or lie in folders that are, and how many others lie there.
+
+    Those of a folder are in the order of their names; a file that is given twice is taken once.
+
+    Raises:
+        SourceError: one is missing, or a folder has no metadata.
+    """
+    files: dict[Path, Path] = {}
+    others = 0
+    for path in given:
+        if not path.exists():
+            raise SourceError(f"{path}: no such file or folder of metadata")
+        if not path.is_dir():
+            files.setdefault(path.resolve(), path)
+            continue
+        inside = sorted(path.iterdir(), key=lambda file: file.name)
+        listed = [file for file in inside if file.is_file() and _is_metadata(file.name)]
+        if not listed:
+            raise SourceError(
+                f"{path}: no metadata in it; expected files such as 2020000000000000.json, .jsonl "
+                f"or .ndjson, plain or {', '.join(PACKED)}"
+            )
+        others += len(inside) - len(listed)
+        for file in listed:
+            files.setdefault(file.resolve(), file)
+    return list(files.values()), others
+
+
+def _is_metadata(name: str) -> bool:
+    plain = name.lower()
+    for ending in PACKED:
+        plain = plain.removesuffix(ending)
+    return plain.endswith(ENDINGS) and not name.startswith(".")
+
+
+class Stream:
+    """A file of metadata while it is read.
+
+    Attributes:
+        path: of the file.
+        size: its bytes, packed where it is.
+        taken: how many of them were read so far.
+        sha256: of the file, once all blocks were taken.
+    """
+
+    def __init__(self, path: Path, block: int = BLOCK) -> None:
+        """A stream of `path` in blocks of about `block` bytes of text."""
+        self.path, self.taken, self.sha256 = path, 0, ""
+        self.size = path.stat().st_size
+        self._block = block
+
+    def blocks(self) -> Iterator[bytes]:
+        """Blocks of whole lines; only the last may lack its line end.
+
+        Raises:
+            SourceError: not one post a line, or packed data that is broken or cut off.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                counted = _Counted(file, self)
+                with io.BufferedReader(counted, _READ) as raw:
+                    size = max(min(self._block, _READ), _LEAST)
+                    yield from self._cut(_UNPACK[_packing(self.path)](raw, size))
+                    while raw.read(_READ):  # what may follow the packed text
+                        pass
+                self.sha256 = counted.digest.hexdigest()
+        except EOFError:
+            raise SourceError(
+                f"{self.path}: ends in the middle of its packed data; was it loaded to its end?"
+            ) from None
+        except ImportError:
+            raise SourceError(
+                f"{self.path}: packed by zstd; to read it: pip install 'lookalikes[zstd]'"
+            ) from None
+        except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, _BrokenError) as error:
+            raise SourceError(f"{self.path}: broken packed data ({error})") from None
+
+    def _cut(self, texts: Iterator[bytes]) -> Iterator[bytes]:
+        parts: list[bytes] = []
+        length, first = 0, True
+        for text in filter(None, texts):
+            if first:
+                text, first = text.removeprefix(b"\xef\xbb\xbf"), False
+                self._refuse_other(text)
+            parts.append(text)
+            length += len(text)
+            if length < self._block:
+                continue
+            data = b"".join(parts)
+            end = data.rfind(b"\n") + 1
+            if end:
+                yield data[:end]
+            elif length > LONGEST:
+                raise SourceError(
+                    f"{self.path}: a line of more than {LONGEST >> 20} MiB; expected {_EXPECTED}"
+                )
+            parts, length = [data[end:]], length - end
+        if length:
+            yield b"".join(parts)
+
+    def _refuse_other(self, begin: bytes) -> None:
+        if begin.lstrip().startswith(b"["):
+            raise SourceError(
+                f"{self.path}, line 1: a JSON array; expected {_EXPECTED}. "
+                "To convert it: jq -c '.[]' FILE"
+            )
+        if b"\0" in begin[:4096]:
+            what = "a tar archive; unpack it first" if b"ustar" in begin[:512] else "not text"
+            raise SourceError(f"{self.path}: {what}; expected {_EXPECTED}")
+
+
+class _Counted(io.RawIOBase):
+    """A file that counts and digests what is read of it."""
+
+    def __init__(self, file: io.FileIO, stream: Stream) -> None:
+        self._file, self._stream = file, stream
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        count = self._file.readinto(buffer) or 0
+        self.digest.update(memoryview(buffer)[:count])
+        self._stream.taken += count
+        return count
+
+
+def _packing(path: Path) -> str:
+    """The ending that a packed file should have, by its first bytes; empty of a plain one."""
+    with path.open("rb") as file:
+        begin = file.read(6)
+    return next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), "")
+
+
+def _parts(text: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[bytes]:
+    while data := text.read(size):
+        yield data
+
+
+def _gzip(raw: IO[bytes], size: int) -> Iterator[bytes]:
+    with gzip.open(raw) as text:
+        yield from _parts(text, size)
+
+
+def _xz(raw: IO[bytes], size: int) -> Iterator[bytes]:
+    with lzma.open(raw) as text:
+        yield from _parts(text, size)
+
+
+def _zstd(raw: IO[bytes], size: int) -> Iterator[bytes]:
+    """Text of all frames. The library's own file object takes a cut-off frame for the end."""
+    import zstandard
+
+    unpacker = zstandard.ZstdDecompressor(max_window_size=2**31)
+    frame = None
+    try:
+        for data in _parts(raw, size):
+            while data:
+                frame = frame or unpacker.decompressobj()
+                yield frame.decompress(data)
+                data = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+    except zstandard.ZstdError as error:
+        raise _BrokenError(error) from None
+    if frame is not None:
+        raise EOFError
+
+
+class _BrokenError(Exception):
+    """What the library of zstd says of broken data."""
+
+
+_UNPACK: dict[str, Callable[[IO[bytes], int], Iterator[bytes]]] = {
+    "": _parts,
+    ".gz": _gzip,
+    ".xz": _xz,
+    ".zst": _zstd,
+}

@@ -1,0 +1,157 @@
+"""A table with a picture and a character in each row, wherever it comes from.
+
+One kind of table is one class with the methods of `ImageTable`: `parquet_images.py` reads Parquet
+files, `huggingface.py` what the library `datasets` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from pairsets.errors import SourceError
+
+Kind = Literal["image", "class", "text", "number", "other"]
+Picture = bytes | Path | None
+# What a column that says who it is is called, where its type does not tell.
+CHARACTER_COLUMNS = frozenset(
+    {"label", "labels", "character", "characters", "name", "identity", "class", "class_name"}
+    | {"id_name", "person", "subject", "celebrity", "target", "tag"}
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table holds.
+
+    Attributes:
+        kind: `class` is numbers that stand for `names`.
+        names: of the classes.
+    """
+
+    kind: Kind
+    names: tuple[str, ...] = ()
+
+
+class Columns(NamedTuple):
+    """The columns that matter: of the picture, of the character, and of the file's name."""
+
+    image: str
+    character: str
+    id: str | None = None
+
+
+class Entry(NamedTuple):
+    """A row without its picture: whose it is (None: it does not say), its file, its id."""
+
+    character: str | None
+    path: str | None
+    id: str | None
+
+
+class ImageTable(Protocol):
+    """A table that can be gone through more than once; it need not fit into memory."""
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """What each column holds."""
+
+    def entries(self, columns: Columns) -> Iterator[Entry]:
+        """The rows without their pictures, in order."""
+
+    def pictures(self, columns: Columns) -> Iterator[Picture]:
+        """The picture of each row, in the same order: its bytes, its file, or None."""
+
+
+def choose(
+    columns: Mapping[str, Column],
+    where: Path,
+    *,
+    image: str | None = None,
+    character: str | None = None,
+    id: str | None = None,
+) -> Columns:
+    """Which columns to take: those named, else the only ones that can be meant.
+
+    A column of classes goes before one that is merely called `label`, `character` or the like.
+
+    Raises:
+        SourceError: no such column, one of the wrong kind, none, or several; the columns are
+            listed.
+    """
+    shown = ", ".join(f"{name} ({column.kind})" for name, column in columns.items())
+    images = [name for name, column in columns.items() if column.kind == "image"]
+    classes = [name for name, column in columns.items() if column.kind == "class"]
+    telling = [
+        name
+        for name, column in columns.items()
+        if column.kind in ("text", "number") and name.lower() in CHARACTER_COLUMNS
+    ]
+
+    def pick(what: str, option: str, named: str | None, found: Sequence[str], kinds: str) -> str:
+        if named is not None:
+            if named not in columns:
+                raise SourceError(f"{where}: no column {named!r}; there are {shown}")
+            if columns[named].kind not in kinds.split():
+                raise SourceError(
+                    f"{where}: the column {named!r} holds no {what}; there are {shown}"
+                )
+            return named
+        if len(found) != 1:
+            count = "no column" if not found else f"{len(found)} columns"
+            raise SourceError(f"{where}: {count} for the {what}; choose with {option}: {shown}")
+        return found[0]
+
+    return Columns(
+        pick("image", "--image-column", image, images, "image"),
+        pick(
+            "character",
+            "--character-column",
+            character,
+            classes or telling,
+            "class text number",
+        ),
+        None if id is None else pick("id", "--id-column", id, [], "text number class"),
+    )
+
+
+def choose_split(splits: Sequence[str], wanted: str | None, where: Path) -> list[str]:
+    """The splits to take: the one named, all of them for `all`, or the only one.
+
+    Raises:
+        SourceError: no such split, or several and none named.
+    """
+    listed = ", ".join(splits)
+    if wanted == "all":
+        return list(splits)
+    if wanted is not None:
+        if wanted not in splits:
+            raise SourceError(f"{where}: no split {wanted!r}; there are {listed}, and all")
+        return [wanted]
+    if len(splits) != 1:
+        raise SourceError(f"{where}: several splits; choose one with --split: {listed}, or all")
+    return list(splits)
+
+
+def character_name(value: object, column: Column) -> str | None:
+    """The character that a value stands for; None where it is missing.
+
+    >>> character_name(1, Column("class", ("rei", "asuka"))), character_name(-1, Column("class"))
+    ('asuka', None)
+    """
+    if value is None:
+        return None
+    if column.kind == "class" and isinstance(value, int):
+        # -1 is how `datasets` writes that there is no label.
+        return column.names[value] if 0 <= value < len(column.names) else None
+    return str(value)
+
+
+def inside(path: str | None, folder: Path) -> Path | None:
+    """The file that a table names, if it lies in `folder`: a table is not trusted."""
+    if not path or "\0" in path:
+        return None
+    file = folder / path
+    return file if file.is_file() and file.resolve().is_relative_to(folder.resolve()) else None

@@ -1,0 +1,144 @@
+"""Parquet files with pictures in them, as Hugging Face data sets are published."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairsets.errors import SourceError
+from pairsets.sources.folders.image_table import (
+    Column,
+    Columns,
+    Entry,
+    Picture,
+    character_name,
+    choose_split,
+    inside,
+)
+
+SUFFIX = ".parquet"
+# A file is of the split that its name, or its folder's, has as a word.
+_SPLIT = re.compile(r"(?:^|[-_./])(train|test|validation|valid|val|dev|eval)(?=$|[-_./0-9])")
+# Pictures held at once.
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class ParquetImages:
+    """Pictures in Parquet files of one schema.
+
+    Attributes:
+        root: the folder of the files.
+        files: in order.
+        columns: of the first file; the others must have those that are read.
+    """
+
+    root: Path
+    files: tuple[Path, ...]
+    columns: Mapping[str, Column]
+
+    @classmethod
+    def open(cls, source: Path, split: str | None = None) -> ParquetImages:
+        """Open a file, or all files of a split below a folder.
+
+        Raises:
+            SourceError: pyarrow is not installed; no Parquet file, a damaged one, or several
+                splits and none chosen.
+        """
+        root = source if source.is_dir() else source.parent
+        files = sorted(source.rglob(f"*{SUFFIX}")) if source.is_dir() else [source]
+        splits: dict[str, list[Path]] = {}
+        for file in files:
+            found = _SPLIT.findall(file.relative_to(root).as_posix()[: -len(SUFFIX)])
+            splits.setdefault(found[-1] if found else "train", []).append(file)
+        if not files:
+            raise SourceError(f"{source}: no {SUFFIX} files in it")
+        chosen = choose_split(list(splits), split, source)
+        taken = tuple(file for name in chosen for file in splits[name])
+        return cls(root, taken, _columns(taken[0]))
+
+    def entries(self, columns: Columns) -> Iterator[Entry]:
+        """The rows without their pictures, in order."""
+        kind = self.columns[columns.character]
+        wanted = [columns.character, f"{columns.image}.path"]
+        for row in self._rows([*wanted, *([columns.id] if columns.id else [])], 4096):
+            image = row.get(columns.image)
+            yield Entry(
+                character_name(row[columns.character], kind),
+                image.get("path") if isinstance(image, dict) else None,
+                None if columns.id is None else character_name(row[columns.id], Column("text")),
+            )
+
+    def pictures(self, columns: Columns) -> Iterator[Picture]:
+        """The picture of each row, in the same order: its bytes, its file, or None."""
+        for row in self._rows([columns.image], _BATCH):
+            yield picture_of(row[columns.image], self.root)
+
+    def _rows(self, names: list[str], batch: int) -> Iterator[dict[str, Any]]:
+        pyarrow = _pyarrow()
+        for path in self.files:
+            try:
+                with pyarrow.parquet.ParquetFile(path) as file:
+                    have = set(file.schema_arrow.names)
+                    lacking = [name for name in names if name.partition(".")[0] not in have]
+                    if lacking and "." not in lacking[0]:
+                        raise SourceError(f"{path}: no column {lacking[0]!r}, as other files have")
+                    for rows in file.iter_batches(batch_size=batch, columns=names):
+                        yield from rows.to_pylist()
+            except (pyarrow.ArrowException, OSError) as error:
+                raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
+
+
+def picture_of(value: object, root: Path) -> Picture:
+    """The picture in a cell: bytes, or bytes and a path of which either may be missing."""
+    if isinstance(value, bytes):
+        return value or None
+    if not isinstance(value, dict):
+        return None
+    data = value.get("bytes")
+    return data if isinstance(data, bytes) and data else inside(value.get("path"), root)
+
+
+def _columns(path: Path) -> dict[str, Column]:
+    """What the columns hold: as `datasets` says in the schema, else by their types."""
+    pyarrow = _pyarrow()
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
+    try:
+        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    except (TypeError, KeyError, ValueError):
+        features = {}
+    return {field.name: _column(field.type, features.get(field.name)) for field in schema}
+
+
+def _column(kind: Any, feature: object) -> Column:
+    types = _pyarrow().types
+    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+        return Column("class", tuple(map(str, feature.get("names") or ())))
+    if types.is_struct(kind):
+        fields = {kind.field(at).name for at in range(kind.num_fields)}
+        return Column("image" if fields == {"bytes", "path"} else "other")
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return Column("image")
+    if types.is_string(kind) or types.is_large_string(kind):
+        return Column("text")
+    return Column("number" if types.is_integer(kind) else "other")
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise SourceError("Parquet files need pyarrow: pip install 'lookalikes[parquet]'") from None
+    return pyarrow

@@ -1,0 +1,109 @@
+"""CALFW and CPLFW: two lines a pair, each `file flag`; a flag other than 0 says the same person.
+
+Their images lie in one folder. A path here has the person's folder before it, as faces folders
+must: `AJ_Cook_0001.jpg` is `AJ_Cook/AJ_Cook_0001.jpg`. The flag alone is the label. Where the
+names say otherwise the label stays and a note counts such pairs: what goes by character, as
+intervals and fresh sampling do, follows the names.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from pairsets.errors import SourceError
+from pairsets.faces import IMAGE_SUFFIXES, base_name, character_of
+from pairsets.sources.formats import Pairs, Progress
+from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.gathering import gather, held_by
+from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
+
+NAME = "calfw"
+SUMMARY = "CALFW, CPLFW: two lines a pair, each name_0001.jpg and a flag that is not 0 for the same"
+KEEPS = frozenset({"label", "folds"})
+_LINE = re.compile(r"(.*\S)\s+(-?[0-9]+)\s*", re.ASCII)
+_FILE = re.compile(r"(.+)_[0-9]+\.[^./\s]+", re.DOTALL)
+
+
+def looks_like(path: Path, head: bytes) -> bool:
+    """Whether every line is the name of an image and a number."""
+    found = [_LINE.fullmatch(line) for line in head_lines(head)]
+    return bool(found) and all(
+        match and "/" not in match[1] and PurePosixPath(match[1]).suffix.lower() in IMAGE_SUFFIXES
+        for match in found
+    )
+
+
+def read(path: Path, *, progress: Progress | None = None, folds: int | None = None) -> Pairs:
+    """Read pairs of two lines.
+
+    Args:
+        path: of the file.
+        progress: called with bytes done and in all.
+        folds: so many equal parts of the file, one after the other. Without it they are inferred
+            where the labels come in equal blocks.
+
+    Raises:
+        SourceError: a line of another form, a name without a number, two lines of a pair of which
+            one has the flag 0, or a line without its second.
+    """
+    faces: list[str] = []
+    flags: list[bool] = []
+    lines: list[int] = []
+    for number, line in text_lines(path, progress):
+        match = _LINE.fullmatch(line)
+        name = match and _FILE.fullmatch(match[1])
+        if not match or not name or "/" in match[1]:
+            raise SourceError(
+                f"{path}, line {number}: {line[:80]!r}; expected a file's name and a flag, such as "
+                "AJ_Cook_0001.jpg 1"
+            )
+        faces.append(f"{name[1]}/{match[1]}")
+        flags.append(int(match[2]) != 0)
+        lines.append(number)
+        if len(flags) % 2 == 0 and flags[-1] != flags[-2]:
+            raise SourceError(
+                f"{path}, line {number}: flag {match[2]}, and {'not ' * flags[-2]}0 in line "
+                f"{lines[-2]} for the same pair; is a line missing before it?"
+            )
+    if len(faces) % 2:
+        raise SourceError(
+            f"{path}, line {lines[-1]}: a face without a second; expected two lines a pair. Is the "
+            "file cut short, or a line missing?"
+        )
+    first, second, label = faces[::2], faces[1::2], np.array(flags[::2], np.int8)
+    parts, notes = read_folds(path, label, folds)
+    named = np.array(
+        [character_of(a) == character_of(b) for a, b in zip(first, second, strict=True)], bool
+    )
+    for wanted, flag, names in ((1, "the same person", "two"), (0, "different people", "one")):
+        against = int(((label == wanted) & (named != wanted)).sum())
+        if against:
+            notes.append(
+                f"{against} of {label.size} pairs are flagged as {flag} and named as {names}; the "
+                "flag is the label"
+            )
+    return gather(path, first, second, label, folds=parts, lines=lines[::2], notes=notes)
+
+
+def write(content: Pairs, path: Path) -> Pairs:
+    """Write two lines a pair; folds of equal blocks keep, in the order of the file.
+
+    Raises:
+        SourceError: a path that the name of its file does not give back, as `rei/3131051.jpg`.
+    """
+    held = written_folds(held_by(NAME, KEEPS, content), NAME)
+    pairs = held.pairs
+    for face in pairs.paths:
+        match = _FILE.fullmatch(base_name(face))
+        if not match or f"{match[1]}/{base_name(face)}" != face:
+            raise SourceError(
+                f"{NAME} cannot hold {face!r}: it names a face by its file alone, as AJ_Cook/"
+                f"AJ_Cook_0001.jpg; sllfw, {HOLDS_ANY}"
+            )
+    rows = zip(pairs.path_a, pairs.path_b, pairs.label.tolist(), strict=True)
+    lines = (f"{base_name(face)} {label}" for a, b, label in rows for face in (a, b))
+    write_lines(path, lines, NAME)
+    return held

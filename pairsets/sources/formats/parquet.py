@@ -1,0 +1,124 @@
+"""Parquet: a row a pair, with the columns of a pair file, and of folds where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+from pairsets.artefacts import atomic_write
+from pairsets.errors import SourceError
+from pairsets.sources.formats import KEEPABLE, Pairs, Progress
+from pairsets.sources.formats.gathering import held_by
+from pairsets.sources.formats.lines import opened, read_head
+from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_records, records_of
+
+NAME = "parquet"
+SUMMARY = "a Parquet table with columns pathA, pathB, label"
+KEEPS = KEEPABLE
+MAGIC = b"PAR1"
+_ROWS = 1 << 16
+
+
+def looks_like(path: Path, head: bytes) -> bool:
+    """Whether it is a Parquet file with columns pathA and pathB, or one that cannot be opened."""
+    if not head.startswith(MAGIC):
+        return False
+    names = columns_of(path)
+    return names is None or {"pathA", "pathB"} <= set(names)
+
+
+def columns_of(path: Path) -> list[str] | None:
+    """The columns of a Parquet file; None where it is damaged or pyarrow is not installed."""
+    try:
+        arrow, parquet = import_pyarrow()
+        with opened(path) as stream:
+            return [str(name) for name in parquet.ParquetFile(stream).schema_arrow.names]
+    except (SourceError, OSError):
+        return None
+    except arrow.ArrowException:
+        return None
+
+
+def read(path: Path, *, progress: Progress | None = None) -> Pairs:
+    """Read a row a pair, some rows at a time; other columns are left out, and noted.
+
+    Raises:
+        SourceError: not a Parquet file, a column is missing, a value is missing or of another
+            kind, or pyarrow is not installed.
+    """
+    if not read_head(path).startswith(MAGIC):
+        raise SourceError(f"{path}: not a Parquet file; expected one that begins with PAR1")
+    arrow, parquet = import_pyarrow()
+    try:
+        with opened(path) as stream:
+            table = parquet.ParquetFile(stream)
+            names = [str(name) for name in table.schema_arrow.names]
+            missing = [name for name in NAMES[:3] if name not in names]
+            if missing:
+                raise SourceError(
+                    f"{path}: column {', '.join(missing)} missing, it has {', '.join(names)[:90]}; "
+                    f"expected {EXPECTED}"
+                )
+            notes = [f"column {name!r} is left out" for name in names if name not in NAMES]
+            return gather_records(path, _records(table, names, progress), unit="row", notes=notes)
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        told = str(error).partition("\n")[0][:200]
+        raise SourceError(
+            f"{path}: not a whole Parquet file ({told}); is it cut short or damaged?"
+        ) from None
+
+
+def write(content: Pairs, path: Path) -> Pairs:
+    """Write a row a pair: text, small whole numbers, and a fold where there are folds.
+
+    Raises:
+        SourceError: pyarrow is not installed.
+    """
+    held = held_by(NAME, KEEPS, content)
+    arrow, parquet = import_pyarrow()
+    kinds = [arrow.string(), arrow.string(), *[arrow.int8()] * 3]
+    if held.folds is not None:
+        kinds.append(arrow.int32())
+    schema = arrow.schema(list(zip(NAMES, kinds, strict=False)))
+    rows = records_of(held)
+    with atomic_write(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
+        while batch := list(islice(rows, _ROWS)):
+            columns = [
+                arrow.array(column, kind)
+                for column, kind in zip(zip(*batch, strict=True), kinds, strict=True)
+            ]
+            writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
+    return held
+
+
+def import_pyarrow() -> tuple[ModuleType, ModuleType]:
+    """`pyarrow` and `pyarrow.parquet`.
+
+    Raises:
+        SourceError: not installed; the message names the extra.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise SourceError(
+            "Parquet files need pyarrow, which is not installed: pip install 'lookalikes[parquet]'"
+        ) from None
+    return pyarrow, pyarrow.parquet
+
+
+def _records(
+    table: object, names: list[str], progress: Progress | None
+) -> Iterator[tuple[int, Values]]:
+    total, done = table.metadata.num_rows, 0  # type: ignore[attr-defined]
+    wanted = [name for name in NAMES if name in names]
+    for batch in table.iter_batches(_ROWS, columns=wanted):  # type: ignore[attr-defined]
+        columns = batch.to_pydict()
+        empty = [None] * len(batch)
+        rows = zip(*(columns.get(name, empty) for name in NAMES), strict=True)
+        yield from enumerate(rows, done + 1)
+        done += len(batch)
+        if progress:
+            progress(done, total)

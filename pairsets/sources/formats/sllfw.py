@@ -1,0 +1,91 @@
+"""SLLFW: two lines a pair, each the path of a face; one person where the folder is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from pairsets.errors import SourceError
+from pairsets.faces import IMAGE_SUFFIXES, character_of
+from pairsets.sources.formats import Pairs, Progress
+from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.gathering import gather, held_by
+from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
+
+NAME = "sllfw"
+SUMMARY = "two lines a pair, each name/name_0001.jpg; same where the folder is the same"
+KEEPS = frozenset({"label", "folds"})
+
+
+def looks_like(path: Path, head: bytes) -> bool:
+    """Whether every line is the path of an image in a folder."""
+    lines = head_lines(head)
+    return bool(lines) and all(_is_face(line.rstrip()) for line in lines)
+
+
+def read(path: Path, *, progress: Progress | None = None, folds: int | None = None) -> Pairs:
+    """Read pairs of two lines; the label is whether both faces lie in one folder.
+
+    Args:
+        path: of the file.
+        progress: called with bytes done and in all.
+        folds: so many equal parts of the file, one after the other. Without it they are inferred
+            where the labels come in equal blocks, as SLLFW's 10 of 300 + 300 do.
+
+    Raises:
+        SourceError: a line that is not the path of a face in a folder, or one without its second.
+    """
+    faces: list[str] = []
+    lines: list[int] = []
+    for number, line in text_lines(path, progress):
+        face = line.rstrip()
+        if "/" not in face:
+            raise SourceError(
+                f"{path}, line {number}: {face[:80]!r}; expected the path of a face in its "
+                "person's folder, such as Aaron_Peirsol/Aaron_Peirsol_0001.jpg"
+            )
+        faces.append(face)
+        lines.append(number)
+    if len(faces) % 2:
+        raise SourceError(
+            f"{path}, line {lines[-1]}: a face without a second; expected two lines a pair. Is the "
+            "file cut short, or a line missing?"
+        )
+    first, second = faces[::2], faces[1::2]
+    label = np.array(
+        [character_of(a) == character_of(b) for a, b in zip(first, second, strict=True)], np.int8
+    )
+    parts, notes = read_folds(path, label, folds)
+    return gather(path, first, second, label, folds=parts, lines=lines[::2], notes=notes)
+
+
+def write(content: Pairs, path: Path) -> Pairs:
+    """Write two lines a pair; folds of equal blocks keep, in the order of the file.
+
+    Raises:
+        SourceError: a label that the folders contradict, or a path without a folder, or with a
+            name that one line cannot hold.
+    """
+    held = written_folds(held_by(NAME, KEEPS, content), NAME)
+    pairs = held.pairs
+    for row, label in enumerate(pairs.label.tolist()):
+        one, other = pairs.names(row)
+        if label != (one == other):
+            raise SourceError(
+                f"{NAME} cannot hold {pairs.path_a[row]!r} and {pairs.path_b[row]!r} with label "
+                f"{label}: it knows the same person by the same folder; {HOLDS_ANY}"
+            )
+    for face in pairs.paths:
+        if "/" not in face or face != face.rstrip():
+            raise SourceError(
+                f"{NAME} cannot hold {face!r}, outside a folder or with a space at its end; "
+                f"{HOLDS_ANY}"
+            )
+    rows = zip(pairs.path_a, pairs.path_b, strict=True)
+    write_lines(path, (face for row in rows for face in row), NAME)
+    return held
+
+
+def _is_face(line: str) -> bool:
+    return "/" in line and PurePosixPath(line).suffix.lower() in IMAGE_SUFFIXES

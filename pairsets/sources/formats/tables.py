@@ -1,0 +1,132 @@
+"""Rows with named columns, of JSON lines, CSV or Parquet, whichever a file turns out to be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pairsets.artefacts import atomic_write, write_csv
+from pairsets.errors import SourceError
+from pairsets.sources.formats import Progress
+from pairsets.sources.formats.lines import csv_rows, head_lines, read_head, text_lines
+from pairsets.sources.formats.parquet import MAGIC, columns_of, import_pyarrow
+
+Row = dict[str, Any]
+_BATCH = 1 << 14
+
+
+def unit_of(head: bytes) -> str:
+    """What the rows of a file that begins so are counted in."""
+    return "row" if head.startswith(MAGIC) else "line"
+
+
+def columns(path: Path, head: bytes) -> list[str]:
+    """The names of the columns of a file, in their order; none if it is no such table."""
+    if head.startswith(MAGIC):
+        return columns_of(path) or []
+    lines = head_lines(head)
+    if not lines:
+        return []
+    if not lines[0].lstrip().startswith("{"):
+        try:
+            return next(csv.reader([lines[0]], strict=True), [])
+        except csv.Error:
+            return []
+    try:
+        return [*json.loads(lines[0])]
+    except (ValueError, RecursionError):
+        return []
+
+
+def read_rows(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, Row]]:
+    """Number and values of each row, as a stream; None or an empty text where there is none.
+
+    Raises:
+        SourceError: no such file, or a row that is not of the file's form.
+    """
+    head = read_head(path)
+    if head.startswith(MAGIC):
+        return _parquet_rows(path, progress)
+    lines = head_lines(head)
+    if lines and lines[0].lstrip().startswith("{"):
+        return _json_rows(path, progress)
+    return _csv_rows(path, progress)
+
+
+def write_rows(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table, as CSV or Parquet if `path` ends so, else as JSON lines; atomically.
+
+    Raises:
+        SourceError: pyarrow is not installed.
+    """
+    if path.suffix == ".csv":
+        write_csv(path, names, rows)
+        return
+    if path.suffix == ".parquet":
+        _write_parquet(path, names, rows)
+        return
+    with atomic_write(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+        for row in rows:
+            record = dict(zip(names, row, strict=True))
+            text.write(json.dumps(record, ensure_ascii=False) + "\n")
+        text.detach()
+
+
+def _json_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
+    for line, text in text_lines(path, progress):
+        try:
+            record = json.loads(text)
+        except ValueError as error:
+            raise SourceError(f"{path}, line {line}: not JSON ({error})") from None
+        except RecursionError:
+            raise SourceError(f"{path}, line {line}: nested too deeply") from None
+        if not isinstance(record, dict):
+            raise SourceError(f"{path}, line {line}: {text[:60]!r}; expected an object")
+        yield line, record
+
+
+def _csv_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
+    rows = csv_rows(path, progress)
+    _, header = next(rows, (1, []))
+    if len(set(header)) != len(header):
+        raise SourceError(f"{path}, line 1: a column is named twice: {','.join(header)[:80]}")
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise SourceError(
+                f"{path}, line {line}: {len(cells)} values, expected {len(header)} as line 1 has"
+                + ("; is a comma in a path not quoted?" if len(cells) > len(header) else "")
+            )
+        yield line, dict(zip(header, cells, strict=True))
+
+
+def _parquet_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
+    arrow, parquet = import_pyarrow()
+    done = 0
+    try:
+        with path.open("rb") as stream:
+            table = parquet.ParquetFile(stream)
+            for batch in table.iter_batches(_BATCH):
+                yield from enumerate(batch.to_pylist(), done + 1)
+                done += len(batch)
+                if progress:
+                    progress(done, table.metadata.num_rows)
+    except (arrow.ArrowException, OSError) as error:
+        told = str(error).partition("\n")[0][:200]
+        raise SourceError(f"{path}: not a whole Parquet file ({told}); is it cut short?") from None
+
+
+def _write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    arrow, parquet = import_pyarrow()
+    kinds = [arrow.int8() if name == "label" else arrow.string() for name in names]
+    schema = arrow.schema(list(zip(names, kinds, strict=True)))
+    left = iter(rows)
+    with atomic_write(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
+        while batch := list(islice(left, _BATCH)):
+            arrays = map(arrow.array, zip(*batch, strict=True), kinds)
+            writer.write_table(arrow.Table.from_arrays(list(arrays), schema=schema))

@@ -1,0 +1,117 @@
+"""A post as dumps of all years have it: of whom it is, or why it is left out."""
+
+from __future__ import annotations
+
+import pytest
+from danbooru import newer, post, tag
+
+from pairsets.errors import SourceError
+from pairsets.sources.danbooru.posts import (
+    BANNED,
+    DELETED,
+    FILE,
+    NAMELESS,
+    NOBODY,
+    RATED,
+    SEVERAL,
+    Rule,
+    post_id,
+)
+
+REI = "ayanami_rei"
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (post(1, REI), REI),
+        (newer(1, REI), REI),
+        (newer(1, REI, tags=[]), REI),
+        (newer(1, "a\u3000b"), "a\u3000b"),
+        (newer(1, "a/b", tag_string_character="  a/b \n"), "a/b"),
+        (post(1, tags=[tag(REI, 4)]), REI),
+        (post(1, tags=[tag(REI, 4.0), tag(REI, "4", "2")]), REI),
+        (post(1, tags=[7, None, tag("solo"), {"name": "x"}, {"category": 4, "name": REI}]), REI),
+        (post(1, tags=[tag(1941, "4")]), "1941"),
+        (post(1, "zoe\u0308", tag_string_character=REI), "zoe\u0308"),
+        (post(1, REI, is_deleted="0", is_banned=0, rating=" S "), REI),
+        (post(1, REI, is_deleted=None, is_banned=None), REI),
+        (post(1, REI, rating="general", file_ext=".JPEG"), REI),
+        # Two tags of category 4 at least, however they are written.
+        (post(1, REI, "asuka"), SEVERAL),
+        (newer(1, REI, "asuka"), SEVERAL),
+        (post(1, REI, "Ayanami_rei"), SEVERAL),
+        (post(1, tags=[tag(REI, "4"), tag(None, "4")]), SEVERAL),
+        (post(1), NOBODY),
+        (newer(1), NOBODY),
+        (post(1, tags=None), NOBODY),
+        (post(1, tags="1girl solo"), NOBODY),
+        (post(1, tags={"4": REI}), NOBODY),
+        (post(1, tags=[tag(REI, "14"), tag(REI, True), tag(REI, [4])]), NOBODY),
+        (newer(1, tag_string_character=[REI]), NOBODY),
+        *(
+            (post(1, tags=[tag(name, 4)]), NAMELESS)
+            for name in ("", "  ", None, [], "a\0", "\ud800")
+        ),
+        *((post(1, REI, is_deleted=yes), DELETED) for yes in (True, 1, "1", "true", "True", "t")),
+        (newer(1, REI, is_banned="TRUE"), BANNED),
+        *((post(1, REI, rating=other), RATED) for other in ("q", "e", "", 7, None, ["s"])),
+        *((post(1, REI, file_ext=other), FILE) for other in ("zip", "mp4", "", None, 3)),
+    ],
+)
+def test_judged(found, verdict):
+    assert Rule().judge(found) == verdict
+
+
+def test_the_first_reason_counts():
+    changes = {
+        "is_deleted": (True, DELETED),
+        "is_banned": (True, BANNED),
+        "rating": ("e", RATED),
+        "file_ext": ("zip", FILE),
+    }
+    wrong = {name: value for name, (value, _) in changes.items()}
+    for name, (_, reason) in changes.items():
+        assert Rule().judge(post(1, **wrong)) == reason
+        del wrong[name]
+    assert Rule().judge(post(1, **wrong)) == NOBODY
+
+
+def test_a_rule_that_takes_more():
+    found = post(1, REI, is_deleted=True, is_banned=True, rating="e", file_ext="zip")
+    rule = Rule(("e",), (" .ZIP ",), keep_deleted=True, keep_banned=True)
+    assert rule.judge(found) == REI
+    assert rule.judge(found | {"rating": "s"}) == RATED
+    assert rule == Rule(("e", "e"), ("zip", "ZIP"), True, True)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "extensions", "told"),
+    [
+        (("safe",), ("jpg",), "rating 'safe': unknown; expected some of g, s, q, e"),
+        ((), ("jpg",), "no rating is left"),
+        (("s",), (), "no extension, or an empty one"),
+        (("s",), ("jpg", "."), "no extension, or an empty one"),
+    ],
+)
+def test_rules_that_are_refused(ratings, extensions, told):
+    with pytest.raises(SourceError, match=told):
+        Rule(ratings, extensions)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("263167", 263167),
+        (263167, 263167),
+        ("007", 7),
+        (0, 0),
+        (2**31 - 1, 2**31 - 1),
+        *(
+            (other, None)
+            for other in (2**31, -1, "-1", "", "1.5", 1.0, True, None, "١", "9" * 5000)
+        ),
+    ],
+)
+def test_the_number_of_a_post(written, number):
+    assert post_id({"id": written}) == number

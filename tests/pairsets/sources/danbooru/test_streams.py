@@ -1,0 +1,121 @@
+"""Files of metadata, plain and packed, cut into whole lines."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import lzma
+import sys
+import tarfile
+
+import pytest
+import zstandard
+
+from pairsets.errors import SourceError
+from pairsets.sources.danbooru import streams
+from pairsets.sources.danbooru.streams import Stream, metadata_files
+
+LINES = [b'{"id": %d, "x": "%s"}\r\n' % (at, b"\xe7\xb6\xbe" * (at % 50)) for at in range(3000)]
+TEXT = b"".join(LINES)
+PACK = {
+    ".json": lambda data: data,
+    ".json.gz": gzip.compress,
+    ".json.xz": lzma.compress,
+    ".json.zst": zstandard.ZstdCompressor().compress,
+}
+
+
+@pytest.mark.parametrize("ending", PACK)
+@pytest.mark.parametrize("block", [1, 1000, 10**6, 10**8])
+def test_whole_lines_of_all_kinds(tmp_path, ending, block):
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(PACK[ending](TEXT))
+    stream = Stream(path, block)
+    found = list(stream.blocks())
+    assert b"".join(found) == TEXT
+    assert all(data.endswith(b"\n") for data in found)
+    assert stream.taken == stream.size == path.stat().st_size
+    assert stream.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    if block == 10**8:
+        assert len(found) == 1
+
+
+@pytest.mark.parametrize("ending", list(PACK)[1:])
+def test_packed_in_parts_and_under_another_name(tmp_path, ending):
+    path = tmp_path / "x.json"
+    half = len(TEXT) // 2
+    path.write_bytes(PACK[ending](TEXT[:half]) + PACK[ending](TEXT[half:]))
+    assert b"".join(Stream(path).blocks()) == TEXT
+
+
+@pytest.mark.parametrize("ending", list(PACK)[1:])
+def test_cut_off_packed_data_is_no_end(tmp_path, ending):
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(PACK[ending](TEXT)[:-20])
+    with pytest.raises(SourceError, match=r"x\.json.*: ends in the middle of its packed data"):
+        list(Stream(path).blocks())
+
+
+@pytest.mark.parametrize("ending", list(PACK)[1:])
+def test_broken_packed_data(tmp_path, ending):
+    path = tmp_path / f"x{ending}"
+    whole = bytearray(PACK[ending](TEXT))
+    whole[10 : len(whole) - 10] = bytes(len(whole) - 20)
+    path.write_bytes(whole)
+    with pytest.raises(SourceError, match=r"x\.json.*: (broken packed data \(|ends in the middle)"):
+        list(Stream(path).blocks())
+
+
+def test_zstd_needs_its_extra(tmp_path, monkeypatch):
+    path = tmp_path / "x.json.zst"
+    path.write_bytes(PACK[".json.zst"](TEXT))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(
+        SourceError, match=r"x\.json\.zst: packed .* pip install 'lookalikes\[zstd\]'"
+    ):
+        list(Stream(path).blocks())
+
+
+def test_no_line_end_a_mark_of_byte_order_and_nothing_at_all(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(b"\xef\xbb\xbf" + TEXT + b'{"id": 7')
+    assert b"".join(Stream(path, 999).blocks()) == TEXT + b'{"id": 7'
+    path.write_bytes(b"")
+    stream = Stream(path)
+    assert list(stream.blocks()) == []
+    assert stream.sha256 == hashlib.sha256(b"").hexdigest()
+
+
+def test_other_files(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    path.write_bytes(b' [\n{"id": 1},\n{"id": 2}\n]')
+    with pytest.raises(SourceError, match=r"x\.json, line 1: a JSON array.*jq -c"):
+        list(Stream(path).blocks())
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("metadata.json"))
+    path.write_bytes(lzma.compress(archive.getvalue()))
+    with pytest.raises(SourceError, match=r"x\.json: a tar archive; unpack it first"):
+        list(Stream(path).blocks())
+    path.write_bytes(b"\x80\x04\0\0")
+    with pytest.raises(SourceError, match=r"x\.json: not text; expected one post a line"):
+        list(Stream(path).blocks())
+    monkeypatch.setattr(streams, "LONGEST", 10**5)
+    path.write_bytes(b"x" * 10**6)
+    with pytest.raises(SourceError, match=r"x\.json: a line of more than"):
+        list(Stream(path, 10**4).blocks())
+
+
+def test_what_lies_in_a_folder(tmp_path):
+    for name in ("b.json", "a.JSONL.xz", "c.ndjson", ".d.json", "e.txt", "f.json.tar.xz"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "folder.json").mkdir()
+    files, others = metadata_files([tmp_path / "c.ndjson", tmp_path])
+    assert [file.name for file in files] == ["c.ndjson", "a.JSONL.xz", "b.json"]
+    assert others == 4
+    assert metadata_files([tmp_path / "e.txt"]) == ([tmp_path / "e.txt"], 0)
+    with pytest.raises(SourceError, match=r"folder\.json: no metadata in it; expected files such"):
+        metadata_files([tmp_path / "folder.json"])
+    with pytest.raises(SourceError, match="nowhere: no such file or folder of metadata"):
+        metadata_files([tmp_path / "nowhere"])

@@ -1,0 +1,84 @@
+"""Which columns of a table are the picture and the character, and which files a table may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pairsets.errors import SourceError
+from pairsets.sources.folders.flat import FlatFaces, character_of_name
+from pairsets.sources.folders.image_table import Column, choose, choose_split, inside
+
+IMAGE, CLASS, TEXT = Column("image"), Column("class", ("a",)), Column("text")
+
+
+@pytest.mark.parametrize(
+    ("columns", "character"),
+    [
+        ({"x": IMAGE, "anything": CLASS}, "anything"),
+        ({"x": IMAGE, "Identity": TEXT, "caption": TEXT}, "Identity"),
+        ({"x": IMAGE, "label": Column("number"), "caption": TEXT}, "label"),
+        # What says by its type that it names classes goes before what is merely called so.
+        ({"x": IMAGE, "name": TEXT, "which": CLASS}, "which"),
+    ],
+)
+def test_the_only_column_it_can_be(columns, character):
+    found = choose(columns, Path("x"))
+    assert (found.image, found.character, found.id) == ("x", character, None)
+
+
+def test_columns_that_are_named_go_before_others():
+    columns = {"x": IMAGE, "y": IMAGE, "label": CLASS, "who": TEXT, "no": Column("number")}
+    found = choose(columns, Path("x"), image="y", character="who", id="no")
+    assert found == ("y", "who", "no")
+    with pytest.raises(SourceError, match=r"2 columns .*x \(image\), y \(image\), label \(class\)"):
+        choose(columns, Path("x"), character="who")
+    with pytest.raises(SourceError, match="'x' holds no id"):
+        choose(columns, Path("x"), image="x", id="x")
+
+
+def test_splits():
+    assert choose_split(["only"], None, Path("x")) == ["only"]
+    assert choose_split(["a", "b"], "b", Path("x")) == ["b"]
+    assert choose_split(["a", "b"], "all", Path("x")) == ["a", "b"]
+    with pytest.raises(SourceError, match="a, b, or all"):
+        choose_split(["a", "b"], None, Path("x"))
+
+
+def test_a_table_names_only_files_beside_it(tmp_path):
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    (tmp_path / "out.png").touch()
+    (root / "sub" / "in.png").touch()
+    (root / "link.png").symlink_to(tmp_path / "out.png")
+    assert inside("sub/in.png", root) == root / "sub" / "in.png"
+    assert inside(str(root / "sub" / "in.png"), root) == root / "sub" / "in.png"
+    for path in (
+        "../out.png",
+        str(tmp_path / "out.png"),
+        "link.png",
+        "sub",
+        "none",
+        "",
+        None,
+        "\0",
+    ):
+        assert inside(path, root) is None
+
+
+def test_whose_picture_a_name_tells():
+    assert character_of_name("Abdel_Aziz_Al-Hakim_0002.jpg") == "Abdel_Aziz_Al-Hakim"
+    assert character_of_name("a_b_3_0010.png") == "a_b_3"
+    for name in ("Ann.jpg", "_1.jpg", "Ann_.jpg", "Ann_x1.jpg", "._Ann_1.jpg"):
+        assert character_of_name(name) is None
+
+
+def test_a_flat_folder_that_is_none(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(SourceError, match=r"but 'a.jpg' \(not named CHARACTER_NUMBER\)"):
+        FlatFaces.scan(tmp_path)
+    with pytest.raises(SourceError, match="a file; expected a folder"):
+        FlatFaces.scan(tmp_path / "a.jpg")
+    with pytest.raises(SourceError, match="no such folder"):
+        FlatFaces.scan(tmp_path / "b")
