@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mining.encoding import EmbeddingError as EmbeddingError
 from mining.encoding import encoded
@@ -86,6 +87,13 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    def take(self, rows: NDArray[np.int64]) -> Embeddings:
+        """Those of some faces, by number, in memory; the manifest stays that of the folder."""
+        faces = Faces(self.faces.root, self.faces.paths[rows], self.faces.characters[rows])
+        vectors = np.asarray(self.vectors[rows])
+        vectors.setflags(write=False)
+        return Embeddings(faces, vectors, self.manifest, self.folder)
 
     @classmethod
     def load(cls, folder: str | Path, root: str | Path = "") -> Embeddings:

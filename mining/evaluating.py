@@ -20,10 +20,19 @@ from pairsets.comparison import compare
 from pairsets.difference_tables import write_differences
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import resolve
+from pairsets.folds import Folds, folds_of
 from pairsets.human import resolve_target
 from pairsets.leaderboard import make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
+from pairsets.protocol_tables import (
+    ENDS,
+    follow_protocols,
+    unresolved,
+    write_protocols,
+)
+from pairsets.protocols import checked_folds
 from pairsets.published import PUBLISHED
+from pairsets.rates import checked_share
 from pairsets.report import FunnelRow
 from pairsets.submission import read_submission
 
@@ -45,12 +54,18 @@ def evaluate_pairs(
     draws: int = DRAWS,
     seed: int = 0,
     published: str | None = None,
+    folds: Path | None = None,
+    fars: Sequence[float] = (),
     out: Path | None = None,
     overwrite: bool = False,
     encoding: Encoding,
     progress: Progress = silent,
 ) -> Made:
-    """Evaluate models on a pair file: from score files, embeddings, or models run on the faces."""
+    """Evaluate models on a pair file: from score files, embeddings, or models run on the faces.
+
+    With folds, which by default are those beside the pair file if there are any, LFW's accuracy
+    over folds is reported too; with `fars`, IJB's TAR at these.
+    """
     if published is not None and published not in PUBLISHED:
         raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
     if draws:
@@ -58,20 +73,26 @@ def evaluate_pairs(
     for folder in (out, cache):
         if folder is not None and faces is not None:
             refuse_inside(folder, faces)
-    tables = [] if out is None else _tables(out)
+    for far in fars:
+        checked_share(far, "FAR")
+    tables, followed = ([], []) if out is None else (_tables(out, _ENDS), _tables(out, ENDS))
     refuse_existing(
-        tables,
+        [*tables, *followed],
         overwrite=overwrite,
-        inputs=[path, path.with_suffix(".json"), *(file.path for file in (*scores, *annotators))],
+        inputs=[
+            *(path, path.with_suffix(".json"), folds, folds_of(path)),
+            *(file.path for file in (*scores, *annotators)),
+        ],
     )
     pairs = PairSet.read(path)
+    parts, notes = _folds(path, folds, pairs)
     target = resolve_target(pairs, target_fnr)
     if scores or submissions or embeddings or models:
         refuse_lacking(pairs, [0, 1], str(path))
     sources = [Embeddings.load(folder) for folder in embeddings]
     if models and faces is None:
         raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
-    people = people_of({path.stem: pairs}, annotators)[path.stem]
+    people = people_of({path.stem: pairs}, annotators)[path.stem] if annotators else {}
     agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
     sent = [read_submission(file, pairs) for file in submissions]
     if models and faces is not None:
@@ -101,17 +122,50 @@ def evaluate_pairs(
             f"{path}: nobody judged these pairs and no model is given; "
             "name scores, embeddings or a model"
         )
+    protocols = follow_protocols(pairs, found.scores[path.stem], parts, [*dict.fromkeys(fars)])
     if out is not None:
-        with written_together(tables) as folder:
+        with written_together([*tables, *(followed if protocols else ())]) as folder:
             write_leaderboards(folder / out.name, [board])
             found_on = [] if board.comparison is None else [board.comparison]
             write_differences(folder / f"{out.name}.differences", found_on)
+            if protocols:
+                write_protocols(folder / out.name, path.stem, protocols)
+        if protocols:
+            tables += followed
+        else:
+            for stale in followed:
+                stale.unlink(missing_ok=True)
     funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
-    return Made(tables, funnel, board.warnings, leaderboard=board, agreement=agreed)
+    return Made(
+        tables,
+        funnel,
+        [*board.warnings, *notes, *unresolved(pairs, protocols)],
+        leaderboard=board,
+        agreement=agreed,
+        protocols=protocols,
+    )
 
 
-def _tables(stem: Path) -> list[Path]:
+def _folds(path: Path, given: Path | None, pairs: PairSet) -> tuple[Folds | None, list[str]]:
+    """The folds to report accuracy over, and why there are none although a file has some.
+
+    Only folds that were asked for have to be fit for it: others may have been made to mine in.
+    """
+    file = folds_of(path) if given is None else given
+    if given is None and not file.is_file():
+        return None, []
+    found = Folds.read(file, pairs)
+    try:
+        checked_folds(pairs.label[pairs.valid], found.numbers[pairs.valid])
+    except ScoresError as error:
+        if given is not None:
+            raise ScoresError(f"{file}: {error}") from None
+        return None, [f"No accuracy over the folds of {file}: {error}"]
+    return found, []
+
+
+def _tables(stem: Path, ends: Sequence[str]) -> list[Path]:
     """The files of the table called `stem`."""
     if not stem.name:
         raise RunError(f"{stem}: expected a name to begin the tables' names with, as in tables/all")
-    return [stem.with_name(stem.name + end) for end in _ENDS]
+    return [stem.with_name(stem.name + end) for end in ends]

@@ -104,8 +104,8 @@ class Evidence:
 
             return DuplicatePictures(self.faces, max_pixels=self.max_pixels)
         if kind == "crop" and self.faces is not None:
+            from mining.detector import OnnxFaceDetector
             from mining.suspects.crops import BadCrops
-            from mining.suspects.detector import OnnxFaceDetector
 
             detector = OnnxFaceDetector(self.detector) if self.detector is not None else None
             return BadCrops(self.faces, detector=detector, max_pixels=self.max_pixels)

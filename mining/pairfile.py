@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from mining.agreement import Method
-from mining.dropping import Kept, Memory, mine_on
 from mining.embeddings import Embeddings
 from mining.evidence import Drop, digests_of, dropped_rows, not_looked_at, suspects_of
+from mining.folds.characters import CharacterFolds, characters_of
+from mining.folds.joining import Shares
+from mining.folds.parts import Content
+from mining.folds.within import mine_within
 from mining.fusion import FusionError
-from mining.hardest import Hardest, mine_hardest, refuse_for_several, refuse_twice
-from mining.mined import refuse_nothing
-from mining.negatives import adversarial_pairs, mine_negatives, refuse_for_index
-from mining.positives import mine_positives, refuse_margins
-from mining.provenance import hubness_of, manifest
+from mining.hardest import refuse_for_several, refuse_twice
+from mining.negatives import adversarial_pairs, refuse_for_index
+from mining.positives import refuse_margins
+from mining.provenance import manifest
 from mining.ranking import refuse_without_positives, search_on
 from mining.refusals import refuse_lacking, refuse_one_character, refuse_unfit
 from mining.rules import Rules, RulesError
 from mining.run import Progress, model_names, silent
 from mining.scoring import score_pairs, write_scores
+from mining.searching import Label, Search
 from mining.steps import Made, manifest_of
 from pairsets.artefacts import refuse_existing, sha256, written_together
-from pairsets.exclusions import Exclusions, PathPairs
+from pairsets.exclusions import Exclusions
 from pairsets.faces import read_ignore_list, resolve
+from pairsets.folds import folds_of
 from pairsets.pairset import PairSet
 from pairsets.sampling import random_pairs
 
-Label = Literal["negative", "positive"]
 KINDS = {"negative": "adversarial", "positive": "hard positives"}
 
 
@@ -50,6 +52,7 @@ def mine_pairs(
     seed: int = 0,
     index: str | None = None,
     recall: bool = False,
+    folds: int | Path | None = None,
     device: str = "auto",
     overwrite: bool = False,
     progress: Progress = silent,
@@ -60,14 +63,23 @@ def mine_pairs(
     `positives` random ones; hard positives by negatives in the same way. Embeddings in several
     folders are those of several references, which mine together. Suspects that `drop` names are
     replaced by the next best pairs, and listed in `OUT.suspects.csv`.
+
+    With `folds`, so many or those of a file `character,fold`, no two folds share a character: each
+    has as many of the pairs, mined among its own characters alone, and as many random ones, or as
+    many of `test_pairs`, to join them. They stand fold by fold, positives first, the hardest
+    negatives first; a rank is that within its fold. `OUT.folds.csv` and `OUT.characters.csv` say
+    which is in which.
     """
     rules = rules or Rules()
     scores = out.with_suffix(".scores.csv")
     listed = suspects_of(out)
+    parted = [folds_of(out), characters_of(out)]
     files = [out, manifest_of(out), scores, *([listed] if drop else [])]
+    files += parted if folds is not None else []
     folders = [embeddings] if isinstance(embeddings, Path) else list(embeddings)
     parts = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
-    inputs = [test_pairs, ignore_list, *parts, *(drop.files if drop else [])]
+    given = folds if isinstance(folds, Path) else None
+    inputs = [test_pairs, ignore_list, given, *parts, *(drop.files if drop else [])]
     refuse_existing(files, overwrite=overwrite, inputs=[*inputs, *exclude])
     refuse_for_several(len(folders), fusion, rules)
     if len(folders) > 1 and (label == "positive" or index is not None):
@@ -90,16 +102,26 @@ def mine_pairs(
         refuse_one_character(source.faces, ignored, folders[0])
         if rules.margins:
             refuse_without_positives(source.faces, ignored)
-    if test_pairs is not None:
-        test = _taken_over(test_pairs, source, ignored, joined=0 if label == "positive" else 1)
-    elif label == "positive":
-        test = random_pairs(
-            source.faces, positives=0, negatives=negatives, seed=seed, ignore=ignored
+    joined, asked = (0, negatives) if label == "positive" else (1, positives)
+    test = None if test_pairs is None else _taken_over(test_pairs, source, ignored, joined=joined)
+    joining: Shares | PairSet
+    if folds is not None:
+        joining = Shares.of(
+            source.faces,
+            _folds(folds, source, ignored, seed),
+            pairs,
+            asked,
+            mined=1 - joined,
+            test=test,
+            ignore=ignored,
+            seed=seed,
         )
+    elif test is not None:
+        joining = test
     else:
-        test = random_pairs(
-            source.faces, positives=positives, negatives=0, seed=seed, ignore=ignored
-        )
+        counts = {"positives": asked if joined else 0, "negatives": 0 if joined else asked}
+        joining = random_pairs(source.faces, **counts, seed=seed, ignore=ignored)
+    shares = joining if isinstance(joining, Shares) else None
     evidence = drop.evidence(list(sources.values())) if drop else None
     checks = evidence.checks(drop.kinds) if evidence and drop else []
     if drop and drop.faces is not None:
@@ -122,65 +144,62 @@ def mine_pairs(
         **asdict(rules),
         "drop_suspects": list(drop.kinds) if drop else [],
     }
+    if shares:
+        parameters["folds"] = shares.content()
+        digests["folds_sha256"] = None if given is None else sha256(given)
     if evidence:
         digests |= digests_of(evidence)
+    search = Search(
+        label, fusion, rules, index, recall, device, checks, [parameters, digests, fusion]
+    )
     # A long search leaves its checkpoints beside `out`.
     out.parent.mkdir(parents=True, exist_ok=True)
-
-    def search(exclude: Sequence[PathPairs]) -> Hardest:
-        with progress("Comparing all pairs of faces") as step:
-            if label == "positive":
-                mined = mine_positives(
-                    source, pairs, rules=rules, ignore=ignored, exclude=exclude, progress=step
-                )
-                refuse_nothing(mined)
-                return Hardest(mined, sources)
-            if index is not None:
-                mined = mine_negatives(
-                    source, pairs, ignore=ignored, index=index, recall=recall, progress=step
-                )
-                refuse_nothing(mined)
-                return Hardest(mined, sources)
-            return mine_hardest(
-                sources,
-                pairs,
-                method=fusion,
-                rules=rules,
-                ignore=ignored,
-                exclude=exclude,
-                checkpoint=out.with_suffix(".partial.npz"),
-                device=device,
-                each=False,
-                progress=step,
-            )
-
-    kept: Kept | None = None
-    if checks:
-        memory = Memory.of(out.with_suffix(".suspects.partial.json"), [parameters, digests, fusion])
-        kept = mine_on(search, checks, exclude=excluded, memory=memory, progress=progress)
-        hardest = kept.hardest
+    if isinstance(joining, Shares):
+        found = mine_within(
+            search, sources, joining, out, ignore=ignored, exclude=excluded, progress=progress
+        )
     else:
-        hardest = search(excluded)
-    mined = hardest.mined
-    parameters["recall"] = mined.recall
-    made, rank = adversarial_pairs(mined, test, seed=seed, ignore=ignored)
-    funnel = hardest.funnel(test, ignored)
-    if kept:
-        funnel += dropped_rows(kept.looked)
+        hardest, looked = search.hardest(
+            sources, pairs, out, ignore=ignored, exclude=excluded, progress=progress
+        )
+        made, rank = adversarial_pairs(hardest.mined, joining, seed=seed, ignore=ignored)
+        found = Content.of(hardest, looked, made, rank, hardest.funnel(joining, ignored))
+    parameters["recall"] = found.recall
+    funnel = [*found.funnel, *(dropped_rows(found.looked) if found.looked else [])]
     content = manifest(
-        KINDS[label], made, parameters, digests, funnel, origin=hardest.origin, mined=mined
-    )
-    found = {name: score_pairs(made, one) for name, one in sources.items()}
+        KINDS[label], found.pairs, parameters, digests, funnel,
+        origin=found.origin, mined=found.mined,
+    )  # fmt: skip
+    if found.facts is not None:
+        content["mined"] = found.facts
+    values = {name: score_pairs(found.pairs, one) for name, one in sources.items()}
+    replaced = out.exists()
     with written_together(files) as folder:
-        made.write(folder / out.name, content)
-        write_scores(folder / scores.name, made, found, rank, hardest.quantiles(rank))
-        if kept:
-            kept.looked.write(folder / listed.name)
-    if not kept:
-        # Of the pairs that stood here before.
+        found.pairs.write(folder / out.name, content)
+        write_scores(folder / scores.name, found.pairs, values, found.rank, found.quantiles)
+        if found.looked:
+            found.looked.write(folder / listed.name)
+        if shares and found.folds:
+            found.folds.write(folder / parted[0].name, found.pairs)
+            shares.folds.write(folder / parted[1].name)
+    # Of the pairs that stood here before.
+    if not found.looked:
         listed.unlink(missing_ok=True)
-    warnings = [*hardest.warnings, *(not_looked_at(made, mined.label, out) if kept else [])]
-    return Made(files, funnel, warnings, hubness=hubness_of(mined))
+    if replaced and not shares:
+        for old in parted:
+            old.unlink(missing_ok=True)
+    warnings = [*found.warnings]
+    if found.looked:
+        warnings += not_looked_at(found.pairs, 1 - joined, out)
+    return Made(files, funnel, warnings, hubness=found.hubness)
+
+
+def _folds(
+    folds: int | Path, source: Embeddings, ignored: frozenset[str], seed: int
+) -> CharacterFolds:
+    if isinstance(folds, Path):
+        return CharacterFolds.read(folds, source.faces)
+    return CharacterFolds.drawn(source.faces, folds, ignore=ignored, seed=seed)
 
 
 def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:

@@ -23,6 +23,7 @@ from pairsets.hubness import Hubness
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
 from pairsets.pairset import PairSet
+from pairsets.protocol_tables import Protocols
 from pairsets.report import FunnelRow, save_figure
 from pairsets.sampling import random_pairs
 
@@ -38,6 +39,7 @@ class Made:
     hints: Sequence[str] = ()
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     agreement: Agreement | None = None
+    protocols: Mapping[str, Protocols] = field(default_factory=dict)
 
 
 def embed_faces(

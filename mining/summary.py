@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pairsets.annotators import Agreement
     from pairsets.intervals import Rate
     from pairsets.kappa import Kappa
+    from pairsets.protocol_tables import Protocols
     from pairsets.review.exchange import Exported
     from pairsets.review.importing import Imported
     from pairsets.review.label_studio import Tasks
@@ -85,6 +86,7 @@ def print_made(made: Made) -> None:
         _print_board(console, made.leaderboard)
         if made.leaderboard.comparison is not None:
             _print_differences(console, made.leaderboard.comparison)
+    _print_protocols(console, made.protocols)
     if made.agreement is not None:
         _print_agreement(console, made.agreement)
     _print_funnel(console, [row for row in made.funnel if row.count])
@@ -212,6 +214,19 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
             markup=False,
             highlight=False,
         )
+
+
+def _print_protocols(console: Console, found: Mapping[str, Protocols]) -> None:
+    """Accuracy over folds, and TAR at FARs."""
+    if not found:
+        return
+    table = Table(title="protocols", title_justify="left", box=_BOX)
+    table.add_column("model name", overflow="fold")
+    for name in next(iter(found.values())).titles:
+        table.add_column(name, justify="right")
+    for model, one in found.items():
+        table.add_row(escape(model), *one.cells)
+    console.print(table)
 
 
 def _print_agreement(console: Console, found: Agreement) -> None:

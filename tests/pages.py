@@ -24,6 +24,8 @@ CANNOT_RUN = re.compile(
     r"\bpip install\b|\bgit clone\b|\bmake \w|\bcuda\b|\bmps\b|\b(?:curl|wget|apt-get|conda)\b"
     # Serves until it is stopped.
     r"|\blookalikes review (?!export\b|import\b)"
+    # From the network.
+    r"|\bhf download\b"
 )
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]*)[^`]*$")
 _MARK = re.compile(r"^\s*<!--\s*not run:\s*(?P<reason>.*?)\s*-->\s*$")

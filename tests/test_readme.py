@@ -11,6 +11,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "mining" / "models"))  # for `small_models`
 
 from pages import Block, PageError, Reader, blocks_of, check_block, dead_links
+from reader_data import make_all
+
+from pairsets import Faces
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,6 +41,7 @@ def reader(demo_folder: Path, tmp_path: Path) -> Reader:
     animecv_folder(model, 0, "ResNet-18")
     shutil.make_archive(str(tmp_path / "0206_resnet152"), "zip", model.parent)
     shutil.rmtree(model.parent)
+    make_all(tmp_path, Faces.scan(tmp_path / "faces"))
     ignored = sorted(path.name for path in (tmp_path / "faces").rglob("*.png"))[:2]
     (tmp_path / "ignore_images.csv").write_text("".join(f"{name}\n" for name in ignored))
     return Reader(tmp_path)

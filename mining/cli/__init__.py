@@ -1,6 +1,15 @@
 """The command line: parse, call, print. Nothing is imported before a command needs it."""
 
-from mining.cli import building, comparing, seeing, trusting
+from mining.cli import building, comparing, converting, seeing, sourcing, trusting
 from mining.cli.app import app, main
 
-__all__ = ["app", "building", "comparing", "main", "seeing", "trusting"]
+__all__ = [
+    "app",
+    "building",
+    "comparing",
+    "converting",
+    "main",
+    "seeing",
+    "sourcing",
+    "trusting",
+]

@@ -214,6 +214,15 @@ def mine(
     veto: VetoOption = None,
     aliases: AliasesOption = None,
     detector: DetectorOption = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            "--folds",
+            metavar="K|FILE",
+            help="Mine within folds that share no character: so many, or those of a CSV with "
+            "character, fold.",
+        ),
+    ] = None,
     index: Annotated[
         str | None,
         typer.Option("--index", help="Approximate FAISS index, such as IVF256,Flat or HNSW32."),
@@ -283,6 +292,7 @@ def mine(
         ignore_list=ignore_list,
         index=index,
         recall=recall,
+        folds=_folds_of(folds),
         device=device,
         seed=seed,
         overwrite=overwrite,
@@ -336,6 +346,15 @@ def sample(
 
     made = make_sample(out, characters=characters, seed=seed, overwrite=overwrite, progress=bar)
     print_made(made)
+
+
+def _folds_of(text: str | None) -> int | Path | None:
+    """How many folds, or the file that has them."""
+    if text is None or not text.lstrip("+-").isdecimal():
+        return None if text is None else Path(text)
+    if int(text) < 2:
+        raise typer.BadParameter(f"--folds {text}: expected two or more, or a file")
+    return int(text)
 
 
 def _drop_of(kinds: str | None, max_pixels: int, **files: Path | None) -> Drop | None:

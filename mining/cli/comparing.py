@@ -65,6 +65,18 @@ def evaluate(
             "--out", help="Write the tables as OUT.md, .csv, .json and OUT.differences.md, .csv."
         ),
     ] = None,
+    folds: Annotated[
+        Path | None,
+        typer.Option(
+            "--folds",
+            help="Folds of the pairs: LFW's accuracy is reported too. [default: PAIRS.folds.csv "
+            "where there is one]",
+        ),
+    ] = None,
+    far: Annotated[
+        list[float] | None,
+        typer.Option("--far", min=0, max=1, help="Report TAR at this FAR, as IJB; repeatable."),
+    ] = None,
     clusters: ClustersOption = "character",
     draws: DrawsOption = 1000,
     seed: DrawSeedOption = 0,
@@ -92,6 +104,8 @@ def evaluate(
         annotators=[Named.parse(text) for text in annotator or []],
         target_fnr=target_of(target_fnr),
         published=published,
+        folds=folds,
+        fars=far or [],
         out=out,
         clusters=clusters,
         draws=draws,

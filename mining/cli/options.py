@@ -62,9 +62,18 @@ def kinds_of(text: str | None) -> list[str] | None:
     >>> kinds_of("duplicate, alias")
     ['duplicate', 'alias']
     """
+    return words_of(text)
+
+
+def words_of(text: str | None) -> list[str] | None:
+    """Words that commas join, each once.
+
+    >>> words_of("jpg, png,jpg")
+    ['jpg', 'png']
+    """
     if text is None:
         return None
-    return list(dict.fromkeys(kind.strip() for kind in text.split(",")))
+    return list(dict.fromkeys(word.strip() for word in text.split(",")))
 
 
 FacesArgument = Annotated[
@@ -243,6 +252,21 @@ VetoOption = Annotated[
         "--veto",
         help="Embeddings of another model, whose sure positives are suspects.",
         rich_help_panel=SUSPECTS,
+    ),
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=1024, help="How many work at once. [default: one a core]"),
+]
+SourcePixelsOption = Annotated[
+    int, typer.Option("--max-pixels", min=1, help="Refuse larger images undecoded.")
+]
+DetectionDeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        callback=_check_search_device,
+        help="Where the detector runs: auto, cpu, cuda or cuda:N.",
     ),
 ]
 PerImageOption = Annotated[

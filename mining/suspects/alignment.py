@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.suspects.features import Bytes, Floats, Picture, mirrored_words
+from mining.suspects.threads import product
 
 # How alike two spots must look to be matched (cosine), and how many matches are looked at.
 ALIKE, MATCHES = 0.88, 48
@@ -74,7 +75,7 @@ def _matches(first: Bytes, second: Bytes) -> tuple[Rows, Rows]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Sums of whole numbers below 2^24: exact, whatever the order.
     ours, theirs = first.astype(np.float32), second.astype(np.float32)
-    alike = ours @ theirs.T
+    alike = product(ours, np.ascontiguousarray(theirs.T))
     alike /= np.sqrt((ours * ours).sum(axis=1))[:, None] + 1e-6
     alike /= np.sqrt((theirs * theirs).sum(axis=1)) + 1e-6
     best = alike.argmax(axis=1)

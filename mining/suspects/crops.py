@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mining.detector import FaceDetector
 from mining.suspects.check import Progress
-from mining.suspects.detector import FaceDetector
 from mining.suspects.features import inner_box
 from mining.suspects.threads import in_threads
 from pairsets import images

@@ -9,8 +9,7 @@ one picture whatever they show.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from mining.suspects.alignment import Way, ways
 from mining.suspects.check import Progress
 from mining.suspects.features import Picture, Pictures, needed
 from mining.suspects.overlay import Overlay, laid_over
-from mining.suspects.threads import in_threads
+from mining.suspects.threads import in_threads, opencv_alone
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairKey, PairSet
 from pairsets.suspects import Doubt
@@ -95,7 +94,7 @@ class DuplicatePictures:
             if progress is not None:
                 progress(done, len(keys))
 
-        with _one_thread_each():
+        with opencv_alone():
             in_threads(
                 lambda row: self._judge(keys[row]),
                 order,
@@ -122,19 +121,6 @@ class DuplicatePictures:
             if overlay is not None and overlay.score > best[0]:
                 best = overlay.score, _reason(a, b, way, overlay)
         return best if best[0] >= self.threshold else (best[0], "")
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """OpenCV without threads of its own: pairs are enough to keep all cores busy."""
-    import cv2
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def _reason(a: Picture, b: Picture, way: Way, overlay: Overlay) -> str:

@@ -27,7 +27,8 @@ from pairsets.artefacts import sha256
 
 COMMANDS = [
     "build", "embed", "mine", "random", "sample", "evaluate", "compare", "submit", "power", "show",
-    "neighbours", "explain", "suspects",
+    "neighbours", "explain", "suspects", "select", "crop", "detect", "arrange", "check-overlap",
+    "convert", "pool",
 ]  # fmt: skip
 
 

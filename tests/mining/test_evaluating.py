@@ -11,8 +11,15 @@ import pytest
 from command_line import contents, lookalikes
 
 import mining.encoder
+from mining.encoder import Encoding
+from mining.evaluating import evaluate_pairs
+from mining.gathering import Named
 from mining.scoring import write_scores
-from pairsets import Faces, PairSet, evaluate, random_pairs
+from mining.summary import print_made
+from pairsets import Faces, PairSet, PairSetError, ScoresError, evaluate, random_pairs
+from pairsets.errors import OutputError
+from pairsets.folds import Folds
+from pairsets.protocols import fold_accuracy, tar_at_far
 from pairsets.submission import write_submission
 
 ENDS = ("csv", "differences.csv", "differences.md", "json", "md")
@@ -135,3 +142,98 @@ def test_tables_never_lie_among_the_faces(home):
         "evaluate", "set.csv", *GIVEN, "--faces", "faces", "--out", "faces/x"
     ).message
     assert message.startswith("faces/x: inside the faces folder faces")
+
+
+def followed(*scores, **more):
+    """`evaluate` of `set.csv` as the command runs it, without intervals."""
+    files = [Named(Path(name)) for name in scores or ("s.csv",)]
+    return evaluate_pairs(Path("set.csv"), scores=files, draws=0, encoding=Encoding(), **more)
+
+
+def fold_numbers(pairs, count=3):
+    """Folds with both kinds in each."""
+    numbers = np.empty(len(pairs), int)
+    for label in (0, 1):
+        rows = np.flatnonzero(pairs.label == label)
+        numbers[rows] = np.arange(rows.size) % count + 1
+    return numbers
+
+
+def test_folds_beside_the_pairs_are_followed(home, capsys):
+    pairs, values = home
+    numbers = fold_numbers(pairs)
+    # The file may be in another order than the pairs.
+    turned = np.arange(len(pairs))[::-1]
+    Folds(numbers[turned]).write("set.folds.csv", pairs.take(turned))
+    made = followed(fars=(0.1, 1e-4, 0.1), out=Path("t/x"))
+    rows, valid = rows_of("t/x.protocols.csv"), pairs.valid
+    assert [row["set"] for row in rows] == ["set"] * 12
+    for model in ("B", "A | Ü"):
+        truth = fold_accuracy(pairs.label[valid], values[model][valid], numbers[valid])
+        mine = [row for row in rows if row["model"] == model]
+        *folds, mean, one, other = mine
+        assert [int(row["fold"]) for row in folds] == [1, 2, 3]
+        assert [float(row["accuracy"]) for row in folds] == truth.accuracy.tolist()
+        assert [float(row["threshold"]) for row in folds] == truth.threshold.tolist()
+        assert sum(int(row["pairs"]) for row in folds) == int(mean["pairs"]) == valid.sum()
+        assert (mean["fold"], float(mean["accuracy"])) == ("", truth.mean)
+        assert float(mean["standard_error"]) == truth.standard_error
+        tar, least = tar_at_far(pairs.label[valid], values[model][valid], (0.1, 1e-4))
+        assert (float(one["far"]), float(one["tar"])) == (0.1, tar.tar)
+        assert (one["resolvable"], other["resolvable"]) == ("True", "False")
+        assert float(other["far_achieved"]) == least.achieved == 0.0
+        content = json.loads(Path("t/x.protocols.json").read_text("utf-8"))["models"][model]
+        assert content["fold_accuracy"]["accuracy"] == truth.mean
+        assert [tar["far"] for tar in content["tar_at_far"]] == [0.1, 1e-4]
+        text = f"{100 * truth.mean:.2f} ± {100 * truth.standard_error:.2f}"
+        cells = f"{text} | {100 * tar.tar:.2f} | N/A |"
+        assert cells in Path("t/x.protocols.md").read_text("utf-8")
+    assert "| A \\| Ü |" in Path("t/x.protocols.md").read_text("utf-8")
+    assert made.warnings[-1].startswith("TAR at FAR 1e-4 cannot be told: a single one of 59 ")
+    print_made(made)
+    printed = capsys.readouterr().out
+    assert "3-fold accuracy (%)" in printed
+    assert "TAR (%) at FAR 0.1" in printed
+    assert text in printed
+
+
+def test_folds_of_another_file(home):
+    pairs, _ = home
+    Folds(fold_numbers(pairs, 5)).write("five.csv", pairs)
+    made = followed(folds=Path("five.csv"))
+    assert [len(one.folds) for one in made.protocols.values()] == [5, 5]
+
+
+def test_without_folds_and_fars_there_is_no_protocol(home):
+    made = followed(out=Path("t/x"))
+    assert not made.protocols
+    assert sorted(contents(Path("t"))) == [f"x.{end}" for end in sorted(ENDS)]
+    assert sorted(path.name for path in made.files) == [f"x.{end}" for end in sorted(ENDS)]
+
+
+def test_tables_of_an_older_protocol_do_not_stay_beside_new_ones(home):
+    followed(fars=[0.1], out=Path("t/x"))
+    with pytest.raises(OutputError, match="exists"):
+        followed(out=Path("t/x"))
+    followed(out=Path("t/x"), overwrite=True)
+    assert sorted(contents(Path("t"))) == [f"x.{end}" for end in sorted(ENDS)]
+
+
+def test_folds_that_are_unfit_for_accuracy(home):
+    """Those that lie beside the set may be for something else; those asked for may not."""
+    pairs, _ = home
+    Folds(np.where(pairs.label == 1, 1, 2)).write("set.folds.csv", pairs)
+    made = followed()
+    assert not made.protocols
+    assert any("fold 2 has no positive pair" in warning for warning in made.warnings)
+    with pytest.raises(ScoresError, match=r"set.folds.csv: fold 2 has no positive pair"):
+        followed(folds=Path("set.folds.csv"))
+    Folds(fold_numbers(pairs)[1:]).write("set.folds.csv", pairs.take(np.arange(1, len(pairs))))
+    with pytest.raises(PairSetError, match="no fold for 1 of 75 pairs"):
+        followed()
+
+
+def test_a_far_that_is_no_share(home):
+    with pytest.raises(ScoresError, match=r"a target FAR of 1.5"):
+        followed(fars=[1.5], out=Path("t/x"))
+    assert not Path("t").exists()
