@@ -149,9 +149,10 @@ def mine_pairs(
         digests["folds_sha256"] = None if given is None else sha256(given)
     if evidence:
         digests |= digests_of(evidence)
-    search = Search(
-        label, fusion, rules, index, recall, device, checks, [parameters, digests, fusion]
-    )
+    # Folders of several models may list the same images.
+    vectors = [one.manifest["vectors_sha256"] for one in sources.values()]
+    facts = [parameters, digests, fusion, vectors]
+    search = Search(label, fusion, rules, index, recall, device, checks, facts)
     # A long search leaves its checkpoints beside `out`.
     out.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(joining, Shares):

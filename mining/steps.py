@@ -19,6 +19,7 @@ from pairsets.annotators import Agreement
 from pairsets.artefacts import refuse_below_file, refuse_existing, versions, written_together
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import Faces, read_ignore_list, resolve
+from pairsets.folds import folds_of
 from pairsets.hubness import Hubness
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
@@ -67,7 +68,7 @@ def sample_pairs(
 ) -> Made:
     """Draw random pairs of a folder of faces into the pair file `out`."""
     files = [out, manifest_of(out)]
-    refuse_existing(files, overwrite=overwrite, inputs=[ignore_list])
+    refuse_existing([*files, folds_of(out)], overwrite=overwrite, inputs=[ignore_list])
     if positives == 0 and negatives == 0:
         raise PairSetError("0 positive and 0 negative pairs asked for: there is nothing to draw")
     found = Faces.scan(faces)
@@ -94,6 +95,8 @@ def sample_pairs(
     }
     with written_together(files) as folder:
         pairs.write(folder / out.name, content)
+    # Of the pairs that stood here before.
+    folds_of(out).unlink(missing_ok=True)
     return Made(files, funnel)
 
 

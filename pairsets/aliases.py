@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pairsets.artefacts import reading
+from pairsets.artefacts import reading, table_rows
 from pairsets.errors import PairSetError
 
 COLUMNS = ("character", "alias")
@@ -89,31 +88,9 @@ def plain_name(name: str) -> str:
 
 
 def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[str, str]]:
-    reader = csv.reader(stream, strict=True)
-    expected = ",".join(COLUMNS)
-    try:
-        header = next(reader, None)
-        if not header:
-            raise PairSetError(f"{path}: empty; expected the header {expected}")
-        if tuple(cell.strip() for cell in header) != COLUMNS:
+    for line, (name, alias) in table_rows(path, stream, COLUMNS):
+        if not name.strip() or not alias.strip():
             raise PairSetError(
-                f"{path}, line 1: expected the header {expected}, got "
-                f"{','.join(header)[:80]}; is the header line missing?"
+                f"{path}, line {line}: an empty name; expected two, such as rei,ayanami_rei"
             )
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(COLUMNS):
-                raise PairSetError(
-                    f"{path}, line {reader.line_num}: {len(cells)} "
-                    f"{'name' if len(cells) == 1 else 'names'}, expected {len(COLUMNS)}"
-                    + ("; is a comma in a name not quoted?" if len(cells) > len(COLUMNS) else "")
-                )
-            if not cells[0].strip() or not cells[1].strip():
-                raise PairSetError(
-                    f"{path}, line {reader.line_num}: an empty name; expected two, such as "
-                    "rei,ayanami_rei"
-                )
-            yield cells[0], cells[1]
-    except csv.Error as error:
-        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        yield name, alias

@@ -11,11 +11,15 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TextIO
 
 from pairsets.errors import OutputError, PairSetError
+
+# Of a CSV, written at a time.
+_ROWS = 1 << 14
 
 
 @contextmanager
@@ -42,6 +46,43 @@ def reading(path: Path, what: str, *, kind: str | None = None, hint: str = "") -
         raise PairSetError(
             f"{path}: not UTF-8 text at byte {error.start}; is it a {kind or what}?"
         ) from None
+
+
+def table_rows(
+    path: Path, stream: Iterable[str], columns: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Line and cells of each row of a CSV with exactly these columns; empty lines are passed over.
+
+    Args:
+        path: of the file, for errors.
+        stream: its text, as `reading` opens it.
+        columns: the header.
+
+    Raises:
+        PairSetError: another header, a row of another length, or not CSV.
+    """
+    reader = csv.reader(stream, strict=True)
+    expected = ",".join(columns)
+    try:
+        header = next(reader, None)
+        if not header:
+            raise PairSetError(f"{path}: empty; expected the header {expected}")
+        if [cell.strip() for cell in header] != list(columns):
+            raise PairSetError(
+                f"{path}, line 1: expected the header {expected}, got {','.join(header)[:80]}; "
+                "is the header line missing?"
+            )
+        for cells in reader:
+            if cells and len(cells) != len(columns):
+                raise PairSetError(
+                    f"{path}, line {reader.line_num}: {len(cells)} "
+                    f"{'value' if len(cells) == 1 else 'values'}, expected {expected}"
+                    + ("; is a comma in one not quoted?" if len(cells) > len(columns) else "")
+                )
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
 
 
 @contextmanager
@@ -145,13 +186,22 @@ def write_json(path: Path, content: Mapping[str, object]) -> Path:
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
     """Write a CSV with a header, `\\n` line ends and minimal quoting, atomically."""
+    left = chain([header], rows)
     with atomic_write(path) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        text.detach()
+        while batch := list(islice(left, _ROWS)):
+            stream.write(_csv_text(batch).encode())
     return path
+
+
+def _csv_text(rows: Sequence[Sequence[object]], end: str = "\n") -> str:
+    """Rows as CSV; what holds a carriage return is quoted, as readers take it for a row's end."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=end).writerows(rows)
+    found = text.getvalue()
+    if end == "\n" and "\r" in found:
+        # The writer quotes it only where it is of the rows' ends: rare, and so one by one.
+        return "".join(_csv_text([row], "\r\n").removesuffix("\r\n") + end for row in rows)
+    return found
 
 
 def sha256(path: Path) -> str:

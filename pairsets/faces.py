@@ -23,6 +23,8 @@ IMAGE_SUFFIXES = frozenset(
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # The one entry of `Faces.skipped` that is not left out, but worth knowing of.
 NESTED = "nested folder, taken as a character of its own"
+# Lies in a folder as long as faces are being put into it.
+UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +53,20 @@ class Faces:
         """Find the faces below `root`: `<character>/<image>`, nested folders included.
 
         Raises:
-            FacesError: `root` is missing, not a folder or without images; an image lies outside
-                a character folder; two paths are spellings of one; an entry is a link or has a
-                name that is not UTF-8.
+            FacesError: `root` is missing, not a folder, without images or still being filled; an
+                image lies outside a character folder; two paths are spellings of one; an entry is
+                a link or has a name that is not UTF-8.
         """
         root = Path(root)
         if not root.exists():
             raise FacesError(f"{root}: no such folder of faces")
         if not root.is_dir():
             raise FacesError(f"{root}: a file; expected a folder with one folder per character")
+        if (root / UNFINISHED).exists():
+            raise FacesError(
+                f"{root}: not all faces are in it yet, or what filled it was interrupted: it holds "
+                f"{UNFINISHED}/; give the command that makes it (crop, arrange) once more"
+            )
         skipped: Counter[str] = Counter()
         paths = sorted(_walk(root, "", skipped))
         stray = [path for path in paths if "/" not in path]

@@ -10,7 +10,7 @@ import csv
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from pairsets.artefacts import write_csv
 from pairsets.errors import SourceError
 from pairsets.faces import Faces, base_name, read_lines
 from pairsets.sources.dataset import Dataset, PictureId
-from pairsets.sources.folders.safe_names import SafeNames
+from pairsets.sources.folders.safe_names import COLUMNS as NAMES_COLUMNS
+from pairsets.sources.folders.safe_names import SafeNames, cell_of
 
 COLUMNS = ("kind", "train", "test", "why", "score")
 # What is found, in the order of rows, and what it is in words. The last is no overlap, but may be.
@@ -36,6 +37,8 @@ NAMES = "names.csv"
 # From which share of all numbers between the least and the highest files are numbered in a row, and
 # not by posts: of Danbooru's first four million posts, ZACI-20 has a third.
 _IN_A_ROW = 0.5
+# Digits of a post's number. Python itself refuses to read one of thousands.
+_LONGEST = 18
 
 
 class Shared(NamedTuple):
@@ -64,14 +67,12 @@ class Collection:
         characters: their names, each once, sorted.
         pictures: numbers or paths of the pictures, where they are known.
         faces: where it is a folder.
-        notes: sentences on what was not taken as it looks.
     """
 
     source: Path
     characters: tuple[str, ...]
     pictures: tuple[PictureId, ...] = ()
     faces: Faces | None = None
-    notes: tuple[str, ...] = field(default=())
 
     @classmethod
     def read(cls, source: str | Path) -> Collection:
@@ -82,7 +83,7 @@ class Collection:
 
         Raises:
             FacesError: see `Faces.scan`.
-            SourceError: there is no such thing, or a file of another form.
+            SourceError: there is no such thing, a file of another form, or a damaged `names.csv`.
         """
         source = Path(source)
         if source.is_dir():
@@ -173,7 +174,8 @@ def why_no_posts(paths: Sequence[str]) -> str:
     numbers: set[str] = set()
     for path in paths:
         stem = _stem(path)
-        if not (stem.isascii() and stem.isdigit()) or (stem[0] == "0" and stem != "0"):
+        plain = stem.isascii() and stem.isdigit() and len(stem) <= _LONGEST
+        if not plain or (stem[0] == "0" and stem != "0"):
             return f"not all are plain numbers, as {path!r} is not"
         if stem in numbers:
             return f"a number comes twice, as in {path!r}"
@@ -185,8 +187,11 @@ def why_no_posts(paths: Sequence[str]) -> str:
 
 
 def write_shared(found: Iterable[Shared], path: str | Path) -> Path:
-    """Write `kind,train,test,why,score`, sorted."""
-    rows = ((*one[:4], f"{one.score:.4f}") for one in ordered(found))
+    """Write `kind,train,test,why,score`, sorted; names that a table could lose are JSON."""
+    rows = (
+        (one.kind, cell_of(one.train), cell_of(one.test), one.why, f"{one.score:.4f}")
+        for one in ordered(found)
+    )
     return write_csv(Path(path), COLUMNS, rows)
 
 
@@ -213,11 +218,14 @@ def _stem(path: str) -> str:
 
 def _recorded(folder: Path) -> SafeNames:
     """The characters whose folders have another name; none where no file says so."""
+    path = folder / NAMES
     try:
-        return SafeNames.read(folder / NAMES)
-    except SourceError:
-        # There is none, or it is somebody's own file.
+        with path.open(encoding="utf-8-sig") as stream:
+            header = stream.readline().rstrip()
+    except (OSError, UnicodeDecodeError):
         return SafeNames()
+    # Another header is that of somebody's own file. Not to read ours would hide who is in both.
+    return SafeNames.read(path) if header == ",".join(NAMES_COLUMNS) else SafeNames()
 
 
 def _listed(path: Path) -> set[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,9 @@ _VALUES = {
     "human_prediction": {"0": 0, "1": 1, "-1": -1},
     "invalid": {"0": 0, "1": 1},
 }
+
+# Read at a time.
+_ROWS = 1 << 14
 
 # The two paths of a pair, the smaller one (by code point) first.
 PairKey = tuple[str, str]
@@ -95,6 +101,14 @@ class PairSet:
             PairSetError: the message gives the file, the line, what was expected and what came.
         """
         path = Path(path)
+        # What is no file, as a pipe, can be read but once.
+        if path.is_file():
+            with reading(path, "pair file") as stream:
+                found = _columns(csv.reader(stream, strict=True))
+            if found is not None:
+                with suppress(PairSetError):
+                    return cls(*found)
+        # Something is wrong: only then is the file read row by row, to tell in which line.
         with reading(path, "pair file") as stream:
             lines, columns = _parse(path, csv.reader(stream, strict=True))
         problem = _first_problem(columns["pathA"], columns["pathB"])
@@ -170,6 +184,30 @@ class PairSet:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:
+    """The five columns of a file that is as it should be, many rows at a time; else None."""
+    paths: tuple[list[str], list[str]] = ([], [])
+    flags = bytearray(), bytearray(), bytearray()
+    # As bytes have no sign.
+    values = [{cell: flag % 256 for cell, flag in _VALUES[name].items()} for name in COLUMNS[2:]]
+    known: dict[str, str] = {}
+    try:
+        if tuple(next(reader, ())) != COLUMNS:
+            return None
+        while rows := list(islice(reader, _ROWS)):
+            first, second, *cells = zip(*filter(None, rows), strict=True)
+            for column, side in zip(paths, (first, second), strict=True):
+                # One string for each face, however often it comes.
+                column.extend(map(known.setdefault, side, side))
+            for flag, value, side in zip(flags, values, cells, strict=True):
+                flag.extend(map(value.__getitem__, side))
+    except (csv.Error, KeyError, ValueError):
+        return None
+    if not paths[0]:
+        return None
+    return [*map(strings, paths), *(np.frombuffer(flag, np.int8) for flag in flags)]
 
 
 def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str, list[object]]]:

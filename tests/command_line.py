@@ -9,7 +9,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
+
+import pytest
 
 from mining.cli import main
 
@@ -90,6 +93,22 @@ def lookalikes_apart(
     )
     out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
     return Outcome(done.returncode, out, err.replace("Usage: -c", "Usage: lookalikes"))
+
+
+def what_reaches(
+    monkeypatch: pytest.MonkeyPatch, step: str, command: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a command calls `mining.STEP` with, which is not run; it must be called once."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def stop(*arguments: Any, **options: Any) -> None:
+        calls.append((arguments, options))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"mining.{step}", stop)
+    assert lookalikes(*command.split()).code == 130
+    (call,) = calls
+    return call
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:

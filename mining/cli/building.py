@@ -47,10 +47,14 @@ from mining.cli.options import (
 if TYPE_CHECKING:
     from mining.evidence import Drop
 
+# Of the help.
+PANEL = "Build the adversarial test split"
+
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes build faces --reference animecv:0206_resnet152.zip "
-    "--model timm:resnet50 --out runs/first`"
+    "--model timm:resnet50 --out runs/first`",
 )
 def build(
     faces: FacesArgument,
@@ -145,7 +149,8 @@ def build(
 
 
 @app.command(
-    epilog="Example: `lookalikes embed faces --model timm:resnet50 --out embeddings/resnet50`"
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes embed faces --model timm:resnet50 --out embeddings/resnet50`",
 )
 def embed(
     faces: FacesArgument,
@@ -168,8 +173,9 @@ def embed(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes mine embeddings/resnet50 --test-pairs random.csv "
-    "--out adversarial.csv`"
+    "--out adversarial.csv`",
 )
 def mine(
     embeddings: Annotated[
@@ -302,7 +308,8 @@ def mine(
 
 
 @app.command(
-    epilog="Example: `lookalikes random faces --positives 900 --negatives 900 --out random.csv`"
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes random faces --positives 900 --negatives 900 --out random.csv`",
 )
 def random(
     faces: FacesArgument,
@@ -329,7 +336,7 @@ def random(
     print_made(made)
 
 
-@app.command(epilog="Example: `lookalikes sample try --characters 100`")
+@app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes sample try --characters 100`")
 def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
     characters: Annotated[int, typer.Option("--characters", min=2, help="How many.")] = 300,

@@ -30,10 +30,14 @@ from mining.cli.options import (
     target_of,
 )
 
+# Of the help.
+PANEL = "Compare models on hard negatives"
+
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes evaluate adversarial.csv --faces faces --model pixels "
-    "--published adversarial --out tables/adversarial`"
+    "--published adversarial --out tables/adversarial`",
 )
 def evaluate(
     pairs: PairsArgument,
@@ -118,8 +122,9 @@ def evaluate(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes compare faces --model timm:resnet50 --model pixels "
-    "--pairs random.csv --pairs adversarial.csv --out runs/compared`"
+    "--pairs random.csv --pairs adversarial.csv --out runs/compared`",
 )
 def compare(
     faces: FacesArgument,
@@ -181,8 +186,9 @@ def compare(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes submit adversarial.csv --faces faces --model pixels "
-    "--name Pixels --out sent/pixels.csv`"
+    "--name Pixels --out sent/pixels.csv`",
 )
 def submit(
     pairs: PairsArgument,
@@ -245,7 +251,8 @@ def submit(
 
 
 @app.command(
-    epilog="Example: `lookalikes power adversarial.csv --scores adversarial.scores.csv --points 2`"
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes power adversarial.csv --scores adversarial.scores.csv --points 2`",
 )
 def power(
     pairs: PairsArgument,

@@ -14,8 +14,14 @@ from mining.cli.options import OverwriteOption
 Format = Literal["csv", "lfw", "sllfw", "calfw", "ijb", "jsonl", "parquet", "n-tuples", "pml"]
 _READING, _WRITING = "What the file does not say itself", "How it is written"
 
+# Of the help.
+PANEL = "Faces and pairs from elsewhere"
 
-@app.command(epilog="Example: `lookalikes convert pairs.txt --faces lfw --out lfw.csv`")
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes convert pairs.txt --faces lfw --out lfw.csv`",
+)
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="File of pairs.")],
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
@@ -69,7 +75,7 @@ def convert(
         Literal["triplet", "n-tuple", "labeled-pair"] | None,
         typer.Option(
             "--style",
-            help="n-tuples: one negative a row, all, or labelled pairs. [default: triplet]",
+            help="n-tuples: one negative a row, several, or labelled pairs. [default: triplet]",
             rich_help_panel=_WRITING,
         ),
     ] = None,
@@ -78,7 +84,7 @@ def convert(
         typer.Option(
             "--negatives",
             min=1,
-            help="n-tuples: so many in each row. [default: as many as most have]",
+            help="n-tuples: so many in each row of the style n-tuple. [default: 3]",
             rich_help_panel=_WRITING,
         ),
     ] = None,
@@ -112,8 +118,9 @@ def convert(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes pool embeddings/ijbc --templates ijbc_face_tid_mid.txt "
-    "--pairs ijbc_template_pair_label.txt --out embeddings/ijbc_templates`"
+    "--pairs ijbc_template_pair_label.txt --out embeddings/ijbc_templates`",
 )
 def pool(
     embeddings: Annotated[
@@ -136,7 +143,7 @@ def pool(
 ) -> None:
     """Make one vector a template of those of its images: the mean over media, a video being one.
 
-    What it writes is embeddings like any other: `evaluate`, `compare` and `mine` take it.
+    What it writes is embeddings like any other: `evaluate`, `mine` and `suspects` take it.
     """
     from mining.progress import bar
     from mining.sources.pooling import pool_templates

@@ -20,10 +20,14 @@ from mining.cli.options import (
     encoding_of,
 )
 
+# Of the help.
+PANEL = "See the confusing pairs"
+
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes show adversarial.csv --faces faces --scores "
-    "adversarial.scores.csv --names --out hardest.png`"
+    "adversarial.scores.csv --names --out hardest.png`",
 )
 def show(
     pairs: PairsArgument,
@@ -68,8 +72,9 @@ def show(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes neighbours rei/1.jpg --embeddings embeddings/resnet50 "
-    "--faces faces --out rei.png`"
+    "--faces faces --out rei.png`",
 )
 def neighbours(
     face: Annotated[
@@ -134,8 +139,9 @@ def neighbours(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes explain rei/1.jpg asuka/2.jpg --faces faces "
-    "--model timm:resnet50 --out why.png`"
+    "--model timm:resnet50 --out why.png`",
 )
 def explain(
     a: Annotated[Path, typer.Argument(metavar="A", help="Image file, or path within --faces.")],

@@ -17,14 +17,18 @@ from mining.cli.options import (
     words_of,
 )
 
-# What a command ends with that looked for something, and found it.
-FOUND = 1
+# What a command ends with that looked for something, and found it: 1 and 2 are mistakes.
+FOUND = 3
 _PANEL = "Which posts are kept"
+
+# Of the help.
+PANEL = "Faces and pairs from elsewhere"
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes select --metadata danbooru2020/metadata --faces faces.json "
-    "--out zaci`"
+    "--out zaci`",
 )
 def select(
     faces: Annotated[
@@ -32,7 +36,7 @@ def select(
         typer.Option(
             "--faces",
             help="Face boxes: JSON by post, JSON lines, COCO, faces.tsv, or what `lookalikes "
-            "detect` wrote.",
+            "detect` wrote; packed or not.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of train.json and test.json.")],
@@ -139,8 +143,9 @@ def select(
 
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes crop --pictures danbooru2020/512px --dataset zaci/test.json "
-    "--out faces`"
+    "--out faces`",
 )
 def crop(
     pictures: Annotated[
@@ -197,7 +202,8 @@ def crop(
 
 
 @app.command(
-    epilog="Example: `lookalikes detect pictures --detector anime-face.onnx --out faces.jsonl`"
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes detect pictures --detector anime-face.onnx --out faces.jsonl`",
 )
 def detect(
     pictures: Annotated[
@@ -250,7 +256,7 @@ def detect(
     print_made(made)
 
 
-@app.command(epilog="Example: `lookalikes arrange my_dataset --out faces`")
+@app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes arrange my_dataset --out faces`")
 def arrange(
     source: Annotated[
         Path,
@@ -307,6 +313,7 @@ def arrange(
 
 @app.command(
     "check-overlap",
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes check-overlap --train train_faces --test faces --out overlap.csv`",
 )
 def check_overlap(
@@ -332,7 +339,7 @@ def check_overlap(
 ) -> None:
     """Whether a test set is zero-shot: no character and no picture of it in training.
 
-    Ends with status 1 where something is in both. For near-duplicate pictures, `pip install
+    Ends with status 3 where something is in both. For near-duplicate pictures, `pip install
     'lookalikes[suspects]'`.
     """
     from mining.progress import bar

@@ -24,10 +24,14 @@ from mining.cli.options import (
 # What `lookalikes review` does where no other of its commands is named.
 DEFAULT = "judge"
 
+# Of the help.
+PANEL = "Trust the benchmark"
+
 
 @app.command(
+    rich_help_panel=PANEL,
     epilog="Example: `lookalikes suspects adversarial.csv --faces faces "
-    "--embeddings embeddings/resnet50 --figure suspects.png --out adversarial.suspects.csv`"
+    "--embeddings embeddings/resnet50 --figure suspects.png --out adversarial.suspects.csv`",
 )
 def suspects(
     pairs: PairsArgument,
@@ -100,7 +104,7 @@ review = typer.Typer(
     epilog="All its options: `lookalikes review judge --help`. "
     "Example: `lookalikes review adversarial.csv --faces faces --as Rei`",
 )
-app.add_typer(review, name="review")
+app.add_typer(review, name="review", rich_help_panel=PANEL)
 
 StoreOption = Annotated[
     Path | None,

@@ -6,7 +6,6 @@ on. The same file, of any origin, says which folds there are to be.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.aliases import plain_name
-from pairsets.artefacts import reading, write_csv
+from pairsets.artefacts import reading, table_rows, write_csv
 from pairsets.errors import PairSetError
 from pairsets.faces import Faces
+from pairsets.folds import fold_number
 
 COLUMNS = ("character", "fold")
 
@@ -40,9 +40,9 @@ class CharacterFolds:
     unknown: int = 0
 
     def __post_init__(self) -> None:
-        present = sorted({*self.numbers.values()})
-        if present != list(range(1, len(present) + 1)):
-            missing = min({*range(1, (present or [0])[-1] + 1)} - {*present}, default=present[0])
+        present = {*self.numbers.values()}
+        missing = next((fold for fold in range(1, len(present) + 1) if fold not in present), None)
+        if missing is not None:
             raise PairSetError(
                 f"no character of these faces in fold {missing}; expected every number from 1 to "
                 "that of the last fold"
@@ -153,28 +153,7 @@ def characters_of(pairs: Path) -> Path:
 
 
 def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[int, str, int]]:
-    reader = csv.reader(stream, strict=True)
-    expected = ",".join(COLUMNS)
-    try:
-        header = next(reader, None)
-        if header is None or tuple(cell.strip() for cell in header) != COLUMNS:
-            came = "an empty file" if header is None else ",".join(header)[:80]
-            raise PairSetError(f"{path}, line 1: expected the header {expected}, got {came}")
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(COLUMNS):
-                raise PairSetError(
-                    f"{path}, line {reader.line_num}: {len(cells)} values, expected {expected}"
-                    + ("; is a comma in a name not quoted?" if len(cells) > len(COLUMNS) else "")
-                )
-            name, fold = cells[0].strip(), cells[1].strip()
-            if not name:
-                raise PairSetError(f"{path}, line {reader.line_num}: an empty name")
-            if not (fold.isascii() and fold.isdigit() and 0 < int(fold) < 2**31):
-                raise PairSetError(
-                    f"{path}, line {reader.line_num}: fold {fold!r}; expected 1, 2, ..."
-                )
-            yield reader.line_num, name, int(fold)
-    except csv.Error as error:
-        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+    for line, (name, fold) in table_rows(path, stream, COLUMNS):
+        if not name.strip():
+            raise PairSetError(f"{path}, line {line}: an empty name")
+        yield line, name.strip(), fold_number(fold.strip(), path, line)

@@ -146,6 +146,9 @@ class Finished:
         """Keep what was mined within a fold."""
         if part.looked is not None:
             part.looked.write(self._looked(fold))
+        else:
+            # Of other work that was not finished.
+            self._looked(fold).unlink(missing_ok=True)
         content = {
             "key": self.key,
             "label": part.mined.label.tolist(),

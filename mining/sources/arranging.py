@@ -67,7 +67,8 @@ def arrange_faces(
         id_column: what to name files by.
         split: of the data set, or `all`.
         workers: threads; as many as there are cores by default.
-        max_pixels: width times height above which a picture is left out, unseen.
+        max_pixels: width times height above which a picture is left out, unseen; files of a flat
+            folder are not opened at all.
         overwrite: replace what an earlier run wrote to `out`.
         progress: shows how far it is.
 
@@ -259,7 +260,8 @@ def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat"]:
         raise SourceError(f"{source}: a file; expected a folder, or a {SUFFIX} file")
     if any((source / name).is_file() for name in SAVED):
         return "huggingface"
-    if next(source.rglob(f"*{SUFFIX}"), None) is not None:
+    # An image folder's table of names may be one, too.
+    if any(file.stem != "metadata" for file in source.rglob(f"*{SUFFIX}")):
         return "parquet"
     if any(source.glob("metadata.*")):
         return "huggingface"

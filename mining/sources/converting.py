@@ -8,7 +8,7 @@ from pathlib import Path
 from mining.provenance import manifest, mined_by
 from mining.run import Progress, silent
 from mining.steps import Made, manifest_of
-from pairsets.artefacts import refuse_existing, sha256, written_together
+from pairsets.artefacts import refuse_existing, sha256, write_json, written_together
 from pairsets.errors import OutputError
 from pairsets.faces import IMAGE_SUFFIXES, resolve
 from pairsets.folds import folds_of
@@ -91,7 +91,7 @@ def convert_pairs(
                 funnel,
                 origin=mined_by(source) if name == OWN else None,
             )
-            held.pairs.write(folder / out.name, content)
+            write_json(manifest_of(folder / out.name), content)
     if target == OWN and found.folds is None:
         # Of the pairs that stood here before.
         folds_of(out).unlink(missing_ok=True)

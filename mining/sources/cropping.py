@@ -164,12 +164,13 @@ class _Crops:
 
     def rows(self) -> Iterator[Row]:
         """The table's row of each crop, in the dataset's order."""
-        return (self._row(face) for face in self._faces() if self._there[face.row])
+        there = self._there
+        return (self._row(face) for face in self._faces() if there[face.row])
 
     def fits(self, row: Row) -> bool:
         """Whether the crop of an earlier run is that of the same face of the same picture."""
         at = self._rows_by_path.get(row[0])
-        if at is None or self._there[at]:
+        if at is None or self._sizes[at, 1]:
             return False
         face = self._face(at, row[0])
         try:

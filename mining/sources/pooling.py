@@ -1,6 +1,6 @@
 """Vectors of pictures -> vectors of templates, in a folder like that of any embeddings.
 
-`mine`, `evaluate` and `compare` then work on templates, whose paths are those that
+`mine`, `evaluate` and `suspects` then work on templates, whose paths are those that
 `pairsets.sources.formats.ijb` gives the templates of a file of pairs.
 """
 

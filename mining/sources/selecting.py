@@ -142,10 +142,11 @@ def select_faces(
     funnel += _character_rows(counts, kept, min_images)
     names = {pictures.names[at]: int(counts[at]) for at in np.flatnonzero(kept)}
     if not names:
-        lost = sorted((row for row in funnel if not row.kept), key=lambda row: -row.count)
-        most = ", ".join(f"{row.what}: {row.count:,}" for row in lost[:4] if row.count)
-        raise SourceError(f"no character with {min_images} images is left; left out were {most}")
-    drawn = draw_test(names, characters=test_characters, images=test_images, seed=seed)
+        raise SourceError(f"no character with {min_images} images is left{_most_lost(funnel)}")
+    try:
+        drawn = draw_test(names, characters=test_characters, images=test_images, seed=seed)
+    except SourceError as error:
+        raise SourceError(f"{error}{_most_lost(funnel)}") from None
     testing = np.array([name in drawn for name in pictures.names], bool)
     sets = {"train": dataset_of(pictures, kept & ~testing), "test": dataset_of(pictures, testing)}
     for name, one in sets.items():
@@ -194,8 +195,8 @@ def _of_posts(
     boxed: Boxed, read: Metadata, journal: Journal, workers: int, faces: Path, progress: Progress
 ) -> tuple[Pictures, list[FunnelRow], list[str]]:
     """The pictures of posts with one character, what was left out, and what to know of it."""
-    posts, strangers = boxed.by_post()
-    selection = Selection(posts)
+    ordered, posts, strangers = boxed.by_post()
+    selection = Selection(ordered, posts)
     with (
         progress("Reading the metadata (MiB)") as step,
         closing(read.blocks(journal, workers=workers, step=step)) as blocks,
@@ -262,6 +263,13 @@ def _character_rows(
         FunnelRow("characters", "characters", int(kept.sum()), kept=True),
         FunnelRow("characters", "images", int(counts[kept].sum()), kept=True),
     ]
+
+
+def _most_lost(funnel: Sequence[FunnelRow]) -> str:
+    """What took most away, for those who get no funnel because too little is left."""
+    lost = sorted((row for row in funnel if not row.kept), key=lambda row: -row.count)
+    most = ", ".join(f"{row.what}: {row.count:,}" for row in lost[:4] if row.count)
+    return f"; left out were {most}" if most else ""
 
 
 def _split_warnings(train: Dataset, names: Mapping[str, int]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from command_line import contents, lookalikes, lookalikes_apart
+from command_line import contents, lookalikes, lookalikes_apart, what_reaches
 from PIL import Image
 
 import mining.steps
@@ -207,6 +207,12 @@ def test_random(home):
     assert lookalikes(*command, "again.csv").code == 0
     assert (home / "again.csv").read_bytes() == (home / "deep/r.csv").read_bytes()
     assert new_files(home) == ["again.csv", "again.json", "deep", "deep/r.csv", "deep/r.json"]
+    # Folds of other pairs would be taken for those of the new ones.
+    (home / "deep/r.folds.csv").write_text("pathA,pathB,fold\n")
+    assert lookalikes(*command, "deep/r.csv", "--overwrite").code == 0
+    assert not (home / "deep/r.folds.csv").exists()
+    (home / "own.folds.csv").write_text("somebody's")
+    assert lookalikes(*command, "own.csv").message.startswith("own.folds.csv: exists")
 
 
 def test_ignore_list_is_heeded_and_counted(home):
@@ -471,15 +477,8 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
-    calls = []
-
-    def stop(*_, **options):
-        calls.append(options)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(f"mining.{module}.{step}", stop)
-    assert lookalikes(*command.split()).code == 130
-    assert [{name: options[name] for name in given} for options in calls] == [given]
+    _, options = what_reaches(monkeypatch, f"{module}.{step}", command)
+    assert {name: options[name] for name in given} == given
 
 
 @pytest.mark.parametrize(
@@ -497,15 +496,8 @@ def test_every_option_reaches_its_step(home, monkeypatch, module, step, command,
     ],
 )
 def test_each_reference_reaches_the_miner(home, monkeypatch, module, step, command, given):
-    calls = []
-
-    def stop(*arguments, **_):
-        calls.append(arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(f"mining.{module}.{step}", stop)
-    assert lookalikes(*command.split()).code == 130
-    assert calls == [given]
+    arguments, _ = what_reaches(monkeypatch, f"{module}.{step}", command)
+    assert arguments == given
 
 
 def test_sample(home):

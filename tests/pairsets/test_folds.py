@@ -30,7 +30,14 @@ def test_folds_come_back_whatever_the_order_of_rows_and_faces(tmp_path):
 
 @pytest.mark.parametrize(
     ("numbers", "told"),
-    [([0, 1], "fold 0"), ([1, 3], "no pair in fold 2"), ([], "shape"), ([[1]], "shape")],
+    [
+        ([0, 1], "fold 0"),
+        ([1, 3], "no pair in fold 2"),
+        # A range up to there would not fit into memory.
+        ([1, 2**31 - 1], "no pair in fold 2"),
+        ([], "shape"),
+        ([[1]], "shape"),
+    ],
 )
 def test_numbers_run_from_one_without_a_gap(numbers, told):
     with pytest.raises(PairSetError, match=told):

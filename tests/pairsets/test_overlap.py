@@ -126,6 +126,11 @@ def test_which_names_of_files_are_numbers_of_posts(tmp_path, paths, why):
     assert {int(one.test) for one in shared_posts(train, test)} == numbers & {1, 7, 12, 20}
 
 
+def test_a_number_of_thousands_of_digits_is_no_post(tmp_path):
+    train = write_dataset(tmp_path / "a.json", rei=[f"{'9' * 5000}.jpg"])
+    assert "not all are plain numbers" in train.posts[1]
+
+
 def test_folders_of_crops_keep_their_characters_names(tmp_path):
     names = safe_names(["Rei", "rei", "saber_(fate/zero)", "what?"])
     folders = [names.folder(name) for name in ("Rei", "rei", "saber_(fate/zero)", "what?")]
@@ -138,6 +143,10 @@ def test_folders_of_crops_keep_their_characters_names(tmp_path):
     # Somebody's own file of that name says nothing.
     (root / "names.csv").write_text("first,last\nrei,ayanami\n")
     assert Collection.read(root).characters == tuple(sorted(folders))
+    # Ours, damaged, would hide who is who.
+    (root / "names.csv").write_text("folder,character\nrei\n")
+    with pytest.raises(SourceError, match=r"names\.csv, line 2: 1 values"):
+        Collection.read(root)
 
 
 @pytest.mark.parametrize(
@@ -219,3 +228,11 @@ def test_a_list_written_from_a_table_reads_back(tmp_path):
     with (tmp_path / "n.csv").open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("character",), *((name,) for name in names)])
     assert Collection.read(tmp_path / "n.csv").characters == tuple(sorted(names))
+
+
+def test_names_that_no_table_holds_are_written_as_json(tmp_path):
+    names = ["x\ud800", "two\r\nlines", 'say "hi"', ""]
+    found = [Shared("character", name, name, "the same name") for name in names]
+    with write_shared(found, tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
+        cells = {row["test"] for row in csv.DictReader(stream)}
+    assert cells == {'"x\\ud800"', '"two\\r\\nlines"', 'say "hi"', '""'}

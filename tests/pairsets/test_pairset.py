@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,47 @@ def test_any_path_survives_and_the_original_reads_it(tmp_path_factory, pairs):
     written.write(path)
     assert PairSet.read(path) == written
     assert original_reader(path) == [(a, b, 0, -1, 0) for a, b in pairs]
+
+
+@pytest.mark.parametrize("name", ["\r", "\r\n", "x\ry", '"\r"', ",\r,", "\n", "x\r\ny\r"])
+def test_a_path_with_a_line_end_comes_back(tmp_path, name):
+    paths = ["a/1", f"a/{name}", "b/é"]
+    written = PairSet.of(paths, [f"c/{path}" for path in paths], 0)
+    content = written.write(tmp_path / "x.csv").read_bytes()
+    assert PairSet.read(tmp_path / "x.csv") == written
+    # Rows without one stand as ever.
+    assert content.startswith(f"{HEADER}a/1,c/a/1,0,-1,0\n".encode())
+    assert content.endswith("\nb/é,c/b/é,0,-1,0\n".encode())
+
+
+def test_many_pairs(tmp_path):
+    """More rows than are read or written at a time, with a fault in the last."""
+    path, count = tmp_path / "x.csv", 40_000
+    faces = [f"c{at % 999}/é {at}.jpg" for at in range(count)]
+    written = PairSet.of(
+        faces, faces[1:] + faces[:1], *(np.arange(count) % 2, np.arange(count) % 3 - 1)
+    )
+    written.write(path)
+    assert PairSet.read(path) == written
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(f"\n{faces[1]},{faces[0]},1,-1,0\n")
+    with pytest.raises(PairSetError, match=r"x.csv, line 40003: .* are already pair 1$"):
+        PairSet.read(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_read_once(tmp_path):
+    path = tmp_path / "x"
+    os.mkfifo(path)
+    for text, told in ((f"{HEADER}a/1,b/2,0,-1,0\n", None), (f"{HEADER}a/1\n", "line 2: 1 val")):
+        writer = Thread(target=path.write_text, args=(text,), daemon=True)
+        writer.start()
+        if told is None:
+            assert PairSet.read(path) == PairSet.of(["a/1"], ["b/2"], 0)
+        else:
+            with pytest.raises(PairSetError, match=told):
+                PairSet.read(path)
+        writer.join()
 
 
 def test_manifest_beside_the_file(tmp_path):

@@ -75,12 +75,16 @@ class _Coco:
         picture = key_of(entry, ("file_name", "path", "post_id", "id"))
         if entry.get("id") is None or picture is None:
             raise SourceError(f"{entry!r:.80}; expected an image with id and file_name")
-        self._images[as_id(entry["id"])] = picture, size_of(entry)
+        known = self._images.setdefault(as_id(entry["id"]), (picture, size_of(entry)))
+        if known[0] != picture:
+            raise _twice("image", entry["id"], known[0], picture)
 
     def category(self, entry: dict[str, Any]) -> None:
         if entry.get("id") is None or not isinstance(entry.get("name"), str):
             raise SourceError(f"{entry!r:.80}; expected a category with id and name")
-        self._categories[as_id(entry["id"])] = entry["name"]
+        known = self._categories.setdefault(as_id(entry["id"]), entry["name"])
+        if known != entry["name"]:
+            raise _twice("category", entry["id"], known, entry["name"])
 
     def annotation(self, entry: dict[str, Any]) -> None:
         if entry.get("image_id") is None or entry.get("bbox") is None:
@@ -112,3 +116,8 @@ class _Coco:
             elif category is not None and category not in self._categories and self._categories:
                 table.skipped[UNNAMED] += 1
         return table
+
+
+def _twice(what: str, number: object, one: PictureId, other: PictureId) -> SourceError:
+    """As of files that were put together, whose boxes may be of either."""
+    return SourceError(f"{what} {number!r:.40} is {one!r:.60} already, now {other!r:.60}")

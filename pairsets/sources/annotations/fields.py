@@ -83,13 +83,13 @@ def as_id(value: object) -> PictureId:
     Raises:
         SourceError: neither.
     """
+    if type(value) is int:
+        return value
     if isinstance(value, str):
         return picture_id(value)
     if isinstance(value, float) and value.is_integer() and 0 <= value < 2**53:
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SourceError(f"picture {value!r:.60}; expected the number of a post, or a path")
-    return value
+    raise SourceError(f"picture {value!r:.60}; expected the number of a post, or a path")
 
 
 def faces_of(value: object) -> Iterator[Found]:
@@ -99,7 +99,7 @@ def faces_of(value: object) -> Iterator[Found]:
         SourceError: anything else; says which face.
     """
     if isinstance(value, dict):
-        name = next((name for name in FACES if name in value), None)
+        name = _first(FACES, value)
         if name is not None:
             value = value[name]
     if value is None:
@@ -123,11 +123,12 @@ def size_of(record: Mapping[str, Any]) -> tuple[int, int]:
         names = _SIZES[:1] if "x" in record or "left" in record else _SIZES
         sides = next(([record[a], record[b]] for a, b in names if {a, b} <= record.keys()), None)
     try:
-        width, height = (number(side) for side in sides or (0, 0))
+        width, height = map(number, sides or (0, 0))
     except SourceError:
         return 0, 0
-    sound = all(0 < side < 2**31 and side.is_integer() for side in (width, height))
-    return (int(width), int(height)) if sound else (0, 0)
+    sound = 0 < width < 2**31 and 0 < height < 2**31
+    whole = sound and width.is_integer() and height.is_integer()
+    return (int(width), int(height)) if whole else (0, 0)
 
 
 def number(value: object) -> float:
@@ -136,7 +137,9 @@ def number(value: object) -> float:
     Raises:
         SourceError: neither.
     """
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
+    if type(value) is float:  # first, for there are millions
+        return value
+    if type(value) is int or type(value) is str:
         try:
             return float(value)
         except OverflowError:
@@ -152,7 +155,7 @@ def numbers(values: object, what: str = "box") -> Box:
     Raises:
         SourceError: not four, or no numbers.
     """
-    if not isinstance(values, list | tuple) or len(values) != 4:
+    if not isinstance(values, list) or len(values) != 4:
         raise SourceError(f"{what} {values!r:.60}; expected four numbers")
     try:
         left, top, right, bottom = map(number, values)
@@ -176,6 +179,14 @@ def names_a_face(name: str) -> bool:
     return bool(words & _FACE_WORDS) and words <= _FACE_WORDS | _OTHER_WORDS
 
 
+def _first(names: tuple[str, ...], record: Mapping[str, Any]) -> str | None:
+    """The first of `names` that a record has."""
+    for name in names:
+        if name in record:
+            return name
+    return None
+
+
 def _is_box(values: list[Any]) -> bool:
     """Whether a list is a box, with or without a score, rather than a list of faces."""
     return len(values) in (4, 5) and not any(isinstance(item, dict | list) for item in values)
@@ -188,12 +199,13 @@ def _face(face: object) -> Found:
         return Found(numbers(face))
     if not isinstance(face, dict):
         raise SourceError(f"{face!r:.60}; expected an object with a bbox, or four numbers")
-    name = next((name for name in BOX if name in face), None)
+    name = _first(BOX, face)
     value = face if name is None else face[name]
     box = _by_name(value) if isinstance(value, dict) else numbers(value, name or "box")
     kind = face.get("class")
     other = kind if isinstance(kind, str) and not names_a_face(kind) else None
-    return Found(box, _score(next((face[name] for name in _SCORE if name in face), None)), other)
+    score = _first(_SCORE, face)
+    return Found(box, math.nan if score is None else _score(face[score]), other)
 
 
 def _by_name(box: dict[str, Any]) -> Box:

@@ -9,19 +9,26 @@ The former is as AnimeCV's detector gives faces, the latter is ZACI-20's own for
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from pairsets.errors import SourceError
+from pairsets.faces import IMAGE_SUFFIXES
 from pairsets.sources.annotations.fields import as_id, faces_of, key_of, picture_id, size_of
 from pairsets.sources.annotations.json_stream import JsonStream
 from pairsets.sources.annotations.table import Table
 
 
 def are_characters(entries: Mapping[str, object]) -> bool:
-    """Whether keys are characters: each face tells its picture, and not all keys are numbers."""
+    """Whether keys are characters: each face tells its picture, and not all keys are pictures.
+
+    Faces of a picture may have numbers of their own: what is a number or a file is no character.
+    """
     lists = [value for value in entries.values() if isinstance(value, list) and value]
     return (
         bool(lists)
-        and not all(key.isdigit() for key in entries)
+        and not all(
+            key.isdigit() or PurePosixPath(key).suffix.lower() in IMAGE_SUFFIXES for key in entries
+        )
         and all(
             isinstance(face, dict) and key_of(face) is not None
             for value in lists

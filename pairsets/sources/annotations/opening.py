@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from pairsets.errors import SourceError
+from pairsets.sources.packed import unpacked
 
 Progress = Callable[[int, int], None]
 BLOCK = 2**20
 # What people take for a text file, by its first bytes.
 _NO_TEXT = {
     b"PK\x03\x04": "a zip archive; unpack it first",
-    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it first: zstd -d",
     b"BZh": "packed by bzip2; unpack it first: bunzip2",
     b"PAR1": "a Parquet file",
     b"SQLite format 3": "an SQLite database",
@@ -38,7 +34,7 @@ def errors_of(path: Path) -> Iterator[None]:
 
 
 def blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
-    """The bytes of a file, unpacked where it is gzip or xz; told by its content, not its name.
+    """The bytes of a file, unpacked where it is gzip, xz or zstd, which its content tells.
 
     Args:
         path: of the file.
@@ -55,19 +51,11 @@ def blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
         raise SourceError("no regular file; expected a file of face annotations")
     with path.open("rb") as raw:
         size = path.stat().st_size
-        magic = raw.read(16)
-        raw.seek(0)
+        magic = raw.peek(16)
         for begin, what in _NO_TEXT.items():
             if magic.startswith(begin):
                 raise SourceError(f"{what}; expected face annotations in JSON or TSV")
-        stream = _unpacked(raw, magic)
-        while True:
-            try:
-                block = stream.read(BLOCK)
-            except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-                raise SourceError(f"damaged or cut off: {error}") from None
-            if not block:
-                return
+        for block in unpacked(raw, BLOCK):
             yield block
             if progress is not None:
                 progress(raw.tell(), size)
@@ -112,12 +100,6 @@ def lines(source: Iterator[str]) -> Iterator[tuple[int, str]]:
             raise SourceError(f"line {number}: more than {BLOCK} characters; is it text?")
     if rest.strip():
         yield number, rest.removesuffix("\r")
-
-
-def _unpacked(raw: BinaryIO, magic: bytes) -> BinaryIO | gzip.GzipFile | lzma.LZMAFile:
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=raw)
-    return lzma.LZMAFile(raw) if magic.startswith(b"\xfd7zXZ\x00") else raw
 
 
 def _no_utf8(error: UnicodeDecodeError) -> str:

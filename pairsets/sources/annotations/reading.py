@@ -33,11 +33,11 @@ def read_annotations(
 ) -> Annotations:
     """Read the faces that somebody found in pictures.
 
-    The file is plain, gzip or xz, and of any layout of this package's modules. It is read as a
-    stream: what is held are numbers, and one entry at a time. A picture that comes again adds its
-    faces; a box that it has already counts once. Boxes that cannot be any, and classes that are no
-    faces, are left out and counted. All boxes of a file are shares of the picture's sides if most
-    lie within -1 and 2 and not all are whole numbers; else they are pixels.
+    The file is plain, gzip, xz or zstd, and of any layout of this package's modules. It is read as
+    a stream: what is held are numbers, and one entry at a time. A picture that comes again adds
+    its faces; a box that it has already counts once. Boxes that cannot be any, and classes that
+    are no faces, are left out and counted. All boxes of a file are shares of the picture's sides
+    if most lie within -1 and 2 and not all are whole numbers; else they are pixels.
 
     Args:
         path: of the file.

@@ -89,10 +89,14 @@ class Boxed:
             SMALL: f"a face of less than {self.min_size} pixels",
         }
 
-    def by_post(self) -> tuple[Boxed, int]:
-        """The pictures whose id is the number of a post, in its order; and how many others.
+    def by_post(self) -> tuple[Boxed, NDArray[np.int64], int]:
+        """The pictures that are of a post, in its order.
 
-        Of a path the name says it: `0123/4123.jpg` is of the post 4123.
+        An id that is a number is that of the post; of a path the name says it:
+        `asuka/4123.jpg` is of the post 4123. The picture stays where it lies, so its id stays.
+
+        Returns:
+            Those pictures; `[P]` the numbers of their posts, rising; how many others there were.
 
         Raises:
             SourceError: two pictures of one post.
@@ -100,18 +104,20 @@ class Boxed:
         numbers = np.fromiter(map(_post, self.ids), np.int64, len(self.ids))
         order = np.argsort(numbers, kind="stable")
         order = order[np.searchsorted(numbers[order], 0) :]
-        kept = numbers[order]
-        again = np.flatnonzero(kept[1:] == kept[:-1])
+        posts, ids = numbers[order], self.ids[order]
+        again = np.flatnonzero(posts[1:] == posts[:-1])
         if again.size:
-            one, other = (self.ids[order[again[0] + at]] for at in (0, 1))
+            one, other = ids[again[0]], ids[again[0] + 1]
             raise SourceError(
-                f"pictures {one!r} and {other!r} are both of the post {kept[again[0]]}; expected "
+                f"pictures {one!r} and {other!r} are both of the post {posts[again[0]]}; expected "
                 "one picture a post"
             )
+        if all(type(picture) is int for picture in ids):
+            ids = posts
         sorted_ = Boxed(
-            kept, self.fates[order], self.boxes[order], self.weak, self.unscored, self.min_size
+            ids, self.fates[order], self.boxes[order], self.weak, self.unscored, self.min_size
         )
-        return sorted_, len(self.ids) - len(kept)
+        return sorted_, posts, len(self.ids) - len(posts)
 
     def counts(self, rows: NDArray[np.int64]) -> Counter[int]:
         """Pictures by their fate; a row of -1 is one that nobody looked at: no face."""

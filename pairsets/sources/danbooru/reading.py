@@ -161,7 +161,8 @@ class Metadata:
             first = [
                 f"line {line}: {what}" for name, line, what in self.shown if name == file.path.name
             ]
+            told = f". {'; '.join(first[:3])}" if first else ""
             raise SourceError(
                 f"{file.path}: {file.strays:,} of {file.lines:,} lines are not a post; one in "
-                f"{PATIENCE:,} is passed over. {'; '.join(first[:3])}"
+                f"{PATIENCE:,} is passed over{told}"
             )

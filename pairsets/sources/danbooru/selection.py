@@ -54,12 +54,12 @@ class Selection:
         joined: posts of one character whose picture somebody looked at for faces.
     """
 
-    def __init__(self, boxed: Boxed) -> None:
-        """An empty one; `boxed` is in the order of the posts, as `by_post` has it."""
+    def __init__(self, boxed: Boxed, posts: NDArray[np.int64]) -> None:
+        """An empty one; `boxed` and the posts of its pictures are as `Boxed.by_post` has them."""
         self.fates: Counter[int] = Counter()
         self.faces: Counter[int] = Counter()
         self.repeated = self.disagreeing = self.joined = 0
-        self._boxed = boxed
+        self._boxed, self._posts = boxed, posts
         self._seen: dict[int, NDArray[np.uint32]] = {}
         self._codes: dict[str, int] = {}
         self._rows: list[NDArray[np.int64]] = []
@@ -91,7 +91,7 @@ class Selection:
 
     def _find(self, ids: NDArray[np.int32]) -> NDArray[np.int64]:
         """Rows of the boxes of these posts, -1 where there is none."""
-        known = self._boxed.ids
+        known = self._posts
         if not len(known):
             return np.full(len(ids), -1, np.int64)
         at = np.minimum(np.searchsorted(known, ids), len(known) - 1)

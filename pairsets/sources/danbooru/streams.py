@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import lzma
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from pairsets.errors import SourceError
+from pairsets.sources.packed import ENDINGS as PACKED
+from pairsets.sources.packed import PackedError, unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -23,8 +22,6 @@ LONGEST = 64 * 2**20
 # Bytes read at once; a mark of byte order is within the first.
 _READ, _LEAST = 2**20, 2**12
 ENDINGS = (".json", ".jsonl", ".ndjson")
-PACKED = (".gz", ".xz", ".zst")
-_MAGIC = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 _EXPECTED = 'one post a line: {"id": "263167", "rating": "s", "tags": [...], ...}'
 
 
@@ -34,16 +31,21 @@ def metadata_files(given: Sequence[Path]) -> tuple[list[Path], int]:
     Those of a folder are in the order of their names; a file that is given twice is taken once.
 
     Raises:
-        SourceError: one is missing, or a folder has no metadata.
+        SourceError: one is missing or a pipe, or a folder has no metadata.
     """
     files: dict[Path, Path] = {}
     others = 0
     for path in given:
         if not path.exists():
             raise SourceError(f"{path}: no such file or folder of metadata")
-        if not path.is_dir():
+        if path.is_file():
             files.setdefault(path.resolve(), path)
             continue
+        if not path.is_dir():
+            raise SourceError(
+                f"{path}: no regular file; metadata is read from files, which may be packed, so "
+                "that an interrupted selection can go on"
+            )
         inside = sorted(path.iterdir(), key=lambda file: file.name)
         listed = [file for file in inside if file.is_file() and _is_metadata(file.name)]
         if not listed:
@@ -91,20 +93,12 @@ class Stream:
                 counted = _Counted(file, self)
                 with io.BufferedReader(counted, _READ) as raw:
                     size = max(min(self._block, _READ), _LEAST)
-                    yield from self._cut(_UNPACK[_packing(self.path)](raw, size))
+                    yield from self._cut(unpacked(raw, size))
                     while raw.read(_READ):  # what may follow the packed text
                         pass
                 self.sha256 = counted.digest.hexdigest()
-        except EOFError:
-            raise SourceError(
-                f"{self.path}: ends in the middle of its packed data; was it loaded to its end?"
-            ) from None
-        except ImportError:
-            raise SourceError(
-                f"{self.path}: packed by zstd; to read it: pip install 'lookalikes[zstd]'"
-            ) from None
-        except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, _BrokenError) as error:
-            raise SourceError(f"{self.path}: broken packed data ({error})") from None
+        except PackedError as error:
+            raise SourceError(f"{self.path}: {error}") from None
 
     def _cut(self, texts: Iterator[bytes]) -> Iterator[bytes]:
         parts: list[bytes] = []
@@ -155,56 +149,3 @@ class _Counted(io.RawIOBase):
         self.digest.update(memoryview(buffer)[:count])
         self._stream.taken += count
         return count
-
-
-def _packing(path: Path) -> str:
-    """The ending that a packed file should have, by its first bytes; empty of a plain one."""
-    with path.open("rb") as file:
-        begin = file.read(6)
-    return next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), "")
-
-
-def _parts(text: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[bytes]:
-    while data := text.read(size):
-        yield data
-
-
-def _gzip(raw: IO[bytes], size: int) -> Iterator[bytes]:
-    with gzip.open(raw) as text:
-        yield from _parts(text, size)
-
-
-def _xz(raw: IO[bytes], size: int) -> Iterator[bytes]:
-    with lzma.open(raw) as text:
-        yield from _parts(text, size)
-
-
-def _zstd(raw: IO[bytes], size: int) -> Iterator[bytes]:
-    """Text of all frames. The library's own file object takes a cut-off frame for the end."""
-    import zstandard
-
-    unpacker = zstandard.ZstdDecompressor(max_window_size=2**31)
-    frame = None
-    try:
-        for data in _parts(raw, size):
-            while data:
-                frame = frame or unpacker.decompressobj()
-                yield frame.decompress(data)
-                data = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
-    except zstandard.ZstdError as error:
-        raise _BrokenError(error) from None
-    if frame is not None:
-        raise EOFError
-
-
-class _BrokenError(Exception):
-    """What the library of zstd says of broken data."""
-
-
-_UNPACK: dict[str, Callable[[IO[bytes], int], Iterator[bytes]]] = {
-    "": _parts,
-    ".gz": _gzip,
-    ".xz": _xz,
-    ".zst": _zstd,
-}

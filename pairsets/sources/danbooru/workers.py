@@ -95,11 +95,11 @@ def _started(
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
-                pipesize=_PIPE,
                 # Ctrl-C is for the process that started them: it ends them, without their noise.
                 start_new_session=True,
             )
             processes.append(process)
+            _widen(process)
             idle.put(process)
         yield pool, idle
     finally:
@@ -113,6 +113,21 @@ def _started(
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Let more bytes wait in the pipes of a process, where the system grants it.
+
+    Not by `Popen`'s own argument: that fails where a user has many pipes already.
+    """
+    try:
+        from fcntl import F_SETPIPE_SZ, fcntl
+    except ImportError:  # not Linux
+        return
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                fcntl(pipe, F_SETPIPE_SZ, _PIPE)
 
 
 def _ask(idle: SimpleQueue[subprocess.Popen[bytes]], data: bytes) -> bytes:

@@ -23,10 +23,10 @@ from typing import IO, Any
 
 from pairsets.artefacts import refuse_below_file, write_csv, write_json
 from pairsets.errors import OutputError
-from pairsets.faces import why_unsafe
+from pairsets.faces import UNFINISHED, why_unsafe
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
 
-UNFINISHED, NAMES, MISSING = ".unfinished", "names.csv", "missing.csv"
+NAMES, MISSING = "names.csv", "missing.csv"
 Row = tuple[str, ...]
 
 
@@ -180,6 +180,8 @@ class FaceFolder:
                 except Exception:
                     # Of an error, unlike of an interruption, nothing is left but finished work.
                     if new and not journal.noted:
+                        for row in list(_rows_of(self._journal, self.columns)):
+                            self.remove(row[0])
                         shutil.rmtree(self._work)
                         with suppress(OSError):
                             self.root.rmdir()

@@ -24,6 +24,8 @@ from pairsets.sources.folders.image_table import (
 from pairsets.sources.folders.parquet_images import picture_of
 
 SAVED = ("state.json", "dataset_dict.json")
+# What `datasets` and `pyarrow` raise of files that are not as they should be.
+_TROUBLE = (ValueError, OSError, RuntimeError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class HuggingFaceImages:
         try:
             with _quiet(datasets):
                 splits = _load(datasets, source)
-        except (ValueError, OSError, RuntimeError) as error:
+        except _TROUBLE as error:
             raise SourceError(f"{source}: datasets cannot read it: {error}") from None
         chosen = choose_split(list(splits), split, source)
         parts = tuple(splits[name] for name in chosen)
@@ -62,7 +64,11 @@ class HuggingFaceImages:
         return cls(source, parts, {name: _column(datasets, f) for name, f in features.items()})
 
     def entries(self, columns: Columns) -> Iterator[Entry]:
-        """The rows without their pictures, in order."""
+        """The rows without their pictures, in order.
+
+        Raises:
+            SourceError: a row that `datasets` cannot read.
+        """
         kind = self.columns[columns.character]
         named = Column("text") if columns.id is None else self.columns[columns.id]
         for row in self._rows([name for name in columns if name is not None], columns.image):
@@ -84,7 +90,11 @@ class HuggingFaceImages:
             found = part.select_columns(list(dict.fromkeys(names)))
             if isinstance(part.features[image], datasets.Image):
                 found = found.cast_column(image, datasets.Image(decode=False))
-            yield from found
+            try:
+                yield from found
+            # Metadata are read, and files of rows looked for, row by row.
+            except _TROUBLE as error:
+                raise SourceError(f"{self.root}: datasets cannot read it: {error}") from None
 
 
 def _load(datasets: Any, source: Path) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class ParquetImages:
     Attributes:
         root: the folder of the files.
         files: in order.
-        columns: of the first file; the others must have those that are read.
+        columns: of the first file; those that are read must be the same in the others.
     """
 
     root: Path
@@ -62,7 +63,13 @@ class ParquetImages:
         return cls(root, taken, _columns(taken[0]))
 
     def entries(self, columns: Columns) -> Iterator[Entry]:
-        """The rows without their pictures, in order."""
+        """The rows without their pictures, in order.
+
+        Raises:
+            SourceError: a damaged file, or one with other columns or classes than the first.
+        """
+        for path in self.files[1:]:
+            self._refuse_another(path, columns)
         kind = self.columns[columns.character]
         wanted = [columns.character, f"{columns.image}.path"]
         for row in self._rows([*wanted, *([columns.id] if columns.id else [])], 4096):
@@ -78,15 +85,26 @@ class ParquetImages:
         for row in self._rows([columns.image], _BATCH):
             yield picture_of(row[columns.image], self.root)
 
+    def _refuse_another(self, path: Path, columns: Columns) -> None:
+        """Raise SourceError where the numbers of classes, say, stand for others than in the first.
+
+        An id is text whatever its kind.
+        """
+        found = _columns(path)
+        for name in (name for name in columns if name is not None):
+            if name not in found:
+                raise SourceError(f"{path}: no column {name!r}, as {self.files[0].name} has")
+            if name != columns.id and found[name] != self.columns[name]:
+                raise SourceError(
+                    f"{path}: the column {name!r} is of another kind, or of other classes, than in "
+                    f"{self.files[0].name}; take one at a time"
+                )
+
     def _rows(self, names: list[str], batch: int) -> Iterator[dict[str, Any]]:
         pyarrow = _pyarrow()
         for path in self.files:
             try:
                 with pyarrow.parquet.ParquetFile(path) as file:
-                    have = set(file.schema_arrow.names)
-                    lacking = [name for name in names if name.partition(".")[0] not in have]
-                    if lacking and "." not in lacking[0]:
-                        raise SourceError(f"{path}: no column {lacking[0]!r}, as other files have")
                     for rows in file.iter_batches(batch_size=batch, columns=names):
                         yield from rows.to_pylist()
             except (pyarrow.ArrowException, OSError) as error:
@@ -116,6 +134,9 @@ def _columns(path: Path) -> dict[str, Column]:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     except (TypeError, KeyError, ValueError):
         features = {}
+    again = next((name for name, times in Counter(schema.names).items() if times > 1), None)
+    if again is not None:
+        raise SourceError(f"{path}: two columns are called {again!r}; rename one")
     return {field.name: _column(field.type, features.get(field.name)) for field in schema}
 
 

@@ -9,7 +9,6 @@ tell all of them apart from names that happen to look so, what was changed is re
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
@@ -19,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pairsets.artefacts import reading, write_csv
+from pairsets.artefacts import reading, table_rows, write_csv
 from pairsets.errors import PairSetError, SourceError
 
 COLUMNS = ("folder", "character")
@@ -211,29 +210,13 @@ def _told_apart(name: str, plain: str, used: set[str], longest: int) -> str:
 
 
 def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[int, str, str]]:
-    reader = csv.reader(stream, strict=True)
-    expected = ",".join(COLUMNS)
-    try:
-        header = next(reader, None)
-        if header is None or tuple(header) != COLUMNS:
-            raise SourceError(f"{path}, line 1: expected the header {expected}")
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(COLUMNS):
-                raise SourceError(
-                    f"{path}, line {reader.line_num}: {len(cells)} values, expected {expected}"
-                )
-            folder, name = cells
-            if name.startswith('"'):
-                try:
-                    name = json.loads(name)
-                except ValueError:
-                    name = None  # type: ignore[assignment]
-                if not isinstance(name, str):
-                    raise SourceError(
-                        f"{path}, line {reader.line_num}: {cells[1]!r:.80} is no name in JSON"
-                    )
-            yield reader.line_num, folder, name
-    except csv.Error as error:
-        raise SourceError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+    for line, (folder, cell) in table_rows(path, stream, COLUMNS):
+        name: object = cell
+        if cell.startswith('"'):
+            try:
+                name = json.loads(cell)
+            except ValueError:
+                name = None
+        if not isinstance(name, str):
+            raise SourceError(f"{path}, line {line}: {cell!r:.80} is no name in JSON")
+        yield line, folder, name

@@ -23,7 +23,7 @@ from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, wr
 NAME = "calfw"
 SUMMARY = "CALFW, CPLFW: two lines a pair, each name_0001.jpg and a flag that is not 0 for the same"
 KEEPS = frozenset({"label", "folds"})
-_LINE = re.compile(r"(.*\S)\s+(-?[0-9]+)\s*", re.ASCII)
+_LINE = re.compile(r"(.*\S)\s+(-?[0-9]{1,9})\s*", re.ASCII)
 _FILE = re.compile(r"(.+)_[0-9]+\.[^./\s]+", re.DOTALL)
 
 

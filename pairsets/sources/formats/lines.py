@@ -46,8 +46,10 @@ def opened(path: Path, what: str = "file of pairs") -> Iterator[IO[bytes]]:
     """Open a file to read its bytes.
 
     Raises:
-        SourceError: no such file, or a folder.
+        SourceError: no such file, a folder, or a pipe, which cannot be read twice.
     """
+    if path.is_fifo():
+        raise SourceError(f"{path}: a pipe; expected a {what}, which is read more than once")
     try:
         stream = path.open("rb")
     except FileNotFoundError:

@@ -43,6 +43,7 @@ def gather_records(
     lines: list[int] = []
     first: list[str] = []
     second: list[str] = []
+    known: dict[str, str] = {}
     labels, human, invalid = bytearray(), bytearray(), bytearray()
     folds: list[Any] = []
     for line, values in records:
@@ -67,8 +68,9 @@ def gather_records(
                 "before it; expected one for each pair or for none"
             )
         lines.append(line)
-        first.append(a)
-        second.append(b)
+        # One string for each face, however often it comes.
+        first.append(known.setdefault(a, a))
+        second.append(known.setdefault(b, b))
         labels.append(int(label))
         human.append(int(said) + 1)
         invalid.append(int(flag))

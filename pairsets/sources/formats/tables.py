@@ -116,9 +116,11 @@ def _parquet_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, 
                 done += len(batch)
                 if progress:
                     progress(done, table.metadata.num_rows)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         told = str(error).partition("\n")[0][:200]
-        raise SourceError(f"{path}: not a whole Parquet file ({told}); is it cut short?") from None
+        raise SourceError(
+            f"{path}: not a whole Parquet file ({told}); is it cut short or damaged?"
+        ) from None
 
 
 def _write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -42,6 +42,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     lines: list[int] = []
     first: list[str] = []
     second: list[str] = []
+    known: dict[str, str] = {}
     flags = bytearray(), bytearray(), bytearray()
     for line, (a, b, label, said, invalid) in _rows(path, progress):
         try:
@@ -49,8 +50,9 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
         except KeyError:
             raise SourceError(f"{path}, line {line}: {_problem(label, said, invalid)}") from None
         lines.append(line)
-        first.append(a)
-        second.append(b)
+        # One string for each face, however often it comes.
+        first.append(known.setdefault(a, a))
+        second.append(known.setdefault(b, b))
         for column, value in zip(flags, values, strict=True):
             column.append(value)
     columns = [np.frombuffer(bytes(column), np.int8) for column in flags]
@@ -75,16 +77,8 @@ def write(content: Pairs, path: Path) -> Pairs:
     """Write a pair file and, where there are folds, `X.folds.csv` beside it.
 
     Folds that an older file left there are not touched: it is for the caller to replace them.
-
-    Raises:
-        SourceError: a path with a carriage return, which CSV readers take for the end of a row.
     """
     held = held_by(NAME, KEEPS, content)
-    for face in held.pairs.paths:
-        if "\r" in face:
-            raise SourceError(
-                f"{NAME} cannot hold {face!r}, with a carriage return; jsonl and parquet can"
-            )
     held.pairs.write(path)
     if held.folds is not None:
         held.folds.write(folds_of(path), held.pairs)

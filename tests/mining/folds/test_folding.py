@@ -240,13 +240,14 @@ def test_folds_that_a_file_names(embedded, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "line 1: expected the header character,fold, got an empty file"),
+        ("", "empty; expected the header character,fold"),
         ("rei,1\n", "line 1: expected the header character,fold, got rei,1"),
         ("character,fold\nrei,1\nrei,2\n", "line 3: 'rei' has a fold already, in line 2"),
         ("character,fold\nrei,0\n", "line 2: fold '0'; expected 1, 2"),
         ("character,fold\nrei,x\n", "line 2: fold 'x'"),
-        ("character,fold\nrei (a, b),1\n", "line 2: 3 values.*is a comma in a name not quoted"),
+        ("character,fold\nrei (a, b),1\n", "line 2: 3 values.*is a comma in one not quoted"),
         ("character,fold\nrei,1\nasuka,3\n", "no character of these faces in fold 2"),
+        ("character,fold\nrei,1\nasuka,2147483647\n", "no character of these faces in fold 2"),
         ("character,fold\nrei,1\nasuka,1\n", "1 fold; expected two or more"),
         ("character,fold\nmisato,1\nshinji,2\n", "none of its 2 characters is among the 2"),
         ('character,fold\n"rei,1\n', "not CSV"),
@@ -383,6 +384,48 @@ def test_a_fold_that_is_done_is_not_mined_again(embedded, tmp_path, monkeypatch)
     calls[:] = [0, 0, 0]
     mine_pairs(embedded / "one", out, pairs=40, folds=4, seed=1, overwrite=True)
     assert calls == [0, 0, 0, 1, 2, 3, 4]
+
+
+def interrupt_after(count, monkeypatch):
+    """Let folds be mined until so many are done; returns what lets all be mined again."""
+    mined = mining.folds.within._mined
+
+    def interrupted(search, sources, shares, fold, *rest):
+        if fold > count:
+            raise KeyboardInterrupt
+        return mined(search, sources, shares, fold, *rest)
+
+    monkeypatch.setattr(mining.folds.within, "_mined", interrupted)
+    return lambda: monkeypatch.setattr(mining.folds.within, "_mined", mined)
+
+
+def test_folds_that_another_model_mined_are_not_taken_for_this_ones(
+    embedded, tmp_path, monkeypatch
+):
+    # The same images, so that only the vectors tell the folders apart.
+    whole, out = tmp_path / "whole.csv", tmp_path / "out" / "whole.csv"
+    mine_pairs(embedded / "two", whole, pairs=40, folds=4)
+    go_on = interrupt_after(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        mine_pairs(embedded / "one", out, pairs=40, folds=4)
+    go_on()
+    mine_pairs(embedded / "two", out, pairs=40, folds=4)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_suspects_of_other_work_are_not_taken_for_this_ones(embedded, tmp_path, monkeypatch):
+    out, aliases = tmp_path / "out.csv", tmp_path / "aliases.csv"
+    aliases.write_text("character,alias\nnobody,no one\n")
+    drop = Drop(("alias",), aliases=aliases)
+    for asked in (drop, None):
+        go_on = interrupt_after(2, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            mine_pairs(embedded / "one", out, pairs=40, folds=4, drop=asked)
+        go_on()
+    mine_pairs(embedded / "one", out, pairs=40, folds=4)
+    assert out.exists()
+    assert not out.with_suffix(".suspects.csv").exists()
+    assert not [path.name for path in tmp_path.iterdir() if "partial" in path.name]
 
 
 def test_suspects_are_dropped_in_every_fold(tmp_path):

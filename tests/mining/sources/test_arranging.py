@@ -224,6 +224,27 @@ def test_several_files_and_splits(tmp_path):
         assert len(tree(tmp_path / split)) == count
 
 
+def test_files_whose_classes_or_columns_differ(tmp_path):
+    for at, names in enumerate((["rei", "asuka"], ["asuka", "rei"])):
+        features = datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=names)}
+        )
+        rows = {"image": [struct(picture(at))], "label": [0]}
+        part = datasets.Dataset.from_dict(rows, features=features)
+        (tmp_path / "repo").mkdir(exist_ok=True)
+        part.to_parquet(str(tmp_path / "repo" / f"{at}.parquet"))
+    with pytest.raises(SourceError, match=r"1\.parquet: the column 'label' is .* other classes"):
+        arrange_faces(tmp_path / "repo", tmp_path / "out")
+    parquet(tmp_path / "repo" / "1.parquet", {"image": [struct(picture(1))], "who": ["rei"]})
+    with pytest.raises(SourceError, match=r"1\.parquet: no column 'label', as 0\.parquet has"):
+        arrange_faces(tmp_path / "repo", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    twice = pa.table([[picture(0)], ["rei"], ["asuka"]], ["image", "label", "label"])
+    pq.write_table(twice, tmp_path / "twice.parquet")
+    with pytest.raises(SourceError, match="two columns are called 'label'"):
+        arrange_faces(tmp_path / "twice.parquet", tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("columns", "options", "told"),
     [
@@ -251,7 +272,10 @@ def test_sources_that_are_none(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 but not really")
     (tmp_path / "x.zip").write_bytes(b"PK")
     (tmp_path / "empty").mkdir()
+    # Other programs keep such a file, too.
+    write(tmp_path / "other", {"state.json": b'{"epoch": 3}', "dataset_info.json": b"{}"})
     for source, told in [
+        ("other", "datasets cannot read it"),
         ("x.parquet", "damaged or no Parquet file"),
         ("x.zip", "expected a folder, or a .parquet file"),
         ("empty", "no pictures named as AJ_Cook_0001.jpg"),
@@ -269,7 +293,7 @@ def test_sources_that_are_none(tmp_path):
 # The library leaves its metadata file for the garbage collector to close.
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("metadata", [None, "csv", "jsonl"])
+@pytest.mark.parametrize("metadata", [None, "csv", "jsonl", "parquet"])
 def test_image_folders(tmp_path, metadata):
     data = {n: picture(n, ("PNG", "JPEG")[n % 2]) for n in range(4)}
     if metadata is None:
@@ -280,11 +304,28 @@ def test_image_folders(tmp_path, metadata):
         text = "\n".join(map(json.dumps, rows))
         if metadata == "csv":
             text = "\n".join(["file_name,character", *(",".join(row.values()) for row in rows)])
-        files[f"metadata.{metadata}"] = (text + "\n").encode()
+        if metadata == "parquet":
+            columns = {key: [row[key] for row in rows] for key in rows[0]}
+            parquet(tmp_path / "source" / "metadata.parquet", columns)
+        else:
+            files[f"metadata.{metadata}"] = (text + "\n").encode()
     arrange_faces(write(tmp_path / "source", files), tmp_path / "out")
     assert tree(tmp_path / "out") == {
         f"{'ab'[n // 2]}/{n}{('.png', '.jpg')[n % 2]}": one for n, one in data.items()
     }
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname"])
+def test_metadata_that_lead_outside(tmp_path, name):
+    write(tmp_path, {"secret.png": picture(1), "in/0.png": picture(0)})
+    rows = ["file_name,character", "0.png,rei", f"{name},rei"]
+    write(tmp_path, {"in/metadata.csv": ("\n".join(rows) + "\n").encode()})
+    with pytest.raises(SourceError, match=r"in: datasets cannot read it: "):
+        arrange_faces(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     gc.collect()
 
 

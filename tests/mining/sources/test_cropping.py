@@ -20,7 +20,7 @@ from mining.failures import message_of
 from mining.sources import cropping
 from mining.sources.cropping import crop_faces
 from mining.sources.filling import in_order
-from pairsets.errors import OutputError, SourceError
+from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import Faces
 from pairsets.sources.dataset import Dataset
 from pairsets.sources.folders.safe_names import SafeNames
@@ -380,6 +380,39 @@ def test_a_full_disk_names_the_crop(world, monkeypatch):
         crop_faces(pictures, dataset, out)
     assert "make room" in message_of(error.value)
     assert not list(out.glob("**/*.jpg"))
+
+
+def test_an_error_at_the_very_start_leaves_nothing(world, monkeypatch):
+    pictures, dataset, out = world
+    put, count = cropping.FaceFolder.put, iter(range(100))
+
+    def full_after_five(folder, path, data):
+        if next(count) >= 5:
+            raise OSError(28, "No space left on device", path)
+        put(folder, path, data)
+
+    monkeypatch.setattr(cropping.FaceFolder, "put", full_after_five)
+    with pytest.raises(OSError, match="No space left"):
+        crop_faces(pictures, dataset, out)
+    assert not out.exists()
+    monkeypatch.undo()
+    assert crop_faces(pictures, dataset, out).funnel[-1].count == 40
+
+
+def test_unfinished_crops_are_no_faces(world, monkeypatch):
+    pictures, dataset, out = world
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cropping.FaceFolder, "finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        crop_faces(pictures, dataset, out)
+    with pytest.raises(FacesError, match=r"not all faces are in it yet.*\.unfinished/"):
+        Faces.scan(out)
+    monkeypatch.undo()
+    crop_faces(pictures, dataset, out)
+    assert len(Faces.scan(out)) == 40
 
 
 def test_work_in_order_is_bounded_and_stops():

@@ -219,6 +219,16 @@ def test_without_metadata_the_folder_says_who_it_is(tmp_path):
     ]
 
 
+def test_pictures_stay_where_they_lie(small, tmp_path):
+    faces, metadata = small
+    content = json.loads(faces.read_text())
+    lying = {f"more/{number}.jpg": boxes for number, boxes in content.items()}
+    faces.write_text(json.dumps(lying))
+    select_faces(faces, tmp_path / "out", metadata=[metadata], test_characters=4)
+    sets = [Dataset.read(tmp_path / "out" / f"{name}.json") for name in ("train", "test")]
+    assert {face.id for one in sets for face in one} == lying.keys()
+
+
 def test_without_a_test_set_the_old_one_goes(small, tmp_path):
     faces, metadata = small
     out = tmp_path / "out"
@@ -251,6 +261,12 @@ def test_a_draw_that_fails_does_not_lose_what_was_read(small, tmp_path, monkeypa
     told = "11 test characters asked for, but 10 of 15 characters have exactly 2 images"
     with pytest.raises(SourceError, match=told):
         select_faces(faces, out, metadata=[metadata], test_characters=11)
+    # Without a funnel, the message says what took most away.
+    told = r"another number of images; left out were images of characters .*: 20, characters .*: 10"
+    with pytest.raises(SourceError, match=told):
+        select_faces(
+            faces, out, metadata=[metadata], test_characters=6, test_images=3, min_images=3
+        )
     assert [file.name for file in out.iterdir()] == ["selection.partial"]
 
     def judge(data, rule):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ def table_of(found):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("packed", [None, gzip.compress, lzma.compress])
+@pytest.mark.parametrize("packed", [None, gzip.compress, lzma.compress, zstandard.compress])
 def test_each_layout_gives_the_same_table(layout, packed, tmp_path):
     path = tmp_path / "boxes of all kinds.txt"
     content = LAYOUTS[layout](TRUTH).encode()
@@ -162,6 +163,14 @@ def test_characters_of_zaci_20(tmp_path):
     assert found.characters.tolist() == [None, "b"]
     assert found.counts.tolist() == [1, 1]
     assert found.skipped == {"box of a picture that is listed again": 1}
+
+
+def test_faces_with_numbers_of_their_own_are_of_the_picture_by_whose_file_they_are(tmp_path):
+    faces = [{"id": 0, "bbox": [1, 2, 30, 40]}, {"id": 1, "bbox": [5, 2, 30, 40]}]
+    found = read_annotations(written(tmp_path, {"0123/1123.jpg": faces, "a b.PNG": faces[:1]}))
+    assert found.ids.tolist() == [1123, "a b.PNG"]
+    assert found.counts.tolist() == [2, 1]
+    assert found.characters is None
 
 
 def test_the_published_test_set(real_data):
@@ -345,8 +354,9 @@ RECORD = '{"id": 5, "bbox": [1, 2, 3, 4]}\n'
         (b"[]", "no picture that can be used in it"),
         (b"12", "begins with '12'; expected JSON of boxes by picture"),
         (b"PK\x03\x04...", "a zip archive; unpack it"),
-        (b"\x1f\x8b12345678901234567890", "damaged or cut off"),
-        (gzip.compress(RECORD.encode() * 9)[:-12], "damaged or cut off"),
+        (b"\x1f\x8b12345678901234567890", "broken packed data"),
+        (gzip.compress(RECORD.encode() * 9)[:-12], "ends in the middle of its packed data"),
+        (zstandard.compress(RECORD.encode() * 9)[:-2], "ends in the middle of its packed data"),
         (RECORD.encode() * 2 + b'{"id": 6, "bbox": [1,\n', "line 4: the file ends within an entry"),
         (RECORD.encode() * 2 + b'{"id": 6, "bbox" [1]}\n', "line 3: not JSON: Expecting ':'"),
         (RECORD.encode() * 2 + b"\n\xff\xfe{}\n", "line 4: not UTF-8 text: b'.xff.xfe{"),
@@ -370,6 +380,14 @@ RECORD = '{"id": 5, "bbox": [1, 2, 3, 4]}\n'
         ('{"images": [], "annotations": [{"bbox": [1, 2, 3, 4]}]}', "annotations 1: .*image_id"),
         ('{"images": [{"id": 4}, {"file_name": "a"}]}', "images 2: .*expected an image with id"),
         ('{"categories": [{"id": 4}], "annotations": []}', "categories 1: .* with id and name"),
+        (
+            '{"images": [{"id": 4, "file_name": "a/1.png"}, {"id": "4", "file_name": "b/1.png"}]}',
+            "images 2: image '4' is 'a/1.png' already, now 'b/1.png'",
+        ),
+        (
+            '{"categories": [{"id": 4, "name": "rei"}, {"id": 4, "name": "asuka"}]}',
+            "categories 2: category 4 is 'rei' already, now 'asuka'",
+        ),
         ('{"1": [[100, 100, 20, 30]]}', "in 1 of 1 boxes .* are they x, y, width, height"),
         ('{"1": ' + "[" * 100_000, "nested too deeply"),
         ('{"1": [[1, 2, 3, ' + "4" * 5000 + "]]}", "line 1: Exceeds the limit"),

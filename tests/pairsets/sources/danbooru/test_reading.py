@@ -197,6 +197,14 @@ def test_a_first_line_that_is_no_post(tmp_path):
             read([good, path], tmp_path / "partial", workers=processes)
 
 
+def test_a_system_that_grants_no_wider_pipes(files, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("fcntl.fcntl", refuse)
+    assert read(files, tmp_path / "partial", workers=2)[1] == list(range(900))
+
+
 def test_a_worker_that_dies(files, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "_PROGRAM", "import sys; sys.stdin.buffer.read(9); sys.exit(7)")
     with pytest.raises(SourceError, match=r"a worker process died \(exit code 7\)"):

@@ -98,11 +98,11 @@ def test_as_the_rule_has_it(data):
             st.sampled_from([*numbers, 77]), st.lists(st.tuples(box, st.just(0.5)), max_size=2)
         )
     )
-    boxed, others = Boxed.of(Annotations.of(faces)).by_post()
+    boxed, of_posts, others = Boxed.of(Annotations.of(faces)).by_post()
     assert others == 0
     lines = [json.dumps(found).encode() + b"\n" for found, _, _ in world]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=3)))
-    selection = Selection(boxed)
+    selection = Selection(boxed, of_posts)
     for start, end in zip([0, *cuts], [*cuts, len(lines)], strict=True):
         selection.add(read_block(b"".join(lines[start:end]), Rule()))
     kept, fates, found, repeated, disagreeing = plainly(world, faces)
@@ -165,8 +165,10 @@ def test_a_least_score_of_faces_without_any():
 def test_the_post_of_a_path():
     box = [((0, 0, 9, 9), 1)]
     found = Annotations.of({"0123/4123.jpg": box, "9.png": [], "a/x.jpg": box, 7: box})
-    boxed, others = Boxed.of(found).by_post()
-    assert (boxed.ids.tolist(), boxed.fates.tolist(), others) == ([7, 9, 4123], [ONE, 0, ONE], 1)
+    boxed, posts, others = Boxed.of(found).by_post()
+    assert (posts.tolist(), boxed.fates.tolist(), others) == ([7, 9, 4123], [ONE, 0, ONE], 1)
+    # Where the pictures lie must not be lost: they are to be cropped.
+    assert boxed.ids.tolist() == [7, "9.png", "0123/4123.jpg"]
     both = Annotations.of({"0007/7.jpg": box, 7: box})
     with pytest.raises(SourceError, match=r"'0007/7\.jpg' and 7 are both of the post 7"):
         Boxed.of(both).by_post()

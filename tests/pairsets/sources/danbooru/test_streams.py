@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import sys
 import tarfile
 
@@ -15,6 +16,7 @@ import zstandard
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru import streams
 from pairsets.sources.danbooru.streams import Stream, metadata_files
+from pairsets.sources.packed import unpacked
 
 LINES = [b'{"id": %d, "x": "%s"}\r\n' % (at, b"\xe7\xb6\xbe" * (at % 50)) for at in range(3000)]
 TEXT = b"".join(LINES)
@@ -49,6 +51,13 @@ def test_packed_in_parts_and_under_another_name(tmp_path, ending):
     assert b"".join(Stream(path).blocks()) == TEXT
 
 
+def test_what_pzstd_packs_begins_with_a_frame_to_skip(tmp_path):
+    path = tmp_path / "x.json.zst"
+    packed = zstandard.compress(TEXT)
+    path.write_bytes(b"\x50\x2a\x4d\x18\4\0\0\0" + len(packed).to_bytes(4, "little") + packed)
+    assert b"".join(Stream(path).blocks()) == TEXT
+
+
 @pytest.mark.parametrize("ending", list(PACK)[1:])
 def test_cut_off_packed_data_is_no_end(tmp_path, ending):
     path = tmp_path / f"x{ending}"
@@ -65,6 +74,16 @@ def test_broken_packed_data(tmp_path, ending):
     path.write_bytes(whole)
     with pytest.raises(SourceError, match=r"x\.json.*: (broken packed data \(|ends in the middle)"):
         list(Stream(path).blocks())
+
+
+def test_what_unpacks_to_much_more_does_so_in_parts(tmp_path):
+    path = tmp_path / "x.json.zst"
+    path.write_bytes(zstandard.compress(bytes(2**29)))
+    assert path.stat().st_size < 20_000
+    with path.open("rb") as raw:
+        sizes = [len(part) for part in unpacked(raw, 2**20)]
+    assert sum(sizes) == 2**29
+    assert max(sizes) < 2**28
 
 
 def test_zstd_needs_its_extra(tmp_path, monkeypatch):
@@ -119,3 +138,6 @@ def test_what_lies_in_a_folder(tmp_path):
         metadata_files([tmp_path / "folder.json"])
     with pytest.raises(SourceError, match="nowhere: no such file or folder of metadata"):
         metadata_files([tmp_path / "nowhere"])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="pipe: no regular file"):
+        metadata_files([tmp_path / "pipe"])

@@ -217,7 +217,9 @@ def test_where_pictures_are_found(tmp_path):
             ("p/q.jpg", "p/q.jpg"),
         ]:
             assert pictures.find(picture) == root / path
-        for missing in (1008, 51, "p/r.jpg", "p", "../512px/7.jpg", "/etc/passwd"):
+        # Nor do names that are longer than any file's end all.
+        long = (10**300, f"{'x' * 300}.jpg", f"p/{'x' * 5000}", "q\ud800.jpg")
+        for missing in (1008, 51, "p/r.jpg", "p", "../512px/7.jpg", "/etc/passwd", *long):
             with pytest.raises(NotFoundError):
                 pictures.find(missing)
     # The bucket goes before the flat folder.

@@ -187,7 +187,7 @@ def test_a_hundred_thousand_names_in_any_order():
     [
         (None, "no such file of names"),
         ("character,folder\nb,a\n", "line 1: expected the header folder,character"),
-        ("folder,character\na__b\n", "line 2: 1 values"),
+        ("folder,character\na__b\n", "line 2: 1 value, expected folder,character"),
         ("folder,character\n../x,y\n", "line 2: '../x' is no safe folder name"),
         ("folder,character\na__b,a/b\na__b,c/d\n", "'a__b' stands for both"),
         ("folder,character\na__b,a/b\na__c,a/b\n", "line 3: 'a/b' is listed twice"),

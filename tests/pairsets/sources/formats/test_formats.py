@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
 import textwrap
@@ -252,6 +253,15 @@ def test_no_file_and_a_folder(name, tmp_path):
         read_pairs(tmp_path / "x", name)
     with pytest.raises(SourceError, match="a folder"):
         read_pairs(tmp_path, name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(name, tmp_path):
+    """It gives its content but once, and a file is read for what it is, and then for its pairs."""
+    os.mkfifo(tmp_path / "x")
+    for given in (name, None):
+        with pytest.raises(SourceError, match=r"x: a pipe; expected a file of pairs"):
+            read_pairs(tmp_path / "x", given)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])

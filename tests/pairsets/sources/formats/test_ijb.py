@@ -85,7 +85,8 @@ def test_repeats_are_counted_and_contradictions_refused(tmp_path):
     "line",
     ["1 2", "1 2 1 1", "1 2 1 x", "1 2 1 1 1", "1 2 2", "1 2 -1", "-1 2 1", "1.0 2 1", "1 2 1.0",
      "a 2 1", "1,2,1", "1 2 nan", "99999999999999999999 2 1", "9999999999999999999 2 0", '"1" 2 1',
-     "1 2 1 \u00a0", "\u0661 2 1", "0x1 2 1", "1e2 2 1"],
+     "1 2 1 \u00a0", "\u0661 2 1", "0x1 2 1", "1e2 2 1", "1 2\x0b1",
+     "1 2 1\x0c"],
 )  # fmt: skip
 @pytest.mark.parametrize("at", [0, 1, 400])
 def test_a_line_that_is_wrong(line, at, tmp_path):

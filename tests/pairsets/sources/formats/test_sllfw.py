@@ -200,6 +200,8 @@ def test_calfw_flags_against_the_names(tmp_path):
             "line 3: .* have label 0, and 1 in line 1",
         ),
         ("A_1.jpg ١\nA_2.jpg ١\n", "line 1: .*; expected a file's name and a flag"),
+        # More digits than Python turns into a number.
+        (f"A_1.jpg {'1' * 5000}\n", "line 1: .*; expected a file's name and a flag"),
     ],
 )
 def test_calfw_refused(text, told, tmp_path):

@@ -183,6 +183,18 @@ def test_each_negative_of_an_anchor_stands_beside_each_positive(tmp_path):
     assert rows(tmp_path / "x") == [["a/1", "a/2", "b/1", "c/1"], ["a/1", "a/3", "b/1", "c/1"]]
 
 
+def test_parquet_text_that_is_not_utf8(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    ends = np.array([0, 3, 6], np.int32)
+    faces = arrow.Array.from_buffers(
+        arrow.string(), 2, [None, arrow.py_buffer(ends), arrow.py_buffer(b"a/\xffb/2")]
+    )
+    table = {"anchor": ["c/1", "c/2"], "positive": ["d/1", "d/2"], "negative": faces}
+    parquet.write_table(arrow.table(table), tmp_path / "x")
+    with pytest.raises(SourceError, match=r"x: not a whole Parquet file .*damaged"):
+        tuples.read(tmp_path / "x")
+
+
 @pytest.mark.parametrize(
     "text",
     ["pathA,pathB,label\n", "pathB,pathA,label\n", '{"pathB": "a/1", "pathA": "b/1", "label": 0}\n',
