@@ -16,6 +16,15 @@ sys.path.insert(0, str(Path(__file__).parent))  # makes `oracle` importable in e
 ROOT = Path(__file__).parent.parent
 
 
+# The longest single tests: begun last, one worker would go on with them alone.
+_LONGEST = ("test_readme.py", "test_notebooks.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Real faces and the published ZACI-20 files, where the machine has them."""

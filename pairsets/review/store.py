@@ -234,17 +234,18 @@ class Store:
                 pair = self._db.execute(query, (key,)).fetchone()[0]
                 return None if pair is None else int(pair)
             found = self._db.execute(
-                "SELECT pair, kind FROM ("
-                " SELECT * FROM (SELECT v.pair, v.event, 'verdicts' AS kind FROM verdicts v"
+                "SELECT pair, kind, at FROM ("
+                " SELECT * FROM (SELECT v.pair, v.event, 'verdicts' AS kind, v.at FROM verdicts v"
                 "  JOIN events e ON e.id = v.event WHERE v.annotator = ?1 AND e.kind = 'judge'"
                 "  ORDER BY v.event DESC LIMIT 1)"
-                " UNION ALL SELECT pair, event, 'skips' FROM skips WHERE annotator = ?1"
+                " UNION ALL SELECT pair, event, 'skips', NULL FROM skips WHERE annotator = ?1"
                 ") ORDER BY event DESC LIMIT 1",
                 (annotator,),
             ).fetchone()
             # Written down even so: the same request again must not take back what came after it.
-            pair, table = found or (None, None)
-            self._event("undo", annotator, pair, key)
+            pair, table, at = found or (None, None, None)
+            # Later than the verdict, or this would come back by an import.
+            self._event("undo", annotator, pair, key, at=None if at is None else _after(at))
             if pair is None:
                 return None
             self._db.execute(

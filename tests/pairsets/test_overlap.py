@@ -145,7 +145,7 @@ def test_folders_of_crops_keep_their_characters_names(tmp_path):
     assert Collection.read(root).characters == tuple(sorted(folders))
     # Ours, damaged, would hide who is who.
     (root / "names.csv").write_text("folder,character\nrei\n")
-    with pytest.raises(SourceError, match=r"names\.csv, line 2: 1 values"):
+    with pytest.raises(SourceError, match=r"names\.csv, line 2: 1 value,"):
         Collection.read(root)
 
 

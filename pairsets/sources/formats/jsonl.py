@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pairsets.artefacts import atomic_write
-from pairsets.errors import SourceError
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
 from pairsets.sources.formats.gathering import held_by
-from pairsets.sources.formats.lines import head_lines, text_lines
+from pairsets.sources.formats.lines import head_lines, json_objects
 from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_records, records_of
 
 NAME = "jsonl"
@@ -62,17 +61,7 @@ def write(content: Pairs, path: Path) -> Pairs:
 def _records(
     path: Path, progress: Progress | None, others: Counter[str]
 ) -> Iterator[tuple[int, Values]]:
-    for number, line in text_lines(path, progress):
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise SourceError(f"{path}, line {number}: not JSON ({error})") from None
-        except RecursionError:
-            raise SourceError(f"{path}, line {number}: nested too deeply") from None
-        if not isinstance(record, dict):
-            raise SourceError(
-                f"{path}, line {number}: {line[:60]!r}; expected an object with {EXPECTED}"
-            )
+    for number, record in json_objects(path, progress, expected=f"an object with {EXPECTED}"):
         values = [record.get(name) for name in NAMES]
         if len(record) > len(NAMES) - values.count(None):
             others.update(name for name in record if name not in NAMES)

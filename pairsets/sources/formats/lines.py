@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pairsets.artefacts import atomic_write
 from pairsets.errors import SourceError
@@ -115,6 +116,29 @@ def text_lines(
                 progress(done, size)
         if progress:
             progress(size, size)
+
+
+def json_objects(
+    path: Path,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    expected: str = "an object",
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number and content of each line of JSON, as a stream.
+
+    Raises:
+        SourceError: as `text_lines`, or a line that is no JSON, or no object.
+    """
+    for number, line in text_lines(path, progress):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise SourceError(f"{path}, line {number}: not JSON ({error})") from None
+        except RecursionError:
+            raise SourceError(f"{path}, line {number}: nested too deeply") from None
+        if not isinstance(record, dict):
+            raise SourceError(f"{path}, line {number}: {line[:60]!r}; expected {expected}")
+        yield number, record
 
 
 def csv_rows(

@@ -13,7 +13,7 @@ from typing import Any
 from pairsets.artefacts import atomic_write, write_csv
 from pairsets.errors import SourceError
 from pairsets.sources.formats import Progress
-from pairsets.sources.formats.lines import csv_rows, head_lines, read_head, text_lines
+from pairsets.sources.formats.lines import csv_rows, head_lines, json_objects, read_head
 from pairsets.sources.formats.parquet import MAGIC, columns_of, import_pyarrow
 
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ def read_rows(path: Path, progress: Progress | None = None) -> Iterator[tuple[in
         return _parquet_rows(path, progress)
     lines = head_lines(head)
     if lines and lines[0].lstrip().startswith("{"):
-        return _json_rows(path, progress)
+        return json_objects(path, progress)
     return _csv_rows(path, progress)
 
 
@@ -76,19 +76,6 @@ def write_rows(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]
             record = dict(zip(names, row, strict=True))
             text.write(json.dumps(record, ensure_ascii=False) + "\n")
         text.detach()
-
-
-def _json_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
-    for line, text in text_lines(path, progress):
-        try:
-            record = json.loads(text)
-        except ValueError as error:
-            raise SourceError(f"{path}, line {line}: not JSON ({error})") from None
-        except RecursionError:
-            raise SourceError(f"{path}, line {line}: nested too deeply") from None
-        if not isinstance(record, dict):
-            raise SourceError(f"{path}, line {line}: {text[:60]!r}; expected an object")
-        yield line, record
 
 
 def _csv_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:

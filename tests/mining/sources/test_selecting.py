@@ -325,6 +325,8 @@ from pathlib import Path
 from mining.sources import selecting
 from pairsets.sources.danbooru.journal import Journal
 from pairsets.sources.danbooru.streams import Stream
+# Else a test that is started in the background hands down that the signal is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 selecting.BLOCK = 20_000
 appended, append, start = [], Journal.append, Stream.blocks
 def stopping(journal, record):

@@ -78,7 +78,11 @@ def test_a_change_stands_although_the_clock_went_back(
     assert words(store) == {5: "different"}
 
 
-def test_what_was_taken_back_does_not_come_back(store: Store) -> None:
+def test_what_was_taken_back_does_not_come_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not even within one millisecond.
+    monkeypatch.setattr("pairsets.review.store.now", lambda: "2026-05-01T07:30:00.500+00:00")
     ann = store.annotator("Ann")
     store.judge(ann, 5, SAME, key="key-1")
     (before,) = store.said()
