@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.models.base import ModelError
+from pairsets import locks
 
 Vectors = NDArray[np.float32]
 
@@ -162,21 +163,6 @@ def _parse(line: bytes) -> dict[str, Any]:
     return content
 
 
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path) -> AbstractContextManager[None]:
     """Hold `folder` alone; another process that asks for it meanwhile gets a ModelError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; there two runs on one folder are not kept apart
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ModelError(f"{folder}: another process is embedding into it") from None
-        yield
-    finally:
-        os.close(handle)
+    return locks.exclusive(folder, ModelError(f"{folder}: another process is embedding into it"))

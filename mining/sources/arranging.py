@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from mining.run import Progress, Step, refuse_inside, silent
-from mining.sources.filling import alone, in_order
 from mining.steps import Made
+from mining.threads import in_order
 from pairsets.artefacts import versions
 from pairsets.errors import SourceError
 from pairsets.faces import IMAGE_SUFFIXES
@@ -107,7 +107,7 @@ def arrange_faces(
     folder = FaceFolder(out, KIND, COLUMNS, {"source": found, **origin.key})
     work = _Arranging(folder, origin, max_pixels)
     with (
-        folder.filled(overwrite=overwrite, fits=work.fits, hold=alone) as journal,
+        folder.filled(overwrite=overwrite, fits=work.fits) as journal,
         progress("Arranging faces") as step,
     ):
         work.run(journal, workers, step)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.run import Progress, Step, silent
-from mining.sources.filling import alone, in_order
 from mining.steps import Made
+from mining.threads import in_order
 from pairsets.artefacts import installed, sha256, versions
 from pairsets.errors import SourceError
 from pairsets.images import MAX_PIXELS, ImageError, read
@@ -77,7 +77,7 @@ def crop_faces(
     plan = CropPlan.of(Dataset.read(dataset), folder.reserved(KIND))
     crops = _Crops(folder, Pictures(pictures), plan, settings, max_pixels)
     with (
-        folder.filled(overwrite=overwrite, fits=crops.fits, hold=alone) as journal,
+        folder.filled(overwrite=overwrite, fits=crops.fits) as journal,
         progress("Cropping faces") as step,
     ):
         crops.run(journal, workers, step)

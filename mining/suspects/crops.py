@@ -5,8 +5,7 @@ A model sees little in them but what all such crops share, and so takes one for 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from PIL import Image
 from mining.detector import FaceDetector
 from mining.suspects.check import Progress
 from mining.suspects.features import inner_box
-from mining.suspects.threads import in_threads
+from mining.threads import in_chunks
 from pairsets import images
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
@@ -99,7 +98,7 @@ class BadCrops:
         self._one_colour, self._least_side, self._detail = one_colour, least_side, detail
         self._least_content, self._largest_aspect = least_content, largest_aspect
         self._least_face, self._max_pixels = least_face, max_pixels
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads
         # A number and a few words a face: all of them are kept.
         self._found: dict[str, Score] = {}
         self._unread: dict[str, str] = {}
@@ -114,15 +113,11 @@ class BadCrops:
         paths = pairs.paths
         new = [path for path in paths if path not in self._found]
         done = len(paths) - len(new)
-
-        def take(chunk: Sequence[str], found: list[Score]) -> None:
-            nonlocal done
+        for chunk, found in in_chunks(self._face, new, self._threads, chunk=_CHUNK):
             self._found.update(zip(chunk, found, strict=True))
             done += len(chunk)
             if progress is not None:
                 progress(done, len(paths))
-
-        in_threads(self._face, new, take, threads=self._threads, chunk=_CHUNK)
         scores, reasons = [], []
         for key in pairs.keys:
             both = [(path, *self._found[path]) for path in key]

@@ -8,8 +8,7 @@ one picture whatever they show.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,8 @@ from mining.suspects.alignment import Way, ways
 from mining.suspects.check import Progress
 from mining.suspects.features import Picture, Pictures, needed
 from mining.suspects.overlay import Overlay, laid_over
-from mining.suspects.threads import in_threads, opencv_alone
+from mining.suspects.threads import opencv_alone
+from mining.threads import in_chunks
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairKey, PairSet
 from pairsets.suspects import Doubt
@@ -67,7 +67,7 @@ class DuplicatePictures:
         needed("duplicate pictures", "cv2", "imagehash")
         self.threshold = threshold
         self._pictures = Pictures(root, max_pixels)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads
 
     @property
     def unread(self) -> Mapping[str, str]:
@@ -85,23 +85,15 @@ class DuplicatePictures:
         score = np.full(len(keys), np.nan)
         reasons = [""] * len(keys)
         done = 0
-
-        def take(rows: Sequence[int], found: list[tuple[float, str]]) -> None:
-            nonlocal done
-            for row, (value, reason) in zip(rows, found, strict=True):
-                score[row], reasons[row] = value, reason
-            done += len(rows)
-            if progress is not None:
-                progress(done, len(keys))
-
         with opencv_alone():
-            in_threads(
-                lambda row: self._judge(keys[row]),
-                order,
-                take,
-                threads=self._threads,
-                chunk=_CHUNK,
-            )
+            for rows, found in in_chunks(
+                lambda row: self._judge(keys[row]), order, self._threads, chunk=_CHUNK
+            ):
+                for row, (value, reason) in zip(rows, found, strict=True):
+                    score[row], reasons[row] = value, reason
+                done += len(rows)
+                if progress is not None:
+                    progress(done, len(keys))
         return Doubt(self.kind, score, score >= self.threshold, tuple(reasons))
 
     def _judge(self, key: PairKey) -> tuple[float, str]:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from mining.suspects.check import Progress
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.features import Picture, needed, picture_of
-from mining.suspects.threads import in_threads, opencv_alone
+from mining.suspects.threads import opencv_alone
 from mining.suspects.twins import Twins
+from mining.threads import in_chunks
 from pairsets import images
 from pairsets.errors import SourceError
 from pairsets.faces import Faces
@@ -51,7 +52,7 @@ class Matching:
         check: what judges.
         unread: files that cannot be read, and why.
         max_pixels: larger images are not read.
-        threads: how many.
+        threads: how many; as many as there are cores where it is None.
     """
 
     kept: Faces
@@ -61,7 +62,7 @@ class Matching:
     check: DuplicatePictures
     unread: dict[str, str]
     max_pixels: int
-    threads: int
+    threads: int | None
 
     @classmethod
     def of(
@@ -80,7 +81,6 @@ class Matching:
             SourceError: the two folders lie on different drives.
         """
         needed("copies of pictures", "cv2", "imagehash")
-        threads = threads or os.cpu_count() or 1
         try:
             root = Path(os.path.commonpath([kept.root.resolve(), other.resolve()]))
         except ValueError:
@@ -90,25 +90,21 @@ class Matching:
         found: list[Picture] = []
         paths: list[str] = []
         unread: dict[str, str] = {}
-
-        def take(part: Sequence[str], read: list[Picture | str]) -> None:
-            for path, picture in zip(part, read, strict=True):
-                if isinstance(picture, str):
-                    unread[str(kept.locate(path))] = picture
-                else:
-                    found.append(picture)
-                    paths.append(path)
-            if progress is not None:
-                progress(len(found) + len(unread), len(kept))
-
         with opencv_alone():
-            in_threads(
+            for part, read in in_chunks(
                 lambda path: _picture(kept.locate(path), max_pixels),
                 kept.paths.tolist(),
-                take,
-                threads=threads,
+                threads,
                 chunk=_CHUNK,
-            )
+            ):
+                for path, picture in zip(part, read, strict=True):
+                    if isinstance(picture, str):
+                        unread[str(kept.locate(path))] = picture
+                    else:
+                        found.append(picture)
+                        paths.append(path)
+                if progress is not None:
+                    progress(len(found) + len(unread), len(kept))
         return cls(
             Faces.of_paths(kept.root, paths),
             other,
@@ -124,16 +120,13 @@ class Matching:
         """The pictures of the other folder, of these, that show a kept one; what cannot be read."""
         likely: list[tuple[str, str]] = []
         unread: dict[str, str] = {}
-
-        def take(part: Sequence[str], named: list[list[int] | str]) -> None:
-            for path, rows in zip(part, named, strict=True):
-                if isinstance(rows, str):
-                    unread[path] = rows
-                else:
-                    likely.extend((path, self.kept.paths[row]) for row in rows)
-
         with opencv_alone():
-            in_threads(self._likely, paths, take, threads=self.threads, chunk=_CHUNK)
+            for part, named in in_chunks(self._likely, paths, self.threads, chunk=_CHUNK):
+                for path, kept_rows in zip(part, named, strict=True):
+                    if isinstance(kept_rows, str):
+                        unread[path] = kept_rows
+                    else:
+                        likely.extend((path, self.kept.paths[row]) for row in kept_rows)
         other, own = self.other.resolve(), self.kept.root.resolve()
         places = [(other / path).relative_to(self.above).as_posix() for path, _ in likely]
         kept = [(own / path).relative_to(self.above).as_posix() for _, path in likely]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from pairsets.errors import OutputError
+from pairsets.locks import lock
 
 _NAME = "blocks.bin"
 _RECORD = struct.Struct("<II")
@@ -46,6 +47,10 @@ class Journal:
     def append(self, record: bytes) -> None:
         """Keep a block's record."""
         self._write(_RECORD.pack(len(record), zlib.crc32(record)) + record)
+
+    def fileno(self) -> int:
+        """Of the file, to lock it."""
+        return self._file.fileno()
 
     def close(self) -> None:
         """Close it, to go on another time."""
@@ -84,18 +89,8 @@ def opened(folder: Path, facts: Mapping[str, object]) -> Iterator[Journal]:
     """
     journal = Journal(folder, facts)
     try:
-        _lock(journal)
+        if not lock(journal.fileno()):
+            raise OutputError(f"{folder}: another process is selecting into it")
         yield journal
     finally:
         journal.close()
-
-
-def _lock(journal: Journal) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; there two runs on one folder are not kept apart
-        return
-    try:
-        fcntl.flock(journal._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise OutputError(f"{journal.folder}: another process is selecting into it") from None

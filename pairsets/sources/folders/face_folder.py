@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -24,6 +24,7 @@ from typing import IO, Any
 from pairsets.artefacts import refuse_below_file, write_csv, write_json
 from pairsets.errors import OutputError
 from pairsets.faces import UNFINISHED, why_unsafe
+from pairsets.locks import exclusive
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
 
 NAMES, MISSING = "names.csv", "missing.csv"
@@ -139,29 +140,22 @@ class FaceFolder:
             )
 
     @contextmanager
-    def filled(
-        self,
-        *,
-        overwrite: bool,
-        fits: Callable[[Row], bool],
-        hold: Callable[[Path], AbstractContextManager[None]],
-    ) -> Iterator[Journal]:
+    def filled(self, *, overwrite: bool, fits: Callable[[Row], bool]) -> Iterator[Journal]:
         """Make ready to be filled; gives the journal to keep meanwhile.
 
         Args:
             overwrite: whether what an earlier run finished may be replaced.
             fits: asked of each row of an earlier run with the same key; a file whose row does not
                 fit, or that has another key, is removed.
-            hold: keeps a folder from other processes.
 
         Raises:
             OutputError: the folder holds something else, something finished that may not be
-                replaced, or a link.
+                replaced, or a link; or another process is writing into it.
         """
         self.refuse(overwrite=overwrite)
         new = not self.root.exists()
-        self._work.mkdir(parents=True, exist_ok=True)
-        with hold(self._work):
+        busy = OutputError(f"{self.root}: another process is writing into it")
+        with exclusive(self._work, busy):
             for part in self._work.glob("*.part"):
                 part.unlink()
             stale: set[str] = set()

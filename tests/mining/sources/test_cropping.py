@@ -19,7 +19,7 @@ from PIL import Image
 from mining.failures import message_of
 from mining.sources import cropping
 from mining.sources.cropping import crop_faces
-from mining.sources.filling import in_order
+from mining.threads import in_order
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import Faces
 from pairsets.sources.dataset import Dataset

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import pytest
 
-from mining.suspects.threads import in_threads
+from mining.threads import in_chunks
 
 
 def test_results_come_in_order() -> None:
     items: list[int] = []
     results: list[int] = []
 
-    def take(part: Sequence[int], found: list[int]) -> None:
-        assert len(part) <= 3
-        items.extend(part)
-        results.extend(found)
-
     def work(item: int) -> int:
         time.sleep(0.002 * (item % 3))
         return item * item
 
-    in_threads(work, range(20), take, threads=4, chunk=3)
+    for part, found in in_chunks(work, range(20), 4, chunk=3):
+        assert len(part) <= 3
+        items.extend(part)
+        results.extend(found)
     assert items == list(range(20))
     assert results == [item * item for item in range(20)]
 
@@ -39,10 +36,11 @@ def test_after_an_error_nothing_new_is_begun(where: str) -> None:
             raise ValueError("work")
         return item
 
-    def take(part: Sequence[int], found: list[int]) -> None:
-        if where == "take" and 3 in part:
-            raise ValueError("take")
+    def take_all() -> None:
+        for part, _ in in_chunks(work, range(2000), 2, chunk=1):
+            if where == "take" and 3 in part:
+                raise ValueError("take")
 
     with pytest.raises(ValueError, match=where):
-        in_threads(work, range(2000), take, threads=2, chunk=1)
+        take_all()
     assert len(begun) < 500
