@@ -158,7 +158,7 @@ class Clusters:
 
         With e_ij the sum of the residuals of the pairs between i and j, and S_i that of all pairs
         at i: var = sum e_ij^2 + max(sum S_i^2 - 2 sum e_ij^2, 0), pairs inside a cluster being
-        counted in its S_i once.
+        counted in its S_i once. Clusters that are in no pair change nothing, to the last bit.
         """
         values = np.asarray(residuals, np.float64)
         if values.shape != self.a.shape:
@@ -172,7 +172,14 @@ class Clusters:
             ends, between, numbers = self.b[apart], values[apart], numbers[apart]
         sums = np.bincount(self.a, values, self.count) + np.bincount(ends, between, self.count)
         across = np.bincount(numbers, between, dyads)
-        squares = float(inside @ inside), float(across @ across)
-        total, fourth = float(sums @ sums), float((sums**2) @ (sums**2))
+        squares = _squares(inside), _squares(across)
+        total, fourth = _squares(sums), _squares(sums**2)
         evenness = total**2 / fourth if fourth > 0 else math.inf
         return Spread(*squares, total - squares[0] - 2 * squares[1], evenness)
+
+
+def _squares(values: NDArray[np.float64]) -> float:
+    """The sum of the squares, noughts left out: among them the others would be added in groups
+    that hang on how many there are, and another last bit come out."""
+    others = values[values != 0]
+    return float(others @ others)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "LOOKALIKES_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# A page that has not changed by then never will, however busy the machine is.
+PATIENCE_MS = 600_000
 # Runs before any script of a page: what its policy refuses becomes a console error in any browser.
 WATCH = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`refused by the policy: ${event.violatedDirective} ${event.blockedURI}`));"""
@@ -71,7 +73,7 @@ def visit(browser: Browser, address: str, **context: Any) -> Iterator[Visit]:
     profile = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | context)
     try:
         page = profile.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         seen = Visit(page)
         page.on("console", lambda said: _note(seen, said.type, said.text))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))

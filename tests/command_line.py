@@ -16,6 +16,8 @@ import pytest
 
 from mining.cli import main
 
+HANGS = 1800  # seconds after which a process will never end, however busy the machine is
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -88,7 +90,7 @@ def lookalikes_apart(
         capture_output=True,
         cwd=cwd,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
-        timeout=120,
+        timeout=HANGS,
         check=False,
     )
     out, err = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))

@@ -9,9 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))  # makes `oracle` importable in every mode
+
+from case_names import name_of_value
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +32,11 @@ _LONGEST = ("test_readme.py", "test_notebooks.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take longest."""
     items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes and the like are called after their parameter."""
+    return name_of_value(val, argname)
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ class Reader:
     """
 
     folder: Path
-    timeout: float = 300
+    timeout: float = 1800
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     ran: list[Block] = field(default_factory=list)
 

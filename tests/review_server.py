@@ -139,7 +139,7 @@ class ReviewServer:
             data=None if body is None else json.dumps(body).encode(),
             headers={"X-Annotator": quote(person), "Content-Type": "application/json"},
         )
-        with urlopen(request, timeout=20) as answer:
+        with urlopen(request, timeout=600) as answer:
             return json.load(answer)
 
     def judge(self, person: str, verdicts: dict[int, str]) -> None:
@@ -186,12 +186,12 @@ def visit_review(
         may_say: complaints with this in them are expected.
         **context: Playwright's settings.
     """
-    from browser import WATCH
+    from browser import PATIENCE_MS, WATCH
 
     profile = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context)
     try:
         page = profile.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         seen = Visit(page)
 
         def complain(text: str) -> None:
@@ -212,8 +212,10 @@ def visit_review(
         profile.close()
 
 
-def until(page: Page, condition: str, value: Any = None, *, within: int = 20_000) -> None:
+def until(page: Page, condition: str, value: Any = None) -> None:
     """Wait for an expression of `value`; Playwright's own way is against the page's policy."""
+    from browser import PATIENCE_MS
+
     met = page.evaluate(
         """([value, within]) => new Promise((resolve) => {
             const end = performance.now() + within;
@@ -224,7 +226,7 @@ def until(page: Page, condition: str, value: Any = None, *, within: int = 20_000
             };
             look();
         })""".replace("CONDITION", condition),
-        [value, within],
+        [value, PATIENCE_MS],
     )
     assert met, condition
 

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from command_line import HANGS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("mining", "indexes", "pairsets")
@@ -82,7 +83,7 @@ def lint(tree: Path) -> dict[str, bool]:
         cwd=tree,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
     )
     verdicts = re.findall(r"^(.+?) (KEPT|BROKEN)(?: \(.*\))?$", done.stdout, re.MULTILINE)
     found = {name: verdict == "KEPT" for name, verdict in verdicts}
@@ -119,7 +120,7 @@ def test_importing_the_packages_imports_nothing_heavy() -> None:
         f"print(sorted(set({HEAVY!r}) & {{name.partition('.')[0] for name in sys.modules}}))"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=HANGS
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

@@ -43,7 +43,7 @@ def quiet_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def execute(notebook: NotebookNode) -> None:
     NotebookClient(
         notebook,
-        timeout=300,
+        timeout=1800,
         kernel_name="python3",
         resources={"metadata": {"path": str(FOLDER)}},
     ).execute()

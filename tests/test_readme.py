@@ -99,7 +99,7 @@ Path("seen.txt").write_text(text)
 
 
 def run(text: str, folder: Path) -> Reader:
-    reader = Reader(folder, timeout=20)
+    reader = Reader(folder, timeout=1800)
     reader.run(blocks_of("page.md", text))
     return reader
 

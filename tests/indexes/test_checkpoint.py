@@ -129,7 +129,7 @@ def test_killed_after_the_first_saving(precision, path, tiles, tmp_path_factory)
     np.save(stored, VECTORS)
     command = [sys.executable, "-c", KILLED, str(stored), str(path), precision]
     root = Path(__file__).parents[2]
-    ended = subprocess.run(command, cwd=root, capture_output=True, timeout=120, check=False)
+    ended = subprocess.run(command, cwd=root, capture_output=True, timeout=1800, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     with np.load(path) as file:
         done = np.flatnonzero(file["done"]).tolist()

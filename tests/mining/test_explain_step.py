@@ -19,6 +19,7 @@ from mining.explaining.step import explain_pair, name_of
 from mining.models import ModelError, load_model
 from mining.models.torchvision_ops import import_timm
 from pairsets.errors import PairsetsError
+from pairsets.figures.style import drawable
 from pairsets.images import decode, read
 
 CPU = Encoding(device="cpu", batch_size=8)
@@ -54,9 +55,9 @@ def test_parts_are_drawn_and_said(
             assert min(image.size) > 800
     else:
         text = out.read_text("utf-8")
-        assert all(
-            word in text for word in ("d &amp; e/0.png", "橘_雪/1.png", f"Score {score:.3f}")
-        )
+        assert "d &amp; e/0.png" in text
+        assert drawable("橘_雪/1.png") in text  # whose letters this machine may have no font for
+        assert f"Score {score:.3f}" in text
     assert entries(out.parent) == [out]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from time import monotonic
 from urllib.parse import urlencode
 
 import pytest
-from browser import address_of, running_browser, visit
+from browser import PATIENCE_MS, address_of, running_browser, visit
 from planted_gallery import (
     EVIL,
     MODELS,
@@ -147,9 +148,9 @@ def in_sight(page, place):
     )
 
 
-def until(page, expression, seconds=5.0):
+def until(page, expression):
     """Wait until JavaScript finds the expression true. Playwright's own way needs `eval`."""
-    end = monotonic() + seconds
+    end = monotonic() + PATIENCE_MS / 1000
     while not page.evaluate(expression):
         assert monotonic() < end, expression
         page.wait_for_timeout(20)
@@ -332,6 +333,9 @@ def test_the_enlarged_view_says_all(page, report):
     until(page, "document.activeElement.dataset.place === '0'")
 
 
+PERIOD = 550  # milliseconds a face
+
+
 @pytest.mark.parametrize("calm", [False, True])
 def test_flicker_moves_by_itself_only_for_who_wants_motion(browser, file, calm):
     context = {"reduced_motion": "reduce" if calm else "no-preference"}
@@ -342,16 +346,18 @@ def test_flicker_moves_by_itself_only_for_who_wants_motion(browser, file, calm):
             faces = page.locator("#pair-stage figure").all()
             return [face.evaluate("(face) => getComputedStyle(face).visibility") for face in faces]
 
+        page.clock.install()
+        page.clock.pause_at(datetime.now() + timedelta(hours=1))
         assert visible() == ["visible", "visible"]
         page.keyboard.press("F")
         first = visible()
         assert sorted(first) == ["hidden", "visible"]
-        page.wait_for_timeout(700)
+        page.clock.run_for(PERIOD)
         assert (visible() == first) == calm
         before = visible()
         page.keyboard.press(" ")
         assert visible() == before[::-1]
-        page.wait_for_timeout(700)
+        page.clock.run_for(PERIOD)
         assert visible() == before[::-1]  # from now on by hand
         page.keyboard.press("f")
         assert visible() == ["visible", "visible"]

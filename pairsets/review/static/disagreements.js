@@ -62,6 +62,7 @@ export const makeDisagreements = ({ set, person }) => {
   const fetchPart = (after, { show = "undecided", limit = PART } = {}) =>
     ask(`/disagreements${query({ show, unjudged: also.checked ? "true" : "", after, limit })}`);
   const show = async () => {
+    delete host.dataset.sight;
     desk.settled();
     showCounts();
     if (!queue.length && next !== null) {
@@ -83,6 +84,10 @@ export const makeDisagreements = ({ set, person }) => {
     if (queue[0] !== pair || phase !== "loading") return;
     since = performance.now();
     phase = "ready";
+    // For who looks from outside: from now on a decision counts.
+    setTimeout(() => {
+      if (queue[0] === pair && phase === "ready") host.dataset.sight = "enough";
+    }, SEEN + 5);
   };
   const go = async () => {
     try {
@@ -98,6 +103,7 @@ export const makeDisagreements = ({ set, person }) => {
     if (!isReady()) return;
     const [pair] = queue;
     phase = "saving";
+    delete host.dataset.sight;
     desk.saving(verdict);
     let back = "";
     try {

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from command_line import HANGS
 from danbooru import names_of, newer, post, quirky, tag, write_faces, write_lines
 
 from mining.sources import selecting
@@ -366,7 +367,7 @@ def run(world, folder, *, stop="", early=""):
         capture_output=True,
         text=True,
         start_new_session=True,
-        timeout=60,
+        timeout=HANGS,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     return ended, boxes, metadata, out

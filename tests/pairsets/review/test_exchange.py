@@ -145,7 +145,9 @@ def test_the_earliest_of_the_invalid_gives_prediction_and_reason(store):
 
 @given(said=st.lists(st.lists(st.sampled_from(".sdi"), min_size=7, max_size=7), max_size=4))
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_equals_the_majority_vote_of_files(tmp_path, said):
     """`pairsets.annotators.majority` of three or four who all judged all: another way to count."""
@@ -477,7 +479,9 @@ SAID = st.builds(
     decided=st.lists(SAID, unique_by=lambda one: one.pair, max_size=3),
 )
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_out_and_in_again(tmp_path, said, decided):
     folder = tmp_path / "hypothesis"

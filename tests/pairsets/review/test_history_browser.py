@@ -66,6 +66,11 @@ def listed(page, count):
     return cards(page)
 
 
+def in_sight(page):
+    """Wait until a decision counts: who decides at once has not seen the pair."""
+    until(page, "document.getElementById('deciding').dataset.sight === 'enough'")
+
+
 def contradicts(server, pair):
     said = rei_says(pair)
     return word(said) != "invalid" and (said == "same") != bool(server.pairs.label[pair])
@@ -237,12 +242,13 @@ def test_disagreements_are_decided_blind(browser, tmp_path):
             assert all(".png" not in text and "resnet" not in text for text in answers)
 
             def decide(*keys, left):
-                page.wait_for_timeout(90)
+                in_sight(page)
                 for key in keys:
                     page.keyboard.press(key)
                 until(page, "document.querySelector('#disagreements .done').textContent === value",
                       f"{left} pair{'' if left == 1 else 's'} to decide")  # fmt: skip
-                page.wait_for_timeout(60)
+                if left:
+                    in_sight(page)
 
             decide(" ", left=3)  # pair 1 comes again at the end
             assert "duplicate" in page.inner_text(f"{host} .said")
@@ -291,7 +297,7 @@ def test_a_decision_of_somebody_else_is_not_replaced_unseen(browser, tmp_path):
                 own.ask(KEN, "/decisions", body)
 
             def press(key, text):
-                page.wait_for_timeout(90)
+                in_sight(page)
                 page.keyboard.press(key)
                 until(page, says, text)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,9 +103,8 @@ def test_who_reads_does_not_wait_for_who_writes(store: Store) -> None:
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        start = time.monotonic()
+        # Who waited would do so in vain, until that is an error.
         assert words(store) == {5: "same"}
-        assert time.monotonic() - start < 1
     finally:
         other.execute("ROLLBACK")
         other.close()

@@ -142,7 +142,9 @@ def can_be_placed(given, each):
 
 
 @pytest.mark.parametrize("each", [None, 1, 2, 3])
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(given_rows=sets())
 def test_as_many_pairs_as_can_find_a_place(tmp_path, each, given_rows):
     path = tmp_path / "x"
