@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mining.annotating import people_of, rates_of, taken, with_own
 from mining.embeddings import Embeddings
-from mining.encoder import Encoding
+from mining.encoder import Encoding, notes_of
 from mining.gathering import Gathered, Named, gather
 from mining.refusals import refuse_lacking
 from mining.run import Progress, RunFolder, embeddings_name, refuse_inside, silent
@@ -168,7 +168,7 @@ def compare_models(
             ("Models", f"{len(gathered.models):,}"),
         ],
         funnel=funnel,
-        warnings=[text for board in boards for text in board.warnings],
+        warnings=[*notes_of(loaded), *(text for board in boards for text in board.warnings)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
         agreement=agreed,
         max_pixels=encoding.max_pixels,

@@ -1,16 +1,16 @@
 """Faces in an image, or whether there is one at all: asked of a detector that the user has.
 
-None is part of this project. Detectors of drawn faces are exported as ONNX files of the YOLOv8
-kind, which is the one kind read here: one input `[1, 3, H, W]`, RGB from 0 to 1, the image scaled
-to fit and centred on grey; one output of candidates, `[1, 4 + C, A]` or `[1, A, 4 + C]`: a box
-(centre x, centre y, width, height in pixels of the input) and the scores (0 to 1) of C classes for
-each of A. All classes are faces. Files with suppression built in (`[1, N, 6]` of YOLOv10, several
-outputs) and with a score of objectness (YOLOv5) are of another kind; the former and of the latter
-those with other widths are refused, as far as shapes tell.
+None is part of this project. Detectors of drawn faces are exported as ONNX files of the YOLO kind,
+which is the one kind read here: one input `[1, 3, H, W]`, RGB from 0 to 1, the image scaled to fit
+and centred on grey; one output of candidates, `[1, 4 + C, A]` of YOLOv8, that with landmarks of
+YOLOv8-face, or `[1, A, 5 + C]` of YOLOv5 (see `mining.candidates`, which tells them apart). All
+classes are faces. Files with suppression built in (`[1, N, 6]` of YOLOv10, several outputs) are of
+another kind, and refused as far as shapes tell.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mining.candidates import boxes_and_scores, kind_of, kind_said
 from mining.models.base import ModelError
-from mining.models.onnx import image_shape, open_session
+from mining.models.onnx_sessions import image_input, open_session
 
 # Pixels on a side where the file leaves it open, and what a side must be a multiple of.
 DEFAULT_SIDE = 640
 # What ultralytics fills up with.
 _GREY = (114, 114, 114)
-# A detector has some thousand candidates; fewer than this many are no candidates, but detections.
-_FEWEST = 32
 
 
 class FaceDetector(Protocol):
@@ -83,7 +82,7 @@ class Letterbox:
 
 
 class OnnxFaceDetector:
-    """A face detector in an ONNX file of the YOLOv8 kind.
+    """A face detector in an ONNX file of the YOLO kind.
 
     Args:
         path: the file; its external data, if any, lies beside it.
@@ -99,14 +98,20 @@ class OnnxFaceDetector:
         self.path = path
         session, self.digest = open_session(path, device, str(path))
         self.size = _input_size(session.get_inputs(), path)
-        _check_output(session.get_outputs(), path)
+        shape = _output_shape(session.get_outputs(), path)
+        self._said = kind_said(path, session.get_modelmeta().custom_metadata_map)
+        if shape is not None:  # an export may leave it unsaid; then the first image tells
+            kind_of(shape, self._said, self.size, path)
+        if isinstance(self._said, str):
+            # What it finds so is not what it finds read otherwise.
+            self.digest = hashlib.sha256(f"{self.digest} {self._said}".encode()).hexdigest()
         self._session: Any = session
         self._input = session.get_inputs()[0].name
         # One face at a time: ONNX Runtime takes all cores for each.
         self._lock = Lock()
 
     def __call__(self, image: Image.Image) -> float:
-        """The highest score of any class at any place.
+        """The highest score at any place.
 
         Raises:
             ModelError: the network fails, or gives anything but candidates with scores 0 to 1.
@@ -147,7 +152,7 @@ class OnnxFaceDetector:
         return within[areal], scores[areal]
 
     def _candidates(self, image: Letterbox) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Boxes `[A, 4]` as the network has them, and the highest class score of each `[A]`."""
+        """Boxes `[A, 4]` as the network has them, and how sure it is of each, `[A]`."""
         batch = image.pixels.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
         try:
             with self._lock:
@@ -156,15 +161,7 @@ class OnnxFaceDetector:
             raise ModelError(
                 f"{self.path}: ONNX Runtime fails on {batch.shape}: {error}"
             ) from error
-        axis = _candidates(found.shape, self.path)
-        rows = found[0] if axis == 1 else found[0].T
-        scores = rows[:, 4:]
-        if not np.isfinite(scores).all() or scores.min() < -1e-3 or scores.max() > 1 + 1e-3:
-            raise ModelError(
-                f"{self.path}: class scores from {scores.min():g} to {scores.max():g}; expected 0 "
-                "to 1: are they logits, or is the output of another kind?"
-            )
-        return rows[:, :4], np.clip(scores.max(axis=1), 0, 1)
+        return boxes_and_scores(found, self._said, self.size, self.path)
 
 
 def distinct(
@@ -196,19 +193,22 @@ def distinct(
 
 def _input_size(inputs: list[Any], path: Path) -> tuple[int, int]:
     """Height and width of the one input."""
-    shape = image_shape(
-        inputs, path, "float32 [1, 3, H, W], as YOLOv8 is exported (not in half precision)"
+    taken = image_input(
+        inputs,
+        path,
+        "float32 [1, 3, H, W], as YOLOv8 is exported (not in half precision)",
+        layout="NCHW",
     )
-    if isinstance(shape[0], int) and shape[0] != 1:
-        raise ModelError(f"{path}: takes {shape[0]} images at a time; expected one")
-    height, width = (side if isinstance(side, int) else DEFAULT_SIDE for side in shape[2:])
+    if taken.batch not in (None, 1):
+        raise ModelError(f"{path}: takes {taken.batch} images at a time; expected one")
+    height, width = (taken.height or DEFAULT_SIDE, taken.width or DEFAULT_SIDE)
     if not (1 <= height <= 4096 and 1 <= width <= 4096):
         raise ModelError(f"{path}: takes {height} x {width} pixels; expected at most 4096 a side")
     return height, width
 
 
-def _check_output(outputs: list[Any], path: Path) -> None:
-    """That there is one output, and that it may hold candidates."""
+def _output_shape(outputs: list[Any], path: Path) -> tuple[int, ...] | None:
+    """The shape of the one output; None where the file leaves it open."""
     if len(outputs) != 1:
         names = ", ".join(one.name for one in outputs)
         raise ModelError(
@@ -216,16 +216,6 @@ def _check_output(outputs: list[Any], path: Path) -> None:
             "as YOLOv8 is exported for detection without nms=True"
         )
     shape = outputs[0].shape
-    # An export may leave the shape unsaid; then the first image tells.
     if shape and all(isinstance(side, int) for side in shape):
-        _candidates(tuple(shape), path)
-
-
-def _candidates(shape: tuple[int, ...], path: Path) -> int:
-    """The axis of the candidates of an output: the longer one."""
-    if len(shape) == 3 and shape[0] == 1 and min(shape[1:]) >= 5 and max(shape[1:]) >= _FEWEST:
-        return 1 if shape[1] > shape[2] else 2
-    raise ModelError(
-        f"{path}: its output is {list(shape)}; expected [1, 4 + C, A] or [1, A, 4 + C] with A "
-        f"candidates, {_FEWEST} or more, as YOLOv8 is exported for detection without nms=True"
-    )
+        return tuple(shape)
+    return None

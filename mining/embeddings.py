@@ -212,7 +212,8 @@ def embed(
     Raises:
         EmbeddingError: unreadable images (`fail`), or none that can be read; vectors that are
             zero or not finite.
-        ModelError: another process is at work in `folder`.
+        ModelError: another process is at work in `folder`; or a picture's vector depends on what
+            else is in its batch, which the first batch is tried for.
     """
     folder = Path(folder)
     if batch_size < 1:
@@ -388,6 +389,7 @@ def _write(
         "images_sha256": sha256(partial / "images.csv"),
         "vectors_sha256": sha256(partial / "vectors.npy"),
         "provenance": dict(model.provenance),
+        "notes": list(getattr(model, "notes", ())),
         "versions": versions("lookalikes", "numpy", "pillow"),
     }
     write_json(partial / "manifest.json", manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,8 @@ class Encoding:
                 max_pixels=self.max_pixels,
                 progress=step,
             )
+
+
+def notes_of(models: Iterable[Model]) -> list[str]:
+    """What a user should know of how the files of these models were read, each sentence once."""
+    return list(dict.fromkeys(note for model in models for note in model.notes))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.independence import prove_independent
 from mining.journal import Source, Vectors
 from mining.models.base import Model, ModelError
 from pairsets import images
@@ -39,8 +40,12 @@ def encoded(
 
     After the first failure under `stop_on_error`, images are decoded but no more encoded, so that
     all failures are known soon.
+
+    Raises:
+        ModelError: the vectors are none, or not each picture's own (see `mining.independence`).
+        EmbeddingError: vectors that are zero or not finite.
     """
-    stopped = False
+    stopped = proved = False
     for group in _decoded(faces, paths, model, batch_size, workers, max_pixels):
         causes = {item.path: item.cause for item in group if isinstance(item, _Failure)}
         good = [item for item in group if isinstance(item, _Decoded)]
@@ -51,8 +56,12 @@ def encoded(
         sources = [item.source for item in good]
         pixels = [item.pixels for item in good]
         pixels += [pixels[-1]] * (batch_size - len(pixels))
-        vectors = _checked(model, model.encode(np.stack(pixels)), batch_size)[: len(good)]
-        yield sources, _normalised(vectors, sources, model), causes
+        vectors = _checked(model, model.encode(np.stack(pixels)), batch_size)
+        unit = _normalised(vectors[: len(good)], sources, model)
+        if not proved and len(good) > 1:
+            prove_independent(model, pixels, len(good), vectors)
+            proved = True
+        yield sources, unit, causes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mining.annotating import people_of, rates_of, with_own
 from mining.embeddings import Embeddings
-from mining.encoder import Encoding
+from mining.encoder import Encoding, notes_of
 from mining.gathering import Named, gather
 from mining.refusals import refuse_lacking
 from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
@@ -95,9 +95,11 @@ def evaluate_pairs(
     people = people_of({path.stem: pairs}, annotators)[path.stem] if annotators else {}
     agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
     sent = [read_submission(file, pairs) for file in submissions]
+    noted: list[str] = []
     if models and faces is not None:
         present = resolve(faces, pairs.paths)
         loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
+        noted = notes_of(loaded)
         # Before the work on models, so that a fault in a file is told first.
         given = gather({path.stem: pairs}, scores, sources, sent, loaded)
         compare(path.stem, pairs, given.scores[path.stem], target, draws=0)
@@ -139,7 +141,7 @@ def evaluate_pairs(
     return Made(
         tables,
         funnel,
-        [*board.warnings, *notes, *unresolved(pairs, protocols)],
+        [*noted, *board.warnings, *notes, *unresolved(pairs, protocols)],
         leaderboard=board,
         agreement=agreed,
         protocols=protocols,

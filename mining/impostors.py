@@ -108,7 +108,7 @@ def show_neighbours(
             HEADER,
             ((a, b, at, repr(score), found.model) for at, (a, b, score) in enumerate(lines, 1)),
         )
-    return replace(found, files=files)
+    return replace(found, files=files, said=[] if loaded is None else list(loaded.notes))
 
 
 def _source(

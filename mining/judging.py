@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mining.embeddings import Embeddings
-from mining.encoder import Encoding
+from mining.encoder import Encoding, notes_of
 from mining.gathering import Named, gather
 from mining.refusals import refuse_lacking
 from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
@@ -87,11 +87,13 @@ def submit(
             refuse_inside(folder, faces)
     asked = PairSet.read(pairs)
     sources = [] if embeddings is None else [Embeddings.load(embeddings)]
+    noted: list[str] = []
     if model is not None:
         if faces is None:
             raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
         present = resolve(faces, asked.paths)
         loaded = encoding.load(model)
+        noted = notes_of([loaded])
         folder = (cache or pairs.with_suffix(".embeddings")) / embeddings_name(loaded)
         sources.append(encoding.embed(present, loaded, folder, progress))
     found = gather({pairs.stem: asked}, [] if scores is None else [Named(scores)], sources)
@@ -119,7 +121,7 @@ def submit(
     rows = [FunnelRow("submit", "pairs scored", scored, kept=True)]
     if scored < len(asked):
         rows.insert(0, FunnelRow("submit", "invalid pairs without a score", len(asked) - scored))
-    return Made(written, rows)
+    return Made(written, rows, noted)
 
 
 def plan(

@@ -100,6 +100,7 @@ class Neighboured:
         candidates: how many impostors there are in all.
         duplicates: embedded faces that are the given file; they are not listed.
         files: what was written.
+        said: sentences on how the model was read.
     """
 
     query: str
@@ -121,6 +122,7 @@ class Neighboured:
     candidates: int
     duplicates: NDArray[np.object_]
     files: Sequence[Path] = ()
+    said: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -144,7 +146,7 @@ class Neighboured:
 
     def notes(self) -> list[str]:
         """What the scores are to be held against, in sentences."""
-        found = []
+        found = [*self.said]
         if len(self.duplicates):
             known = ", ".join(self.duplicates)
             found.append(f"{self.query} is a face that is embedded already, not listed: {known}")

@@ -13,7 +13,7 @@ from indexes import FlatIndex
 from mining.agreement import Method
 from mining.dropping import Kept, Memory, mine_on
 from mining.embeddings import Embeddings
-from mining.encoder import FLOOR, Encoding
+from mining.encoder import FLOOR, Encoding, notes_of
 from mining.evidence import (
     Drop,
     Evidence,
@@ -306,6 +306,7 @@ def build(
     else:
         # Of the pairs that stood here before.
         listed.unlink(missing_ok=True)
+    warnings = [*notes_of(loaded), *warnings]
     write_leaderboards(run.leaderboard, boards)
     made = Run(
         run,

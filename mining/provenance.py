@@ -70,7 +70,8 @@ def origin_of(
     facts = [
         {
             name: one.manifest[name]
-            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance")
+            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance", "notes")
+            if name in one.manifest
         }
         for one in references
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mining.encoder import Encoding
+from mining.encoder import Encoding, notes_of
 from mining.presentation import sample_rows
 from mining.provenance import faces_rows, skipped_rows
 from mining.run import Progress, RunError, refuse_inside, silent
@@ -53,7 +53,8 @@ def embed_faces(
     loaded = encoding.load(model)
     embeddings = encoding.embed(found, loaded, out, progress)
     files = [out / "vectors.npy", out / "images.csv", out / "manifest.json"]
-    return Made(files, [*faces_rows(found), *skipped_rows(embeddings)])
+    funnel = [*faces_rows(found), *skipped_rows(embeddings)]
+    return Made(files, funnel, notes_of([loaded]))
 
 
 def sample_pairs(

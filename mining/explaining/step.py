@@ -78,7 +78,7 @@ def explain_pair(
         masks=masks,
     )
     save_figure(figure, out)
-    return Made([out], hints=_said(found, masks))
+    return Made([out], warnings=list(model.notes), hints=_said(found, masks))
 
 
 def name_of(file: Path) -> str:

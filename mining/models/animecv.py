@@ -12,15 +12,15 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import cast
 
+import torch
 from torch import nn
 
 from mining.models.base import ModelError, Precision
 from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm, import_torchvision
-from mining.models.weights import fit, read_state
+from mining.models.weights import fit, read_checkpoint
 
 TRUNKS = ("ResNet-18", "ResNet-34", "ResNet-50", "ResNet-101", "ResNet-152")
 PREPROCESSING = Preprocessing(size=(224, 224), resize=(224, 224), interpolation="bilinear")
@@ -53,11 +53,12 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Torc
         raise ModelError(f"{path}: no such folder or zip")
     conf = _parse_conf(read("conf.json"), f"{path}: conf.json")
     trunk, features = _trunk(conf.trunk, f"{path}: conf.json")
-    fit(trunk, read_state(read("trunk.pth"), f"{path}: trunk.pth"), f"{path}: trunk.pth")
+    label = f"{path}: trunk.pth"
+    notes = fit(trunk, read_checkpoint(read("trunk.pth"), label), label)
     # The published embedder is Sequential(Linear, Dropout); dropout is the identity here.
     embedder = nn.Sequential(nn.Linear(features, conf.dim), nn.Identity())
     label = f"{path}: embedder.pth"
-    fit(embedder, read_state(read("embedder.pth"), label), label)
+    notes += fit(embedder, read_checkpoint(read("embedder.pth"), label), label)
     return TorchModel(
         nn.Sequential(trunk, embedder),
         PREPROCESSING,
@@ -67,6 +68,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Torc
         libraries=("timm",) if conf.trunk.startswith("timm:") else ("torchvision",),
         device=device,
         precision=precision,
+        notes=notes,
     )
 
 
@@ -162,8 +164,27 @@ def _trunk(trunk: str, label: str) -> tuple[nn.Module, int]:
         if not timm.is_model(architecture):
             raise ModelError(f"{label}: timm has no model {architecture!r}")
         module: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=0)
-        return module, int(cast(int, module.num_features))
+        return module, _length(module, f"{label}: timm's {architecture}")
     resnet = import_torchvision().models.get_model(trunk.lower().replace("-", ""), weights=None)
     features = int(resnet.fc.in_features)
     resnet.fc = nn.Identity()
     return resnet, features
+
+
+def _length(module: nn.Module, what: str) -> int:
+    """The length of the vector that a network gives, which its attributes may not tell.
+
+    timm's `num_features` is that of the last feature map: a layer between pooling and classifier
+    (MobileNetV3, GhostNet, LCNet, HGNetV2, EfficientViT) gives vectors of another length.
+    """
+    try:
+        with torch.inference_mode():
+            output = module.eval()(torch.zeros(1, 3, *PREPROCESSING.size))
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        height, width = PREPROCESSING.size
+        raise ModelError(
+            f"{what} fails on {height} x {width} pixels, which this kind of model takes: {error}"
+        ) from error
+    if not isinstance(output, torch.Tensor) or output.ndim != 2:
+        raise ModelError(f"{what} gives no vector; expected a network that pools")
+    return int(output.shape[1])

@@ -11,18 +11,24 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from mining.models.base import ModelError, Precision
+from mining.models.checkpoints import State
 from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm
-from mining.models.weights import State, fit, read_state, some
+from mining.models.weights import fit, read_checkpoint, some, split_part
 
 HEAD_WIDTH = 64
+# Tensors that tell the sizes, and which of a file's state dicts it is.
+NEEDED = (
+    "patch_embedding.weight",
+    "positional_embedding.pos_embedding",
+    "transformer.blocks.0.pwff.fc1.weight",
+)
 # What the original's non-strict loading passed over: its classifier had been replaced.
 LEFT_OVER = ("fc.", "pre_logits.")
 
@@ -65,7 +71,10 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Torc
     """
     if not argument:
         raise ModelError(f"model {name!r}: expected animesion:PATH, a state dict")
-    state = read_state(Path(argument), argument)
+    path, part = split_part(argument)
+    checkpoint = read_checkpoint(path, str(path), part)
+    found = checkpoint.reading(dict.fromkeys(NEEDED))
+    state, note = found.state, found.note(str(path), checkpoint.states)
     shape = infer_shape(state, argument)
     module = build(shape)
     fit(module, rename(state, argument), argument)
@@ -80,6 +89,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Torc
         libraries=("timm",),
         device=device,
         precision=precision,
+        notes=[note] if note else [],
     )
 
 
@@ -92,19 +102,14 @@ def infer_shape(state: State, label: str) -> Shape:
     Raises:
         ModelError: a tensor that is needed is absent, or contradicts the others.
     """
-    needed = [
-        "patch_embedding.weight",
-        "positional_embedding.pos_embedding",
-        "transformer.blocks.0.pwff.fc1.weight",
-    ]
-    absent = [key for key in needed if key not in state]
+    absent = [key for key in NEEDED if key not in state]
     if absent:
         raise ModelError(
             f"{label}: not a state dict of pytorch-pretrained-vit's ViT: lacks "
             f"{', '.join(absent)}; it holds {some(list(state))}. Likely cause: weights "
             "of another library"
         )
-    patches, positions, hidden = (tuple(state[key].shape) for key in needed)
+    patches, positions, hidden = (tuple(state[key].shape) for key in NEEDED)
     if len(patches) != 4 or patches[1] != 3 or patches[2] != patches[3]:
         raise ModelError(f"{label}: patch_embedding.weight is {patches}, not (width, 3, P, P)")
     width, patch = patches[0], patches[2]

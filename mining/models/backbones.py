@@ -2,8 +2,8 @@
 
 The classifier is taken off: a vector is what its last layer would have been given. WEIGHTS is a
 `.safetensors` file, a state dict saved by `torch.save`, or, for timm, a folder in timm's own
-saved form (`config.json` beside `model.safetensors` or `pytorch_model.bin`). Without WEIGHTS the
-library fetches its own.
+saved form (`config.json` beside `model.safetensors` or `pytorch_model.bin`). `WEIGHTS#PART` names
+one of several networks in a file. Without WEIGHTS the library fetches its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mining.models.base import ModelError, Precision
 from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm, import_torchvision
-from mining.models.weights import fit, read_state
+from mining.models.weights import fit, read_checkpoint, split_part
 
 FOLDER_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # Arguments a saved folder has no business setting: they fetch, or undo what is set here.
@@ -47,7 +47,7 @@ def load_timm(argument: str, *, name: str, device: str, precision: Precision) ->
             kind that is not supported.
     """
     timm = import_timm()
-    architecture, weights = _split(argument, name)
+    architecture, weights, part = _split(argument, name)
     base, _, tag = architecture.partition(".")
     if not timm.is_model(base):
         raise _unknown(name, "timm", base, timm.list_models())
@@ -66,10 +66,12 @@ def load_timm(argument: str, *, name: str, device: str, precision: Precision) ->
         if weights is None:
             raise _no_weights(name, "timm", architecture, error) from error
         raise ModelError(f"{weights}: timm cannot build {architecture}: {_gist(error)}") from error
+    notes: list[str] = []
     if weights is not None:
         classifier = getattr(module, "pretrained_cfg", {}).get("classifier") or ()
         names = (classifier,) if isinstance(classifier, str) else classifier
-        fit(module, read_state(weights, str(weights)), str(weights), classifier=names)
+        checkpoint = read_checkpoint(weights, str(weights), part)
+        notes = fit(module, checkpoint, str(weights), classifier=names)
     data = timm.data.resolve_model_data_config(module, pretrained_cfg=dict(config) or None)
     return TorchModel(
         module,
@@ -80,6 +82,7 @@ def load_timm(argument: str, *, name: str, device: str, precision: Precision) ->
         libraries=("timm",),
         device=device,
         precision=precision,
+        notes=notes,
     )
 
 
@@ -90,7 +93,7 @@ def load_torchvision(argument: str, *, name: str, device: str, precision: Precis
         ModelError: unknown name, or weights that cannot be had or do not fit.
     """
     models = import_torchvision().models
-    architecture, weights = _split(argument, name)
+    architecture, weights, part = _split(argument, name)
     known = models.list_models(module=models)
     if architecture not in known:
         raise _unknown(name, "torchvision", architecture, known)
@@ -108,9 +111,10 @@ def load_torchvision(argument: str, *, name: str, device: str, precision: Precis
             extra["image_size"] = size[0]  # the default weights' size is not the default size
         module = models.get_model(architecture, weights=None, **extra)
     classifier = _behead(module)
+    notes: list[str] = []
     if weights is not None:
-        state = read_state(weights, str(weights))
-        fit(module, state, str(weights), classifier=(classifier, *_BRANCHES))
+        checkpoint = read_checkpoint(weights, str(weights), part)
+        notes = fit(module, checkpoint, str(weights), classifier=(classifier, *_BRANCHES))
     preprocessing = Preprocessing(
         size=size,
         resize=transforms.resize_size[0],
@@ -127,6 +131,7 @@ def load_torchvision(argument: str, *, name: str, device: str, precision: Precis
         libraries=("torchvision",),
         device=device,
         precision=precision,
+        notes=notes,
     )
 
 
@@ -154,18 +159,18 @@ def _no_retries(timm: Any, architecture: str) -> Iterator[None]:
         constants.HF_HUB_OFFLINE = offline
 
 
-def _split(argument: str, name: str) -> tuple[str, Path | None]:
-    """NAME and WEIGHTS; a name has no `@`, a path may have any number."""
+def _split(argument: str, name: str) -> tuple[str, Path | None, str | None]:
+    """NAME, WEIGHTS and its PART; a name has no `@`, a path may have any number."""
     architecture, at, weights = argument.partition("@")
     if not architecture or (at and not weights):
         family = name.partition(":")[0]
         raise ModelError(f"model {name!r}: expected {family}:NAME or {family}:NAME@WEIGHTS")
     if not at:
-        return architecture, None
-    path = Path(weights)
+        return architecture, None, None
+    path, part = split_part(weights)
     if not path.exists():
         raise ModelError(f"model {name!r}: {path}: no such file or folder of weights")
-    return architecture, path
+    return architecture, path, part
 
 
 def _saved_folder(folder: Path, base: str) -> tuple[Mapping[str, Any], dict[str, Any], Path]:

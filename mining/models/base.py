@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -38,6 +38,10 @@ class Model(Protocol):
     @property
     def provenance(self) -> Mapping[str, object]:
         """JSON-able facts: digests of the weights, preprocessing, precision, library versions."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences on what its file left open and how it was read; often none."""
 
     @property
     def fingerprint(self) -> str:

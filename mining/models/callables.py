@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast, get_args
@@ -41,6 +41,7 @@ class UserModel:
             ModelError: it is neither such an object nor a callable, or its `similarity` is none.
         """
         self.name = name
+        self.notes: Sequence[str] = ()
         similarity = getattr(made, "similarity", "cosine")
         if similarity not in get_args(Similarity):
             known = " or ".join(get_args(Similarity))

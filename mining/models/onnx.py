@@ -1,23 +1,29 @@
 """Any network in an ONNX file, `onnx:PATH`, run by ONNX Runtime.
 
-The network takes float32 `[N, 3, H, W]` and gives `[N, D]`. What the file does not say is taken
-from JSON, either `PATH.json` beside it or the file's metadata under the key `lookalikes`; the
-former wins, field by field:
+The network takes `[N, 3, H, W]` or `[N, H, W, 3]`, float32, float16 or uint8, and gives `[N, D]`
+(or `[N, D, 1, 1]`). What the file does not say is taken from JSON, either `PATH.json` beside it or
+the file's metadata under the key `lookalikes`; the former wins, field by field:
 
-    {"mean": [0.485, 0.456, 0.406],   per channel, of values in [0, 1]; ImageNet's by default
+    {"mean": [0.485, 0.456, 0.406],   R, G, B, of values in [0, 1]; ImageNet's if nothing is said
      "std": [0.229, 0.224, 0.225],
-     "size": 224,                     or [height, width]; needed where the file leaves it open
+     "size": 224,                     or [height, width], where the file leaves it open
      "resize": 256,                   shorter side before a centre crop; by default the image is
                                       stretched to `size`
      "interpolation": "bilinear",
      "similarity": "cosine",          or "inner_product"
-     "output": "embedding"}           which output, where there are several
+     "output": "embedding",           which output, where there are several
+     "channels": "RGB",               or "BGR", the order in which it takes the colours
+     "layout": "NCHW"}                or "NHWC", where the shape leaves it open
+
+A network that takes bytes (uint8) normalises them itself: mean and std are not for it. One that was
+quantised dynamically scales its numbers by what else is in the call, and so is given one picture a
+call.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,13 +32,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mining.models.base import ModelError, Precision, Similarity, digest
-from mining.models.onnx_files import files_digest
+from mining.models.onnx_files import node_types
+from mining.models.onnx_sessions import LAYOUTS, ImageInput, image_input, open_session
 from mining.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from pairsets.artefacts import installed
 
-OPTIONS = ("mean", "std", "size", "resize", "interpolation", "similarity", "output")
+OPTIONS = (
+    *("mean", "std", "size", "resize", "interpolation", "similarity", "output"),
+    *("channels", "layout"),
+)
 METADATA_KEY = "lookalikes"
 DEFAULT_SIZE = 224
+CHANNELS = ("RGB", "BGR")
+# Nodes that take a scale from the whole of what they are given.
+_DYNAMIC = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 
 
 class OnnxModel:
@@ -45,14 +58,41 @@ class OnnxModel:
         *,
         name: str,
         similarity: Similarity,
+        input: ImageInput,
         output: str,
+        channels: str = "RGB",
+        dynamic: bool = False,
         facts: Mapping[str, object],
+        notes: Sequence[str] = (),
     ) -> None:
-        """Take over a session whose input and output were checked."""
+        """Take over a session whose input and output were checked.
+
+        Args:
+            session: ONNX Runtime's.
+            preprocessing: of one image.
+            name: the `family:argument` text.
+            similarity: how vectors are compared.
+            input: what the network takes.
+            output: the name of the output that holds the vectors.
+            channels: `RGB`, or `BGR`.
+            dynamic: an image's vector depends on what else is in the call, so that each image
+                has a call of its own.
+            facts: what else the vectors depend on.
+            notes: what a user should know of how the file was read.
+        """
         self.name = name
         self.similarity: Similarity = similarity
+        self.notes = tuple(notes)
+        # Said only where it is not the rule: vectors made before still fit.
+        said: dict[str, object] = {}
+        kind = [input.dtype.name, input.layout, channels]
+        if kind != ["float32", "NCHW", "RGB"]:
+            said["input"] = kind
+        if dynamic:
+            said["calls"] = "one image each"
         self.provenance: Mapping[str, object] = {
             **facts,
+            **said,
             "output": output,
             "preprocessing": preprocessing.facts(),
             "precision": "fp32",
@@ -61,10 +101,10 @@ class OnnxModel:
         self.fingerprint = digest(self.provenance)
         self._session = session
         self._preprocessing = preprocessing
-        self._input = session.get_inputs()[0].name
+        self._input = input
         self._output = output
-        batch = session.get_inputs()[0].shape[0]
-        self._fixed_batch = batch if isinstance(batch, int) else None
+        self._reversed = channels == "BGR"
+        self._dynamic = dynamic
 
     def preprocess(self, image: Image.Image) -> NDArray[np.generic]:
         """uint8 `[H, W, 3]`: resized and cropped."""
@@ -76,24 +116,40 @@ class OnnxModel:
         Raises:
             ModelError: the network fails, or gives anything but one vector an image.
         """
-        inputs = self._preprocessing.normalise(batch.astype(np.uint8, copy=False))
+        inputs = self._inputs(batch.astype(np.uint8, copy=False))
         # Some exports fix the number of images: then that many at a time, the last ones filled up.
-        step = self._fixed_batch or len(inputs)
+        count = self._input.batch or (1 if self._dynamic else len(inputs))
+        step = 1 if self._dynamic else count
         parts = []
         for start in range(0, len(inputs), step):
             part = inputs[start : start + step]
-            filled = np.concatenate([part, np.repeat(part[-1:], step - len(part), axis=0)])
+            filled = np.concatenate([part, np.repeat(part[-1:], count - len(part), axis=0)])
             parts.append(self._run(filled)[: len(part)])
         return np.concatenate(parts).astype(np.float32, copy=False)
 
-    def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _inputs(self, batch: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """What the network is given of uint8 `[B, H, W, 3]`."""
+        inputs: NDArray[Any]
+        if self._input.dtype == np.uint8:
+            inputs = batch.transpose(0, 3, 1, 2)
+        else:
+            inputs = self._preprocessing.normalise(batch)
+        if self._reversed:
+            inputs = inputs[:, ::-1]
+        if self._input.layout == "NHWC":
+            inputs = inputs.transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(inputs, self._input.dtype)
+
+    def _run(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
         """One call of the session, its output's shape checked."""
         try:
-            vectors = np.asarray(self._session.run([self._output], {self._input: inputs})[0])
+            vectors = np.asarray(self._session.run([self._output], {self._input.name: inputs})[0])
         except Exception as error:
             raise ModelError(
                 f"{self.name}: ONNX Runtime fails on {inputs.shape}: {error}"
             ) from error
+        if vectors.ndim > 2 and sorted(vectors.shape[1:])[-2] == 1:
+            vectors = vectors.reshape(len(vectors), -1)  # of a pooling layer that keeps its sides
         if vectors.ndim != 2 or len(vectors) != len(inputs):
             raise ModelError(
                 f"{self.name}: output {self._output!r} is {vectors.shape} for {len(inputs)} "
@@ -121,30 +177,37 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
         raise ModelError(
             f"{path}: similarity {similarity!r} is neither {' nor '.join(get_args(Similarity))}"
         )
+    channels, layout = options.get("channels", "RGB"), options.get("layout")
+    for key, value, known in (("channels", channels, CHANNELS), ("layout", layout, LAYOUTS)):
+        if value is not None and value not in known:
+            raise ModelError(f"{path}: {key} {value!r} is neither {' nor '.join(known)}")
+    taken = image_input(
+        session.get_inputs(),
+        path,
+        "float32, float16 or uint8, [N, 3, H, W] or [N, H, W, 3]",
+        dtypes=("float32", "float16", "uint8"),
+        layout=layout,
+    )
+    plan = _preprocessing(taken, options, path)
+    notes = _assumed(taken, plan, options, path)
+    dynamic = taken.batch != 1 and bool(node_types(path.read_bytes()) & _DYNAMIC)
+    if dynamic:
+        notes.append(
+            f"{path}: quantised dynamically, so that a picture's vector depends on what shares a "
+            "call with it; it is given one picture at a time"
+        )
     return OnnxModel(
         session,
-        _preprocessing(session.get_inputs(), options, path),
+        plan,
         name=name,
         similarity=similarity,
+        input=taken,
         output=_output(session.get_outputs(), options.get("output"), path),
+        channels=channels,
+        dynamic=dynamic,
         facts={"family": "onnx", "weights": weights},
+        notes=notes,
     )
-
-
-def _providers(device: str, available: list[str]) -> list[Any]:
-    """ONNX Runtime's providers for a device, in order of preference."""
-    kind, _, index = device.partition(":")
-    has_cuda = "CUDAExecutionProvider" in available
-    if kind == "cpu" or (kind == "auto" and not has_cuda):
-        return ["CPUExecutionProvider"]
-    if kind == "mps" or not has_cuda:
-        raise ModelError(
-            f"device {device!r} is not to be had from this ONNX Runtime, which offers "
-            f"{', '.join(available)}; ask for auto or cpu"
-        )
-    # fp32 must mean fp32, not TF32.
-    cuda = ("CUDAExecutionProvider", {"device_id": index or "0", "use_tf32": "0"})
-    return [cuda, "CPUExecutionProvider"]
 
 
 def _options(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -167,61 +230,14 @@ def _options(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return options
 
 
-def open_session(path: Path, device: str, what: str) -> tuple[Any, str]:
-    """An ONNX Runtime session on a file, and the digest of all its files.
-
-    Args:
-        path: of the file.
-        device: as for models.
-        what: asks for it, for the error that ONNX Runtime is missing.
-
-    Raises:
-        ModelError: ONNX Runtime is not installed or lacks the device, or the file is none.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelError(
-            f"{what}: needs ONNX Runtime ({error}): pip install 'lookalikes[onnx]'"
-        ) from None
-    weights = files_digest(path)
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # errors alone; they come back as exceptions
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), settings, providers=_providers(device, onnxruntime.get_available_providers())
-        )
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{path}: ONNX Runtime cannot load it: {error}") from error
-    if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
-        raise ModelError(f"{path}: ONNX Runtime cannot start CUDA here; ask for auto or cpu")
-    return session, weights
-
-
-def image_shape(inputs: list[Any], path: Path, expected: str) -> list[Any]:
-    """Shape of the one input of a network on images; sides that are free are no numbers.
-
-    Raises:
-        ModelError: several inputs, or one that is not `expected`, float32 of three colours.
-    """
-    if len(inputs) != 1:
-        names = ", ".join(one.name for one in inputs)
-        raise ModelError(f"{path}: has {len(inputs)} inputs ({names}); expected one, of images")
-    shape, dtype = list(inputs[0].shape), inputs[0].type
-    sound = len(shape) == 4 and dtype == "tensor(float)"
-    if not sound or (isinstance(shape[1], int) and shape[1] != 3):
-        raise ModelError(
-            f"{path}: input {inputs[0].name!r} is {dtype} {shape}; expected {expected}"
-        )
-    return shape
-
-
-def _preprocessing(inputs: list[Any], options: Mapping[str, Any], path: Path) -> Preprocessing:
+def _preprocessing(taken: ImageInput, options: Mapping[str, Any], path: Path) -> Preprocessing:
     """What the input's shape and the options say together."""
-    shape = image_shape(inputs, path, "float32 [N, 3, H, W]")
-    fixed = [side if isinstance(side, int) else None for side in shape[2:]]
+    if taken.dtype == np.uint8 and options.keys() & {"mean", "std"}:
+        raise ModelError(
+            f"{path}: takes bytes (uint8), which it normalises itself; leave mean and std out of "
+            "its options"
+        )
+    fixed = [taken.height, taken.width]
     given = options.get("size", [side or DEFAULT_SIZE for side in fixed])
     try:
         height, width = (given, given) if isinstance(given, int) else given
@@ -250,5 +266,28 @@ def _output(outputs: list[Any], wanted: object, path: Path) -> str:
         return str(names[0])
     if wanted in names:
         return str(wanted)
-    said = f"the options say {wanted!r}" if wanted is not None else 'name one with "output"'
+    remedy = f'name one with "output" in {path.name}.json: {{"output": "{names[0]}"}}'
+    said = f"the options say {wanted!r}" if wanted is not None else remedy
     raise ModelError(f"{path}: has the outputs {', '.join(names)}; {said}")
+
+
+def _assumed(
+    taken: ImageInput, plan: Preprocessing, options: Mapping[str, Any], path: Path
+) -> list[str]:
+    """What neither the file nor its options say, and was taken for granted."""
+    said = []
+    if None in (taken.height, taken.width) and "size" not in options:
+        said.append(f"pictures of {plan.size[0]} x {plan.size[1]} pixels")
+    example = ""
+    if taken.dtype != np.uint8:
+        lacking = [what for what in ("mean", "std") if what not in options]
+        said += [f"ImageNet's {what} {list(getattr(plan, what))}" for what in lacking]
+        example = ', as {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}' if lacking else ""
+    if (said or taken.dtype == np.uint8) and "channels" not in options:
+        said.append("colours in the order RGB")
+    if not said:
+        return []
+    return [
+        f"{path}: nothing says how its pictures are prepared; assumed: {', '.join(said)}. Where "
+        f"that is wrong so are its vectors: say it in {path.name}.json{example}"
+    ]

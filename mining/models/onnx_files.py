@@ -1,5 +1,7 @@
 """The files an ONNX model is made of: itself, and the ones its large tensors are kept in.
 
+And what its graph computes with, as far as the kinds of its nodes tell.
+
 Read straight from the protobuf encoding (protobuf.dev/programming-guides/encoding), so that
 neither the onnx package is needed nor a file opened that lies outside the model's folder. Field
 numbers: onnx/onnx.proto.
@@ -14,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from mining.models.base import ModelError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+_OP_TYPE = 4  # in a Node
 
 # message -> field number -> message: every way from a model to the tensors in it.
 _PATHS: dict[str, dict[int, str]] = {
@@ -66,20 +70,40 @@ def external_locations(data: bytes, label: str) -> set[str]:
         ModelError: the bytes are not in the protobuf encoding.
     """
     found: set[str] = set()
-    open_messages = [(memoryview(data), "Model")]
     try:
-        while open_messages:
-            message, kind = open_messages.pop()
+        for kind, message in _messages(data):
             if kind == "Entry":
                 pair = {number: bytes(value) for number, value in _fields(message)}
                 if pair.get(1) == b"location":
                     found.add(pair.get(2, b"").decode())
-                continue
-            inner = _PATHS[kind]
-            open_messages += [(v, inner[n]) for n, v in _fields(message) if n in inner]
     except (IndexError, ValueError) as error:
         raise ModelError(f"{label}: not an ONNX file, or cut off ({error})") from None
     return found
+
+
+def node_types(data: bytes) -> set[str]:
+    """The `op_type` of every node of a serialised model, those of inner graphs among them.
+
+    Raises:
+        IndexError, ValueError: the bytes are not in the protobuf encoding.
+    """
+    return {
+        bytes(value).decode("utf-8", "replace")
+        for kind, message in _messages(data)
+        if kind == "Node"
+        for number, value in _fields(message)
+        if number == _OP_TYPE
+    }
+
+
+def _messages(data: bytes) -> Iterator[tuple[str, memoryview]]:
+    """Every message on the ways of `_PATHS` through a serialised model, with its kind."""
+    open_messages = [(memoryview(data), "Model")]
+    while open_messages:
+        message, kind = open_messages.pop()
+        yield kind, message
+        if inner := _PATHS.get(kind):
+            open_messages += [(v, inner[n]) for n, v in _fields(message) if n in inner]
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -5,7 +5,7 @@ A reference model that does not beat it has learned nothing about faces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class Pixels:
     """
 
     similarity: Similarity = "cosine"
+    notes: Sequence[str] = ()
 
     def __init__(self, name: str) -> None:
         """Takes nothing but its name: there is nothing to load."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ class TorchModel:
         libraries: tuple[str, ...] = (),
         device: str = "auto",
         precision: Precision = "fp32",
+        notes: Sequence[str] = (),
     ) -> None:
         """Take over `module`: it is put in evaluation mode and moved to the device.
 
@@ -47,12 +48,14 @@ class TorchModel:
             libraries: distributions whose versions count, beside torch, Pillow and numpy.
             device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
             precision: `bf16` runs the network under autocast.
+            notes: what a user should know of how the weights were read.
 
         Raises:
             ModelError: the device is not to be had, or cannot do bf16.
         """
         self.name = name
         self.similarity = similarity
+        self.notes = tuple(notes)
         self.provenance: Mapping[str, object] = {
             **facts,
             "weights": state_digest(module.state_dict()),

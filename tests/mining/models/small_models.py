@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mining.models.animesion import Shape, build
+from mining.models.checkpoints import State
 from mining.models.torchvision_ops import import_timm, import_torchvision
-from mining.models.weights import State
 
 Builder = Callable[[Path, int], str]
 
