@@ -84,6 +84,21 @@ def templates() -> Pairs:
     )
 
 
+def flat() -> Pairs:
+    """Numbered pictures in one folder, in two folds of three positives and three negatives."""
+    a, b = np.arange(24).reshape(2, 6, 2).transpose(2, 0, 1).reshape(2, 12)
+    label = [1, 1, 1, 0, 0, 0] * 2
+    names = [[f"{number}.jpg" for number in side.tolist()] for side in (a, b)]
+    return Pairs(PairSet.of(*names, label), Folds(np.repeat([1, 2], 6)))
+
+
+def named() -> Pairs:
+    """Pairs of any kind but for what a table of others cannot mark."""
+    found = of_any_kind()
+    pairs = found.pairs
+    return Pairs(PairSet.of(pairs.path_a, pairs.path_b, pairs.label), found.folds)
+
+
 # A new format gets a line here; every test of the contract then runs on it.
 EXAMPLES: dict[str, Callable[[], Pairs]] = {
     "csv": of_any_kind,
@@ -96,4 +111,11 @@ EXAMPLES: dict[str, Callable[[], Pairs]] = {
     "triplets": starred,
     "pml": labelled,
     "ijb": templates,
+    "trials": balanced,
+    "table": named,
+    "indices": flat,
 }
+# What a file has to be called to be known for what it is, where its content does not tell.
+FILES = {"ijb": "ijbc_template_pair_label.txt"}
+# Known by no more than its content and that of others.
+ASKED = {"indices"}

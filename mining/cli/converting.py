@@ -11,7 +11,20 @@ from mining.cli.app import app
 from mining.cli.options import OverwriteOption
 
 # As `pairsets.sources.formats.FORMATS`, which would import too much.
-Format = Literal["csv", "lfw", "sllfw", "calfw", "ijb", "jsonl", "parquet", "n-tuples", "pml"]
+Format = Literal[
+    "csv",
+    "lfw",
+    "sllfw",
+    "calfw",
+    "trials",
+    "table",
+    "ijb",
+    "indices",
+    "jsonl",
+    "parquet",
+    "n-tuples",
+    "pml",
+]
 _READING, _WRITING = "What the file does not say itself", "How it is written"
 
 # Of the help.
@@ -41,7 +54,28 @@ def convert(
         str | None,
         typer.Option(
             "--suffix",
-            help="lfw: how names of images end. [default: as in --faces, else .jpg]",
+            help="lfw, indices: what follows a number, as .png or _0.png. [default: as in "
+            "--faces, else .jpg]",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    digits: Annotated[
+        int | None,
+        typer.Option(
+            "--digits",
+            min=1,
+            max=18,
+            help="lfw, indices: of a number, filled up with noughts. [default: as in --faces, else "
+            "4 of lfw, 1 of indices]",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="A,B,LABEL[,FOLD]",
+            help="table: how the columns are called. [default: found by known names]",
             rich_help_panel=_READING,
         ),
     ] = None,
@@ -50,8 +84,8 @@ def convert(
         typer.Option(
             "--folds",
             min=2,
-            help="sllfw, calfw: so many equal parts, one after the other. [default: as the order "
-            "of labels says]",
+            help="sllfw, calfw, trials, indices: so many equal parts, one after the other. "
+            "[default: as the order of labels says]",
             rich_help_panel=_READING,
         ),
     ] = None,
@@ -93,14 +127,16 @@ def convert(
     """Turn pairs of any format into those of another; folds are kept where both have them.
 
     The formats: csv (this project's pair file), lfw (pairs.txt, DevTrain, DevTest), sllfw, calfw
-    (CPLFW too), ijb, jsonl, parquet, n-tuples (as sentence-transformers mines them), pml (index
-    tuples of pytorch-metric-learning).
+    (CPLFW too), trials (two paths a line, a label behind or before them), table (with other names
+    of columns), ijb (templates), indices (numbers of pictures in one folder), jsonl, parquet,
+    n-tuples (as sentence-transformers mines them), pml (index tuples of pytorch-metric-learning).
     """
     from mining.progress import bar
     from mining.sources.converting import convert_pairs
     from mining.summary import print_made
 
-    reading: dict[str, object] = {"suffix": suffix, "folds": folds, "templates": templates}
+    reading: dict[str, object] = {"suffix": suffix, "digits": digits, "columns": columns}
+    reading |= {"folds": folds, "templates": templates}
     writing: dict[str, object] = {"style": style, "negatives": negatives}
     (writing if to == "pml" else reading)["images"] = images
     made = convert_pairs(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mining.provenance import manifest, mined_by
 from mining.run import Progress, silent
 from mining.steps import Made, manifest_of
 from pairsets.artefacts import refuse_existing, sha256, write_json, written_together
-from pairsets.errors import OutputError
-from pairsets.faces import IMAGE_SUFFIXES, resolve
+from pairsets.errors import FacesError, OutputError, SourceError
+from pairsets.faces import IMAGE_SUFFIXES, resolve, why_unsafe
 from pairsets.folds import folds_of
 from pairsets.report import FunnelRow
 from pairsets.sources.formats import (
     ENDINGS,
     FORMATS,
     Pairs,
+    candidates,
     format_named,
+    indices,
     read_pairs,
     sniff,
     write_pairs,
@@ -25,6 +27,8 @@ from pairsets.sources.formats import (
 
 # This project's own, which keeps folds and a manifest in files beside.
 OWN = "csv"
+# Formats that name pictures by number, and find them in the folder of faces.
+BY_NUMBER = frozenset({"lfw", "indices"})
 
 
 def convert_pairs(
@@ -48,7 +52,8 @@ def convert_pairs(
         to_format: that of `out`; without it, what its ending says: .csv, .jsonl or .parquet.
         reading: options of `from_format`, such as `folds` and `suffix`.
         writing: options of `to_format`.
-        faces: their folder, to see that all of them are there; of LFW's, also how they end.
+        faces: their folder, to see that all of them are there; where a list names them by number
+            alone, also how they are called.
         overwrite: replace what is there.
         progress: shows how much of `source` is read.
 
@@ -60,21 +65,17 @@ def convert_pairs(
     target = to_format or _by_ending(out)
     format_named(target)
     reading, writing = dict(reading or {}), dict(writing or {})
-    name = from_format or sniff(source)
+    name = from_format or _format_of(source, faces, reading)
     inputs = [source, *([source.with_suffix(".json"), folds_of(source)] if name == OWN else [])]
     inputs += [value for value in (*reading.values(), *writing.values()) if isinstance(value, Path)]
     beside = [manifest_of(out), folds_of(out)] if target == OWN else []
     refuse_existing([out, *beside], overwrite=overwrite, inputs=inputs)
+    looking: dict[str, object] = {"faces": faces} if faces and name in BY_NUMBER else {}
     with progress(f"Reading {name}") as step:
-        found = read_pairs(source, name, progress=step, **reading)
+        found = read_pairs(source, name, progress=step, **reading, **looking)
     notes = list(found.notes)
     if faces is not None:
-        ending = _ending_in(faces, found) if name == "lfw" and "suffix" not in reading else None
-        if ending:
-            reading["suffix"] = ending
-            notes.append(f"images are taken to end in {ending}, as the first does in {faces}")
-            found = read_pairs(source, name, progress=None, **reading)
-        resolve(faces, found.pairs.paths)
+        _all_there(faces, found.pairs.paths)
     funnel = _read_rows(name, found)
     files = [out]
     if target == OWN:
@@ -108,13 +109,48 @@ def _by_ending(out: Path) -> str:
     return name
 
 
-def _ending_in(faces: Path, found: Pairs) -> str | None:
-    """How the first face ends in its folder, where that is not as it was read."""
-    first = faces / found.pairs.path_a[0]
-    if first.is_file() or not first.parent.is_dir():
-        return None
-    endings = sorted(file.suffix for file in first.parent.iterdir() if file.stem == first.stem)
-    return next((one for one in endings if one.lower() in IMAGE_SUFFIXES), None)
+def _format_of(source: Path, faces: Path | None, reading: Mapping[str, object]) -> str:
+    """The format that `source` looks like; what may be templates or pictures, the folder tells.
+
+    Raises:
+        SourceError: it looks like none, or like several that nothing tells apart.
+    """
+    found = candidates(source)
+    if set(found) != {"ijb", "indices"}:
+        return sniff(source)
+    if "templates" in reading:
+        return "ijb"
+    if faces is not None and indices.fit(source, faces):
+        return "indices"
+    told = "" if faces is None else f" {faces} does not tell which: not all of its pictures are."
+    raise SourceError(
+        f"{source}: two numbers and a label a line may be pairs of templates (IJB-B, IJB-C) or of "
+        f"pictures by their number (0.jpg, 1.jpg, ...).{told} Say --format ijb or --format "
+        "indices, or name the folder of those pictures alone with --faces"
+    )
+
+
+def _all_there(faces: Path, paths: Sequence[str]) -> None:
+    """Refuse faces that are not in their folder; where another ending is, say so."""
+    try:
+        resolve(faces, paths)
+    except FacesError as error:
+        for path in paths:
+            file = faces / path
+            if why_unsafe(path) or file.is_file() or not file.parent.is_dir():
+                continue
+            others = sorted(
+                other.name
+                for other in file.parent.iterdir()
+                if other.stem == file.stem and other.suffix.lower() in IMAGE_SUFFIXES
+            )
+            if others:
+                raise FacesError(
+                    f"{error} {path!r} is not, but {others[0]} is beside where it would be: "
+                    "does the list name other endings than the pictures have?"
+                ) from None
+            break
+        raise
 
 
 def _read_rows(name: str, found: Pairs) -> list[FunnelRow]:

@@ -16,6 +16,7 @@ from pairsets.errors import SourceError
 from pairsets.folds import Folds
 from pairsets.pairset import PairSet
 from pairsets.sources.formats.lines import read_head
+from pairsets.sources.formats.refused import why_refused
 
 # Called with how much is done and how much there is in all, as in bytes of the file.
 Progress = Callable[[int, int], None]
@@ -30,7 +31,10 @@ FORMATS: dict[str, str] = {
     "calfw": "pairsets.sources.formats.calfw",
     "jsonl": "pairsets.sources.formats.jsonl",
     "parquet": "pairsets.sources.formats.parquet",
+    "trials": "pairsets.sources.formats.trials",
+    "table": "pairsets.sources.formats.named",
     "ijb": "pairsets.sources.formats.ijb",
+    "indices": "pairsets.sources.formats.indices",
     "n-tuples": "pairsets.sources.formats.tuples",
     "pml": "pairsets.sources.formats.pml",
 }
@@ -75,7 +79,8 @@ class Format(Protocol):
     def looks_like(self, path: Path, head: bytes) -> bool:
         """Whether a file may be of this format: by its name and its first bytes (64 KiB).
 
-        No two formats may say so of one file that either of them can read.
+        No two formats may say so of one file that either of them can read; but nothing in a file
+        tells `ijb` from `indices`, so that it has to be asked.
         """
 
     def read(self, path: Path, *, progress: Progress | None = None, **options: object) -> Pairs:
@@ -114,19 +119,34 @@ def sniff(path: str | Path) -> str:
             like several.
     """
     path = Path(path)
-    head = read_head(path)
-    if not head.strip():
-        raise SourceError(f"{path}: empty; expected a file of pairs")
-    found = [name for name in FORMATS if format_named(name).looks_like(path, head)]
+    found = candidates(path)
     if len(found) == 1:
         return found[0]
     if found:
-        raise SourceError(f"{path}: could be {' or '.join(found)}; say which with --format")
+        raise SourceError(
+            f"{path}: could be {' or '.join(found)}; say which with --format. There are\n"
+            + "\n".join(f"  {name}: {format_named(name).SUMMARY}" for name in found)
+        )
+    why = why_refused(path, read_head(path))
+    if why:
+        raise SourceError(why)
     raise SourceError(
         f"{path}: looks like none of the formats of pairs; say which it is with --format to be "
         "told what is wrong with it. There are\n"
         + "\n".join(f"  {name}: {format_named(name).SUMMARY}" for name in FORMATS)
     )
+
+
+def candidates(path: Path) -> list[str]:
+    """The names of the formats that a file looks like.
+
+    Raises:
+        SourceError: there is no such file, it is empty or a pickle.
+    """
+    head = read_head(path)
+    if not head.strip():
+        raise SourceError(f"{path}: empty; expected a file of pairs")
+    return [name for name in FORMATS if format_named(name).looks_like(path, head)]
 
 
 def read_pairs(

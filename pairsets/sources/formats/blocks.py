@@ -29,7 +29,7 @@ def read_folds(path: Path, label: ArrayLike, folds: int | None) -> tuple[Numbers
     if folds is not None:
         if folds < 1 or labels.size % folds:
             raise SourceError(f"{path}: {labels.size} pairs do not make {folds} equal folds")
-        return _parts(labels.size, folds), []
+        return _parts(labels.size, folds), _one_sided(labels, folds)
     count = inferred(labels)
     if not count:
         return None, []
@@ -90,6 +90,18 @@ def written_folds(content: Pairs, name: str) -> Pairs:
         notes.append(f"{name} will be read with {count} folds, by the order of its labels")
     folds = None if numbers is None else Folds(numbers)
     return Pairs(content.pairs, folds, tuple(notes), content.dropped)
+
+
+def _one_sided(labels: NDArray[np.generic], folds: int) -> list[str]:
+    """A note where equal parts of a file are no folds that tell anything."""
+    positives = (labels.reshape(folds, -1) == 1).sum(axis=1)
+    alone = int(((positives == 0) | (positives == labels.size // folds)).sum())
+    if not alone:
+        return []
+    return [
+        f"{alone} of the {folds} folds have pairs of one label alone: do the labels stand in other "
+        "parts than folds?"
+    ]
 
 
 def _parts(count: int, folds: int) -> Numbers:

@@ -1,22 +1,25 @@
 """CALFW and CPLFW: two lines a pair, each `file flag`; a flag other than 0 says the same person.
 
 Their images lie in one folder. A path here has the person's folder before it, as faces folders
-must: `AJ_Cook_0001.jpg` is `AJ_Cook/AJ_Cook_0001.jpg`. The flag alone is the label. Where the
-names say otherwise the label stays and a note counts such pairs: what goes by character, as
-intervals and fresh sampling do, follows the names.
+must: `AJ_Cook_0001.jpg` is `AJ_Cook/AJ_Cook_0001.jpg`. The flag alone is the label; as CALFW is
+published, it numbers the fold of a positive, too. Where the names say otherwise the label stays and
+a note counts such pairs: what goes by character, as intervals and fresh sampling do, follows the
+names.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES, base_name, character_of
+from pairsets.faces import base_name, character_of
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.fields import TWO_FACES, is_image, several
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
 
@@ -31,7 +34,7 @@ def looks_like(path: Path, head: bytes) -> bool:
     """Whether every line is the name of an image and a number."""
     found = [_LINE.fullmatch(line) for line in head_lines(head)]
     return bool(found) and all(
-        match and "/" not in match[1] and PurePosixPath(match[1]).suffix.lower() in IMAGE_SUFFIXES
+        match and "/" not in match[1] and is_image(match[1]) and not several(match[0])
         for match in found
     )
 
@@ -42,30 +45,33 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
     Args:
         path: of the file.
         progress: called with bytes done and in all.
-        folds: so many equal parts of the file, one after the other. Without it they are inferred
-            where the labels come in equal blocks.
+        folds: so many equal parts of the file, one after the other. Without it they are those of
+            the flags, where the file is laid out as CALFW is published, or inferred where the
+            labels come in equal blocks.
 
     Raises:
         SourceError: a line of another form, a name without a number, two lines of a pair of which
             one has the flag 0, or a line without its second.
     """
     faces: list[str] = []
-    flags: list[bool] = []
+    flags: list[int] = []
     lines: list[int] = []
     for number, line in text_lines(path, progress):
         match = _LINE.fullmatch(line)
         name = match and _FILE.fullmatch(match[1])
+        if match and several(line):
+            raise SourceError(f"{path}, line {number}: {line[:80]!r} names two faces; {TWO_FACES}")
         if not match or not name or "/" in match[1]:
             raise SourceError(
                 f"{path}, line {number}: {line[:80]!r}; expected a file's name and a flag, such as "
                 "AJ_Cook_0001.jpg 1"
             )
         faces.append(f"{name[1]}/{match[1]}")
-        flags.append(int(match[2]) != 0)
+        flags.append(int(match[2]))
         lines.append(number)
-        if len(flags) % 2 == 0 and flags[-1] != flags[-2]:
+        if len(flags) % 2 == 0 and bool(flags[-1]) != bool(flags[-2]):
             raise SourceError(
-                f"{path}, line {number}: flag {match[2]}, and {'not ' * flags[-2]}0 in line "
+                f"{path}, line {number}: flag {match[2]}, and {'not ' * bool(flags[-2])}0 in line "
                 f"{lines[-2]} for the same pair; is a line missing before it?"
             )
     if len(faces) % 2:
@@ -73,8 +79,12 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
             f"{path}, line {lines[-1]}: a face without a second; expected two lines a pair. Is the "
             "file cut short, or a line missing?"
         )
-    first, second, label = faces[::2], faces[1::2], np.array(flags[::2], np.int8)
-    parts, notes = read_folds(path, label, folds)
+    first, second, flag_of = faces[::2], faces[1::2], np.array(flags[::2], np.int64)
+    label = (flag_of != 0).astype(np.int8)
+    parts, notes = _published(flag_of) if folds is None else (None, [])
+    if parts is None:
+        parts, told = read_folds(path, label, folds)
+        notes = [*notes, *told]
     named = np.array(
         [character_of(a) == character_of(b) for a, b in zip(first, second, strict=True)], bool
     )
@@ -88,6 +98,34 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
     return gather(path, first, second, label, folds=parts, lines=lines[::2], notes=notes)
 
 
+def _published(flags: NDArray[np.int64]) -> tuple[NDArray[np.int32] | None, list[str]]:
+    """The folds of a file laid out as CALFW is published, or why there are none.
+
+    There, n positives are flagged 1, n flagged 2, ... n flagged K; then come the negatives of all
+    folds, flagged 0: fold k is the positives flagged k and the k-th part of the negatives.
+    """
+    if not flags.size:
+        return None, []
+    positives = int(np.count_nonzero(flags))
+    negatives = flags.size - positives
+    count = int(flags.max())
+    if count < 2 or not flags[:positives].all() or (np.diff(flags[:positives]) < 0).any():
+        return None, []
+    if int(flags.min()) < 0 or not np.isin(np.arange(1, count + 1), flags).all():
+        return None, []
+    sizes = np.bincount(flags[:positives], minlength=count + 1)[1:]
+    if (sizes != sizes[0]).any() or not negatives or negatives % count:
+        return None, [
+            f"the flags 1 to {count} are taken for no folds: they would be of {sizes.min()} to "
+            f"{sizes.max()} positives each, and a {count}th of {negatives} negatives"
+        ]
+    parts = np.concatenate([flags[:positives], np.arange(negatives) * count // negatives + 1])
+    return parts.astype(np.int32), [
+        f"{count} folds by the flags: fold k is the {sizes[0]} positives flagged k and the k-th "
+        f"{negatives // count} of the {negatives} negatives"
+    ]
+
+
 def write(content: Pairs, path: Path) -> Pairs:
     """Write two lines a pair; folds of equal blocks keep, in the order of the file.
 
@@ -98,7 +136,7 @@ def write(content: Pairs, path: Path) -> Pairs:
     pairs = held.pairs
     for face in pairs.paths:
         match = _FILE.fullmatch(base_name(face))
-        if not match or f"{match[1]}/{base_name(face)}" != face:
+        if not match or f"{match[1]}/{base_name(face)}" != face or several(base_name(face)):
             raise SourceError(
                 f"{NAME} cannot hold {face!r}: it names a face by its file alone, as AJ_Cook/"
                 f"AJ_Cook_0001.jpg; sllfw, {HOLDS_ANY}"

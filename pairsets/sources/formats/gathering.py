@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -35,6 +35,7 @@ def gather(
     lines: ArrayLike | None = None,
     unit: str = "line",
     notes: Sequence[str] = (),
+    identities: Mapping[str, str] | None = None,
 ) -> Pairs:
     """The pairs of a file, in its order; a pair that is listed again counts once.
 
@@ -49,6 +50,7 @@ def gather(
         lines: `[N]` where each stands in the file; 1, 2, ... where it is not given.
         unit: what `lines` count.
         notes: sentences to hand on.
+        identities: who each face shows, by its path, where that is not the folder.
 
     Raises:
         SourceError: no pairs, a pair that is listed with both labels, a path that leaves its
@@ -101,6 +103,11 @@ def gather(
         pairs = PairSet(first[kept], second[kept], labels[kept], human[kept], flags[kept])
     except PairSetError as error:
         raise SourceError(f"{path}: {error}") from None
+    if identities is not None and hasattr(PairSet, "identities"):
+        named: dict[str, Any] = {
+            "identities": {face: identities[face] for face in (*pairs.path_a, *pairs.path_b)}
+        }
+        pairs = replace(pairs, **named)
     told = list(notes)
     parts = None if folds is None else _closed_up(np.asarray(folds), kept, told)
     return Pairs(pairs, parts, tuple(told), dropped)

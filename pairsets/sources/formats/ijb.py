@@ -22,6 +22,7 @@ from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import head_lines, opened, read_head, text_lines, write_lines
+from pairsets.sources.formats.refused import why_refused
 from pairsets.templates import Templates, numbered, template_path
 
 NAME = "ijb"
@@ -37,9 +38,19 @@ Numbers = NDArray[np.int64]
 
 
 def looks_like(path: Path, head: bytes) -> bool:
+    """Whether every line is two numbers, and 0 or 1: so are those of `indices`, too."""
+    return three_numbers(head)
+
+
+def three_numbers(head: bytes) -> bool:
     """Whether every line is two numbers, and 0 or 1."""
     lines = head_lines(head)
     return bool(lines) and all(_LINE.fullmatch(line) for line in lines)
+
+
+def named_so(path: Path) -> bool:
+    """Whether a file is called as those of IJB are, as ijbc_template_pair_label.txt is."""
+    return any(word in path.name.lower() for word in ("ijb", "template"))
 
 
 def read(
@@ -217,5 +228,6 @@ def _blame(path: Path) -> None:
     """Raise SourceError for the first line that is not as it should be."""
     for line, text in text_lines(path):
         if not _LINE.fullmatch(text):
-            raise SourceError(f"{path}, line {line}: {text[:80]!r}; {_EXPECTED}")
+            why = why_refused(path, text.encode() + b"\n")
+            raise SourceError(why or f"{path}, line {line}: {text[:80]!r}; {_EXPECTED}")
     raise SourceError(f"{path}: no pairs in it; {_EXPECTED}")

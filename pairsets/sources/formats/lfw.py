@@ -1,97 +1,110 @@
 """LFW's `pairs.txt`, `pairsDevTrain.txt` and `pairsDevTest.txt`: persons and numbers of images.
 
 The first line of `pairs.txt` is `K<TAB>N`: K folds, each of N lines `name n1 n2` (the same) and
-N lines `name1 n1 name2 n2`. That of the Dev files is `N`: one such part, which is no fold. An
-image is `name/name_%04d.jpg`.
+N lines `name1 n1 name2 n2`. That of the Dev files is `N`: one such part, which is no fold. Others
+keep the lines without the first, or as CSV below a header of words (Kaggle's `pairs.csv`): there,
+labels are told by three cells or four, and may be as many of each as they like. An image is
+`name/name_%04d.jpg`, unless the folder of faces has them in another form.
 """
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.folds import Folds
 from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.blocks import in_blocks
+from pairsets.sources.formats.blocks import in_blocks, read_folds
+from pairsets.sources.formats.fields import is_image
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
+from pairsets.sources.formats.pictures import Form, Wanted, find, suffix_of
 
 NAME = "lfw"
 SUMMARY = "K<TAB>N, then in each fold N lines name n1 n2 and N lines name1 n1 name2 n2 (or N alone)"
 KEEPS = frozenset({"label", "folds"})
-_FACE = re.compile(r"(.+)/\1_([0-9]{4,})(\.[^./\s]+)", re.DOTALL)
+_FACE = re.compile(r"(.+)/\1_([0-9]{4,})((?:_[0-9]+)?\.[^./\s]+)", re.DOTALL)
+_DIGITS = 4
+_BY_CELLS = (
+    "if it is whole, take line 1 out: labels are then told by three cells or four, without folds"
+)
 
 
 def looks_like(path: Path, head: bytes) -> bool:
-    """Whether a line of one or two numbers comes before one of a name and two numbers."""
+    """Whether all lines, but for a first one of numbers or words, are of names and numbers."""
     lines = head_lines(head)
-    if len(lines) < 2:
+    if not lines:
         return False
-    cells = _cells(lines[1])
-    return _header(lines[0]) is not None and len(cells) == 3 and all(map(_is_number, cells[1:]))
+    if _header(lines[0]) is not None:
+        cells = _cells(lines[1]) if len(lines) > 1 else []
+        return len(cells) == 3 and all(map(_is_number, cells[1:])) and not is_image(cells[0])
+    rows = [_row(line) for line in (lines[1:] if _is_words(lines[0]) else lines)]
+    # Three or four numbers may be anything.
+    return bool(rows) and None not in rows and not all(row and _all_numbers(row) for row in rows)
 
 
-def read(path: Path, *, progress: Progress | None = None, suffix: str = ".jpg") -> Pairs:
+def read(
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    suffix: str | None = None,
+    digits: int | None = None,
+    faces: Path | None = None,
+) -> Pairs:
     """Read LFW's pairs.
 
     Args:
         path: of the file.
         progress: called with bytes done and in all.
-        suffix: of the images.
+        suffix: what follows a picture's number, .jpg by default; .png, or _0.png.
+        digits: of a picture's number at least, 4 by default; 1 where noughts are left out.
+        faces: the folder with the pictures: what is not said is as there.
 
     Raises:
-        SourceError: a first line that is no header, a line of another form than the header says
-            stands there, or more or fewer lines than it says.
+        SourceError: a line of another form than the first line says stands there, or more or fewer
+            lines than it says; a picture that is not in `faces`, or two for one number.
     """
     lines = text_lines(path, progress)
     number, line = next(lines, (1, ""))
     header = _header(line)
-    if header is None:
-        raise SourceError(
-            f"{path}, line {number}: {line[:60]!r}; expected the number of folds and of pairs, "
-            "such as 10<TAB>300, or of pairs alone"
-        )
-    folds, size = header
-    count = 2 * size * (folds or 1)
-    ending = suffix if suffix.startswith(".") else f".{suffix}"
-    first: list[str] = []
-    second: list[str] = []
-    places: list[int] = []
-    for number, line in lines:
-        at = len(places)
-        if at == count:
-            raise SourceError(
-                f"{path}, line {number}: a pair more than the {count} that line 1 says"
-            )
-        positive = at % (2 * size) < size
-        cells = _cells(line)
-        if positive and len(cells) == 3:
-            cells.insert(2, cells[0])
-        elif positive or len(cells) != 4:
-            cells = []
-        if not cells or not _is_number(cells[1]) or not _is_number(cells[3]):
-            raise SourceError(f"{path}, line {number}: {_unlike(line, at, size, folds)}")
-        if not positive and cells[0] == cells[2]:
-            raise SourceError(
-                f"{path}, line {number}: {cells[0]!r} twice, in a pair of different people"
-            )
-        for faces, name, image in ((first, cells[0], cells[1]), (second, cells[2], cells[3])):
-            if "/" in name:
-                raise SourceError(f"{path}, line {number}: {name!r}; expected a name without '/'")
-            faces.append(f"{name}/{name}_{int(image):04d}{ending}")
-        places.append(number)
-    if len(places) != count:
-        raise SourceError(
-            f"{path}: {len(places)} pairs, and line 1 says {count}; is the file cut short?"
-        )
-    label = np.arange(count) % (2 * size) < size
-    parts = np.arange(count) // (2 * size) + 1 if folds else None
-    return gather(path, first, second, label.astype(np.int8), folds=parts, lines=places)
+    if header is not None:
+        rows, places = _announced(path, lines, *header)
+        folds, size = header
+        label = (np.arange(len(rows)) % (2 * size) < size).astype(np.int8)
+        parts = np.arange(len(rows), dtype=np.int32) // (2 * size) + 1 if folds else None
+        notes: list[str] = []
+    else:
+        if not _is_words(line):
+            lines = chain([(number, line)], lines)
+        rows, places, label = _plain(path, lines)
+        parts, notes = read_folds(path, label, None)
+        notes.insert(0, "no first line that says how many: labels are told by three cells or four")
+    usual = Form(_DIGITS if digits is None else digits, suffix_of(suffix or ".jpg"))
+    first, second = ([_wanted(row, at) for row in rows] for at in (0, 2))
+    if faces is None or (suffix is not None and digits is not None):
+        named = {one: usual.path(one) for one in chain(first, second)}
+    else:
+        given = None if suffix is None else suffix_of(suffix)
+        named, told = find(path, faces, chain(first, second), usual, given)
+        notes += told
+    return gather(
+        path,
+        [named[one] for one in first],
+        [named[one] for one in second],
+        label,
+        folds=parts,
+        lines=places,
+        notes=notes,
+    )
 
 
 def write(content: Pairs, path: Path) -> Pairs:
@@ -150,6 +163,137 @@ def _lines(pairs: PairSet, faces: Mapping[str, tuple[str, int]], header: str) ->
         yield "\t".join([name, str(number), *([] if label else [name_b]), str(number_b)])
 
 
+def _announced(
+    path: Path, lines: Iterable[tuple[int, str]], folds: int, size: int
+) -> tuple[list[_Row], list[int]]:
+    """The rows of a file whose first line says how many there are, and their lines."""
+    count = 2 * size * (folds or 1)
+    rows: list[_Row] = []
+    places: list[int] = []
+    left = iter(lines)
+    for number, line in left:
+        at = len(rows)
+        if at == count:
+            raise SourceError(
+                f"{path}, line {number}: a pair more than the {count} that line 1 says; {_BY_CELLS}"
+            )
+        row = _row(line)
+        positive = at % (2 * size) < size
+        if row is None or row.positive != positive:
+            told = _unlike(line, at, size, folds)
+            if row is not None:
+                told += _counts([*rows, row, *(found for _, text in left if (found := _row(text)))])
+            raise SourceError(f"{path}, line {number}: {told}")
+        _check(path, number, row)
+        rows.append(row)
+        places.append(number)
+    if len(rows) != count:
+        raise SourceError(
+            f"{path}: {len(rows)} pairs, and line 1 says {count}; is the file cut short?"
+            f"{_counts(rows)}"
+        )
+    return rows, places
+
+
+def _plain(
+    path: Path, lines: Iterable[tuple[int, str]]
+) -> tuple[list[_Row], list[int], NDArray[np.int8]]:
+    """The rows of a file without a first line, their lines, and labels by their cells."""
+    rows: list[_Row] = []
+    places: list[int] = []
+    for number, line in lines:
+        row = _row(line)
+        if row is None:
+            raise SourceError(f"{path}, line {number}: {_no_row(line, number)}")
+        _check(path, number, row)
+        rows.append(row)
+        places.append(number)
+    if not rows:
+        raise SourceError(f"{path}: no pairs in it")
+    if all(map(_all_numbers, rows)):
+        raise SourceError(
+            f"{path}, line {places[0]}: nothing but numbers in any line; expected names of people. "
+            "Pairs of pictures by number are --format indices, of templates --format ijb"
+        )
+    return rows, places, np.array([row.positive for row in rows], np.int8)
+
+
+class _Row(NamedTuple):
+    """A pair: two names, each with the number of a picture, and whether both are said once."""
+
+    name_a: str
+    number_a: int
+    name_b: str
+    number_b: int
+    positive: bool
+
+
+def _row(line: str) -> _Row | None:
+    """What a line says, if it is one of a pair."""
+    cells = _cells(line)
+    positive = len(cells) == 3
+    if positive:
+        cells.insert(2, cells[0])
+    if len(cells) != 4 or not (_is_number(cells[1]) and _is_number(cells[3])):
+        return None
+    if not cells[0] or not cells[2] or is_image(cells[0]) or is_image(cells[2]):
+        return None
+    return _Row(cells[0], int(cells[1]), cells[2], int(cells[3]), positive)
+
+
+def _check(path: Path, number: int, row: _Row) -> None:
+    if not row.positive and row.name_a == row.name_b:
+        raise SourceError(
+            f"{path}, line {number}: {row.name_a!r} twice, in a pair of different people"
+        )
+    for name in (row.name_a, row.name_b):
+        if "/" in name:
+            raise SourceError(f"{path}, line {number}: {name!r}; expected a name without '/'")
+
+
+def _wanted(row: _Row, at: int) -> Wanted:
+    name, number = (row.name_a, row.number_a) if not at else (row.name_b, row.number_b)
+    return f"{name}/{name}_", number
+
+
+def _all_numbers(row: _Row) -> bool:
+    return _is_number(row.name_a) and _is_number(row.name_b)
+
+
+def _is_words(line: str) -> bool:
+    """Whether a line is the header of a CSV, as `name,imagenum1,imagenum2,`."""
+    cells = _cells(line)
+    return (
+        "," in line
+        and len(cells) > 2
+        and cells[0].lower().startswith("name")
+        and not any(map(_is_number, cells))
+    )
+
+
+def _counts(rows: Sequence[_Row]) -> str:
+    """What to do with a file that has not as many of each, if it is one."""
+    same = sum(row.positive for row in rows)
+    if 2 * same == len(rows):
+        return ""
+    return (
+        f" It has {same} pairs of one name and {len(rows) - same} of two, and this form forces as "
+        f"many of each; {_BY_CELLS}, or make it a CSV pathA,pathB,label"
+    )
+
+
+def _no_row(line: str, number: int) -> str:
+    if number == 1:
+        return (
+            f"{line[:60]!r}; expected the number of folds and of pairs, such as 10<TAB>300, or of "
+            "pairs alone; or, without such a line, name n1 n2"
+        )
+    return (
+        f"{line[:80]!r}; expected name n1 n2 or name1 n1 name2 n2. Are names with spaces set off "
+        "by tabs?"
+    )
+
+
 def _header(line: str) -> tuple[int, int] | None:
     """Number of folds, 0 in a Dev file, and of pairs of each label in one."""
     cells = line.split()
@@ -170,8 +314,23 @@ def _unlike(line: str, at: int, size: int, folds: int) -> str:
 
 
 def _cells(line: str) -> list[str]:
-    """Cells by tabs, so that names may have spaces; without a tab by white space."""
-    return line.rstrip().split("\t") if "\t" in line else line.split()
+    """Cells by tabs or commas, so that names may have spaces; without either by white space."""
+    if "\t" in line:
+        return line.rstrip().split("\t")
+    cells = line.split()
+    if "," not in line or _is_row_of(cells):
+        return cells
+    try:
+        found = [cell.strip() for cell in next(csv.reader([line], strict=True))]
+    except csv.Error:
+        return cells
+    # Kaggle's have an empty fourth.
+    return found[:3] if found[3:] == [""] else found
+
+
+def _is_row_of(cells: Sequence[str]) -> bool:
+    """Whether blanks set the cells off, whatever a name has: `a, b` is one only with tabs."""
+    return len(cells) in (3, 4) and _is_number(cells[1]) and _is_number(cells[-1])
 
 
 def _is_number(cell: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-
-import numpy as np
+from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES, character_of
+from pairsets.faces import character_of
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.fields import TWO_FACES, is_image, several
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
+from pairsets.sources.formats.owners import by_folders, unclear
 
 NAME = "sllfw"
 SUMMARY = "two lines a pair, each name/name_0001.jpg; same where the folder is the same"
@@ -34,7 +34,8 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
             where the labels come in equal blocks, as SLLFW's 10 of 300 + 300 do.
 
     Raises:
-        SourceError: a line that is not the path of a face in a folder, or one without its second.
+        SourceError: a line that is not the path of a face in a folder, one without its second, or
+            folders of folders, where it depends on which is the person's.
     """
     faces: list[str] = []
     lines: list[int] = []
@@ -45,6 +46,8 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
                 f"{path}, line {number}: {face[:80]!r}; expected the path of a face in its "
                 "person's folder, such as Aaron_Peirsol/Aaron_Peirsol_0001.jpg"
             )
+        if several(face):
+            raise SourceError(f"{path}, line {number}: {face[:80]!r} names two faces; {TWO_FACES}")
         faces.append(face)
         lines.append(number)
     if len(faces) % 2:
@@ -53,9 +56,7 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
             "file cut short, or a line missing?"
         )
     first, second = faces[::2], faces[1::2]
-    label = np.array(
-        [character_of(a) == character_of(b) for a, b in zip(first, second, strict=True)], np.int8
-    )
+    label = by_folders(path, first, second)
     parts, notes = read_folds(path, label, folds)
     return gather(path, first, second, label, folds=parts, lines=lines[::2], notes=notes)
 
@@ -77,15 +78,23 @@ def write(content: Pairs, path: Path) -> Pairs:
                 f"{label}: it knows the same person by the same folder; {HOLDS_ANY}"
             )
     for face in pairs.paths:
-        if "/" not in face or face != face.rstrip():
+        if "/" not in face or face != face.rstrip() or several(face):
             raise SourceError(
-                f"{NAME} cannot hold {face!r}, outside a folder or with a space at its end; "
-                f"{HOLDS_ANY}"
+                f"{NAME} cannot hold {face!r}, outside a folder or with a space at its end or "
+                f"behind what ends as an image does; {HOLDS_ANY}"
             )
+    row_of = unclear(
+        [character_of(a) for a in pairs.path_a], [character_of(b) for b in pairs.path_b]
+    )
+    if row_of is not None:
+        raise SourceError(
+            f"{NAME} cannot hold {pairs.path_a[row_of]!r} and {pairs.path_b[row_of]!r}: it has no "
+            f"labels, and by some folders these are of one, by others of two; trials, {HOLDS_ANY}"
+        )
     rows = zip(pairs.path_a, pairs.path_b, strict=True)
     write_lines(path, (face for row in rows for face in row), NAME)
     return held
 
 
 def _is_face(line: str) -> bool:
-    return "/" in line and PurePosixPath(line).suffix.lower() in IMAGE_SUFFIXES
+    return "/" in line and is_image(line) and not several(line)

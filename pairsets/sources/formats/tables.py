@@ -18,6 +18,8 @@ from pairsets.sources.formats.parquet import MAGIC, columns_of, import_pyarrow
 
 Row = dict[str, Any]
 _BATCH = 1 << 14
+# Columns of Parquet that are no text.
+_KINDS = {"label": "int8", "is_same": "int8", "fold_id": "int32"}
 
 
 def unit_of(head: bytes) -> str:
@@ -58,16 +60,25 @@ def read_rows(path: Path, progress: Progress | None = None) -> Iterator[tuple[in
     return _csv_rows(path, progress)
 
 
-def write_rows(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_rows(
+    path: Path,
+    names: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    ending: str | None = None,
+) -> None:
     """Write a table, as CSV or Parquet if `path` ends so, else as JSON lines; atomically.
+
+    `ending` counts in place of that of `path`.
 
     Raises:
         SourceError: pyarrow is not installed.
     """
-    if path.suffix == ".csv":
+    ending = path.suffix if ending is None else ending
+    if ending == ".csv":
         write_csv(path, names, rows)
         return
-    if path.suffix == ".parquet":
+    if ending == ".parquet":
         _write_parquet(path, names, rows)
         return
     with atomic_write(path) as stream:
@@ -112,7 +123,8 @@ def _parquet_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, 
 
 def _write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     arrow, parquet = import_pyarrow()
-    kinds = [arrow.int8() if name == "label" else arrow.string() for name in names]
+    kinds = [_KINDS.get(name, "string") for name in names]
+    kinds = [getattr(arrow, kind)() for kind in kinds]
     schema = arrow.schema(list(zip(names, kinds, strict=True)))
     left = iter(rows)
     with atomic_write(path) as stream, parquet.ParquetWriter(stream, schema) as writer:

@@ -5,7 +5,9 @@ The rows of a table (JSON lines, CSV or Parquet) hold paths, as the outputs of i
 
 - `triplet`: anchor, positive, negative;
 - `n-tuple`: anchor, positive, negative_1 to negative_n;
-- `labeled-pair`: anchor, positive, label, where the second may be a negative.
+- `labeled-pair`: anchor, positive, label, where the second may be a negative;
+- `labeled-list`: the same with a list of faces and one of labels (only read);
+- `query`, `pos`, `neg`: an anchor and lists of both, as FlagEmbedding has them (only read).
 
 The anchor is the first column and the positive the second, whatever they are called; columns of
 scores are left alone. As there, an anchor with several positives has each of its negatives beside
@@ -30,20 +32,27 @@ from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, read_head
+from pairsets.sources.formats.named import pairs_among
 from pairsets.sources.formats.tables import Row, columns, read_rows, unit_of, write_rows
 
 Style = Literal["triplet", "n-tuple", "labeled-pair"]
 
 NAME = "n-tuples"
-SUMMARY = "JSON lines, CSV or Parquet with columns anchor, positive, negative (or negative_1, ...)"
+SUMMARY = (
+    "JSON lines, CSV or Parquet with columns anchor, positive, negative (or negative_1, ...; or "
+    "label); or query, pos, neg"
+)
 KEEPS = frozenset({"label"})
 POSITIVES = "positive pairs neither of whose faces has enough negatives"
 NEGATIVES = "negative pairs neither of whose faces has a positive and enough negatives"
 _NEGATIVE = re.compile(r"negative(_\d+)?")
 _EXPECTED = (
-    "expected columns anchor, positive and negative, or negative_1, negative_2, ..., or label"
+    "expected columns anchor, positive and negative, or negative_1, negative_2, ..., or label; or "
+    "query, pos and neg"
 )
+_LISTS = ("query", "pos", "neg")
 _FLAGS = {0: 0, 1: 1, "0": 0, "1": 1}
+_LABELS = ("label", "labels")
 
 
 def looks_like(path: Path, head: bytes) -> bool:
@@ -74,7 +83,8 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     for line, row in read_rows(path, progress):
         where = f"{path}, {unit} {line}"
         a = _face(row, anchor, where)
-        for b, label in _others(row, positive, labelled, where):
+        others = _listed(row, where) if isinstance(row.get(_LISTS[1]), list) else None
+        for b, label in others or _others(row, positive, labelled, where):
             # Most pairs of tuples come again: they are not kept to be counted later.
             if not labelled:
                 if (a, b, label) in seen:
@@ -142,29 +152,61 @@ def _layout(names: Sequence[str]) -> tuple[str, str, bool] | None:
     first, second, third = [*names, "", "", ""][:3]
     if not second or any(name == "label" or _NEGATIVE.fullmatch(name) for name in (first, second)):
         return None
-    # Such are this project's own pairs, which have a label too.
-    if {"pathA", "pathB"} <= {*names}:
+    # Such are this project's own pairs, and tables of others', which have a label too.
+    if {"pathA", "pathB"} <= {*names} or (
+        third in _LABELS and (first, second) in pairs_among(names)
+    ):
         return None
     if any(_NEGATIVE.fullmatch(name) for name in names):
         return first, second, False
-    return (first, second, True) if third == "label" else None
+    if third not in _LABELS and {*_LISTS[:2]} <= {*names}:
+        return _LISTS[0], _LISTS[1], False
+    return (first, second, True) if third in _LABELS else None
 
 
 def _others(row: Row, positive: str, labelled: bool, where: str) -> Iterator[tuple[str, int]]:
     """The faces beside the anchor, and their labels."""
-    b = _face(row, positive, where)
     if not labelled:
-        yield b, 1
+        yield _face(row, positive, where), 1
         # Of each row, as one of JSON may have more than the first.
         for name, value in row.items():
             if _NEGATIVE.fullmatch(name) and value not in (None, ""):
                 yield _face(row, name, where), 0
         return
-    given: Any = row.get("label")
+    given: Any = row.get("label", row.get("labels"))
+    if not isinstance(row.get(positive), list):
+        yield _face(row, positive, where), _flag(given, where)
+        return
+    faces = _faces(row, positive, where)
+    if not isinstance(given, list) or len(given) != len(faces):
+        raise SourceError(
+            f"{where}: {len(faces)} faces in {positive} and labels {given!r:.60}; expected a list "
+            "of as many, 0 or 1 each"
+        )
+    for b, one in zip(faces, given, strict=True):
+        yield b, _flag(one, where)
+
+
+def _listed(row: Row, where: str) -> Iterator[tuple[str, int]]:
+    """The faces beside a query: those of `pos`, then those of `neg`, which may be missing."""
+    for name, label in ((_LISTS[1], 1), (_LISTS[2], 0)):
+        if label or row.get(name) is not None:
+            for face in _faces(row, name, where):
+                yield face, label
+
+
+def _flag(given: Any, where: str) -> int:
     label = _FLAGS.get(given) if isinstance(given, int | float | str) else None
     if label is None:
         raise SourceError(f"{where}: label is {given!r:.60}, expected 0 or 1")
-    yield b, label
+    return label
+
+
+def _faces(row: Row, name: str, where: str) -> list[str]:
+    value = row.get(name)
+    if not isinstance(value, list) or not all(isinstance(face, str) and face for face in value):
+        raise SourceError(f"{where}: {name} is {value!r:.60}, expected a list of paths of faces")
+    return value
 
 
 def _face(row: Row, name: str, where: str) -> str:

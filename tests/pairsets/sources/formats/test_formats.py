@@ -10,7 +10,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from format_examples import EXAMPLES, balanced, labelled, of_any_kind, starred
+from format_examples import ASKED, EXAMPLES, FILES, balanced, labelled, of_any_kind, starred
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
@@ -20,6 +20,7 @@ from pairsets.sources.formats import (
     FORMATS,
     KEEPABLE,
     Pairs,
+    candidates,
     format_named,
     options_of,
     read_pairs,
@@ -79,7 +80,7 @@ def test_a_format_describes_itself(name):
 
 
 def test_what_it_can_hold_comes_back(name, example, tmp_path):
-    path = tmp_path / "x"
+    path = tmp_path / FILES.get(name, "x")
     held = write_pairs(example, path, name)
     assert not held.dropped
     assert same(held, example, name)
@@ -87,15 +88,18 @@ def test_what_it_can_hold_comes_back(name, example, tmp_path):
     assert not back.dropped
     assert same(back, example, name)
     # It is known by its content: the file has no ending.
-    assert sniff(path) == name
-    assert same(read_pairs(path), example, name)
+    if name not in ASKED:
+        assert sniff(path) == name
+        assert same(read_pairs(path), example, name)
+        return
+    with pytest.raises(SourceError, match=f"could be ijb or {name}; say which with --format"):
+        sniff(path)
 
 
 def test_no_other_format_takes_it_for_its_own(name, example, tmp_path):
-    path = tmp_path / "x"
+    path = tmp_path / FILES.get(name, "x")
     write_pairs(example, path, name)
-    head = path.read_bytes()[:65536]
-    assert [other for other in FORMATS if format_named(other).looks_like(path, head)] == [name]
+    assert candidates(path) == (["ijb", name] if name in ASKED else [name])
 
 
 @pytest.mark.parametrize("kind", SETS)
@@ -152,7 +156,7 @@ def test_the_same_pairs_give_the_same_bytes(name, example, tmp_path):
 
 def test_a_file_edited_elsewhere(name, example, tmp_path):
     """A byte-order mark, CRLF and blank lines at the end change nothing."""
-    path = tmp_path / "x"
+    path = tmp_path / FILES.get(name, "x")
     write_pairs(example, path, name)
     content = path.read_bytes()
     if name in BINARY:
@@ -160,7 +164,7 @@ def test_a_file_edited_elsewhere(name, example, tmp_path):
             content.decode()
         return
     path.write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n") + b"\r\n\r\n\n")
-    assert sniff(path) == name
+    assert name in candidates(path)
     assert same(read_pairs(path, name), example, name)
 
 

@@ -63,7 +63,7 @@ def test_folds_are_inferred_from_equal_blocks_alone(labels, folds):
 @BOTH
 def test_folds_by_number(name, tmp_path):
     path = tmp_path / "x"
-    path.write_text(lines_of(name, labelled_rows([1, 0, 0, 1, 1, 1])))
+    path.write_text(lines_of(name, labelled_rows([1, 0, 0, 1, 1, 0])))
     found = read_pairs(path, folds=3)
     assert found.folds.numbers.tolist() == [1, 1, 2, 2, 3, 3]
     assert not found.notes
