@@ -4,7 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types contracts browser lock clean
+# What a processor with AVX2 and nothing beyond it computes, in one thread: sums in another order.
+PLAIN := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+	OPENBLAS_CORETYPE=Haswell OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# The tests of what is computed: the join, rates and intervals, embeddings, where a model looks.
+COMPUTED := tests/indexes tests/mining/test_embeddings.py tests/mining/test_explain.py \
+	tests/mining/test_explain_step.py tests/mining/test_scoring.py tests/mining/models \
+	tests/pairsets/test_annotators.py tests/pairsets/test_rates.py
+
+.PHONY: demo test test-avx2 lint types contracts browser lock clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -32,6 +40,9 @@ contracts: $(READY)
 
 test: lint types contracts
 	$(BIN)/python -m pytest -n 2
+
+test-avx2: $(READY)
+	$(PLAIN) $(BIN)/python -m pytest -n 2 $(COMPUTED)
 
 # The browser that the pages are tested in: Debian's, where this machine lets us install it.
 browser:

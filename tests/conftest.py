@@ -15,6 +15,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))  # makes `oracle` importable in every mode
 
 from case_names import name_of_value
+from drawn import draw_face
 
 # How long an example takes says more of what else the machine does than of the code.
 settings.register_profile(
@@ -46,13 +47,6 @@ def real_data() -> Path:
     if not (folder / "zaci20").is_dir():
         pytest.skip(f"no test data in {folder}; set LOOKALIKES_DATA to the folder that has it")
     return folder
-
-
-def draw_face(seed: int, size: int = 32) -> Image.Image:
-    """A picture of flat coloured blocks; the same seed gives the same picture."""
-    generator = np.random.default_rng(seed)
-    blocks = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Image.fromarray(blocks).resize((size, size), Image.Resampling.NEAREST)
 
 
 @pytest.fixture

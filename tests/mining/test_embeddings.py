@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_face
+from drawn import draw_face
 from PIL import Image
 
 import mining.embeddings

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import draw_face
+from drawn import draw_face
 
 import mining.pipeline
 import mining.presentation
