@@ -26,8 +26,10 @@ def searches(draw):
     codes = np.unique(generator.integers(0, 6, count), return_inverse=True)[1].astype(np.int64)
     i, j = np.triu_indices(count, 1)
     exact = np.array([oracle.score(vectors[a], vectors[b]) for a, b in zip(i, j, strict=True)])
-    margins = draw(st.sampled_from([0.0, 0.3, 2.0, 50.0])) * generator.random(i.size)
-    # The ends of the margin are the hardest.
+    # The ends of the margin are the hardest. In whole 64ths none of these sums is rounded: a near
+    # score that is rounded away from the exact one would not lie within its margin.
+    widest = draw(st.sampled_from([0, 19, 128, 3200]))
+    margins = np.rint(widest * generator.random(i.size)) / 64
     near = exact + margins * generator.choice([-1, -0.5, 0, 0.5, 1], i.size)
     order = generator.permutation(i.size)
     cuts = np.sort(generator.integers(0, i.size + 1, draw(st.integers(0, 6))))
