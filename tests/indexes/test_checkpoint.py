@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import Semaphore
+from threading import Semaphore, Timer
 from types import SimpleNamespace
 
 import numpy as np
@@ -44,8 +44,7 @@ def tiles(monkeypatch):
     original = checkpoint.Ledger.commit
 
     def commit(self, number, found):
-        # After an interrupt nothing is reported: the tile in hand is finished all the same.
-        gate.acquire(timeout=0.15)
+        assert gate.acquire(timeout=600)
         original(self, number, found)
         numbers.append(number)
 
@@ -60,6 +59,8 @@ def interrupted(path, how, tiles, error=KeyboardInterrupt, vectors=VECTORS, **op
     def stop(done, total):
         reports.append(done)
         if len(reports) == 4:
+            # From now on nothing is reported: the tiles in hand are finished all the same.
+            Timer(0.15, tiles.gate.release, [len(vectors) ** 2]).start()
             raise error
         tiles.gate.release()
 
