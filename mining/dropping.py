@@ -47,14 +47,21 @@ class Memory:
             content = json.loads(self.path.read_text("utf-8"))
             if content["key"] != self.key:
                 return None
-            return PairSet.of(content["pathA"], content["pathB"], content["label"])
+            return PairSet.of(
+                content["pathA"],
+                content["pathB"],
+                content["label"],
+                identities=content.get("identities"),
+            )
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def write(self, pairs: PairSet) -> None:
         """Keep these pairs."""
         columns = {"pathA": pairs.path_a, "pathB": pairs.path_b, "label": pairs.label}
-        kept = {name: column.tolist() for name, column in columns.items()}
+        kept: dict[str, object] = {name: column.tolist() for name, column in columns.items()}
+        if pairs.named is not None:
+            kept["identities"] = dict(pairs.named)
         write_json(self.path, {"key": self.key, **kept})
 
     def clear(self) -> None:
@@ -186,7 +193,9 @@ class _Seen:
         if not new:
             return None
         first, second = zip(*new.values(), strict=True)
-        return PairSet.of(first, second, hardest.mined.label)
+        return PairSet.of(
+            first, second, hardest.mined.label, identities=hardest.mined.faces.identities
+        )
 
     def suspects(self) -> PairSet:
         """The suspects, in the order in which they were found."""
@@ -208,4 +217,4 @@ class _Seen:
             np.concatenate([getattr(lot, name) for lot in self._lots])[rows]
             for name in ("path_a", "path_b", "label")
         )
-        return PairSet.of(path_a, path_b, label)
+        return PairSet.of(path_a, path_b, label, identities=self._lots[0].identities)

@@ -5,6 +5,7 @@ A folder of embeddings holds
 - `vectors.npy`: float32 `[N, D]`, memory-mappable, rows in the order of the faces; of unit norm
   where the model's similarity is cosine;
 - `images.csv`: `path,sha256`, a line a row;
+- `identities.csv`: `path,identity`, who each face shows, only where that is not the folder;
 - `manifest.json`: model, fingerprint, similarity, shape, digests, versions, what was skipped;
 - `status.csv`: size, times and inode of each file when it was read; only spares reading it again.
 
@@ -17,9 +18,9 @@ import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -33,13 +34,17 @@ from mining.journal import Journal, Source, Vectors, exclusive
 from mining.models.base import Model, Similarity
 from pairsets import images
 from pairsets.artefacts import atomic_write, sha256, versions, write_csv, write_json
-from pairsets.faces import Faces
+from pairsets.errors import FacesError, PairSetError
+from pairsets.faces import Faces, differing
+from pairsets.pairset import IDENTITY_COLUMNS, read_identities
 
 SCHEMA = 1
 BATCH_SIZE = 32
 OnError = Literal["fail", "skip"]
 Progress = Callable[[int, int], None]
 _FILES = ("vectors.npy", "images.csv", "status.csv")
+# Where faces are not named by their folders.
+_IDENTITIES = "identities.csv"
 _FACTS = {
     "model": str,
     "fingerprint": str,
@@ -90,7 +95,12 @@ class Embeddings:
 
     def take(self, rows: NDArray[np.int64]) -> Embeddings:
         """Those of some faces, by number, in memory; the manifest stays that of the folder."""
-        faces = Faces(self.faces.root, self.faces.paths[rows], self.faces.characters[rows])
+        faces = Faces(
+            self.faces.root,
+            self.faces.paths[rows],
+            self.faces.characters[rows],
+            said=self.faces.said,
+        )
         vectors = np.asarray(self.vectors[rows])
         vectors.setflags(write=False)
         return Embeddings(faces, vectors, self.manifest, self.folder)
@@ -104,8 +114,12 @@ class Embeddings:
                 files do not belong together.
         """
         found = cls._open(Path(folder), Path(root))
-        for name, digest in (("images.csv", "images_sha256"), ("vectors.npy", "vectors_sha256")):
-            if sha256(found.folder / name) != found.manifest[digest]:
+        for name, digest in (
+            ("images.csv", "images_sha256"),
+            (_IDENTITIES, "identities_sha256"),
+            ("vectors.npy", "vectors_sha256"),
+        ):
+            if digest in found.manifest and sha256(found.folder / name) != found.manifest[digest]:
                 raise EmbeddingError(
                     f"{folder}: {name} is not the one its manifest describes; was it sorted, "
                     "edited or copied in part? Make it again with: lookalikes embed"
@@ -118,7 +132,10 @@ class Embeddings:
         try:
             manifest = _read_manifest(folder / "manifest.json")
             paths = [path for path, _ in _read_images(folder / "images.csv")]
-            faces = Faces.of_paths(root, paths)
+            faces = replace(
+                Faces.of_paths(root, paths, identities=_read_identities(folder, manifest)),
+                said=manifest.get("identities"),
+            )
             # Not `np.load`, which also opens archives and has errors of many kinds.
             vectors = np.lib.format.open_memmap(folder / "vectors.npy", mode="r")
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -128,7 +145,7 @@ class Embeddings:
             ) from None
         except EmbeddingError:
             raise
-        except (ValueError, csv.Error) as error:
+        except (ValueError, csv.Error, FacesError, PairSetError) as error:
             raise EmbeddingError(
                 f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
             ) from None
@@ -178,6 +195,24 @@ def _read_images(path: Path) -> list[tuple[str, str]]:
     if any(len(row) != len(_IMAGES_HEADER) for row in rows):
         raise ValueError(f"{path.name} has lines that are not {','.join(_IMAGES_HEADER)}")
     return [(path, content) for path, content in rows]
+
+
+def _read_identities(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Who each face shows, where it is not the folder; FileNotFoundError where that is missing."""
+    if "identities_sha256" not in manifest:
+        return None
+    file = folder / _IDENTITIES
+    found = read_identities(file, ())
+    if found is None:
+        raise FileNotFoundError(2, "no such file", str(file))
+    return found
+
+
+def _named(faces: Faces, paths: Sequence[str]) -> Mapping[str, str] | None:
+    """Who each of these faces shows, where it is not the folder."""
+    if faces.identities is None:
+        return None
+    return differing({path: faces.identities[path] for path in paths})
 
 
 def embed(
@@ -350,6 +385,8 @@ class _Known:
             and self.finished.manifest["fingerprint"] == self.journal.fingerprint
             and not self.finished.skipped
             and np.array_equal(self.finished.faces.paths, faces.paths)
+            and np.array_equal(self.finished.faces.characters, faces.characters)
+            and self.finished.faces.said == faces.said
         )
 
 
@@ -377,6 +414,9 @@ def _write(
         partial / "images.csv", _IMAGES_HEADER, ((path, found[path].sha256) for path in paths)
     )
     _write_status(partial, (found[path] for path in paths))
+    named = _named(faces, paths)
+    if named is not None:
+        write_csv(partial / _IDENTITIES, IDENTITY_COLUMNS, named.items())
     manifest = {
         "schema": SCHEMA,
         "model": model.name,
@@ -387,6 +427,8 @@ def _write(
         "skipped": dict(sorted(failed.items())),
         "batch_size": batch_size,
         "images_sha256": sha256(partial / "images.csv"),
+        **({"identities": faces.said} if faces.said is not None else {}),
+        **({"identities_sha256": sha256(partial / _IDENTITIES)} if named is not None else {}),
         "vectors_sha256": sha256(partial / "vectors.npy"),
         "provenance": dict(model.provenance),
         "notes": list(getattr(model, "notes", ())),
@@ -409,9 +451,11 @@ def _finish_moves(folder: Path) -> None:
     if not (partial / "manifest.json").exists():
         return
     (folder / "manifest.json").unlink(missing_ok=True)
-    for name in _FILES:
+    for name in (*_FILES, _IDENTITIES):
         if (partial / name).exists():
             (partial / name).replace(folder / name)
+    if "identities_sha256" not in _read_manifest(partial / "manifest.json"):
+        (folder / _IDENTITIES).unlink(missing_ok=True)
     (partial / "manifest.json").replace(folder / "manifest.json")
     shutil.rmtree(partial)
 

@@ -32,6 +32,7 @@ from pairsets.artefacts import refuse_existing, write_csv
 from pairsets.faces import Faces, strings
 from pairsets.figures import Figure
 from pairsets.figures.impostors import impostor_sheet
+from pairsets.identities import Rule
 from pairsets.report import save_figure
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def show_neighbours(
     *,
     embeddings: Path | None = None,
     faces: Path | None = None,
+    rule: Rule | None = None,
     model: str | None = None,
     cache: Path | None = None,
     count: int = 10,
@@ -65,6 +67,7 @@ def show_neighbours(
             character is unknown, so every face counts.
         embeddings: what `lookalikes embed` or `lookalikes build` made.
         faces: the folder of faces; needed for a picture, and without `embeddings`.
+        rule: who each of `faces` shows, where that is not its folder; `embeddings` know it.
         model: which model of a run; without `embeddings` the one to embed the faces with.
         cache: where the vectors of `model` are kept; by default beside `faces`.
         count: how many impostors.
@@ -90,7 +93,11 @@ def show_neighbours(
         refuse_inside(out, faces)
     files = [path for path in (out, scores) if path is not None]
     refuse_existing(files, overwrite=overwrite, inputs=[Path(face)])
-    space, loaded = _source(embeddings, faces, model, cache, encoding, progress)
+    if rule is not None and embeddings is not None:
+        raise RunError(
+            f"{rule.said}: the embeddings know who each face shows; give it to lookalikes embed"
+        )
+    space, loaded = _source(embeddings, faces, rule, model, cache, encoding, progress)
     known = _known(face, space, faces)
     if known is None:
         loaded = loaded or _same_model(model, space, encoding)
@@ -114,6 +121,7 @@ def show_neighbours(
 def _source(
     embeddings: Path | None,
     faces: Path | None,
+    rule: Rule | None,
     model: str | None,
     cache: Path | None,
     encoding: Encoding,
@@ -131,7 +139,7 @@ def _source(
             "no vectors to search: name --embeddings, what `lookalikes embed` or `lookalikes "
             "build` made, or --faces and --model"
         )
-    found = Faces.scan(faces)
+    found = Faces.scan(faces, rule)
     kept = cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
     refuse_inside(kept, faces)
     loaded = encoding.load(model)

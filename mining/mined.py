@@ -71,12 +71,12 @@ class Mined:
     @property
     def pairs(self) -> PairSet:
         """The mined pairs alone, hardest first."""
-        return PairSet.of(self.path_a, self.path_b, self.label)
+        return PairSet.of(self.path_a, self.path_b, self.label, identities=self.faces.identities)
 
     @cached_property
     def hubness(self) -> Hubness:
         """Who fills the mined pairs."""
-        return Hubness.of(self.path_a, self.path_b)
+        return Hubness.of(self.path_a, self.path_b, self.faces.identities)
 
 
 def mined_from(
@@ -105,7 +105,9 @@ def mined_from(
     without_bound = None
     if rules.margins and isinstance(ranking, ModelRanking):
         without_bound = ranking.without_bound(pairs.i, pairs.j)
-    before = Hubness.of(faces.paths[first.i], faces.paths[first.j]) if rules.capped else None
+    before = None
+    if rules.capped:
+        before = Hubness.of(faces.paths[first.i], faces.paths[first.j], faces.identities)
     return Mined(
         path_a=faces.paths[pairs.i],
         path_b=faces.paths[pairs.j],

@@ -105,7 +105,8 @@ def adversarial_pairs(
     order = np.random.default_rng(seed).permutation(label.size)
     path_a = np.r_[test.path_a[kept], mined.path_a][order]
     path_b = np.r_[test.path_b[kept], mined.path_b][order]
-    return PairSet.of(path_a, path_b, label[order]), rank[order]
+    pairs = PairSet.of(path_a, path_b, label[order], identities=mined.faces.identities)
+    return pairs, rank[order]
 
 
 def ignored_rows(pairs: PairSet, ignore: Iterable[str]) -> NDArray[np.bool_]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from mining.mined import Mined
-from pairsets.faces import character_of
 from pairsets.hubness import Hub
 from pairsets.sampling import PairSpace
 
@@ -80,7 +79,7 @@ def chance_of(kind: str, names: tuple[str, ...], mined: Mined) -> float:
     space, sizes = PairSpace.of(mined.faces), Counter(mined.faces.characters.tolist())
     faces = len(mined.faces)
     if kind == "image":
-        own = sizes[character_of(names[0])]
+        own = sizes[mined.pairs.identity(names[0])]
         pairs = own - 1 if mined.label else faces - own
     elif mined.label:
         pairs = sizes[names[0]] * (sizes[names[0]] - 1) // 2

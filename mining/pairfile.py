@@ -17,9 +17,15 @@ from mining.fusion import FusionError
 from mining.hardest import refuse_for_several, refuse_twice
 from mining.negatives import adversarial_pairs, refuse_for_index
 from mining.positives import refuse_margins
-from mining.provenance import manifest
+from mining.provenance import identities_digest, manifest
 from mining.ranking import refuse_without_positives, search_on
-from mining.refusals import refuse_lacking, refuse_one_character, refuse_unfit
+from mining.refusals import (
+    of_faces,
+    refuse_lacking,
+    refuse_one_character,
+    refuse_single,
+    refuse_unfit,
+)
 from mining.rules import Rules, RulesError
 from mining.run import Progress, model_names, silent
 from mining.scoring import score_pairs, write_scores
@@ -29,7 +35,7 @@ from pairsets.artefacts import refuse_existing, sha256, written_together
 from pairsets.exclusions import Exclusions
 from pairsets.faces import read_ignore_list, resolve
 from pairsets.folds import folds_of
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, identities_of
 from pairsets.sampling import random_pairs
 
 KINDS = {"negative": "adversarial", "positive": "hard positives"}
@@ -76,11 +82,12 @@ def mine_pairs(
     parted = [folds_of(out), characters_of(out)]
     files = [out, manifest_of(out), scores, *([listed] if drop else [])]
     files += parted if folds is not None else []
+    named = identities_of(out)
     folders = [embeddings] if isinstance(embeddings, Path) else list(embeddings)
     parts = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
     given = folds if isinstance(folds, Path) else None
     inputs = [test_pairs, ignore_list, given, *parts, *(drop.files if drop else [])]
-    refuse_existing(files, overwrite=overwrite, inputs=[*inputs, *exclude])
+    refuse_existing([*files, named], overwrite=overwrite, inputs=[*inputs, *exclude])
     refuse_for_several(len(folders), fusion, rules)
     if len(folders) > 1 and (label == "positive" or index is not None):
         what = "hard positives" if label == "positive" else "an approximate index"
@@ -98,6 +105,8 @@ def mine_pairs(
     sources = _load(folders)
     source = next(iter(sources.values()))
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
+    if test_pairs is None:
+        refuse_single(source.faces, folders[0])
     if label == "negative":
         refuse_one_character(source.faces, ignored, folders[0])
         if rules.margins:
@@ -129,6 +138,7 @@ def mine_pairs(
     images = [one.manifest["images_sha256"] for one in sources.values()]
     digests: dict[str, object] = {
         "images_sha256": images[0] if len(images) == 1 else images,
+        **identities_digest(source),
         "test_pairs_sha256": None if test_pairs is None else sha256(test_pairs),
         "ignore_list_sha256": None if ignore_list is None else sha256(ignore_list),
         "exclude_sha256": [sha256(path) for path in exclude],
@@ -175,6 +185,8 @@ def mine_pairs(
         content["mined"] = found.facts
     values = {name: score_pairs(found.pairs, one) for name, one in sources.items()}
     replaced = out.exists()
+    if found.pairs.named is not None:
+        files.append(named)
     with written_together(files) as folder:
         found.pairs.write(folder / out.name, content)
         write_scores(folder / scores.name, found.pairs, values, found.rank, found.quantiles)
@@ -186,6 +198,8 @@ def mine_pairs(
     # Of the pairs that stood here before.
     if not found.looked:
         listed.unlink(missing_ok=True)
+    if named not in files:
+        named.unlink(missing_ok=True)
     if replaced and not shares:
         for old in parted:
             old.unlink(missing_ok=True)
@@ -213,8 +227,7 @@ def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:
 
 def _taken_over(path: Path, source: Embeddings, ignored: Iterable[str], *, joined: int) -> PairSet:
     """The pair file whose rows with the label `joined` join the mined pairs."""
-    test = PairSet.read(path)
-    source.faces.positions(test.paths)
+    test = of_faces(PairSet.read(path), source.faces, str(path))
     refuse_lacking(test, [joined], str(path))
     refuse_unfit(test, ignored, str(path), joined)
     return test

@@ -28,13 +28,20 @@ from mining.presentation import draw_report
 from mining.provenance import (
     faces_rows,
     hubness_of,
+    identities_digest,
     manifest,
     mining_rows,
     rules_of,
     skipped_rows,
 )
 from mining.ranking import refuse_without_positives, search_on
-from mining.refusals import refuse_lacking, refuse_one_character, refuse_unfit
+from mining.refusals import (
+    of_faces,
+    refuse_lacking,
+    refuse_one_character,
+    refuse_single,
+    refuse_unfit,
+)
 from mining.rules import Rules
 from mining.run import Progress, RunFolder, model_names, plain_names, silent
 from mining.scoring import score_pairs, write_scores
@@ -43,6 +50,7 @@ from pairsets.exclusions import Exclusions, PathPairs
 from pairsets.faces import Faces, read_ignore_list
 from pairsets.hubness import Hubness
 from pairsets.human import resolve_target
+from pairsets.identities import Rule
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
 from pairsets.published import PUBLISHED
@@ -94,6 +102,7 @@ def build(
     out: str | Path,
     fusion: Method = "mean",
     models: Sequence[str] = (),
+    identities: Rule | None = None,
     pairs: int = DEFAULT_PAIRS,
     rules: Rules | None = None,
     exclude: Sequence[str | Path] = (),
@@ -123,6 +132,8 @@ def build(
         out: the run's folder.
         fusion: of several references; see `mining.mine_together`.
         models: further models to evaluate.
+        identities: who each picture shows, where that is not its folder: `ByLevel`, `ByPattern` or
+            `ByList`.
         pairs: how many adversarial negatives.
         rules: which of the best pairs are taken; by default all of them.
         exclude: files with the columns `pathA` and `pathB`: pairs never to mine.
@@ -156,9 +167,11 @@ def build(
         drop.refuse_early(others)
     excluded = [Exclusions.read(path) for path in exclude]
     with progress("Reading the folder of faces"):
-        found = Faces.scan(faces)
+        found = Faces.scan(faces, identities)
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
     given = PairSet.read(test_pairs) if test_pairs is not None else None
+    if given is None:
+        refuse_single(found, found.root)
     refuse_one_character(found, ignored, found.root)
     if rules.margins:
         refuse_without_positives(found, ignored)
@@ -166,7 +179,7 @@ def build(
         sizes = {"positives": positives, "negatives": negatives}
         trial, source = random_pairs(found, **sizes, seed=seed, ignore=ignored), found.root
     else:
-        found.positions(given.paths)
+        given = of_faces(given, found, str(test_pairs))
         trial, source = given, Path(str(test_pairs))
     refuse_lacking(trial, [0, 1], str(source))
     refuse_unfit(trial, ignored, str(source))
@@ -216,7 +229,10 @@ def build(
         second = embedded[specs.index(others[0])] if "veto" in drop.kinds else None
         evidence = drop.evidence(embedded[: len(miners)], second)
         facts = [asdict(rules), drop.kinds, pairs, fusion, sorted(ignored), digests_of(evidence)]
-        images = [one.manifest["images_sha256"] for one in embedded[: len(miners)]]
+        images = [
+            (one.manifest["images_sha256"], *identities_digest(one).values())
+            for one in embedded[: len(miners)]
+        ]
         exclusions = [sha256(Path(path)) for path in exclude]
         memory = Memory.of(run.memory, [*facts, miners, images, exclusions])
         checks = evidence.checks(drop.kinds)
@@ -257,6 +273,7 @@ def build(
         )
     inputs = {
         "images_sha256": embedded[0].manifest["images_sha256"],
+        **identities_digest(embedded[0]),
         "test_pairs_sha256": None if test_pairs is None else sha256(Path(test_pairs)),
         "ignore_list_sha256": None if ignore_list is None else sha256(Path(ignore_list)),
     }
@@ -299,7 +316,7 @@ def build(
                 mined=fused.mined,
             ),
         )
-    listed, warnings = suspects_of(run.pairs("adversarial")), hardest.warnings
+    listed, warnings = suspects_of(run.pairs("adversarial")), [*found.notes, *hardest.warnings]
     if looked is not None:
         warnings = warnings + not_looked_at(adversarial, mined.label, run.pairs("adversarial"))
         looked.looked.write(listed)

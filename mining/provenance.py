@@ -11,7 +11,7 @@ from mining.embeddings import Embeddings
 from mining.mined import Mined
 from mining.negatives import ignored_rows
 from pairsets.artefacts import versions
-from pairsets.faces import NESTED, Faces
+from pairsets.faces import Faces
 from pairsets.hubness import Hubness
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
@@ -80,6 +80,12 @@ def origin_of(
     return {"references": facts, "fusion": dict(fusion or {})}
 
 
+def identities_digest(embeddings: Embeddings) -> dict[str, object]:
+    """The digest of who each face shows, as an input of a manifest; none where folders say it."""
+    digest = embeddings.manifest.get("identities_sha256")
+    return {} if digest is None else {"identities_sha256": digest}
+
+
 def mined_by(path: Path) -> dict[str, object]:
     """What the manifest beside a pair file says of the models that mined it; else nothing."""
     try:
@@ -93,11 +99,12 @@ def mined_by(path: Path) -> dict[str, object]:
 
 def faces_rows(faces: Faces) -> list[FunnelRow]:
     """Funnel rows of reading the folder."""
-    rows = [
-        FunnelRow("faces", what, count, kept=what == NESTED)
-        for what, count in sorted(faces.skipped.items())
-    ]
-    return [*rows, FunnelRow("faces", "images found", len(faces), kept=True)]
+    rows = [FunnelRow("faces", what, count) for what, count in sorted(faces.skipped.items())]
+    rows.append(FunnelRow("faces", "images found", len(faces), kept=True))
+    if faces.said is not None:
+        what = f"identities, by {faces.said}"
+        rows.append(FunnelRow("faces", what, faces.count_characters, kept=True))
+    return rows
 
 
 def skipped_rows(embeddings: Embeddings) -> list[FunnelRow]:

@@ -9,8 +9,43 @@ import numpy as np
 
 from mining.negatives import ignored_rows
 from pairsets.errors import FacesError, PairSetError
-from pairsets.faces import Faces, character_of
+from pairsets.faces import Faces, differing
+from pairsets.identities import REMEDIES, nearly_all_single
 from pairsets.pairset import PairSet
+
+
+def refuse_single(faces: Faces, source: Path) -> None:
+    """Raise FacesError where nearly every identity has one picture, and nobody said that it may.
+
+    Then most likely something else than the identity was taken for it.
+    """
+    found = None if faces.said is not None else nearly_all_single(faces.characters.tolist())
+    if found is not None:
+        raise FacesError(
+            f"{source}: {found[1]:,} of {found[0]:,} characters have a single picture; is a folder "
+            f"really one identity? Else there are {REMEDIES}. If it is: --identity-level 1 (of "
+            "embeddings, give it to lookalikes embed once more: no face is embedded again)"
+        )
+
+
+def of_faces(pairs: PairSet, faces: Faces, source: str) -> PairSet:
+    """The pairs with the identities of the faces that they are made of.
+
+    Raises:
+        FacesError: a path is none of the faces.
+        PairSetError: the identities beside the pair file are others.
+    """
+    paths = pairs.paths
+    theirs = faces.characters[faces.positions(paths)].tolist()
+    if pairs.identities is not None:
+        for path, name in zip(paths, theirs, strict=True):
+            if pairs.identity(path) != name:
+                raise PairSetError(
+                    f"{source}: {path!r} is {pairs.identity(path)!r} by the identities of the pair "
+                    f"file, and {name!r} by those of the faces; tell both alike (--identity-level, "
+                    "--identity-pattern, --identities)"
+                )
+    return pairs.with_identities(differing(dict(zip(paths, theirs, strict=True))))
 
 
 def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> None:
@@ -30,18 +65,19 @@ def refuse_unfit(test: PairSet, ignored: Iterable[str], source: str, joined: int
 
     Mined negatives are joined by positives (1), hard positives by negatives (0).
     """
-    same = np.array(
-        [character_of(a) == character_of(b) for a, b in zip(test.path_a, test.path_b, strict=True)],
-        bool,
-    )
+    same = np.asarray(test.identity_a == test.identity_b, bool)
     rows = test.valid & (test.label == joined)
     wrong = np.flatnonzero(rows & (same != bool(joined)))
     if wrong.size:
         row = int(wrong[0])
-        lie = ("the folder of one character", "folders of different characters")[joined]
+        if test.identities is None:
+            lie = ("the folder of one character", "folders of different characters")[joined]
+            told = f"the two lie in {lie}; the miner goes by the folders"
+        else:
+            told = f"the two are {' and '.join(map(repr, test.names(row)))}"
         raise PairSetError(
             f"{source}: pair {row + 1} ({test.path_a[row]}, {test.path_b[row]}) has label "
-            f"{joined}, but the two lie in {lie}; the miner goes by the folders"
+            f"{joined}, but {told}"
         )
     if not (rows & ~ignored_rows(test, ignored)).any():
         kind = ("negative", "positive")[joined]

@@ -14,6 +14,7 @@ from mining.embeddings import Embeddings
 from mining.models.base import Model
 from pairsets.artefacts import refuse_below_file, write_text
 from pairsets.errors import PairsetsError
+from pairsets.pairset import identities_of
 
 # What the names of leave-one-out pair files begin with.
 LEFT_OUT = "adversarial.without-"
@@ -114,6 +115,7 @@ class RunFolder:
         for old in {*self.root.glob(f"{LEFT_OUT}*.csv")} - {*without}:
             if old.with_suffix(".json").exists():
                 old.with_suffix(".json").unlink()
+                identities_of(old).unlink(missing_ok=True)
                 old.unlink()
         self.marker.unlink(missing_ok=True)
 

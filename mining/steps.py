@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mining.encoder import Encoding, notes_of
 from mining.presentation import sample_rows
 from mining.provenance import faces_rows, skipped_rows
+from mining.refusals import refuse_single
 from mining.run import Progress, RunError, refuse_inside, silent
 from mining.scoring import read_scores
 from pairsets import figures
@@ -21,9 +22,10 @@ from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import Faces, read_ignore_list, resolve
 from pairsets.folds import folds_of
 from pairsets.hubness import Hubness
+from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, identities_of
 from pairsets.protocol_tables import Protocols
 from pairsets.report import FunnelRow, save_figure
 from pairsets.sampling import random_pairs
@@ -44,23 +46,31 @@ class Made:
 
 
 def embed_faces(
-    faces: Path, model: str, out: Path, *, encoding: Encoding, progress: Progress = silent
+    faces: Path,
+    model: str,
+    out: Path,
+    *,
+    rule: Rule | None = None,
+    encoding: Encoding,
+    progress: Progress = silent,
 ) -> Made:
-    """Embed a folder of faces into `out`."""
+    """Embed a folder of faces into `out`; `rule` says who each shows, else its folder does."""
     refuse_inside(out, faces)
     refuse_below_file(out)
-    found = Faces.scan(faces)
+    found = Faces.scan(faces, rule)
     loaded = encoding.load(model)
     embeddings = encoding.embed(found, loaded, out, progress)
-    files = [out / "vectors.npy", out / "images.csv", out / "manifest.json"]
+    names = ["vectors.npy", "images.csv", "identities.csv", "manifest.json"]
+    files = [out / name for name in names if (out / name).exists()]
     funnel = [*faces_rows(found), *skipped_rows(embeddings)]
-    return Made(files, funnel, notes_of([loaded]))
+    return Made(files, funnel, [*found.notes, *notes_of([loaded])])
 
 
 def sample_pairs(
     faces: Path,
     out: Path,
     *,
+    rule: Rule | None = None,
     positives: int | None = None,
     negatives: int | None = None,
     ignore_list: Path | None = None,
@@ -68,11 +78,12 @@ def sample_pairs(
     overwrite: bool = False,
 ) -> Made:
     """Draw random pairs of a folder of faces into the pair file `out`."""
-    files = [out, manifest_of(out)]
-    refuse_existing([*files, folds_of(out)], overwrite=overwrite, inputs=[ignore_list])
+    files, named = [out, manifest_of(out)], identities_of(out)
+    refuse_existing([*files, folds_of(out), named], overwrite=overwrite, inputs=[ignore_list])
     if positives == 0 and negatives == 0:
         raise PairSetError("0 positive and 0 negative pairs asked for: there is nothing to draw")
-    found = Faces.scan(faces)
+    found = Faces.scan(faces, rule)
+    refuse_single(found, faces)
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
     pairs = random_pairs(found, positives=positives, negatives=negatives, seed=seed, ignore=ignored)
     kept = int(found.without(ignored).sum())
@@ -91,14 +102,23 @@ def sample_pairs(
         "schema": 1,
         "kind": "random",
         "pairs": counts,
-        "parameters": {"positives": positives, "negatives": negatives, "seed": seed},
+        "parameters": {
+            "positives": positives,
+            "negatives": negatives,
+            "seed": seed,
+            **({"identities": found.said} if found.said is not None else {}),
+        },
         "versions": versions("lookalikes", "numpy"),
     }
+    if pairs.named is not None:
+        files.append(named)
     with written_together(files) as folder:
         pairs.write(folder / out.name, content)
     # Of the pairs that stood here before.
     folds_of(out).unlink(missing_ok=True)
-    return Made(files, funnel)
+    if named not in files:
+        named.unlink(missing_ok=True)
+    return Made(files, funnel, found.notes)
 
 
 def show_pairs(

@@ -155,7 +155,12 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> Annotation
         invalid = np.array(reference.invalid)
         invalid[at[known]] |= theirs.invalid[known]
         people[name] = PairSet(
-            reference.path_a, reference.path_b, reference.label, verdicts, invalid
+            reference.path_a,
+            reference.path_b,
+            reference.label,
+            verdicts,
+            invalid,
+            reference.identities,
         )
         missing[name] = len(reference) - int(known.sum())
         unknown[name] = int((~known).sum())
@@ -271,7 +276,14 @@ def majority(annotated: Mapping[str, PairSet]) -> PairSet:
     verdict = np.where(2 * same > judges, 1, 0)
     verdict[(judges < 2) | (2 * same == judges)] = -1
     invalid = np.max([one.invalid for one in annotated.values()], axis=0)
-    return PairSet(first.path_a, first.path_b, first.label, verdict.astype(np.int8), invalid)
+    return PairSet(
+        first.path_a,
+        first.path_b,
+        first.label,
+        verdict.astype(np.int8),
+        invalid,
+        first.identities,
+    )
 
 
 def _between(

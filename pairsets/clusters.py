@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import ScoresError
-from pairsets.faces import character_of
+from pairsets.faces import strings
 from pairsets.pairset import PairSet
 
 By = Literal["character", "image"]
@@ -104,7 +104,7 @@ class Clusters:
 
     @classmethod
     def of(cls, pairs: PairSet, by: By = "character") -> Clusters:
-        """The characters (folders), or the images, of all rows of `pairs`.
+        """The characters, or the images, of all rows of `pairs`.
 
         Raises:
             ScoresError: `by` is something else.
@@ -114,7 +114,7 @@ class Clusters:
         codes, paths = pd.factorize(np.concatenate([pairs.path_a, pairs.path_b]), sort=True)
         count = len(paths)
         if by == "character":
-            folders, names = pd.factorize(np.array([character_of(p) for p in paths], object))
+            folders, names = pd.factorize(strings(map(pairs.identity, paths)))
             codes, count = folders[codes], len(names)
         return cls(codes[: len(pairs)], codes[len(pairs) :], count, by)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import ScoresError
-from pairsets.faces import character_of, strings
+from pairsets.faces import strings
 from pairsets.pairset import PairSet
 from pairsets.seriation import seriate
 
@@ -40,7 +40,7 @@ class Confusion:
         pairs_inside, errors_inside: those of two characters on the map.
         errors_across: false accepts of one on the map and one that is not.
         confused: how many characters have a false accept.
-        one_folder: negatives whose two faces lie in one folder; they are on no map.
+        one_folder: negatives whose two faces are of one identity; they are on no map.
 
     The counts leave no false accept out: `errors` is the sum of those inside, across, on no map
     at all, and in `one_folder_errors`.
@@ -151,7 +151,7 @@ def representatives(
         }
     )
     found = table.groupby("path")["score"].agg(["size", "max"]).reset_index()
-    found["character"] = [character_of(path) for path in found["path"]]
+    found["character"] = [pairs.identity(path) for path in found["path"]]
     found = found.sort_values(["size", "max", "path"], ascending=[False, False, True])
     first = found.drop_duplicates("character").set_index("character")["path"].to_dict()
     return {name: first[name] for name in characters if name in first}
@@ -187,7 +187,7 @@ def _negatives(
 def _coded(pairs: PairSet, rows: Rows) -> tuple[Rows, Rows, NDArray[np.object_]]:
     """Numbers of the two characters of each row, and the names they number, sorted."""
     paths = np.concatenate([pairs.path_a[rows], pairs.path_b[rows]])
-    codes, names = pd.factorize(strings(map(character_of, paths)), sort=True)
+    codes, names = pd.factorize(strings(map(pairs.identity, paths)), sort=True)
     wide = codes.astype(np.int64)
     return wide[: len(rows)], wide[len(rows) :], strings(names)
 

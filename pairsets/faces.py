@@ -1,4 +1,4 @@
-"""The table of face images in a folder per character."""
+"""The table of face images, and whom each shows: its folder, or what a rule says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,15 @@ from numpy.typing import NDArray
 
 from pairsets.artefacts import write_csv
 from pairsets.errors import FacesError
+from pairsets.identities import Rule, by_folder, some
 
+# Browsers save JPEG files as .jfif, too.
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi"}
+    | {".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 )
 # macOS leaves `._name.jpg` files, of another format, on foreign disks.
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
-# The one entry of `Faces.skipped` that is not left out, but worth knowing of.
-NESTED = "nested folder, taken as a character of its own"
 # Lies in a folder as long as faces are being put into it.
 UNFINISHED = ".unfinished"
 
@@ -34,27 +36,39 @@ class Faces:
     Attributes:
         root: the folder that `paths` are relative to.
         paths: `[N]` str, `/`-separated, sorted by code point whatever the file system.
-        characters: `[N]` str, the folder that holds the image, relative to `root`.
-        skipped: how many entries of the folder were left out, by reason; and `NESTED`.
+        characters: `[N]` str, the identity of each: the folder that holds it, relative to `root`,
+            or what a rule says.
+        skipped: how many entries of the folder were left out, by reason.
+        notes: sentences on how identities were told, for the user to look at.
+        said: the option that says how identities are told; None where nobody said it.
     """
 
     root: Path
     paths: NDArray[np.object_]
     characters: NDArray[np.object_]
     skipped: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    said: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.paths) != len(self.characters):
             raise FacesError(f"{len(self.paths)} paths for {len(self.characters)} characters")
-        _refuse_two_spellings([*self.paths, *_folders(self.characters)])
+        _refuse_two_spellings([*self.paths, *_folders(map(character_of, self.paths))])
 
     @classmethod
-    def scan(cls, root: str | Path) -> Faces:
-        """Find the faces below `root`: `<character>/<image>`, nested folders included.
+    def scan(cls, root: str | Path, rule: Rule | None = None) -> Faces:
+        """Find the faces below `root`: `<character>/<image>`, or those that `rule` gives a name.
+
+        Args:
+            root: the folder.
+            rule: who each picture shows; see `pairsets.identities`. Without one it is the folder,
+                and all pictures lie one folder deep, or in `train/<character>`,
+                `val/<character>`: what else they may mean is asked.
 
         Raises:
             FacesError: `root` is missing, not a folder, without images or still being filled; an
-                image lies outside a character folder; two paths are spellings of one; an entry is
+                image lies outside a character folder, or it is open which of several folders is
+                the character; the rule does not fit; two paths are spellings of one; an entry is
                 a link or has a name that is not UTF-8.
         """
         root = Path(root)
@@ -69,28 +83,44 @@ class Faces:
             )
         skipped: Counter[str] = Counter()
         paths = sorted(_walk(root, "", skipped))
-        stray = [path for path in paths if "/" not in path]
-        if stray:
-            raise FacesError(
-                f"{root}: {_some(stray)} outside a character folder; "
-                "expected <character>/<image>: is this the folder of one character?"
-            )
         if not paths:
             raise FacesError(
                 f"{root}: no images in it; expected <character>/<image> "
                 f"with {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
-        return cls.of_paths(root, paths, dict(skipped))
+        naming = by_folder(root, paths) if rule is None else rule.name(paths)
+        named = [
+            (path, name)
+            for path, name in zip(paths, naming.identities, strict=True)
+            if name is not None
+        ]
+        kept, names = zip(*named, strict=True)
+        return cls(
+            root=root,
+            paths=strings(kept),
+            characters=strings(names),
+            skipped={**skipped, **naming.left_out},
+            notes=(*naming.notes, *_alike(names)),
+            said=None if rule is None else rule.said,
+        )
 
     @classmethod
     def of_paths(
-        cls, root: Path, paths: Sequence[str], skipped: Mapping[str, int] | None = None
+        cls,
+        root: Path,
+        paths: Sequence[str],
+        skipped: Mapping[str, int] | None = None,
+        *,
+        identities: Mapping[str, str] | None = None,
     ) -> Faces:
-        """Faces with these relative paths, in the order given; the files are not looked at."""
+        """Faces with these relative paths, in the order given; the files are not looked at.
+
+        Who is on each is what `identities` says, else the folder.
+        """
         return cls(
             root=root,
             paths=strings(paths),
-            characters=strings([character_of(path) for path in paths]),
+            characters=strings(identified(paths, identities)),
             skipped=skipped or {},
         )
 
@@ -107,6 +137,12 @@ class Faces:
     def count_characters(self) -> int:
         """How many characters there are."""
         return len(set(self.characters))
+
+    @cached_property
+    def identities(self) -> Mapping[str, str] | None:
+        """Identity by path, where it is not everywhere the folder; as `PairSet` takes it."""
+        found = dict(zip(self.paths.tolist(), self.characters.tolist(), strict=True))
+        return differing(found)
 
     @property
     def base_names(self) -> frozenset[str]:
@@ -126,7 +162,7 @@ class Faces:
         if (found < 0).any():
             missing = [wanted[at] for at in np.flatnonzero(found < 0)]
             raise FacesError(
-                f"{self.root}: {_some(list(dict.fromkeys(missing)))} not among the {len(self)} "
+                f"{self.root}: {some(list(dict.fromkeys(missing)))} not among the {len(self)} "
                 "faces; were the pairs made from another folder?"
             )
         return found
@@ -164,6 +200,29 @@ def character_of(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def identified(paths: Iterable[str], identities: Mapping[str, str] | None) -> list[str]:
+    """Who each of `paths` shows: what `identities` says, else the folder.
+
+    Raises:
+        FacesError: `identities` lacks a path.
+
+    >>> identified(["rei/1.jpg"], None), identified(["1.jpg"], {"1.jpg": "rei"})
+    (['rei'], ['rei'])
+    """
+    if identities is None:
+        return list(map(character_of, paths))
+    try:
+        return [identities[path] for path in paths]
+    except KeyError as error:
+        raise FacesError(f"no identity is known of {error.args[0]!r}") from None
+
+
+def differing(identities: Mapping[str, str]) -> Mapping[str, str] | None:
+    """The same, or None where all of it is what the folders say."""
+    same = all(name == character_of(path) for path, name in identities.items())
+    return None if same else identities
+
+
 def base_name(path: str) -> str:
     """The name of an image file, without its folders: what ignore lists hold.
 
@@ -173,8 +232,13 @@ def base_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def resolve(root: Path, paths: Iterable[str]) -> Faces:
+def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | None = None) -> Faces:
     """Faces of exactly these relative paths, each checked to be a file inside `root`.
+
+    Args:
+        root: the folder of faces.
+        paths: in any order, also twice.
+        identities: who each shows, where it is not the folder.
 
     Raises:
         FacesError: a path is missing, or leaves `root` (absolute, `..` or through a link); the
@@ -197,9 +261,9 @@ def resolve(root: Path, paths: Iterable[str]) -> Faces:
             raise FacesError(f"{path!r} is a link that leaves {root}: refused")
     if missing:
         raise FacesError(
-            f"{root}: {_some(missing)} not there; is this the folder the pairs were made from?"
+            f"{root}: {some(missing)} not there; is this the folder the pairs were made from?"
         )
-    return Faces.of_paths(root, wanted)
+    return Faces.of_paths(root, wanted, identities=identities)
 
 
 def why_unsafe(path: str) -> str | None:
@@ -275,8 +339,6 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
                     "name one image twice. Copy the files, or hard-link them (cp -rl)"
                 )
             if entry.is_dir():
-                if prefix:
-                    skipped[NESTED] += 1
                 yield from _walk(Path(entry.path), path + "/", skipped)
             elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
                 skipped["not an image by its name"] += 1
@@ -306,6 +368,23 @@ def _folders(characters: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def _alike(names: Iterable[str]) -> list[str]:
+    """A sentence on identities that differ in case or Unicode form alone."""
+    seen: dict[str, str] = {}
+    twins = []
+    for name in dict.fromkeys(names):
+        other = seen.setdefault(unicodedata.normalize("NFC", name.lower()), name)
+        if other != name:
+            twins.append((other, name))
+    if not twins:
+        return []
+    more = f", as do {len(twins) - 1:,} more" if len(twins) > 1 else ""
+    return [
+        f"The identities {twins[0][0]!r} and {twins[0][1]!r} differ in upper and lower case or in "
+        f"Unicode form alone{more}: they are taken for two."
+    ]
+
+
 def _refuse_two_spellings(paths: Iterable[str]) -> None:
     """One path in two Unicode forms or cases is one file on another system, two here."""
     seen: dict[str, str] = {}
@@ -322,10 +401,3 @@ def _refuse_two_spellings(paths: Iterable[str]) -> None:
                 f"{other!r} and {path!r} are two spellings of one path "
                 "(upper and lower case, or Unicode form): rename or remove one"
             )
-
-
-def _some(paths: Sequence[str]) -> str:
-    """The first path, and how many others."""
-    if len(paths) == 1:
-        return f"{paths[0]!r} is"
-    return f"{paths[0]!r} and {len(paths) - 1} more are"

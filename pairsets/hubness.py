@@ -6,14 +6,14 @@ adversarial negatives of ZACI-20, 1,076 images fill 2,991 pairs, and one image i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairsets.faces import character_of, strings
+from pairsets.faces import identified, strings
 from pairsets.pairset import PairSet
 
 Counts = NDArray[np.int64]
@@ -56,8 +56,13 @@ class Hubness:
     character_pair: Hub | None
 
     @classmethod
-    def of(cls, path_a: Iterable[str], path_b: Iterable[str]) -> Hubness:
-        """Of pairs by the paths `[N]` of their two faces; the character is the folder.
+    def of(
+        cls,
+        path_a: Iterable[str],
+        path_b: Iterable[str],
+        identities: Mapping[str, str] | None = None,
+    ) -> Hubness:
+        """Of pairs by the paths `[N]` of their two faces; the character is the folder, or told.
 
         >>> found = Hubness.of(["rei/1", "rei/1"], ["asuka/1", "asuka/2"])
         >>> found.images, found.characters, found.image
@@ -66,7 +71,7 @@ class Hubness:
         first, second = strings(path_a), strings(path_b)
         count = len(first)
         images, paths = _numbered(first, second)
-        folders = strings(map(character_of, paths))
+        folders = strings(identified(paths, identities))
         codes, names = _numbered(folders[images[:count]], folders[images[count:]])
         a, b = codes[:count], codes[count:]
         places = np.bincount(images, minlength=len(paths))
@@ -93,7 +98,7 @@ class Hubness:
     def of_negatives(cls, pairs: PairSet) -> Hubness:
         """Of the valid pairs of different characters."""
         kept = pairs.negatives
-        return cls.of(pairs.path_a[kept], pairs.path_b[kept])
+        return cls.of(pairs.path_a[kept], pairs.path_b[kept], pairs.identities)
 
     def content(self) -> dict[str, object]:
         """As JSON: the fields by name."""

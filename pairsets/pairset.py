@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pairsets.artefacts import reading, write_csv, write_json
+from pairsets.artefacts import reading, table_rows, write_csv, write_json
 from pairsets.errors import PairSetError
-from pairsets.faces import character_of, strings, why_unsafe
+from pairsets.faces import character_of, differing, identified, strings, why_unsafe
+from pairsets.identities import some
 
 COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
+IDENTITY_COLUMNS = ("path", "identity")
 _VALUES = {
     "label": {"0": 0, "1": 1},
     "human_prediction": {"0": 0, "1": 1, "-1": -1},
@@ -50,12 +53,15 @@ class PairSet:
         label: `[N]` int8, 1 same character, 0 different.
         human_prediction: `[N]` int8, 1 same, 0 different, -1 not judged.
         invalid: `[N]` int8, 1 = the row does not count.
+        identities: who each face shows, by its path, where that is not everywhere the folder; it
+            may know of other faces, too. In a file of its own, `PAIRS.identities.csv`, beside the
+            pair file.
 
     The arrays are read-only copies.
 
     Raises:
         PairSetError: another length or value, a path that leaves its folder, a face paired with
-            itself, a pair listed twice (in either order).
+            itself, a pair listed twice (in either order), or a face that `identities` lacks.
     """
 
     path_a: NDArray[np.object_]
@@ -63,6 +69,7 @@ class PairSet:
     label: NDArray[np.int8]
     human_prediction: NDArray[np.int8]
     invalid: NDArray[np.int8]
+    identities: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -75,6 +82,10 @@ class PairSet:
         problem = _first_problem(self.path_a, self.path_b)  # type: ignore[arg-type]
         if problem:
             raise PairSetError(f"pair {problem[0] + 1}: {problem[1]}")
+        if self.identities is not None:
+            unnamed = [path for path in self.paths if path not in self.identities]
+            if unnamed:
+                raise PairSetError(f"no identity of {some(unnamed)} known; expected one a face")
 
     @classmethod
     def of(
@@ -84,6 +95,8 @@ class PairSet:
         label: ArrayLike,
         human_prediction: ArrayLike = -1,
         invalid: ArrayLike = 0,
+        *,
+        identities: Mapping[str, str] | None = None,
     ) -> PairSet:
         """A pair set from columns; one value stands for a whole column."""
         first = strings(path_a)
@@ -91,11 +104,14 @@ class PairSet:
         def column(value: ArrayLike) -> NDArray[np.int8]:
             return np.broadcast_to(np.asarray(value), first.shape) if np.ndim(value) == 0 else value  # type: ignore[return-value]
 
-        return cls(first, strings(path_b), column(label), column(human_prediction), column(invalid))
+        flags = column(label), column(human_prediction), column(invalid)
+        return cls(first, strings(path_b), *flags, identities)
 
     @classmethod
     def read(cls, path: str | Path) -> PairSet:
         """Read a five-column CSV; a byte-order mark, CRLF and quoted commas are understood.
+
+        Identities are those of `PAIRS.identities.csv` where it lies beside the file.
 
         Raises:
             PairSetError: the message gives the file, the line, what was expected and what came.
@@ -106,8 +122,11 @@ class PairSet:
             with reading(path, "pair file") as stream:
                 found = _columns(csv.reader(stream, strict=True))
             if found is not None:
+                sound = None
                 with suppress(PairSetError):
-                    return cls(*found)
+                    sound = cls(*found)  # type: ignore[arg-type]
+                if sound is not None:
+                    return sound._with_those_beside(path)
         # Something is wrong: only then is the file read row by row, to tell in which line.
         with reading(path, "pair file") as stream:
             lines, columns = _parse(path, csv.reader(stream, strict=True))
@@ -115,11 +134,22 @@ class PairSet:
         if problem:
             row, text = problem
             raise PairSetError(f"{path}, line {lines[row]}: {text}")
-        return cls(*(columns[name] for name in COLUMNS))  # type: ignore[arg-type]
+        found_rows = cls(*(columns[name] for name in COLUMNS))  # type: ignore[arg-type]
+        return found_rows._with_those_beside(path)
 
     def write(self, path: str | Path, manifest: Mapping[str, object] | None = None) -> Path:
-        """Write the five columns as CSV and, if given, `manifest` as JSON beside it."""
+        """Write the five columns as CSV and, if given, `manifest` as JSON beside it.
+
+        Identities that are not the folders go into `PAIRS.identities.csv`; one that lay beside
+        another pair file of this name is removed.
+        """
         path = Path(path)
+        beside, names = identities_of(path), self.named
+        if names is None:
+            beside.unlink(missing_ok=True)
+        else:
+            # Before the pairs: never are they without it.
+            write_csv(beside, IDENTITY_COLUMNS, names.items())
         rows = zip(
             self.path_a,
             self.path_b,
@@ -166,24 +196,108 @@ class PairSet:
         """`N`, what tells each pair from the others, whatever the order of its faces."""
         return list(map(pair_key, self.path_a, self.path_b))
 
+    @property
+    def named(self) -> Mapping[str, str] | None:
+        """Identity by path, of exactly these faces; None where the folders say it."""
+        if self.identities is None:
+            return None
+        return differing({path: self.identities[path] for path in self.paths})
+
+    @cached_property
+    def identity_a(self) -> NDArray[np.object_]:
+        """`[N]`: who the first face of each pair shows."""
+        return strings(identified(self.path_a, self.identities))
+
+    @cached_property
+    def identity_b(self) -> NDArray[np.object_]:
+        """`[N]`: who the second face of each pair shows."""
+        return strings(identified(self.path_b, self.identities))
+
+    @property
+    def contradicting(self) -> NDArray[np.bool_]:
+        """`[N]`: valid rows whose label says another thing than the identities of their faces.
+
+        Positives of two identities, and negatives of one.
+        """
+        same = np.asarray(self.identity_a == self.identity_b, bool)
+        return np.asarray(self.valid & (same != (self.label == 1)))
+
+    def identity(self, path: str) -> str:
+        """Who a face shows.
+
+        >>> pairs = PairSet.of(["1.jpg"], ["2.jpg"], 0, identities={"1.jpg": "rei", "2.jpg": "a"})
+        >>> pairs.identity("1.jpg"), PairSet.of(["rei/1"], ["a/1"], 0).identity("rei/1")
+        ('rei', 'rei')
+        """
+        return character_of(path) if self.identities is None else self.identities[path]
+
+    def with_identities(self, identities: Mapping[str, str] | None) -> PairSet:
+        """The same pairs, of whom `identities` says who is on them; None is the folders.
+
+        Raises:
+            PairSetError: it lacks a face.
+        """
+        columns = (getattr(self, name) for name in self._fields())
+        return PairSet(*columns, identities=identities)
+
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> PairSet:
         """The pair set of some rows, by mask or by number."""
-        return PairSet(*(getattr(self, name)[rows] for name in self._fields()))
+        columns = (getattr(self, name)[rows] for name in self._fields())
+        return PairSet(*columns, identities=self.identities)
 
     def names(self, row: int) -> tuple[str, str]:
-        """The two characters of a row."""
-        return character_of(self.path_a[row]), character_of(self.path_b[row])
+        """The two identities of a row."""
+        return self.identity(self.path_a[row]), self.identity(self.path_b[row])
+
+    def _with_those_beside(self, path: Path) -> PairSet:
+        identities = read_identities(identities_of(path), self.paths)
+        return self if identities is None else self.with_identities(identities)
 
     @staticmethod
     def _fields() -> tuple[str, ...]:
         return ("path_a", "path_b", *COLUMNS[2:])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PairSet) and all(
-            np.array_equal(getattr(self, name), getattr(other, name)) for name in self._fields()
-        )
+        if not isinstance(other, PairSet):
+            return False
+        told = self.identities is not None or other.identities is not None
+        names = (*self._fields(), *(("identity_a", "identity_b") if told else ()))
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def identities_of(pairs: Path) -> Path:
+    """Where the identities of a pair file's faces lie, where they are not the folders.
+
+    >>> identities_of(Path("sets/market.csv")).as_posix()
+    'sets/market.identities.csv'
+    """
+    return pairs.with_suffix(".identities.csv")
+
+
+def read_identities(path: Path, paths: Iterable[str]) -> dict[str, str] | None:
+    """Identity by path, from the file beside a pair file; None where there is none.
+
+    Raises:
+        PairSetError: another form, a face with two identities, or one of `paths` is not in it.
+    """
+    if not path.is_file():
+        return None
+    found: dict[str, str] = {}
+    with reading(path, "file of identities") as stream:
+        for line, (face, identity) in table_rows(path, stream, IDENTITY_COLUMNS):
+            if found.setdefault(face, identity) != identity:
+                raise PairSetError(
+                    f"{path}, line {line}: {face!r} is {identity!r} and {found[face]!r}"
+                )
+    lacking = [face for face in paths if face not in found]
+    if lacking:
+        raise PairSetError(
+            f"{path}: {some(lacking)} not in it; was it made for another pair file of this name? "
+            "Remove it, or make the pairs again"
+        )
+    return found
 
 
 def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:

@@ -18,6 +18,9 @@ from mining.cli.options import (
     ExcludeOption,
     FacesArgument,
     FusionOption,
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
     IgnoreOption,
     MarginOption,
     MaxPixelsOption,
@@ -41,6 +44,7 @@ from mining.cli.options import (
     WorkersOption,
     encoding_of,
     kinds_of,
+    rule_of,
     target_of,
 )
 
@@ -66,6 +70,9 @@ def build(
     model: Annotated[
         list[str] | None, typer.Option("--model", help="Further model to evaluate; repeatable.")
     ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     pairs: NumberOption = 3000,
     fusion: FusionOption = None,
     test_pairs: TestPairsOption = None,
@@ -129,6 +136,7 @@ def build(
         out=out,
         fusion=fusion or "mean",
         models=model or [],
+        identities=rule_of(identity_level, identity_pattern, identities),
         pairs=pairs,
         test_pairs=test_pairs,
         ignore_list=ignore_list,
@@ -156,6 +164,9 @@ def embed(
     faces: FacesArgument,
     model: Annotated[str, typer.Option("--model", help="Model to embed with.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     batch_size: BatchOption = 32,
@@ -169,7 +180,8 @@ def embed(
     from mining.summary import print_made
 
     encoding = encoding_of(device, precision, batch_size, workers, on_error, max_pixels)
-    print_made(embed_faces(faces, model, out, encoding=encoding, progress=bar))
+    rule = rule_of(identity_level, identity_pattern, identities)
+    print_made(embed_faces(faces, model, out, rule=rule, encoding=encoding, progress=bar))
 
 
 @app.command(
@@ -314,6 +326,9 @@ def mine(
 def random(
     faces: FacesArgument,
     out: Annotated[Path, typer.Option("--out", help="Pair file to write.")],
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     positives: PositivesOption = None,
     negatives: NegativesOption = None,
     ignore_list: IgnoreOption = None,
@@ -327,6 +342,7 @@ def random(
     made = sample_pairs(
         faces,
         out,
+        rule=rule_of(identity_level, identity_pattern, identities),
         positives=positives,
         negatives=negatives,
         ignore_list=ignore_list,

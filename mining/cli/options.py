@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from mining.encoder import Encoding
+    from pairsets.identities import Rule
 
 # As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
 Precision = Literal["fp32", "bf16"]
@@ -20,6 +21,7 @@ KINDS = ("duplicate", "alias", "mislabel", "crop", "veto")
 RULES = "Which pairs are mined"
 SUSPECTS = "Suspects"
 INTERVALS = "Intervals"
+IDENTITIES = "Who a picture shows, where it is not its folder"
 
 
 def _check_target(text: str | None) -> str | None:
@@ -80,6 +82,35 @@ FacesArgument = Annotated[
     Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per character.")
 ]
 PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
+IdentityLevelOption = Annotated[
+    int | None,
+    typer.Option(
+        "--identity-level",
+        min=1,
+        metavar="N",
+        help="The path down to its N-th folder: 1 for PERSON/video/frame.jpg.",
+        rich_help_panel=IDENTITIES,
+    ),
+]
+IdentityPatternOption = Annotated[
+    str | None,
+    typer.Option(
+        "--identity-pattern",
+        metavar="REGEX|NAME",
+        help="What the group of a regular expression finds in the path; or as in market1501, "
+        "dukemtmc, msmt17, veri776, cacd, agedb, lfw, calfw, cplfw, facescrub, splits.",
+        rich_help_panel=IDENTITIES,
+    ),
+]
+IdentitiesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--identities",
+        metavar="[COLUMN=]FILE",
+        help="What a list says: FILE ID a line, or a CSV with a column of paths.",
+        rich_help_panel=IDENTITIES,
+    ),
+]
 IgnoreOption = Annotated[
     Path | None,
     typer.Option("--ignore-list", help="Base names of images never to pair, one a line."),
@@ -341,6 +372,31 @@ DrawsOption = Annotated[
 DrawSeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Of the draws.", rich_help_panel=INTERVALS)
 ]
+
+
+def rule_of(level: int | None, pattern: str | None, identities: str | None) -> Rule | None:
+    """The options of the panel `IDENTITIES` as the stages take them; None without any."""
+    given = {
+        "--identity-level": level,
+        "--identity-pattern": pattern,
+        "--identities": identities,
+    }
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise typer.BadParameter(f"{' and '.join(named)}: identities are told in one way alone")
+    if level is not None:
+        from pairsets.identities import ByLevel
+
+        return ByLevel(level)
+    if pattern is not None:
+        from pairsets.identity_patterns import ByPattern
+
+        return ByPattern(pattern)
+    if identities is not None:
+        from pairsets.identity_lists import ByList
+
+        return ByList.of(identities)
+    return None
 
 
 def target_of(text: str | None) -> float | str | None:

@@ -11,6 +11,9 @@ from mining.cli.app import app
 from mining.cli.options import (
     BatchOption,
     DeviceOption,
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
     MaxPixelsOption,
     OverwriteOption,
     PairsArgument,
@@ -18,6 +21,7 @@ from mining.cli.options import (
     SeedOption,
     WorkersOption,
     encoding_of,
+    rule_of,
 )
 
 # Of the help.
@@ -91,6 +95,9 @@ def neighbours(
     faces: Annotated[
         Path | None, typer.Option("--faces", help="Folder of faces; a picture needs it.")
     ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     model: Annotated[
         str | None,
         typer.Option("--model", help="Model of a run, or to embed --faces or an image file with."),
@@ -124,6 +131,7 @@ def neighbours(
         face,
         embeddings=embeddings,
         faces=faces,
+        rule=rule_of(identity_level, identity_pattern, identities),
         model=model,
         cache=cache,
         count=count,

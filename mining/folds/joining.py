@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mining.folds.characters import CharacterFolds
 from mining.negatives import ignored_rows
 from pairsets.errors import PairSetError
-from pairsets.faces import Faces, character_of
+from pairsets.faces import Faces
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
 from pairsets.sampling import PairSpace, random_pairs
@@ -183,7 +183,7 @@ def _joined_from(
     """
     rows = np.flatnonzero(test.valid & (test.label == label))
     ignored = ignored_rows(test, ignore)
-    a, b = (folds.of(map(character_of, paths[rows])) for paths in (test.path_a, test.path_b))
+    a, b = (folds.of(names[rows]) for names in (test.identity_a, test.identity_b))
     usable = (a == b) & (a > 0) & ~ignored[rows]
     counts = np.bincount(a[usable], minlength=len(folds) + 1)[1:]
     if not counts.min():

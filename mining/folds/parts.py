@@ -154,6 +154,7 @@ class Finished:
             "label": part.mined.label.tolist(),
             "pathA": part.mined.path_a.tolist(),
             "pathB": part.mined.path_b.tolist(),
+            "identities": None if part.mined.named is None else dict(part.mined.named),
             "quantiles": None if part.quantiles is None else part.quantiles.tolist(),
             "funnel": [asdict(row) for row in part.funnel],
             "warnings": list(part.warnings),
@@ -171,7 +172,12 @@ class Finished:
             looked = self._looked(fold)
             quantiles = content["quantiles"]
             return Part(
-                PairSet.of(content["pathA"], content["pathB"], content["label"]),
+                PairSet.of(
+                    content["pathA"],
+                    content["pathB"],
+                    content["label"],
+                    identities=content["identities"],
+                ),
                 None if quantiles is None else np.array(quantiles, np.float64),
                 [FunnelRow(**row) for row in content["funnel"]],
                 content["warnings"],

@@ -140,6 +140,7 @@ def _together(
     mined = Hubness.of(
         np.concatenate([part.mined.path_a for part in parts]),
         np.concatenate([part.mined.path_b for part in parts]),
+        shares.faces.identities,
     )
     fused = [dict(part.fusion) for part in parts if part.fusion is not None]
     fusion = None
@@ -154,7 +155,8 @@ def _together(
             *(
                 np.concatenate([getattr(one, name) for one in pairs])
                 for name in ("path_a", "path_b", "label", "human_prediction", "invalid")
-            )
+            ),
+            identities=shares.faces.identities,
         ),
         rank,
         columns,

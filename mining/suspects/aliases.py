@@ -14,7 +14,6 @@ from mining.suspects.check import Progress
 from mining.suspects.names import WHY, Likeness, likeness
 from mining.suspects.nearness import FACES, NEAR, Nearness, nearness
 from pairsets.aliases import Aliases
-from pairsets.faces import character_of
 from pairsets.pairset import PairSet
 from pairsets.suspects import Doubt
 
@@ -106,7 +105,7 @@ class SameCharacter:
 
         Most likely they are misspelt. Without embeddings they may just have no pair.
         """
-        known = {character_of(path) for path in pairs.paths}
+        known = {pairs.identity(path) for path in pairs.paths}
         return self._aliases.unknown(known.union(*(model.names for model in self._models)))
 
     def _prepare(self, names: list[tuple[str, str]], progress: Progress | None) -> int:

@@ -11,7 +11,7 @@ from mining.embeddings import Embeddings
 from mining.run import model_names
 from mining.suspects.centres import Characters, Floats, Rows, grouped
 from mining.suspects.check import Progress
-from pairsets.faces import character_of, strings
+from pairsets.faces import strings
 from pairsets.pairset import PairSet
 from pairsets.suspects import Doubt
 
@@ -127,12 +127,12 @@ class Mislabelled:
                     + (f" for {name}" if len(seen) > 1 else "")
                     for name, (near, own) in zip(self._names, said, strict=True)
                 )
-                own_name = character_of(path)
+                own_name = seen[0].name(at)
                 reason = (
                     f"{path}: as near to {whose[at]} as its own faces are, and far from those of "
                     f"{own_name} ({numbers})"
                 )
-                if any(each.size(path) == 2 for each in seen):
+                if any(each.size(at) == 2 for each in seen):
                     reason += f", but which of the two faces of {own_name} is wrong cannot be told"
             self._known[path] = float(best[at]), reason
 
@@ -172,9 +172,13 @@ class _Seen:
         """How near each face is to another character, and to its own."""
         return self._near(others)[1], self._own
 
-    def size(self, path: str) -> int:
+    def name(self, at: int) -> str:
+        """Whose face it is said to be."""
+        return self._characters.names[self._characters.codes[self._rows[at]]]
+
+    def size(self, at: int) -> int:
         """How many faces the character of a face has."""
-        return int(self._characters.sizes[self._characters.number(character_of(path))])
+        return int(self._characters.sizes[self._characters.codes[self._rows[at]]])
 
     def _near(self, others: NDArray[np.object_]) -> tuple[Rows, Floats]:
         codes = np.array([self._characters.find(name) for name in others.tolist()])

@@ -17,7 +17,7 @@ from pairsets.artefacts import refuse_existing, versions, with_ending, write_jso
 from pairsets.human import HumanRates, human_rates
 from pairsets.intervals import Rate
 from pairsets.kappa import Kappa
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, identities_of
 from pairsets.review.importing import Imported, import_judged
 from pairsets.review.judgement_files import Told, write_judgements
 from pairsets.review.store import Said, Store, plain_name
@@ -126,8 +126,10 @@ def export(
     Raises:
         ReviewError: nobody of that name; a file that may not be written.
     """
-    files = judged_files(Path(out))
-    refuse_existing(files, overwrite=overwrite, inputs=[*inputs, store.path])
+    files, beside = judged_files(Path(out)), identities_of(Path(out))
+    refuse_existing([*files, beside], overwrite=overwrite, inputs=[*inputs, store.path])
+    if store.pairs.named is not None:
+        files = [*files, beside]
     name = _known(store, who)
     # Read once: the three files tell of the same moment.
     told = [one for one in _told(store) if name in (None, one.said.annotator)]
@@ -162,6 +164,9 @@ def export(
         found.pairs.write(folder / files[0].name)
         write_json(folder / files[1].name, manifest)
         write_judgements(folder / files[2].name, store.pairs, told)
+    if beside not in files:
+        # Of the pairs that stood here before.
+        beside.unlink(missing_ok=True)
     return Exported(tuple(files), found, human, agreed)
 
 
@@ -218,7 +223,7 @@ def _judged(pairs: PairSet, told: Iterable[Told], who: str | None) -> Judged:
         prediction[pair] = -1 if one_said is None else one_said.prediction
         invalid[pair] = one_said is not None and one_said.invalid
     waiting = sum(one_said is None for one_said in found.values())
-    result = PairSet(pairs.path_a, pairs.path_b, pairs.label, prediction, invalid)
+    result = PairSet(pairs.path_a, pairs.path_b, pairs.label, prediction, invalid, pairs.identities)
     silent = (result.human_prediction < 0) & result.valid
     silent[list(found)] = False
     return Judged(
@@ -253,6 +258,7 @@ def _agreement(
             mine.pairs.label,
             mine.pairs.human_prediction,
             away,
+            mine.pairs.identities,
         )
         for name, mine in people.items()
     }

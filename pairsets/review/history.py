@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.faces import character_of
 from pairsets.review.models import (
     DisagreementsQuery,
     Doubted,
@@ -253,7 +252,7 @@ class History:
             Face(
                 image=self._pictures.address(path),
                 path=path if names else None,
-                character=character_of(path) if names else None,
+                character=self._store.pairs.identity(path) if names else None,
             )
             for path in paths
         ]

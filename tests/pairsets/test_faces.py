@@ -69,10 +69,9 @@ def test_what_is_left_out_is_counted(tmp_path):
     assert faces.skipped == {"not an image by its name": 3, "macOS resource file": 1}
 
 
-def test_nested_folders_are_characters_of_their_own(tmp_path):
-    faces = Faces.scan(plant(tmp_path, "series/rei/1.jpg", "series/asuka/2.jpg", "plain/3.jpg"))
-    assert faces.characters.tolist() == ["plain", "series/asuka", "series/rei"]
-    assert faces.skipped == {"nested folder, taken as a character of its own": 2}
+@pytest.mark.parametrize("name", ["1.jfif", "1.JPE", "1.jif", "1.jfi", "1.JPEG", "1.avif"])
+def test_images_by_any_of_their_names(tmp_path, name):
+    assert len(Faces.scan(plant(tmp_path, f"a/{name}"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,348 @@
+"""Lists of who is on which picture: `FILE ID` a line as CelebA has it, or a CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pairsets.errors import FacesError
+from pairsets.faces import read_lines, why_unsafe
+from pairsets.identities import Naming
+
+# What columns are called, where they have names.
+PATH_COLUMNS = frozenset(
+    {"path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"}
+    | {"image_name", "image_id", "img", "img_path", "picture", "face"}
+)
+IDENTITY_COLUMNS = frozenset(
+    {"identity", "identity_id", "id", "label", "character", "class", "class_name", "class_id"}
+    | {"name", "person", "person_id", "pid", "subject", "subject_id", "celebrity", "target"}
+    | {"vehicle_id"}
+)
+_UNTOLD = frozenset({"", "nan", "none", "null"})
+
+
+@dataclass(frozen=True)
+class ByList:
+    """The identity is what a list says of the picture.
+
+    Attributes:
+        path: of the list: lines `FILE ID`, or a CSV with or without a header.
+        column: of the identity, where the header does not tell.
+    """
+
+    path: Path
+    column: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> ByList:
+        """`FILE`, or `COLUMN=FILE` where no file is called so."""
+        column, sign, file = text.partition("=")
+        if sign and column and not Path(text).exists():
+            return cls(Path(file), column)
+        return cls(Path(text))
+
+    @property
+    def said(self) -> str:
+        """The option that asks for it."""
+        column = f"{self.column}=" if self.column is not None else ""
+        return f"--identities {column}{self.path.name}"
+
+    def name(self, paths: Sequence[str]) -> Naming:
+        """What the list says of each of these paths.
+
+        A list may name files with folders in front that the paths lack, or without some that they
+        have, where that leaves no doubt.
+
+        Raises:
+            FacesError: no list, none of the form, columns that have to be chosen, a file listed
+                with two identities, or one outside the folder; not one of its files is there.
+        """
+        table = _Table.read(self.path)
+        rows = table.listed(paths, self.column)
+        known: dict[str, tuple[int, str]] = {}
+        for line, file, identity in rows:
+            _refuse_leaving(self.path, line, file)
+            before = known.setdefault(file, (line, identity))
+            if before[1] != identity:
+                raise FacesError(
+                    f"{self.path}, line {line}: {file!r} is {identity!r}, but {before[1]!r} in "
+                    f"line {before[0]}; expected one identity a picture"
+                )
+        places, how = _placed(self.path, list(known), paths)
+        found: list[str | None] = [None] * len(paths)
+        untold = 0
+        listed = [False] * len(paths)
+        for file, (_, identity) in known.items():
+            row = places.get(file)
+            if row is not None:
+                listed[row] = True
+                found[row] = None if identity.lower() in _UNTOLD else identity
+                untold += found[row] is None
+        left_out = {
+            f"not in the list {self.path.name}": listed.count(False),
+            f"without an identity in {self.path.name}": untold,
+        }
+        absent = [file for file in known if file not in places]
+        notes = [how] if how else []
+        if absent:
+            notes.append(
+                f"{self.path}: {len(absent):,} of its {len(known):,} files are not among the "
+                f"pictures, {absent[0]!r} for one."
+            )
+        if not any(name is not None for name in found):
+            raise FacesError(f"{self.path}: says of none of the {len(paths):,} pictures who it is")
+        return Naming(found, {what: count for what, count in left_out.items() if count}, notes)
+
+
+class _Names(NamedTuple):
+    """Base names of pictures, with and without their endings."""
+
+    whole: frozenset[str]
+    bare: frozenset[str]
+
+    @classmethod
+    def of(cls, paths: Sequence[str]) -> _Names:
+        whole = frozenset(map(_base, paths))
+        return cls(whole, frozenset(map(_stem, whole)))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The rows of a list, with their lines; the header where there may be one."""
+
+    path: Path
+    lines: Sequence[int]
+    rows: Sequence[Sequence[str]]
+    commas: bool
+
+    @classmethod
+    def read(cls, path: Path) -> _Table:
+        """A CSV (or with tabs or semicolons), or lines of a file and an identity.
+
+        Raises:
+            FacesError: no such file, not text, or rows of several lengths.
+        """
+        text = read_lines(path, "list of identities")
+        first = next((line for line in text if line.strip()), None)
+        if first is None:
+            raise FacesError(f"{path}: empty; expected lines FILE ID, or a CSV with a header")
+        comma = next((sign for sign in ",\t;" if sign in first), None)
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        for line, cells in _cells(path, text, comma):
+            if rows and len(cells) != len(rows[0]):
+                raise FacesError(
+                    f"{path}, line {line}: {len(cells)} values, and {len(rows[0])} in line "
+                    f"{lines[0]}; expected as many in each"
+                    + ("; is a comma in one not quoted?" if comma == "," else "")
+                )
+            lines.append(line)
+            rows.append(cells)
+        if len(rows[0]) < 2:
+            raise FacesError(
+                f"{path}, line {lines[0]}: {first.strip()[:60]!r}; expected FILE ID, or a CSV"
+            )
+        return cls(path, lines, rows, comma is not None)
+
+    def listed(self, paths: Sequence[str], column: str | None) -> Iterator[tuple[int, str, str]]:
+        """Line, file and identity of each row.
+
+        Raises:
+            FacesError: it does not tell which columns they are in.
+        """
+        names = _Names.of(paths)
+        header = [cell.strip() for cell in self.rows[0]]
+        low = [cell.lower() for cell in header]
+        titled = self.commas and not any(_base(_plain(cell)) in names.whole for cell in header)
+        titled = titled and (column in header or bool({*low} & (PATH_COLUMNS | IDENTITY_COLUMNS)))
+        body = range(int(titled), len(self.rows))
+        if not body:
+            raise FacesError(f"{self.path}: a header and no rows")
+        if not titled and column is not None:
+            raise FacesError(
+                f"{self.path}: no column {column!r}; its first line is {','.join(header)[:80]!r}"
+            )
+        if titled:
+            file, identity = self._by_title(header, low, names, column)
+        elif self.commas:
+            file, identity = self._by_content(names, body)
+        else:
+            file, identity = self._by_content(names, body) if self._fits(names, body) else (0, 1)
+        for at in body:
+            cells = self.rows[at]
+            yield self.lines[at], _plain(cells[file].strip()), cells[identity].strip()
+
+    def _by_title(
+        self, header: Sequence[str], low: Sequence[str], names: _Names, column: str | None
+    ) -> tuple[int, int]:
+        """Numbers of the two columns by their names."""
+        shown = f"there are {', '.join(map(repr, header))}"
+        if column is not None and column not in header:
+            raise FacesError(f"{self.path}: no column {column!r}; {shown}")
+        body = range(1, len(self.rows))
+        mine = None if column is None else header.index(column)
+        files = [at for at, name in enumerate(low) if name in PATH_COLUMNS and at != mine]
+        files = files or [at for at in range(len(header)) if at != mine]
+        hits = {at: self._hits(at, names, body) for at in files}
+        file = max(files, key=lambda at: hits[at])
+        if not any(hits[file]) and not (len(files) == 1 and low[file] in PATH_COLUMNS):
+            raise FacesError(
+                f"{self.path}: no column holds paths or names of the pictures; {shown}"
+            )
+        if mine is not None:
+            return file, mine
+        told = [at for at, name in enumerate(low) if name in IDENTITY_COLUMNS and at != file]
+        if not told and len(header) == 2:
+            told = [1 - file]
+        if len(told) != 1:
+            what = "no column is" if not told else f"{len(told)} columns may be"
+            raise FacesError(
+                f"{self.path}: {what} the identity; {shown}. Choose with --identities "
+                f"COLUMN={self.path.name}"
+            )
+        return file, told[0]
+
+    def _by_content(self, names: _Names, body: range) -> tuple[int, int]:
+        """Numbers of the two columns by which one names pictures."""
+        width = len(self.rows[0])
+        hits = [self._hits(at, names, body) for at in range(width)]
+        if width != 2 or not any(max(hits)):
+            what = f"{width} columns without a header" if width != 2 else "no header"
+            why = "" if any(max(hits)) else ", and none holds paths or names of the pictures"
+            raise FacesError(
+                f"{self.path}: {what}{why}; expected a header with a column of paths (path, file, "
+                "image) and one of identities (identity, label, id)"
+            )
+        file = hits.index(max(hits))
+        return file, 1 - file
+
+    def _fits(self, names: _Names, body: range) -> bool:
+        return any(any(self._hits(at, names, body)) for at in (0, 1))
+
+    def _hits(self, column: int, names: _Names, body: range) -> tuple[int, int]:
+        """How many cells name a picture; and how many do but for an ending: numbers may, too."""
+        cells = [_base(_plain(self.rows[at][column].strip())) for at in body]
+        return sum(cell in names.whole for cell in cells), sum(c in names.bare for c in cells)
+
+
+def _cells(path: Path, text: Sequence[str], comma: str | None) -> Iterator[tuple[int, list[str]]]:
+    """Line and cells of each row that is not empty."""
+    if comma is not None:
+        reader = csv.reader((f"{line}\n" for line in text), strict=True, delimiter=comma)
+        try:
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield reader.line_num, cells
+        except csv.Error as error:
+            raise FacesError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        return
+    for line, row in enumerate(text, 1):
+        if row.strip():
+            # A name may have blanks, an identity has none.
+            yield line, row.strip().rsplit(None, 1)
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    """Without the ending of its last part."""
+    front, dot, end = path.rpartition(".")
+    return front if dot and "/" not in end and front else path
+
+
+def _plain(path: str) -> str:
+    """A path in its plain spelling, `/`-separated."""
+    path = path.replace("\\", "/")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path
+
+
+def _refuse_leaving(list_: Path, line: int, file: str) -> None:
+    leaving = why_unsafe(file)
+    if leaving:
+        raise FacesError(
+            f"{list_}, line {line}: the path {file!r} {leaving}; expected one inside the folder "
+            "of faces, relative to it"
+        )
+
+
+def _placed(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[dict[str, int], str]:
+    """The number of each listed file's picture, and in words how it was found, unless as it is.
+
+    Raises:
+        FacesError: none is there, or there are several ways to find them.
+    """
+    rows = {path: row for row, path in enumerate(paths)}
+    places = {file: rows[file] for file in listed if file in rows}
+    if places:
+        return places, ""
+    for found in (_behind(list_, listed, rows), _inside(list_, listed, paths)):
+        if found[0]:
+            return found
+    # As CelebA's PNG files, whose list names JPEG files.
+    stems: dict[str, int] = {}
+    for row, path in enumerate(paths):
+        if stems.setdefault(_stem(path), row) != row:
+            stems = {}
+            break
+    for bare in (False, True):
+        places = {}
+        for file in listed:
+            stem = _base(_stem(file)) if bare else _stem(file)
+            if stem in stems or file in stems:
+                places[file] = stems[stem if stem in stems else file]
+        if places and len({*places.values()}) == len(places):
+            return places, f"{list_.name} was read without the endings of its files."
+    raise FacesError(
+        f"{list_}: not one of its {len(listed):,} files, as {listed[0]!r}, is among the "
+        f"{len(paths):,} pictures, as {paths[0]!r}; is it the list of another folder?"
+    )
+
+
+def _behind(list_: Path, listed: Sequence[str], rows: dict[str, int]) -> tuple[dict[str, int], str]:
+    """Files that are listed with the folders above this one."""
+    fronts: Counter[str] = Counter()
+    for file in listed:
+        for at, sign in enumerate(file):
+            if sign == "/" and file[at + 1 :] in rows:
+                fronts[file[: at + 1]] += 1
+    if not fronts:
+        return {}, ""
+    if len(fronts) > 1:
+        names = ", ".join(sorted(fronts)[:3])
+        raise FacesError(
+            f"{list_}: its files below {names} all fit the pictures when that is left out; name "
+            "them as they lie in the folder of faces"
+        )
+    front = next(iter(fronts))
+    places = {
+        file: rows[file[len(front) :]]
+        for file in listed
+        if file.startswith(front) and file[len(front) :] in rows
+    }
+    return places, f"{list_.name} was read without {front!r} in front of its files."
+
+
+def _inside(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[dict[str, int], str]:
+    """Files that are listed without some folders that they lie in."""
+    wanted = frozenset(listed)
+    places: dict[str, int] = {}
+    for row, path in enumerate(paths):
+        for at, sign in enumerate(path):
+            tail = path[at + 1 :] if sign == "/" else ""
+            if tail in wanted:
+                if tail in places:
+                    raise FacesError(
+                        f"{list_}: {tail!r} may be {paths[places[tail]]!r} or {path!r}; list "
+                        "files with their folders"
+                    )
+                places[tail] = row
+    return places, f"{list_.name} names its files without their folders." if places else ""
