@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -237,13 +237,12 @@ class PairSet:
         Raises:
             PairSetError: it lacks a face.
         """
-        columns = (getattr(self, name) for name in self._fields())
-        return PairSet(*columns, identities=identities)
+        return replace(self, identities=identities)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> PairSet:
         """The pair set of some rows, by mask or by number."""
-        columns = (getattr(self, name)[rows] for name in self._fields())
-        return PairSet(*columns, identities=self.identities)
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in self._fields()}
+        return replace(self, **columns)
 
     def names(self, row: int) -> tuple[str, str]:
         """The two identities of a row."""

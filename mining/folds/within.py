@@ -151,7 +151,7 @@ def _together(
     recalls = [found["recall"] for found in facts if found["recall"] is not None]
     folds = enumerate(zip(facts, shares.folds.sizes, strict=True), 1)
     return Content(
-        PairSet(
+        PairSet.of(
             *(
                 np.concatenate([getattr(one, name) for one in pairs])
                 for name in ("path_a", "path_b", "label", "human_prediction", "invalid")

@@ -174,7 +174,7 @@ class _Seen:
 
     def name(self, at: int) -> str:
         """Whose face it is said to be."""
-        return self._characters.names[self._characters.codes[self._rows[at]]]
+        return str(self._characters.names[self._characters.codes[self._rows[at]]])
 
     def size(self, at: int) -> int:
         """How many faces the character of a face has."""
