@@ -154,7 +154,7 @@ def by_folder(root: Path, paths: Sequence[str]) -> Naming:
         if len(firsts) > 1 and all(_SPLIT_WORD.search(name) for name in firsts):
             raise FacesError(
                 f"{root}: its folders ({', '.join(firsts[:4])}) are named as parts of a data set, "
-                f"and the pictures lie directly in them; who does a picture show?{_fitting(paths)} "
+                f"and the pictures lie directly in them; who does a picture show?{fitting(paths)} "
                 f"There are {REMEDIES}. If each folder is one identity: --identity-level 1"
             )
         return Naming([path.rpartition("/")[0] for path in paths])
@@ -201,13 +201,13 @@ def _flat(root: Path, paths: Sequence[str], all_of_them: bool) -> str:
             "does a list, --identities FILE"
         )
     return (
-        f"{where}: is this the folder of one character?{_fitting(paths)} Else say with "
+        f"{where}: is this the folder of one character?{fitting(paths)} Else say with "
         "--identity-pattern REGEX|NAME where in its name stands who a picture shows, or with "
         "--identities FILE in which list"
     )
 
 
-def _fitting(paths: Sequence[str]) -> str:
+def fitting(paths: Sequence[str]) -> str:
     """The named patterns that fit, as a sentence."""
     from pairsets.identity_patterns import suggestions
 

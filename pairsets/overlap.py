@@ -18,6 +18,7 @@ from pairsets.aliases import Aliases, plain_name
 from pairsets.artefacts import write_csv
 from pairsets.errors import SourceError
 from pairsets.faces import Faces, base_name, read_lines
+from pairsets.identities import Rule
 from pairsets.sources.dataset import Dataset, PictureId
 from pairsets.sources.folders.safe_names import COLUMNS as NAMES_COLUMNS
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
@@ -75,10 +76,11 @@ class Collection:
     faces: Faces | None = None
 
     @classmethod
-    def read(cls, source: str | Path) -> Collection:
+    def read(cls, source: str | Path, rule: Rule | None = None) -> Collection:
         """Read a folder of faces, a dataset (JSON), or names: one a line, or a CSV's `character`.
 
-        A folder's `names.csv`, as `lookalikes crop` writes it, says which characters have a folder
+        Who the pictures of a folder show is what `rule` says, else their folders. A folder's
+        `names.csv`, as `lookalikes crop` writes it, says which characters have a folder
         of another name.
 
         Raises:
@@ -87,7 +89,7 @@ class Collection:
         """
         source = Path(source)
         if source.is_dir():
-            faces = Faces.scan(source)
+            faces = Faces.scan(source, rule)
             names = _recorded(source)
             characters = {names.name(folder) for folder in {*faces.characters}}
             return cls(source, tuple(sorted(characters)), tuple(faces.paths), faces)

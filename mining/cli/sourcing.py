@@ -10,10 +10,14 @@ import typer
 from mining.cli.app import app
 from mining.cli.options import (
     DetectionDeviceOption,
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
     OverwriteOption,
     ProcessesOption,
     SeedOption,
     SourcePixelsOption,
+    rule_of,
     words_of,
 )
 
@@ -262,15 +266,18 @@ def arrange(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="Hugging Face image folder or saved dataset, Parquet file or folder of them, or a "
-            "flat folder of `Name_0001.jpg`.",
+            help="Folder of folders of pictures, flat folder of `Name_0001.jpg`, Hugging Face "
+            "image folder with metadata or saved dataset, Parquet file or folder of them.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of a folder per character.")],
     kind: Annotated[
-        Literal["auto", "huggingface", "parquet", "flat"],
+        Literal["auto", "folders", "flat", "huggingface", "parquet"],
         typer.Option("--kind", help="What SOURCE is."),
     ] = "auto",
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     image_column: Annotated[
         str | None, typer.Option("--image-column", help="Column of the images.")
     ] = None,
@@ -299,6 +306,7 @@ def arrange(
         source,
         out,
         kind=kind,
+        identities=rule_of(identity_level, identity_pattern, identities),
         image_column=image_column,
         character_column=character_column,
         id_column=id_column,
@@ -325,6 +333,9 @@ def check_overlap(
     out: Annotated[
         Path | None, typer.Option("--out", help="CSV of what was found in both.")
     ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     aliases: Annotated[
         Path | None,
         typer.Option("--aliases", help="CSV with character, alias: names of one character."),
@@ -350,6 +361,7 @@ def check_overlap(
         train,
         test,
         out=out,
+        identities=rule_of(identity_level, identity_pattern, identities),
         aliases=aliases,
         pictures=pictures,
         workers=processes,

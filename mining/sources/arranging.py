@@ -1,4 +1,4 @@
-"""Faces in a Hugging Face data set, in Parquet files or in a flat folder -> a folder per character.
+"""Faces in a Hugging Face data set, in Parquet files or in plain folders -> a folder per character.
 
 Pictures are written as they are, byte for byte.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,21 +18,23 @@ from mining.steps import Made
 from mining.threads import in_order
 from pairsets.artefacts import versions
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS, ImageError, read
 from pairsets.report import FunnelRow
-from pairsets.sources.folders.arranged import FlatOrigin, Item, Origin, TableOrigin, ending_of
+from pairsets.sources.folders.arranged import Item, Origin, PlainOrigin, TableOrigin, ending_of
 from pairsets.sources.folders.face_folder import FaceFolder, Journal, Row, missing_row
-from pairsets.sources.folders.flat import FlatFaces, character_of_name
 from pairsets.sources.folders.huggingface import SAVED, HuggingFaceImages
 from pairsets.sources.folders.image_table import ImageTable, choose
 from pairsets.sources.folders.parquet_images import SUFFIX, ParquetImages
+from pairsets.sources.folders.plain import PlainFaces, pictures_below
 from pairsets.sources.folders.safe_names import cell_of
 
-Kind = Literal["auto", "huggingface", "parquet", "flat"]
+Kind = Literal["auto", "folders", "flat", "huggingface", "parquet"]
 KIND = "faces"
 COLUMNS = ("path", "source", "bytes")
 _CHUNK = 16
+# Of the tables of names in image folders.
+_METADATA = frozenset({".csv", ".jsonl", SUFFIX})
 
 
 def arrange_faces(
@@ -40,6 +42,7 @@ def arrange_faces(
     out: Path,
     *,
     kind: Kind = "auto",
+    identities: Rule | None = None,
     image_column: str | None = None,
     character_column: str | None = None,
     id_column: str | None = None,
@@ -59,13 +62,15 @@ def arrange_faces(
     Args:
         source: a folder, or a Parquet file.
         out: to be made.
-        kind: `huggingface` reads with the library `datasets`: image folders, with or without
-            metadata, and what `save_to_disk` wrote; `flat` is one folder of files named as
-            `AJ_Cook_0001.jpg`, which are linked, or copied where they cannot be; `auto` finds out.
+        kind: `folders` are pictures in folders, `flat` is one folder of files named as
+            `AJ_Cook_0001.jpg`: these are linked, or copied where they cannot be. `huggingface`
+            reads with the library `datasets`: image folders with metadata, and what
+            `save_to_disk` wrote; `auto` finds out.
+        identities: who a picture of plain folders shows; see `pairsets.identities`.
         image_column: of the pictures, where it is not the only one that can be.
         character_column: of the characters, likewise.
         id_column: what to name files by.
-        split: of the data set, or `all`.
+        split: of the data set, or `all`; of plain folders, the one of that name.
         workers: threads; as many as there are cores by default.
         max_pixels: width times height above which a picture is left out, unseen; files of a flat
             folder are not opened at all.
@@ -82,22 +87,33 @@ def arrange_faces(
     if source.is_dir():
         refuse_inside(out, source)
     found = _kind_of(source) if kind == "auto" else kind
+    plain = found in ("flat", "folders")
     options = {
         "--image-column": image_column,
         "--character-column": character_column,
         "--id-column": id_column,
-        "--split": split,
+        "--split": split if found == "flat" else None,
     }
     named = [option for option, value in options.items() if value is not None]
-    if found == "flat" and named:
-        raise SourceError(f"{source}: a flat folder has no columns or splits: leave {named[0]} out")
+    if plain and named:
+        raise SourceError(
+            f"{source}: a plain folder has no columns{' or splits' * (found == 'flat')}: leave "
+            f"{named[0]} out"
+        )
+    if identities is not None and not plain:
+        raise SourceError(
+            f"{source}: {identities.said} is of pictures in plain folders; here a column says who "
+            "is shown: --character-column"
+        )
     # Before the names are read, which may take long; what hangs on them is asked for after that.
     FaceFolder(out, KIND, COLUMNS, {}).refuse(overwrite=overwrite, keyed=False)
     reserved = FaceFolder.reserved(KIND)
     origin: Origin
+    notes: Sequence[str] = ()
     with progress("Reading names") as step:
-        if found == "flat":
-            origin = FlatOrigin(FlatFaces.scan(source), reserved)
+        if plain:
+            scanned = PlainFaces.scan(source, identities, flat=found == "flat", split=split)
+            origin, notes = PlainOrigin(scanned, reserved), scanned.notes
         else:
             table = _open(found, source, split)
             columns = choose(
@@ -121,7 +137,7 @@ def arrange_faces(
         files = folder.finish(
             rows, origin.names, work.missing, manifest, missing_columns=columns_of_missing
         )
-    return Made([out, *files], work.funnel(), work.warnings())
+    return Made([out, *files], work.funnel(), [*notes, *work.warnings()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +268,7 @@ class _Arranging:
         return _Placed(item, row, kept)
 
 
-def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat"]:
+def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat", "folders"]:
     """What lies at `source`."""
     if source.is_file():
         if source.suffix.lower() == SUFFIX:
@@ -263,15 +279,12 @@ def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat"]:
     # An image folder's table of names may be one, too.
     if any(file.stem != "metadata" for file in source.rglob(f"*{SUFFIX}")):
         return "parquet"
-    if any(source.glob("metadata.*")):
+    if any(file.suffix in _METADATA for file in source.rglob("metadata.*")):
         return "huggingface"
-    below = False
-    for entry in source.iterdir():
-        if entry.is_dir():
-            below = True
-        elif entry.suffix.lower() in IMAGE_SUFFIXES and character_of_name(entry.name):
-            return "flat"
-    return "huggingface" if below else "flat"
+    # Plain folders are never left to `datasets`: it drops what it does not know, and makes splits
+    # of folders and files that are called like one.
+    deep = any("/" in path for path in pictures_below(source))
+    return "folders" if deep else "flat"
 
 
 def _open(kind: str, source: Path, split: str | None) -> ImageTable:
@@ -280,5 +293,11 @@ def _open(kind: str, source: Path, split: str | None) -> ImageTable:
     if kind == "huggingface":
         if not source.is_dir():
             raise SourceError(f"{source}: a file; expected the folder of a data set")
+        saved = any((source / name).is_file() for name in SAVED)
+        if not saved and not any(file.suffix in _METADATA for file in source.rglob("metadata.*")):
+            raise SourceError(
+                f"{source}: a folder without metadata.csv, .jsonl or .parquet, of which the "
+                "library datasets would leave files out: --kind folders reads it"
+            )
         return HuggingFaceImages.open(source, split)
-    raise SourceError(f"no kind {kind!r}; there are auto, huggingface, parquet and flat")
+    raise SourceError(f"no kind {kind!r}; there are auto, folders, flat, huggingface and parquet")

@@ -13,6 +13,7 @@ from mining.steps import Made
 from pairsets.aliases import Aliases
 from pairsets.artefacts import refuse_existing, sha256, versions
 from pairsets.faces import Faces
+from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.overlap import (
     KINDS,
@@ -60,6 +61,7 @@ def find_overlap(
     test: Path,
     *,
     out: Path | None = None,
+    identities: Rule | None = None,
     aliases: Path | None = None,
     pictures: bool = True,
     workers: int | None = None,
@@ -76,6 +78,7 @@ def find_overlap(
     Args:
         train, test: each a folder of faces, a dataset (JSON), or a list of characters.
         out: CSV of what is found, `kind,train,test,why,score`.
+        identities: who a picture of folders shows, where that is not its folder.
         aliases: file of names that are one character's.
         pictures: look at files and pictures, not at names and numbers alone.
         workers: threads that look at pictures; as many as there are cores by default.
@@ -95,9 +98,13 @@ def find_overlap(
         for folder in (train, test):
             refuse_inside(out, folder)
     known = Aliases.read(aliases) if aliases is not None else None
-    sides = {"training": Collection.read(train), "the test set": Collection.read(test)}
+    sides = {
+        "training": Collection.read(train, identities),
+        "the test set": Collection.read(test, identities),
+    }
     ours, theirs = sides.values()
     warnings = _unknown(known, sides.values(), aliases)
+    warnings += [note for side in sides.values() if side.faces for note in side.faces.notes]
     with progress("Comparing names") as step:
         found = shared_characters(ours.characters, theirs.characters, known)
         named = {(one.train, one.test) for one in found}

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 from pairsets.errors import SourceError
 from pairsets.images import ImageError, open_header
 from pairsets.sources.folders.face_folder import Row, missing_row
-from pairsets.sources.folders.flat import FlatFaces
 from pairsets.sources.folders.image_table import Columns, Entry, ImageTable, Picture
-from pairsets.sources.folders.safe_names import LONGEST, SafeNames, safe_names
+from pairsets.sources.folders.plain import PlainFaces, pictures_below
+from pairsets.sources.folders.safe_names import LONGEST, SafeNames, safe_names, spelling
 
 _SUFFIXES = {
     "JPEG": ".jpg",
@@ -65,34 +65,35 @@ class Origin(Protocol):
         """All pictures in order."""
 
 
-class FlatOrigin:
-    """Files of a flat folder. Folders are not called as any of `taken`."""
+class PlainOrigin:
+    """Files of plain folders. Characters' folders are not called as any of `taken`."""
 
     key: Mapping[str, object]
     misfits: Sequence[Row]
     reasons: Mapping[str, int]
 
-    def __init__(self, flat: FlatFaces, taken: Sequence[str] = ()) -> None:
-        self._flat = flat
-        self.names = safe_names(flat.characters, taken=taken)
+    def __init__(self, plain: PlainFaces, taken: Sequence[str] = ()) -> None:
+        self._plain = plain
+        self.names = safe_names(plain.characters, taken=taken)
         by_character: dict[str, list[str]] = {}
-        for name, character in zip(flat.names, flat.characters, strict=True):
+        for name, character in zip(plain.names, plain.characters, strict=True):
             by_character.setdefault(character, []).append(name)
-        files = {character: safe_names(listed) for character, listed in by_character.items()}
-        self._stems = [
-            f"{self.names.folder(character)}/{files[character].folder(name)}"
-            for name, character in zip(flat.names, flat.characters, strict=True)
-        ]
-        self.count, self.key = len(flat.names), {"files": _digest(self._stems)}
-        self.misfits = [missing_row("", name, why) for name, why in flat.misfits]
-        counts = Counter(why for _, why in flat.misfits)
+        files: dict[str, str] = {}
+        for character, listed in by_character.items():
+            folder = self.names.folder(character)
+            files |= {name: f"{folder}/{own}" for name, own in _file_names(listed).items()}
+        self._files = [files[name] for name in plain.names]
+        self.count = len(plain.names)
+        self.key = {"files": _digest([*plain.names, *self._files])}
+        self.misfits = [missing_row("", name, why) for name, why in plain.misfits]
+        counts = Counter(why for _, why in plain.misfits)
         self.reasons = {f"entries of the folder: {why}": n for why, n in sorted(counts.items())}
 
     def items(self) -> Iterator[Item]:
         """The files, sorted by name."""
-        flat = self._flat
-        for number, (name, character) in enumerate(zip(flat.names, flat.characters, strict=True)):
-            yield Item(number, character, name, self._stems[number], flat.folder / name, ending="")
+        plain = self._plain
+        for number, (name, character) in enumerate(zip(plain.names, plain.characters, strict=True)):
+            yield Item(number, character, name, self._files[number], plain.folder / name, ending="")
 
 
 class TableOrigin:
@@ -130,6 +131,11 @@ class TableOrigin:
         self.names = safe_names(known, taken=taken)
         self._stems = _stems(entries, self.names, source)
         self.count, self.reasons, self.misfits = len(entries), {}, ()
+        unnamed = _unnamed(source, entries) if source.is_dir() else []
+        if unnamed:
+            why = "a picture of the folder that no row taken names"
+            self.misfits = [missing_row("", name, why) for name in unnamed]
+            self.reasons = {"pictures of the folder that no row taken names": len(unnamed)}
         self.key = {
             "image": columns.image,
             "character": columns.character,
@@ -144,6 +150,27 @@ class TableOrigin:
         for number, picture in enumerate(pictures):
             character, stem = self._characters[number], self._stems[number]
             yield Item(number, character, f"row {number}", stem, picture)
+
+
+def _file_names(paths: Sequence[str]) -> dict[str, str]:
+    """What to call each of a character's files: as it is, with its folders where that is no name.
+
+    Of two names that some file system takes for one, one gets a digest before its ending.
+    """
+    bare = {path: path.rpartition("/")[2] for path in paths}
+    if len({*map(spelling, bare.values())}) < len(paths):
+        bare = {path: path for path in paths}
+    parts = {path: (PurePosixPath(name).suffix, name) for path, name in bare.items()}
+    stems = {path: name[: len(name) - len(end)] for path, (end, name) in parts.items()}
+    if len({*map(spelling, stems.values())}) == len(paths):
+        safe = safe_names(stems.values(), longest=LONGEST - _ENDING)
+        return {path: safe.folder(stems[path]) + parts[path][0] for path in paths}
+    safe = safe_names((name for _, name in parts.values()), longest=LONGEST - _ENDING)
+    found = {}
+    for path, (end, name) in parts.items():
+        own = safe.folder(name)
+        found[path] = own if own.endswith(end) else own + end
+    return found
 
 
 def _stems(entries: Sequence[Entry], names: SafeNames, source: Path) -> list[str | None]:
@@ -199,6 +226,16 @@ def ending_of(data: bytes, max_pixels: int) -> str:
             f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
         )
     return _SUFFIXES[image.format or "JPEG"]
+
+
+def _unnamed(source: Path, entries: Sequence[Entry]) -> list[str]:
+    """Pictures that lie in the folder of a table and are none of its rows'."""
+    there = pictures_below(source)
+    if not there:
+        return []
+    root = f"{source.resolve().as_posix()}/"
+    named = {(entry.path or "").removeprefix(root) for entry in entries}
+    return [path for path in there if path not in named]
 
 
 def _digest(lines: Iterable[str]) -> str:

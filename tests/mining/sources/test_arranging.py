@@ -18,8 +18,10 @@ from PIL import Image
 
 from mining.sources import arranging
 from mining.sources.arranging import arrange_faces
-from pairsets.errors import OutputError, SourceError
+from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import Faces
+from pairsets.identities import ByLevel
+from pairsets.identity_patterns import ByPattern
 from pairsets.sampling import random_pairs
 from pairsets.sources.folders.safe_names import SafeNames
 
@@ -290,6 +292,96 @@ def test_sources_that_are_none(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def counted(made) -> dict[str, int]:
+    return {row.what: row.count for row in made.funnel}
+
+
+def test_every_file_of_plain_folders_is_a_face_or_accounted_for(tmp_path):
+    # Of these the library `datasets` keeps six: it makes splits of words, and drops the others.
+    who = ["dev_x", "val_y", "aki", "rin", ".hack", "__init__"]
+    files = {f"{name}/{n}.png": picture(n) for name in who for n in range(3)}
+    files |= {"aki/test_1.avif": picture(7, "AVIF"), "aki/1.jfif": picture(8, "JPEG")}
+    source = write(tmp_path / "source", {**files, "aki/readme.txt": b"x", "notes.md": b"x"})
+    made = arrange_faces(source, tmp_path / "out")
+    assert len(tree(tmp_path / "out")) == len(files) == counted(made)["faces"] == 20
+    assert Faces.scan(tmp_path / "out").count_characters == 6
+    assert counted(made)["entries of the folder: not an image by its name"] == 2
+    listed = {row["source"] for row in rows_of(tmp_path / "out" / "missing.csv")}
+    assert listed == {"aki/readme.txt", "notes.md"}
+
+
+def test_namesakes_of_two_series_stay_two(tmp_path):
+    paths = [f"{series}/sakura/{n}.png" for series in ("naruto", "cardcaptor") for n in (1, 2)]
+    source = write(tmp_path / "source", {path: picture(n) for n, path in enumerate(paths)})
+    with pytest.raises(FacesError, match="2 identities by --identity-level 2"):
+        arrange_faces(source, tmp_path / "out")
+    made = arrange_faces(source, tmp_path / "out", identities=ByLevel(2))
+    folders = {path.split("/")[0] for path in tree(tmp_path / "out")}
+    assert folders == {"naruto__sakura", "cardcaptor__sakura"}
+    assert "'sakura' stands in 2 places" in " ".join(made.warnings)
+
+
+def test_parts_of_a_data_set_are_one_or_chosen(tmp_path):
+    paths = ["train/ada/1.png", "train/bo/1.png", "val/ada/1.png", "val/bo/2.png"]
+    source = write(tmp_path / "source", {path: picture(n) for n, path in enumerate(paths)})
+    made = arrange_faces(source, tmp_path / "all")
+    assert sorted(tree(tmp_path / "all")) == [
+        # Two files of one name in one folder: called by their folders, too.
+        "ada/train__ada__1.png",
+        "ada/val__ada__1.png",
+        "bo/1.png",
+        "bo/2.png",
+    ]
+    assert "parts of a data set" in made.warnings[0]
+    made = arrange_faces(source, tmp_path / "val", split="val")
+    assert sorted(tree(tmp_path / "val")) == ["ada/1.png", "bo/2.png"]
+    assert counted(made)["entries of the folder: not in val/"] == 2
+    with pytest.raises(SourceError, match="no split 'dev'; there are train, val, and all"):
+        arrange_faces(source, tmp_path / "dev", split="dev")
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["0002_c1s1_000451_03", "0002_c2s1_000776_01", "-1_c1s1_000401_03"], "market1501"),
+        (["0002_c002_00030600_0", "0002_c003_00084280_0"], "veri776"),
+        (["25_Bo_Birch_0001", "52_Bo_Birch_0002"], "cacd"),
+        (["0_AdaAsh_35_f", "1_AdaAsh_40_f"], "agedb"),
+    ],
+    ids=["market", "veri", "cacd", "agedb"],
+)
+def test_names_of_data_sets_are_not_split_at_the_last_number(tmp_path, names, pattern):
+    source = write(tmp_path / "source", {f"{name}.jpg": picture(1) for name in names})
+    with pytest.raises((FacesError, SourceError), match=f"--identity-pattern {pattern}"):
+        arrange_faces(source, tmp_path / "out")
+    made = arrange_faces(source, tmp_path / "out", identities=ByPattern(pattern))
+    assert len({path.split("/")[0] for path in tree(tmp_path / "out")}) == 1
+    assert counted(made)["faces"] == 2
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_pictures_that_no_row_of_metadata_names_are_counted(tmp_path):
+    files = {f"{n}.png": picture(n) for n in range(3)}
+    table = {"metadata.csv": b"file_name,label\n0.png,rei\n1.png,asuka\n"}
+    made = arrange_faces(write(tmp_path / "source", files | table), tmp_path / "out")
+    assert counted(made)["pictures of the folder that no row taken names"] == 1
+    assert [row["source"] for row in rows_of(tmp_path / "out" / "missing.csv")] == ["2.png"]
+    gc.collect()
+
+
+def test_the_library_is_not_asked_about_plain_folders(tmp_path):
+    source = write(tmp_path / "source", {"a/1.png": picture(1), "b/1.png": picture(2)})
+    with pytest.raises(SourceError, match="--kind folders reads it"):
+        arrange_faces(source, tmp_path / "out", kind="huggingface")
+
+
+def test_files_of_one_name_in_other_cases_stay_pictures(tmp_path):
+    files = {"a/1.jpg": picture(1), "a/1.JPG": picture(2), "a/1.png": picture(3)}
+    arrange_faces(write(tmp_path / "source", files | {"b/1.png": picture(4)}), tmp_path / "out")
+    assert len(Faces.scan(tmp_path / "out")) == 4
+
+
 # The library leaves its metadata file for the garbage collector to close.
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -310,8 +402,10 @@ def test_image_folders(tmp_path, metadata):
         else:
             files[f"metadata.{metadata}"] = (text + "\n").encode()
     arrange_faces(write(tmp_path / "source", files), tmp_path / "out")
+    # Plain files are linked as they are called; those of a table are named by their content.
+    endings = (".png", ".png" if metadata is None else ".jpg")
     assert tree(tmp_path / "out") == {
-        f"{'ab'[n // 2]}/{n}{('.png', '.jpg')[n % 2]}": one for n, one in data.items()
+        f"{'ab'[n // 2]}/{n}{endings[n % 2]}": one for n, one in data.items()
     }
     gc.collect()
 
@@ -352,7 +446,8 @@ def test_what_save_to_disk_wrote(tmp_path, splits):
 
 
 def test_nothing_is_looked_up_or_kept_elsewhere(tmp_path):
-    source = write(tmp_path / "source", {"a/1.png": picture(1), "b/1.png": picture(2)})
+    source = write(tmp_path / "source", {"1.png": picture(1), "2.png": picture(2)})
+    write(source, {"metadata.csv": b"file_name,label\n1.png,rei\n2.png,asuka\n"})
     write(
         source,
         {"README.md": b"---\nconfigs:\n- config_name: x\n  data_files: https://x.y/z\n---\n"},
@@ -387,7 +482,8 @@ def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch, module):
         (tmp_path / "x.parquet").touch()
         source, extra = tmp_path / "x.parquet", "parquet"
     else:
-        source, extra = write(tmp_path / "source", {"a/1.png": picture(1)}), "huggingface"
+        files = {"1.png": picture(1), "metadata.csv": b"file_name,label\n1.png,rei\n"}
+        source, extra = write(tmp_path / "source", files), "huggingface"
     with pytest.raises(SourceError, match=rf"pip install 'lookalikes\[{extra}\]'"):
         arrange_faces(source, tmp_path / "out")
 
