@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,17 +17,22 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.artefacts import reading, table_rows, write_csv, write_json
-from pairsets.errors import PairSetError
+from pairsets.errors import PairSetError, SourceError
 from pairsets.faces import character_of, differing, identified, strings, why_unsafe
 from pairsets.identities import some
 
 COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
+# Those of a file that says no more: nobody judged its pairs, and all count.
+SHORT = COLUMNS[:3]
 IDENTITY_COLUMNS = ("path", "identity")
 _VALUES = {
     "label": {"0": 0, "1": 1},
     "human_prediction": {"0": 0, "1": 1, "-1": -1},
     "invalid": {"0": 0, "1": 1},
 }
+
+# What the last columns say where they are missing, after the label, which never is.
+_UNTOLD = (0, -1, 0)
 
 # Read at a time.
 _ROWS = 1 << 14
@@ -111,6 +117,7 @@ class PairSet:
     def read(cls, path: str | Path) -> PairSet:
         """Read a five-column CSV; a byte-order mark, CRLF and quoted commas are understood.
 
+        One of three columns, `pathA,pathB,label`, is read as valid pairs that nobody judged.
         Identities are those of `PAIRS.identities.csv` where it lies beside the file.
 
         Raises:
@@ -128,8 +135,11 @@ class PairSet:
                 if sound is not None:
                     return sound._with_those_beside(path)
         # Something is wrong: only then is the file read row by row, to tell in which line.
-        with reading(path, "pair file") as stream:
-            lines, columns = _parse(path, csv.reader(stream, strict=True))
+        try:
+            with reading(path, "pair file") as stream:
+                lines, columns = _parse(path, csv.reader(stream, strict=True))
+        except PairSetError as error:
+            raise PairSetError(_otherwise(path) or str(error)) from None
         problem = _first_problem(columns["pathA"], columns["pathB"])
         if problem:
             row, text = problem
@@ -307,20 +317,24 @@ def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:
     values = [{cell: flag % 256 for cell, flag in _VALUES[name].items()} for name in COLUMNS[2:]]
     known: dict[str, str] = {}
     try:
-        if tuple(next(reader, ())) != COLUMNS:
+        header = tuple(next(reader, ()))
+        if header not in (COLUMNS, SHORT):
             return None
+        told = len(header) - 2
         while rows := list(islice(reader, _ROWS)):
             first, second, *cells = zip(*filter(None, rows), strict=True)
             for column, side in zip(paths, (first, second), strict=True):
                 # One string for each face, however often it comes.
                 column.extend(map(known.setdefault, side, side))
-            for flag, value, side in zip(flags, values, cells, strict=True):
+            for flag, value, side in zip(flags[:told], values[:told], cells, strict=True):
                 flag.extend(map(value.__getitem__, side))
     except (csv.Error, KeyError, ValueError):
         return None
     if not paths[0]:
         return None
-    return [*map(strings, paths), *(np.frombuffer(flag, np.int8) for flag in flags)]
+    found = [np.frombuffer(flag, np.int8) for flag in flags[:told]]
+    untold = [np.full(len(paths[0]), value, np.int8) for value in _UNTOLD[told:]]
+    return [*map(strings, paths), *found, *untold]
 
 
 def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str, list[object]]]:
@@ -330,7 +344,7 @@ def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str
         header = next(rows, None)
         if not header:
             raise PairSetError(f"{path}: empty; expected the header {','.join(COLUMNS)}")
-        if tuple(header) != COLUMNS:
+        if tuple(header) not in (COLUMNS, SHORT):
             raise PairSetError(f"{path}, line 1: {_header_problem(header)}")
         lines: list[int] = []
         columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
@@ -339,11 +353,12 @@ def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str
             line, end = end + 1, reader.line_num  # type: ignore[attr-defined]
             if not cells:
                 continue
-            if len(cells) != len(COLUMNS):
+            if len(cells) != len(header):
                 raise PairSetError(
-                    f"{path}, line {line}: {len(cells)} values, expected {len(COLUMNS)}"
-                    + ("; is a comma in a path not quoted?" if len(cells) > len(COLUMNS) else "")
+                    f"{path}, line {line}: {len(cells)} values, expected {len(header)}"
+                    + ("; is a comma in a path not quoted?" if len(cells) > len(header) else "")
                 )
+            cells += map(str, _UNTOLD[len(header) - 2 :])
             lines.append(line)
             columns["pathA"].append(cells[0])
             columns["pathB"].append(cells[1])
@@ -362,10 +377,35 @@ def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str
     return lines, columns
 
 
+def _otherwise(path: Path) -> str:
+    """What to do with a file that is of another known form; empty if it is not."""
+    # They know this module: imported where a file is wrong, and then alone.
+    from pairsets.sources.formats import candidates, format_named
+    from pairsets.sources.formats.lines import read_head
+    from pairsets.sources.formats.refused import why_refused
+
+    if not path.is_file():
+        return ""
+    try:
+        found = candidates(path)
+    except SourceError:
+        return ""
+    if "csv" in found:
+        return ""
+    if not found:
+        return why_refused(path, read_head(path)) or ""
+    which = " or ".join(f"{name} ({format_named(name).SUMMARY})" for name in found)
+    said = f" --format {'|'.join(found)}" if len(found) > 1 else ""
+    return (
+        f"{path}: no pair file (expected {','.join(COLUMNS)}), but it looks like {which}. To make "
+        f"one of it: lookalikes convert {shlex.quote(str(path))}{said} --out NEW.csv"
+    )
+
+
 def _header_problem(header: list[str]) -> str:
     missing = [name for name in COLUMNS if name not in header]
     extra = [name for name in header if name not in COLUMNS]
-    expected = f"expected exactly {','.join(COLUMNS)}"
+    expected = f"expected exactly {','.join(COLUMNS)} or the first three"
     if missing:
         hint = "; is the header line missing?" if len(missing) == len(COLUMNS) else ""
         return f"column {', '.join(missing)} missing; {expected}{hint}"

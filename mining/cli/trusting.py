@@ -236,7 +236,9 @@ def import_(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Judged pair file, `*.judgements.csv`, or another's database."
+            metavar="FILE",
+            help="Judged pair file, `*.judgements.csv`, another's database, or what Label Studio "
+            "exports as JSON or JSON-MIN.",
         ),
     ],
     who: Annotated[

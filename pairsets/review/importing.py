@@ -1,10 +1,10 @@
-"""Verdicts from elsewhere: a pair file that somebody judged, all verdicts, another review."""
+"""Verdicts from elsewhere: a judged pair file, all verdicts, another review, Label Studio."""
 
 from __future__ import annotations
 
 import csv
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from math import inf
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from pairsets.annotators import rows_among
 from pairsets.errors import PairSetError
 from pairsets.pairset import COLUMNS, PairSet
+from pairsets.review.answers import begins_so, read_answers
 from pairsets.review.judgement_files import HEADER, UNDATED, moment, read_judgements
 from pairsets.review.schema import reading, refuse_other
 from pairsets.review.store import Said, Store, plain_name
 from pairsets.review.verdicts import ReviewError, Verdict
 
-Kind = Literal["pairs", "judgements", "database"]
+Kind = Literal["pairs", "judgements", "database", "answers"]
 _SQLITE = b"SQLite format 3\0"
 # A header is a line; what has none in so many bytes is something else.
 _MOST_HEADER = 4096
@@ -33,7 +34,8 @@ class Imported:
     """What `import_judged` did.
 
     Attributes:
-        kind: of the source: a judged pair file, a file of all verdicts, a review's database.
+        kind: of the source: a judged pair file, a file of all verdicts, a review's database, an
+            export of Label Studio.
         people: whose verdicts and decisions on pairs of this set the source has, by their names
             here.
         added: verdicts and decisions that are new here.
@@ -41,7 +43,7 @@ class Imported:
             of anybody).
         older: that were left out because another one here is later.
         known: that stand here already.
-        unjudged: valid rows of a pair file that say nothing.
+        unjudged: valid rows of a pair file, or tasks of Label Studio, that say nothing.
         unknown: judged pairs of the source that this set lacks, left out.
     """
 
@@ -82,10 +84,10 @@ def import_judged(store: Store, source: Path, *, who: str | None = None) -> Impo
 
     Args:
         store: of this review.
-        source: a judged pair file, the `.judgements.csv` of an export, or another review's
-            database; which, its first bytes tell. It is only read.
-        who: who judged the pair file, by default the file's name without its ending; of the other
-            two, another name for the only person they have.
+        source: a judged pair file, the `.judgements.csv` of an export, another review's database,
+            or an export of Label Studio; which, its first bytes tell. It is only read.
+        who: who judged the pair file, by default the file's name without its ending; of the
+            others, another name for the only person they have.
 
     Raises:
         ReviewError, PairSetError: nothing there, or of another kind or damaged; none of the pairs,
@@ -96,7 +98,7 @@ def import_judged(store: Store, source: Path, *, who: str | None = None) -> Impo
     if kind == "pairs":
         found = _of_pair_file(store, source, plain_name(source.stem if who is None else who))
     else:
-        found = (_of_judgements if kind == "judgements" else _of_database)(store, source)
+        found = _READERS[kind](store, source)
         if who is not None:
             found = _renamed(found, source, plain_name(who))
     said, decided = (
@@ -130,11 +132,13 @@ def _kind_of(source: Path) -> Kind:
         raise ReviewError(f"{source}: no such file of verdicts") from None
     except IsADirectoryError:
         raise ReviewError(
-            f"{source}: a folder; expected a judged pair file, a .judgements.csv, or the database "
-            "of a review"
+            f"{source}: a folder; expected a judged pair file, a .judgements.csv, the database of "
+            "a review, or an export of Label Studio"
         ) from None
     if start.startswith(_SQLITE):
         return "database"
+    if begins_so(start):
+        return "answers"
     line = start.decode("utf-8-sig", "replace").partition("\n")[0].removesuffix("\r")
     try:
         header = tuple(next(csv.reader([line], strict=True), ()))
@@ -147,8 +151,8 @@ def _kind_of(source: Path) -> Kind:
         return "pairs"
     raise ReviewError(
         f"{source}, line 1: {'empty' if not start else 'no verdicts'}; expected a judged pair file "
-        f"({','.join(COLUMNS)}), a file of all verdicts ({','.join(HEADER)}), or the database of "
-        "a review"
+        f"({','.join(COLUMNS)}), a file of all verdicts ({','.join(HEADER)}), the database of a "
+        "review, or an export of Label Studio as JSON or JSON-MIN"
     )
 
 
@@ -184,6 +188,26 @@ def _of_judgements(store: Store, source: Path) -> _Found:
         )
     people = tuple(sorted({line.annotator for line in lines}))
     return _Found(*said, people, 0, unknown)
+
+
+def _of_answers(store: Store, source: Path) -> _Found:
+    answers, unjudged = read_answers(source, store.pairs.paths)
+    rows = {key: row for row, key in enumerate(store.pairs.keys)}
+    said = [
+        Said(
+            one.annotator,
+            -1 if one.key is None else rows.get(one.key, -1),
+            one.verdict,
+            one.seconds,
+            one.at,
+        )
+        for one in answers
+    ]
+    unknown = sum(one.pair < 0 for one in said)
+    if said and unknown == len(said):
+        raise _of_other_pairs(source, unknown, store)
+    people = tuple(sorted({one.annotator for one in answers}))
+    return _Found(said, [], people, unjudged, unknown)
 
 
 def _of_database(store: Store, source: Path) -> _Found:
@@ -254,6 +278,13 @@ def _of_other_pairs(source: Path, count: int, store: Store) -> PairSetError:
         f"{source}: none of its {count} pairs is among the {len(store.pairs)} of this review; is "
         "it of another pair set?"
     )
+
+
+_READERS: dict[Kind, Callable[[Store, Path], _Found]] = {
+    "judgements": _of_judgements,
+    "database": _of_database,
+    "answers": _of_answers,
+}
 
 
 def _renamed(found: _Found, source: Path, who: str) -> _Found:

@@ -216,7 +216,8 @@ def test_pairs_go_round_through_other_formats(home):
             "sources.converting",
             "convert_pairs",
             "convert S --out O --format lfw --to n-tuples --faces F --suffix .png --folds 5 "
-            "--digits 2 --columns a,b,c --templates T --images I --style n-tuple --negatives 3 --overwrite",
+            "--digits 2 --columns a,b,c --templates T --images I --style n-tuple --negatives 3 "
+            "--overwrite",
             {
                 "from_format": "lfw", "to_format": "n-tuples", "faces": Path("F"),
                 "reading": {

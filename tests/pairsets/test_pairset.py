@@ -127,6 +127,38 @@ def test_bom_crlf_and_quotes(tmp_path):
     assert pairs.valid.tolist() == [True, False]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_three_columns_are_pairs_that_nobody_judged(tmp_path, end):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(
+        b"\xef\xbb\xbf" + f'pathA,pathB,label{end}"a, b/1",b/2,1{end}c/1,d/2,0{end}'.encode()
+    )
+    pairs = PairSet.read(path)
+    assert pairs == PairSet.of(["a, b/1", "c/1"], ["b/2", "d/2"], [1, 0], -1, 0)
+    # What is written has all five, as the original reader wants them.
+    pairs.write(path)
+    assert path.read_text() == HEADER + '"a, b/1",b/2,1,-1,0\nc/1,d/2,0,-1,0\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a/1.jpg b/2.jpg 0\n", r"it looks like trials .* 'a b\.txt' --out NEW\.csv"),
+        ("2\t1\nA\t1\t2\n", "it looks like lfw .* lookalikes convert"),
+        ("img1,img2,same\na/1.jpg,b/2.jpg,0\n", "it looks like table .* lookalikes convert"),
+        ("1 2 0\n", r"ijb .* or indices .* --format ijb\|indices --out"),
+        ("1,2\n", "two numbers a line and no label"),
+        ("what,ever\n", "column pathA, .* missing; expected exactly"),
+    ],
+    ids=["trials", "lfw", "table", "numbers", "matches", "unknown"],
+)
+def test_a_file_of_another_form_is_called_by_its_name(tmp_path, text, told):
+    path = tmp_path / "a b.txt"
+    path.write_text(text)
+    with pytest.raises(PairSetError, match=f"(?s)^{re.escape(str(path.parent))}.*{told}"):
+        PairSet.read(path)
+
+
 GOOD = "a/1,b/2,0,-1,0\n"
 
 
@@ -136,7 +168,10 @@ GOOD = "a/1,b/2,0,-1,0\n"
         ("", "empty; expected the header"),
         (HEADER, "a header and no pairs"),
         ("a/1,b/2,0,-1,0\n", "line 1: column pathA, .* is the header line missing"),
-        ("pathA,pathB,label\na/1,b/2,0\n", "line 1: column human_prediction, invalid missing"),
+        ("pathA,label\na/1,0\n", "line 1: column pathB, human_prediction, invalid missing"),
+        ("pathA,pathB,label,invalid\na/1,b/2,0,0\n", "line 1: column human_prediction missing"),
+        ("pathA,pathB,label\na/1,b/2,0,-1,0\n", "line 2: 5 values, expected 3; is a comma"),
+        ("pathA,pathB,label\na/1,b/2,2\n", "line 2: label is '2', expected 0 or 1"),
         (HEADER.strip() + ",note\n", "line 1: column 'note' too many"),
         ("pathB,pathA,label,human_prediction,invalid\n", "in that order"),
         (HEADER + GOOD + "a/1,b/3,2,-1,0\n", "line 3: label is '2', expected 0 or 1"),

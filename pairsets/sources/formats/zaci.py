@@ -1,4 +1,7 @@
-"""This project's own pair file, that of ZACI-20: five columns; folds in a file beside it."""
+"""This project's own pair file, that of ZACI-20: five columns; folds in a file beside it.
+
+One of three columns, `pathA,pathB,label`, is read too.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ import numpy as np
 
 from pairsets.errors import PairSetError, SourceError
 from pairsets.folds import Folds, folds_of
-from pairsets.pairset import COLUMNS
+from pairsets.pairset import COLUMNS, SHORT
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import csv_rows, head_lines
 
 NAME = "csv"
 SUMMARY = (
-    "pathA,pathB,label,human_prediction,invalid with a header; folds in X.folds.csv beside X.csv"
+    "pathA,pathB,label,human_prediction,invalid with a header (the last two may both be missing); "
+    "folds in X.folds.csv beside X.csv"
 )
 KEEPS = KEEPABLE
 _HEADER = ",".join(COLUMNS)
@@ -91,18 +95,18 @@ def _rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[str
     _, header = next(rows, (1, None))
     if header is None:
         raise SourceError(f"{path}: empty; expected the header {_HEADER}")
-    if tuple(header) != COLUMNS:
+    if tuple(header) not in (COLUMNS, SHORT):
         raise SourceError(
             f"{path}, line 1: expected the header {_HEADER}, got {','.join(header)[:80]!r}; is it "
             "missing, or has the file a column more or less?"
         )
     for line, cells in rows:
-        if len(cells) != len(COLUMNS):
+        if len(cells) != len(header):
             raise SourceError(
-                f"{path}, line {line}: {len(cells)} values, expected {len(COLUMNS)}"
-                + ("; is a comma in a path not quoted?" if len(cells) > len(COLUMNS) else "")
+                f"{path}, line {line}: {len(cells)} values, expected {len(header)}"
+                + ("; is a comma in a path not quoted?" if len(cells) > len(header) else "")
             )
-        yield line, cells
+        yield line, cells if len(header) == len(COLUMNS) else [*cells, "-1", "0"]
 
 
 def _problem(*cells: str) -> str:

@@ -582,10 +582,11 @@ def test_nothing_of_the_kind(store, tmp_path):
 
 def test_pair_files_that_do_not_fit(store, tmp_path):
     path = tmp_path / "Rei.csv"
-    path.write_text("pathA,pathB,label\na/1,b/1,0\n")
-    refused(
-        store, path, PairSetError, r"Rei\.csv, line 1: column human_prediction, invalid missing"
-    )
+    pairs = pair_set()
+    rows = zip(pairs.path_a, pairs.path_b, pairs.label.tolist(), strict=True)
+    text = "".join(f"{a},{b},{label}\n" for a, b, label in rows)
+    path.write_text("pathA,pathB,label\n" + text, "utf-8")
+    refused(store, path, ReviewError, r"Rei\.csv: no verdict in it on any .* is it judged\?")
     pair_set().write(path)
     path.write_text(path.read_text("utf-8") + "q/1,r/1,0,5,0\n", "utf-8")
     refused(store, path, PairSetError, r"Rei\.csv, line 10: human_prediction is '5'")
