@@ -12,6 +12,7 @@ from pairsets.artefacts import refuse_existing, sha256, write_json, written_toge
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import IMAGE_SUFFIXES, resolve, why_unsafe
 from pairsets.folds import folds_of
+from pairsets.pairset import identities_of
 from pairsets.report import FunnelRow
 from pairsets.sources.formats import (
     ENDINGS,
@@ -25,7 +26,7 @@ from pairsets.sources.formats import (
     write_pairs,
 )
 
-# This project's own, which keeps folds and a manifest in files beside.
+# This project's own, which keeps folds, identities and a manifest in files beside.
 OWN = "csv"
 # Formats that name pictures by number, and find them in the folder of faces.
 BY_NUMBER = frozenset({"lfw", "indices"})
@@ -43,7 +44,7 @@ def convert_pairs(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Made:
-    """Convert the pairs in `source` into the file `out`; as a pair file, with folds and manifest.
+    """Convert the pairs in `source` into the file `out`; a pair file gets files beside it.
 
     Args:
         source: of any format of `pairsets.sources.formats`.
@@ -66,9 +67,11 @@ def convert_pairs(
     format_named(target)
     reading, writing = dict(reading or {}), dict(writing or {})
     name = from_format or _format_of(source, faces, reading)
-    inputs = [source, *([source.with_suffix(".json"), folds_of(source)] if name == OWN else [])]
+    inputs = [source]
+    if name == OWN:
+        inputs += [source.with_suffix(".json"), folds_of(source), identities_of(source)]
     inputs += [value for value in (*reading.values(), *writing.values()) if isinstance(value, Path)]
-    beside = [manifest_of(out), folds_of(out)] if target == OWN else []
+    beside = [manifest_of(out), folds_of(out), identities_of(out)] if target == OWN else []
     refuse_existing([out, *beside], overwrite=overwrite, inputs=inputs)
     looking: dict[str, object] = {"faces": faces} if faces and name in BY_NUMBER else {}
     with progress(f"Reading {name}") as step:
@@ -80,6 +83,7 @@ def convert_pairs(
     files = [out]
     if target == OWN:
         files += [manifest_of(out), *([] if found.folds is None else [folds_of(out)])]
+        files += [] if found.pairs.named is None else [identities_of(out)]
     with written_together(files) as folder:
         held = write_pairs(found, folder / out.name, target, **writing)
         funnel += _written_rows(target, held)
@@ -93,9 +97,11 @@ def convert_pairs(
                 origin=mined_by(source) if name == OWN else None,
             )
             write_json(manifest_of(folder / out.name), content)
-    if target == OWN and found.folds is None:
+    if target == OWN:
         # Of the pairs that stood here before.
-        folds_of(out).unlink(missing_ok=True)
+        for file in beside:
+            if file not in files:
+                file.unlink(missing_ok=True)
     return Made(files, funnel, [*notes, *held.notes])
 
 

@@ -21,7 +21,7 @@ from pairsets.sources.formats.refused import why_refused
 # Called with how much is done and how much there is in all, as in bytes of the file.
 Progress = Callable[[int, int], None]
 # What a format may bring back as it went; the paths always come back.
-KEEPABLE = frozenset({"label", "folds", "human_prediction", "invalid", "order"})
+KEEPABLE = frozenset({"label", "folds", "human_prediction", "invalid", "order", "identities"})
 
 # Name -> module. Data, so that no module is loaded before its format is asked for.
 FORMATS: dict[str, str] = {
@@ -47,8 +47,8 @@ class Pairs:
     """What a file of any format holds.
 
     Attributes:
-        pairs: the pairs. Where a format has no folders of characters, paths are given one, so
-            that `character_of` says who is who; see the format's own module.
+        pairs: the pairs. Where a format has no folders of characters, paths are given one, or
+            the pairs' `identities` say who is who; see the format's own module.
         folds: of the pairs, where the format has them.
         notes: sentences on what was inferred, or is not as it was; for the user to read.
         dropped: how many entries were left out, by reason.

@@ -103,11 +103,8 @@ def gather(
         pairs = PairSet(first[kept], second[kept], labels[kept], human[kept], flags[kept])
     except PairSetError as error:
         raise SourceError(f"{path}: {error}") from None
-    if identities is not None and hasattr(PairSet, "identities"):
-        named: dict[str, Any] = {
-            "identities": {face: identities[face] for face in (*pairs.path_a, *pairs.path_b)}
-        }
-        pairs = replace(pairs, **named)
+    if identities is not None:
+        pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
     told = list(notes)
     parts = None if folds is None else _closed_up(np.asarray(folds), kept, told)
     return Pairs(pairs, parts, tuple(told), dropped)
@@ -139,7 +136,13 @@ def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
     judged = int((pairs.human_prediction >= 0).sum())
     if "human_prediction" not in keeps and judged:
         notes.append(f"{name} does not keep what a person said of {judged} pairs")
-        pairs = PairSet.of(pairs.path_a, pairs.path_b, pairs.label, -1, pairs.invalid)
+        pairs = replace(pairs, human_prediction=np.full(len(pairs), -1, np.int8))
+    if "identities" not in keeps and pairs.named is not None:
+        told = len({*pairs.identity_a, *pairs.identity_b})
+        notes.append(
+            f"{name} does not keep who is on a picture: {told} identities, not the folders"
+        )
+        pairs = pairs.with_identities(None)
     if parts is not None and "folds" not in keeps:
         notes.append(f"{name} does not keep the {len(parts)} folds")
         parts = None

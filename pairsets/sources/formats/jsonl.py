@@ -15,7 +15,7 @@ from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_rec
 
 NAME = "jsonl"
 SUMMARY = 'an object a line: {"pathA": "a/1.jpg", "pathB": "b/2.jpg", "label": 0}'
-KEEPS = KEEPABLE
+KEEPS = KEEPABLE - {"identities"}
 
 
 def looks_like(path: Path, head: bytes) -> bool:

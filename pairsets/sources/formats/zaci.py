@@ -1,4 +1,4 @@
-"""This project's own pair file, that of ZACI-20: five columns; folds in a file beside it.
+"""This project's own pair file, that of ZACI-20: five columns; folds and identities beside it.
 
 One of three columns, `pathA,pathB,label`, is read too.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from pairsets.errors import PairSetError, SourceError
 from pairsets.folds import Folds, folds_of
-from pairsets.pairset import COLUMNS, SHORT
+from pairsets.pairset import COLUMNS, SHORT, identities_of, read_identities
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import csv_rows, head_lines
@@ -36,12 +36,12 @@ def looks_like(path: Path, head: bytes) -> bool:
 
 
 def read(path: Path, *, progress: Progress | None = None) -> Pairs:
-    """Read a pair file, and the folds beside it where there are any.
+    """Read a pair file, and the folds and identities beside it where there are any.
 
     Unlike `PairSet.read`, this takes a file that lists a pair again.
 
     Raises:
-        SourceError: not of this form, or the folds are not those of these pairs.
+        SourceError: not of this form, or what lies beside is not of these pairs.
     """
     lines: list[int] = []
     first: list[str] = []
@@ -69,16 +69,17 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
         invalid=columns[2],
         lines=lines,
     )
-    if not folds_of(path).exists():
-        return found
     try:
-        return Pairs(found.pairs, Folds.read(folds_of(path), found.pairs), (), found.dropped)
+        identities = read_identities(identities_of(path), found.pairs.paths)
+        pairs = found.pairs if identities is None else found.pairs.with_identities(identities)
+        folds = Folds.read(folds_of(path), pairs) if folds_of(path).exists() else None
+        return Pairs(pairs, folds, (), found.dropped)
     except PairSetError as error:
         raise SourceError(str(error)) from None
 
 
 def write(content: Pairs, path: Path) -> Pairs:
-    """Write a pair file and, where there are folds, `X.folds.csv` beside it.
+    """Write a pair file and, where there are any, `X.folds.csv` and `X.identities.csv` beside it.
 
     Folds that an older file left there are not touched: it is for the caller to replace them.
     """
