@@ -6,6 +6,7 @@ and `conf.json`. Layout and preprocessing: github.com/kosuke1701/AnimeCV and ZAC
 
 from __future__ import annotations
 
+import copy
 import json
 import stat
 import zipfile
@@ -172,19 +173,24 @@ def _trunk(trunk: str, label: str) -> tuple[nn.Module, int]:
 
 
 def _length(module: nn.Module, what: str) -> int:
-    """The length of the vector that a network gives, which its attributes may not tell.
+    """The length of the vector that a network gives, which its attributes do not tell.
 
     timm's `num_features` is that of the last feature map: a layer between pooling and classifier
     (MobileNetV3, GhostNet, LCNet, HGNetV2, EfficientViT) gives vectors of another length.
     """
-    try:
-        with torch.inference_mode():
-            output = module.eval()(torch.zeros(1, 3, *PREPROCESSING.size))
-    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-        height, width = PREPROCESSING.size
-        raise ModelError(
-            f"{what} fails on {height} x {width} pixels, which this kind of model takes: {error}"
-        ) from error
-    if not isinstance(output, torch.Tensor) or output.ndim != 2:
-        raise ModelError(f"{what} gives no vector; expected a network that pools")
-    return int(output.shape[1])
+    # On `meta` tensors are shapes alone, nothing is computed; not every operator is made for it.
+    for device in ("meta", "cpu"):
+        try:
+            with torch.inference_mode():
+                network = copy.deepcopy(module).to(device).eval()
+                output = network(torch.zeros(1, 3, *PREPROCESSING.size, device=device))
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            fault = error
+            continue
+        if not isinstance(output, torch.Tensor) or output.ndim != 2:
+            raise ModelError(f"{what} gives no vector; expected a network that pools")
+        return int(output.shape[1])
+    height, width = PREPROCESSING.size
+    raise ModelError(
+        f"{what} fails on {height} x {width} pixels, which this kind of model takes: {fault}"
+    ) from fault

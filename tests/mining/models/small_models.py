@@ -94,7 +94,7 @@ def animecv_folder(folder: Path, seed: int, trunk: str = "timm:test_resnet") -> 
     family, _, name = trunk.partition(":")
     if family == "timm":
         module = import_timm().create_model(name, num_classes=0)
-        features = module.num_features
+        features = module.head_hidden_size
     else:
         module = import_torchvision().models.get_model(trunk.lower().replace("-", ""))
         features, module.fc = module.fc.in_features, torch.nn.Identity()

@@ -14,7 +14,8 @@ from small_models import animecv_folder, photo, random_state
 from torch import nn
 
 from mining.models import ModelError, load_model
-from mining.models.torchvision_ops import import_torchvision
+from mining.models.torch_model import TorchModel
+from mining.models.torchvision_ops import import_timm, import_torchvision
 from mining.models.weights import read_state
 
 FILES = ("trunk.pth", "embedder.pth", "conf.json")
@@ -178,3 +179,40 @@ def test_the_dimension_counts(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "conf.json").write_text(json.dumps(conf))
     model = load_model(f"animecv:{tmp_path}", device="cpu")
     assert model.encode(model.preprocess(photo(0))[None]).shape == (1, 5)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "lcnet_050"])
+def test_a_layer_before_the_classifier_counts(name: str, tmp_path: Path) -> None:
+    """timm's `num_features` is not the length of what these give."""
+    module = import_timm().create_model(name, num_classes=0)
+    spec = animecv_folder(tmp_path, 0, f"timm:{name}")
+    model = load_model(spec, device="cpu")
+    assert isinstance(model, TorchModel)
+    linear = model.network[1][0]  # type: ignore[index]
+    assert linear.in_features == module.head_hidden_size != module.num_features
+    assert model.encode(model.preprocess(photo(0))[None]).shape == (1, 12)
+
+
+def test_a_trunk_for_pictures_of_another_size(folder: Path, tmp_path: Path) -> None:
+    conf = [{"trunk_model": "timm:vit_tiny_patch16_384", "dim": 12}, {}]
+    for name in FILES[:2]:
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "conf.json").write_text(json.dumps(conf))
+    with pytest.raises(ModelError, match=r"timm's vit_tiny_patch16_384 fails on 224 x 224 pixels"):
+        load_model(f"animecv:{tmp_path}", device="cpu")
+
+
+def test_what_was_taken_of_either_file_is_said(folder: Path, tmp_path: Path) -> None:
+    for name in FILES:
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    plain = load_model(f"animecv:{tmp_path}", device="cpu")
+    for name in FILES[:2]:
+        state = read_state(tmp_path / name, name)
+        torch.save({"net": {f"module.{n}": t for n, t in state.items()}}, tmp_path / name)
+    wrapped = load_model(f"animecv:{tmp_path}", device="cpu")
+    assert wrapped.fingerprint == plain.fingerprint
+    assert [note.partition(": its weights")[0] for note in wrapped.notes] == [
+        f"{tmp_path}: trunk.pth",
+        f"{tmp_path}: embedder.pth",
+    ]
+    assert list(plain.notes) == []

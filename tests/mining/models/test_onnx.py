@@ -12,9 +12,11 @@ import onnx
 import pytest
 from small_models import onnx_graph, photo
 
+from mining import embed
 from mining.models import Model, ModelError, load_model
-from mining.models.onnx_files import external_locations, files_digest
+from mining.models.onnx_files import external_locations, files_digest, node_types
 from mining.models.onnx_sessions import providers
+from pairsets import Faces
 
 IMAGES = [photo(seed) for seed in range(5)]
 
@@ -229,3 +231,225 @@ def test_devices() -> None:
     for device, available in {"cuda": [cpu], "mps": [cuda, cpu]}.items():
         with pytest.raises(ModelError, match=f"{device}' is not to be had"):
             providers(device, available)
+
+
+SILENT = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+
+
+def pooled(
+    folder: Path, *, shape: tuple[int | str, ...], sides: str = "", element: int = 1
+) -> Path:
+    """`vectors = mean of each colour @ weight`, of images in NCHW or NHWC, whichever `shape` is."""
+    helper, kind = onnx.helper, onnx.helper.tensor_dtype_to_np_dtype
+    inner = 1 if element == onnx.TensorProto.UINT8 else element
+    values = np.random.default_rng(0).normal(size=(3, 7)).astype(kind(inner))
+    constants = [onnx.numpy_helper.from_array(values, "weight")]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["numbers"], to=inner),
+        helper.make_node(
+            "ReduceMean",
+            ["numbers"],
+            ["mean"],
+            axes=[1, 2] if shape[3] == 3 else [2, 3],
+            keepdims=0,
+        ),
+        helper.make_node("MatMul", ["mean", "weight"], ["flat"]),
+        helper.make_node("Identity", ["flat"], ["vectors"]),
+    ]
+    if sides:
+        target = {
+            "[N, D, 1, 1]": [0, 7, 1, 1],
+            "[N, 1, 1, D]": [0, 1, 1, 7],
+            "[N, D, 1]": [0, 7, 1],
+        }
+        constants.append(onnx.numpy_helper.from_array(np.array(target[sides], np.int64), "target"))
+        nodes[-1] = helper.make_node("Reshape", ["flat", "target"], ["vectors"])
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("image", element, shape)],
+        [helper.make_tensor_value_info("vectors", inner, None)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder / "model.onnx"
+
+
+def vectors_of(path: Path, options: dict[str, Any] = SILENT) -> tuple[np.ndarray, Model]:
+    Path(f"{path}.json").write_text(json.dumps(options))
+    model = load_model(f"onnx:{path}", device="cpu")
+    return model.encode(batch_of(model)), model
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, Model]:
+    """Of the network as PyTorch exports it."""
+    return vectors_of(pooled(tmp_path_factory.mktemp("plain"), shape=("n", 3, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [("n", 8, 8, 3), ("n", "h", "w", 3), ("n", 8, 8, "c")],
+    ids=["fixed", "free sides", "free colours"],
+)
+def test_colours_may_stand_last(
+    shape: tuple[int | str, ...], plain: tuple[np.ndarray, Model], tmp_path: Path
+) -> None:
+    path = pooled(tmp_path, shape=(*shape[:3], 3))
+    graph = onnx.load(path)
+    for dim, side in zip(graph.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
+        if isinstance(side, str):
+            dim.dim_param = side
+    path.write_bytes(graph.SerializeToString())
+    found, model = vectors_of(path, {**SILENT, "size": 8})
+    # Eight rows of eight pixels are summed, in another order.
+    assert np.abs(found - plain[0]).max() < 64 * np.finfo(np.float32).eps * np.abs(found).max()
+    assert model.fingerprint != plain[1].fingerprint
+
+
+def test_a_shape_that_leaves_the_colours_open(tmp_path: Path) -> None:
+    for shape in (("n", "a", "b", "c"), ("n", 3, 8, 3)):
+        path = pooled(tmp_path, shape=shape)
+        with pytest.raises(
+            ModelError, match=r'"layout": "NCHW" .*or "NHWC".* in model\.onnx\.json'
+        ):
+            vectors_of(path, SILENT)
+    path = pooled(tmp_path, shape=("n", "a", "b", "c"))
+    assert vectors_of(path, {**SILENT, "layout": "NCHW", "size": 8})[0].shape == (5, 7)
+    with pytest.raises(ModelError, match="layout 'CHWN' is neither NCHW nor NHWC"):
+        vectors_of(path, {**SILENT, "layout": "CHWN"})
+    path = pooled(tmp_path, shape=("n", 3, 8, 8))
+    with pytest.raises(ModelError, match="expected float32, float16 or uint8"):
+        vectors_of(path, {**SILENT, "layout": "NHWC"})
+
+
+def test_half_precision_in_and_out(plain: tuple[np.ndarray, Model], tmp_path: Path) -> None:
+    found, model = vectors_of(pooled(tmp_path, shape=("n", 3, 8, 8), element=10))
+    assert found.dtype == np.float32
+    # Inputs, weights, means and products are rounded to half, each number once or twice.
+    assert np.abs(found - plain[0]).max() < 8 * np.finfo(np.float16).eps * np.abs(plain[0]).max()
+    assert model.fingerprint != plain[1].fingerprint
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["NCHW", "NHWC"])
+def test_bytes_are_given_as_they_are(last: bool, tmp_path: Path) -> None:
+    shape = ("n", 8, 8, 3) if last else ("n", 3, 8, 8)
+    path = pooled(tmp_path, shape=shape, element=2)
+    found, model = vectors_of(path, {})
+    weight = np.random.default_rng(0).normal(size=(3, 7))
+    expected = batch_of(model).astype(np.float64).mean(axis=(1, 2)) @ weight
+    assert np.abs(found - expected).max() < 64 * np.finfo(np.float32).eps * 255 * 3
+    assert ["mean" in note for note in model.notes] == [False]  # but that it takes RGB is said
+    with pytest.raises(ModelError, match=r"takes bytes .*leave mean and std out"):
+        vectors_of(path, {"std": [1, 1, 1]})
+
+
+@pytest.mark.parametrize("sides", ["[N, D, 1, 1]", "[N, 1, 1, D]", "[N, D, 1]"])
+def test_sides_of_one_are_left_off(
+    sides: str, plain: tuple[np.ndarray, Model], tmp_path: Path
+) -> None:
+    found, _ = vectors_of(pooled(tmp_path, shape=("n", 3, 8, 8), sides=sides))
+    assert np.array_equal(found, plain[0])
+
+
+def test_colours_in_the_other_order(plain: tuple[np.ndarray, Model], tmp_path: Path) -> None:
+    """Mean and std stay those of R, G and B."""
+    path = pooled(tmp_path, shape=("n", 3, 8, 8))
+    plan = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]}
+    found, model = vectors_of(path, {**plan, "channels": "BGR"})
+    images = (batch_of(model).astype(np.float64) / 255 - plan["mean"]) / plan["std"]
+    weight = np.random.default_rng(0).normal(size=(3, 7))
+    expected = images.mean(axis=(1, 2))[:, ::-1] @ weight
+    assert np.abs(found - expected).max() < 256 * np.finfo(np.float32).eps * 10
+    assert vectors_of(path, plan)[1].fingerprint != model.fingerprint
+    with pytest.raises(ModelError, match="channels 'GBR' is neither RGB nor BGR"):
+        vectors_of(path, {"channels": "GBR"})
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "says"),
+    [
+        (("n", 3, 8, 8), {}, ["mean [0.485", "std [0.229", "order RGB"]),
+        (("n", 3, 8, 8), {"mean": [0, 0, 0], "channels": "BGR"}, ["std [0.229"]),
+        (("n", 3, "h", "w"), SILENT, ["pictures of 224 x 224 pixels", "order RGB"]),
+        (("n", 3, "h", "w"), {**SILENT, "size": 8}, []),
+        (("n", 3, 8, 8), SILENT, []),
+    ],
+    ids=["nothing said", "std not said", "size not said", "size said", "all said"],
+)
+def test_what_was_taken_for_granted_is_said(
+    shape: tuple[int | str, ...], options: dict[str, Any], says: list[str], tmp_path: Path
+) -> None:
+    _, model = vectors_of(pooled(tmp_path, shape=shape), options)
+    assert len(model.notes) == bool(says)
+    for text in says:
+        assert text in model.notes[0]
+    assert all("model.onnx.json" in note for note in model.notes)
+    if "mean" in options:
+        assert all("mean [0" not in note.partition(". Where")[0] for note in model.notes)
+
+
+def test_what_was_always_read_keeps_its_fingerprint(plain: tuple[np.ndarray, Model]) -> None:
+    """Facts are added for what is not the rule alone: older vectors still fit."""
+    assert plain[1].provenance.keys() == {
+        *("family", "weights", "output", "preprocessing", "precision", "versions")
+    }
+
+
+@pytest.fixture(scope="module")
+def quantised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    path = onnx_graph(tmp_path_factory.mktemp("quantised"), 0)
+    quantize_dynamic(path, path.with_name("quantised.onnx"), weight_type=QuantType.QInt8)
+    Path(f"{path.with_name('quantised.onnx')}.json").write_text(json.dumps(SILENT))
+    return path.with_name("quantised.onnx")
+
+
+def test_a_dynamically_quantised_network_sees_one_image_at_a_time(quantised: Path) -> None:
+    assert "DynamicQuantizeLinear" in node_types(quantised.read_bytes())
+    model = load_model(f"onnx:{quantised}", device="cpu")
+    assert "quantised dynamically" in model.notes[0]
+    assert model.provenance["calls"] == "one image each"
+    batch = batch_of(model)
+    alone = np.concatenate([model.encode(batch[row : row + 1]) for row in range(5)])
+    assert np.array_equal(model.encode(batch), alone)
+    # Which is not so of the network itself.
+    inputs = model._inputs(batch)  # type: ignore[attr-defined]
+    together = model._run(inputs)  # type: ignore[attr-defined]
+    assert np.abs(together - alone).max() > 1e-3 * np.abs(alone).max()
+
+
+def test_it_is_embedded_alike_in_one_go_and_in_two(
+    quantised: Path, faces_folder: Path, tmp_path: Path
+) -> None:
+    faces, model = Faces.scan(faces_folder), load_model(f"onnx:{quantised}", device="cpu")
+    some = Faces.of_paths(faces.root, faces.paths[::2].tolist())
+    embed(faces, model, tmp_path / "one go", batch_size=4)
+    embed(some, model, tmp_path / "two", batch_size=4)
+    embed(faces, model, tmp_path / "two", batch_size=4)
+    embed(faces, model, tmp_path / "each", batch_size=1)
+    found = {(tmp_path / n / "vectors.npy").read_bytes() for n in ("one go", "two", "each")}
+    assert len(found) == 1
+
+
+def test_not_known_to_be_quantised_it_is_found_out(
+    quantised: Path, faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mining.models.onnx._DYNAMIC", set())
+    model = load_model(f"onnx:{quantised}", device="cpu")
+    with pytest.raises(ModelError, match=r"depends on the others in its batch.*--batch-size 1"):
+        embed(Faces.scan(faces_folder), model, tmp_path / "e", batch_size=4)
+
+
+def test_nodes_are_found_wherever_they_can_be() -> None:
+    helper = onnx.helper
+    inner = helper.make_graph([helper.make_node("Relu", ["a"], ["b"])], "inner", [], [])
+    outer = helper.make_node("If", ["c"], ["y"], then_branch=inner)
+    model = helper.make_model(helper.make_graph([outer], "outer", [], []))
+    node = helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "s", "z"])
+    model.functions.append(
+        helper.make_function("d", "f", ["x"], ["y"], [node], [helper.make_opsetid("", 17)])
+    )
+    assert node_types(model.SerializeToString()) == {"If", "Relu", "DynamicQuantizeLinear"}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
+import datetime
 import os
 import pickle
+import types
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from mining.models import ModelError
-from mining.models.weights import fit, read_state, state_digest
+from mining.models.checkpoints import Aside, load_checkpoint
+from mining.models.weights import fit, read_checkpoint, read_state, split_part, state_digest
 
 
 def network(width: int = 4) -> nn.Module:
@@ -101,6 +108,7 @@ def test_a_whole_module_is_refused(tmp_path: Path) -> None:
         ({"state_dict": 3}, "state_dict hold no tensor"),
         ({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, r"a, b, c, d, \.\.\. hold no tensor"),
     ],
+    ids=["list", "empty", "number", "numbers"],
 )
 def test_what_is_no_state_dict(saved: object, says: str, tmp_path: Path) -> None:
     torch.save(saved, tmp_path / "w.pth")
@@ -157,3 +165,200 @@ def test_misfits_say_what_and_why() -> None:
         with pytest.raises(ModelError, match=f"file.pth: does not fit Sequential.*{says}"):
             fit(module, state, "file.pth")
         assert state_digest(module.state_dict()) == state_digest(STATE)
+
+
+OTHER = {name: tensor * 0.5 for name, tensor in STATE.items()}
+
+
+def under(prefix: str, state: Mapping[str, torch.Tensor] = STATE) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def fitted(path: Path) -> tuple[str, list[str]]:
+    """What a network holds after loading from `FILE#PART`, and what is said of it."""
+    module = network()
+    file, part = split_part(str(path))
+    notes = fit(module, read_checkpoint(file, file.name, part), file.name)
+    return state_digest(module.state_dict()), notes
+
+
+@pytest.mark.parametrize(
+    ("saved", "says"),
+    [
+        (under("_orig_mod."), "from the names after '_orig_mod.'"),
+        (
+            {"model": under("module._orig_mod.")},
+            "from the names after 'module._orig_mod.' in 'model'",
+        ),
+        ({"0._orig_mod.weight": STATE["0.weight"], **STATE}, None),
+        ({"state_dict": under("model."), "loops": {}}, "the names after 'model.' in 'state_dict'"),
+        (
+            {"state_dict": {**under("backbone."), "arcface.weight": torch.zeros(7, 2)}},
+            "after 'backbone.' in 'state_dict'; 1 beside them not used: arcface.weight",
+        ),
+        ({"epoch": 3, "model_state_dict": STATE}, "from 'model_state_dict'"),
+        ({"net": STATE, "acc": 0.9}, "from 'net'"),
+        ({"state_dict_ema": under("module.")}, "the names after 'module.' in 'state_dict_ema'"),
+        ({"callbacks": {"Average": {"weights": STATE}}}, "from 'callbacks/Average/weights'"),
+        ({"n_averaged": torch.tensor(3), **under("module.")}, "not used: n_averaged"),
+        ({"model": STATE, "optimizer": {"momentum": OTHER}}, "from 'model'"),
+        ({"state_dict": {**under("model."), **under("backbone.")}}, "after 'model.'"),
+        ({**STATE, "epoch": 3}, None),
+    ],
+    ids=[
+        "compiled",
+        "compiled and parallel",
+        "a compiled part",
+        "lightning",
+        "lightning with a loss",
+        "model_state_dict",
+        "net",
+        "averaged alone",
+        "deep inside",
+        "stochastic averaging",
+        "momentum by name",
+        "one network under two names",
+        "a number among tensors",
+    ],
+)
+def test_what_trainers_wrap_around_it(
+    saved: dict[str, object], says: str | None, tmp_path: Path
+) -> None:
+    if "0._orig_mod.weight" in saved:
+        del saved["0.weight"]
+    torch.save(saved, tmp_path / "w.pth")
+    found, notes = fitted(tmp_path / "w.pth")
+    assert found == state_digest(STATE)
+    assert len(notes) == (says is not None)
+    assert all(note.startswith("w.pth: its weights were taken from ") for note in notes)
+    assert (says or "") in "".join(notes)
+
+
+@pytest.mark.parametrize(
+    ("averaged", "raw"), [("state_dict_ema", "state_dict"), ("model_ema", "model")]
+)
+def test_the_averaged_weights_are_taken_as_timm_takes_them(
+    averaged: str, raw: str, tmp_path: Path
+) -> None:
+    from mining.models.torchvision_ops import import_timm
+
+    saved = {raw: STATE, averaged: OTHER}
+    torch.save(saved, tmp_path / "w.pth")
+    found, (note,) = fitted(tmp_path / "w.pth")
+    theirs = import_timm().models.load_state_dict(str(tmp_path / "w.pth"))
+    assert found == state_digest(theirs) == state_digest(OTHER)
+    assert f"from '{averaged}' (the averaged ones" in note
+    assert f"#{raw} takes the others" in note
+    assert fitted(tmp_path / f"w.pth#{raw}")[0] == state_digest(STATE)
+
+
+@pytest.mark.parametrize(
+    ("saved", "parts"),
+    [
+        (
+            {"student": under("module.backbone."), "teacher": under("backbone.", OTHER)},
+            ("student", "teacher"),
+        ),
+        (
+            {"state_dict": {**under("module.encoder_q."), **under("module.encoder_k.", OTHER)}},
+            ("encoder_q", "encoder_k"),
+        ),
+        ({"net": STATE, "state_dict_ema": OTHER}, ("net", "state_dict_ema")),
+        ({"model": STATE, "ema": OTHER}, ("model", "ema")),
+        (
+            {"state_dict": {**under("backbone."), **under("ema.backbone.", OTHER)}},
+            ("state_dict/backbone", "ema"),
+        ),
+    ],
+    ids=["dino", "moco", "averaged beside a stranger", "ema", "one name in the other"],
+)
+def test_of_two_networks_one_must_be_named(
+    saved: dict[str, object], parts: tuple[str, str], tmp_path: Path
+) -> None:
+    torch.save(saved, tmp_path / "w.pth")
+    said = rf"holds 2 networks that fit: {parts[0]} \(.*\) or {parts[1]} \(.*w\.pth#{parts[0]}$"
+    with pytest.raises(ModelError, match=said):
+        fitted(tmp_path / "w.pth")
+    assert fitted(tmp_path / f"w.pth#{parts[0]}")[0] == state_digest(STATE)
+    assert fitted(tmp_path / f"w.pth#{parts[1]}")[0] == state_digest(OTHER)
+    with pytest.raises(ModelError, match=r"w\.pth: has no 'head'; there are .*, "):
+        fitted(tmp_path / "w.pth#head")
+
+
+def test_a_part_of_a_file_without_parts(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "a#b.pth")
+    assert fitted(tmp_path / "a#b.pth") == (state_digest(STATE), [])
+    with pytest.raises(ModelError, match="has no 'teacher'; it is one state dict, without parts"):
+        fitted(tmp_path / "a#b.pth#teacher")
+
+
+def test_counters_decide_nothing(tmp_path: Path) -> None:
+    """Two networks fit although one was averaged with its counters of batches."""
+    halved = {n: t * 0.5 for n, t in STATE.items()}
+    assert halved["1.num_batches_tracked"].is_floating_point()
+    torch.save({"model": halved, "other": STATE}, tmp_path / "w.pth")
+    with pytest.raises(ModelError, match="2 networks that fit"):
+        fitted(tmp_path / "w.pth")
+
+
+def test_settings_beside_tensors_are_set_aside(tmp_path: Path) -> None:
+    settings = {
+        "args": argparse.Namespace(lr=0.1, out=Path("runs"), shape=types.SimpleNamespace(a=1)),
+        "best_acc": np.float64(0.93),
+        "best_epoch": np.int64(3),
+        "curve": np.zeros((2, 3), np.float16),
+        "done": np.bool_(True),
+        "began": datetime.datetime(2026, 11, 1),
+        "seen": collections.defaultdict(list, {"a": [np.float32(1)]}),
+        "rng": np.random.RandomState(0).get_state(),
+    }
+    torch.save({**settings, "state_dict": STATE}, tmp_path / "w.pth")
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / "w.pth", weights_only=True)
+    assert fitted(tmp_path / "w.pth")[0] == state_digest(STATE)
+
+
+def test_what_is_set_aside_is_not_made(tmp_path: Path) -> None:
+    """The class of a setting is not called: its place is taken by one that keeps nothing."""
+    torch.save({"w": torch.zeros(1), "args": argparse.Namespace(a=1)}, tmp_path / "w.pth")
+    found = load_checkpoint(tmp_path / "w.pth", "w")
+    assert isinstance(found, dict)
+    assert type(found["args"]) is Aside
+    assert vars(found["args"]) == {}
+    # Nor are they allowed to anyone else afterwards.
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / "w.pth", weights_only=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_programs_are_called_by_their_name(tmp_path: Path) -> None:
+    traced = torch.jit.trace(network().eval(), torch.zeros(1, 3))  # type: ignore[no-untyped-call]
+    torch.jit.save(traced, tmp_path / "w.pt")
+    for source in (tmp_path / "w.pt", (tmp_path / "w.pt").read_bytes()):
+        with pytest.raises(ModelError, match=r"w: TorchScript .*torch\.jit\.load\(FILE\)"):
+            read_checkpoint(source, "w")
+
+
+def test_half_precision_is_loaded_in_full(tmp_path: Path) -> None:
+    half = {n: t.half() if t.is_floating_point() else t for n, t in STATE.items()}
+    torch.save(half, tmp_path / "w.pth")
+    back = {n: t.float() if t.dtype == torch.float16 else t for n, t in half.items()}
+    assert fitted(tmp_path / "w.pth") == (state_digest(back), [])
+
+
+@pytest.mark.parametrize(
+    ("saved", "says"),
+    [
+        ({n: t.to(torch.int8) for n, t in STATE.items()}, "kind of number.*cause: quantised"),
+        ({**STATE, "arcface.weight": torch.zeros(1)}, "1 unexpected: arcface.*training alone"),
+        (
+            {"model": under("module.", network(5).state_dict())},
+            r"\(read: the names after 'module\.' in 'model'\); \d of another shape.*another size",
+        ),
+    ],
+    ids=["integers", "a loss", "another size under a prefix"],
+)
+def test_what_does_not_fit_says_why(saved: dict[str, object], says: str, tmp_path: Path) -> None:
+    torch.save(saved, tmp_path / "w.pth")
+    with pytest.raises(ModelError, match=says):
+        fitted(tmp_path / "w.pth")
