@@ -10,6 +10,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -78,7 +79,10 @@ def grey(level: int, size: tuple[int, int] = (96, 64)) -> Image.Image:
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("said", [False, True])
 def test_it_is_the_highest_class_score(last: bool, said: bool, tmp_path: Path) -> None:
-    find = OnnxFaceDetector(detector(tmp_path, last=last, said=said))
+    path = detector(tmp_path, last=last, said=said)
+    if last:
+        path.with_name(f"{path.name}.json").write_text('{"kind": "yolov8"}')
+    find = OnnxFaceDetector(path)
     assert find.size == (64, 96)
     for level in (0, 51, 255):
         assert find(grey(level)) == pytest.approx(level / 255, abs=1e-5)
@@ -208,3 +212,152 @@ def test_boxes_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="boxes that are no finite numbers"):
         find.find(image, min_score=0.5, overlap=0.5)
     assert find(grey(255)) == pytest.approx(1)
+
+
+# Of an input of 64 x 96: one candidate for each cell of grids of 8, 16 and 32 pixels.
+CELLS = 8 * 12 + 4 * 6 + 2 * 3
+
+
+def rows_of(width: int, count: int, **columns: float | list[float]) -> NDArray[np.float32]:
+    """`[count, width]`: boxes of 20 x 20 in the middle, numbers from a column on as given."""
+    rows = np.zeros((count, width), np.float32)
+    rows[:, :4] = [48, 32, 20, 20]
+    for name, value in columns.items():
+        values = np.atleast_1d(value)
+        at = int(name.removeprefix("at"))
+        rows[:, at : at + len(values)] = values
+    return rows
+
+
+def constant(
+    folder: Path,
+    rows: NDArray[np.float32],
+    *,
+    last: bool = True,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """A network that gives these candidates for any image, as `[1, A, W]` or `[1, W, A]`."""
+    table = rows[None] if last else rows.T[None]
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["table", "nothing"], ["output0"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, 64, 96))],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, table.shape)],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(table), "table"),
+            numpy_helper.from_array(np.array(0, np.float32), "zero"),
+        ],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=onnx.IR_VERSION_2021_7_30
+    )
+    helper.set_model_props(model, metadata or {})
+    onnx.save(model, folder / "faces.onnx")
+    return folder / "faces.onnx"
+
+
+def found_by(path: Path) -> tuple[int, float]:
+    """How many faces it finds in a picture, and how sure it is of the surest."""
+    find = OnnxFaceDetector(path)
+    boxes, scores = find.find(find.letterbox(grey(255)), min_score=0.5, overlap=0.5)
+    best = find(grey(255))
+    assert best == (scores[0] if len(scores) else best)
+    if len(boxes):
+        assert boxes[0].tolist() == pytest.approx([38, 22, 58, 42])
+    return len(boxes), best
+
+
+@pytest.mark.parametrize(
+    ("objectness", "score", "faces"), [(0.01, 0.99, 0), (0.9, 0.8, 1), (0.9, 0.01, 0)]
+)
+def test_objectness_is_a_factor(
+    objectness: float, score: float, faces: int, tmp_path: Path
+) -> None:
+    """One class, as YOLOv5 has it: three candidates for each cell of its grids."""
+    rows = rows_of(6, 3 * CELLS, at4=objectness, at5=score)
+    found, best = found_by(constant(tmp_path, rows))
+    assert best == pytest.approx(objectness * score, rel=1e-6)
+    assert found == faces
+
+
+def test_of_several_classes_the_best_counts(tmp_path: Path) -> None:
+    rows = rows_of(8, 3 * CELLS, at4=[0.8, 0.1, 0.75, 0.2])
+    assert found_by(constant(tmp_path, rows)) == (1, pytest.approx(0.8 * 0.75, rel=1e-6))
+
+
+@pytest.mark.parametrize("numbers", [3, 2])
+@pytest.mark.parametrize("last", [False, True])
+def test_landmarks_are_no_classes(numbers: int, last: bool, tmp_path: Path) -> None:
+    """YOLOv8-face: box, score, and five landmarks with or without how visible each is."""
+    landmark = [30.0, 31.0, 0.9][:numbers]
+    rows = rows_of(5 + 5 * numbers, CELLS, at4=0.7, at5=landmark * 5)
+    assert found_by(constant(tmp_path, rows, last=last)) == (1, pytest.approx(0.7))
+    rows[:, 4] = 0.2
+    assert found_by(constant(tmp_path, rows, last=last)) == (0, pytest.approx(0.2))
+
+
+def test_as_many_classes_as_landmarks_have_numbers(tmp_path: Path) -> None:
+    rows = rows_of(20, CELLS, at4=0.2, at19=0.6)
+    assert found_by(constant(tmp_path, rows, last=False)) == (1, pytest.approx(0.6))
+    find = OnnxFaceDetector(constant(tmp_path, rows, last=True))
+    with pytest.raises(ModelError, match="may hold 16 classes"):
+        find(grey(255))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "best"),
+    [
+        ({"names": "{0: 'face', 1: 'head'}"}, 0.9),
+        ({"names": "['face']"}, 0.6 * 0.9),
+        ({"task": "pose", "names": "{0: 'face'}"}, 0.6),
+    ],
+    ids=["two classes", "one class", "landmarks"],
+)
+def test_the_file_may_say_what_it_is(metadata: dict[str, str], best: float, tmp_path: Path) -> None:
+    """As ultralytics' exporters write it; one candidate for each cell, six numbers each."""
+    rows = rows_of(6, CELLS, at4=0.6, at5=0.9)
+    path = constant(tmp_path, rows, metadata=metadata)
+    assert found_by(path)[1] == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("count", [CELLS, 300], ids=["YOLOX or YOLOv8", "suppressed already"])
+def test_what_could_be_two_things_is_asked_for(count: int, tmp_path: Path) -> None:
+    rows = rows_of(6, count, at4=0.6, at5=0.9)
+    path = constant(tmp_path, rows, metadata={"names": "all of them"})
+    says = r"may hold 2 classes \(YOLOv8\), or objectness and 1 .*faces\.onnx\.json: {\"kind\": "
+    with pytest.raises(ModelError, match=says):
+        OnnxFaceDetector(path)
+    digests = set()
+    for kind, best in {"yolov8": 0.9, "yolov5": 0.54, "yolov8-pose": 0.6}.items():
+        path.with_name("faces.onnx.json").write_text(f'{{"kind": "{kind}"}}')
+        assert found_by(path)[1] == pytest.approx(best, rel=1e-6)
+        digests.add(OnnxFaceDetector(path).digest)
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "expected"),
+        ('{"kind": "ssd"}', r"expected .*one of yolov8, yolov8-pose, yolov5"),
+        ('{"kind": "yolov8", "size": 3}', "expected"),
+    ],
+    ids=["damaged", "a list", "an unknown kind", "something else too"],
+)
+def test_a_kind_that_is_none(text: str, says: str, tmp_path: Path) -> None:
+    path = constant(tmp_path, rows_of(5, CELLS, at4=0.6), last=False)
+    path.with_name("faces.onnx.json").write_text(text)
+    with pytest.raises(ModelError, match=rf"faces\.onnx\.json: {says}"):
+        OnnxFaceDetector(path)
+
+
+@pytest.mark.parametrize("count", [CELLS, 3 * CELLS], ids=["one a cell", "three a cell"])
+def test_one_score_alone_is_the_score(count: int, tmp_path: Path) -> None:
+    path = constant(tmp_path, rows_of(5, count, at4=0.6))
+    assert found_by(path) == (1, pytest.approx(0.6))
