@@ -162,7 +162,12 @@ def build(
 )
 def embed(
     faces: FacesArgument,
-    model: Annotated[str, typer.Option("--model", help="Model to embed with.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", help="Model to embed with, such as timm:resnet50@weights.pth or onnx:PATH."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
     identity_level: IdentityLevelOption = None,
     identity_pattern: IdentityPatternOption = None,

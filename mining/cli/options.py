@@ -273,7 +273,7 @@ DetectorOption = Annotated[
     Path | None,
     typer.Option(
         "--detector",
-        help="Face detector, an ONNX file of the YOLOv8 kind: no face is a bad crop.",
+        help="Face detector, an ONNX file of YOLOv8, YOLOv8-face or YOLOv5: no face is a bad crop.",
         rich_help_panel=SUSPECTS,
     ),
 ]

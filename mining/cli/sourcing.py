@@ -215,7 +215,9 @@ def detect(
     ],
     detector: Annotated[
         Path,
-        typer.Option("--detector", help="Face detector, an ONNX file of the YOLOv8 kind."),
+        typer.Option(
+            "--detector", help="Face detector, an ONNX file of YOLOv8, YOLOv8-face or YOLOv5."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", help="Boxes, a picture a line: for `lookalikes select`.")
