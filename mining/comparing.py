@@ -28,7 +28,7 @@ from pairsets.faces import resolve
 from pairsets.hubness import Hubness
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.pairset import PairSet
-from pairsets.published import PUBLISHED
+from pairsets.published import published_for
 from pairsets.report import FunnelRow, write_report
 
 SCHEMA = 1
@@ -93,7 +93,8 @@ def compare_models(
         annotators: pair files of further people who judged; each counts for the sets whose pairs
             it has.
         target_fnr: see `pairsets.evaluate`; None is each set's own human FNR, where it was judged.
-        published: add ZACI-20's rows to the sets called `random` and `adversarial`.
+        published: add ZACI-20's rows to the sets that are its own pairs; apart, to those called
+            `random` and `adversarial` that are not.
         clusters: what pairs share that makes them depend on one another.
         draws: of the bootstrap.
         seed: of the draws.
@@ -168,7 +169,11 @@ def compare_models(
             ("Models", f"{len(gathered.models):,}"),
         ],
         funnel=funnel,
-        warnings=[*notes_of(loaded), *(text for board in boards for text in board.warnings)],
+        warnings=[
+            *notes_of(loaded),
+            *(text for board in boards for text in board.warnings),
+            *_unpublished(boards, published),
+        ],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
         agreement=agreed,
         max_pixels=encoding.max_pixels,
@@ -251,6 +256,16 @@ class _Older:
             file.unlink(missing_ok=True)
 
 
+def _unpublished(boards: Sequence[Leaderboard], published: bool) -> list[str]:
+    """A sentence where published rows were asked for, and no set has any."""
+    if not published or any(board.apart or board.beside_published for board in boards):
+        return []
+    return [
+        "No published rows: none of the sets is ZACI-20's own, nor is one called random or "
+        "adversarial"
+    ]
+
+
 def _judged_by_several(
     sets: Mapping[str, PairSet], people: Mapping[str, Mapping[str, PairSet]]
 ) -> dict[str, dict[str, PairSet]]:
@@ -281,7 +296,7 @@ def _boards(
             gathered.scores[name],
             target_fnr,
             mined_by=gathered.mined_by(files[name]),
-            published=PUBLISHED.get(name, ()) if published else (),
+            published=published_for(name, sets[name]) if published else None,
             annotators=rates_of(people[name], clusters),
             clusters=clusters,
             draws=draws,

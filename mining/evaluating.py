@@ -113,7 +113,7 @@ def evaluate_pairs(
         found.scores[path.stem],
         target,
         mined_by=found.mined_by(path),
-        published=PUBLISHED[published] if published else (),
+        published=PUBLISHED[published] if published else None,
         annotators=rates_of(people, clusters),
         clusters=clusters,
         draws=draws,

@@ -266,7 +266,7 @@ def build(
                 target,
                 mined_by=list(hardest.references) if mined_set else None,
                 left_out=apart if mined_set else None,
-                published=PUBLISHED[name] if published else (),
+                published=PUBLISHED[name] if published else None,
                 seed=seed,
                 carried={model: (cut, "random") for model, cut in thresholds.items()},
             )

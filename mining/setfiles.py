@@ -32,18 +32,22 @@ class Mined:
 
 def mined_beside(path: Path, pairs: PairSet) -> Mined | None:
     """None where there is no such file, or nothing in it has a rank."""
-    beside = path.with_suffix(".scores.csv")
+    return mined_in(path.with_suffix(".scores.csv"), pairs)
+
+
+def mined_in(scores: Path, pairs: PairSet) -> Mined | None:
+    """Of a score file; None where it cannot be opened, or no pair has a rank in it."""
     try:
-        with beside.open(encoding="utf-8-sig") as stream:
+        with scores.open(encoding="utf-8-sig") as stream:
             columns = stream.readline().strip().split(",")
     except (OSError, UnicodeDecodeError):
         return None
     if RANK not in columns:
         return None
-    ranks = read_ranks(beside, pairs)
+    ranks = read_ranks(scores, pairs)
     if not ranks.any():
         return None
-    return Mined(ranks, read_quantiles(beside, pairs) if QUANTILE in columns else {})
+    return Mined(ranks, read_quantiles(scores, pairs) if QUANTILE in columns else {})
 
 
 def named_sets(paths: Sequence[Path], out: Path) -> dict[str, Path]:

@@ -38,6 +38,8 @@ FEWEST_RANKED = 40
 FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
+# A row of a set.
+GalleryPlace = tuple[Comparison, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,7 @@ def report_of(shown: Shown) -> Report:
         facts=shown.facts,
         funnel=shown.funnel,
         leaderboards=shown.boards,
+        ranked=list(shown.ranks),
         scores=[model_scores(shown, model) for model in shown.models],
         curves=[det_set(one) for one in shown.comparisons],
         gallery=gallery,
@@ -120,10 +123,15 @@ def model_scores(shown: Shown, model: str) -> ModelScores:
             continue
         values = one.scores[model]
         if not groups:
-            groups["positives"] = values[one.pairs.positives]
+            groups["positives"] = _known(values[one.pairs.positives])
             threshold = one.thresholds[model]
-        groups[f"{one.name} negatives"] = values[one.pairs.negatives]
+        groups[f"{one.name} negatives"] = _known(values[one.pairs.negatives])
     return ModelScores(model, groups, threshold)
+
+
+def _known(values: Scores) -> Scores:
+    """Without those of pairs that the model could not score."""
+    return values[np.isfinite(values)]
 
 
 def hardness_of(shown: Shown) -> dict[str, Hardness]:
@@ -159,19 +167,46 @@ def gallery_of(shown: Shown, limit: int | None = None) -> tuple[list[GalleryPair
     """Up to `limit` (by default `GALLERY`) pairs, and how many more there are.
 
     First the mined ones by rank, then those that some model gets wrong, then the rest, each set
-    after the other. A pair of several sets is shown once.
+    after the other. A pair of several sets is shown once, under all their names, if nothing but its
+    rank is another there: where thresholds differ, so may verdicts, and each set shows it.
     """
     limit = GALLERY if limit is None else limit
-    chosen: dict[PairKey, tuple[int, int]] = {}
+    cards: list[list[GalleryPlace]] = []
+    known: dict[PairKey, list[list[GalleryPlace]]] = {}
     comparisons = shown.comparisons
     for group in zip(*(_in_order(shown, one) for one in comparisons), strict=True):
         for at, rows in enumerate(group):
             pairs = comparisons[at].pairs
             for row in rows.tolist():
                 key = pair_key(pairs.path_a[row], pairs.path_b[row])
-                chosen.setdefault(key, (at, row))
-    kept = list(chosen.values())[:limit]
-    return [_pair(shown, comparisons[at], row) for at, row in kept], len(chosen) - len(kept)
+                place = comparisons[at], row
+                mine = known.setdefault(key, [])
+                card = next((one for one in mine if _alike(shown, one[0], place)), None)
+                if card is None:
+                    card = list[GalleryPlace]()
+                    mine.append(card)
+                    cards.append(card)
+                card.append(place)
+    kept = [
+        _pair(shown, *card[0], also=[one.name for one, _ in card[1:]]) for card in cards[:limit]
+    ]
+    return kept, len(cards) - len(kept)
+
+
+def _alike(shown: Shown, first: GalleryPlace, second: GalleryPlace) -> bool:
+    """Whether two sets say the same of a pair that they share, but for a rank that one has."""
+    facts = []
+    for one, row in (first, second):
+        scores = [(model, float(values[row])) for model, values in one.scores.items()]
+        said = [float(one.scores[model][row]) >= cut for model, cut in one.thresholds.items()]
+        facts.append((scores, said, one.pairs.label[row], one.pairs.human_prediction[row]))
+    ranks = {_rank(shown, *place) for place in (first, second)} - {0}
+    return facts[0] == facts[1] and len(ranks) < 2
+
+
+def _rank(shown: Shown, comparison: Comparison, row: int) -> int:
+    rank = shown.ranks.get(comparison.name)
+    return 0 if rank is None else int(rank[row])
 
 
 def _in_order(shown: Shown, comparison: Comparison) -> tuple[Rows, Rows, Rows]:
@@ -190,18 +225,19 @@ def _in_order(shown: Shown, comparison: Comparison) -> tuple[Rows, Rows, Rows]:
     )
 
 
-def _pair(shown: Shown, comparison: Comparison, row: int) -> GalleryPair:
+def _pair(shown: Shown, comparison: Comparison, row: int, also: Sequence[str] = ()) -> GalleryPair:
     pairs, name = comparison.pairs, comparison.name
-    scores = {model: float(values[row]) for model, values in comparison.scores.items()}
+    given = {model: float(values[row]) for model, values in comparison.scores.items()}
+    # A pair that a model could not score has none to show, though it may have a verdict.
+    scores = {model: value for model, value in given.items() if np.isfinite(value)}
     quantiles = {
         model: float(values[row])
         for model, values in shown.quantiles.get(name, {}).items()
         if model in scores and not np.isnan(values[row])
     }
     name_a, name_b = pairs.names(row)
-    rank = shown.ranks.get(name)
     return GalleryPair(
-        rank=0 if rank is None else int(rank[row]),
+        rank=_rank(shown, comparison, row),
         path_a=pairs.path_a[row],
         path_b=pairs.path_b[row],
         name_a=name_a,
@@ -209,9 +245,10 @@ def _pair(shown: Shown, comparison: Comparison, row: int) -> GalleryPair:
         scores=scores,
         quantiles=quantiles,
         label=int(pairs.label[row]),
-        verdicts={model: scores[model] >= cut for model, cut in comparison.thresholds.items()},
+        verdicts={model: given[model] >= cut for model, cut in comparison.thresholds.items()},
         human_prediction=int(pairs.human_prediction[row]),
         set=name,
+        also=tuple(also),
     )
 
 
@@ -232,6 +269,12 @@ def _figures(shown: Shown) -> Iterator[tuple[str, Callable[[], figures.Figure]]]
     """Names, without suffix, and what draws them."""
     for board in shown.boards:
         yield f"leaderboard-{board.name}", partial(figures.interval_bars, board.entries)
+        if board.beside_published:
+            # An axis of its own: published rows have no other rate.
+            yield (
+                f"leaderboard-{board.name}-zaci20",
+                partial(figures.interval_bars, board.entries, column="fpr_interpolated"),
+            )
     for one in shown.comparisons:
         found = det_set(one)
         for kind, draw in (("det", figures.det_curves), ("roc", figures.roc_curves)):

@@ -14,7 +14,15 @@ from rich.table import Table
 from pairsets.comparison import Comparison
 from pairsets.difference_tables import points, statistic_title, why_not_compared
 from pairsets.hubness import Hubness
-from pairsets.leaderboard import Leaderboard, interval_cells, percent
+from pairsets.leaderboard import (
+    APART_COLUMNS,
+    ZACI,
+    Apart,
+    Leaderboard,
+    apart_cells,
+    interval_cells,
+    percent,
+)
 from pairsets.report import FunnelRow
 
 WIDE = 132
@@ -151,13 +159,14 @@ def _rate(rate: Rate) -> str:
 
 
 def _print_board(console: Console, board: Leaderboard) -> None:
-    """ZACI-20's columns, then what a threshold really achieves where there is room."""
+    """FPR, FNR and EER, ZACI-20's rate beside its rows, and the threshold where there is room."""
     table = Table(title=f"{board.name} pairs", title_justify="left", box=_BOX)
     roomy = console.width >= WIDE
+    beside = board.beside_published
     table.add_column("model name", overflow="fold")
-    for name in ("FPR (%)", "FNR (%)", "EER (%)"):
+    for name in ("FPR (%)", "FNR (%)", "EER (%)", *([ZACI] if beside else ())):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("FPR achieved", "threshold", "AUC") if roomy else ():
+    for name in ("threshold", "AUC") if roomy else ():
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("note", overflow="fold")
     for entry in board.entries:
@@ -167,15 +176,31 @@ def _print_board(console: Console, board: Leaderboard) -> None:
             else f"{cell} {escape(bounds)}".rstrip()
             for cell, bounds in zip(board.cells(entry), interval_cells(entry), strict=True)
         ]
-        more = ["", "", ""]
+        cells += [percent(entry.fpr_interpolated)] if beside else []
+        more = ["", ""]
         if entry.evaluation is not None:
             found = entry.evaluation
-            more = [percent(found.fpr_achieved), f"{found.threshold:.4g}", f"{found.auc:.4f}"]
+            more = [f"{found.threshold:.4g}", f"{found.auc:.4f}"]
         style = "dim" if entry.published else ""
         table.add_row(
             escape(entry.title), *cells, *(more if roomy else ()), escape(entry.note), style=style
         )
     console.print(table)
+    if board.apart is not None:
+        _print_apart(console, board.apart)
+
+
+def _print_apart(console: Console, apart: Apart) -> None:
+    """Published rows of other pairs, and why they are no part of the table above."""
+    table = Table(title=apart.title, title_justify="left", box=_BOX)
+    table.add_column("model name", overflow="fold")
+    for name in APART_COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("note", overflow="fold")
+    for entry in apart.entries:
+        table.add_row(escape(entry.title), *apart_cells(entry), escape(entry.note), style="dim")
+    console.print(table)
+    console.print(f"{apart.reason}\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_differences(console: Console, comparison: Comparison) -> None:

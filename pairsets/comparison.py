@@ -90,11 +90,7 @@ class Comparison:
         return rows[self.judged[right].right & ~self.judged[wrong].right]
 
     def tied(self, statistic: str) -> bool:
-        """Whether the data cannot tell the best model, by the rate tables show, from all others.
-
-        Differences are those of achieved rates: a best of interpolated ones that is not the
-        better there too counts as tied.
-        """
+        """Whether the data cannot tell the best model from all others."""
         found = self.differences.get(statistic, ())
         if not found:
             return False
@@ -161,6 +157,6 @@ def compare(
 def _ranked(
     models: Iterable[str], evaluations: Mapping[str, Evaluation], statistic: str
 ) -> list[str]:
-    """Best first, by the rate that tables show."""
-    column = "eer" if statistic == "eer" else "fpr_interpolated"
+    """Best first, by the rate that tables lead with and differences are of."""
+    column = "eer" if statistic == "eer" else "fpr_achieved"
     return sorted(models, key=lambda model: float(getattr(evaluations[model], column)))

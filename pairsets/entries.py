@@ -17,10 +17,13 @@ LEAVE_ONE_OUT = "leave-one-out: pairs it did not pick"
 class Entry:
     """One row: rates as shares, None where they do not exist.
 
+    `fpr` and `fnr` are rates that a threshold, or a person, achieves. `fpr_interpolated` is what
+    ZACI-20's evaluator prints of a model; of a person, who has no threshold, it is `fpr` again.
     `comparable` is false for the model that mined the set, whose row says little of the model;
-    `published` marks figures taken from ZACI-20's own tables; `pairs_mined_by` names the
-    references whose pairs a leave-one-out row is judged on, instead of the table's own. Intervals
-    are there where they are known: not of published rows, nor of a rate that was given.
+    `published` marks figures taken from ZACI-20's own tables, whose models have the interpolated
+    rate alone, at the FNR beside it; `pairs_mined_by` names the references whose pairs a
+    leave-one-out row is judged on, instead of the table's own. Intervals are there where they are
+    known: not of published rows, nor of an FNR that the target set.
     """
 
     model: str
@@ -36,6 +39,7 @@ class Entry:
     fpr_interval: Interval | None = None
     fnr_interval: Interval | None = None
     eer_interval: Interval | None = None
+    fpr_interpolated: float | None = None
 
     @property
     def competes(self) -> bool:
@@ -72,6 +76,7 @@ def human_entry(rates: HumanRates, name: str = "Human") -> Entry:
         human=True,
         fpr_interval=rates.fpr_rate.interval if rates.negatives else None,
         fnr_interval=rates.fnr_rate.interval if rates.positives else None,
+        fpr_interpolated=_number(rates.fpr),
     )
 
 
@@ -82,14 +87,15 @@ def model_entry(
     note = NOT_COMPARABLE if miners == 1 else f"one of {miners} that {NOT_COMPARABLE}"
     return Entry(
         model=model,
-        fpr=evaluation.fpr_interpolated,
-        fnr=evaluation.target_fnr,
+        fpr=evaluation.fpr_achieved,
+        fnr=evaluation.fnr_achieved,
         eer=evaluation.eer,
         note=note if mined else "",
         comparable=not mined,
         evaluation=evaluation,
-        fpr_interval=evaluation.intervals.get("fpr_interpolated"),
+        fpr_interval=evaluation.intervals.get("fpr_achieved"),
         eer_interval=evaluation.intervals.get("eer"),
+        fpr_interpolated=evaluation.fpr_interpolated,
     )
 
 

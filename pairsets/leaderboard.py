@@ -21,17 +21,50 @@ from pairsets.evaluate import evaluate
 from pairsets.human import HumanRates
 from pairsets.intervals import Interval
 from pairsets.pairset import PairSet
+from pairsets.published import Published
 
-SCHEMA = 2
+SCHEMA = 3
+# What the rate is called that stands beside published ones.
+ZACI = "FPR (ZACI-20)"
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Published rows that are not of the table's pairs: shown below it, compared with nothing."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    why: str
+
+    @property
+    def title(self) -> str:
+        """What stands above the rows."""
+        return f"ZACI-20's published rows of its own {self.name} pairs, apart"
+
+    @property
+    def reason(self) -> str:
+        """A sentence of its own."""
+        return f"They are {self.why}."
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows on one pair set, in the order they are shown, and the comparison they come from."""
+    """Rows on one pair set, in the order they are shown, and the comparison they come from.
+
+    `apart` has published rows of other pairs; `mined_by` names the models that mined the set, where
+    it was mined and they are known.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     comparison: Comparison | None = None
+    apart: Apart | None = None
+    mined_by: tuple[str, ...] = ()
+
+    @property
+    def beside_published(self) -> bool:
+        """Whether published rows of these very pairs are among the entries."""
+        return any(entry.published for entry in self.entries)
 
     def best(self, column: str) -> float | None:
         """The lowest `fpr` or `eer` among the models run here.
@@ -76,19 +109,29 @@ class Leaderboard:
         return texts[0], texts[1], texts[2]
 
     def to_markdown(self) -> str:
-        """The table in the form of ZACI-20's README, intervals behind the rates."""
-        lines = [
-            "| model name | FPR (%) | FNR (%) | EER (%) | note |",
-            "|---|---|---|---|---|",
-        ]
+        """The table in the form of ZACI-20's README, intervals behind the rates.
+
+        Beside published rows there is a column of the rate that they have. Published rows of other
+        pairs are a table of their own.
+        """
+        beside = self.beside_published
+        header = ["model name", "FPR (%)", "FNR (%)", "EER (%)", *([ZACI] if beside else ())]
+        rows = []
         for entry in self.entries:
             rates = [
                 f"{text} {bounds}".rstrip()
                 for text, bounds in zip(self.cells(entry), interval_cells(entry), strict=True)
             ]
-            cells = [escape(entry.title), *rates, escape(entry.note)]
-            lines.append("| " + " | ".join(cells) + " |")
-        return "\n".join(lines) + "\n"
+            rates += [percent(entry.fpr_interpolated)] if beside else []
+            rows.append([entry.title, *rates, entry.note])
+        text = _markdown([*header, "note"], rows)
+        if self.apart is None:
+            return text
+        below = _markdown(
+            ["model name", *APART_COLUMNS, "note"],
+            [[entry.title, *apart_cells(entry), entry.note] for entry in self.apart.entries],
+        )
+        return f"{text}\n{escape(self.apart.title)}. {escape(self.apart.reason)}\n\n{below}"
 
     def _repr_markdown_(self) -> str:
         """What a notebook shows."""
@@ -98,6 +141,7 @@ class Leaderboard:
         """One flat record a row, rates as shares: what the CSV and JSON files hold.
 
         `pairs_mined_by` is there in tables with leave-one-out rows alone, empty in the others.
+        Published rows of other pairs are of another `set`, which says so.
         """
         several = any(entry.pairs_mined_by for entry in self.entries)
         found = [
@@ -120,10 +164,21 @@ class Leaderboard:
                     group = groups.get(entry.model) if entry.competes else None
                     record[f"{name}_group"] = group
             record |= {name: one.get(name) for name in columns}
+            record["fpr_interpolated"] = entry.fpr_interpolated
             if several:
                 record["pairs_mined_by"] = ", ".join(entry.pairs_mined_by)
             records.append(record)
+        if self.apart is not None:
+            others = Leaderboard(f"ZACI-20 {self.apart.name}", self.apart.entries).records()
+            columns = list(records[0]) if records else []
+            records += [dict.fromkeys(columns) | one for one in others]
         return records
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    lines += ["| " + " | ".join(map(escape, cells)) + " |" for cells in rows]
+    return "\n".join(lines) + "\n"
 
 
 def _known(bounds: Interval | None, end: str) -> float | None:
@@ -169,14 +224,18 @@ def make_leaderboard(
     *,
     mined_by: str | Sequence[str] | None = None,
     left_out: Mapping[str, LeftOut] | None = None,
-    published: Iterable[Entry] = (),
+    published: Published | None = None,
     annotators: Mapping[str, HumanRates] | None = None,
     clusters: By = "character",
     draws: int = DRAWS,
     seed: int = 0,
     carried: Mapping[str, tuple[float, str]] | None = None,
 ) -> Leaderboard:
-    """Evaluate models on one set: first the person, then the models as given, then `published`.
+    """Evaluate models on one set: people first, then models, the lowest FPR first.
+
+    Models of the same FPR stand by EER, then in the order given. Those that mined the set follow,
+    in the order given, each with its leave-one-out row: their rates are not of the same kind.
+    Published rows come last, or apart.
 
     Args:
         name: of the set.
@@ -185,7 +244,7 @@ def make_leaderboard(
         target_fnr: see `pairsets.evaluate`; leave-one-out rows have that of `pairs`.
         mined_by: the reference, or the references, that mined the set: marked.
         left_out: by reference, what it is judged on in a row of its own, below its marked one.
-        published: rows to end with.
+        published: rows to end with; apart, unless they are of these very pairs.
         annotators: further people, by name, with a row each below that of the set's own.
         clusters, draws, seed, carried: see `pairsets.comparison.compare`.
 
@@ -209,7 +268,11 @@ def make_leaderboard(
     )
     entries = [human_entry(found.human)] if found.human is not None else []
     entries += [human_entry(rates, person) for person, rates in (annotators or {}).items()]
-    for model, evaluation in found.evaluations.items():
+    evaluations = found.evaluations
+    competing = [model for model in evaluations if model not in miners]
+    competing.sort(key=lambda model: (evaluations[model].fpr_achieved, evaluations[model].eer))
+    for model in [*competing, *(model for model in evaluations if model in miners)]:
+        evaluation = evaluations[model]
         entries.append(model_entry(model, evaluation, mined=model in miners, miners=len(miners)))
         if left_out and model in left_out:
             judged = left_out[model]
@@ -222,7 +285,13 @@ def make_leaderboard(
                 seed=seed,
             )
             entries.append(left_out_entry(model, alone, judged.mined_by))
-    return Leaderboard(name, (*entries, *published), found)
+    why = None if published is None else published.why_apart(pairs, found.target_fnr)
+    apart = None
+    if published is not None and why is None:
+        entries += published.entries
+    elif published is not None and why is not None:
+        apart = Apart(published.name, published.entries, why)
+    return Leaderboard(name, tuple(entries), found, apart, miners)
 
 
 def _refuse_unfit(model: str, judged: LeftOut, pairs: PairSet, miners: Sequence[str]) -> None:
@@ -276,6 +345,14 @@ def interval_cells(entry: Entry) -> tuple[str, str, str]:
         "" if one is None else f"[{percent(one.low)}, {percent(one.high)}]" for one in bounds
     )
     return first, second, third
+
+
+APART_COLUMNS = (ZACI, "FNR (%)", "EER (%)")
+
+
+def apart_cells(entry: Entry) -> tuple[str, str, str]:
+    """What `APART_COLUMNS` hold of a published row."""
+    return percent(entry.fpr_interpolated), percent(entry.fnr), percent(entry.eer)
 
 
 def escape(text: str) -> str:

@@ -59,6 +59,7 @@ def planted_report(root: Path, pairs: int = PAIRS, seed: int = 0) -> Report:
         second = (first + step) % CHARACTERS
         faces = generator.choice(FACES_EACH, 2, replace=False)
         mined = not same and bool(generator.random() < 0.6)
+        of = "mined & ranked" if mined or generator.random() < 0.3 else "random"
         scores = {
             model: round(float(generator.normal(0.5 + 0.15 * same, 0.2)), 2)
             for model in MODELS
@@ -76,7 +77,8 @@ def planted_report(root: Path, pairs: int = PAIRS, seed: int = 0) -> Report:
                 verdicts={m: s >= 0.6 for m, s in scores.items() if generator.random() < 0.95},
                 human_prediction=int(generator.choice([-1, int(same), 1 - int(same)])),
                 quantiles={MODELS[0]: 1 - at / 1e6} if mined else {},
-                set="mined & ranked" if mined or generator.random() < 0.3 else "random",
+                set=of,
+                also=("random",) if of != "random" and at % 4 == 0 else (),
             )
         )
     return Report("Planted", root, gallery=gallery)
@@ -132,7 +134,7 @@ def kept(pair: GalleryPair, view: Mapping[str, str]) -> bool:
     rules = {
         "q": lambda q: any(KINDS[name.rpartition("_")[0]] == q for name in both),
         "name": lambda name: name in both,
-        "set": lambda name: pair.set == name,
+        "set": lambda name: name in pair.sets,
         "label": lambda label: (label == "same") == bool(pair.label),
         "show": lambda _: {
             "fa": wrong[model] is True and not pair.label,

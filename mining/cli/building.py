@@ -92,7 +92,10 @@ def build(
     detector: DetectorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Add ZACI-20's published rows to the tables.")
+        bool,
+        typer.Option(
+            "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
+        ),
     ] = False,
     floor: Annotated[
         bool,

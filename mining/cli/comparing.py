@@ -61,7 +61,10 @@ def evaluate(
     target_fnr: TargetOption = None,
     published: Annotated[
         Literal["random", "adversarial"] | None,
-        typer.Option("--published", help="Add ZACI-20's published rows of that set."),
+        typer.Option(
+            "--published",
+            help="Add ZACI-20's published rows of that set, apart unless these are its pairs.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -138,7 +141,10 @@ def compare(
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Add ZACI-20's published rows to the tables.")
+        bool,
+        typer.Option(
+            "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
+        ),
     ] = False,
     cache: Annotated[
         Path | None,

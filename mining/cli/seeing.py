@@ -39,10 +39,15 @@ def show(
     out: Annotated[Path, typer.Option("--out", help="Picture to write, .png or .svg.")],
     scores: Annotated[
         Path | None,
-        typer.Option("--scores", help="Show the highest-scoring pairs, with their scores."),
+        typer.Option("--scores", help="Show the hardest pairs by these, with their scores."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="Whose scores. [default: the first in the file]")
+        str | None,
+        typer.Option(
+            "--model",
+            help="Whose highest scores. [default: the mining rank, where the file has one; else "
+            "the first model in it]",
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="How many pairs.")] = 10,
     label: Annotated[

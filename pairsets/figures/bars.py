@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from pairsets.entries import Entry
 from pairsets.errors import ScoresError
 from pairsets.figures.style import BLUE, INK, MUTED, PAPER, fitted, style
+from pairsets.intervals import Interval
 from pairsets.leaderboard import percent
 
-COLUMNS = ("fpr", "fnr", "eer")
+COLUMNS = ("fpr", "fnr", "eer", "fpr_interpolated")
 _NAMES = {
     "fpr": "false positive rate (%)",
     "fnr": "false negative rate (%)",
     "eer": "equal error rate (%)",
+    "fpr_interpolated": "false positive rate, interpolated as by ZACI-20 (%)",
 }
 # Inches: a row, what stands above and below them, the room for a name and for the number.
 _ROW, _ABOVE, _BELOW, _NAME, _CHART, _NUMBER = 0.27, 0.3, 0.8, 2.15, 3.2, 1.4
@@ -35,7 +37,7 @@ def interval_bars(
 
     Args:
         entries: see `pairsets.Leaderboard.entries`.
-        column: `fpr`, `fnr` or `eer`.
+        column: `fpr`, `fnr`, `eer`, or `fpr_interpolated`, which is the FPR of published rows.
         title: above the axes.
 
     Raises:
@@ -79,11 +81,17 @@ def _rate(entry: Entry, column: str) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
+def _interval(entry: Entry, column: str) -> Interval | None:
+    """None of an interpolated rate: published ones beside it have none."""
+    found: Interval | None = getattr(entry, f"{column}_interval", None)
+    return found
+
+
 def _mark(axes: Axes, entry: Entry, row: int, column: str) -> tuple[str, Artist]:
     """Draw the point and the interval; what kind it is, and the point."""
     value = 100 * float(getattr(entry, column))
     color = INK if entry.human else BLUE if entry.comparable else MUTED
-    bounds = getattr(entry, f"{column}_interval")
+    bounds = _interval(entry, column)
     if bounds is not None and isfinite(bounds.low) and isfinite(bounds.high):
         ends = [100 * bounds.low, 100 * bounds.high]
         axes.plot(ends, [row, row], color=color, linewidth=1.8, solid_capstyle="butt", zorder=2)
@@ -113,7 +121,7 @@ def _words(axes: Axes, entry: Entry, row: int, column: str) -> None:
     name = fitted(entry.title, 72 * (_NAME - 0.25), 9, lines=1)
     axes.annotate(name, (0, row), (-8, 0), ha="right", parse_math=False, **how)  # type: ignore[arg-type]
     text = percent(_rate(entry, column))
-    bounds = getattr(entry, f"{column}_interval")
+    bounds = _interval(entry, column)
     if bounds is not None and isfinite(bounds.low) and isfinite(bounds.high):
         text += f"  [{percent(bounds.low)}, {percent(bounds.high)}]"
     axes.annotate(text, (1, row), (8, 0), size=8, color=MUTED, **how)  # type: ignore[arg-type]

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from pairsets.entries import Entry
 from pairsets.intervals import Interval
-from pairsets.leaderboard import Leaderboard
+from pairsets.leaderboard import ZACI, Apart, Leaderboard, apart_cells, percent
 from pairsets.report.forest import Scale
 from pairsets.report.operating import operating_tables
-from pairsets.report.tables import Table
+from pairsets.report.tables import Cell, Table
 from pairsets.report.wording import bounds, is_known, listed
 
 COLUMNS = ("fpr", "eer")
@@ -37,6 +37,7 @@ class Row:
     fpr: RateCell
     fnr: RateCell
     eer: RateCell
+    zaci: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Board:
         rows: in order.
         fpr_axis, eer_axis: the numbers below the drawings.
         grouped: whether models have letters.
+        beside_published: whether ZACI-20's rate has a column, its published rows being among them.
+        apart: published rows of other pairs, where there are some.
         remarks: sentences about what the data cannot tell.
         details: tables that are folded away.
     """
@@ -57,6 +60,8 @@ class Board:
     fpr_axis: Markup
     eer_axis: Markup
     grouped: bool
+    beside_published: bool
+    apart: Table | None
     remarks: tuple[str, ...]
     details: tuple[Table, ...]
 
@@ -82,16 +87,29 @@ def board_of(board: Leaderboard) -> Board:
                 _letters(board, entry, column),
                 drawing,
             )
-        rows.append(Row(entry, cells["fpr"], cells["fnr"], cells["eer"]))
+        zaci = percent(entry.fpr_interpolated)
+        rows.append(Row(entry, cells["fpr"], cells["fnr"], cells["eer"], zaci))
     return Board(
         name=board.name,
         rows=tuple(rows),
         fpr_axis=scales["fpr"].axis(),
         eer_axis=scales["eer"].axis(),
         grouped=any(row.fpr.letters or row.eer.letters for row in rows),
+        beside_published=board.beside_published,
+        apart=None if board.apart is None else _apart(board.apart),
         remarks=tuple(filter(None, (_remark(board, column) for column in COLUMNS))),
         details=tuple(operating_tables(board)),
     )
+
+
+def _apart(apart: Apart) -> Table:
+    """A table of its own: what is of other pairs stands on no common axis."""
+    rows = [
+        (entry.title, (*map(Cell, apart_cells(entry)), Cell("", entry.note)))
+        for entry in apart.entries
+    ]
+    columns = (f"{ZACI} %", "FNR %", "EER %", "Note")
+    return Table(apart.title, columns, tuple(rows), foot=apart.reason, wrapping=True)
 
 
 def _ends(entries: Sequence[Entry], column: str) -> list[float]:

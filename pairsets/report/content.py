@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from pairsets.annotators import Agreement
 from pairsets.confusion import Confusion
-from pairsets.entries import Entry
 from pairsets.errors import PairsetsError, ScoresError
 from pairsets.hubness import Hubness
 from pairsets.human import HumanRates
 from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
 from pairsets.rates import Curve, Point
+from pairsets.report.headline import Headline, headline_of, is_mined
 
 if TYPE_CHECKING:
     from pairsets.hardness import Hardness
@@ -77,7 +77,8 @@ class GalleryPair:
         label: 1 same character, 0 different.
         verdicts: by model, whether it takes the two for the same at its operating point.
         human_prediction: 1 same, 0 different, -1 not judged.
-        set: the pair set that it is of.
+        set: the pair set that it is of; empty where that need not be said.
+        also: further sets that it is of, where all is the same but the rank, which it has in `set`.
         quantiles: by model, where several mined together: the pair's place among all pairs under
             that model, 1 the hardest.
     """
@@ -93,6 +94,7 @@ class GalleryPair:
     human_prediction: int = -1
     quantiles: Mapping[str, float] = field(default_factory=dict)
     set: str = ""
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.label not in (0, 1) or self.human_prediction not in (-1, 0, 1):
@@ -110,6 +112,11 @@ class GalleryPair:
                     "to 1, of a model that scores it"
                 )
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """All sets that it is of."""
+        return (self.set, *self.also)
+
     def mistaken(self, model: str) -> bool | None:
         """Whether `model`'s verdict is wrong; None where it has none."""
         verdict = self.verdicts.get(model)
@@ -124,7 +131,8 @@ class Report:
         title: of the page.
         facts: (label, value) rows: faces, characters, reference model, seed, date...
         funnel: what was dropped, stage by stage.
-        leaderboards: one a pair set; those named `random` and `adversarial` make the headline.
+        leaderboards: one a pair set.
+        ranked: names of the sets whose pairs have a mining rank: a model picked them.
         scores: one a model.
         curves: one a pair set.
         gallery: pairs, in the order first shown.
@@ -143,6 +151,7 @@ class Report:
     facts: Sequence[tuple[str, str]] = ()
     funnel: Sequence[FunnelRow] = ()
     leaderboards: Sequence[Leaderboard] = ()
+    ranked: Collection[str] = ()
     scores: Sequence[ModelScores] = ()
     curves: Sequence[DetSet] = ()
     gallery: Sequence[GalleryPair] = ()
@@ -164,34 +173,11 @@ class Report:
         return list(dict.fromkeys(model for pair in self.gallery for model in pair.scores))
 
     @property
-    def headline(self) -> tuple[Entry, Entry] | None:
-        """One model's rows on the random and the adversarial set, or None.
-
-        Of the models run here that are on both, the comparable one with the lowest FPR on the
-        adversarial set, or on the pairs mined without it; where only the model that mined the
-        set was run, that one.
-        """
-        boards = {board.name: board for board in self.leaderboards}
-        if not {"random", "adversarial"} <= boards.keys():
-            return None
-        random = {entry.model: entry for entry in boards["random"].entries if _is_ours(entry)}
-        both = [
-            (random[entry.model], entry)
-            for entry in boards["adversarial"].entries
-            if _is_ours(entry) and entry.model in random
-        ]
-        return min(both, key=lambda rows: (not rows[1].comparable, rows[1].fpr), default=None)
+    def headline(self) -> Headline | None:
+        """What the page says first; see `pairsets.report.headline`."""
+        return headline_of(self.leaderboards, self.ranked)
 
     @property
-    def contestants(self) -> int:
-        """How many of the models run here did not mine the adversarial set, and so may compare."""
-        return sum(
-            entry.comparable and _is_ours(entry)
-            for board in self.leaderboards
-            if board.name == "adversarial"
-            for entry in board.entries
-        )
-
-
-def _is_ours(entry: Entry) -> bool:
-    return not entry.published and not entry.human and entry.fpr is not None
+    def all_mined(self) -> bool:
+        """Whether a model picked the pairs of every set."""
+        return all(is_mined(board, self.ranked) for board in self.leaderboards)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -21,10 +21,15 @@ OPEN_ROWS = 12
 
 @dataclass(frozen=True)
 class Alone:
-    """How many pairs one model alone gets right, and the gallery's address of them."""
+    """How many pairs one model alone gets right, and where the gallery shows how many of them.
+
+    A large set does not fit the gallery: then `shown`, which is what the address opens, is less
+    than `count`.
+    """
 
     count: int
     link: str = ""
+    shown: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,18 +84,35 @@ def contrasts_of(report: Report) -> list[Contrasts]:
         one = board.comparison
         if one is None or not any(one.differences.values()):
             continue
-        linked = _linked(report, board.name)
+        linked = _Gallery.of(report, board.name)
         tables = tuple(_contrast(one, key, linked) for key in one.differences)
         found.append(Contrasts(board.name, tables, tuple(sorted(one.apart))))
     return found
 
 
-def _linked(report: Report, name: str) -> Collection[str]:
-    """Models whose verdicts on this set the gallery has, so that it can pick pairs by them."""
-    return {model for pair in report.gallery if pair.set == name for model in pair.verdicts}
+@dataclass(frozen=True, eq=False)
+class _Gallery:
+    """What the gallery has of a set: by model, whether its verdict on each pair is wrong."""
+
+    mistaken: Mapping[str, Sequence[bool | None]]
+
+    @classmethod
+    def of(cls, report: Report, name: str) -> _Gallery:
+        """Of a set; of none where the gallery has no pair of it."""
+        pairs = [pair for pair in report.gallery if name in pair.sets]
+        models = dict.fromkeys(model for pair in pairs for model in pair.verdicts)
+        return cls({model: [pair.mistaken(model) for pair in pairs] for model in models})
+
+    def count(self, right: str, wrong: str) -> int:
+        """How many pairs the view of one model right and the other wrong opens."""
+        nothing: Sequence[bool | None] = ()
+        both = zip(
+            self.mistaken.get(right, nothing), self.mistaken.get(wrong, nothing), strict=False
+        )
+        return sum(one is False and other is True for one, other in both)
 
 
-def _contrast(comparison: Comparison, statistic: str, linked: Collection[str]) -> Contrast:
+def _contrast(comparison: Comparison, statistic: str, linked: _Gallery) -> Contrast:
     found = [_oriented(one) for one in comparison.differences[statistic]]
     found.sort(key=lambda one: (not one.significant, one.value, one.first, one.second))
     scale = Scale.of([100 * end for one in found for end in (one.low, one.high)])
@@ -123,12 +145,13 @@ def _oriented(one: Difference) -> Difference:
     )
 
 
-def _row(one: Difference, name: str, scale: Scale, linked: Collection[str]) -> ContrastRow:
+def _row(one: Difference, name: str, scale: Scale, linked: _Gallery) -> ContrastRow:
     def alone(right: str, wrong: str, count: int) -> Alone:
-        if not count or not {right, wrong} <= set(linked):
+        shown = linked.count(right, wrong)
+        if not shown:
             return Alone(count)
         view = urlencode({"set": name, "wrong": wrong, "right": right}, errors="replace")
-        return Alone(count, f"#pairs?{view}")
+        return Alone(count, f"#pairs?{view}", shown)
 
     known = one.low == one.low
     return ContrastRow(

@@ -92,7 +92,7 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
         judging=[m for m in report.models if any(m in pair.verdicts for pair in report.gallery)],
         judged=any(pair.human_prediction >= 0 for pair in report.gallery),
         labels=sorted({pair.label for pair in report.gallery}),
-        sets=list(dict.fromkeys(pair.set for pair in report.gallery if pair.set)),
+        sets=list(dict.fromkeys(name for pair in report.gallery for name in pair.sets if name)),
         quantiles=any(pair.quantiles for pair in report.gallery),
         face=sheet.classes,
         data=_json(_columns(report.gallery, report.models, paths)),
@@ -117,7 +117,7 @@ def _columns(
 ) -> dict[str, Any]:
     """The pairs, one list or string a column; names and paths stand once and are counted off."""
     names = list(dict.fromkeys(name for pair in gallery for name in (pair.name_a, pair.name_b)))
-    sets = list(dict.fromkeys(pair.set for pair in gallery))
+    sets = list(dict.fromkeys(name for pair in gallery for name in pair.sets))
     name_at, path_at, set_at = (
         {text: at for at, text in enumerate(texts)} for texts in (names, paths, sets)
     )
@@ -127,7 +127,7 @@ def _columns(
         "names": [_text(name) for name in names],
         "paths": [_text(path) for path in paths],
         "rank": [int(pair.rank) for pair in gallery],
-        "set": [set_at[pair.set] for pair in gallery],
+        "set": [[set_at[name] for name in pair.sets] for pair in gallery],
         "faces": [
             [path_at[pair.path_a] for pair in gallery],
             [path_at[pair.path_b] for pair in gallery],

@@ -111,7 +111,7 @@ const fillCard = (card, pair) => {
   const facts = make("p", { class: "pair-facts" });
   const same = isSame(pair);
   facts.append(make("span", { class: same ? "pair-chip same" : "pair-chip" }, same ? "same" : "different"));
-  if (data.sets.some(Boolean)) facts.append(make("span", { class: "pair-set" }, data.sets[data.set[pair]]));
+  if (data.sets.some(Boolean)) facts.append(make("span", { class: "pair-set" }, setsOf(pair).join(", ")));
   facts.append(make("span", { class: "pair-rank" }, rankText(pair)));
   const names = [0, 1].map((side) => nameButton(pair, side, { tabindex: "-1" }));
   card.append(

@@ -36,6 +36,7 @@ const plainNames = data.names.map(plain);
 
 const nameOf = (pair, side) => data.names[data.people[side][pair]];
 const pathOf = (pair, side) => data.paths[data.faces[side][pair]];
+const setsOf = (pair) => data.set[pair].map((set) => data.sets[set]);
 const isSame = (pair) => data.label[pair] === "1";
 const scoreOf = (model, pair) => data.scores[model]?.[pair] ?? null;
 const quantileOf = (model, pair) => data.quantiles[model]?.[pair] ?? null;

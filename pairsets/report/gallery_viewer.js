@@ -55,7 +55,7 @@ const makeViewer = (dialog, grid, { onName, onShow, onClose }) => {
     });
     const same = isSame(pair);
     const chip = make("span", { class: same ? "pair-chip same" : "pair-chip" }, same ? "same character" : "different characters");
-    const set = data.sets[data.set[pair]];
+    const set = setsOf(pair).join(", ");
     at("pair-who").replaceChildren(who[0], make("p", {}, chip, ...(set ? [make("span", {}, `${set} set`)] : [])), who[1]);
     at("pair-table").replaceChildren(...tableOf(pair));
     button("previous").setAttribute("aria-disabled", String(place === 0));

@@ -29,7 +29,7 @@ const FILTERS = {
   },
   set: {
     says: (value) => `${value} set`,
-    keeps: (value) => (pair) => data.sets[data.set[pair]] === value,
+    keeps: (value) => (pair) => setsOf(pair).includes(value),
   },
   label: {
     says: (value) => (value === "same" ? "same character" : "different characters"),

@@ -15,12 +15,14 @@ from markupsafe import Markup
 
 from pairsets.artefacts import write_text
 from pairsets.difference_tables import why_not_compared
+from pairsets.entries import Entry
 from pairsets.report import wording
 from pairsets.report.boards import board_of
 from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.contrasts import contrasts_of
 from pairsets.report.gallery import gallery_parts
+from pairsets.report.headline import Headline
 from pairsets.report.tables import (
     agreement_sentence,
     agreement_tables,
@@ -72,15 +74,20 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         loader=FunctionLoader(source),
     )
     environment.filters |= {"percent": wording.share, "bounds": wording.bounds}
-    environment.filters["breakable"] = wording.breakable
+    environment.filters |= {"breakable": wording.breakable, "listed": wording.listed}
+    headline = report.headline
     page = environment.get_template("report.html.jinja").render(
         report=report,
+        headline=headline,
+        figures=_figures(headline),
         policy=_policy(styles, scripts, gallery.image_sources),
         styles=[Markup(text) for text in styles],
         scripts=[Markup(text) for text in scripts],
         gallery=gallery.section,
         face=sheet.classes,
         hero=hero,
+        # Others are those that some model gets wrong, which need not be most alike to any.
+        hero_mined=all(pair.rank for pair in hero),
         boards=[board_of(board) for board in report.leaderboards],
         kinds=_kinds(report),
         contrasts=contrasts_of(report),
@@ -108,6 +115,15 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
 
 def _there(found: Iterable[Found | None]) -> list[Found]:
     return [one for one in found if one is not None]
+
+
+def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
+    """The numbers drawn large: a row, its set, and a class."""
+    if headline is None:
+        return []
+    hard = headline.hard
+    found = [(headline.best, headline.name, "")]
+    return found if hard is None else [*found, (hard.entry, hard.name, "hard")]
 
 
 def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:

@@ -304,6 +304,67 @@ def test_show_takes_the_highest_valid_scores_of_one_label(home, columns):
     ]
 
 
+# Negatives with their rank, scores of two models, and the quantiles that both have of them.
+RANKED = [
+    ("a/0.png", "b/0.png", 3, (0.5, 0.4), (0.7, 0.8)),
+    ("a/1.png", "b/1.png", 1, (0.8, 0.6), (0.9, 0.9)),
+    ("a/2.png", "b/2.png", 2, (0.9, 0.1), (1.0, 0.6)),
+    ("a/0.png", "b/1.png", 4, (0.2, 0.8), (0.1, 1.0)),
+]
+
+
+def ranked_scores(home, scores=lambda both, rank: both, quantiles=False):
+    """`p.csv`, and `s.csv` as `mine` and `compare` write it; `scores` may change the two."""
+    (home / "p.csv").write_text(
+        "pathA,pathB,label,human_prediction,invalid\n"
+        + "".join(f"{a},{b},0,-1,0\n" for a, b, *_ in RANKED)
+        + "a/0.png,a/1.png,1,-1,0\na/0.png,a/2.png,1,-1,0\n"
+    )
+    lines = ["pathA,pathB,rank,score,model" + ",quantile" * quantiles]
+    for at, model in enumerate(("one", "two")):
+        for a, b, rank, both, quantile in RANKED:
+            line = f"{a},{b},{rank},{scores(both, rank)[at]},{model}"
+            lines.append(line + f",{quantile[at]}" * quantiles)
+        for b, score in (("a/1.png", 0.3), ("a/2.png", 0.7)):
+            lines.append(f"a/0.png,{b},,{score - at},{model}" + "," * quantiles)
+    (home / "s.csv").write_text("\n".join(lines) + "\n")
+
+
+BY_RANK = [("a/1.png", "b/1.png"), ("a/2.png", "b/2.png"), ("a/0.png", "b/0.png")]
+
+
+@pytest.mark.parametrize("quantiles", [True, False], ids=["mined", "compared"])
+def test_show_follows_the_rank_that_several_references_gave(home, columns, quantiles):
+    """None of them alone puts the pairs in that order, so that no score stands below them."""
+    ranked_scores(home, quantiles=quantiles)
+    command = ("show", "p.csv", "--faces", "faces", "--scores", "s.csv", "--count", 3)
+    text = lookalikes(*command, "--out", "a.png").summary
+    assert "By the rank that they were mined with; --model NAME goes by" in text
+    lookalikes(*command, "--model", "one", "--out", "b.png")
+    assert columns == [
+        (BY_RANK, None, None),
+        ([BY_RANK[1], BY_RANK[0], BY_RANK[2]], [0.9, 0.8, 0.5], None),
+    ]
+
+
+def test_show_has_the_scores_of_the_one_that_mined(home, columns):
+    """Wherever it stands in the file."""
+    ranked_scores(home, lambda both, rank: (both[0], 1 - rank / 10))
+    command = ("show", "p.csv", "--faces", "faces", "--scores", "s.csv", "--count", 3)
+    text = lookalikes(*command, "--out", "a.png").summary
+    assert columns == [(BY_RANK, [0.9, 0.8, 0.7], None)]
+    assert "that of two, whose scores are shown" in text
+
+
+def test_show_says_whose_scores_where_nothing_has_a_rank(home, columns):
+    ranked_scores(home, quantiles=True)
+    command = ("show", "p.csv", "--faces", "faces", "--scores", "s.csv", "--label", 1)
+    text = lookalikes(*command, "--out", "a.png").summary
+    pairs = [("a/0.png", "a/2.png"), ("a/0.png", "a/1.png")]
+    assert columns == [(pairs, [0.7, 0.3], None)]
+    assert "Scores of one; --model takes two" in text
+
+
 ENCODING = Encoding("cpu", "bf16", 3, 2, "skip", 99)
 RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_character_pair=1)
 

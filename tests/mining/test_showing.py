@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mining import showing
 from mining.showing import Shown, confusions_of, gallery_of, hardness_of, model_scores, report_of
 from pairsets import Faces, PairSet
 from pairsets.leaderboard import make_leaderboard
+from pairsets.report.contrasts import contrasts_of
 
 
 def board(name, pairs, scores, **options):
@@ -61,19 +64,23 @@ def test_mined_pairs_come_first_then_those_misjudged_then_the_rest(shown):
         ("easy", "n7/a", 0),
         ("easy", "p0/a", 0),
         ("hard", "n1/a", 0),
-        # The others; n5 is invalid in the one set, and counts in the other.
+        # The others; n5 is invalid in the one set, and counts in the other. n4 is in both, with
+        # other scores.
         ("easy", "n4/a", 0),
         ("easy", "n5/a", 0),
         ("easy", "n6/a", 0),
         ("easy", "p1/a", 0),
         ("easy", "p2/a", 0),
         ("easy", "p3/a", 0),
+        ("hard", "n4/a", 0),
     ]
+    assert [pair.also for pair in gallery if pair.path_a[0] == "p"] == [("hard",)] * 4
+    assert not [pair for pair in gallery if pair.path_a[0] == "n" and pair.also]
 
 
 def test_a_pair_carries_the_scores_and_verdicts_of_the_set_it_is_shown_of(shown):
     gallery, _ = gallery_of(shown)
-    by_name = {pair.path_a: pair for pair in gallery}
+    by_name = {pair.path_a: pair for pair in gallery[::-1]}
     assert (by_name["n0/a"].scores, by_name["n0/a"].verdicts) == ({"M": 8.0}, {"M": True})
     assert (by_name["n7/a"].scores, by_name["n7/a"].verdicts) == ({"M": 8.0}, {"M": True})
     assert (by_name["p0/a"].label, by_name["p0/a"].verdicts) == (1, {"M": False})
@@ -88,19 +95,89 @@ def test_a_pair_is_shown_once_whatever_its_direction():
     gallery, left_out = gallery_of(shown_of([board("x", one, values), board("y", other, values)]))
     assert left_out == 0
     assert len(gallery) == 9
-    assert {pair.set for pair in gallery} == {"x"}
+    assert {pair.sets for pair in gallery} == {("x", "y")}
+
+
+def test_sets_that_judge_a_pair_otherwise_show_it_each():
+    """The same scores, but another threshold: one set's verdict is not the other's."""
+    few, more = pairs_of(2, 4), pairs_of(2, 8)
+    boards = [
+        board(name, one, {"M": np.r_[0.0, 1, np.arange(1, len(one) - 1)]})
+        for name, one in (("few", few), ("more", more))
+    ]
+    # Of 4 positives one may be missed, of 8 two: thresholds of 2 and 3, and p1 has 2.
+    gallery, _ = gallery_of(shown_of(boards))
+    said = {(pair.path_a, pair.sets): pair.verdicts["M"] for pair in gallery}
+    assert len(said) == len(gallery)
+    both = {path for path, sets in said if sets == ("few", "more")}
+    assert both == {"n0/a", "n1/a", "p0/a", "p2/a", "p3/a"}
+    assert (said["p1/a", ("few",)], said["p1/a", ("more",)]) == (True, False)
+
+
+def test_links_say_how_many_pairs_they_open():
+    """Sets with pairs in common, and one too large for the gallery."""
+    generator = np.random.default_rng(1)
+    easy, hard = pairs_of(40, 30), pairs_of(70, 30, start=20)
+    sets = {
+        name: {"A": base + 2 * one.label, "B": base + generator.normal(0, 2, len(one)) + one.label}
+        for name, one in (("easy", easy), ("hard", hard))
+        for base in [np.arange(len(one)) * 0.37 % 3]
+    }
+    boards = [
+        make_leaderboard(name, one, sets[name], 0.25, draws=100)
+        for name, one in (("easy", easy), ("hard", hard))
+    ]
+    ranks = {"hard": np.r_[np.arange(70) + 1, np.zeros(30, int)]}
+    whole = report_of(shown_of(boards, ranks=ranks))
+    for limit in (None, 90, 30):
+        gallery, left_out = gallery_of(shown_of(boards, ranks=ranks), limit)
+        assert (left_out == 0) == (limit is None)
+        report = replace(whole, gallery=gallery, gallery_left_out=left_out)
+        links = [
+            (contrast.name, row, one)
+            for contrast in contrasts_of(report)
+            for row in contrast.tables[0].rows
+            for one in (row.only_lower, row.only_higher)
+        ]
+        assert len(links) == 4
+        for name, row, one in links:
+            view = dict(parse_qsl(one.link.partition("?")[2]))
+            opened = [
+                pair
+                for pair in gallery
+                if name in pair.sets
+                and pair.mistaken(view.get("right", "")) is False
+                and pair.mistaken(view.get("wrong", "")) is True
+            ]
+            assert one.shown == len(opened)
+            assert bool(one.link) == bool(opened)
+            assert one.shown == one.count or limit is not None
+            if one.link:
+                assert {view["right"], view["wrong"]} == {row.lower, row.higher}
+        assert any(one.shown < one.count for *_, one in links) == (limit is not None)
+
+
+def test_a_pair_without_a_score_has_a_verdict_alone():
+    pairs = pairs_of(3, 4)
+    values = {"M": np.array([0.0, 1, 2, 5, 6, 7, 8])}
+    shown = shown_of([board("x", pairs, values)])
+    (comparison,) = shown.comparisons
+    comparison.scores["M"][3] = -np.inf
+    by_name = {pair.path_a: pair for pair in gallery_of(shown)[0]}
+    assert (by_name["p0/a"].scores, by_name["p0/a"].verdicts) == ({}, {"M": False})
+    assert model_scores(shown, "M").groups["positives"].tolist() == [6, 7, 8]
 
 
 def test_what_the_limit_leaves_out_is_counted(shown, monkeypatch):
     whole, _ = gallery_of(shown)
     some, left_out = gallery_of(shown, 5)
     assert keys(some) == keys(whole)[:5]
-    assert left_out == 7
-    assert gallery_of(shown, 12)[1] == 0
+    assert left_out == 8
+    assert gallery_of(shown, 13)[1] == 0
     monkeypatch.setattr(showing, "GALLERY", 2)
     report = report_of(shown)
     assert keys(report.gallery) == keys(whole)[:2]
-    assert report.gallery_left_out == 10
+    assert report.gallery_left_out == 11
 
 
 def test_ties_in_rank_keep_the_order_of_the_set():

@@ -105,20 +105,23 @@ def test_ties_are_of_the_best_that_tables_show(found, pairs, scores):
     assert three.groups["eer"] == {"good | 1": "a", "weak": "b", "weak, too": "b"}
 
 
-def test_a_best_by_interpolation_alone_is_tied(pairs, scores):
-    """Differences are of achieved rates; one that only the line between thresholds sees is none."""
+def test_the_line_between_thresholds_decides_nothing(pairs, scores):
+    """Differences, groups and the best are of the rate that a threshold achieves."""
     two = {model: scores[model] for model in ("weak", "good | 1")}
     found = compare("x", pairs, two, 0.1, draws=200)
     weak = found.judged["weak"]
     lower = replace(weak, evaluation=replace(weak.evaluation, fpr_interpolated=0.0))
     other = Comparison(**{**vars(found), "judged": {**found.judged, "weak": lower}})
     assert not found.tied("fpr")
+    assert not other.tied("fpr")
+    better = replace(weak, evaluation=replace(weak.evaluation, fpr_achieved=0.0))
+    other = Comparison(**{**vars(found), "judged": {**found.judged, "weak": better}})
     assert other.tied("fpr")
     assert not other.tied("eer")
 
 
 def test_groups_follow_the_rate_that_tables_show(found, pairs, scores):
-    order = {"fpr": "fpr_interpolated", "eer": "eer"}
+    order = {"fpr": "fpr_achieved", "eer": "eer"}
     four = compare("x", pairs, scores, 0.1, draws=200)
     for statistic, column in order.items():
         values = {model: getattr(one, column) for model, one in four.evaluations.items()}

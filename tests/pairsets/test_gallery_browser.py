@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 from time import monotonic
 from urllib.parse import urlencode
 
@@ -22,6 +22,10 @@ from planted_gallery import (
     write_page,
 )
 
+from pairsets import PairSet
+from pairsets.comparison import compare
+from pairsets.differences import Difference
+from pairsets.leaderboard import Leaderboard
 from pairsets.report import write_report
 
 A, B, C = MODELS
@@ -477,6 +481,50 @@ def test_a_link_of_the_page_leads_to_the_pairs_and_back_to_where_it_was(page, re
     page.evaluate("scrollTo(0, 0)")
     page.go_back()
     until_count(page, PAIRS)
+
+
+def test_counts_of_differences_are_what_their_links_open(browser, report, tmp_path):
+    """Two sets with pairs in common, and more pairs than the gallery takes."""
+    pairs = report.gallery[:400]
+    boards = [_board_of(name, pairs) for name in ("random", "mined & ranked")]
+    whole = replace(report, gallery=pairs, leaderboards=boards)
+    file = write_report(replace(whole, gallery=pairs[:150]), tmp_path / "report.html")
+    with visit(browser, address_of(file)) as seen:
+        page = seen.page
+        page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+        links = page.locator("#differences a")
+        texts = links.all_text_contents()
+        # Of each set three times two models, either of whom may be right alone.
+        assert len(texts) == 12
+        assert all(text.endswith(" in the gallery") for text in texts)
+        for at, text in enumerate(texts):
+            links.nth(at).click()
+            assert count(page) == int(text.split()[0]) > 0
+    write_report(whole, file)
+    with visit(browser, address_of(file)) as seen:
+        links = seen.page.locator("#differences table:first-of-type a")
+        texts = links.all_text_contents()
+        assert not [text for text in texts if "gallery" in text]
+        for at, text in enumerate(texts):
+            links.nth(at).click()
+            assert count(seen.page) == int(text.replace(",", "")) > 0
+
+
+def _board_of(name, gallery):
+    """A table of the pairs of a set, whose verdicts are those that the gallery has."""
+    rows = [pair for pair in gallery if name in pair.sets]
+    found = [
+        Difference(
+            "fpr", first, second, -0.1, -0.2, 0.0, 0.01, 0.01, *(
+                sum(pair.mistaken(one) is False and pair.mistaken(other) is True for pair in rows)
+                for one, other in ((first, second), (second, first))
+            ),
+        )
+        for first, second in combinations(MODELS, 2)
+    ]  # fmt: skip
+    pairs = PairSet.of(["a/1", "a/1"], ["b/1", "a/2"], [0, 1])
+    comparison = compare(name, pairs, dict.fromkeys(MODELS, [0.0, 1.0]), 0.1, draws=0)
+    return Leaderboard(name, (), replace(comparison, differences={"fpr": tuple(found)}))
 
 
 def test_choices_say_how_many(page, report):

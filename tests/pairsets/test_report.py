@@ -19,7 +19,7 @@ from pairsets import Leaderboard, PairSet, evaluate
 from pairsets.entries import Entry, model_entry
 from pairsets.errors import PairsetsError, ScoresError
 from pairsets.figures import det_curves
-from pairsets.leaderboard import percent
+from pairsets.leaderboard import make_leaderboard, percent
 from pairsets.published import PUBLISHED
 from pairsets.rates import Point, roc
 from pairsets.report import (
@@ -81,7 +81,7 @@ def report(root):
             FunnelRow("mine", "kept", 4, True),
         ],
         leaderboards=[
-            Leaderboard("random", (*PUBLISHED["random"], *random)),
+            Leaderboard("random", (*PUBLISHED["random"].entries, *random)),
             Leaderboard("adversarial", tuple(mined)),
         ],
         scores=[
@@ -203,15 +203,17 @@ def test_every_row_of_the_leaderboards_is_there(report, page):
     published = [
         attributes for attributes, _ in page.of("tr") if "published" in attributes.get("class", "")
     ]
-    assert len(published) == len(PUBLISHED["random"])
+    theirs = PUBLISHED["random"].entries
+    assert len(published) == len(theirs)
     tables = page.rows("ranking")
-    assert [row[1] for row in tables[0][1:-1]][:2] == ["1.59", "2.40"]
-    ours = tables[0][1 + len(PUBLISHED["random"])]
-    found = entries[len(PUBLISHED["random"])]
+    rows = tables[0][1:-1]
+    assert [(row[1], row[-1]) for row in rows][:2] == [("1.59", "1.59"), ("N/A", "2.40")]
+    ours, found = rows[len(theirs)], entries[len(theirs)]
     low, high = found.fpr_interval.low, found.fpr_interval.high
     assert ours[1] == f"{percent(found.fpr)}[{percent(low)}, {percent(high)}]"
     assert ours[3] == percent(found.fnr)
     assert ours[4].startswith(percent(found.eer))
+    assert ours[-1] == percent(found.fpr_interpolated)
 
 
 def test_the_best_comparable_model_is_bold(root):
@@ -232,58 +234,135 @@ def test_the_best_comparable_model_is_bold(root):
 
 
 class TestHeadline:
-    @staticmethod
-    def boards(*mined: Entry) -> list[Leaderboard]:
-        random = [
-            replace(entry, fpr=0.01 * at, comparable=True) for at, entry in enumerate(mined, 1)
+    """The model that does best on pairs that nobody picked, and how it fares on those picked."""
+
+    PERSON = Entry("p", 0.0, 0.1, None, human=True)
+
+    def boards(self, random, mined, mined_by=("m",)):
+        """Two sets, with a person and the published rows in each; rows by model and FPR."""
+        rows = {
+            name: [Entry(model, fpr, 0.139, fpr / 2) for model, fpr in found.items()]
+            for name, found in (("random", random), ("adversarial", mined))
+        }
+        rows["adversarial"] = [
+            replace(one, comparable=one.model not in mined_by) for one in rows["adversarial"]
         ]
-        person = Entry("p", 0.0, 0.1, None, human=True)
         return [
-            Leaderboard("random", (person, *PUBLISHED["random"], *random)),
-            Leaderboard("adversarial", (person, *PUBLISHED["adversarial"], *mined)),
+            Leaderboard(
+                name,
+                (self.PERSON, *PUBLISHED[name].entries, *found),
+                mined_by=mined_by if name == "adversarial" else (),
+            )
+            for name, found in rows.items()
         ]
 
-    def test_it_is_the_best_comparable_model_run_here(self, root):
-        mined = Entry("m", 0.1, 0.2, 0.3, comparable=False)
-        boards = self.boards(mined, Entry("a", 0.9, 0.2, 0.3), Entry("b", 0.8, 0.2, 0.3))
-        report = Report("t", root, leaderboards=boards)
-        easy, hard = report.headline
-        assert (easy.model, easy.fpr, hard.model, hard.fpr) == ("b", 0.03, "b", 0.8)
-        page = Page(render(report))
-        numbers = [text for attributes, text in page.of("dd") if not attributes.get("class")]
-        assert numbers[:2] == ["3.00%", "80.0%"]
+    @staticmethod
+    def lede(root, boards, **options):
+        page = Page(render(Report("t", root, leaderboards=boards, **options)))
+        (said,) = [text for _, text in page.of("p", "lede")]
+        figures = [text for attributes, text in page.of("dd") if not attributes.get("class")]
+        return said, figures
+
+    def test_the_lowest_on_mined_pairs_is_not_called_the_best(self, root):
+        """Pixels, useless on random pairs, look good on pairs picked by what they do not know."""
+        boards = self.boards(
+            {"m": 0.359, "centred": 0.206, "pixels": 0.5},
+            {"m": 1.0, "centred": 0.993, "pixels": 0.763},
+        )
+        for given in (boards, boards[::-1]):
+            said, figures = self.lede(root, given)
+            assert said == (
+                "Of 3 models centred takes the fewest random pairs of different characters for "
+                "the same one: 20.6 %. Of the adversarial pairs, which m mined, it takes 99.3 %. "
+                "Mined pairs punish the models that score like their miner, so that the order on "
+                "them is not that of the models."
+            )
+            assert figures[:2] == ["20.6%", "99.3%"]
+            assert "pixels" not in said
+
+    def test_mined_pairs_alone_name_no_model(self, root):
+        mined = self.boards({"a": 0.1}, {"m": 1.0, "a": 0.9, "b": 0.8})[1:]
+        # Whatever it is that tells of the miner: the manifest, ranks, the name.
+        plain = replace(mined[0], mined_by=())
+        for boards, ranked in (
+            (mined, ()),
+            ([replace(mined[0], name="x")], ()),
+            ([plain], ()),
+            ([replace(plain, name="x")], ["x"]),
+        ):
+            report = Report("t", root, leaderboards=boards, ranked=ranked)
+            assert report.headline is None
+            said, figures = self.lede(root, boards, ranked=ranked)
+            assert said.startswith("Each set here was mined.")
+            assert not figures
+        assert Report("t", root, leaderboards=[replace(plain, name="x")]).headline.best.model == "b"
+
+    def test_what_the_pairs_cannot_tell_is_said(self, root):
+        said, _ = self.lede(root, self.boards({"a": 0.2, "b": 0.2, "c": 0.4}, {"a": 0.9}))
+        assert said.startswith(
+            "a takes 20.0 % of random pairs of different characters for the same one. No other of "
+            "3 models takes fewer, but these pairs cannot tell it from b. Of the adversarial"
+        )
+
+    def test_differences_tell_who_is_tied(self, root):
+        generator = np.random.default_rng(0)
+        label = np.repeat([1, 0], 200)
+        ends = [f"c{at % 50}/{at}" for at in range(400)]
+        others = [f"c{(at + 1 - label[at]) % 50}/{at}x" for at in range(400)]
+        noise = generator.normal(size=400)
+        scores = {
+            "poor": generator.normal(size=400),
+            "twin": 3 * label + noise + generator.normal(0, 0.05, 400),
+            "good": 3 * label + noise,
+        }
+        board = make_leaderboard("random", PairSet.of(ends, others, label), scores, 0.139)
+        headline = Report("t", root, leaderboards=[board]).headline
+        assert headline.contestants == 3
+        assert {headline.best.model, *headline.tied} == {"good", "twin"}
 
     def test_the_model_that_mined_stands_in_with_a_word_of_warning(self, root):
-        report = Report(
-            "t", root, leaderboards=self.boards(Entry("m", 0.1, 0.2, 0.3, comparable=False))
+        said, figures = self.lede(root, self.boards({"m": 0.1}, {"m": 0.95}))
+        assert said == (
+            "m takes 10.0 % of random pairs of different characters for the same one. Of the "
+            "adversarial pairs, which it mined itself, it takes 95.0 %: that says how the set was "
+            "made, not how good the model is."
         )
-        assert report.headline[1].model == "m"
-        assert "it mined itself" in Page(render(report)).of("p", "lede")[0][1]
+        assert figures[:2] == ["10.0%", "95.0%"]
+        two = self.boards({"m": 0.1, "n": 0.4}, {"m": 0.95, "n": 0.9}, ("m", "n"))
+        assert "pairs, which it mined with n, it takes 95.0 %: that" in self.lede(root, two)[0]
 
     def test_a_reference_is_told_by_the_pairs_it_did_not_pick(self, root):
-        miner = Entry("a", 0.1, 0.2, 0.3, comparable=False)
+        random, adversarial = self.boards({"a": 0.01, "c": 0.02}, {"a": 0.1, "c": 0.8}, ("a", "b"))
         left_out = Entry("a", 0.7, 0.2, 0.3, pairs_mined_by=("b", EVIL))
-        random, adversarial = self.boards(miner, Entry("c", 0.8, 0.2, 0.3))
-        rows = (*adversarial.entries, left_out)
-        boards = [random, replace(adversarial, entries=rows)]
-        easy, hard = Report("t", root, leaderboards=boards).headline
-        assert (easy.model, easy.fpr, hard.fpr) == ("a", 0.01, 0.7)
+        boards = [random, replace(adversarial, entries=(*adversarial.entries, left_out))]
         page = Page(render(Report("t", root, leaderboards=boards)))
         lede = page.of("p", "lede")[0][1]
         assert lede == (
-            "a takes 1.00 % of random pairs of different characters for the same one, and "
-            f"70.0 % of those that b, {EVIL} mined without it."
+            "Of 2 models a takes the fewest random pairs of different characters for the same "
+            f"one: 1.00 %. Of those that b and {EVIL} mined without it, it takes 70.0 %."
         )
         assert page.of("span", "model")[-1][1] == f"a (pairs mined by b, {EVIL})"
-        # On the mined set one model alone competes: it is the best of nothing.
-        assert [text for _, text in page.of("strong")] == ["1.00", "30.0", "30.0"]
         assert "have other negatives" in page.of("p", "intro")[0][1]
         usual = Page(render(Report("t", root, leaderboards=[random, adversarial])))
         assert "have other negatives" not in usual.of("p", "intro")[0][1]
 
-    def test_there_is_none_without_both_sets(self, root):
-        assert Report("t", root, leaderboards=self.boards()[:1]).headline is None
-        assert Report("t", root, leaderboards=self.boards()).headline is None
+    def test_each_set_that_nobody_picked_has_its_own_lowest(self, root):
+        rows = {"one": {"a": 0.1, "b": 0.3}, "two": {"a": 0.5, "b": 0.4}, "three": {"a": 0.0}}
+        boards = [
+            Leaderboard(name, tuple(Entry(model, fpr, 0.1, 0.1) for model, fpr in found.items()))
+            for name, found in rows.items()
+        ]
+        said, figures = self.lede(root, boards)
+        assert said == (
+            "Of 2 models a takes the fewest one pairs of different characters for the same one: "
+            "10.0 %. On the two pairs it takes 50.0 %; there b has the lowest rate, 40.0 %. On the "
+            "three pairs, too, it has the lowest rate: 0.00 %."
+        )
+        assert figures[:1] == ["10.0%"]
+
+    def test_there_is_none_without_models(self, root):
+        assert Report("t", root, leaderboards=self.boards({}, {})).headline is None
+        assert Report("t", root).headline is None
 
 
 def test_hero_pairs_show_no_character_twice_and_no_positive(report):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pairsets import PairSet
 from pairsets.entries import Entry
 from pairsets.intervals import Interval
 from pairsets.leaderboard import Leaderboard, make_leaderboard, percent
-from pairsets.published import PUBLISHED
+from pairsets.published import PUBLISHED, Published, labelled_digest
 from pairsets.report import Report, render
 from pairsets.report.boards import board_of
 from pairsets.report.forest import Scale
@@ -38,9 +39,21 @@ def scored(pairs: PairSet, skill: float, seed: int) -> np.ndarray:
     return pairs.label * skill + noise
 
 
+def of_these(pairs: PairSet) -> Published:
+    """ZACI-20's rows, as if they were of these pairs."""
+    half = len(pairs) // 2
+    digest = labelled_digest(pairs)
+    return replace(
+        PUBLISHED["random"], positives=half, negatives=half, fnr=TARGET, pairs_sha256=digest
+    )
+
+
 @pytest.fixture(scope="module")
 def boards():
-    """Two strong models alike, a poor one, one that mined; with the published rows."""
+    """Two strong models alike, a poor one, one that mined; with the published rows.
+
+    As if ZACI-20's random pairs were these; its adversarial ones are others.
+    """
     made = []
     carried = None
     for name in ("random", "adversarial"):
@@ -59,7 +72,7 @@ def boards():
                 scores,
                 TARGET,
                 mined_by="miner" if name == "adversarial" else None,
-                published=PUBLISHED[name],
+                published=of_these(pairs) if name == "random" else PUBLISHED[name],
                 draws=200,
                 carried=carried,
             )
@@ -81,10 +94,13 @@ def test_rows_have_rates_intervals_and_letters(boards, page):
         ]  # fmt: skip
         for entry, row in zip(board.entries, rows, strict=True):
             expected = percent(entry.fpr)
-            if not entry.published:
+            if entry.published:
+                assert row[-1] == percent(entry.fpr_interpolated)
+            else:
                 low, high = entry.fpr_interval.low, entry.fpr_interval.high
                 expected += f"[{percent(low)}, {percent(high)}]"
             assert row[1] == expected
+            assert (len(row) == 9) == board.beside_published
             groups = board.comparison.groups
             own = {} if entry.published or entry.human else groups["fpr"]
             assert row[3] == own.get(entry.model, "")
@@ -93,13 +109,41 @@ def test_rows_have_rates_intervals_and_letters(boards, page):
 def test_letters_are_not_of_a_published_row_of_the_same_name():
     pairs = planted()
     scores = {"ResNet-18": scored(pairs, 3.0, 1), "other": scored(pairs, 1.0, 2)}
-    board = make_leaderboard(
-        "random", pairs, scores, TARGET, published=PUBLISHED["random"], draws=200
-    )
+    board = make_leaderboard("random", pairs, scores, TARGET, published=of_these(pairs), draws=200)
     rows = board_of(board).rows
     assert [bool(row.fpr.letters) for row in rows if row.entry.model == "ResNet-18"] == [
         True, False, False,
     ]  # fmt: skip
+
+
+def test_published_rows_of_other_pairs_are_on_no_common_axis(boards, page):
+    beside, apart = (board_of(board) for board in boards)
+    assert (beside.beside_published, beside.apart) == (True, None)
+    assert not apart.beside_published
+    assert not [row for row in apart.rows if row.entry.published]
+    assert apart.apart.columns[0] == "FPR (ZACI-20) %"
+    assert [row[0] for row in apart.apart.rows][:2] == ["Human", "SE-ResNet-152"]
+    (caption,) = [text for _, text in page.of("caption") if "published rows" in text]
+    assert caption == "ZACI-20's published rows of its own adversarial pairs, apart"
+    assert [
+        text for _, text in page.of("p", "foot") if "2,991 negative, where these are 200" in text
+    ]
+    # The axis of the EER ends where these pairs do, not at the 43.0 % of others.
+    assert max(entry.eer or 0 for entry in boards[1].entries) < 0.43
+    shown = [entry for entry in boards[1].entries if entry.eer is not None]
+    assert (
+        apart.eer_axis
+        == Scale.of(
+            [100 * end for entry in shown for end in (entry.eer, entry.eer_interval.high)]
+        ).axis()
+    )
+
+
+def test_a_published_model_is_not_drawn_by_another_rate(boards):
+    rows = [row for row in board_of(boards[0]).rows if row.entry.published]
+    assert [row.fpr.text for row in rows] == ["1.59", *["N/A"] * 5]
+    assert not any("<circle" in row.fpr.drawing for row in rows)
+    assert [row.zaci for row in rows] == ["1.59", "2.40", "2.43", "2.54", "2.96", "5.08"]
 
 
 def test_what_the_data_cannot_tell_is_said_and_not_bold(boards, page):
@@ -114,7 +158,7 @@ def test_what_the_data_cannot_tell_is_said_and_not_bold(boards, page):
 
 
 def rate(board: Leaderboard, model: str) -> float:
-    return board.comparison.evaluations[model].fpr_interpolated
+    return board.comparison.evaluations[model].fpr_achieved
 
 
 def test_a_best_that_the_data_tell_is_bold_and_nothing_is_said(tmp_path):
@@ -123,7 +167,7 @@ def test_a_best_that_the_data_tell_is_bold_and_nothing_is_said(tmp_path):
     board = make_leaderboard("random", pairs, scores, TARGET, draws=200)
     page = Page(render(Report("t", tmp_path, leaderboards=[board])))
     assert [text for _, text in page.of("strong")] == [
-        percent(board.comparison.evaluations["good"].fpr_interpolated),
+        percent(board.comparison.evaluations["good"].fpr_achieved),
         percent(board.comparison.evaluations["good"].eer),
     ]
     assert "cannot tell" not in " ".join(text for _, text in page.of("p", "foot"))
@@ -213,7 +257,7 @@ class TestDetails:
     def test_operating_points_are_those_of_the_evaluation(self, boards):
         fpr, fnr, *_ = operating_tables(boards[0])
         evaluations = boards[0].comparison.evaluations
-        assert [name for name, _ in fpr.rows] == list(evaluations)
+        assert {name for name, _ in fpr.rows} == set(evaluations)
         for table, fixed, count in ((fpr, "fnr", 4), (fnr, "fpr", 4)):
             assert len(table.columns) == count
             for name, cells in table.rows:
@@ -235,7 +279,8 @@ class TestDetails:
         found = boards[0].comparison.evaluations["strong"]
         assert strong[0].text == f"{found.auc:.4f}"
         assert strong[1].text == f"{found.dprime:.2f}"
-        assert strong[3].text == percent(found.fpr_achieved)
+        assert table.columns[3] == "FPR (ZACI-20) %"
+        assert strong[3].text == percent(found.fpr_interpolated)
         assert strong[4].text == f"{found.fpr_rate.effective:.0f}"
         assert strong[4].note == f"of 200, design effect {found.fpr_rate.design_effect:.1f}"
 
@@ -265,4 +310,4 @@ class TestDetails:
         assert not [part for part, _ in page.of("details") if "open" in part]
 
     def test_rows_without_an_evaluation_have_none(self):
-        assert operating_tables(Leaderboard("random", PUBLISHED["random"])) == []
+        assert operating_tables(Leaderboard("random", PUBLISHED["random"].entries)) == []

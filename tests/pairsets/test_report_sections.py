@@ -320,7 +320,7 @@ def test_the_headline_has_intervals(board, tmp_path):
     )
     report = Report("t", tmp_path, leaderboards=[board, mined])
     page = Page(render(report))
-    easy, hard = report.headline
+    easy, hard = report.headline.best, report.headline.hard.entry
     shown = [text for one, text in page.of("dd", "at") if "title" in one]
     assert shown == [
         f"[{percent(one.fpr_interval.low)}, {percent(one.fpr_interval.high)}]"
