@@ -10,9 +10,18 @@ import numpy as np
 import pytest
 
 from mining import showing
-from mining.showing import Shown, confusions_of, gallery_of, hardness_of, model_scores, report_of
+from mining.showing import (
+    Shown,
+    confusions_of,
+    draw_figures,
+    gallery_of,
+    hardness_of,
+    model_scores,
+    report_of,
+)
 from pairsets import Faces, PairSet
 from pairsets.leaderboard import make_leaderboard
+from pairsets.published import PUBLISHED, labelled_digest
 from pairsets.report.contrasts import contrasts_of
 
 
@@ -239,3 +248,26 @@ def test_scores_of_a_model_are_of_the_sets_it_was_scored_on(shown):
     # The invalid row is left out.
     assert found.groups["hard negatives"].tolist() == [8, 9, 1, 2, 3]
     assert found.threshold == 7
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["of these pairs", "of others"])
+def test_published_rows_are_drawn_on_an_axis_of_their_own(monkeypatch, beside):
+    pairs = pairs_of(5, 4)
+    theirs = PUBLISHED["random"]
+    if beside:
+        digest = labelled_digest(pairs)
+        theirs = replace(theirs, positives=4, negatives=5, fnr=0.25, pairs_sha256=digest)
+    drawn = {}
+    monkeypatch.setattr(showing, "save_figure", lambda figure, path: drawn.update({path: figure}))
+    made = board("x", pairs, {"M": np.arange(9.0)}, published=theirs)
+    draw_figures(shown_of([made]), Path("f"), lambda *_: None)
+    texts = {
+        path.stem: [text.get_text() for text in figure.axes[0].texts]
+        for path, figure in drawn.items()
+        if path.stem.startswith("leaderboard")
+    }
+    # Of the published rows a person's rate alone is one that was counted.
+    assert texts["leaderboard-x"][::2] == ["M", *(["Human"] if beside else [])]
+    assert ("leaderboard-x-zaci20" in texts) == beside
+    if beside:
+        assert texts["leaderboard-x-zaci20"][4:6] == ["ResNet-152", "2.40"]

@@ -90,6 +90,17 @@ def test_rows_without_the_rate_are_left_out():
     assert len(marks(interval_bars([nan, ENTRIES[2]]))) == 1
 
 
+def test_published_models_have_an_axis_of_the_rate_that_they_have():
+    ours = replace(ENTRIES[1], fpr_interpolated=0.061)
+    theirs = replace(ENTRIES[4], fpr=None, fpr_interpolated=0.024)
+    assert [x for _, x, *_ in marks(interval_bars([ours, theirs]))] == [5.0]
+    figure = interval_bars([ours, theirs], column="fpr_interpolated")
+    assert [x for _, x, *_ in marks(figure)] == [6.1, 2.4]
+    # The interval is that of the other rate.
+    assert not spans(figure)
+    assert "ZACI-20" in figure.axes[0].get_xlabel()
+
+
 def test_an_interval_that_is_not_known_is_not_drawn():
     one = replace(ENTRIES[1], fpr_interval=Interval(float("nan"), float("nan")))
     assert not spans(interval_bars([one]))

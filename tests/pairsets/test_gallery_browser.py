@@ -523,7 +523,7 @@ def _board_of(name, gallery):
         for first, second in combinations(MODELS, 2)
     ]  # fmt: skip
     pairs = PairSet.of(["a/1", "a/1"], ["b/1", "a/2"], [0, 1])
-    comparison = compare(name, pairs, dict.fromkeys(MODELS, [0.0, 1.0]), 0.1, draws=0)
+    comparison = compare(name, pairs, {key: [0.0, 1.0] for key in MODELS}, 0.1, draws=0)
     return Leaderboard(name, (), replace(comparison, differences={"fpr": tuple(found)}))
 
 
