@@ -161,8 +161,9 @@ def _rate(rate: Rate) -> str:
 def _print_board(console: Console, board: Leaderboard) -> None:
     """FPR, FNR and EER, ZACI-20's rate beside its rows, and the threshold where there is room."""
     table = Table(title=f"{board.name} pairs", title_justify="left", box=_BOX)
-    roomy = console.width >= WIDE
     beside = board.beside_published
+    # Published rows have long notes, and no threshold.
+    roomy = console.width >= WIDE and not beside
     table.add_column("model name", overflow="fold")
     for name in ("FPR (%)", "FNR (%)", "EER (%)", *([ZACI] if beside else ())):
         table.add_column(name, justify="right", no_wrap=True)

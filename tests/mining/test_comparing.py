@@ -193,6 +193,22 @@ def test_the_miner_is_marked_and_its_ranks_are_shown(home, undrawn):
     assert {name: len(one) for name, one in report.hardness.items()} == {"mined": 60}
 
 
+def test_published_rows_stand_below_sets_of_their_name(home, undrawn):
+    """The pairs are others: no published row is among those run here, in the table or the files."""
+    found = compare_models(
+        "faces", ["hard.csv", "random.csv"], out="run", models=["pixels"], published=True
+    )
+    hard, random = found.leaderboards
+    assert (hard.apart, hard.beside_published, random.beside_published) == (None, False, False)
+    assert [entry.model for entry in random.entries] == ["pixels"]
+    assert len(random.apart.entries) == 6
+    rows = [row for row in read_csv(home / "run" / "leaderboard.csv") if row["published"] == "True"]
+    assert {row["set"] for row in rows} == {"ZACI-20 random"}
+    assert not [text for text in found.warnings if "published" in text]
+    alone = compare_models("faces", ["hard.csv"], out="alone", models=["pixels"], published=True)
+    assert "No published rows" in alone.warnings[-1]
+
+
 def test_several_people(home, undrawn):
     pairs = PairSet.read("hard.csv")
     said = np.where(np.arange(len(pairs)) % 5 == 0, 1 - pairs.label, pairs.label)
