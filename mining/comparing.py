@@ -11,10 +11,19 @@ from mining.annotating import people_of, rates_of, taken, with_own
 from mining.embeddings import Embeddings
 from mining.encoder import Encoding, notes_of
 from mining.gathering import Gathered, Named, gather
+from mining.models import Model
 from mining.refusals import refuse_lacking
 from mining.run import Progress, RunFolder, embeddings_name, refuse_inside, silent
 from mining.scoring import write_scores
-from mining.setfiles import mined_beside, named_sets, refuse_inside_out, skipped_rows, unskipped
+from mining.setfiles import (
+    low_aucs,
+    mined_beside,
+    named_sets,
+    refuse_inside_out,
+    set_rows,
+    skipped_rows,
+    was_mined,
+)
 from mining.showing import FIGURES, Shown, draw_figures, report_of
 from pairsets.annotators import Agreement, agreement
 from pairsets.artefacts import sha256, versions, write_json
@@ -27,6 +36,7 @@ from pairsets.errors import ScoresError
 from pairsets.faces import resolve
 from pairsets.hubness import Hubness
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.missing import Missing
 from pairsets.pairset import PairSet
 from pairsets.published import published_for
 from pairsets.report import FunnelRow, write_report
@@ -70,6 +80,9 @@ def compare_models(
     annotators: Sequence[Named] = (),
     target_fnr: float | str | None = None,
     published: bool = False,
+    missing: Missing = "fail",
+    distance: bool = False,
+    distance_of: Sequence[str] = (),
     clusters: By = "character",
     draws: int = DRAWS,
     seed: int = 0,
@@ -95,6 +108,8 @@ def compare_models(
         target_fnr: see `pairsets.evaluate`; None is each set's own human FNR, where it was judged.
         published: add ZACI-20's rows to the sets that are its own pairs; apart, to those called
             `random` and `adversarial` that are not.
+        missing, distance, distance_of: pairs without a score, and scores that are distances: see
+            `mining.gathering.gather`.
         clusters: what pairs share that makes them depend on one another.
         draws: of the bootstrap.
         seed: of the draws.
@@ -131,9 +146,23 @@ def compare_models(
         raise ScoresError("no model to compare; name models, scores or embeddings")
     loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
     # Before the work on models, so that a fault in a file is told first.
-    given = gather(sets, scores, found, coming=loaded)
+
+    def gathered_of(coming: Sequence[Model] = ()) -> Gathered:
+        return gather(
+            sets,
+            scores,
+            found,
+            coming=coming,
+            missing=missing,
+            distance=distance,
+            distance_of=distance_of,
+        )
+
+    given = gathered_of(loaded)
     for name, one in sets.items():
-        compare(name, one, given.scores[name], target_fnr, draws=0)
+        rest = one.take(given.kept[name])
+        refuse_lacking(rest, [0, 1], str(files[name]))
+        compare(name, rest, given.scores[name], target_fnr, missing="reject", draws=0)
     mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
     for ones in _judged_by_several(sets, people).values():
         agreement(ones, clusters=clusters)
@@ -141,14 +170,14 @@ def compare_models(
     homes = [(cache or run.root / "embeddings") / embeddings_name(model) for model in loaded]
     for model, home in zip(loaded, homes, strict=True):
         found.append(encoding.embed(present, model, home, progress))
-    funnel = skipped_rows(sets, found)
-    kept = {name: unskipped(one, found) for name, one in sets.items()}
+    gathered = gathered_of()
+    kept, whole = gathered.kept, sets
     sets = {name: one.take(kept[name]) for name, one in sets.items()}
     for name, one in sets.items():
         refuse_lacking(one, [0, 1], str(files[name]))
     people = {name: taken(said, kept[name]) for name, said in people.items()}
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
-    gathered = gather(sets, scores, found)
+    funnel = [*skipped_rows(found), *set_rows(sets, gathered)]
     with progress("Comparing"):
         boards = _boards(
             sets, files, gathered, people, target_fnr, published, clusters, draws, seed
@@ -163,6 +192,7 @@ def compare_models(
         boards=boards,
         ranks={name: one.ranks for name, one in mined.items() if one is not None},
         quantiles={name: one.quantiles for name, one in mined.items() if one is not None},
+        unseen=frozenset(path for one in found for path in one.skipped),
         facts=[
             ("Faces", f"{len(present):,}"),
             ("Characters", f"{present.count_characters:,}"),
@@ -171,6 +201,12 @@ def compare_models(
         funnel=funnel,
         warnings=[
             *notes_of(loaded),
+            *(
+                text
+                for one in (board.comparison for board in boards)
+                if one is not None and not was_mined(files[one.name], whole[one.name])
+                for text in low_aucs(one.name, one.aucs, gathered)
+            ),
             *(text for board in boards for text in board.warnings),
             *_unpublished(boards, published),
         ],
@@ -202,6 +238,8 @@ def compare_models(
                 "models": {model: gathered.fingerprints.get(model) for model in gathered.models},
                 "parameters": {
                     "target_fnr": target_fnr,
+                    "missing": missing,
+                    "distances": sorted(gathered.distances),
                     "clusters": clusters,
                     "draws": draws,
                     "seed": seed,
@@ -298,6 +336,9 @@ def _boards(
             mined_by=gathered.mined_by(files[name]),
             published=published_for(name, sets[name]) if published else None,
             annotators=rates_of(people[name], clusters),
+            missing="reject",
+            turned=gathered.distances,
+            dropped=gathered.dropped[name],
             clusters=clusters,
             draws=draws,
             seed=seed,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mining.annotating import people_of, rates_of, with_own
+from mining.annotating import people_of, rates_of, taken, with_own
 from mining.embeddings import Embeddings
 from mining.encoder import Encoding, notes_of
-from mining.gathering import Named, gather
+from mining.gathering import Gathered, Named, gather
+from mining.models import Model
 from mining.refusals import refuse_lacking
 from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
+from mining.setfiles import lost_rows, low_aucs, skipped_rows, was_mined
 from mining.steps import Made
 from pairsets.annotators import agreement
 from pairsets.artefacts import refuse_existing, written_together
@@ -23,6 +25,7 @@ from pairsets.faces import resolve
 from pairsets.folds import Folds, folds_of
 from pairsets.human import resolve_target
 from pairsets.leaderboard import make_leaderboard, write_leaderboards
+from pairsets.missing import Missing
 from pairsets.pairset import PairSet
 from pairsets.protocol_tables import (
     ENDS,
@@ -54,6 +57,9 @@ def evaluate_pairs(
     draws: int = DRAWS,
     seed: int = 0,
     published: str | None = None,
+    missing: Missing = "fail",
+    distance: bool = False,
+    distance_of: Sequence[str] = (),
     folds: Path | None = None,
     fars: Sequence[float] = (),
     out: Path | None = None,
@@ -64,7 +70,8 @@ def evaluate_pairs(
     """Evaluate models on a pair file: from score files, embeddings, or models run on the faces.
 
     With folds, which by default are those beside the pair file if there are any, LFW's accuracy
-    over folds is reported too; with `fars`, IJB's TAR at these.
+    over folds is reported too; with `fars`, IJB's TAR at these. Pairs without a score, and scores
+    that are distances, are taken as `mining.gathering.gather` does.
     """
     if published is not None and published not in PUBLISHED:
         raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
@@ -96,25 +103,52 @@ def evaluate_pairs(
     agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
     sent = [read_submission(file, pairs) for file in submissions]
     noted: list[str] = []
+
+    def gathered(coming: Sequence[Model] = ()) -> Gathered:
+        return gather(
+            {path.stem: pairs},
+            scores,
+            sources,
+            sent,
+            coming,
+            missing=missing,
+            distance=distance,
+            distance_of=distance_of,
+        )
+
     if models and faces is not None:
         present = resolve(faces, pairs.paths)
         loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
         noted = notes_of(loaded)
         # Before the work on models, so that a fault in a file is told first.
-        given = gather({path.stem: pairs}, scores, sources, sent, loaded)
-        compare(path.stem, pairs, given.scores[path.stem], target, draws=0)
+        given = gathered(loaded)
+        rest = pairs.take(given.kept[path.stem])
+        refuse_lacking(rest, [0, 1], str(path))
+        compare(path.stem, rest, given.scores[path.stem], target, missing="reject", draws=0)
         for model in loaded:
             folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
             sources.append(encoding.embed(present, model, folder, progress))
-    found = gather({path.stem: pairs}, scores, sources, sent)
+    found = gathered()
+    kept, asked = found.kept[path.stem], pairs
+    if not kept.all():
+        pairs = pairs.take(kept)
+        refuse_lacking(pairs, [0, 1], f"{path}, without {int((~kept).sum())} pairs left out")
+        target = resolve_target(pairs, target_fnr)
+        people = taken(people, kept)
+        agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
+        parts = parts and Folds(parts.numbers[kept])
+    turned, mine = found.distances, found.scores[path.stem]
     board = make_leaderboard(
         path.stem,
         pairs,
-        found.scores[path.stem],
+        mine,
         target,
         mined_by=found.mined_by(path),
         published=PUBLISHED[published] if published else None,
         annotators=rates_of(people, clusters),
+        missing="reject",
+        turned=turned,
+        dropped=found.dropped[path.stem],
         clusters=clusters,
         draws=draws,
         seed=seed,
@@ -124,7 +158,7 @@ def evaluate_pairs(
             f"{path}: nobody judged these pairs and no model is given; "
             "name scores, embeddings or a model"
         )
-    protocols = follow_protocols(pairs, found.scores[path.stem], parts, [*dict.fromkeys(fars)])
+    protocols = follow_protocols(pairs, mine, parts, [*dict.fromkeys(fars)], turned=turned)
     if out is not None:
         with written_together([*tables, *(followed if protocols else ())]) as folder:
             write_leaderboards(folder / out.name, [board])
@@ -137,11 +171,17 @@ def evaluate_pairs(
         else:
             for stale in followed:
                 stale.unlink(missing_ok=True)
-    funnel = [FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum()))]
+    funnel = [
+        *skipped_rows(sources),
+        *lost_rows("evaluate", path.stem, found),
+        FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum())),
+    ]
+    aucs = {} if board.comparison is None else board.comparison.aucs
+    low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
     return Made(
         tables,
         funnel,
-        [*noted, *board.warnings, *notes, *unresolved(pairs, protocols)],
+        [*noted, *low, *board.warnings, *notes, *unresolved(pairs, protocols)],
         leaderboard=board,
         agreement=agreed,
         protocols=protocols,

@@ -6,20 +6,18 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from pairsets.submission import Submission
-
 from mining.embeddings import Embeddings
 from mining.models import Model
 from mining.run import model_names, refuse_unwritable, short_name
-from mining.scoring import read_scores, score_pairs
+from mining.scoring import read_scores, readable, says_none, score_pairs
 from pairsets.errors import ScoresError
-from pairsets.pairset import PairSet
+from pairsets.missing import Missing, refuse_unscored, settle, unscored
+from pairsets.pairset import PairSet, pair_key
+from pairsets.submission import DISTANCE, Submission
 
 Scores = NDArray[np.float64]
 
@@ -70,14 +68,25 @@ class Gathered:
     """Scores by set and model, and what tells whether a model mined a set.
 
     Attributes:
-        scores: by set and model.
+        scores: by set and model, of the rows of `kept` alone; -inf where a pair without a score
+            counts as rejected.
         fingerprints: of the models whose vectors were at hand, or whose submission has one.
         known_as: what their file calls the models that the user named.
+        kept: by set, `[N]`: the pairs that are not left out.
+        dropped: by set, how many are left out for want of a score; the others that are not kept
+            have an image that was skipped while embedding.
+        distances: models whose file has distances, or whose submission says so; their scores are
+            minus these.
+        from_files: the models of score files.
     """
 
     scores: Mapping[str, Mapping[str, Scores]]
     fingerprints: Mapping[str, str]
     known_as: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    distances: frozenset[str] = frozenset()
+    from_files: frozenset[str] = frozenset()
 
     @property
     def models(self) -> list[str]:
@@ -112,6 +121,10 @@ def gather(
     embeddings: Sequence[Embeddings] = (),
     submissions: Sequence[Submission] = (),
     coming: Sequence[Model] = (),
+    *,
+    missing: Missing = "fail",
+    distance: bool = False,
+    distance_of: Collection[str] = (),
 ) -> Gathered:
     """Every model's scores on every set.
 
@@ -119,15 +132,35 @@ def gather(
     one name make up its scores together. Of models still to be run, which are `coming`, only the
     names are looked at.
 
+    Pairs of images that were skipped while embedding are left out for all models, and counted; so
+    are, if `missing` is `drop`, those that some model has no score of. With `reject` either kind
+    counts as rejected by that model. What a submission says is rejected is so unless dropped.
+
+    Args:
+        sets: by name.
+        files: score files.
+        embeddings: of the faces.
+        submissions: of these very pairs.
+        coming: models still to be run.
+        missing: what becomes of valid pairs without a score.
+        distance: every score file has distances, where lower is more alike.
+        distance_of: of these models of score files the scores are distances.
+
     Raises:
-        ScoresError: a model without scores of some set, two models of one name, one model twice,
-            and what `mining.scoring.read_scores` raises.
+        ScoresError: a model without scores of some set, or of some pair under `fail`, two models of
+            one name, one model twice, distances of a model that no score file has, and what
+            `mining.scoring.read_scores` raises.
     """
     found: dict[str, dict[str, Scores]] = {name: {} for name in sets}
     homes: dict[str, Named] = {}
     known_as: dict[str, str] = {}
     for file in files:
         _add_file(found, homes, known_as, file, sets)
+    turned = _distances(homes, distance, distance_of)
+    for scores in found.values():
+        scores |= {model: -scores[model] for model in turned if model in scores}
+    # Images that were skipped are nobody's fault but theirs: such pairs lack scores everywhere.
+    there = {name: readable(pairs, embeddings) for name, pairs in sets.items()}
     for name, scores in found.items():
         for model, file in homes.items():
             if model not in scores:
@@ -136,8 +169,10 @@ def gather(
                     f"{name} for {model}, which has scores of another; name a file that has them "
                     f"in the same way: --scores '{model}=FILE'"
                 )
-            where = f" of the set {name}" if len(sets) > 1 else ""
-            _refuse_gaps(scores[model], sets[name], where, model, file.path)
+            if missing == "fail":
+                whole = np.where(there[name], scores[model], 0.0)
+                _refuse_gaps(whole, sets[name], name if len(sets) > 1 else "", model, file.path)
+    from_files = frozenset(homes)
     for at, sent in enumerate(submissions):
         for name in sets:
             if sent.model in found[name]:
@@ -164,7 +199,59 @@ def gather(
         for sent in submissions
         if sent.manifest.get("fingerprint")
     }
-    return Gathered(found, prints, known_as)
+    for name, pairs in sets.items():
+        for model in found[name]:
+            _refuse_none(found[name][model], pairs, name, model)
+    kept, dropped = {}, {}
+    for name, pairs in sets.items():
+        stay = there[name] if missing != "reject" else np.ones(len(pairs), np.bool_)
+        readable_pairs = pairs.take(stay)
+        mine = {model: values[stay] for model, values in found[name].items()}
+        # What lacks a score by now is said to be rejected, by the user or by a submission.
+        whole, mine = settle(readable_pairs, mine, "drop" if missing == "drop" else "reject")
+        found[name] = {model: values[whole] for model, values in mine.items()}
+        dropped[name] = int((~whole).sum())
+        kept[name] = stay.copy()
+        kept[name][stay] = whole
+    turned |= {sent.model for sent in submissions if sent.manifest.get("similarity") == DISTANCE}
+    return Gathered(
+        found,
+        prints,
+        known_as,
+        kept,
+        dropped,
+        turned,
+        from_files,
+    )
+
+
+def _distances(
+    homes: Mapping[str, Named], distance: bool, names: Collection[str]
+) -> frozenset[str]:
+    """The models of score files whose scores are distances."""
+    if (distance or names) and not homes:
+        raise ScoresError("distances are those of score files, and none is given: name --scores")
+    for name in names:
+        if name not in homes:
+            raise ScoresError(
+                f"distances of {name}, which no score file has; they have {', '.join(homes)}"
+            )
+    return frozenset(homes if distance else names)
+
+
+def _refuse_gaps(values: Scores, pairs: PairSet, name: str, model: str, path: Path) -> None:
+    lacking = np.flatnonzero(unscored(pairs, values))
+    if lacking.size:
+        row = int(lacking[0])
+        said = says_none(path, pair_key(pairs.path_a[row], pairs.path_b[row]))
+        of = f", set {name}" if name else ""
+        refuse_unscored(pairs, values, model, f"{path}{said}{of}")
+
+
+def _refuse_none(values: Scores, pairs: PairSet, name: str, model: str) -> None:
+    """Raise ScoresError where not one valid pair has a score."""
+    if len(pairs) and pairs.valid.any() and unscored(pairs, values).sum() == pairs.valid.sum():
+        raise ScoresError(f"{model}: no valid pair of the set {name} has a score")
 
 
 def _names(
@@ -240,16 +327,6 @@ def _differ(first: Scores, second: Scores) -> bool:
     """Whether a pair has another score in each of them."""
     both = np.isfinite(first) & np.isfinite(second)
     return bool((first[both] != second[both]).any())
-
-
-def _refuse_gaps(values: Scores, pairs: PairSet, where: str, model: str, path: Path) -> None:
-    lacking = np.flatnonzero(np.isnan(values) & pairs.valid)
-    if lacking.size:
-        shown = "; ".join(f"{pairs.path_a[row]}, {pairs.path_b[row]}" for row in lacking[:3])
-        raise ScoresError(
-            f"{path}: {lacking.size} of {int(pairs.valid.sum())} valid pairs{where} have no score "
-            f"of {model}, the first {shown}; are some in another file, or is it another pair set's?"
-        )
 
 
 def miners(path: Path) -> list[Miner]:

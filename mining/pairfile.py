@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mining.agreement import Method
@@ -30,12 +30,16 @@ from mining.rules import Rules, RulesError
 from mining.run import Progress, model_names, silent
 from mining.scoring import score_pairs, write_scores
 from mining.searching import Label, Search
+from mining.setfiles import without_skipped
 from mining.steps import Made, manifest_of
 from pairsets.artefacts import refuse_existing, sha256, written_together
+from pairsets.errors import PairSetError
 from pairsets.exclusions import Exclusions
 from pairsets.faces import read_ignore_list, resolve
 from pairsets.folds import folds_of
+from pairsets.missing import Missing
 from pairsets.pairset import PairSet, identities_of
+from pairsets.report import FunnelRow
 from pairsets.sampling import random_pairs
 
 KINDS = {"negative": "adversarial", "positive": "hard positives"}
@@ -52,6 +56,7 @@ def mine_pairs(
     exclude: Sequence[Path] = (),
     drop: Drop | None = None,
     test_pairs: Path | None = None,
+    missing: Missing = "fail",
     ignore_list: Path | None = None,
     positives: int | None = None,
     negatives: int | None = None,
@@ -68,7 +73,9 @@ def mine_pairs(
     Mined negatives are joined by the positives of `test_pairs` or, where there is none, by
     `positives` random ones; hard positives by negatives in the same way. Embeddings in several
     folders are those of several references, which mine together. Suspects that `drop` names are
-    replaced by the next best pairs, and listed in `OUT.suspects.csv`.
+    replaced by the next best pairs, and listed in `OUT.suspects.csv`. Test pairs with an image that
+    was skipped while embedding are left out, unless `missing` is `reject`: then they stay in the
+    pair file, without a score.
 
     With `folds`, so many or those of a file `character,fold`, no two folds share a character: each
     has as many of the pairs, mined among its own characters alone, and as many random ones, or as
@@ -112,7 +119,11 @@ def mine_pairs(
         if rules.margins:
             refuse_without_positives(source.faces, ignored)
     joined, asked = (0, negatives) if label == "positive" else (1, positives)
-    test = None if test_pairs is None else _taken_over(test_pairs, source, ignored, joined=joined)
+    test, lost = None, list[FunnelRow]()
+    if test_pairs is not None:
+        test, lost = _taken_over(
+            test_pairs, list(sources.values()), ignored, joined=joined, missing=missing
+        )
     joining: Shares | PairSet
     if folds is not None:
         joining = Shares.of(
@@ -154,6 +165,8 @@ def mine_pairs(
         **asdict(rules),
         "drop_suspects": list(drop.kinds) if drop else [],
     }
+    if missing == "reject":
+        parameters["missing"] = missing
     if shares:
         parameters["folds"] = shares.content()
         digests["folds_sha256"] = None if given is None else sha256(given)
@@ -176,7 +189,7 @@ def mine_pairs(
         made, rank = adversarial_pairs(hardest.mined, joining, seed=seed, ignore=ignored)
         found = Content.of(hardest, looked, made, rank, hardest.funnel(joining, ignored))
     parameters["recall"] = found.recall
-    funnel = [*found.funnel, *(dropped_rows(found.looked) if found.looked else [])]
+    funnel = [*lost, *found.funnel, *(dropped_rows(found.looked) if found.looked else [])]
     content = manifest(
         KINDS[label], found.pairs, parameters, digests, funnel,
         origin=found.origin, mined=found.mined,
@@ -225,9 +238,31 @@ def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:
     return dict(zip(names, sources, strict=True))
 
 
-def _taken_over(path: Path, source: Embeddings, ignored: Iterable[str], *, joined: int) -> PairSet:
-    """The pair file whose rows with the label `joined` join the mined pairs."""
-    test = of_faces(PairSet.read(path), source.faces, str(path))
+def _taken_over(
+    path: Path,
+    sources: Sequence[Embeddings],
+    ignored: Iterable[str],
+    *,
+    joined: int,
+    missing: Missing,
+) -> tuple[PairSet, list[FunnelRow]]:
+    """The pair file whose rows with the label `joined` join the mined pairs; what it loses.
+
+    That is the pairs of images that were skipped while embedding.
+    """
+    whole = PairSet.read(path)
+    test, lost = without_skipped(whole, sources, "random", "test pairs")
+    for source in sources:
+        source.faces.positions(test.paths)
+    test = of_faces(test, sources[0].faces, str(path))
+    if missing == "reject" and lost:
+        if test.identities is not None and whole.identities is None:
+            raise PairSetError(
+                f"{path}: of the images that cannot be read it is not known who they show, since "
+                "identities are not the folders; leave their pairs out with --missing drop"
+            )
+        test = whole
+        lost = [replace(row, what=f"{row.what}, kept without a score", kept=True) for row in lost]
     refuse_lacking(test, [joined], str(path))
     refuse_unfit(test, ignored, str(path), joined)
-    return test
+    return test, lost

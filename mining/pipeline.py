@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from indexes import FlatIndex
 from mining.agreement import Method
 from mining.dropping import Kept, Memory, mine_on
-from mining.embeddings import Embeddings
 from mining.encoder import FLOOR, Encoding, notes_of
 from mining.evidence import (
     Drop,
@@ -45,6 +44,7 @@ from mining.refusals import (
 from mining.rules import Rules
 from mining.run import Progress, RunFolder, model_names, plain_names, silent
 from mining.scoring import score_pairs, write_scores
+from mining.setfiles import without_skipped
 from pairsets.artefacts import sha256
 from pairsets.exclusions import Exclusions, PathPairs
 from pairsets.faces import Faces, read_ignore_list
@@ -204,7 +204,7 @@ def build(
             kept, positives=positives, negatives=negatives, seed=seed, ignore=ignored
         )
     else:
-        random, row = without_skipped(given, embedded[0])
+        random, row = without_skipped(given, [embedded[0]], "random", "test pairs")
         funnel += row
 
     def search(exclude: Sequence[PathPairs]) -> Hardest:
@@ -345,16 +345,3 @@ def build(
         draw_report(made, made.references, rank, encoding.max_pixels)
     run.finish([run.embeddings(model) for model in loaded], without.values())
     return made
-
-
-def without_skipped(pairs: PairSet, embeddings: Embeddings) -> tuple[PairSet, list[FunnelRow]]:
-    """`pairs` less those of images that were skipped while embedding, and the funnel rows."""
-    skipped = embeddings.skipped
-    lost = np.array(
-        [a in skipped or b in skipped for a, b in zip(pairs.path_a, pairs.path_b, strict=True)],
-        bool,
-    )
-    if not lost.any():
-        return pairs, []
-    row = FunnelRow("random", "test pairs with an image that cannot be read", int(lost.sum()))
-    return pairs.take(~lost), [row]

@@ -14,27 +14,44 @@ from indexes import pair_scores
 from mining.embeddings import Embeddings
 from pairsets.artefacts import write_csv
 from pairsets.errors import ScoresError
-from pairsets.pairset import PairSet, pair_key
+from pairsets.pairset import PairKey, PairSet, pair_key
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
-QUANTILE, RANK = "quantile", "rank"
+QUANTILE, RANK, SCORE = "quantile", "rank", "score"
+# How tools write that there is no score, in lower case: of distances that is inf as often as -inf.
+NO_SCORE = frozenset(
+    ["", "na", "<na>", "none", "null"]
+    + [sign + word for sign in ("", "+", "-") for word in ("nan", "inf", "infinity")]
+)
 
 
 def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
     """Score of each row, `[N]`: the inner product of the two faces' vectors.
 
-    The same numbers as the miner ranks by, whatever the order of the two faces.
+    The same numbers as the miner ranks by, whatever the order of the two faces; nan where one of
+    them is an image that was skipped while embedding, so that there is no score.
 
     Raises:
-        pairsets.FacesError: a face of a pair was not embedded.
+        pairsets.FacesError: a face of a pair was neither embedded nor skipped.
     """
-    vectors = embeddings.vectors
-    return pair_scores(
+    vectors, there = embeddings.vectors, readable(pairs, [embeddings])
+    scores = np.full(len(pairs), np.nan)
+    scores[there] = pair_scores(
         vectors,
         vectors,
-        embeddings.faces.positions(pairs.path_a),
-        embeddings.faces.positions(pairs.path_b),
+        embeddings.faces.positions(pairs.path_a[there]),
+        embeddings.faces.positions(pairs.path_b[there]),
     )
+    return scores
+
+
+def readable(pairs: PairSet, embeddings: Sequence[Embeddings]) -> NDArray[np.bool_]:
+    """`[N]`: pairs of which no image was skipped while embedding, by any of the models."""
+    lost = {path for one in embeddings for path in one.skipped}
+    if not lost:
+        return np.ones(len(pairs), np.bool_)
+    kept = [not (a in lost or b in lost) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]
+    return np.array(kept, np.bool_)
 
 
 def write_scores(
@@ -46,10 +63,11 @@ def write_scores(
 ) -> Path:
     """Write `pathA,pathB,rank,score,model`: for each model, a line a pair in the pairs' order.
 
-    A pair without a score (nan), as an invalid one may be, has no line. `rank` is empty where it is
-    0 or not given. With `quantiles` of the references that mined the
-    set together there is one more column, `quantile`: empty in the lines of other models, and where
-    a pair has none (nan). Numbers are written so that reading them gives the same float64 back.
+    A pair without a score (nan, as an invalid one may have, or -inf, where it counts as rejected)
+    has no line. `rank` is empty where it is 0 or not given. With `quantiles` of the references that
+    mined the set together there is one more column, `quantile`: empty in the lines of other models,
+    and where a pair has none (nan). Numbers are written so that reading them gives the same float64
+    back.
     """
     ranks = [""] * len(pairs) if rank is None else [str(r) if r else "" for r in rank.tolist()]
     own = {
@@ -68,7 +86,7 @@ def write_scores(
             own.get(model, none),
             strict=True,
         )
-        if not math.isnan(score)
+        if math.isfinite(score)
     )
     if not quantiles:
         return write_csv(path, HEADER, (row[:-1] for row in rows))
@@ -101,13 +119,14 @@ def read_scores(
 
     The columns `pathA`, `pathB` and `score` are needed; without `model` the file's name is the
     model's. Rows of pairs that are not in `pairs` are left alone. A file that is not `complete`
-    may lack pairs, whose score is nan then, or all of them.
+    may lack pairs, whose score is nan then, or all of them; so may it say that a pair has no score:
+    an empty cell, nan, inf or -inf (in any case), NA, null or None.
 
     Raises:
         ScoresError: a column, a pair or a number is missing, wrong or there twice.
     """
     path = Path(path)
-    found = _read(path, pairs, "score")
+    found = _read(path, pairs, SCORE)
     if not complete:
         return found
     if not found:
@@ -123,6 +142,25 @@ def read_scores(
                 f"{model}, the first {pairs.path_a[row]}, {pairs.path_b[row]}"
             )
     return found
+
+
+def says_none(path: Path, pair: PairKey) -> str:
+    """Where a score file that was read says that a pair has no score; empty where no line does.
+
+    For an error: the line and its cell, as in `", line 5 (score 'nan')"`.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        header = next(reader)
+        a, b, at = (header.index(name) for name in ("pathA", "pathB", SCORE))
+        for cells in reader:
+            if (
+                cells
+                and pair_key(cells[a], cells[b]) == pair
+                and cells[at].strip().lower() in NO_SCORE
+            ):
+                return f", line {reader.line_num} (score {cells[at]!r})"
+    return ""
 
 
 def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:
@@ -165,10 +203,12 @@ def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.flo
 def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float64]]:
     """The numbers in `column`, of `pairs`, by model: `[N]`, nan where there is none.
 
-    Only the columns `quantile` and `rank` may have empty cells.
+    Only the columns `quantile`, `rank` and `score` may have empty cells.
     """
     rows = {key: row for row, key in enumerate(pairs.keys)}
     found: dict[str, list[float]] = {}
+    # Of each model, the rows that a line speaks of: it may say that there is no score.
+    told: dict[str, bytearray] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
@@ -197,12 +237,15 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
                 values = found.get(model)
                 if values is None:
                     values = found[model] = [math.nan] * len(pairs)
-                if not math.isnan(values[row]):
+                    told[model] = bytearray(len(pairs))
+                if told[model][row]:
                     raise ScoresError(
                         f"{path}, line {reader.line_num}: a second {column} of {key[0]}, {key[1]} "
                         f"for {model}"
                     )
-                values[row] = _number(cells[at], path, reader.line_num, column)
+                told[model][row] = 1
+                if column != SCORE or cells[at].strip().lower() not in NO_SCORE:
+                    values[row] = _number(cells[at], path, reader.line_num, column)
     except FileNotFoundError:
         raise ScoresError(f"{path}: no such score file") from None
     except IsADirectoryError:

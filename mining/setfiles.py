@@ -1,4 +1,4 @@
-"""Pair files to compare models on, what lies beside them, and what skipped images cost them."""
+"""Pair files to compare models on, what lies beside them, and what missing scores cost them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.embeddings import Embeddings
+from mining.gathering import Gathered, miners
 from mining.run import RunError
-from mining.scoring import QUANTILE, RANK, read_quantiles, read_ranks
-from pairsets.errors import PairSetError
+from mining.scoring import QUANTILE, RANK, read_quantiles, read_ranks, readable
+from pairsets.errors import PairSetError, ScoresError
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
+
+UNREADABLE = "with an image that cannot be read"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,31 +74,84 @@ def refuse_inside_out(path: Path, out: Path) -> None:
         raise RunError(f"{path}: inside {out}, which this command writes; choose another --out")
 
 
-def _skipped(found: Sequence[Embeddings]) -> set[str]:
-    return {path for one in found for path in one.skipped}
+def without_skipped(
+    pairs: PairSet, found: Sequence[Embeddings], stage: str, what: str = "pairs"
+) -> tuple[PairSet, list[FunnelRow]]:
+    """`pairs` less those of images that some model skipped while embedding, and the funnel row."""
+    kept = readable(pairs, found)
+    if kept.all():
+        return pairs, []
+    row = FunnelRow(stage, f"{what} {UNREADABLE}", int((~kept).sum()))
+    return pairs.take(kept), [row]
 
 
-def skipped_rows(sets: Mapping[str, PairSet], found: Sequence[Embeddings]) -> list[FunnelRow]:
-    """Funnel rows of the images that were skipped, and of the pairs of each set."""
+def skipped_rows(found: Sequence[Embeddings]) -> list[FunnelRow]:
+    """The funnel row of images that some model skipped while embedding, where there are any."""
+    lost = {path for one in found for path in one.skipped}
+    return [FunnelRow("embed", "images that cannot be read", len(lost))] if lost else []
+
+
+def lost_rows(stage: str, name: str, found: Gathered) -> list[FunnelRow]:
+    """Funnel rows of the pairs of the set `name` that are left out, or counted as rejected."""
     rows = []
-    lost = _skipped(found)
-    if lost:
-        rows.append(FunnelRow("embed", "images that cannot be read", len(lost)))
-    for name, pairs in sets.items():
-        readable = unskipped(pairs, found)
-        gone = int((~readable).sum())
-        if gone:
-            rows.append(FunnelRow(name, "pairs with an image that cannot be read", gone))
-        invalid = int((readable & ~pairs.valid).sum())
-        if invalid:
-            rows.append(FunnelRow(name, "pairs marked invalid", invalid))
-        kept = int((pairs.valid & readable).sum())
-        rows.append(FunnelRow(name, "pairs evaluated", kept, kept=True))
+    gone = int((~found.kept[name]).sum()) - found.dropped[name]
+    if gone:
+        rows.append(FunnelRow(stage, f"pairs {UNREADABLE}", gone))
+    if count := found.dropped[name]:
+        rows.append(FunnelRow(stage, "pairs that some model has no score of", count))
+    for model, values in found.scores[name].items():
+        if count := int(np.isneginf(values).sum()):
+            what = f"pairs without a score of {model}, counted as rejected"
+            rows.append(FunnelRow(stage, what, count, kept=True))
     return rows
 
 
-def unskipped(pairs: PairSet, found: Sequence[Embeddings]) -> NDArray[np.bool_]:
-    """`[N]`: pairs of which both images could be read."""
-    lost = _skipped(found)
-    kept = [not (a in lost or b in lost) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]
-    return np.array(kept, bool)
+def set_rows(sets: Mapping[str, PairSet], found: Gathered) -> list[FunnelRow]:
+    """Funnel rows of each set, less what is left out already: lost, invalid, evaluated."""
+    rows = []
+    for name, pairs in sets.items():
+        rows += lost_rows(name, name, found)
+        if invalid := int((~pairs.valid).sum()):
+            rows.append(FunnelRow(name, "pairs marked invalid", invalid))
+        rows.append(FunnelRow(name, "pairs evaluated", int(pairs.valid.sum()), kept=True))
+    return rows
+
+
+def was_mined(path: Path, pairs: PairSet) -> bool:
+    """Whether the manifest or the score file beside a pair file says that a model mined it."""
+    if miners(path):
+        return True
+    try:
+        return mined_beside(path, pairs) is not None
+    except ScoresError:
+        return False
+
+
+def low_aucs(
+    name: str, aucs: Mapping[str, float], found: Gathered, *, alone: bool = False
+) -> list[str]:
+    """A sentence on each model of which positives score lower than negatives.
+
+    Not for sets that were mined, where that is normal: their negatives were chosen by score. Where
+    a model is `alone` there is no option to name it.
+    """
+    texts = []
+    for model, auc in aucs.items():
+        if not auc < 0.5:
+            continue
+        lead = f"{name}: AUC of {model} is {auc:.3f}: positives score lower than negatives. "
+        if model in found.distances:
+            texts.append(
+                lead + "They were turned round as distances: are they similarities, where higher "
+                "is more alike? Then leave out --distance."
+            )
+        elif model in found.from_files:
+            texts.append(
+                lead
+                + "Are they distances, where lower is more alike? --distance turns "
+                + ("them" if alone else f"all score files round, --distance-of '{model}' this one")
+                + "."
+            )
+        else:
+            texts.append(lead + "Labels the wrong way round, or vectors that another measure fits?")
+    return texts

@@ -52,6 +52,7 @@ class Shown:
         boards: one a set, each with its comparison.
         ranks: by set, `[N]` mining ranks, 0 where none; only of sets that were mined.
         quantiles: by set and model, `[N]`, where several models mined together; nan where none.
+        unseen: faces that cannot be read, whose pairs count and are not shown.
         facts, funnel, warnings, hubness, agreement: see `pairsets.report.Report`.
         max_pixels: width times height above which a face is refused undecoded.
     """
@@ -61,6 +62,7 @@ class Shown:
     boards: Sequence[Leaderboard]
     ranks: Mapping[str, Rows] = field(default_factory=dict)
     quantiles: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
     facts: Sequence[tuple[str, str]] = ()
     funnel: Sequence[FunnelRow] = ()
     warnings: Sequence[str] = ()
@@ -122,16 +124,13 @@ def model_scores(shown: Shown, model: str) -> ModelScores:
         if model not in one.scores:
             continue
         values = one.scores[model]
+        # Pairs without a score have no place among the others.
+        scored = np.isfinite(values)
         if not groups:
-            groups["positives"] = _known(values[one.pairs.positives])
-            threshold = one.thresholds[model]
-        groups[f"{one.name} negatives"] = _known(values[one.pairs.negatives])
+            groups["positives"] = values[one.pairs.positives & scored]
+            threshold = one.thresholds.get(model)
+        groups[f"{one.name} negatives"] = values[one.pairs.negatives & scored]
     return ModelScores(model, groups, threshold)
-
-
-def _known(values: Scores) -> Scores:
-    """Without those of pairs that the model could not score."""
-    return values[np.isfinite(values)]
 
 
 def hardness_of(shown: Shown) -> dict[str, Hardness]:
@@ -160,7 +159,7 @@ def _mapped(shown: Shown) -> list[tuple[Comparison, str]]:
     """Each model on the last mined set, or on the last one where none was mined."""
     mined = [one for one in shown.comparisons if one.name in shown.ranks]
     last = (mined or shown.comparisons)[-1:]
-    return [(one, model) for one in last for model in one.judged]
+    return [(one, model) for one in last for model in one.thresholds]
 
 
 def gallery_of(shown: Shown, limit: int | None = None) -> tuple[list[GalleryPair], int]:
@@ -187,10 +186,17 @@ def gallery_of(shown: Shown, limit: int | None = None) -> tuple[list[GalleryPair
                     mine.append(card)
                     cards.append(card)
                 card.append(place)
+    whole = len(cards)
+    if shown.unseen:
+        cards = [card for card in cards if shown.unseen.isdisjoint(_key(*card[0]))]
     kept = [
         _pair(shown, *card[0], also=[one.name for one, _ in card[1:]]) for card in cards[:limit]
     ]
-    return kept, len(cards) - len(kept)
+    return kept, whole - len(kept)
+
+
+def _key(comparison: Comparison, row: int) -> PairKey:
+    return pair_key(comparison.pairs.path_a[row], comparison.pairs.path_b[row])
 
 
 def _alike(shown: Shown, first: GalleryPlace, second: GalleryPlace) -> bool:
@@ -215,8 +221,8 @@ def _in_order(shown: Shown, comparison: Comparison) -> tuple[Rows, Rows, Rows]:
     rank = shown.ranks.get(comparison.name, np.zeros(len(valid), np.int64))
     mined = np.flatnonzero(valid & (rank > 0))
     wrong = np.zeros(len(valid), np.bool_)
-    for one in comparison.judged.values():
-        wrong[valid] |= ~one.right
+    for model in comparison.thresholds:
+        wrong[valid] |= ~comparison.judged[model].right
     rest = valid & (rank == 0)
     return (
         mined[np.argsort(rank[mined], kind="stable")],
@@ -245,6 +251,7 @@ def _pair(shown: Shown, comparison: Comparison, row: int, also: Sequence[str] = 
         scores=scores,
         quantiles=quantiles,
         label=int(pairs.label[row]),
+        # Without a score it is rejected.
         verdicts={model: given[model] >= cut for model, cut in comparison.thresholds.items()},
         human_prediction=int(pairs.human_prediction[row]),
         set=name,
@@ -268,7 +275,8 @@ def draw_figures(shown: Shown, folder: Path, progress: Step) -> list[Path]:
 def _figures(shown: Shown) -> Iterator[tuple[str, Callable[[], figures.Figure]]]:
     """Names, without suffix, and what draws them."""
     for board in shown.boards:
-        yield f"leaderboard-{board.name}", partial(figures.interval_bars, board.entries)
+        if any(entry.fpr is not None for entry in board.entries):
+            yield f"leaderboard-{board.name}", partial(figures.interval_bars, board.entries)
         if board.beside_published:
             # An axis of its own: published rows have no other rate.
             yield (
@@ -301,5 +309,9 @@ def _figures(shown: Shown) -> Iterator[tuple[str, Callable[[], figures.Figure]]]
         if not len(confusion):
             continue
         shown_by = representatives(one.pairs, one.scores[model], cut, confusion.characters)
-        paths = {name: shown.faces.locate(path) for name, path in shown_by.items()}
+        paths = {
+            name: shown.faces.locate(path)
+            for name, path in shown_by.items()
+            if path not in shown.unseen
+        }
         yield f"confusion-{at}", partial(figures.confusion_map, confusion, paths)

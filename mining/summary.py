@@ -181,7 +181,10 @@ def _print_board(console: Console, board: Leaderboard) -> None:
         more = ["", ""]
         if entry.evaluation is not None:
             found = entry.evaluation
-            more = [f"{found.threshold:.4g}", f"{found.auc:.4f}"]
+            cut = "N/A"
+            if found.reaches_target:
+                cut = f"{'<= ' if found.distance else ''}{found.shown(found.threshold):.4g}"
+            more = [cut, f"{found.auc:.4f}"]
         style = "dim" if entry.published else ""
         table.add_row(
             escape(entry.title), *cells, *(more if roomy else ()), escape(entry.note), style=style
@@ -336,6 +339,7 @@ def print_planned(planned: Planned) -> None:
     for one in planned.plans:
         for sentence in one.sentences():
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    _print_funnel(console, planned.funnel)
     _print_warnings(console, planned.warnings)
 
 

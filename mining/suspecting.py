@@ -11,6 +11,7 @@ import numpy as np
 
 from mining.evidence import Evidence, suspects_of
 from mining.run import Progress, RunError, refuse_inside, silent
+from mining.setfiles import without_skipped
 from mining.steps import Made
 from mining.suspects.check import Check
 from pairsets.artefacts import refuse_existing
@@ -61,7 +62,8 @@ def find_suspects(
             raise RunError(f"{figure}: a picture of the suspects needs their faces; give --faces")
         if figure.resolve() == out.resolve():
             raise RunError(f"{figure}: the name of the list, too; choose another --figure")
-    pairs = PairSet.read(path)
+    second = [] if evidence.second is None else [evidence.second]
+    pairs, lost = without_skipped(PairSet.read(path), [*evidence.references, *second], "suspects")
     checks = evidence.checks(kinds)
     if evidence.faces is not None:
         resolve(evidence.faces, pairs.paths)
@@ -84,7 +86,7 @@ def find_suspects(
             warnings.append(f"No suspect was found, so {figure} was not drawn.")
             figure.unlink(missing_ok=True)
     found.write(out)
-    return Made(written, suspect_rows(found), warnings, hints=_hints(evidence, kinds))
+    return Made(written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds))
 
 
 def suspect_rows(found: Suspects) -> list[FunnelRow]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -178,7 +178,7 @@ class Clusters:
         return Spread(*squares, total - squares[0] - 2 * squares[1], evenness)
 
 
-def _squares(values: NDArray[np.float64]) -> float:
+def _squares(values: NDArray[Any]) -> float:
     """The sum of the squares, noughts left out: among them the others would be added in groups
     that hang on how many there are, and another last bit come out."""
     others = values[values != 0]

@@ -12,9 +12,10 @@ from pairsets.bootstrap import DRAWS
 from pairsets.clusters import By, Clusters
 from pairsets.differences import STATISTICS, Difference, differences, letters
 from pairsets.errors import ScoresError
-from pairsets.evaluate import Judged, evaluate_all
+from pairsets.evaluate import Judged, evaluate_all, scores_of
 from pairsets.evaluation import Evaluation
 from pairsets.human import HumanRates, human_rates, resolve_target
+from pairsets.missing import Missing, settle
 from pairsets.pairset import PairSet
 from pairsets.rates import is_resolvable
 
@@ -28,12 +29,12 @@ class Comparison:
 
     Attributes:
         name: of the set.
-        pairs: the set.
+        pairs: the set, less the pairs that were dropped for want of a score.
         target_fnr: at which FPR is reported.
-        scores: by model, `[N]`, one a row of `pairs`.
+        scores: by model, `[N]`, one a row of `pairs`; -inf where a pair counts as rejected.
         judged: by model, over the valid rows.
         human: the person's rates, where there is one.
-        differences: by statistic (`fpr`, `eer`), every two comparable models.
+        differences: by statistic (`fpr`, `eer`), every two comparable models that have it.
         groups: by statistic, letters by model: models that share one cannot be told apart.
         apart: models left out of differences and groups, such as the one that mined the set.
     """
@@ -55,8 +56,17 @@ class Comparison:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """By model, that of its operating point at the target FNR."""
-        return {model: one.evaluation.threshold for model, one in self.judged.items()}
+        """By model, that of its operating point at the target FNR; not of those without one."""
+        return {
+            model: one.evaluation.threshold
+            for model, one in self.judged.items()
+            if one.evaluation.reaches_target
+        }
+
+    @property
+    def aucs(self) -> dict[str, float]:
+        """By model; below 0.5 its positives score lower than negatives."""
+        return {model: one.evaluation.auc for model, one in self.judged.items()}
 
     @property
     def warnings(self) -> list[str]:
@@ -74,23 +84,48 @@ class Comparison:
                     f"{self.name}: {one.clusters:,} characters or images in all; so few give rough "
                     "intervals, or none."
                 )
-        return found
+        return found + [
+            text for model, one in self.evaluations.items() for text in self._unreached(model, one)
+        ]
+
+    def _unreached(self, model: str, one: Evaluation) -> list[str]:
+        """What rejected positives leave no threshold for."""
+        lost = [] if one.reaches_target else [f"no FPR at an FNR of {100 * self.target_fnr:.3g} %"]
+        lost += ["no EER"] if np.isnan(one.eer) else []
+        if not lost:
+            return []
+        return [
+            f"{self.name}: {model} has {' and '.join(lost)}: {one.rejected_positives:,} of "
+            f"{one.positives:,} positives have no score and are rejected, so that its FNR is "
+            f"{100 * one.floor:.3g} % or more at every threshold. --target-fnr takes a higher "
+            "one, --missing drop leaves such pairs out."
+        ]
 
     def disagreements(self, right: str, wrong: str) -> NDArray[np.int64]:
         """Rows of `pairs` that the model `right` gets right and the model `wrong` gets wrong.
 
         Raises:
-            ScoresError: a model that was not compared.
+            ScoresError: a model that was not compared, or has no threshold for the target FNR.
         """
         for model in (right, wrong):
             if model not in self.judged:
                 known = ", ".join(self.judged) or "none"
                 raise ScoresError(f"{model} is not among the models compared: {known}")
+            if model not in self.thresholds:
+                raise ScoresError(f"{model} has no threshold with an FNR of {self.target_fnr:g}")
         rows = np.flatnonzero(self.pairs.valid)
         return rows[self.judged[right].right & ~self.judged[wrong].right]
 
     def tied(self, statistic: str) -> bool:
-        """Whether the data cannot tell the best model from all others."""
+        """Whether the data cannot tell the best model from all others.
+
+        A best beside a model without such a rate counts as tied.
+        """
+        if any(
+            model not in self.apart and not has_rate(one.evaluation, statistic)
+            for model, one in self.judged.items()
+        ):
+            return True
         found = self.differences.get(statistic, ())
         if not found:
             return False
@@ -106,6 +141,9 @@ def compare(
     target_fnr: float | str | None = None,
     *,
     apart: Collection[str] = (),
+    missing: Missing = "fail",
+    turned: Collection[str] = (),
+    dropped: int = 0,
     clusters: By = "character",
     draws: int = DRAWS,
     seed: int = 0,
@@ -119,6 +157,9 @@ def compare(
         scores: by model, `[N]`, one a row of `pairs`.
         target_fnr: see `pairsets.evaluate`.
         apart: models to evaluate and not to compare: those that mined the set.
+        missing: of pairs without a score, see `pairsets.missing.settle`.
+        turned: models whose scores are distances, turned round already.
+        dropped: pairs that were left out before for want of a score: counted.
         clusters: what pairs share that makes them depend on one another.
         draws: of the bootstrap; 0 leaves out what has no closed form, differences among it.
         seed: of the draws.
@@ -127,9 +168,23 @@ def compare(
     Raises:
         ScoresError, PairSetError: see `pairsets.evaluate`.
     """
+    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
+    kept, values = settle(pairs, given, missing)
+    if not kept.all():
+        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
+        dropped += int((~kept).sum())
     target = resolve_target(pairs, target_fnr)
     judged = evaluate_all(
-        pairs, scores, target, clusters=clusters, draws=draws, seed=seed, carried=carried
+        pairs,
+        values,
+        target,
+        missing="reject",
+        turned=turned,
+        dropped=dropped,
+        clusters=clusters,
+        draws=draws,
+        seed=seed,
+        carried=carried,
     )
     found: dict[str, tuple[Difference, ...]] = {}
     groups: dict[str, dict[str, str]] = {}
@@ -137,21 +192,31 @@ def compare(
     if draws and len(compared) > 1:
         ends = Clusters.of(pairs, clusters).take(pairs.valid)
         for statistic in STATISTICS:
-            found[statistic] = differences(compared, ends, statistic)
-            evaluations = {model: one.evaluation for model, one in compared.items()}
-            order = _ranked(compared, evaluations, statistic)
+            known = {
+                model: one for model, one in compared.items() if has_rate(one.evaluation, statistic)
+            }
+            if len(known) < 2:
+                continue
+            found[statistic] = differences(known, ends, statistic)
+            evaluations = {model: one.evaluation for model, one in known.items()}
+            order = _ranked(known, evaluations, statistic)
             groups[statistic] = letters(order, found[statistic])
     return Comparison(
         name,
         pairs,
         target,
-        {model: np.asarray(given, np.float64) for model, given in scores.items()},
+        values,
         judged,
         human_rates(pairs, clusters) if pairs.judged.any() else None,
         found,
         groups,
         frozenset(apart) & judged.keys(),
     )
+
+
+def has_rate(evaluation: Evaluation, statistic: str) -> bool:
+    """Whether a model has an FPR at the target FNR (`fpr`), or an `eer`."""
+    return evaluation.reaches_target if statistic == "fpr" else not np.isnan(evaluation.eer)
 
 
 def _ranked(

@@ -81,13 +81,13 @@ class Confusion:
 
         Args:
             pairs: a pair set.
-            scores: `[N]`, one a pair.
+            scores: `[N]`, one a pair; -inf where it has none and is rejected.
             threshold: what is at least as high is accepted; infinity accepts nothing.
             limit: how many characters at most.
 
         Raises:
-            ScoresError: another number of scores, a negative without one, a threshold that is no
-                number, a limit below 2.
+            ScoresError: another number of scores, a negative with nan or +inf, a threshold that is
+                no number, a limit below 2.
 
         >>> pairs = PairSet.of(["a/1", "a/2", "b/1"], ["b/1", "b/1", "c/1"], 0)
         >>> found = Confusion.of(pairs, [0.9, 0.8, 0.1], 0.5)
@@ -176,7 +176,7 @@ def _negatives(
     if np.isnan(threshold):
         raise ScoresError("a threshold that is no number (nan); expected the score to reach")
     rows = np.flatnonzero(pairs.negatives)
-    wrong = rows[~np.isfinite(values[rows])]
+    wrong = rows[~(values[rows] < np.inf)]
     if wrong.size:
         raise ScoresError(
             f"{wrong.size} scores of negatives are not finite, the first of pair {wrong[0] + 1}"
@@ -212,6 +212,7 @@ class _Edges:
         )
         best = np.full(len(keys), -np.inf)
         np.maximum.at(best, where, scores)
+        best[np.isneginf(best)] = np.nan
         low, high = np.divmod(keys, max(characters, 1))
         return cls(
             low,

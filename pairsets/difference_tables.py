@@ -133,11 +133,15 @@ def write_differences(stem: Path, comparisons: Sequence[Comparison]) -> list[Pat
 def write_verdicts(path: Path, comparison: Comparison) -> Path:
     """Write who gets which valid pair right, at each model's threshold for the target FNR.
 
-    The columns are `pathA,pathB,label,human_prediction` and `right:MODEL` of each: 1 or 0.
+    The columns are `pathA,pathB,label,human_prediction` and `right:MODEL` of each: 1 or 0; empty
+    for a model without such a threshold.
     """
     rows = np.flatnonzero(comparison.pairs.valid)
     pairs = comparison.pairs.take(rows)
-    right = [one.right.astype(int).tolist() for one in comparison.judged.values()]
+    right: list[list[object]] = [
+        one.right.astype(int).tolist() if one.evaluation.reaches_target else [""] * len(pairs)
+        for one in comparison.judged.values()
+    ]
     columns = (
         pairs.path_a,
         pairs.path_b,

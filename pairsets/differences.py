@@ -34,7 +34,7 @@ class Difference:
         p: two-sided, of no difference.
         p_holm: the same after Holm's correction for all pairs of models compared.
         only_first, only_second: pairs that the one gets right and the other wrong, each at its
-            own threshold for the target FNR.
+            own threshold for the target FNR; 0 where one of them has none.
     """
 
     statistic: str
@@ -95,6 +95,8 @@ def differences(
         )
         half = deviate(confidence) * error
         right, other = judged[first].right, judged[second].right
+        if not all(judged[one].evaluation.reaches_target for one in (first, second)):
+            right = other
         found.append(
             Difference(
                 statistic,

@@ -87,16 +87,28 @@ def model_entry(
     note = NOT_COMPARABLE if miners == 1 else f"one of {miners} that {NOT_COMPARABLE}"
     return Entry(
         model=model,
-        fpr=evaluation.fpr_achieved,
-        fnr=evaluation.fnr_achieved,
-        eer=evaluation.eer,
-        note=note if mined else "",
+        fpr=_number(evaluation.fpr_achieved),
+        fnr=_number(evaluation.fnr_achieved),
+        eer=_number(evaluation.eer),
+        note="; ".join([*([note] if mined else []), *score_notes(evaluation)]),
         comparable=not mined,
         evaluation=evaluation,
         fpr_interval=evaluation.intervals.get("fpr_achieved"),
         eer_interval=evaluation.intervals.get("eer"),
-        fpr_interpolated=evaluation.fpr_interpolated,
+        fpr_interpolated=_number(evaluation.fpr_interpolated),
     )
+
+
+def score_notes(evaluation: Evaluation) -> list[str]:
+    """What a table says of the scores: pairs without one, distances turned round."""
+    found = []
+    if evaluation.distance:
+        found.append("score = -distance: accepts distance <= threshold")
+    if count := evaluation.rejected:
+        found.append(f"{count:,} pair{'s' * (count != 1)} without a score, counted as rejected")
+    if count := evaluation.dropped:
+        found.append(f"{count:,} pair{'s' * (count != 1)} without a score left out")
+    return found
 
 
 def left_out_entry(model: str, evaluation: Evaluation, mined_by: Sequence[str]) -> Entry:

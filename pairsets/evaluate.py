@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,7 @@ from pairsets.errors import ScoresError
 from pairsets.evaluation import Carried, Evaluation, OperatingPoint
 from pairsets.human import resolve_target
 from pairsets.intervals import CONFIDENCE, Interval, Rate, clustered_rate, wilson
+from pairsets.missing import Missing, settle
 from pairsets.pairset import PairSet
 from pairsets.rates import (
     Curve,
@@ -34,6 +36,8 @@ from pairsets.resampled import Resampled, Targets
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
 # A draw of the bootstrap keeps one pair in so many: a target must be resolvable there too.
 _KEPT = 4
+# A rate at a threshold that there is not.
+_UNKNOWN = Rate(math.nan, math.nan, math.nan, 0, 0, math.nan, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,8 @@ class Judged:
     Attributes:
         evaluation: the numbers.
         curve: its ROC.
-        right: `[N]` of the pairs evaluated, whether the verdict at `evaluation.threshold` is right.
+        right: `[N]` of the pairs evaluated, whether the verdict at `evaluation.threshold` is right;
+            all false where no threshold reaches the target (`evaluation.reaches_target`).
         resampled: by statistic, see `pairsets.bootstrap.resample`; empty where nothing was.
     """
 
@@ -58,6 +63,8 @@ def evaluate(
     scores: ArrayLike,
     target_fnr: float | str | None = None,
     *,
+    missing: Missing = "fail",
+    distance: bool = False,
     clusters: By = "character",
     draws: int = DRAWS,
     seed: int = 0,
@@ -66,20 +73,31 @@ def evaluate(
 
     Args:
         pairs: the pair set.
-        scores: higher is more alike; those of invalid rows are not looked at.
+        scores: higher is more alike; those of invalid rows are not looked at. nan and either
+            infinity are no score.
         target_fnr: a share, `"human"` (the person's FNR on these pairs), or None: human where
             every valid pair was judged, else 0.139 as in the original evaluator.
+        missing: of pairs without a score, see `pairsets.missing.settle`.
+        distance: the scores are distances: lower is more alike.
         clusters: what pairs share that makes them depend on one another.
         draws: of the bootstrap; 0 leaves out what has no closed form.
         seed: of the draws.
 
     Raises:
-        ScoresError: another number of scores, values that are not finite or all the same, one
-            class only.
+        ScoresError: another number of scores, pairs without one (unless `missing` says what to do
+            about them), scores that are all the same, one class only.
         PairSetError: the human FNR is asked for and pairs are not judged.
     """
+    values = scores_of(pairs, scores, "")
     judged = evaluate_all(
-        pairs, {"": scores}, target_fnr, clusters=clusters, draws=draws, seed=seed
+        pairs,
+        {"": -values if distance else values},
+        target_fnr,
+        missing=missing,
+        turned=[""] if distance else (),
+        clusters=clusters,
+        draws=draws,
+        seed=seed,
     )
     return judged[""].evaluation
 
@@ -89,6 +107,9 @@ def evaluate_all(
     scores: Mapping[str, ArrayLike],
     target_fnr: float | str | None = None,
     *,
+    missing: Missing = "fail",
+    turned: Collection[str] = (),
+    dropped: int = 0,
     clusters: By = "character",
     draws: int = DRAWS,
     seed: int = 0,
@@ -96,13 +117,21 @@ def evaluate_all(
 ) -> dict[str, Judged]:
     """Evaluate several models on the same valid rows and the same draws; see `evaluate`.
 
-    `carried` has a threshold and the name of its set by model.
+    `carried` has a threshold and the name of its set by model; `turned` names the models whose
+    scores are distances, turned round already; `dropped` counts pairs that were left out before
+    for want of a score.
     """
+    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
+    kept, values = settle(pairs, given, missing)
+    if not kept.all():
+        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
+        dropped += int((~kept).sum())
     target = resolve_target(pairs, target_fnr)
-    rows = pairs.valid
-    values = {model: _checked(pairs, given, model) for model, given in scores.items()}
-    if not values:
+    if not given:
         return {}
+    rows = pairs.valid
+    for model, one in values.items():
+        _refuse_constant(one[rows], model)
     return judge(
         pairs.label[rows],
         {model: one[rows] for model, one in values.items()},
@@ -113,6 +142,8 @@ def evaluate_all(
         seed=seed,
         carried=carried,
         invalid=int((~rows).sum()),
+        dropped=dropped,
+        turned=turned,
     )
 
 
@@ -126,14 +157,17 @@ def judge(
     seed: int = 0,
     carried: Mapping[str, tuple[float, str]] | None = None,
     invalid: int = 0,
+    dropped: int = 0,
+    turned: Collection[str] = (),
     confidence: float = CONFIDENCE,
 ) -> dict[str, Judged]:
     """Evaluate scores `[N]` by model against `labels [N]`, pairs of `clusters`.
 
-    Arrays in, so that ten million pairs need no ten million names.
+    Arrays in, so that ten million pairs need no ten million names. A pair that scores -inf is
+    rejected at every threshold.
 
     Raises:
-        ScoresError: values that are not finite, another length, one class only.
+        ScoresError: scores of nan or +inf, another length, one class only.
     """
     truth, target_fnr = np.asarray(labels) == 1, float(target_fnr)
     if truth.shape != clusters.a.shape:
@@ -175,6 +209,7 @@ def judge(
                 intervals[name] = _share(resampled, value, count, confidence)
             intervals["dprime"] = table["dprime"].interval(confidence)
         known = {name: one for name, one in intervals.items() if one is not None}
+        reached = not math.isnan(achieved.threshold)
         accepted = values >= achieved.threshold
         evaluation = Evaluation(
             target_fnr=target_fnr,
@@ -189,14 +224,18 @@ def judge(
             positives=curve.positives,
             negatives=curve.negatives,
             invalid=invalid,
-            fpr_rate=rate(0, accepted),
-            fnr_rate=rate(1, accepted),
+            fpr_rate=rate(0, accepted) if reached else _UNKNOWN,
+            fnr_rate=rate(1, accepted) if reached else _UNKNOWN,
             intervals=known,
             points=_points(curve, table, confidence),
             carried=_carried(values, carried, model, rate),
             clusters=clusters.used,
+            rejected_positives=curve.rejected_positives,
+            rejected_negatives=curve.rejected_negatives,
+            dropped=dropped,
+            distance=model in turned,
         )
-        found[model] = Judged(evaluation, curve, accepted == truth, table)
+        found[model] = Judged(evaluation, curve, (accepted == truth) & reached, table)
     return found
 
 
@@ -234,7 +273,7 @@ def _share(resampled: Resampled, value: float, count: int, confidence: float) ->
     Where no pair, or every pair, is an error, all draws agree, which does not make the rate
     certain: then it reaches as far as Wilson's.
     """
-    interval = resampled.around(value, confidence)
+    interval = None if math.isnan(value) else resampled.around(value, confidence)
     if interval is None:
         return None
     low, high = (min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
@@ -244,27 +283,28 @@ def _share(resampled: Resampled, value: float, count: int, confidence: float) ->
     return Interval(low, high)
 
 
-def _checked(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float64]:
+def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float64]:
+    """`scores [N]` as float64.
+
+    Raises:
+        ScoresError: no numbers, or not one a row of `pairs`.
+    """
     try:
         values = np.asarray(scores, np.float64)
     except (TypeError, ValueError) as error:
         raise ScoresError(f"{_of(model)}scores that are not one number a pair: {error}") from None
     if values.shape != (len(pairs),):
         raise ScoresError(f"{_of(model)}scores of shape {values.shape} for {len(pairs)} pairs")
-    wrong = np.flatnonzero(pairs.valid & ~np.isfinite(values))
-    if wrong.size:
-        row = int(wrong[0])
-        raise ScoresError(
-            f"{_of(model)}{wrong.size} scores are not finite, the first of pair {row + 1} "
-            f"({pairs.path_a[row]}, {pairs.path_b[row]}): {values[row]}"
-        )
-    known = values[pairs.valid]
+    return values
+
+
+def _refuse_constant(values: NDArray[np.float64], model: str) -> None:
+    known = values[np.isfinite(values)]
     if known.size > 1 and (known == known[0]).all():
         raise ScoresError(
             f"{_of(model)}all {known.size} scores are {known[0]:g}, so that no threshold tells any "
             "two pairs apart; is it the right column, or a model that maps all faces to one point?"
         )
-    return values
 
 
 def _of(model: str) -> str:

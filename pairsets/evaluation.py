@@ -53,7 +53,8 @@ class Evaluation:
     """What a model's scores are worth on a pair set.
 
     Attributes:
-        target_fnr: the FNR at which FPR is reported.
+        target_fnr: the FNR at which FPR is reported. Where no threshold reaches it, since so many
+            positives have no score, the rates and the threshold there are nan.
         fpr_interpolated: FPR at that FNR as the original `evaluate.py` computes it.
         fpr_achieved, fnr_achieved, threshold: the rates of the highest threshold whose FNR does
             not exceed the target, and that threshold (accept if score >= threshold).
@@ -61,6 +62,11 @@ class Evaluation:
         auc: area under the ROC, ties counted half.
         dprime: see `pairsets.rates.sensitivity_index`.
         positives, negatives: valid rows of each kind; `invalid`: rows left out.
+        rejected_positives, rejected_negatives: of these, pairs without a score, counted as
+            rejected at every threshold.
+        dropped: valid rows left out since this or another model has no score of them.
+        distance: whether the scores are distances turned round. Thresholds here are of scores all
+            the same; `shown` turns them back.
         fpr_rate, fnr_rate: the achieved rates with the closed-form intervals, design effects and
             effective numbers of pairs that they have at that threshold, taken as given.
         intervals: of `fpr_interpolated`, `fpr_achieved`, `eer`, `auc` and `dprime`, by name, with
@@ -89,10 +95,41 @@ class Evaluation:
     points: Sequence[OperatingPoint] = ()
     carried: Carried | None = None
     clusters: int = 0
+    rejected_positives: int = 0
+    rejected_negatives: int = 0
+    dropped: int = 0
+    distance: bool = False
+
+    @property
+    def reaches_target(self) -> bool:
+        """Whether some threshold has an FNR as low as the target."""
+        return not math.isnan(self.threshold)
+
+    @property
+    def rejected(self) -> int:
+        """Pairs of either kind without a score, counted as rejected."""
+        return self.rejected_positives + self.rejected_negatives
+
+    @property
+    def floor(self) -> float:
+        """The FNR below which no threshold gets: the share of positives without a score."""
+        return self.rejected_positives / self.positives
+
+    def shown(self, threshold: float) -> float:
+        """A threshold in the units that were given: of distances, accept if distance <= it."""
+        return shown_threshold(threshold, distance=self.distance)
+
+    @property
+    def accepts(self) -> str:
+        """Which pairs a threshold as files and tables have it accepts."""
+        return "distance <= threshold" if self.distance else "score >= threshold"
 
     def record(self) -> dict[str, float | int | str | None]:
         """Flat, as files hold it; None for what is not known or not finite."""
         found: dict[str, float | int | str | None] = {name: getattr(self, name) for name in _PLAIN}
+        for name in ("threshold", "eer_threshold"):
+            found[name] = self.shown(getattr(self, name))
+        found["accepts"] = self.accepts
         for name, interval in self.intervals.items():
             found |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
         for name, rate in (("fpr", self.fpr_rate), ("fnr", self.fnr_rate)):
@@ -111,7 +148,7 @@ class Evaluation:
                 found[name + end] = value if point.resolvable else None
         if self.carried is not None:
             found["carried_from"] = self.carried.source
-            found["carried_threshold"] = self.carried.threshold
+            found["carried_threshold"] = self.shown(self.carried.threshold)
             for name, rate in (("fpr", self.carried.fpr), ("fnr", self.carried.fnr)):
                 found[f"carried_{name}"] = rate.value
                 found |= {f"carried_{name}_low": rate.low, f"carried_{name}_high": rate.high}
@@ -120,6 +157,16 @@ class Evaluation:
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in found.items()
         }
+
+
+def shown_threshold(threshold: float, *, distance: bool) -> float:
+    """A threshold of scores as users have it: of distances turned round, that of the distances.
+
+    >>> shown_threshold(-0.4, distance=True), shown_threshold(0.4, distance=False)
+    (0.4, 0.4)
+    """
+    # Nought without a sign.
+    return 0.0 - threshold if distance else threshold
 
 
 _PLAIN = (
@@ -136,4 +183,7 @@ _PLAIN = (
     "negatives",
     "invalid",
     "clusters",
+    "rejected_positives",
+    "rejected_negatives",
+    "dropped",
 )

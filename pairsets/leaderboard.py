@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pairsets.errors import ScoresError
 from pairsets.evaluate import evaluate
 from pairsets.human import HumanRates
 from pairsets.intervals import Interval
+from pairsets.missing import Missing
 from pairsets.pairset import PairSet
 from pairsets.published import Published
 
@@ -226,6 +227,9 @@ def make_leaderboard(
     left_out: Mapping[str, LeftOut] | None = None,
     published: Published | None = None,
     annotators: Mapping[str, HumanRates] | None = None,
+    missing: Missing = "fail",
+    turned: Collection[str] = (),
+    dropped: int = 0,
     clusters: By = "character",
     draws: int = DRAWS,
     seed: int = 0,
@@ -246,7 +250,8 @@ def make_leaderboard(
         left_out: by reference, what it is judged on in a row of its own, below its marked one.
         published: rows to end with; apart, unless they are of these very pairs.
         annotators: further people, by name, with a row each below that of the set's own.
-        clusters, draws, seed, carried: see `pairsets.comparison.compare`.
+        missing, turned, dropped: see `pairsets.comparison.compare`.
+        clusters, draws, seed, carried: see there.
 
     Raises:
         ScoresError: a leave-one-out row of a model that did not mine the set or has no scores,
@@ -261,6 +266,9 @@ def make_leaderboard(
         scores,
         target_fnr,
         apart=[one for one in miners if one in scores],
+        missing=missing,
+        turned=turned,
+        dropped=dropped,
         clusters=clusters,
         draws=draws,
         seed=seed,

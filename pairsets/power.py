@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.clusters import By, Clusters, Spread
-from pairsets.comparison import Comparison
+from pairsets.comparison import Comparison, has_rate
 from pairsets.differences import ALPHA, differences
 from pairsets.errors import ScoresError
 from pairsets.evaluate import Judged
@@ -166,10 +166,17 @@ def power_of(
         names: what to call the two.
 
     Raises:
-        ScoresError: numbers that are no shares, models not resampled, on another set, too few
-            pairs for an interval, or models that never differ: there is nothing to plan from.
+        ScoresError: numbers that are no shares, models not resampled, on another set, without such
+            a rate (too many pairs have no score), too few pairs for an interval, or models that
+            never differ: there is nothing to plan from.
     """
     reach = _reach(points, power, alpha)
+    for name, one in zip(names, (first, second), strict=True):
+        if not has_rate(one.evaluation, statistic):
+            raise ScoresError(
+                f"{name} has no {statistic.upper()}: {one.evaluation.rejected_positives} positives "
+                "have no score and are rejected at every threshold; a higher target FNR may do"
+            )
     sizes = {(one.evaluation.negatives, one.evaluation.positives) for one in (first, second)}
     if len(sizes) > 1 or sum(next(iter(sizes))) != len(clusters):
         raise ScoresError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.artefacts import write_csv, write_json, write_text
+from pairsets.evaluation import shown_threshold
 from pairsets.folds import Folds
 from pairsets.leaderboard import escape
 from pairsets.pairset import PairSet
@@ -26,10 +27,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Protocols:
-    """What the protocols say of one model; `folds` is None where the set has none."""
+    """What the protocols say of one model; `folds` is None where the set has none.
+
+    Where `distance`, its scores are distances turned round, and files have thresholds of these.
+    """
 
     folds: FoldAccuracy | None
     tars: tuple[TarAtFar, ...]
+    distance: bool = False
 
     @property
     def titles(self) -> list[str]:
@@ -51,14 +56,17 @@ def follow_protocols(
     scores: Mapping[str, NDArray[np.float64]],
     folds: Folds | None = None,
     fars: Sequence[float] = (),
+    *,
+    turned: Collection[str] = (),
 ) -> dict[str, Protocols]:
     """What the protocols say of each model; nothing where neither folds nor FARs are given.
 
     Args:
         pairs: the set; invalid rows are left out.
-        scores: by model, `[N]`, higher is more alike.
+        scores: by model, `[N]`, higher is more alike; -inf is a pair that counts as rejected.
         folds: of the pairs.
         fars: to report TAR at.
+        turned: models whose scores are distances, turned round already.
 
     Raises:
         ScoresError: see `pairsets.protocols`.
@@ -71,6 +79,7 @@ def follow_protocols(
         model: Protocols(
             None if folds is None else fold_accuracy(labels, values[rows], folds.numbers[rows]),
             tuple(tar_at_far(labels, values[rows], fars)) if fars else (),
+            model in turned,
         )
         for model, values in scores.items()
     }
@@ -124,35 +133,41 @@ def far_text(far: float) -> str:
 def _rows(model: str, one: Protocols) -> Iterator[dict[str, object]]:
     if one.folds is not None:
         shared: dict[str, object] = {"model": model, "protocol": "fold accuracy"}
-        yield from (shared | fold for fold in _parts(one.folds))
+        yield from (shared | fold for fold in _parts(one.folds, one.distance))
         yield shared | {"pairs": int(one.folds.pairs.sum()), **_mean(one.folds)}
-    for tar in _targets(one.tars):
+    for tar in _targets(one.tars, one.distance):
         yield {"model": model, "protocol": "TAR at FAR", **tar}
 
 
 def _content(one: Protocols) -> dict[str, object]:
-    folds = None if one.folds is None else {**_mean(one.folds), "folds": _parts(one.folds)}
-    return {"fold_accuracy": folds, "tar_at_far": _targets(one.tars)}
+    folds = None
+    if one.folds is not None:
+        folds = {**_mean(one.folds), "folds": _parts(one.folds, one.distance)}
+    content = {"fold_accuracy": folds, "tar_at_far": _targets(one.tars, one.distance)}
+    return content | ({"accepts": "distance <= threshold"} if one.distance else {})
 
 
 def _mean(folds: FoldAccuracy) -> dict[str, object]:
     return {"accuracy": folds.mean, "standard_error": folds.standard_error}
 
 
-def _parts(folds: FoldAccuracy) -> list[dict[str, object]]:
-    columns = (folds.numbers, folds.pairs, folds.accuracy, folds.threshold)
+def _parts(folds: FoldAccuracy, distance: bool) -> list[dict[str, object]]:
+    threshold = 0.0 - folds.threshold if distance else folds.threshold
+    columns = (folds.numbers, folds.pairs, folds.accuracy, threshold)
     names = ("fold", "pairs", "accuracy", "threshold")
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _targets(tars: Sequence[TarAtFar]) -> list[dict[str, object]]:
+def _targets(tars: Sequence[TarAtFar], distance: bool) -> list[dict[str, object]]:
     return [
         {
             "far": tar.far,
             "far_achieved": tar.achieved,
             "tar": tar.tar,
-            "threshold": tar.threshold if math.isfinite(tar.threshold) else None,
+            "threshold": shown_threshold(tar.threshold, distance=distance)
+            if math.isfinite(tar.threshold)
+            else None,
             "resolvable": tar.resolvable,
         }
         for tar in tars

@@ -1,7 +1,8 @@
 """How LFW and IJB score verification: accuracy over folds, and TAR at fixed FAR.
 
 Pure functions of labels and scores. A pair is accepted if score >= threshold, as in
-`pairsets.rates`; TAR is 1 - FNR and FAR is FPR in the words of those benchmarks.
+`pairsets.rates`, and one that scores -inf never is; TAR is 1 - FNR and FAR is FPR in the words of
+those benchmarks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import ScoresError
-from pairsets.rates import fnr_at_fpr, is_resolvable, roc
+from pairsets.rates import fnr_at_fpr, is_resolvable, refuse_unknown, roc
 
 # The FARs that IJB-B and IJB-C are reported at.
 FARS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -79,12 +80,12 @@ def fold_accuracy(labels: ArrayLike, scores: ArrayLike, folds: ArrayLike) -> Fol
 
     Args:
         labels: `[N]`, 1 positive, 0 negative.
-        scores: `[N]`, higher is more alike.
+        scores: `[N]`, higher is more alike; a pair that scores -inf is rejected at any threshold.
         folds: `[N]`, the number of each pair's fold; any numbers, in any order.
 
     Raises:
-        ScoresError: other lengths, scores that are not finite, fewer than two folds, a fold
-            without positives or negatives.
+        ScoresError: other lengths, scores of nan or +inf, fewer than two folds, a fold without
+            positives or negatives, one beside which no pair has a score.
 
     >>> found = fold_accuracy([1, 0, 1, 0], [0.9, 0.2, 0.6, 0.4], [1, 1, 2, 2])
     >>> found.mean, found.threshold.tolist()
@@ -93,16 +94,18 @@ def fold_accuracy(labels: ArrayLike, scores: ArrayLike, folds: ArrayLike) -> Fol
     positive, values = np.asarray(labels) == 1, np.asarray(scores, np.float64)
     if values.ndim != 1 or positive.shape != values.shape:
         raise ScoresError(f"scores of shape {values.shape} for labels of shape {positive.shape}")
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        raise ScoresError(f"{wrong.size} scores are not finite, the first of pair {wrong[0] + 1}")
+    refuse_unknown(values)
     numbers, fold = checked_folds(positive, folds)
     order = np.argsort(values)
     ranked, truth, fold = values[order], positive[order], fold[order]
     accuracy, threshold = np.empty(len(numbers)), np.empty(len(numbers))
     for at in range(len(numbers)):
         mine = fold == at
-        threshold[at] = _most_accurate(ranked[~mine], truth[~mine])
+        # Those without a score are rejected whatever the threshold, so that they choose none.
+        chooses = ~mine & (ranked > -np.inf)
+        if not chooses.any():
+            raise ScoresError(f"no pair outside fold {numbers[at]} has a score to choose by")
+        threshold[at] = _most_accurate(ranked[chooses], truth[chooses])
         accuracy[at] = ((ranked[mine] >= threshold[at]) == truth[mine]).mean()
     return FoldAccuracy(numbers, accuracy, threshold, np.bincount(fold))
 
@@ -142,8 +145,7 @@ def tar_at_far(
     the ROC *nearest* to the target, which may exceed it.
 
     Raises:
-        ScoresError: other lengths, scores that are not finite, one class only, a FAR that is no
-            share.
+        ScoresError: other lengths, scores of nan or +inf, one class only, a FAR that is no share.
 
     >>> tar_at_far([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1], [0.5])[0].tar
     1.0

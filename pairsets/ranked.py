@@ -10,7 +10,10 @@ from pairsets.resampled import Floats, Kept, Resampled, Targets
 
 
 class Ranked:
-    """One model's pairs in falling order of score, to find its rates on any part of them."""
+    """One model's pairs in falling order of score, to find its rates on any part of them.
+
+    A score of -inf is that of a pair which every threshold rejects, as in `pairsets.rates`.
+    """
 
     def __init__(self, positive: NDArray[np.bool_], scores: Floats, targets: Targets) -> None:
         self.positive, self.scores, self.targets = positive, scores, targets
@@ -19,8 +22,13 @@ class Ranked:
         distinct = ranked[1:] != ranked[:-1]
         self.last = None if distinct.all() else np.r_[np.flatnonzero(distinct), ranked.size - 1]
         self.hits = positive[self.order]
+        # Pairs without a score (-inf) come last, and share the vertex after the last threshold.
+        self.scored = int(np.isfinite(ranked).sum())
+        vertices = ranked.size if self.last is None else self.last.size
+        self.end = vertices - (self.scored < ranked.size)
         # Centred, so that sums of squares keep their digits.
-        self.centred = ranked - ranked.mean()
+        known = ranked[: self.scored]
+        self.centred = known - known.mean()
         self.squares = self.centred**2
         self.rounding = 1e-9 * float(self.squares.mean())
         everything = np.ones(scores.size, np.bool_)
@@ -65,14 +73,14 @@ class Ranked:
         return np.concatenate([zero, fp]), np.concatenate([zero, tp])
 
     def _points(self, fp: NDArray[np.int64], tp: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The vertex of each target, then that at the EER."""
+        """The vertex of each target, then that at the EER; beyond `end` it has no threshold."""
         negatives, positives = int(fp[-1]), int(tp[-1])
         at = [
             int(np.searchsorted(tp, positives - steps(target, positives)))
             for target in self.targets.fnrs
         ]
         at += [
-            int(np.searchsorted(fp, steps(target, negatives), side="right")) - 1
+            min(int(np.searchsorted(fp, steps(target, negatives), side="right")) - 1, self.end)
             for target in self.targets.fprs
         ]
         return np.array([*at, crossing(fp, tp)])
@@ -81,21 +89,27 @@ class Ranked:
         negatives, positives = int(fp[-1]), int(tp[-1])
         *at, after = self._points(fp, tp).tolist()
         split = len(self.targets.fnrs)
-        rates = [fp[vertex] / negatives for vertex in at[:split]]
-        rates += [1 - tp[vertex] / positives for vertex in at[split:]]
+        nan = float("nan")
+        rates = [fp[one] / negatives if one <= self.end else nan for one in at[:split]]
+        rates += [1 - tp[one] / positives for one in at[split:]]
         before = after - 1
         gap = (positives - tp[before]) / positives - fp[before] / negatives
         over = fp[after] / negatives - (positives - tp[after]) / positives
         fnr = (positives - tp[[before, after]]) / positives
-        eer = fnr[0] + (fnr[1] - fnr[0]) * (gap / (gap + over))
+        eer = fnr[0] + (fnr[1] - fnr[0]) * (gap / (gap + over)) if after <= self.end else nan
         twice = int(np.diff(fp) @ (tp[1:] + tp[:-1]))
         auc = twice / (2 * positives * negatives)
         return np.array([*rates, eer, auc, self._dprime(kept, positives, negatives)])
 
     def _dprime(self, kept: Kept, positives: int, negatives: int) -> float:
         means, variances = [], []
-        for kind, count in ((self.hits, positives), (~self.hits, negatives)):
+        hits, kept = self.hits[: self.scored], kept[: self.scored]
+        for kind, count in ((hits, positives), (~hits, negatives)):
             chosen = (kept * kind).astype(np.float64)
+            if self.scored < self.hits.size:
+                count = int(chosen.sum())
+                if not count:
+                    return float("nan")
             mean = _dot(self.centred, chosen) / count
             means.append(mean)
             variances.append(_dot(self.squares, chosen) / count - mean * mean)
@@ -128,6 +142,8 @@ class Ranked:
         of the curve times that of the FNR; an EER mixes the two. The slope, or the mixture, is
         what fits the draws best.
         """
+        if not np.isfinite(self.value[column]):
+            return np.zeros(self.scores.size)
         all_fp, all_tp = self.vertices
         at = self.at[column]
         share = all_fp[at] / all_fp[-1], 1 - all_tp[at] / all_tp[-1]
@@ -170,7 +186,8 @@ class Ranked:
         value = self.value[self.names.index("dprime")]
         if not np.isfinite(value):
             return influence
-        masks = self.positive, ~self.positive
+        known = np.isfinite(self.scores)
+        masks = self.positive & known, ~self.positive & known
         spread = sum(float(self.scores[mask].var()) for mask in masks) / 2
         for sign, mask in zip((1, -1), masks, strict=True):
             apart = self.scores[mask] - self.scores[mask].mean()

@@ -3,6 +3,9 @@
 A pair is accepted as "same character" if score >= threshold (the convention of bob.measure):
 
     FNR(T) = #(positives with score < T) / P        FPR(T) = #(negatives with score >= T) / N
+
+A score of -inf says that a pair has none, and is rejected at every threshold: a failure to enrol,
+as NIST counts it. Such positives are errors whatever the threshold, such negatives never are.
 """
 
 from __future__ import annotations
@@ -24,21 +27,25 @@ class Curve:
         thresholds: `[K + 1]`, falling, the first +inf.
         false_positives: `[K + 1]`, negatives with score >= threshold.
         true_positives: `[K + 1]`, positives with score >= threshold.
+        rejected_positives, rejected_negatives: pairs without a score, which no threshold accepts;
+            with them the curve ends before the corner where all is accepted.
     """
 
     thresholds: NDArray[np.float64]
     false_positives: NDArray[np.int64]
     true_positives: NDArray[np.int64]
+    rejected_positives: int = 0
+    rejected_negatives: int = 0
 
     @property
     def positives(self) -> int:
-        """How many positives there are."""
-        return int(self.true_positives[-1])
+        """How many positives there are, rejected ones among them."""
+        return int(self.true_positives[-1]) + self.rejected_positives
 
     @property
     def negatives(self) -> int:
-        """How many negatives there are."""
-        return int(self.false_positives[-1])
+        """How many negatives there are, rejected ones among them."""
+        return int(self.false_positives[-1]) + self.rejected_negatives
 
     @cached_property
     def fpr(self) -> NDArray[np.float64]:
@@ -53,18 +60,23 @@ class Curve:
 
 @dataclass(frozen=True)
 class Point:
-    """One operating point: a threshold, and the rates it gives."""
+    """One operating point: a threshold, and the rates it gives; nan where no threshold does."""
 
     threshold: float
     fpr: float
     fnr: float
 
 
+NOWHERE = Point(float("nan"), float("nan"), float("nan"))
+
+
 def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
     """The ROC curve of `scores [N]` against `labels [N]` (1 positive, 0 negative).
 
+    Pairs that score -inf are rejected at every threshold.
+
     Raises:
-        ScoresError: other lengths, values that are not finite, only one class.
+        ScoresError: other lengths, nan or +inf, no pair with a score, only one class.
 
     >>> curve = roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1])
     >>> curve.fpr.tolist(), curve.fnr.tolist()
@@ -76,12 +88,16 @@ def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
             f"scores of shape {values.shape} for labels of shape {positive.shape}; "
             "expected one score a pair"
         )
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        raise ScoresError(f"{wrong.size} scores are not finite, the first of pair {wrong[0] + 1}")
+    refuse_unknown(values)
     if positive.all() or not positive.any():
         kind = "negative" if positive.all() else "positive"
         raise ScoresError(f"{values.size} pairs and no {kind} one; rates need both classes")
+    scored = values > -np.inf
+    rejected = int((positive & ~scored).sum()), int((~positive & ~scored).sum())
+    if not scored.any():
+        raise ScoresError(f"not one of {values.size} pairs has a score; rates need some that do")
+    if any(rejected):
+        positive, values = positive[scored], values[scored]
     # Equal scores become one vertex, so that their order does not matter: the fastest sort will do.
     order = np.argsort(values)[::-1]
     ranked = values[order]
@@ -91,18 +107,31 @@ def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
         thresholds=np.r_[np.inf, ranked[last]],
         false_positives=np.r_[0, last + 1 - true_positives].astype(np.int64),
         true_positives=np.r_[0, true_positives].astype(np.int64),
+        rejected_positives=rejected[0],
+        rejected_negatives=rejected[1],
     )
+
+
+def refuse_unknown(scores: NDArray[np.float64]) -> None:
+    """Raise ScoresError for nan and +inf; -inf is a pair that is rejected."""
+    wrong = np.flatnonzero(~(scores < np.inf))
+    if wrong.size:
+        raise ScoresError(f"{wrong.size} scores are not finite, the first of pair {wrong[0] + 1}")
 
 
 def fpr_at_fnr(curve: Curve, target: float) -> Point:
     """The *achieved* point: the highest threshold whose FNR does not exceed `target`.
 
     It walks groups of equal scores, as bob.measure does, so a real threshold reaches these rates.
+    `NOWHERE` where so many positives are without a score that no threshold does.
 
     >>> fpr_at_fnr(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]), 0.5)
     Point(threshold=0.9, fpr=0.0, fnr=0.5)
     """
-    at = int(np.argmax(curve.fnr <= checked_share(target)))
+    reached = curve.fnr <= checked_share(target)
+    if not reached[-1]:
+        return NOWHERE
+    at = int(np.argmax(reached))
     return Point(float(curve.thresholds[at]), float(curve.fpr[at]), float(curve.fnr[at]))
 
 
@@ -114,14 +143,17 @@ def fpr_at_fnr_interpolated(curve: Curve, target: float) -> float:
     interp1d takes the one with the highest FPR, and draws its line from there: on small or well
     separated sets the rate comes out too high. Kept to the letter, so that figures agree with the
     published tables; no threshold need reach the rate. `fpr_at_fnr` gives one that is reached.
+    nan where positives without a score leave no threshold an FNR so low.
     """
+    if curve.fnr[-1] > checked_share(target):
+        return float("nan")
     false_positives, true_positives = curve.false_positives[1:], curve.true_positives[1:]
     turns = (np.diff(false_positives, 2) != 0) | (np.diff(true_positives, 2) != 0)
     kept = np.flatnonzero(np.r_[True, turns, True]) if false_positives.size > 2 else slice(None)
     fpr = np.r_[0, false_positives[kept]] / curve.negatives
     fnr = 1.0 - np.r_[0, true_positives[kept]] / curve.positives
     order = np.argsort(fnr, kind="stable")
-    return float(np.interp(checked_share(target), fnr[order], fpr[order]))
+    return float(np.interp(target, fnr[order], fpr[order]))
 
 
 def fnr_at_fpr(curve: Curve, target: float) -> Point:
@@ -161,13 +193,17 @@ def sensitivity_index(labels: ArrayLike, scores: ArrayLike) -> float:
     """d': how many standard deviations the means of positives and negatives lie apart.
 
     `(mean+ - mean-) / sqrt((var+ + var-) / 2)`, with the variances of the population (Green and
-    Swets 1966; Daugman 2000 calls it decidability); nan where neither kind varies.
+    Swets 1966; Daugman 2000 calls it decidability); nan where neither kind varies. Pairs without a
+    score (-inf) are left out, which flatters a model that has many.
 
     >>> sensitivity_index([1, 1, 0, 0], [3.0, 5.0, 1.0, 3.0])
     2.0
     """
     positive, values = np.asarray(labels) == 1, np.asarray(scores, np.float64)
-    kinds = values[positive], values[~positive]
+    scored = values > -np.inf
+    kinds = values[positive & scored], values[~positive & scored]
+    if not (kinds[0].size and kinds[1].size):
+        return float("nan")
     # From one of them: the mean of equal numbers may be rounded, and they would seem to vary.
     spread = sum(float((kind - kind[0]).var()) for kind in kinds) / 2
     apart = float(kinds[0].mean() - kinds[1].mean())
@@ -179,12 +215,14 @@ def equal_error(curve: Curve) -> tuple[float, float]:
 
     The same definition as ZACI-20's `evaluate.py` (root of `1 - x - interp(tpr, fpr)(x)`), in
     closed form. The threshold is that of the vertex beside the crossing where the two rates
-    differ least.
+    differ least. Both nan where so many positives are without a score that the curve ends before.
 
     >>> equal_error(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]))
     (0.5, 0.8)
     """
     fpr, fnr = curve.fpr, curve.fnr
+    if fpr[-1] < fnr[-1]:
+        return float("nan"), float("nan")
     after = int(np.argmax(fpr >= fnr))
     before = after - 1
     gap, overshoot = fnr[before] - fpr[before], fpr[after] - fnr[after]
@@ -196,17 +234,21 @@ def equal_error(curve: Curve) -> tuple[float, float]:
 def area_under(curve: Curve) -> float:
     """AUC: the chance that a positive outscores a negative, ties counted half.
 
+    Pairs without a score rank below all others, and tie with one another.
+
     >>> area_under(roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1]))
     0.875
     """
     steps = np.diff(curve.false_positives)
     twice = int((steps * (curve.true_positives[1:] + curve.true_positives[:-1])).sum())
+    twice += curve.rejected_negatives * (curve.positives + int(curve.true_positives[-1]))
     return twice / (2 * curve.positives * curve.negatives)
 
 
 def rates_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Point:
-    """FPR and FNR of accepting `score >= threshold`."""
-    positive, accepted = np.asarray(labels) == 1, np.asarray(scores) >= threshold
+    """FPR and FNR of accepting `score >= threshold`; a score of -inf is never accepted."""
+    positive, values = np.asarray(labels) == 1, np.asarray(scores)
+    accepted = (values >= threshold) & (values > -np.inf)
     return Point(threshold, float(accepted[~positive].mean()), float((~accepted)[positive].mean()))
 
 

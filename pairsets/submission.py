@@ -9,8 +9,10 @@ two digests, each SHA-256 over the pairs in order, the smaller path of a pair fi
 - `scores_sha256`: path, NUL, path, NUL, score (8 bytes, IEEE 754, the lowest first) of every row of
   the CSV. The order of rows and faces, and line ends, change nothing.
 
-Every valid pair must be scored. Pairs marked invalid may be: they are in the set as published, but
-do not count.
+Every valid pair must be there. Pairs marked invalid may be: they are in the set as published, but
+do not count. An empty score says that the model rejects the pair unseen, a failure to enrol: it
+counts as rejected at every threshold. In `scores_sha256` it is minus infinity. A manifest with such
+pairs has their number as `rejected`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import re
 import stat
 import struct
@@ -36,6 +39,8 @@ from pairsets.pairset import PairKey, PairSet, pair_key
 SCHEMA = 1
 KIND = "submission"
 HEADER = ("pathA", "pathB", "score")
+# The similarity of scores that are distances turned round.
+DISTANCE = "minus the distance"
 # A manifest is a page of text; what is larger is something else.
 MOST_MANIFEST = 2**20
 # Characters of each text; names stand in tables.
@@ -63,7 +68,8 @@ class Submission:
 
     Attributes:
         model: what tables call it.
-        scores: `[N]`, one a row of the pair set; nan of invalid rows that were not scored.
+        scores: `[N]`, one a row of the pair set; nan of invalid rows that were not scored, -inf of
+            pairs that the model rejects unseen.
         manifest: the content of the manifest.
     """
 
@@ -120,7 +126,8 @@ def write_submission(
     Args:
         out: the CSV; the manifest goes beside it.
         pairs: the set.
-        scores: higher is more alike; those of invalid rows may be nan, and are left out then.
+        scores: higher is more alike; -inf of a pair that is rejected, having none. Those of invalid
+            rows may be nan, and are left out then.
         model: what tables shall call it.
         fingerprint, similarity, provenance: of the model, where they are known.
         description, authors, url: what readers should know; `url` begins with http.
@@ -136,16 +143,19 @@ def write_submission(
     values = np.asarray(scores, np.float64)
     if values.shape != (len(pairs),):
         raise SubmissionError(f"{model}: scores of shape {values.shape} for {len(pairs)} pairs")
-    scored = np.isfinite(values)
-    wrong = np.flatnonzero(~scored & pairs.valid)
+    rejected = np.isneginf(values) & pairs.valid
+    sent = np.isfinite(values) | rejected
+    wrong = np.flatnonzero(~sent & pairs.valid)
     if wrong.size:
         row = int(wrong[0])
         raise SubmissionError(
             f"{model}: {wrong.size} scores are not finite, the first of pair {row + 1} "
-            f"({pairs.path_a[row]}, {pairs.path_b[row]}): {values[row]}"
+            f"({pairs.path_a[row]}, {pairs.path_b[row]}): {values[row]}; -inf is that of a pair "
+            "which the model rejects"
         )
     _refuse_constant(values, pairs, model)
-    keys = [key for key, there in zip(pairs.keys, scored, strict=True) if there]
+    keys = [key for key, there in zip(pairs.keys, sent, strict=True) if there]
+    lost = int(rejected.sum())
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": KIND,
@@ -158,8 +168,9 @@ def write_submission(
         "url": url,
         "pairs": len(pairs),
         "pairs_sha256": pairs_digest(pairs),
-        "scored": len(keys),
-        "scores_sha256": _scores_digest(keys, values[scored].tolist()),
+        "scored": len(keys) - lost,
+        **({"rejected": lost} if lost else {}),
+        "scores_sha256": _scores_digest(keys, values[sent].tolist()),
         "versions": versions("lookalikes", "numpy"),
     }
     _check_texts(content, model)
@@ -169,9 +180,10 @@ def write_submission(
         raise SubmissionError(f"{model}: its provenance is not plain JSON ({error})") from None
     if len(text.encode()) > MOST_MANIFEST // 2:
         raise SubmissionError(f"{model}: a manifest of {len(text):,} characters; expected a page")
-    rows = zip(pairs.path_a[scored], pairs.path_b[scored], values[scored].tolist(), strict=True)
+    texts = ["" if score == -np.inf else repr(score) for score in values[sent].tolist()]
+    rows = zip(pairs.path_a[sent], pairs.path_b[sent], texts, strict=True)
     with written_together(files) as folder:
-        write_csv(folder / files[0].name, HEADER, ((a, b, repr(score)) for a, b, score in rows))
+        write_csv(folder / files[0].name, HEADER, rows)
         write_json(folder / files[1].name, content)
     return files
 
@@ -188,7 +200,7 @@ def read_submission(path: str | Path, pairs: PairSet) -> Submission:
     """
     table, manifest = _locate(Path(path))
     content = _read_manifest(manifest)
-    keys, values, lines = _read_scores(table, pairs)
+    keys, values, lines = _read_scores(table, pairs, "rejected" in content)
     rows = {key: row for row, key in enumerate(pairs.keys)}
     unknown = [at for at, key in enumerate(keys) if key not in rows]
     scores = np.full(len(pairs), np.nan)
@@ -214,8 +226,9 @@ def read_submission(path: str | Path, pairs: PairSet) -> Submission:
             f"{table}: {lacking.size} of {int(pairs.valid.sum())} valid pairs have no score, the "
             f"first {pairs.path_a[row]}, {pairs.path_b[row]}; were rows removed?"
         )
-    found = len(keys), _scores_digest(keys, values)
-    if found != (content["scored"], content["scores_sha256"]):
+    rejected = sum(value == -np.inf for value in values)
+    found = len(keys) - rejected, rejected, _scores_digest(keys, values)
+    if found != (content["scored"], content.get("rejected", 0), content["scores_sha256"]):
         raise SubmissionError(
             f"{table}: not the scores that {manifest.name} was written for (their digest "
             "differs); was the table edited, or rounded by a spreadsheet? Make both files again"
@@ -276,7 +289,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         later = type(content.get("schema")) is int and content["schema"] > SCHEMA
         newer = "; a newer version wrote it" if later else ""
         raise SubmissionError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}{newer}")
-    for name in ("pairs", "scored"):
+    for name in ("pairs", "scored", *(["rejected"] if "rejected" in content else [])):
         if type(content.get(name)) is not int or content[name] < 1:
             raise SubmissionError(
                 f"{path}: {name} is {content.get(name)!r}, expected a number of pairs"
@@ -332,8 +345,10 @@ def _check_text(value: object, name: str, most: int, where: str) -> None:
         )
 
 
-def _read_scores(path: Path, pairs: PairSet) -> tuple[list[PairKey], list[float], list[int]]:
-    """The pairs, scores and lines of a table, each pair there once."""
+def _read_scores(
+    path: Path, pairs: PairSet, rejects: bool
+) -> tuple[list[PairKey], list[float], list[int]]:
+    """Pairs, scores and lines of a table, each pair there once; `rejects` allows empty scores."""
     longest = 2 * sum(map(_bytes, (*pairs.path_a, *pairs.path_b))) + 64 * len(pairs) + 2**20
     size = path.stat().st_size
     if size > longest:
@@ -372,7 +387,7 @@ def _read_scores(path: Path, pairs: PairSet) -> tuple[list[PairKey], list[float]
                     )
                 lines[key] = reader.line_num
                 keys.append(key)
-                values.append(_number(cells[2], where))
+                values.append(-math.inf if rejects and not cells[2] else _number(cells[2], where))
     except UnicodeDecodeError as error:
         raise SubmissionError(f"{path}: not UTF-8 text at byte {error.start}") from None
     except csv.Error as error:
@@ -386,12 +401,15 @@ def _read_scores(path: Path, pairs: PairSet) -> tuple[list[PairKey], list[float]
 def _number(text: str, where: str) -> float:
     value = float(text) if _NUMBER.fullmatch(text) else float("nan")
     if not np.isfinite(value):
-        raise SubmissionError(f"{where}: score is {text[:40]!r}, expected a finite number")
+        raise SubmissionError(
+            f"{where}: score is {text[:40]!r}, expected a finite number (or nothing, of rejected "
+            "pairs that the manifest counts)"
+        )
     return value
 
 
 def _refuse_constant(scores: NDArray[np.float64], pairs: PairSet, where: str) -> None:
-    known = scores[pairs.valid]
+    known = scores[pairs.valid & np.isfinite(scores)]
     if known.size > 1 and (known == known[0]).all():
         raise SubmissionError(
             f"{where}: all {known.size} scores are {known[0]:g}, so that no threshold tells any "

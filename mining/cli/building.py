@@ -26,6 +26,7 @@ from mining.cli.options import (
     MaxPixelsOption,
     MaxScoreOption,
     MinScoreOption,
+    Missing,
     NegativesOption,
     NumberOption,
     OnErrorOption,
@@ -217,6 +218,14 @@ def mine(
     pairs: NumberOption = 3000,
     fusion: FusionOption = None,
     test_pairs: TestPairsOption = None,
+    missing: Annotated[
+        Missing,
+        typer.Option(
+            "--missing",
+            help="Test pairs with an image that was skipped while embedding: reject keeps them, "
+            "without a score; else they are left out.",
+        ),
+    ] = "fail",
     positives: PositivesOption = None,
     negatives: NegativesOption = None,
     ignore_list: IgnoreOption = None,
@@ -309,6 +318,7 @@ def mine(
         pairs=pairs,
         fusion=fusion or "mean",
         test_pairs=test_pairs,
+        missing=missing,
         label=label,
         rules=rules,
         exclude=exclude or [],

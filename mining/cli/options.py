@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
 Precision = Literal["fp32", "bf16"]
 OnError = Literal["fail", "skip"]
+# As `pairsets.missing.Missing`.
+Missing = Literal["fail", "reject", "drop"]
 # As `pairsets.suspects.KINDS`.
 KINDS = ("duplicate", "alias", "mislabel", "crop", "veto")
 # Panels of the help.
@@ -22,6 +24,7 @@ RULES = "Which pairs are mined"
 SUSPECTS = "Suspects"
 INTERVALS = "Intervals"
 IDENTITIES = "Who a picture shows, where it is not its folder"
+SCORES = "Scores"
 
 
 def _check_target(text: str | None) -> str | None:
@@ -340,6 +343,32 @@ ScoresOption = Annotated[
 EmbeddingsOption = Annotated[
     list[Path] | None,
     typer.Option("--embeddings", help="Folder written by `lookalikes embed`; repeatable."),
+]
+MissingOption = Annotated[
+    Missing,
+    typer.Option(
+        "--missing",
+        help="Pairs without a score: fail names them, reject counts them as rejected (FNR rises, "
+        "FPR does not), drop leaves them out for all models.",
+        rich_help_panel=SCORES,
+    ),
+]
+DistanceOption = Annotated[
+    bool,
+    typer.Option(
+        "--distance",
+        help="Score files have distances: lower is more alike.",
+        rich_help_panel=SCORES,
+    ),
+]
+DistanceOfOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--distance-of",
+        metavar="NAME",
+        help="Only this model's scores are distances; repeatable.",
+        rich_help_panel=SCORES,
+    ),
 ]
 ModelsOption = Annotated[
     list[str] | None, typer.Option("--model", help="Model to run on the faces; repeatable.")

@@ -153,7 +153,7 @@ def _remark(board: Leaderboard, column: str) -> str:
     )
     others = [
         one.second if one.first == best else one.first
-        for one in board.comparison.differences[column]
+        for one in board.comparison.differences.get(column, ())
         if best in (one.first, one.second) and not one.significant
     ]
     if best is None or not others:

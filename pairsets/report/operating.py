@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan
 
 from pairsets.evaluate import TARGETS
 from pairsets.evaluation import Evaluation, OperatingPoint
@@ -51,7 +52,15 @@ def operating_tables(board: Leaderboard) -> list[Table]:
 def _point(point: OperatingPoint) -> Cell:
     if not point.resolvable:
         return Cell("", "set too small")
+    if isnan(point.value):
+        return Cell("N/A", "no threshold reaches it")
     return Cell(share(point.value), bounds(point.interval))
+
+
+def _threshold(one: Evaluation, threshold: float) -> Cell:
+    if isnan(threshold):
+        return Cell("N/A")
+    return Cell(score(one.shown(threshold)), "of distances, or less" if one.distance else "")
 
 
 def _certainty(found: Mapping[str, Evaluation]) -> Table:
@@ -71,7 +80,7 @@ def _certainty(found: Mapping[str, Evaluation]) -> Table:
                 (
                     Cell(f"{one.auc:.4f}", decimal_bounds(one.intervals.get("auc"), 4)),
                     Cell(f"{one.dprime:.2f}", decimal_bounds(one.intervals.get("dprime"), 2)),
-                    Cell(score(one.threshold)),
+                    _threshold(one, one.threshold),
                     Cell(share(one.fpr_interpolated)),
                     _worth(one.fpr_rate),
                     _worth(one.fnr_rate),
@@ -109,7 +118,7 @@ def _carried(found: Mapping[str, Evaluation]) -> list[Table]:
                 (
                     model,
                     (
-                        Cell(score(one.carried.threshold)),
+                        _threshold(one, one.carried.threshold),
                         Cell(share(one.carried.fpr.value), bounds(one.carried.fpr.interval)),
                         Cell(share(one.carried.fnr.value), bounds(one.carried.fnr.interval)),
                     ),

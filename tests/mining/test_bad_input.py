@@ -1119,9 +1119,10 @@ SCORE_FILES = {
     ),
     "twice": (SCORES + "a/0.png,b/0.png,0.1\n", "line 4: a second score of a/0.png, b/0.png for"),
     "word": (SCORES.replace("0.1", "high"), "line 3: score is 'high', expected a number"),
-    "blank": (SCORES.replace("0.1", ""), "line 3: score is '', expected a number"),
-    "nan": (SCORES.replace("0.1", "nan"), "line 3: score is 'nan', expected a finite number"),
-    "infinite": (SCORES.replace("0.1", "-inf"), "line 3: score is '-inf', expected a finite"),
+    "blank": (SCORES.replace("0.1", ""), "1 of 2 valid pairs have no score of scores, the first"),
+    "nan": (SCORES.replace("0.1", "nan"), "1 of 2 valid pairs have no score of scores, the first"),
+    "infinite": (SCORES.replace("0.1", "-inf"), "1 of 2 valid pairs have no score of scores"),
+    "too large": (SCORES.replace("0.1", "1e999"), "line 3: score is '1e999', expected a finite"),
     "short row": (SCORES + "a/0.png\n", "line 4: more or fewer values than line 1 has"),
     "long row": (SCORES + "a,b/0.png,b/0.png,1\n", "line 4: more or fewer values than line 1"),
     "short first": (

@@ -377,7 +377,12 @@ def test_refusals(home):
     message = refused(home, *HARD, "--scores", "flat.csv")
     assert f"flat: all {len(pairs)} scores are 0.5" in message
     scored(pairs, home / "nan.csv", value=lambda row: "nan" if row == 3 else row)
-    assert "nan.csv, line 5: score is 'nan'" in refused(home, *HARD, "--scores", "nan.csv")
+    message = refused(home, *HARD, "--scores", "nan.csv")
+    assert message.startswith(
+        "nan.csv, line 5 (score 'nan'): 1 of 108 valid pairs have no score of"
+    )
+    assert "--missing reject" in message
+    assert "--missing drop" in message
     scored(pairs, home / "a.csv")
     scored(pairs, home / "b.csv", value=lambda row: row)
     for second in ("a.csv", "b.csv"):

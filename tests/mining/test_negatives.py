@@ -111,7 +111,9 @@ def test_scores_from_elsewhere(pairs, tmp_path):
         ("pathA,pathB,score\na/1,b/1,1\n", r"1 of 2 valid pairs have no score.*b/1, b/2"),
         ("pathA,pathB,score\na/1,b/1,1\nb/1,a/1,2\n", "line 3: a second score of a/1, b/1"),
         ("pathA,pathB,score\na/1,b/1,high\n", "line 2: score is 'high', expected a number"),
-        ("pathA,pathB,score\na/1,b/1,nan\n", "line 2: score is 'nan', expected a finite"),
+        ("pathA,pathB,score\na/1,b/1,nan\nb/1,b/2,1\n", "1 of 2 valid pairs .*no score.*a/1, b/1"),
+        ("pathA,pathB,score\na/1,b/1,1e999\n", "line 2: score is '1e999', expected a finite"),
+        ("pathA,pathB,score\na/1,b/1,nan\nb/1,a/1,2\n", "line 3: a second score of a/1, b/1"),
         ("pathA,pathB,score\na/1,b/1\n", "line 2: more or fewer values than line 1 has"),
     ],
 )

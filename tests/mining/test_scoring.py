@@ -53,8 +53,9 @@ def test_files_of_one_reference_have_none(pairs, tmp_path):
 def test_an_empty_score_matters_to_scores_alone(pairs, tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("pathA,pathB,rank,score,model,quantile\na/1,b/1,1,,A,0.5\n")
-    with pytest.raises(ScoresError, match="line 2: score is '', expected a number"):
+    with pytest.raises(ScoresError, match="4 of 4 valid pairs have no score of A, the first a/1"):
         read_scores(path, pairs)
+    assert np.isnan(read_scores(path, pairs, complete=False)["A"]).all()
     assert read_quantiles(path, pairs)["A"][0] == 0.5
 
 

@@ -15,6 +15,7 @@ from pairsets import PairSet, ScoresError, evaluate
 from pairsets.clusters import Clusters
 from pairsets.evaluate import TARGETS, evaluate_all, judge
 from pairsets.intervals import clustered_rate, wilson
+from pairsets.missing import REMEDIES
 from pairsets.rates import (
     area_under,
     equal_error,
@@ -359,7 +360,7 @@ PAIRS = PairSet.of(
         (np.ones((4, 2)), "m: scores of shape (4, 2) for 4 pairs"),
         (
             [1, math.nan, 2, -math.inf],
-            "m: 2 scores are not finite, the first of pair 2 (b & c/1, b & c/2): nan",
+            "m: 2 scores are not finite, the first of pair 2 (b & c/1, b & c/2): nan. " + REMEDIES,
         ),
         (
             [0.25] * 4,
