@@ -244,8 +244,8 @@ def _refuse_gaps(values: Scores, pairs: PairSet, name: str, model: str, path: Pa
     if lacking.size:
         row = int(lacking[0])
         said = says_none(path, pair_key(pairs.path_a[row], pairs.path_b[row]))
-        of = f", set {name}" if name else ""
-        refuse_unscored(pairs, values, model, f"{path}{said}{of}")
+        of_set = f" of the set {name}" if name else ""
+        refuse_unscored(pairs, values, model, f"{path}{said}", of_set)
 
 
 def _refuse_none(values: Scores, pairs: PairSet, name: str, model: str) -> None:

@@ -154,11 +154,9 @@ def says_none(path: Path, pair: PairKey) -> str:
         header = next(reader)
         a, b, at = (header.index(name) for name in ("pathA", "pathB", SCORE))
         for cells in reader:
-            if (
-                cells
-                and pair_key(cells[a], cells[b]) == pair
-                and cells[at].strip().lower() in NO_SCORE
-            ):
+            if not cells or pair_key(cells[a], cells[b]) != pair:
+                continue
+            if cells[at].strip().lower() in NO_SCORE:
                 return f", line {reader.line_num} (score {cells[at]!r})"
     return ""
 

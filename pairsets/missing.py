@@ -28,7 +28,9 @@ def unscored(pairs: PairSet, scores: Scores) -> NDArray[np.bool_]:
     return np.asarray(pairs.valid & ~np.isfinite(scores), np.bool_)
 
 
-def refuse_unscored(pairs: PairSet, scores: Scores, model: str, where: str) -> None:
+def refuse_unscored(
+    pairs: PairSet, scores: Scores, model: str, where: str, of_set: str = ""
+) -> None:
     """Raise ScoresError where a file, named by `where`, lacks scores of valid pairs.
 
     The message names the first three, and both remedies.
@@ -37,9 +39,9 @@ def refuse_unscored(pairs: PairSet, scores: Scores, model: str, where: str) -> N
     if rows.size:
         shown = "; ".join(f"{pairs.path_a[row]}, {pairs.path_b[row]}" for row in rows[:3])
         raise ScoresError(
-            f"{where}: {rows.size} of {int(pairs.valid.sum())} valid pairs have no score of "
-            f"{model}, the first {shown}; are some in another file, or is it another pair set's? "
-            f"Else {REMEDIES}"
+            f"{where}: {rows.size} of {int(pairs.valid.sum())} valid pairs{of_set} have no "
+            f"score of {model}, the first {shown}; are some in another file, or is it another "
+            f"pair set's? Else {REMEDIES}"
         )
 
 
