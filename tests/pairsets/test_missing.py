@@ -1,4 +1,4 @@
-"""Pairs without a score: against scikit-learn with a score far below all others, and by counting."""
+"""Pairs without a score: against scikit-learn with a very low score, and by counting."""
 
 from __future__ import annotations
 
@@ -281,15 +281,10 @@ def test_a_target_below_the_floor_has_no_rate_anywhere(tmp_path):
     assert found.tied("fpr")
     assert "| A | N/A |" in board.to_markdown()
     assert "7 pairs without a score, counted as rejected" in board.to_markdown()
-    with pytest.raises(ScoresError, match="A has no threshold with an FNR of 0.05"):
+    with pytest.raises(ScoresError, match=r"A has no threshold with an FNR of 0\.05"):
         found.disagreements("B", "A")
     rows = write_verdicts(tmp_path / "v.csv", found).read_text().splitlines()
-    assert rows[1].split(",")[4:] in (
-        ["", "0", "0"],
-        ["", "0", "1"],
-        ["", "1", "0"],
-        ["", "1", "1"],
-    )
+    assert all(row.split(",")[4] == "" and row.split(",")[5] in "01" for row in rows[1:])
     files = [*write_leaderboards(tmp_path / "t", [board]), write_curves(tmp_path / "c.csv", found)]
     for file in files:
         assert "nan" not in file.read_text().lower()

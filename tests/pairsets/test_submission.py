@@ -301,3 +301,61 @@ def test_every_number_comes_back_as_it_was(tmp_path_factory, scores):
     out = tmp_path_factory.mktemp("sent") / "x.csv"
     write_submission(out, pairs, scores, model="m")
     assert read_submission(out, pairs).scores.tolist() == scores
+
+
+@pytest.fixture
+def rejecting(pairs, tmp_path):
+    """A folder with a submission of which a positive and a negative are rejected."""
+    folder = tmp_path / "rejecting"
+    scores = [-np.inf, 0.5, -np.inf, np.nan, 1.5]
+    write_submission(folder / "mine.csv", pairs, scores, model="mine")
+    return folder
+
+
+def test_rejected_pairs_come_back(pairs, rejecting):
+    lines = (rejecting / "mine.csv").read_text("utf-8").splitlines()
+    assert lines[1] == "雪 & co/1.jpg,雪 & co/2.jpg,"
+    assert lines[3] == '"b, c/1.jpg",a/2.jpg,'
+    found = read_submission(rejecting, pairs)
+    np.testing.assert_array_equal(found.scores, [-np.inf, 0.5, -np.inf, np.nan, 1.5])
+    assert (found.manifest["scored"], found.manifest["rejected"]) == (2, 2)
+    rows = sorted(
+        (*sorted([a, b]), score)
+        for a, b, score in zip(pairs.path_a, pairs.path_b, found.scores.tolist(), strict=True)
+        if score == score
+    )
+    digest = hashlib.sha256()
+    for a, b, score in rows:
+        digest.update(a.encode() + b"\0" + b.encode() + b"\0" + struct.pack("<d", score))
+    assert found.manifest["scores_sha256"] == digest.hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",1.5", ",", "not the scores that mine"),
+        ("a/2.jpg,\n", "a/2.jpg,-9\n", "not the scores that mine"),
+        ("a/2.jpg,\n", "a/2.jpg,-inf\n", "line 4: score is '-inf'"),
+        ("a/2.jpg,\n", "a/2.jpg, \n", "line 4: score is ' '"),
+    ],
+    ids=["one more", "one less", "in words", "a blank"],
+)
+def test_rejected_pairs_are_counted(pairs, rejecting, old, new, message):
+    table = rejecting / "mine.csv"
+    text = table.read_text("utf-8")
+    assert text.count(old) == 1
+    table.write_text(text.replace(old, new), "utf-8")
+    refused(rejecting, pairs, message)
+
+
+@pytest.mark.parametrize("count", [0, 1, True, "2", None], ids=repr)
+def test_the_number_of_rejected_pairs_is_one(pairs, rejecting, count):
+    edited(rejecting, rejected=count)
+    refused(rejecting, pairs, "not the scores that mine" if count == 1 and count is not True else
+            "rejected is .*, expected a number of pairs")  # fmt: skip
+
+
+def test_scores_without_a_difference_are_refused_beside_rejected_ones(pairs, tmp_path):
+    scores = [-np.inf, 0.5, 0.5, np.nan, 0.5]
+    with pytest.raises(SubmissionError, match=r"all 3 scores are 0\.5"):
+        write_submission(tmp_path / "x.csv", pairs, scores, model="m")
