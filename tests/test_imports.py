@@ -44,6 +44,8 @@ FORBIDDEN = [
     ("indexes/base.py", "matplotlib"),
     ("pairsets/evaluate.py", "matplotlib"),
     ("pairsets/report/tomorrow.py", "matplotlib.pyplot"),
+    # the face of the packages is for users alone
+    ("mining/run.py", "lookalikes"),
     # indexes knows arrays and ids alone
     ("indexes/base.py", "PIL"),
     # cli -> pipeline -> stages; a stage never imports the command line

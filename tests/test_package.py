@@ -18,6 +18,7 @@ from command_line import HANGS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("indexes", "mining", "pairsets")
+FACE = "lookalikes.py"
 PUBLIC = {
     "indexes": [
         "ApproximateIndex",
@@ -108,11 +109,14 @@ def project_files() -> list[str]:
     return sorted(name for name in done.stdout.split("\0") if (ROOT / name).is_file())
 
 
-def test_wheel_holds_the_three_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_wheel_holds_the_three_packages_their_face_and_nothing_else(
+    wheel: zipfile.ZipFile,
+) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
-    (info,) = tops - set(PACKAGES)
+    (info,) = tops - {*PACKAGES, FACE}
     assert re.fullmatch(r"lookalikes-[\d.]+\.dist-info", info)
-    assert set(PACKAGES) < tops
+    assert {*PACKAGES, FACE} < tops
+    assert wheel.read(FACE) == (ROOT / FACE).read_bytes()
 
 
 def test_wheel_holds_each_file_of_the_packages(wheel: zipfile.ZipFile) -> None:

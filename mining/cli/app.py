@@ -5,26 +5,71 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from mining.failures import message_of, user_errors
 
 INTERRUPTED = 130
+# Whose versions tell two machines apart; read from their metadata, for to import them takes long.
+_TOLD = ("torch", "faiss-cpu", "faiss-gpu", "numpy", "timm", "onnxruntime")
 
 app = typer.Typer(
     name="lookalikes",
     help="Find the pairs of different identities that a model confuses most, and make them a "
     "benchmark.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 
 
-def main(run: Callable[[], Any] = app) -> None:
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo("\n".join(version_lines()))
+        raise typer.Exit
+
+
+def version_lines() -> list[str]:
+    """The version of lookalikes, of Python, and of those packages that are installed, a line each.
+
+    None of them is imported.
+    """
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    lines = []
+    for name in ("lookalikes", *_TOLD):
+        try:
+            lines.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return [*lines[:1], f"Python {platform.python_version()}", *lines[1:]]
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the versions of lookalikes and of what it computes with, and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+# The name of the program, however it was started.
+_run = partial(app, prog_name="lookalikes")
+
+
+def main(run: Callable[[], Any] = _run) -> None:
     """Entry point: exit status 0, 1 after one clear message, 2 for wrong usage, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal cannot show is no reason to fail after the work.

@@ -31,7 +31,9 @@ from mining.cli.options import (
     TargetOption,
     WorkersOption,
     encoding_of,
+    share_from,
     target_of,
+    target_share,
 )
 
 # Of the help.
@@ -86,7 +88,12 @@ def evaluate(
     ] = None,
     far: Annotated[
         list[float] | None,
-        typer.Option("--far", min=0, max=1, help="Report TAR at this FAR, as IJB; repeatable."),
+        typer.Option(
+            "--far",
+            metavar="SHARE",
+            parser=target_share,
+            help="Report TAR at this FAR, as IJB; repeatable.",
+        ),
     ] = None,
     missing: MissingOption = "fail",
     distance: DistanceOption = False,
@@ -302,7 +309,13 @@ def power(
         Literal["fpr", "eer"], typer.Option("--statistic", help="What is to differ.")
     ] = "fpr",
     chance: Annotated[
-        float, typer.Option("--power", help="How often it is to be found, where it is there.")
+        float,
+        typer.Option(
+            "--power",
+            metavar="SHARE",
+            parser=share_from(),
+            help="How often it is to be found, where it is there.",
+        ),
     ] = 0.8,
     target_fnr: TargetOption = None,
     missing: MissingOption = "fail",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,14 +28,57 @@ IDENTITIES = "Who a picture shows, where it is not its folder"
 SCORES = "Scores"
 
 
+def share_from(most: float = 1.0) -> Callable[[str | float], float]:
+    """What reads an option that is a share from 0 to `most`, and tells a percentage from one.
+
+    >>> share_from()("0.139")
+    0.139
+    """
+
+    def share(text: str | float) -> float:
+        value = _number(str(text))
+        if value is None or not 0 <= value <= most:
+            raise typer.BadParameter(
+                f"{str(text)!r} is no share from 0 to {most:g}{_percent_hint(str(text))}"
+            )
+        return value
+
+    return share
+
+
+def target_share(text: str | float) -> float:
+    """A rate to report another at: a share below 1, which would be that of taking all."""
+    value = share_from()(text)
+    if value == 1:
+        raise typer.BadParameter(
+            f"{str(text)!r} is all pairs, at which nothing is told; did you mean 0.01 (1 %)?"
+        )
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _percent_hint(text: str) -> str:
+    """The share that was meant, where a percentage was given."""
+    value = _number(text.strip().removesuffix("%"))
+    if value is None or not (1 < value <= 100 or (0 <= value <= 1 and "%" in text)):
+        return ""
+    return f"; did you mean {value / 100:.10g} ({value:g} %)?"
+
+
 def _check_target(text: str | None) -> str | None:
     if text is not None and text != "human":
-        try:
-            share = float(text)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1:
-            raise typer.BadParameter(f"{text!r} is neither 'human' nor a share from 0 to 1")
+        value = _number(text)
+        if value is None or not 0 <= value <= 1:
+            raise typer.BadParameter(
+                f"{text!r} is neither 'human' nor a share from 0 to 1{_percent_hint(text)}"
+            )
+        target_share(text)
     return text
 
 
@@ -221,6 +265,7 @@ MarginOption = Annotated[
     typer.Option(
         "--margin",
         min=0,
+        metavar="NUMBER",
         help="Only pairs that score at least this much below the best pair that each of the two "
         "faces makes with its own character.",
         rich_help_panel=RULES,
@@ -230,8 +275,8 @@ RelativeMarginOption = Annotated[
     float | None,
     typer.Option(
         "--relative-margin",
-        min=0,
-        max=1,
+        metavar="SHARE",
+        parser=share_from(),
         help="The same as a share of that best pair's score.",
         rich_help_panel=RULES,
     ),
@@ -308,6 +353,7 @@ PerImageOption = Annotated[
     typer.Option(
         "--max-per-image",
         min=1,
+        metavar="N",
         help="Mined pairs that one image may be in.",
         rich_help_panel=RULES,
     ),
@@ -317,6 +363,7 @@ PerCharacterOption = Annotated[
     typer.Option(
         "--max-per-character",
         min=1,
+        metavar="N",
         help="Mined pairs that one character may be in.",
         rich_help_panel=RULES,
     ),
@@ -326,6 +373,7 @@ PerCharacterPairOption = Annotated[
     typer.Option(
         "--max-per-character-pair",
         min=1,
+        metavar="N",
         help="Mined pairs of the same two characters.",
         rich_help_panel=RULES,
     ),

@@ -18,6 +18,7 @@ from mining.cli.options import (
     SeedOption,
     SourcePixelsOption,
     rule_of,
+    share_from,
     words_of,
 )
 
@@ -167,7 +168,12 @@ def crop(
     ] = 224,
     pad: Annotated[
         float,
-        typer.Option("--pad", min=0, max=4, help="Share of a box's sides to add on each side."),
+        typer.Option(
+            "--pad",
+            metavar="SHARE",
+            parser=share_from(4),
+            help="Share of a box's sides to add on each side, up to 4.",
+        ),
     ] = 0.0,
     square: Annotated[
         bool,
@@ -223,14 +229,20 @@ def detect(
         Path, typer.Option("--out", help="Boxes, a picture a line: for `lookalikes select`.")
     ],
     min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, help="Least confidence of a face.")
+        float,
+        typer.Option(
+            "--min-score",
+            metavar="SHARE",
+            parser=share_from(),
+            help="Least confidence of a face.",
+        ),
     ] = 0.3,
     overlap: Annotated[
         float,
         typer.Option(
             "--overlap",
-            min=0,
-            max=1,
+            metavar="SHARE",
+            parser=share_from(),
             help="Of two boxes that overlap more (intersection over union) the surer one is kept.",
         ),
     ] = 0.5,

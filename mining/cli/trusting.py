@@ -19,6 +19,7 @@ from mining.cli.options import (
     PairsArgument,
     VetoOption,
     kinds_of,
+    share_from,
 )
 
 # What `lookalikes review` does where no other of its commands is named.
@@ -26,6 +27,7 @@ DEFAULT = "judge"
 
 # Of the help.
 PANEL = "Trust the benchmark"
+_PAGE = "The page"
 
 
 @app.command(
@@ -91,7 +93,7 @@ class _Judging(TyperGroup):
     """`review PAIRS` is `review judge PAIRS`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
@@ -123,8 +125,8 @@ def judge(
         float | None,
         typer.Option(
             "--overlap",
-            min=0,
-            max=1,
+            metavar="SHARE",
+            parser=share_from(),
             help="Share of the pairs that everybody judges; the others are shared out. "
             "[default: what it was, or 1]",
         ),
@@ -144,20 +146,39 @@ def judge(
     ] = None,
     store: StoreOption = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of the orders. [default: 0]")
+        int | None,
+        typer.Option("--seed", min=0, metavar="N", help="Of the orders. [default: 0]"),
     ] = None,
     host: Annotated[
         str,
-        typer.Option("--host", help="Address to listen on; another than loopback gets a token."),
+        typer.Option(
+            "--host",
+            help="Address to listen on; another than loopback gets a token.",
+            rich_help_panel=_PAGE,
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+        int,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 takes a free one.",
+            rich_help_panel=_PAGE,
+        ),
     ] = 8765,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", help="Further name that browsers may use; repeatable."),
+        typer.Option(
+            "--allow-host",
+            help="Further name that browsers may use; repeatable.",
+            rich_help_panel=_PAGE,
+        ),
     ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = False,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser/--no-browser", help="Open the page.", rich_help_panel=_PAGE),
+    ] = False,
     max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
     """Judge pairs in the browser: what `lookalikes review PAIRS` does.

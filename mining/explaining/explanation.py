@@ -97,7 +97,7 @@ def explain(
             return Explanation(score, model.similarity, "parts", maps, boxes)
         except NoPartsError as error:
             if method == "parts":
-                raise
+                raise NoPartsError(f"{error}; --method masks explains any model") from error
             note = str(error)
     maps = correlations(
         views,
@@ -125,8 +125,7 @@ def _parts(views: tuple[View, View], score: float) -> tuple[Array, Array]:
     model = views[0].model
     if not isinstance(model, TorchModel):
         raise NoPartsError(
-            f"{model.name}: the method parts looks into PyTorch networks, which this is none of; "
-            "ask for masks"
+            f"{model.name}: no PyTorch network, and parts can be read off inside such alone"
         )
     batch = np.concatenate([view.stack([view.pixels]) for view in views])
     return contributions(model, batch, score)

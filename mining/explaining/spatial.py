@@ -27,7 +27,6 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from mining.explaining.errors import NoPartsError
-from mining.models.base import ModelError
 from mining.models.torch_model import TorchModel
 
 # Affine tails deviate by rounding alone, 1e-6 of the largest vector; others by several per cent.
@@ -58,7 +57,8 @@ def contributions(model: TorchModel, batch: NDArray[np.generic], score: float) -
         score: the model's own; the sums are checked against it.
 
     Raises:
-        NoPartsError: there is no such tensor, or the sums do not give the score.
+        NoPartsError: there is no such tensor, the sums do not give the score, or the memory is
+            too small.
     """
     # The third row is unlike the others, whatever these are: a constant must be the same for it.
     rows = np.concatenate([batch, 255 - batch[:1].astype(np.uint8)])
@@ -68,9 +68,8 @@ def contributions(model: TorchModel, batch: NDArray[np.generic], score: float) -
             step, layout = _earliest_affine(model, inputs)
             return _maps(model, inputs[:2], step, layout, score)
     except torch.OutOfMemoryError as error:
-        raise ModelError(
-            f"{model.name}: the method parts does not fit in the memory of {model.device}; "
-            "ask for the method masks, or for the cpu"
+        raise NoPartsError(
+            f"{model.name}: reading off its parts takes more memory than {model.device} has"
         ) from error
     except RuntimeError as error:
         raise NoPartsError(f"{model.name}: cannot be taken apart: {error}") from error

@@ -105,4 +105,4 @@ def _said(found: Explanation, masks: int) -> list[str]:
         else f"masks: correlations with it over {masks} masks a face"
     )
     said = [f"Score {format_score(found.score)} ({found.similarity.replace('_', ' ')}); {how}."]
-    return [*said, f"Not by parts. {found.note}"] if found.note else said
+    return [*said, f"--method auto took masks. {found.note}."] if found.note else said

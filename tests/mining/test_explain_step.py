@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from mining.encoder import Encoding
 from mining.explaining import explain
+from mining.explaining.errors import NoPartsError
 from mining.explaining.step import explain_pair, name_of
 from mining.models import ModelError, load_model
 from mining.models.torchvision_ops import import_timm
@@ -65,9 +66,15 @@ def test_auto_says_why_it_took_masks(faces_folder: Path, tmp_path: Path) -> None
     options = {"faces": faces_folder, "encoding": CPU, "masks": 20}
     made = explain_pair(*FACES, "pixels", tmp_path / "auto.png", **options)
     assert "masks: correlations with it over 20 masks a face" in made.hints[0]
-    assert made.hints[1].startswith("Not by parts. pixels: ")
+    # Whoever asks for no method is told of none that failed.
+    assert made.hints[1] == (
+        "--method auto took masks. pixels: no PyTorch network, and parts can be read off inside "
+        "such alone."
+    )
     asked = explain_pair(*FACES, "pixels", tmp_path / "asked.png", method="masks", **options)
     assert asked.hints == made.hints[:1]
+    with pytest.raises(NoPartsError, match="such alone; --method masks explains any model$"):
+        explain_pair(*FACES, "pixels", tmp_path / "no.png", method="parts", **options)
 
 
 def test_the_same_seed_gives_the_same_bytes(faces_folder: Path, tmp_path: Path) -> None:

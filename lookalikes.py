@@ -1,0 +1,174 @@
+"""The public names of lookalikes in one place: `import lookalikes`, `python -m lookalikes`.
+
+What the packages `mining`, `pairsets` and `indexes` offer, each name under one roof. A name is
+imported when it is first used, so that `import lookalikes` costs nothing and brings in no torch, no
+FAISS and no pandas.
+
+    import lookalikes
+
+    faces = lookalikes.Faces.scan("faces")
+    pairs = lookalikes.random_pairs(faces, seed=0)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexes import (
+        ApproximateIndex,
+        BottomPairs,
+        FlatIndex,
+        Index,
+        IndexesError,
+        Neighbours,
+        TopPairs,
+        pair_scores,
+    )
+    from mining import (
+        Embeddings,
+        Rules,
+        adversarial_pairs,
+        build,
+        compare_models,
+        embed,
+        explain,
+        load_model,
+        mine_negatives,
+        mine_positives,
+        mine_together,
+        score_pairs,
+    )
+    from pairsets import (
+        Comparison,
+        Evaluation,
+        Exclusions,
+        Faces,
+        FacesError,
+        Hubness,
+        HumanRates,
+        Interval,
+        Leaderboard,
+        PairSet,
+        PairSetError,
+        PairsetsError,
+        Rate,
+        ScoresError,
+        compare,
+        evaluate,
+        human_rates,
+        random_pairs,
+        read_ignore_list,
+    )
+
+    __version__: str
+
+# The package of each name. No two packages may offer one name: a test holds them to it, so that no
+# name here ever means the one or the other by the order of a list.
+_HOMES = {
+    "ApproximateIndex": "indexes",
+    "BottomPairs": "indexes",
+    "Comparison": "pairsets",
+    "Embeddings": "mining",
+    "Evaluation": "pairsets",
+    "Exclusions": "pairsets",
+    "Faces": "pairsets",
+    "FacesError": "pairsets",
+    "FlatIndex": "indexes",
+    "Hubness": "pairsets",
+    "HumanRates": "pairsets",
+    "Index": "indexes",
+    "IndexesError": "indexes",
+    "Interval": "pairsets",
+    "Leaderboard": "pairsets",
+    "Neighbours": "indexes",
+    "PairSet": "pairsets",
+    "PairSetError": "pairsets",
+    "PairsetsError": "pairsets",
+    "Rate": "pairsets",
+    "Rules": "mining",
+    "ScoresError": "pairsets",
+    "TopPairs": "indexes",
+    "adversarial_pairs": "mining",
+    "build": "mining",
+    "compare": "pairsets",
+    "compare_models": "mining",
+    "embed": "mining",
+    "evaluate": "pairsets",
+    "explain": "mining",
+    "human_rates": "pairsets",
+    "load_model": "mining",
+    "mine_negatives": "mining",
+    "mine_positives": "mining",
+    "mine_together": "mining",
+    "pair_scores": "indexes",
+    "random_pairs": "pairsets",
+    "read_ignore_list": "pairsets",
+    "score_pairs": "mining",
+}
+
+__all__ = [
+    "ApproximateIndex",
+    "BottomPairs",
+    "Comparison",
+    "Embeddings",
+    "Evaluation",
+    "Exclusions",
+    "Faces",
+    "FacesError",
+    "FlatIndex",
+    "Hubness",
+    "HumanRates",
+    "Index",
+    "IndexesError",
+    "Interval",
+    "Leaderboard",
+    "Neighbours",
+    "PairSet",
+    "PairSetError",
+    "PairsetsError",
+    "Rate",
+    "Rules",
+    "ScoresError",
+    "TopPairs",
+    "__version__",
+    "adversarial_pairs",
+    "build",
+    "compare",
+    "compare_models",
+    "embed",
+    "evaluate",
+    "explain",
+    "human_rates",
+    "load_model",
+    "mine_negatives",
+    "mine_positives",
+    "mine_together",
+    "pair_scores",
+    "random_pairs",
+    "read_ignore_list",
+    "score_pairs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lookalikes")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+if __name__ == "__main__":
+    from mining.cli import main
+
+    main()
