@@ -159,15 +159,19 @@ class Drop:
         """The files among what it names."""
         return [file for file in (self.aliases, self.detector) if file is not None]
 
-    def refuse_early(self, models: Sequence[str]) -> None:
+    def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:
         """Raise what `Evidence.checks` would for a kind that needs no vectors, or a second model.
 
         Args:
             models: that are evaluated beside the references; the first one may veto.
+            named: all that were asked for, references among them.
         """
         if "veto" in self.kinds and not models:
+            only = f"--model {named[0]} is a reference itself" if named else "there is none"
             raise PairSetError(
-                "suspects by the veto of another model, and there is none; name it with --model"
+                "--drop-suspects veto needs a second model, beside those that mine, and "
+                f"{only}; name one with --model (pixels, the floor of the tables, vetoes only if "
+                "it is named, too)"
             )
         seen = [kind for kind in self.kinds if kind in ("duplicate", "alias", "crop")]
         self.evidence([]).checks(seen)

@@ -15,7 +15,7 @@ from mining.fusion import FusionError
 from mining.mined import Mined, refuse_nothing
 from mining.negatives import mine_negatives
 from mining.notes import warnings_of
-from mining.provenance import mining_rows, origin_of
+from mining.provenance import Joined, mining_rows, origin_of
 from mining.ranking import Progress
 from mining.rules import Rules
 from mining.scoring import quantile_columns
@@ -61,11 +61,11 @@ class Hardest:
         fusion = fused.content() if fused is not None and len(fused.names) > 1 else None
         return origin_of([self.references[name] for name in names], fusion)
 
-    def left_out(self, random: PairSet, *, seed: int, ignore: Iterable[str]) -> dict[str, LeftOut]:
+    def left_out(self, random: PairSet, *, seed: int) -> dict[str, LeftOut]:
         """What the leave-one-out rows of a table are made of; of a single reference, nothing."""
         if self.together is None:
             return {}
-        return left_out(self.together, self.references, random, seed=seed, ignore=ignore)
+        return left_out(self.together, self.references, random, seed=seed)
 
     @property
     def without(self) -> Mapping[str, Fused]:
@@ -82,9 +82,9 @@ class Hardest:
             return {}
         return quantile_columns(self.together.fused.names, self.mined.quantiles, rank)
 
-    def funnel(self, random: PairSet, ignore: Iterable[str]) -> list[FunnelRow]:
-        """Funnel rows of mining, and of the pairs of `random` that join what was mined."""
-        rows = mining_rows(self.mined, random, ignore)
+    def funnel(self, joined: Joined) -> list[FunnelRow]:
+        """Funnel rows of mining, and of the pairs that join what was mined."""
+        rows = mining_rows(self.mined, joined)
         return rows + [
             FunnelRow(
                 "leave-one-out", f"negatives mined without {name}", len(fused.mined), kept=True

@@ -87,18 +87,20 @@ def refuse_for_index(rules: Rules, exclude: Iterable[object]) -> None:
 
 
 def adversarial_pairs(
-    mined: Mined, test: PairSet, *, seed: int = 0, ignore: Iterable[str] = ()
+    mined: Mined, test: PairSet, *, seed: int = 0
 ) -> tuple[PairSet, NDArray[np.int64]]:
     """Mined pairs and the valid pairs of the other label in `test`, shuffled, nothing judged.
 
-    That is: mined negatives get the positives of `test`, hard positives its negatives; less those
-    with an image whose base name is in `ignore`. The shuffle is that of `seed`.
+    That is: mined negatives get the positives of `test`, hard positives its negatives, as they are:
+    an ignore list keeps images from being mined and drawn, and ZACI-20's adversarial set has all
+    855 positives of its random set, 12 of them with an image on its list. So both sets have the
+    same positives, and one threshold serves both. The shuffle is that of `seed`.
 
     Returns:
         The pair set, and `[N]` the rank of each row among the mined pairs (1 is the hardest; 0
         for a pair of `test`).
     """
-    kept = test.valid & (test.label != mined.label) & ~ignored_rows(test, ignore)
+    kept = test.valid & (test.label != mined.label)
     count = int(kept.sum())
     label = np.r_[test.label[kept], np.full(len(mined), mined.label, np.int8)]
     rank = np.r_[np.zeros(count, np.int64), np.arange(1, len(mined) + 1)]

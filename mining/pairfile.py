@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mining.fusion import FusionError
 from mining.hardest import refuse_for_several, refuse_twice
 from mining.negatives import adversarial_pairs, refuse_for_index
 from mining.positives import refuse_margins
-from mining.provenance import identities_digest, manifest
+from mining.provenance import Joined, identities_digest, manifest
 from mining.ranking import refuse_without_positives, search_on
 from mining.refusals import (
     of_faces,
@@ -121,9 +121,7 @@ def mine_pairs(
     joined, asked = (0, negatives) if label == "positive" else (1, positives)
     test, lost = None, list[FunnelRow]()
     if test_pairs is not None:
-        test, lost = _taken_over(
-            test_pairs, list(sources.values()), ignored, joined=joined, missing=missing
-        )
+        test, lost = _taken_over(test_pairs, list(sources.values()), joined=joined, missing=missing)
     joining: Shares | PairSet
     if folds is not None:
         joining = Shares.of(
@@ -186,8 +184,9 @@ def mine_pairs(
         hardest, looked = search.hardest(
             sources, pairs, out, ignore=ignored, exclude=excluded, progress=progress
         )
-        made, rank = adversarial_pairs(hardest.mined, joining, seed=seed, ignore=ignored)
-        found = Content.of(hardest, looked, made, rank, hardest.funnel(joining, ignored))
+        made, rank = adversarial_pairs(hardest.mined, joining, seed=seed)
+        rows = hardest.funnel(Joined(joining, ignored, drawn=test is None))
+        found = Content.of(hardest, looked, made, rank, rows)
     parameters["recall"] = found.recall
     funnel = [*lost, *found.funnel, *(dropped_rows(found.looked) if found.looked else [])]
     content = manifest(
@@ -241,7 +240,6 @@ def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:
 def _taken_over(
     path: Path,
     sources: Sequence[Embeddings],
-    ignored: Iterable[str],
     *,
     joined: int,
     missing: Missing,
@@ -264,5 +262,5 @@ def _taken_over(
         test = whole
         lost = [replace(row, what=f"{row.what}, kept without a score", kept=True) for row in lost]
     refuse_lacking(test, [joined], str(path))
-    refuse_unfit(test, ignored, str(path), joined)
+    refuse_unfit(test, str(path), joined)
     return test, lost

@@ -25,6 +25,7 @@ from mining.hardest import Hardest, mine_hardest, refuse_for_several, refuse_twi
 from mining.negatives import DEFAULT_PAIRS, adversarial_pairs
 from mining.presentation import draw_report
 from mining.provenance import (
+    Joined,
     faces_rows,
     hubness_of,
     identities_digest,
@@ -164,7 +165,7 @@ def build(
     if drop is not None:
         drop = replace(drop, faces=Path(faces), max_pixels=encoding.max_pixels)
         others = [model for model in models if model not in miners]
-        drop.refuse_early(others)
+        drop.refuse_early(others, models)
     excluded = [Exclusions.read(path) for path in exclude]
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces, identities)
@@ -182,7 +183,7 @@ def build(
         given = of_faces(given, found, str(test_pairs))
         trial, source = given, Path(str(test_pairs))
     refuse_lacking(trial, [0, 1], str(source))
-    refuse_unfit(trial, ignored, str(source))
+    refuse_unfit(trial, str(source))
     resolve_target(trial, target_fnr)
     specs = list(dict.fromkeys([*miners, *models, *([FLOOR] if floor else [])]))
     names = model_names(specs)
@@ -239,10 +240,11 @@ def build(
         looked = mine_on(search, checks, exclude=excluded, memory=memory, progress=progress)
         hardest = looked.hardest
     mined = hardest.mined
-    adversarial, rank = adversarial_pairs(mined, random, seed=seed, ignore=ignored)
+    adversarial, rank = adversarial_pairs(mined, random, seed=seed)
     quantiles = hardest.quantiles(rank)
-    apart = hardest.left_out(random, seed=seed, ignore=ignored)
-    before, funnel = funnel, funnel + hardest.funnel(random, ignored)
+    apart = hardest.left_out(random, seed=seed)
+    joined = Joined(random, ignored, drawn=given is None)
+    before, funnel = funnel, funnel + hardest.funnel(joined)
     if looked is not None:
         funnel += dropped_rows(looked.looked)
 
@@ -311,7 +313,7 @@ def build(
                 apart[name].pairs,
                 parameters | rules_of(fused.mined) | dropping | {"without": name},
                 inputs | more,
-                before + mining_rows(fused.mined, random, ignored),
+                before + mining_rows(fused.mined, joined),
                 origin=hardest.origin_of(fused),
                 mined=fused.mined,
             ),

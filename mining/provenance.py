@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mining.embeddings import Embeddings
@@ -115,8 +115,41 @@ def skipped_rows(embeddings: Embeddings) -> list[FunnelRow]:
     return [*rows, FunnelRow("embed", "faces embedded", len(embeddings), kept=True)]
 
 
-def mining_rows(mined: Mined, random: PairSet, ignore: Iterable[str]) -> list[FunnelRow]:
-    """Funnel rows of the mining stage, and of the pairs of `random` that join what was mined."""
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Pairs of the other label that join what was mined.
+
+    Attributes:
+        pairs: those of `build`'s random set, or of `--test-pairs`; of them those of that label.
+        ignored: base names on the ignore list.
+        drawn: they were drawn at random, and not given.
+    """
+
+    pairs: PairSet
+    ignored: Collection[str] = ()
+    drawn: bool = False
+
+    def funnel(self, label: int) -> list[FunnelRow]:
+        """Funnel rows of the pairs with this label."""
+        stage, rows, pairs = ("negatives", "positives")[label], [], self.pairs
+        invalid = int((~pairs.valid & (pairs.label == label)).sum())
+        if invalid:
+            rows.append(FunnelRow(stage, "marked invalid in the test pairs", invalid))
+        valid = pairs.valid & (pairs.label == label)
+        how = "drawn at random" if self.drawn else "taken over"
+        rows.append(FunnelRow(stage, f"{stage} {how}", int(valid.sum()), kept=True))
+        ignored = int((valid & ignored_rows(pairs, self.ignored)).sum())
+        if ignored:
+            what = (
+                "of them with a face on the ignore list, which only keeps faces from being mined "
+                "and drawn"
+            )
+            rows.append(FunnelRow(stage, what, ignored, kept=True))
+        return rows
+
+
+def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
+    """Funnel rows of the mining stage, and of the pairs that join what was mined."""
     space = PairSpace.of(mined.faces)
     counts = (space.count_negatives, space.count_positives)
     alike = ("pairs of different characters", "pairs of one character")
@@ -147,21 +180,7 @@ def mining_rows(mined: Mined, random: PairSet, ignore: Iterable[str]) -> list[Fu
         funnel.append(FunnelRow("mine", what, mined.without_bound, kept=True))
     what = ("adversarial negatives", "hard positives")[own]
     funnel.append(FunnelRow("mine", what, len(mined), kept=True))
-    return [*funnel, *_joined_rows(random, ("negatives", "positives")[other], other, ignore)]
-
-
-def _joined_rows(random: PairSet, stage: str, label: int, ignore: Iterable[str]) -> list[FunnelRow]:
-    """Funnel rows of the pairs of `random` with this label."""
-    rows = []
-    invalid = int((~random.valid & (random.label == label)).sum())
-    if invalid:
-        rows.append(FunnelRow(stage, "marked invalid in the test pairs", invalid))
-    valid = random.valid & (random.label == label)
-    ignored = int((valid & ignored_rows(random, ignore)).sum())
-    if ignored:
-        rows.append(FunnelRow(stage, "with a face on the ignore list", ignored))
-    kept = int(valid.sum()) - ignored
-    return [*rows, FunnelRow(stage, f"{stage} taken over", kept, kept=True)]
+    return [*funnel, *joined.funnel(other)]
 
 
 def rules_of(mined: Mined) -> dict[str, object]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mining.negatives import ignored_rows
 from pairsets.errors import FacesError, PairSetError
 from pairsets.faces import Faces, differing
 from pairsets.identities import REMEDIES, nearly_all_single
@@ -60,7 +59,7 @@ def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> 
         )
 
 
-def refuse_unfit(test: PairSet, ignored: Iterable[str], source: str, joined: int = 1) -> None:
+def refuse_unfit(test: PairSet, source: str, joined: int = 1) -> None:
     """Raise PairSetError unless the pairs of `test` labelled `joined` can stand beside mined ones.
 
     Mined negatives are joined by positives (1), hard positives by negatives (0).
@@ -79,9 +78,6 @@ def refuse_unfit(test: PairSet, ignored: Iterable[str], source: str, joined: int
             f"{source}: pair {row + 1} ({test.path_a[row]}, {test.path_b[row]}) has label "
             f"{joined}, but {told}"
         )
-    if not (rows & ~ignored_rows(test, ignored)).any():
-        kind = ("negative", "positive")[joined]
-        raise PairSetError(f"{source}: no valid {kind} pair without a face on the ignore list")
 
 
 def refuse_lacking(pairs: PairSet, labels: Iterable[int], source: str) -> None:

@@ -147,20 +147,18 @@ def left_out(
     test: PairSet,
     *,
     seed: int = 0,
-    ignore: Iterable[str] = (),
 ) -> dict[str, LeftOut]:
     """What the leave-one-out rows of a table are made of, by reference.
 
     Args:
         together: from `mine_together`.
         sources: the embeddings it was mined from.
-        test, seed, ignore: as they were given to `adversarial_pairs` for the set itself, so that
-            the positives are the same.
+        test, seed: as they were given to `adversarial_pairs` for the set itself, so that the
+            positives are the same.
     """
-    ignored = frozenset(ignore)
     rows = {}
     for name, fused in together.without.items():
-        pairs, _ = adversarial_pairs(fused.mined, test, seed=seed, ignore=ignored)
+        pairs, _ = adversarial_pairs(fused.mined, test, seed=seed)
         rows[name] = LeftOut(pairs, score_pairs(pairs, sources[name]), fused.names)
     return rows
 

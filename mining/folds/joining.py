@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.folds.characters import CharacterFolds
-from mining.negatives import ignored_rows
 from pairsets.errors import PairSetError
 from pairsets.faces import Faces
 from pairsets.pairset import PairSet
@@ -31,6 +30,7 @@ class Shares:
         joined: by fold, the pairs of the other label that join them; equally many.
         funnel: rows of pairs that were given to join them, and do not.
         warnings: a sentence on each thing to look at.
+        drawn: the joined pairs were drawn at random, and not given.
     """
 
     folds: CharacterFolds
@@ -40,6 +40,7 @@ class Shares:
     joined: Sequence[PairSet]
     funnel: Sequence[FunnelRow] = ()
     warnings: Sequence[str] = ()
+    drawn: bool = False
 
     @classmethod
     def of(
@@ -63,7 +64,7 @@ class Shares:
             asked: how many are to join them in all; by default as many.
             mined: the label of the mined pairs.
             test: the pairs that join them; else they are random.
-            ignore: base names of images that do not count.
+            ignore: base names of images that are neither mined nor drawn.
             seed: of what is left to chance.
 
         Raises:
@@ -91,7 +92,7 @@ class Shares:
                 )
         funnel: list[FunnelRow] = []
         if test is not None:
-            joined, funnel = _joined_from(test, folds, each, 1 - mined, ignore, seed)
+            joined, funnel = _joined_from(test, folds, each, 1 - mined, seed)
         else:
             joined = _drawn(faces, folds, wanted[1 - mined], 1 - mined, ignore, seed)
         if len(joined[0]) != each:
@@ -103,7 +104,7 @@ class Shares:
             warnings.append(
                 f"No face has {folds.unknown:,} of the characters in the file of folds."
             )
-        return cls(folds, faces, mined, each, joined, funnel, warnings)
+        return cls(folds, faces, mined, each, joined, funnel, warnings, drawn=test is None)
 
     def content(self) -> dict[str, object]:
         """What a manifest's parameters say of the folds."""
@@ -168,7 +169,6 @@ def _joined_from(
     folds: CharacterFolds,
     most: int,
     label: int,
-    ignore: Iterable[str],
     seed: int,
 ) -> tuple[list[PairSet], list[FunnelRow]]:
     """Those valid pairs of a set that lie within one fold, equally many of each, by fold.
@@ -182,9 +182,8 @@ def _joined_from(
         PairSetError: a fold has none.
     """
     rows = np.flatnonzero(test.valid & (test.label == label))
-    ignored = ignored_rows(test, ignore)
     a, b = (folds.of(names[rows]) for names in (test.identity_a, test.identity_b))
-    usable = (a == b) & (a > 0) & ~ignored[rows]
+    usable = (a == b) & (a > 0)
     counts = np.bincount(a[usable], minlength=len(folds) + 1)[1:]
     if not counts.min():
         raise PairSetError(
@@ -200,9 +199,8 @@ def _joined_from(
     stage = ("negatives", "positives")[label]
     lost = {
         "marked invalid in the test pairs": int((~test.valid & (test.label == label)).sum()),
-        "with a face on the ignore list": int(ignored[rows].sum()),
-        "with a character in no fold": int((~ignored[rows] & ((a == 0) | (b == 0))).sum()),
-        "with characters of two folds": int((~ignored[rows] & (a != b) & (a > 0) & (b > 0)).sum()),
+        "with a character in no fold": int(((a == 0) | (b == 0)).sum()),
+        "with characters of two folds": int(((a != b) & (a > 0) & (b > 0)).sum()),
         "more than the fold with fewest has": int(counts.sum()) - each * len(folds),
     }
     return found, [FunnelRow(stage, what, count) for what, count in lost.items() if count]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mining.hardest import Hardest
 from mining.mined import Mined
-from mining.provenance import hubness_of
+from mining.provenance import Joined, hubness_of
 from pairsets.artefacts import write_json
 from pairsets.folds import Folds
 from pairsets.hubness import Hubness
@@ -102,13 +102,13 @@ class Part:
     looked: Suspects | None = None
 
     @classmethod
-    def of(cls, hardest: Hardest, joined: PairSet, looked: Suspects | None) -> Part:
+    def of(cls, hardest: Hardest, joined: Joined, looked: Suspects | None) -> Part:
         """The same of what was mined, and the pairs that join it."""
         mined, together = hardest.mined, hardest.together
         return cls(
             mined.pairs,
             mined.quantiles,
-            hardest.funnel(joined, ()),
+            hardest.funnel(joined),
             hardest.warnings,
             {
                 "exact": mined.exact,

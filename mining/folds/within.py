@@ -18,7 +18,7 @@ from mining.embeddings import Embeddings
 from mining.folds.joining import KINDS, Shares, some_of
 from mining.folds.parts import Content, Finished, Part
 from mining.hardest import Hardest
-from mining.provenance import origin_of
+from mining.provenance import Joined, origin_of
 from mining.rules import RulesError
 from mining.run import Progress, silent
 from mining.scoring import quantile_columns
@@ -70,7 +70,7 @@ def mine_within(
             hardest, looked = _mined(
                 search, sources, shares, fold, finished.at(fold), ignore, exclude, progress
             )
-            part = Part.of(hardest, shares.joined[fold - 1], looked)
+            part = Part.of(hardest, Joined(shares.joined[fold - 1], ignore, shares.drawn), looked)
             finished.write(fold, part)
         parts.append(part)
     content = _together(parts, shares, list(sources), [*sources.values()])

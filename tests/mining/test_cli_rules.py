@@ -167,7 +167,7 @@ def test_hard_positives(home):
     assert pairs == adversarial_pairs(mined, drawn, seed=3)[0]
     assert (pairs.label.sum(), len(pairs)) == (7, 16)
     assert "7 hard positives" in text
-    assert "9 negatives taken over" in text
+    assert "9 negatives drawn at random" in text
     assert "135 left out: pairs of different characters" in text
     assert "pairs of one character, over 2 of one character" in text
     assert adds_up(home / "p.csv")

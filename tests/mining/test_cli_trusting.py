@@ -228,7 +228,8 @@ def test_building_without_suspects(home):
         (
             ("build", "faces", "--reference", "pixels", "--model", "pixels", "--out", "x",
              "--drop-suspects", "veto"),
-            "suspects by the veto of another model, and there is none; name it with --model",
+            "--drop-suspects veto needs a second model, beside those that mine, and --model pixels "
+            "is a reference itself; name one with --model",
         ),
         (
             ("mine", "embeddings", "--out", "x.csv", "--drop-suspects", "alias", "--index", "Flat"),
@@ -241,7 +242,8 @@ def test_building_without_suspects(home):
         ),
         (
             ("build", "faces", "--reference", "pixels", "--out", "x", "--drop-suspects", "veto"),
-            "suspects by the veto of another model, and there is none; name it with --model",
+            "--drop-suspects veto needs a second model, beside those that mine, and there is none; "
+            "name one with --model",
         ),
         (
             ("build", "faces", "--reference", "pixels", "--out", "x", "--drop-suspects", "alias",

@@ -73,7 +73,7 @@ def test_auto_says_why_it_took_masks(faces_folder: Path, tmp_path: Path) -> None
     )
     asked = explain_pair(*FACES, "pixels", tmp_path / "asked.png", method="masks", **options)
     assert asked.hints == made.hints[:1]
-    with pytest.raises(NoPartsError, match="such alone; --method masks explains any model$"):
+    with pytest.raises(NoPartsError, match=r"such alone; --method masks explains any model$"):
         explain_pair(*FACES, "pixels", tmp_path / "no.png", method="parts", **options)
 
 
@@ -121,7 +121,10 @@ def test_names_are_characters_and_files() -> None:
         ({"face_b": "a/0.png", "faces": None}, r"a/0\.png: no such file"),
         ({"face_b": "faces", "faces": None}, "is a folder, not an image"),
         ({"out": "old.png", "face_b": "old.png", "overwrite": True, "faces": None}, "is read by"),
-        ({"method": "parts"}, "pixels: the method parts looks into PyTorch networks"),
+        (
+            {"method": "parts"},
+            "pixels: no PyTorch network, and parts can be read off inside such alone; --method",
+        ),
         ({"model_spec": "pixel"}, "did you mean 'pixels'"),
         ({"encoding": Encoding(device="cpu", max_pixels=100)}, "more than the limit of 100 pixels"),
     ],

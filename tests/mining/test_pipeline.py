@@ -69,7 +69,7 @@ def test_everything_is_there_and_repeatable(faces_folder, tmp_path):
         ("mine", "pairs of one character"): 18,
         ("mine", "pairs of different characters, less alike"): 18 * 17 // 2 - 18 - 20,
         ("mine", "adversarial negatives"): 20,
-        ("positives", "positives taken over"): 18,
+        ("positives", "positives drawn at random"): 18,
     }
 
 

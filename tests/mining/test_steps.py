@@ -16,10 +16,11 @@ from mining.encoder import Encoding
 from mining.evaluating import evaluate_pairs
 from mining.gathering import Named
 from mining.models.torchvision_ops import import_timm
+from mining.negatives import ignored_rows
 from mining.pairfile import mine_pairs
 from mining.run import RunFolder
 from mining.steps import sample_pairs
-from pairsets import Faces, PairSet, PairSetError
+from pairsets import Faces, PairSet, PairSetError, read_ignore_list
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,15 @@ def embedded(faces_folder, tmp_path):
     return tmp_path / "e"
 
 
-def test_positives_with_an_ignored_image_are_left_out_and_counted(faces_folder, embedded, tmp_path):
+IGNORED = (
+    "of them with a face on the ignore list, which only keeps faces from being mined and drawn"
+)
+
+
+def test_given_positives_with_an_ignored_image_stay_and_are_counted(
+    faces_folder, embedded, tmp_path
+):
+    """As in ZACI-20: the list keeps images from being mined; the random set's positives stay."""
     test = PairSet.of(
         ["a/0.png", "b/1.png", "a/1.png"], ["a/1.png", "b/2.png", "b/2.png"], [1, 1, 0]
     )
@@ -134,22 +143,45 @@ def test_positives_with_an_ignored_image_are_left_out_and_counted(faces_folder, 
         ignore_list=tmp_path / "ignore.csv",
     )  # fmt: skip
     pairs = PairSet.read(tmp_path / "adv.csv")
-    assert not any(path.endswith("/0.png") for path in pairs.paths)
-    assert pairs.label.sum() == 1
+    positives = pairs.take(pairs.label == 1)
+    assert sorted(positives.keys) == [("a/0.png", "a/1.png"), ("b/1.png", "b/2.png")]
+    mined = pairs.take(pairs.label == 0)
+    assert len(mined) == 9
+    assert not any(path.endswith("/0.png") for path in mined.paths)
     counts = {row.what: row.count for row in made.funnel if row.stage == "positives"}
-    assert counts == {"with a face on the ignore list": 1, "positives taken over": 1}
+    assert counts == {"positives taken over": 2, IGNORED: 1}
     run = build(
         faces_folder, "pixels", out=tmp_path / "run", pairs=9, test_pairs=tmp_path / "test.csv",
         ignore_list=tmp_path / "ignore.csv",
     )  # fmt: skip
     assert run.adversarial == pairs
-    (tmp_path / "ignore.csv").write_text("0.png\n1.png\n")
-    with pytest.raises(PairSetError, match=r"test\.csv: no valid positive pair without a face"):
-        build(
-            faces_folder, "pixels", out=tmp_path / "other", test_pairs=tmp_path / "test.csv",
-            ignore_list=tmp_path / "ignore.csv",
-        )  # fmt: skip
-    assert not (tmp_path / "other").exists()
+    # One threshold serves both sets, for their positives are the same.
+    assert sorted(run.random.take(run.random.label == 1).keys) == sorted(positives.keys)
+
+
+def test_drawn_positives_are_said_to_be_drawn_and_none_is_ignored(embedded, tmp_path):
+    (tmp_path / "ignore.csv").write_text("0.png\n")
+    made = mine_pairs(
+        embedded, tmp_path / "adv.csv", pairs=9, ignore_list=tmp_path / "ignore.csv", positives=5
+    )
+    counts = {row.what: row.count for row in made.funnel if row.stage == "positives"}
+    assert counts == {"positives drawn at random": 5}
+    assert not any(path.endswith("/0.png") for path in PairSet.read(tmp_path / "adv.csv").paths)
+
+
+def test_the_positives_of_the_published_set_are_those_of_its_random_set(real_data):
+    """What `adversarial_pairs` holds to, in ZACI-20's own files."""
+    random, adversarial = (
+        PairSet.read(real_data / "zaci20" / f"zaci20_test_pairs{name}.csv")
+        for name in ("", "_adversarial")
+    )
+    ignored = read_ignore_list(real_data / "zaci20" / "ignore_images.csv")
+    listed = ignored_rows(adversarial, ignored)
+    assert (listed & (adversarial.label == 1)).sum() == 12
+    assert not (listed & (adversarial.label == 0)).any()
+    ours = random.take(random.label == 1)
+    assert len(ours) == 855
+    assert {*adversarial.take(adversarial.label == 1).keys} == {*ours.keys}
 
 
 def test_positives_across_two_folders_are_refused_before_the_work(faces_folder, embedded, tmp_path):
