@@ -27,6 +27,12 @@ IMAGE_SUFFIXES = frozenset(
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # Lies in a folder as long as faces are being put into it.
 UNFINISHED = ".unfinished"
+# What `crop` (`crops.csv`) and `arrange` (`faces.csv`) leave beside the characters' folders.
+_RECORDS = {
+    f"{kind}.json": (f"{kind}.json", f"{kind}.csv", "names.csv", "missing.csv")
+    for kind in ("crops", "faces")
+}
+_NO_IMAGE = "not an image by its name"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +89,8 @@ class Faces:
             )
         skipped: Counter[str] = Counter()
         paths = sorted(_walk(root, "", skipped))
+        skipped[_NO_IMAGE] -= _records(root)
+        skipped = +skipped
         if not paths:
             raise FacesError(
                 f"{root}: no images in it; expected <character>/<image> "
@@ -341,7 +349,7 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
             if entry.is_dir():
                 yield from _walk(Path(entry.path), path + "/", skipped)
             elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
-                skipped["not an image by its name"] += 1
+                skipped[_NO_IMAGE] += 1
             # Only a file is opened: to open a pipe would wait for ever.
             elif (
                 entry.name.startswith("._")
@@ -351,6 +359,14 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
                 skipped["macOS resource file"] += 1
             else:
                 yield path
+
+
+def _records(root: Path) -> int:
+    """How many files in `root` are what made it tells of itself, and nothing that was left out."""
+    names = {
+        name for made, names in _RECORDS.items() if (root / made).is_file() for name in names
+    }
+    return sum((root / name).is_file() for name in names)
 
 
 def _starts_with(path: str, magic: bytes) -> bool:

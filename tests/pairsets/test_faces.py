@@ -74,6 +74,19 @@ def test_images_by_any_of_their_names(tmp_path, name):
     assert len(Faces.scan(plant(tmp_path, f"a/{name}"))) == 1
 
 
+@pytest.mark.parametrize("kind", ["crops", "faces"])
+def test_what_made_the_folder_is_not_left_out(tmp_path, kind):
+    """The records of `crop` and `arrange`, where they are; a file of one's own counts."""
+    records = [f"{kind}.csv", "names.csv", "missing.csv"]
+    plant(tmp_path, "a/1.jpg", "a/names.csv", "notes.txt", *records)
+    assert Faces.scan(tmp_path).skipped == {"not an image by its name": 5}
+    plant(tmp_path, f"{kind}.json")
+    assert Faces.scan(tmp_path).skipped == {"not an image by its name": 2}
+    (tmp_path / "a" / "names.csv").unlink()
+    (tmp_path / "notes.txt").unlink()
+    assert Faces.scan(tmp_path).skipped == {}
+
+
 @pytest.mark.parametrize(
     ("paths", "message"),
     [

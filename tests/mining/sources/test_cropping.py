@@ -84,6 +84,7 @@ def test_the_files_of_the_original(world, tmp_path):
     ]
     assert not made.warnings
     found = Faces.scan(out)
+    assert found.skipped == {}  # what `crop` itself wrote is nothing that was left out
     names = SafeNames.read(out / "names.csv")
     wanted = [face.character for face in Dataset.read(dataset)]
     assert sorted(map(names.name, found.characters)) == sorted(wanted)
