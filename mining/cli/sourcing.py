@@ -40,7 +40,8 @@ def select(
         Path,
         typer.Option(
             "--faces",
-            help="Face boxes: JSON by post, JSON lines, COCO, faces.tsv, or what `lookalikes "
+            help="Face boxes: JSON by post, JSON lines, COCO, faces.tsv, WIDER FACE's text, XML of "
+            "Manga109, VOC or CVAT, a folder of XML or of YOLO's labels, or what `lookalikes "
             "detect` wrote; packed or not.",
         ),
     ],
@@ -49,12 +50,20 @@ def select(
         list[Path] | None,
         typer.Option(
             "--metadata",
-            help="Danbooru's metadata, a post a line (.json, .jsonl, .gz, .xz, .zst), or a folder "
-            "of it; repeatable. Without it, the boxes must say who is who.",
+            help="Metadata of Danbooru, e621 or gallery-dl, a post a line (.json, .jsonl, .gz, "
+            ".xz, .zst), or a folder of it, or of a .json beside each picture; repeatable. Without "
+            "it, the boxes must say who is who.",
         ),
     ] = None,
     tag_ids: Annotated[
         Path | None, typer.Option("--tag-ids", help="tagIds.tsv, the names to faces.tsv.")
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            help="Folder of the pictures, to look how large those are whose boxes do not say it.",
+        ),
     ] = None,
     min_images: Annotated[
         int, typer.Option("--min-images", min=1, help="Fewest faces of a character.")
@@ -103,21 +112,23 @@ def select(
         ),
     ] = 20,
     picture_size: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--picture-size",
             min=1,
-            help="Side of the pictures that the boxes are in, where they do not say it.",
+            help="Side of the pictures that the boxes are in, where they do not say it. [default: "
+            "512, of posts]",
             rich_help_panel=_PANEL,
         ),
-    ] = 512,
+    ] = None,
     seed: SeedOption = 0,
     processes: ProcessesOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Danbooru's metadata and face boxes in, a zero-shot train and test split out.
 
-    Kept are posts with one character and one face. The test characters are drawn from those with
+    Kept are posts with one character and one face; without metadata, and where each box says
+    whose it is (COCO, Manga109), every box with a name. The test characters are drawn from those with
     exactly two, as ZACI-20's were. Interrupted, the same command goes on where it stopped.
     """
     from mining.progress import bar
@@ -129,6 +140,7 @@ def select(
         out,
         metadata=metadata or [],
         tag_ids=tag_ids,
+        pictures=pictures,
         min_images=min_images,
         test_characters=test_characters,
         test_images=test_images,

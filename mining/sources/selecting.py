@@ -7,9 +7,8 @@ What it writes into a folder: `train.json` and `test.json` (`pairsets.sources.da
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.run import Progress, silent
+from mining.sources.choosing import of_boxes, of_names, of_posts
 from mining.steps import Made
 from pairsets.artefacts import (
     refuse_existing,
@@ -29,16 +29,17 @@ from pairsets.artefacts import (
 )
 from pairsets.errors import OutputError, SourceError
 from pairsets.report import FunnelRow
-from pairsets.sources.annotations import Annotations, read_annotations
-from pairsets.sources.danbooru.boxed import ONE, Boxed
-from pairsets.sources.danbooru.journal import Journal, opened, remove
-from pairsets.sources.danbooru.posts import EXTENSIONS, KEPT, Rule
+from pairsets.sources.annotations import read_annotations
+from pairsets.sources.danbooru.boxed import Boxed
+from pairsets.sources.danbooru.journal import opened, remove
+from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
 from pairsets.sources.danbooru.reading import Metadata
-from pairsets.sources.danbooru.selection import Pictures, Selection, named_pictures
+from pairsets.sources.danbooru.sizes import Limits, sizes_for
 from pairsets.sources.danbooru.split import dataset_of, draw_test, statistics, two_spellings
 from pairsets.sources.danbooru.streams import BLOCK, metadata_files
 from pairsets.sources.danbooru.workers import usable_cores
 from pairsets.sources.dataset import Dataset
+from pairsets.sources.folders.pictures import Pictures as PictureFolder
 
 SCHEMA = 1
 PARTIAL = "selection.partial"
@@ -55,6 +56,7 @@ def select_faces(
     *,
     metadata: Sequence[Path] = (),
     tag_ids: Path | None = None,
+    pictures: Path | None = None,
     min_images: int = 2,
     test_characters: int = 1003,
     test_images: int = 2,
@@ -64,7 +66,7 @@ def select_faces(
     keep_banned: bool = False,
     min_score: float | None = None,
     min_size: int = MIN_SIZE,
-    picture_size: int = 512,
+    picture_size: int | None = None,
     workers: int | None = None,
     seed: int = 0,
     overwrite: bool = False,
@@ -75,15 +77,18 @@ def select_faces(
     Args:
         faces: boxes of faces, of any layout that `read_annotations` knows.
         out: folder for the split.
-        metadata: files, or folders of them. Without any, the character is the one that `faces`
-            names, or else the folder in which a picture lies.
+        metadata: files, or folders of them. Without any, the character is the one that each box
+            names, or the boxes of a picture, or else the folder in which a picture lies.
         tag_ids: names of the tags in a `faces.tsv`.
+        pictures: where the pictures lie: those whose size the boxes do not say are looked at.
         min_images: characters with fewer are left out.
         test_characters: how many to draw; 0 makes no test set.
         test_images: pictures that a character to test on has, exactly.
         ratings, extensions, keep_deleted, keep_banned: which posts; see `Rule`. No
             extensions are those of still pictures.
-        min_score, min_size, picture_size: which faces; see `Boxed.of`.
+        min_score, min_size: which faces; see `Boxed.of`.
+        picture_size: width and height of pictures whose size nobody says; by default 512 for
+            posts, the small pictures of Danbooru, and unknown for others.
         workers: processes that read metadata; by default one a core. The result is the same.
         seed: of the draw.
         overwrite: replace what is in `out`.
@@ -102,6 +107,7 @@ def select_faces(
         "min_score": min_score,
         "min_size": min_size,
         "picture_size": picture_size,
+        **({} if pictures is None else {"pictures": pictures.name}),
         "seed": seed,
     }
     _refuse_numbers({**parameters, "workers": 1 if workers is None else workers})
@@ -112,19 +118,35 @@ def select_faces(
         )
     files = [out / name for name in ("train.json", "test.json", "selection.json", "statistics.csv")]
     paths, others = metadata_files(metadata)
-    refuse_existing(files, overwrite=overwrite, inputs=[faces, tag_ids, *paths])
-    if any(path.is_dir() and path.resolve() == out.resolve() for path in metadata):
-        raise OutputError(f"{out}: the folder of the metadata; choose another --out")
+    singles = [path for path in paths if isinstance(path, Path)]
+    refuse_existing(files, overwrite=overwrite, inputs=[faces, tag_ids, *singles])
+    for path in (*metadata, faces):
+        if path.is_dir() and path.resolve() == out.resolve():
+            what = "boxes" if path == faces else "metadata"
+            raise OutputError(f"{out}: the folder of the {what}; choose another --out")
+    place = None if pictures is None else PictureFolder(pictures)
     read = Metadata.of(paths, rule, BLOCK)
     if workers is None:
         workers = 1 if read.size < _FEW else usable_cores()
     with progress("Reading the faces") as step:
-        found = read_annotations(faces, tag_ids=tag_ids, progress=step)
-    boxed = Boxed.of(found, min_score=min_score, min_size=min_size, picture_size=picture_size)
+        found = read_annotations(
+            faces,
+            tag_ids=tag_ids,
+            pictures=place,
+            sized=picture_size is not None,
+            progress=step,
+        )
+    with progress("Looking at the pictures") as step:
+        sizes, looked, notes = sizes_for(found, faces, picture_size, place, step)
+    limits: Limits = {"min_score": min_score, "min_size": min_size, "picture_size": sizes}
+    boxed, each = Boxed.of(found, **limits), None
+    if found.names is not None and not metadata:
+        boxed, each = Boxed.each(found, **limits)
     funnel = [FunnelRow("annotations", what, n) for what, n in sorted(found.skipped.items())]
+    funnel += [FunnelRow("annotations", what, n) for what, n in looked.items() if n]
     if min_score is not None:
         funnel.append(FunnelRow("annotations", f"faces that score below {min_score}", boxed.weak))
-    warnings = []
+    warnings = notes
     if boxed.unscored:
         warnings.append(f"{boxed.unscored:,} faces have no score: the least score spares them.")
     if metadata:
@@ -133,26 +155,34 @@ def select_faces(
             funnel.append(FunnelRow("posts", what, others))
         # Kept until the split is made: one that cannot be drawn is asked for again in another way.
         with opened(out / PARTIAL, read.facts) as journal:
-            pictures, rows, notes = _of_posts(boxed, read, journal, workers, faces, progress)
+            chosen, rows, notes = of_posts(boxed, read, journal, workers, faces, progress)
+        if found.names is not None:
+            notes.append(
+                "The boxes name characters themselves; the metadata says who it is all the same. "
+                "Without --metadata each box is taken by its own name."
+            )
+    elif each is not None:
+        chosen, rows, notes = of_boxes(found, boxed, each, faces)
     else:
-        pictures, rows, notes = _of_names(found, boxed, faces)
+        chosen, rows, notes = of_names(found, boxed, faces)
     funnel, warnings = [*funnel, *rows], [*warnings, *notes]
-    counts = pictures.counts
+    counts = chosen.counts
     kept = counts >= min_images
     funnel += _character_rows(counts, kept, min_images)
-    names = {pictures.names[at]: int(counts[at]) for at in np.flatnonzero(kept)}
+    names = {chosen.names[at]: int(counts[at]) for at in np.flatnonzero(kept)}
     if not names:
         raise SourceError(f"no character with {min_images} images is left{_most_lost(funnel)}")
     try:
         drawn = draw_test(names, characters=test_characters, images=test_images, seed=seed)
     except SourceError as error:
         raise SourceError(f"{error}{_most_lost(funnel)}") from None
-    testing = np.array([name in drawn for name in pictures.names], bool)
-    sets = {"train": dataset_of(pictures, kept & ~testing), "test": dataset_of(pictures, testing)}
+    testing = np.array([name in drawn for name in chosen.names], bool)
+    sets = {"train": dataset_of(chosen, kept & ~testing), "test": dataset_of(chosen, testing)}
     for name, one in sets.items():
         funnel.append(FunnelRow("split", f"{name} characters", len(one.characters), kept=True))
         funnel.append(FunnelRow("split", f"{name} images", len(one), kept=True))
     warnings += _split_warnings(sets["train"], names)
+    warnings += _shared_pictures(sets["train"], sets["test"])
     content = {
         "schema": SCHEMA,
         "kind": "selection",
@@ -191,65 +221,13 @@ def _write(
     return written
 
 
-def _of_posts(
-    boxed: Boxed, read: Metadata, journal: Journal, workers: int, faces: Path, progress: Progress
-) -> tuple[Pictures, list[FunnelRow], list[str]]:
-    """The pictures of posts with one character, what was left out, and what to know of it."""
-    ordered, posts, strangers = boxed.by_post()
-    selection = Selection(ordered, posts)
-    with (
-        progress("Reading the metadata (MiB)") as step,
-        closing(read.blocks(journal, workers=workers, step=step)) as blocks,
-    ):
-        for block in blocks:
-            selection.add(block)
-    strays = sum(file.strays for file in read.files)
-    if not sum(file.posts for file in read.files):
-        raise SourceError(f"{read.files[0].path}: no post in the metadata; are the files empty?")
-    rows = [
-        FunnelRow("posts", "lines that are not a post", strays),
-        FunnelRow("posts", "posts that were there before", selection.repeated),
-        *(FunnelRow("posts", why, selection.fates[n]) for n, why in read.rule.reasons.items()),
-        FunnelRow("posts", "posts of one character", selection.fates[KEPT], kept=True),
-        *([FunnelRow("faces", "pictures that name no post", strangers)] if strangers else []),
-        *_face_rows(boxed, selection.faces),
-    ]
-    if not selection.joined and selection.fates[KEPT]:
-        raise SourceError(
-            f"{faces}: of its {len(boxed.ids):,} pictures none is of a post that is left; are they "
-            "the boxes of other pictures?"
-        )
-    notes = []
-    if strays:
-        shown = [f"{name}, line {line}" for name, line, _ in read.shown[:3]]
-        more = ", ..." if strays > len(shown) else ""
-        notes.append(f"Lines of the metadata that are not a post: {', '.join(shown)}{more}")
-    if selection.disagreeing:
-        notes.append(
-            f"{selection.disagreeing:,} posts come again and disagree with the first time, which "
-            "counts: give the newest metadata first."
-        )
-    return selection.pictures(), rows, notes
-
-
-def _of_names(
-    found: Annotations, boxed: Boxed, faces: Path
-) -> tuple[Pictures, list[FunnelRow], list[str]]:
-    """The pictures whose character the boxes name themselves, and what was left out."""
-    pictures, fates, nameless = named_pictures(found, boxed)
-    if nameless == len(found):
-        raise SourceError(
-            f"{faces}: names no character, and no picture lies in the folder of one; give the "
-            "metadata of the posts"
-        )
-    row = FunnelRow("faces", "pictures of no one character", nameless)
-    return pictures, [row, *_face_rows(boxed, fates)], []
-
-
-def _face_rows(boxed: Boxed, fates: Counter[int]) -> list[FunnelRow]:
+def _shared_pictures(train: Dataset, test: Dataset) -> list[str]:
+    both = len({*train.ids} & {*test.ids})
+    if not both:
+        return []
     return [
-        *(FunnelRow("faces", why, fates[number]) for number, why in boxed.reasons.items()),
-        FunnelRow("faces", "pictures of one character with one face", fates[ONE], kept=True),
+        f"{both:,} pictures show characters of both sets; their faces differ, but check-overlap "
+        "will name the pictures."
     ]
 
 
@@ -287,13 +265,23 @@ def _split_warnings(train: Dataset, names: Mapping[str, int]) -> list[str]:
 
 
 def _input(path: Path) -> dict[str, object]:
-    return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    if not path.is_dir():
+        return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    # What may be read of a folder of boxes, in one order.
+    listed = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".txt", ".xml"))
+    digest = hashlib.sha256()
+    for file in listed:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
+    size = sum(file.stat().st_size for file in listed)
+    return {"path": path.name, "files": len(listed), "bytes": size, "sha256": digest.hexdigest()}
 
 
 def _refuse_numbers(given: Mapping[str, object]) -> None:
     """Raise SourceError for numbers with which nothing can be selected."""
     least = {"test_characters": 0, "min_size": 0, "seed": 0}
-    whole = ("min_images", "test_images", "picture_size", "workers")
+    whole = ["min_images", "test_images", "workers"]
+    if given["picture_size"] is not None:
+        whole.append("picture_size")
     for name, lowest in {**dict.fromkeys(whole, 1), **least}.items():
         value = given[name]
         if not isinstance(value, int) or value < lowest:

@@ -42,12 +42,13 @@ class Dataset:
     Attributes:
         characters: `[C]` distinct names, in order.
         owner: `[N]` int32, row of the character of each face, not falling.
-        ids: `[N]` int or str objects, of the pictures; none twice for one character.
+        ids: `[N]` int or str objects, of the pictures. One may show a character more than once, as
+            a page of a comic does, in boxes that differ.
         boxes: `[N, 4]` int32: left, top, right, bottom in pixels of the picture.
 
     Raises:
-        SourceError: another length or order, a box without area, a character without faces, a
-            picture twice with one character, a path that leaves its folder.
+        SourceError: another length or order, a box without area, a character without faces, a box
+            twice with one character, a path that leaves its folder.
     """
 
     characters: tuple[str, ...]
@@ -79,13 +80,14 @@ class Dataset:
                 f"{self._where(int(wrong[0]))}: box {boxes[wrong[0]].tolist()}; expected left, "
                 "top, right, bottom of an area within the picture"
             )
-        seen: set[tuple[int, PictureId]] = set()
+        seen: dict[tuple[int, PictureId], list[int]] = {}
         for row, (number, picture) in enumerate(zip(owner.tolist(), self.ids, strict=True)):
             if isinstance(picture, str) and (unsafe := why_unsafe(picture)):
                 raise SourceError(f"{self._where(row)}: the path {picture!r} {unsafe}")
-            if (number, picture) in seen:
-                raise SourceError(f"{self._where(row)}: listed twice")
-            seen.add((number, picture))
+            others = seen.setdefault((number, picture), [])
+            if any((boxes[row] == boxes[other]).all() for other in others):
+                raise SourceError(f"{self._where(row)}: listed twice with one box")
+            others.append(row)
         for name, array in (("owner", owner), ("ids", strings(self.ids)), ("boxes", boxes)):
             array.setflags(write=False)
             object.__setattr__(self, name, array)

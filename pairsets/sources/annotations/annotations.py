@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class Annotations:
         relative: whether boxes are shares of the picture's sides, 0 to 1, and no pixels.
         characters: `[P]` objects: the one name that the annotation itself gives a picture, None
             where it gives none or several; None altogether where the layout names nobody.
+        names: `[F]` objects: the name that each box has of its own, None where it has none or is
+            listed under several; None altogether where a layout names pictures, or nobody.
         sizes: `[P, 2]` int32: width and height of the picture, 0 where the annotation says none;
             if it says none at all, it may be left out.
         skipped: how many entries were left out, by reason.
@@ -44,6 +47,7 @@ class Annotations:
     scores: NDArray[np.float64]
     relative: bool = False
     characters: NDArray[np.object_] | None = None
+    names: NDArray[np.object_] | None = None
     sizes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
     skipped: Mapping[str, int] = field(default_factory=dict)
 
@@ -67,6 +71,9 @@ class Annotations:
         if self.characters is not None:
             arrays["characters"] = objects(self.characters)
             expected["characters"] = (pictures,)
+        if self.names is not None:
+            arrays["names"] = objects(self.names)
+            expected["names"] = (faces,)
         for name, shape in expected.items():
             if arrays[name].shape != shape:
                 raise SourceError(
@@ -80,7 +87,7 @@ class Annotations:
             wrong = why_no_id(picture)
             if wrong:
                 raise SourceError(f"picture {picture!r:.80} {wrong}")
-        for name in arrays.get("characters", ()):
+        for name in chain(arrays.get("characters", ()), arrays.get("names", ())):
             if name is not None and (type(name) is not str or not is_text(name)):
                 raise SourceError(f"character {name!r:.80}; expected a name, or None")
         if len(set(arrays["ids"])) != pictures:

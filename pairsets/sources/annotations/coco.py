@@ -4,8 +4,9 @@
      "annotations": [{"image_id": 1, "category_id": 7, "bbox": [213, 15, 114, 136]}, ...],
      "categories": [{"id": 7, "name": "asuka_(eva)"}, ...]}
 
-Boxes are left, top, width, height. A category called face or head names nobody; any other is a
-character. Without `images`, the number of an image is that of its post.
+Boxes are left, top, width, height. A category called face or head names nobody, one such as body,
+frame or text is no face; any other is a character, whose the box is: a picture may show several.
+Without `images`, the number of an image is that of its post.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from pairsets.sources.annotations.fields import (
     Found,
     as_id,
     key_of,
+    labelled,
     names_a_face,
+    names_a_thing,
+    names_nobody,
     number,
     numbers,
     size_of,
@@ -31,6 +35,7 @@ from pairsets.sources.dataset import PictureId
 
 KEYS = frozenset({"images", "annotations", "categories"})
 STRANGER = "box of an image that is not among `images`"
+CROWD = "box of a crowd"
 UNNAMED = "category of a box that is not among `categories`"
 
 
@@ -70,6 +75,7 @@ class _Coco:
         self._image_ids: list[PictureId] = []
         self._category_ids: list[PictureId | None] = []
         self._numbers = array("d")
+        self.crowds = 0
 
     def image(self, entry: dict[str, Any]) -> None:
         picture = key_of(entry, ("file_name", "path", "post_id", "id"))
@@ -89,6 +95,9 @@ class _Coco:
     def annotation(self, entry: dict[str, Any]) -> None:
         if entry.get("image_id") is None or entry.get("bbox") is None:
             raise SourceError(f"{entry!r:.80}; expected an annotation with image_id and bbox")
+        if entry.get("iscrowd") in (1, "1", True):
+            self.crowds += 1
+            return
         box, score = numbers(entry["bbox"], "bbox"), number(entry.get("score", "nan"))
         self._image_ids.append(as_id(entry["image_id"]))
         category = entry.get("category_id")
@@ -98,8 +107,11 @@ class _Coco:
     def table(self) -> Table:
         """What the lists say together."""
         table = Table()
-        names = {key: name for key, name in self._categories.items() if not names_a_face(name)}
-        table.named = bool(names)
+        table.skipped[CROWD] += self.crowds
+        table.named = table.apart = any(
+            not (names_a_face(name) or names_a_thing(name) or names_nobody(name))
+            for name in self._categories.values()
+        )
         for picture, size in self._images.values():
             table.picture(picture, size)
         for at, (image, category) in enumerate(
@@ -110,10 +122,14 @@ class _Coco:
                 continue
             row = table.picture(self._images[image][0] if self._images else image)
             *box, score = self._numbers[5 * at : 5 * at + 5]
-            table.add(row, [Found(spanned(*box), score)])
-            if category in names:
-                table.name(row, names[category])
-            elif category is not None and category not in self._categories and self._categories:
+            label = self._categories.get(category) if category is not None else None
+            face = Found(spanned(*box), score)
+            if label is not None:
+                face = labelled(face.box, label, score)
+            table.add(row, [face])
+            if face.name is not None:
+                table.name(row, face.name)
+            if category is not None and label is None and self._categories:
                 table.skipped[UNNAMED] += 1
         return table
 

@@ -22,16 +22,32 @@ _SPANS = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "
 _SIZES = (("image_width", "image_height"), ("width", "height"))
 _FACE_WORDS = frozenset({"face", "faces", "head", "heads"})
 _OTHER_WORDS = frozenset({"anime", "cartoon", "character", "human", "manga", "person"})
+# Of classes of drawn pages and people that are neither a face nor anybody's name.
+_THING_WORDS = _OTHER_WORDS | frozenset(
+    {"background", "balloon", "balloons", "bodies", "body", "bubble", "characters", "eye", "eyes",
+     "frame", "frames", "full", "hair", "half", "halfbody", "hand", "hands", "lower", "mouth",
+     "object", "objects", "onomatopoeia", "panel", "panels", "people", "persons", "speech", "text",
+     "texts", "upper"}
+)  # fmt: skip
+# What faces are called whose person nobody knows.
+_NOBODY = frozenset(
+    {"", "?", "extra", "extras", "misc", "mob", "n/a", "na", "nobody", "none", "null", "other",
+     "others", "unidentified", "unknown", "unnamed", "その他", "モブ", "不明"}
+)  # fmt: skip
 
 Box = tuple[float, float, float, float]
 
 
 class Found(NamedTuple):
-    """One face: its box as left, top, right, bottom, how sure, and of which class if not a face."""
+    """One face: its box as left, top, right, bottom, how sure, and of which class if not a face.
+
+    `name` is whose it is, where the box itself says so.
+    """
 
     box: Box
     score: float = math.nan
     other: str | None = None
+    name: str | None = None
 
 
 def picture_id(name: str) -> PictureId:
@@ -177,6 +193,32 @@ def names_a_face(name: str) -> bool:
     """
     words = {word for word in re.split(r"[\W_]+", name.lower()) if word}
     return bool(words & _FACE_WORDS) and words <= _FACE_WORDS | _OTHER_WORDS
+
+
+def labelled(box: Box, label: str, score: float = math.nan) -> Found:
+    """A box by what it is labelled with: any face, a thing that is none, or a name.
+
+    >>> labelled((0, 0, 9, 9), "Body").other, labelled((0, 0, 9, 9), "rei").name
+    ('Body', 'rei')
+    >>> labelled((0, 0, 9, 9), "Unknown").name is None
+    True
+    """
+    if names_a_face(label):
+        return Found(box, score)
+    if names_a_thing(label):
+        return Found(box, score, other=label)
+    return Found(box, score, name=None if names_nobody(label) else label)
+
+
+def names_a_thing(label: str) -> bool:
+    """Whether a label is that of a class which is neither a face nor a name."""
+    words = {word for word in re.split(r"[\W_]+", label.lower()) if word}
+    return bool(words) and words <= _THING_WORDS
+
+
+def names_nobody(label: str) -> bool:
+    """Whether a label says that nobody knows whose face it is."""
+    return label.strip().lower() in _NOBODY
 
 
 def _first(names: tuple[str, ...], record: Mapping[str, Any]) -> str | None:

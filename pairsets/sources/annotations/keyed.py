@@ -63,7 +63,7 @@ def read_characters(stream: JsonStream) -> Table:
         SourceError: not of this form; says in which line, and of which character.
     """
     table = Table()
-    table.named = True
+    table.named = table.apart = True
     for character in stream.members():
         listed = stream.value()
         where = f"line {stream.line}, {character!r:.60}"
@@ -74,7 +74,7 @@ def read_characters(stream: JsonStream) -> Table:
                 if not isinstance(face, dict) or key_of(face) is None:
                     raise SourceError(f"{face!r:.60}; expected an object with id and bbox")
                 row = table.picture(as_id(key_of(face)), size_of(face))
-                table.add(row, faces_of(face))
+                table.add(row, (found._replace(name=character) for found in faces_of(face)))
                 table.name(row, character)
             except SourceError as error:
                 raise SourceError(f"{where}, face {count}: {error}") from None

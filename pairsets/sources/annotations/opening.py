@@ -54,7 +54,7 @@ def blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
         magic = raw.peek(16)
         for begin, what in _NO_TEXT.items():
             if magic.startswith(begin):
-                raise SourceError(f"{what}; expected face annotations in JSON or TSV")
+                raise SourceError(f"{what}; expected face annotations in JSON, TSV or XML")
         for block in unpacked(raw, BLOCK):
             yield block
             if progress is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
@@ -9,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
-from pairsets.sources.annotations import coco, faces_tsv, keyed, records
+from pairsets.sources.annotations import coco, faces_tsv, keyed, markup, records, wider, yolo
 from pairsets.sources.annotations.annotations import Annotations
+from pairsets.sources.annotations.cvat import Cvat
 from pairsets.sources.annotations.fields import FACES
 from pairsets.sources.annotations.json_stream import JsonStream
+from pairsets.sources.annotations.manga109 import Manga109
 from pairsets.sources.annotations.opening import Progress, blocks, errors_of, lines, texts
 from pairsets.sources.annotations.table import Table
+from pairsets.sources.annotations.voc import Voc
+from pairsets.sources.folders.pictures import Pictures
 
 EXPECTED = (
     'JSON of boxes by picture ({"1123": [{"bbox": [left, top, right, bottom]}]}), JSON lines of '
-    "such records, COCO's JSON, or Danbooru2018's faces.tsv"
+    "such records, COCO's JSON, Danbooru2018's faces.tsv, WIDER FACE's text, XML of Manga109, "
+    "Pascal VOC or CVAT, or a folder of YOLO's labels or of XML"
 )
 _JSON: dict[str, Callable[[JsonStream], Table]] = {
     "records": records.read,
@@ -29,19 +36,28 @@ _JSON: dict[str, Callable[[JsonStream], Table]] = {
 
 
 def read_annotations(
-    path: Path, *, tag_ids: Path | None = None, progress: Progress | None = None
+    path: Path,
+    *,
+    tag_ids: Path | None = None,
+    pictures: Pictures | None = None,
+    sized: bool = False,
+    progress: Progress | None = None,
 ) -> Annotations:
     """Read the faces that somebody found in pictures.
 
-    The file is plain, gzip, xz or zstd, and of any layout of this package's modules. It is read as
+    The file is plain, gzip, xz or zstd, and of any layout of this package's modules; so are those
+    of a folder, which holds XML or YOLO's labels. A file is read as
     a stream: what is held are numbers, and one entry at a time. A picture that comes again adds
     its faces; a box that it has already counts once. Boxes that cannot be any, and classes that
     are no faces, are left out and counted. All boxes of a file are shares of the picture's sides
-    if most lie within -1 and 2 and not all are whole numbers; else they are pixels.
+    if most lie within -1 and 2 and not all are whole numbers; else they are pixels. Where a layout
+    says which they are, it is as it says.
 
     Args:
-        path: of the file.
+        path: of the file, or of the folder.
         tag_ids: names of the tags of a `faces.tsv`.
+        pictures: where the pictures lie, for labels that say no more than their name.
+        sized: whether the size of pictures is known from elsewhere, where the boxes do not say it.
         progress: called with the bytes that were read, and the size of the file.
 
     Raises:
@@ -53,8 +69,19 @@ def read_annotations(
     if tag_ids is not None:
         with errors_of(tag_ids):
             names = faces_tsv.read_tag_ids(lines(texts(blocks(tag_ids))))
+    if path.is_dir():
+        with errors_of(path):
+            if names is not None:
+                raise SourceError(f"a folder; the names in {tag_ids} are those of faces.tsv")
+            return _folder(path, pictures, sized, progress).made()
     with errors_of(path):
-        source = texts(blocks(path, progress))
+        raw = blocks(path, progress)
+        first = next(raw, b"")
+        if first.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<":
+            table = Table()
+            markup.read(chain([first], raw), _xml(table))
+            return table.made()
+        source = texts(chain([first] if first else [], raw))
         head = next((text for text in source if text.strip()), "")
         begin = head.lstrip()[:1]
         if not begin:
@@ -64,9 +91,63 @@ def read_annotations(
             if names is not None:
                 raise SourceError(f"JSON; the names in {tag_ids} are those of tags in faces.tsv")
             return _JSON[_layout(head)](JsonStream(whole)).made()
+        if wider.looks_like(head):
+            if names is not None:
+                raise SourceError(f"no faces.tsv; the names in {tag_ids} are those of its tags")
+            return wider.read(lines(whole)).made()
         if faces_tsv.looks_like(head):
             return faces_tsv.read(lines(whole), names).made()
         raise SourceError(f"begins with {head.strip()[:40]!r}; expected {EXPECTED}")
+
+
+def files_of(folder: Path) -> tuple[list[Path], list[Path], int]:
+    """XML and labels below a folder, each in order, and how many other files there are."""
+    found: list[Path] = []
+    for place, inner, names in os.walk(folder):
+        inner.sort()
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    found.sort(key=lambda file: file.as_posix())
+    by_ending = {
+        end: [file for file in found if file.suffix.lower() == end and file.is_file()]
+        for end in (".xml", ".txt")
+    }
+    labels = [file for file in by_ending[".txt"] if file.name not in yolo.CLASSES]
+    others = len(found) - len(by_ending[".xml"]) - len(by_ending[".txt"])
+    return by_ending[".xml"], labels, others
+
+
+def _folder(
+    folder: Path, pictures: Pictures | None, sized: bool, progress: Progress | None
+) -> Table:
+    books, labels, others = files_of(folder)
+    if books and labels:
+        raise SourceError(
+            f"a folder of {len(books)} .xml and {len(labels)} .txt; give the folder of one kind"
+        )
+    if labels:
+        table = yolo.read(folder, labels, pictures, sized=sized)
+    elif books:
+        table = Table()
+        forms = _xml(table)
+        for count, file in enumerate(books, 1):
+            for reader in forms.values():
+                reader.folder = file.parent.relative_to(folder).as_posix().removeprefix(".")
+            with errors_of(file):
+                markup.read(blocks(file), forms)
+            if progress is not None:
+                progress(count, len(books))
+    else:
+        raise SourceError(
+            "a folder without .xml or .txt; of JSON give one file: annotations that are kept in a "
+            f"file for each picture have to be put together. Expected {EXPECTED}"
+        )
+    table.skipped["file in the folder that is of another kind"] += others
+    return table
+
+
+def _xml(table: Table) -> dict[str, markup.Reader]:
+    """A reader by the root of a file."""
+    return {"book": Manga109(table), "annotation": Voc(table), "annotations": Cvat(table)}
 
 
 def _layout(head: str) -> str:
@@ -90,6 +171,11 @@ def _layout(head: str) -> str:
         return "records"
     if any(isinstance(entries.get(key), list) for key in coco.KEYS):
         return "coco"
+    if "shapes" in entries and ("imagePath" in entries or "imageData" in entries):
+        raise SourceError(
+            "LabelMe's JSON of one picture; put those of all pictures together as COCO's JSON, as "
+            "labelme2coco does"
+        )
     wrapper = next((key for key in entries if key in FACES), None)
     if wrapper is not None:
         raise SourceError(

@@ -39,11 +39,14 @@ class Table:
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
         self.named = False  # whether the layout says whose faces they are
+        self.apart = False  # whether it says it of each box, rather than of a picture
+        self.relative: bool | None = None  # whether boxes are shares, where the layout says it
         self._rows: dict[PictureId, int] = {}
         self._sizes = array("i")
         self._owners = array("i")
         self._names: dict[str, int] = {}
         self._pictures = array("q")
+        self._codes = array("i")  # of the name of each face
         self._numbers = array("d")  # five a face: the box and the score
         self._confused = self._boxes = 0
 
@@ -63,7 +66,7 @@ class Table:
 
     def add(self, row: int | None, faces: Iterable[Found]) -> None:
         """Add the faces of a picture."""
-        for (left, top, right, bottom), score, other in faces:
+        for (left, top, right, bottom), score, other, name in faces:
             if other is not None:
                 self._skip_class(other)
                 continue
@@ -77,18 +80,22 @@ class Table:
                 self.skipped[NO_AREA] += 1
             elif row is not None:
                 self._pictures.append(row)
+                self._codes.append(_NOBODY if name is None else self._code(name))
                 self._numbers.extend((left, top, right, bottom, score))
 
     def name(self, row: int | None, character: str) -> None:
         """Say whose face a picture shows; of two names none counts."""
         if row is None:
             return
-        if not is_text(character):
+        code = self._code(character)
+        if code == _NOBODY:
             self.skipped[NO_NAME] += 1
             return
-        code = self._names.setdefault(character, len(self._names))
         before = self._owners[row]
         self._owners[row] = code if before in (_NOBODY, code) else _SEVERAL
+
+    def _code(self, name: str) -> int:
+        return self._names.setdefault(name, len(self._names)) if is_text(name) else _NOBODY
 
     def made(self) -> Annotations:
         """The table of all that was taken.
@@ -107,15 +114,17 @@ class Table:
             )
         faces = np.array(self._numbers, np.float64).reshape(-1, 5)
         pictures = np.array(self._pictures, np.int64)
-        relative = _are_shares(faces[:, :4])
+        codes = np.array(self._codes, np.int32)
+        relative = _are_shares(faces[:, :4]) if self.relative is None else self.relative
         kept = np.ones(len(faces), bool)
         if relative:
             kept = _near(faces[:, :4])
             self.skipped[FAR] += int((~kept).sum())
-        again = _listed_again(pictures, faces[:, :4]) & kept
+        again, codes = _listed_again(pictures, faces[:, :4], codes)
+        again &= kept
         self.skipped[AGAIN] += int(again.sum())
         kept &= ~again
-        faces, pictures = faces[kept], pictures[kept]
+        faces, pictures, codes = faces[kept], pictures[kept], codes[kept]
         order = np.argsort(pictures, kind="stable")
         counts = np.bincount(pictures, minlength=len(self._rows))
         names = dict(enumerate(self._names))
@@ -126,6 +135,7 @@ class Table:
             scores=faces[order, 4],
             relative=relative,
             characters=objects(map(names.get, self._owners)) if self.named else None,
+            names=objects(map(names.get, codes[order].tolist())) if self.apart else None,
             sizes=np.array(self._sizes, np.int32).reshape(-1, 2),
             skipped={why: count for why, count in sorted(self.skipped.items()) if count},
         )
@@ -154,10 +164,24 @@ def _near(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(((boxes >= -_BEYOND) & (boxes <= 1 + _BEYOND)).all(axis=1))
 
 
-def _listed_again(pictures: NDArray[np.int64], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """`[F]`: true for a box that the same picture has further up."""
+def _listed_again(
+    pictures: NDArray[np.int64], boxes: NDArray[np.float64], codes: NDArray[np.int32]
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """`[F]`: true for a box that the same picture has further up; and whose each box is.
+
+    A box that is listed again under another name is nobody's.
+    """
     order = np.lexsort((*boxes.T, pictures))  # stable: of equal ones the first comes first
     same = (np.diff(pictures[order]) == 0) & (np.diff(boxes[order], axis=0) == 0).all(axis=1)
     again = np.zeros(len(boxes), bool)
     again[order[1:][same]] = True
-    return again
+    if not same.any():
+        return again, codes
+    firsts = np.flatnonzero(np.concatenate([[True], ~same]))
+    sorted_ = codes[order]
+    most = np.maximum.reduceat(sorted_, firsts)
+    least = np.minimum.reduceat(np.where(sorted_ < 0, np.iinfo(np.int32).max, sorted_), firsts)
+    whose = np.where(most < 0, _NOBODY, np.where(most == least, most, _SEVERAL))
+    told = codes.copy()
+    told[order[firsts]] = whose
+    return again, told

@@ -1,4 +1,4 @@
-"""One post of Danbooru's metadata: whether it is of one character that may be shown.
+"""One post of metadata: whether it is of one character that may be shown.
 
 Danbooru2020 lists tags as objects, with most values as strings; category 4 is a character:
 
@@ -7,6 +7,10 @@ Danbooru2020 lists tags as objects, with most values as strings; category 4 is a
               {"id": "414", "name": "ayanami_rei", "category": "4"}], ...}
 
 Later dumps have numbers, and the characters in one string: `"tag_string_character": "ayanami_rei"`.
+gallery-dl writes `"tags_character": ["ayanami_rei"]`, or one string, for several sites, beside
+`tags` as a list of texts. e621 has `"tags": {"character": ["ayanami_rei"], ...}`, `file.ext` and
+`flags.deleted`. Where tags have no categories, as in the API of Gelbooru, nobody says which of them
+is a character: such a post is left out under a reason of its own.
 """
 
 from __future__ import annotations
@@ -25,10 +29,17 @@ EXTENSIONS = ("jpg", "jpeg", "png", "bmp", "webp", "gif", "avif")
 ID_LIMIT = 2**31
 
 # Why a post is left out, the first reason that holds; what stands behind them is kept.
-DELETED, BANNED, RATED, FILE, NOBODY, SEVERAL, NAMELESS = range(1, 8)
-KEPT = 8
+(DELETED, BANNED, UNRATED, RATED, UNTYPED, FILE, UNSAID, NOBODY, SEVERAL, NAMELESS) = range(1, 11)
+KEPT = 11
 _CHARACTER = ("4", 4)
 _YES = frozenset({"true", "t", "1", "yes"})
+# Where the characters may stand, if not among objects with a category: text, or a list of it.
+_CHARACTERS = ("tags_character", "tag_string_character")
+# Beside one of these, a post without the former has no character: what is empty may be left out.
+_CATEGORIES = ("tags_general", "tags_copyright", "tags_artist", "tags_metadata", "tags_meta",
+               "tag_string_general", "tag_string_copyright", "tag_string_artist")  # fmt: skip
+# Of what is not a tag's object; the file's name or address ends with its type.
+_FILES = ("image", "file_url")
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,11 @@ class Rule:
         return {
             DELETED: "deleted",
             BANNED: "banned",
+            UNRATED: "no rating",
             RATED: f"rated other than {', '.join(self.ratings)}",
+            UNTYPED: "no type of the file",
             FILE: f"files other than {', '.join(self.extensions)}",
+            UNSAID: "tags without categories, so that none is known to be a character",
             NOBODY: "no character tag",
             SEVERAL: "more than one character tag",
             NAMELESS: "a character tag without a name",
@@ -79,19 +93,27 @@ class Rule:
     def judge(self, post: Mapping[str, Any]) -> int | str:
         """The name of the post's one character, or why it is left out.
 
-        What a post does not say is not so: no `is_deleted`, not deleted; no rating or extension,
-        not one of those asked for.
+        What a post does not say is not so: no `is_deleted`, not deleted.
         """
-        if not self.keep_deleted and _yes(post.get("is_deleted")):
+        if not self.keep_deleted and (
+            _yes(post.get("is_deleted"))
+            or _yes(_inner(post, "flags", "deleted"))
+            or post.get("status") == "deleted"
+        ):
             return DELETED
         if not self.keep_banned and _yes(post.get("is_banned")):
             return BANNED
         # Dumps write one letter, other tools the word.
         if _word(post.get("rating"))[:1] not in self.ratings:
-            return RATED
-        if _word(post.get("file_ext")).lstrip(".") not in self.extensions:
-            return FILE
+            return UNRATED if post.get("rating") is None else RATED
+        extension = post.get("file_ext")
+        if extension is None:
+            extension = _extension(post)
+        if _word(extension).lstrip(".") not in self.extensions:
+            return UNTYPED if extension is None else FILE
         names = characters_of(post)
+        if names is None:
+            return UNSAID
         if len(names) != 1:
             return SEVERAL if names else NOBODY
         return names.pop() or NAMELESS
@@ -105,24 +127,73 @@ def post_id(post: Mapping[str, Any]) -> int | None:
     return number if type(number) is int and 0 <= number < ID_LIMIT else None
 
 
-def characters_of(post: Mapping[str, Any]) -> set[str]:
-    """The names of the character tags, each once; those that name nothing are one empty name."""
+def characters_of(post: Mapping[str, Any]) -> set[str] | None:
+    """The names of the character tags, each once; those that name nothing are one empty name.
+
+    None where the post does not say which of its tags are characters.
+    """
     tags = post.get("tags")
-    if type(tags) is not list or not tags:
-        listed = post.get("tag_string_character")
-        # At blanks alone: there are names with other kinds of space.
-        parts = listed.split(" ") if type(listed) is str else []
-        found: set[Any] = {name for name in parts if name.strip()}
-    else:
+    found: set[Any] | None
+    if type(tags) is list and tags and (type(tags[0]) is not str or _objects(tags)):
         try:
             found = {tag["name"] for tag in tags if tag["category"] in _CHARACTER}
         except (KeyError, TypeError):
+            objects = _objects(tags)
             found = {
-                _hashable(tag.get("name"))
-                for tag in tags
-                if isinstance(tag, dict) and tag.get("category") in _CHARACTER
+                _hashable(tag.get("name")) for tag in objects if tag.get("category") in _CHARACTER
             }
-    return {_name(name) for name in found}
+            if objects and not any("category" in tag for tag in objects):
+                found = _elsewhere(post)
+    else:
+        found = _elsewhere(post)
+    return None if found is None else {_name(name) for name in found}
+
+
+def _elsewhere(post: Mapping[str, Any]) -> set[Any] | None:
+    """Names of characters that do not stand among objects; None where there is no place for any."""
+    tags = post.get("tags")
+    places = [post[name] for name in _CHARACTERS if post.get(name) is not None]
+    if type(tags) is dict and tags.get("character") is not None:
+        places.append(tags["character"])
+    found = next((names for names in map(_listed, places) if names), set())
+    if found or places:
+        return found
+    # An empty list of tags may be of objects, and says that there are none.
+    told = tags == [] or any(name in post for name in _CATEGORIES)
+    return found if told or (type(tags) is dict and "general" in tags) else None
+
+
+def _listed(value: object) -> set[Any]:
+    """Names in one text, at blanks alone, for there are names with other kinds of space; or a list.
+
+    What is neither is one name that names nothing.
+    """
+    if type(value) is str:
+        return {name for name in value.split(" ") if name.strip()}
+    return {_hashable(name) for name in value} if isinstance(value, list) else {_hashable(value)}
+
+
+def _objects(tags: list[Any]) -> list[dict[str, Any]]:
+    return [tag for tag in tags if isinstance(tag, dict)]
+
+
+def _extension(post: Mapping[str, Any]) -> object:
+    """The type of a post's file where there is no `file_ext`; None where nothing says it."""
+    found = _inner(post, "file", "ext")
+    if found is None:
+        found = post.get("extension")
+    for name in _FILES:
+        text = post.get(name)
+        if found is None and type(text) is str:
+            base = text.partition("?")[0].rpartition("/")[2]
+            found = base.rpartition(".")[2] if "." in base else None
+    return found
+
+
+def _inner(post: Mapping[str, Any], outer: str, inner: str) -> object:
+    """A field of an object within a post."""
+    value = post.get(outer)
+    return value.get(inner) if type(value) is dict else None
 
 
 def _name(name: object) -> str:

@@ -13,6 +13,7 @@ from pairsets.errors import SourceError
 from pairsets.sources.danbooru.blocks import Block
 from pairsets.sources.danbooru.journal import Journal
 from pairsets.sources.danbooru.posts import Rule
+from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
 from pairsets.sources.danbooru.streams import BLOCK, Stream
 from pairsets.sources.danbooru.workers import read_blocks
 
@@ -23,7 +24,7 @@ PATIENCE = 1000
 SHOWN = 10
 # What a journal's record is of: the number of the file, and whether it is the file's end.
 _RECORD = struct.Struct("<I?")
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 @dataclass
@@ -52,19 +53,25 @@ class Metadata:
     """Files of metadata, and what was read of them so far.
 
     Attributes:
-        files: in the order in which they are read.
+        files: in the order in which they are read; sidecars of a folder are one.
+        sources: where each is read from.
         shown: the first strays: file, line from 1 on, and what is wrong.
     """
 
     files: Sequence[File]
+    sources: Sequence[Path | Sidecars]
     rule: Rule
     block: int = BLOCK
     shown: list[tuple[str, int, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, paths: Sequence[Path], rule: Rule, block: int = BLOCK) -> Metadata:
-        """The metadata in `paths`, not read yet."""
-        return cls([File(path, path.stat().st_size) for path in paths], rule, block)
+    def of(cls, sources: Sequence[Path | Sidecars], rule: Rule, block: int = BLOCK) -> Metadata:
+        """The metadata in `sources`, not read yet."""
+        files = [
+            File(one.path, one.size) if isinstance(one, Sidecars) else File(one, one.stat().st_size)
+            for one in sources
+        ]
+        return cls(files, sources, rule, block)
 
     @property
     def size(self) -> int:
@@ -75,8 +82,10 @@ class Metadata:
     def facts(self) -> dict[str, object]:
         """What a journal must be of, to go on with it."""
         stamps = [
-            [str(file.path.resolve()), file.bytes, file.path.stat().st_mtime_ns]
-            for file in self.files
+            one.stamp
+            if isinstance(one, Sidecars)
+            else [str(one.resolve()), file.bytes, one.stat().st_mtime_ns]
+            for file, one in zip(self.files, self.sources, strict=True)
         ]
         return {
             "schema": _SCHEMA,
@@ -119,7 +128,12 @@ class Metadata:
         def texts() -> Iterator[bytes]:
             read = before
             for number in range(ended, len(self.files)):
-                stream = Stream(self.files[number].path, self.block)
+                source = self.sources[number]
+                stream = (
+                    SidecarStream(source, self.block)
+                    if isinstance(source, Sidecars)
+                    else Stream(source, self.block)
+                )
                 for at, data in enumerate(stream.blocks()):
                     step((read + stream.taken) >> 20, total)
                     # What the journal has was packed or is to be digested, but is not judged again.

@@ -20,7 +20,7 @@ _PAGE = 20
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Pictures of one character with one face each.
+    """Faces of characters: of one picture each, unless their boxes are told apart by name.
 
     Attributes:
         ids: `[N]` int64 or objects.
@@ -133,6 +133,40 @@ def named_pictures(found: Annotations, boxed: Boxed) -> tuple[Pictures, Counter[
     stays = (owners >= 0) & (boxed.fates == ONE)
     pictures = Pictures(found.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
     return pictures, faces, int((owners < 0).sum())
+
+
+def named_boxes(
+    found: Annotations, boxed: Boxed, rows: NDArray[np.int64]
+) -> tuple[Pictures, Counter[int], int, int]:
+    """The faces whose box has a name of its own, however many a picture shows.
+
+    Args:
+        found: the boxes.
+        boxed, rows: as `Boxed.each` has them.
+
+    Returns:
+        The faces that stay, those of a character by their fate, how many are of no one's name, and
+        how many are the same face again once their sides are whole pixels.
+    """
+    codes: dict[str, int] = {}
+    named = [] if found.names is None else found.names[rows].tolist()
+    owners = np.array(
+        [-1 if name is None else codes.setdefault(name, len(codes)) for name in named], np.int32
+    )
+    faces = boxed.counts(np.flatnonzero(owners >= 0))
+    stays = np.flatnonzero((owners >= 0) & (boxed.fates == ONE))
+    pictures = np.repeat(np.arange(len(found)), found.counts)[rows]
+    keys = np.column_stack([pictures[stays], owners[stays], boxed.boxes[stays]])
+    first = np.sort(np.unique(keys, axis=0, return_index=True)[1]) if len(stays) else stays
+    again = len(stays) - len(first)
+    stays = stays[first]
+    kept = Pictures(boxed.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
+    return kept, faces, int((owners < 0).sum()), again
+
+
+def repeated(found: Pictures) -> int:
+    """How many faces are of a character whom the same picture shows in another box already."""
+    return len(found) - len(set(zip(found.ids.tolist(), found.owner.tolist(), strict=True)))
 
 
 def names_of(found: Annotations) -> list[str]:

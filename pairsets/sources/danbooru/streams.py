@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairsets.errors import SourceError
+from pairsets.sources.danbooru.sidecars import Sidecars, is_sidecar
 from pairsets.sources.packed import ENDINGS as PACKED
 from pairsets.sources.packed import PackedError, unpacked
 
@@ -22,13 +24,17 @@ LONGEST = 64 * 2**20
 # Bytes read at once; a mark of byte order is within the first.
 _READ, _LEAST = 2**20, 2**12
 ENDINGS = (".json", ".jsonl", ".ndjson")
+# The header of a table of posts.
+_CSV = re.compile(rb'\s*"?id"?[,;\t]')
 _EXPECTED = 'one post a line: {"id": "263167", "rating": "s", "tags": [...], ...}'
 
 
-def metadata_files(given: Sequence[Path]) -> tuple[list[Path], int]:
+def metadata_files(given: Sequence[Path]) -> tuple[list[Path | Sidecars], int]:
     """The files that are given or lie in folders that are, and how many others lie there.
 
     Those of a folder are in the order of their names; a file that is given twice is taken once.
+    Those that hold one post each, as they lie beside pictures, are one `Sidecars` a folder, and
+    come last.
 
     Raises:
         SourceError: one is missing or a pipe, or a folder has no metadata.
@@ -49,14 +55,27 @@ def metadata_files(given: Sequence[Path]) -> tuple[list[Path], int]:
         inside = sorted(path.iterdir(), key=lambda file: file.name)
         listed = [file for file in inside if file.is_file() and _is_metadata(file.name)]
         if not listed:
+            deeper = any(file.is_dir() for file in inside)
             raise SourceError(
                 f"{path}: no metadata in it; expected files such as 2020000000000000.json, .jsonl "
-                f"or .ndjson, plain or {', '.join(PACKED)}"
+                f"or .ndjson, plain or {', '.join(PACKED)}, or a .json beside each picture"
+                + ("; folders in it are not looked into: give them themselves" if deeper else "")
             )
         others += len(inside) - len(listed)
         for file in listed:
             files.setdefault(file.resolve(), file)
-    return list(files.values()), others
+    sidecars: dict[Path, list[Path]] = {}
+    lines: list[Path | Sidecars] = []
+    for file in files.values():
+        if is_sidecar(file):
+            sidecars.setdefault(file.parent, []).append(file)
+        else:
+            lines.append(file)
+    joined = (
+        Sidecars(folder if len(listed) > 1 else listed[0], listed)
+        for folder, listed in sidecars.items()
+    )
+    return [*lines, *joined], others
 
 
 def _is_metadata(name: str) -> bool:
@@ -128,6 +147,12 @@ class Stream:
             raise SourceError(
                 f"{self.path}, line 1: a JSON array; expected {_EXPECTED}. "
                 "To convert it: jq -c '.[]' FILE"
+            )
+        if _CSV.match(begin):
+            raise SourceError(
+                f"{self.path}, line 1: a table; expected {_EXPECTED}. In the CSV of e621's export "
+                "tags have no categories, so that none is known to be a character: its API, or "
+                "gallery-dl, writes posts whose tags have them"
             )
         if b"\0" in begin[:4096]:
             what = "a tar archive; unpack it first" if b"ustar" in begin[:512] else "not text"

@@ -20,7 +20,7 @@ from pairsets.errors import SourceError
 from pairsets.faces import IMAGE_SUFFIXES
 from pairsets.images import MAX_PIXELS, ImageError, open_header, to_rgb
 from pairsets.sources.dataset import Dataset, PictureId
-from pairsets.sources.folders.safe_names import LONGEST, SafeNames, safe_names
+from pairsets.sources.folders.safe_names import LONGEST, SafeNames, safe_names, spelling
 
 SUFFIX = ".jpg"
 # Modes that a JPEG can have as they are; all others become RGB, on white.
@@ -165,10 +165,35 @@ class CropPlan:
 
 
 def file_names(ids: Sequence[PictureId]) -> list[str]:
-    """Distinct names of files, without their ending, for the distinct pictures of a character.
+    """Distinct names of files, without their ending, for the pictures of a character.
 
-    A number is its own name. A path loses its image ending if no other then has its name.
+    A number is its own name. A path loses its image ending if no other then has its name. Where a
+    picture comes again, as one with several faces does, the second is called `NAME_2`.
+
+    >>> file_names([7, "a/b.png", 7])
+    ['7', 'a__b', '7_2']
     """
+    distinct = list(dict.fromkeys(ids))
+    named = dict(zip(distinct, _distinct_names(distinct), strict=True))
+    if len(distinct) == len(ids):
+        return list(named.values())
+    used = {spelling(name) for name in named.values()}
+    times: Counter[PictureId] = Counter()
+    names = []
+    for picture in ids:
+        times[picture] += 1
+        name = named[picture]
+        if times[picture] > 1:
+            name = f"{name}_{times[picture]}"
+            if spelling(name) in used or len(f"{name}{SUFFIX}".encode()) > LONGEST:
+                safe = safe_names([name], taken=used, longest=LONGEST - len(SUFFIX))
+                name = safe.folder(name)
+            used.add(spelling(name))
+        names.append(name)
+    return names
+
+
+def _distinct_names(ids: Sequence[PictureId]) -> list[str]:
     numbers = {str(picture) for picture in ids if isinstance(picture, int)}
     texts = [picture for picture in ids if isinstance(picture, str)]
     if not texts:

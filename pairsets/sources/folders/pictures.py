@@ -58,6 +58,14 @@ class Pictures:
             "other formats"
         )
 
+    def named(self, stem: str) -> str | None:
+        """The path of the picture that is called `stem` but for its ending; None without one."""
+        if why_unsafe(stem):
+            return None
+        return next(
+            (f"{stem}{end}" for end in _SUFFIXES if _is_file(f"{self.root}/{stem}{end}")), None
+        )
+
     def _at(self, path: str) -> Path:
         leaving = why_unsafe(path)
         if leaving:

@@ -42,10 +42,16 @@ def plainly(posts, faces, min_images=2):
             why = "deleted"
         elif str(one.get("is_banned")).lower() in YES:
             why = "banned"
-        elif str(one.get("rating") or "?").lower()[0] not in "gs":
+        elif "rating" not in one:
+            why = "no rating"
+        elif str(one["rating"] or "?").lower()[0] not in "gs":
             why = "rated other than g, s"
-        elif one.get("file_ext") not in ("jpg", "png", "PNG", "gif"):
+        elif "file_ext" not in one:
+            why = "no type of the file"
+        elif one["file_ext"] not in ("jpg", "png", "PNG", "gif"):
             why = "files other than avif, bmp, gif, jpeg, jpg, png, webp"
+        elif "tags" not in one and "tag_string_character" not in one:
+            why = "tags without categories, so that none is known to be a character"
         elif len(names) != 1:
             why = "more than one character tag" if names else "no character tag"
         elif names <= {"None", "[]", "  "}:

@@ -76,8 +76,8 @@ def test_arrays_are_copies_that_cannot_be_written():
         ('{"a": [{"id": 1, "bbox": [-1, 0, 4, 1]}]}', r"'a', picture 1: box \[-1, 0, 4, 1\]"),
         ('{"a": [{"id": "../1.png", "bbox": [0, 0, 4, 1]}]}', "leaves its folder"),
         (
-            '{"a": [{"id": 1, "bbox": [0, 0, 4, 1]}, {"id": 1, "bbox": [0, 0, 5, 1]}]}',
-            "'a', picture 1: listed twice",
+            '{"a": [{"id": 1, "bbox": [0, 0, 4, 1]}, {"id": 1, "bbox": [0, 0, 4, 1]}]}',
+            "'a', picture 1: listed twice with one box",
         ),
         (
             '{"a": [{"id": 1, "bbox": [0, 0, 4, 1]}], "a": [{"id": 2, "bbox": [0, 0, 5, 1]}]}',

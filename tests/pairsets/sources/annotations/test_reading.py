@@ -347,7 +347,7 @@ RECORD = '{"id": 5, "bbox": [1, 2, 3, 4]}\n'
     ("content", "told"),
     [
         (None, "no such file of face annotations"),
-        ("folder", "a folder; expected a file"),
+        ("folder", "a folder without .xml or .txt"),
         (b"", "empty; expected JSON of boxes"),
         (b" \n\n", "empty; expected"),
         (b"{}", "no picture that can be used in it"),

@@ -14,6 +14,9 @@ from pairsets.sources.danbooru.posts import (
     NOBODY,
     RATED,
     SEVERAL,
+    UNRATED,
+    UNSAID,
+    UNTYPED,
     Rule,
     post_id,
 )
@@ -44,19 +47,22 @@ REI = "ayanami_rei"
         (post(1, tags=[tag(REI, "4"), tag(None, "4")]), SEVERAL),
         (post(1), NOBODY),
         (newer(1), NOBODY),
-        (post(1, tags=None), NOBODY),
-        (post(1, tags="1girl solo"), NOBODY),
-        (post(1, tags={"4": REI}), NOBODY),
+        (post(1, tags=[]), NOBODY),
+        (post(1, tags=None), UNSAID),
+        (post(1, tags="1girl solo"), UNSAID),
+        (post(1, tags={"4": REI}), UNSAID),
         (post(1, tags=[tag(REI, "14"), tag(REI, True), tag(REI, [4])]), NOBODY),
-        (newer(1, tag_string_character=[REI]), NOBODY),
+        (newer(1, tag_string_character=[REI]), REI),
         *(
             (post(1, tags=[tag(name, 4)]), NAMELESS)
             for name in ("", "  ", None, [], "a\0", "\ud800")
         ),
         *((post(1, REI, is_deleted=yes), DELETED) for yes in (True, 1, "1", "true", "True", "t")),
         (newer(1, REI, is_banned="TRUE"), BANNED),
-        *((post(1, REI, rating=other), RATED) for other in ("q", "e", "", 7, None, ["s"])),
-        *((post(1, REI, file_ext=other), FILE) for other in ("zip", "mp4", "", None, 3)),
+        *((post(1, REI, rating=other), RATED) for other in ("q", "e", "", 7, ["s"])),
+        (post(1, REI, rating=None), UNRATED),
+        *((post(1, REI, file_ext=other), FILE) for other in ("zip", "mp4", "", 3)),
+        (post(1, REI, file_ext=None), UNTYPED),
     ],
 )
 def test_judged(found, verdict):

@@ -25,6 +25,8 @@ from pairsets.sources.danbooru.posts import (
     NOBODY,
     RATED,
     SEVERAL,
+    UNRATED,
+    UNTYPED,
 )
 from pairsets.sources.danbooru.selection import named_pictures
 
@@ -58,7 +60,9 @@ def posts(draw):
     meant = [
         (deleted[1], DELETED),
         (banned[1], BANNED),
+        (rating[0] is None, UNRATED),
         (not rating[1], RATED),
+        (file[0] is None, UNTYPED),
         (not file[1], FILE),
         (not some, NOBODY),
         (len(some) > 1, SEVERAL),
