@@ -12,7 +12,7 @@ from mining.embeddings import Embeddings
 from mining.encoder import Encoding, notes_of
 from mining.gathering import Gathered, Named, gather
 from mining.models import Model
-from mining.refusals import refuse_lacking
+from mining.refusals import contradictions, refuse_lacking
 from mining.run import Progress, RunFolder, embeddings_name, refuse_inside, silent
 from mining.scoring import write_scores
 from mining.setfiles import (
@@ -32,9 +32,10 @@ from pairsets.clusters import By
 from pairsets.comparison import compare
 from pairsets.curve_tables import write_curves
 from pairsets.difference_tables import write_differences, write_verdicts
-from pairsets.errors import ScoresError
+from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import resolve
 from pairsets.hubness import Hubness
+from pairsets.identities import Rule
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet
@@ -74,6 +75,7 @@ def compare_models(
     pairs: Sequence[str | Path],
     *,
     out: str | Path,
+    identities: Rule | None = None,
     models: Sequence[str] = (),
     scores: Sequence[Named] = (),
     embeddings: Sequence[Path] = (),
@@ -100,6 +102,7 @@ def compare_models(
         faces: folder that the pairs' paths lie in; only faces of pairs are embedded.
         pairs: pair files; their names, without suffix, are those of the sets.
         out: folder for what is written.
+        identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
         models: `family:argument` of models to run.
         scores: score files.
         embeddings: folders written by `lookalikes embed`.
@@ -134,14 +137,20 @@ def compare_models(
     if cache is not None:
         refuse_inside(cache, Path(faces))
     older = _Older.of(folder)
-    sets = {name: PairSet.read(path) for name, path in files.items()}
+    sets = {name: PairSet.read(path, identities) for name, path in files.items()}
     for name, one in sets.items():
         refuse_lacking(one, [0, 1], str(files[name]))
+    against = [
+        text
+        for name, one in sets.items()
+        for text in contradictions(one, clusters, str(files[name]))
+    ]
+    told = _told(sets)
     people = people_of(sets, annotators)
     found = [Embeddings.load(folder) for folder in embeddings]
     needed = sorted({path for one in sets.values() for path in one.paths})
     with progress("Looking for the faces"):
-        present = resolve(Path(faces), needed)
+        present = resolve(Path(faces), needed, told)
     if not (models or scores or embeddings):
         raise ScoresError("no model to compare; name models, scores or embeddings")
     loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
@@ -201,6 +210,7 @@ def compare_models(
         funnel=funnel,
         warnings=[
             *notes_of(loaded),
+            *against,
             *(
                 text
                 for one in (board.comparison for board in boards)
@@ -253,6 +263,27 @@ def compare_models(
     return Compared(
         run, boards, written, funnel, shown.warnings, hubness=shown.hubness, agreement=agreed
     )
+
+
+def _told(sets: Mapping[str, PairSet]) -> dict[str, str] | None:
+    """Who each face of all sets shows; None where the folders say it.
+
+    Raises:
+        PairSetError: two sets say that a face is somebody else.
+    """
+    if all(one.named is None for one in sets.values()):
+        return None
+    found: dict[str, tuple[str, str]] = {}
+    for name, one in sets.items():
+        for path in one.paths:
+            before = found.setdefault(path, (one.identity(path), name))
+            if before[0] != one.identity(path):
+                raise PairSetError(
+                    f"{path!r} is {before[0]!r} in {before[1]}, {one.identity(path)!r} in {name}; "
+                    "tell who is shown alike in all sets (--identity-level, --identity-pattern, "
+                    "--identities)"
+                )
+    return {path: who for path, (who, _) in found.items()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from mining.embeddings import Embeddings
 from mining.encoder import Encoding, notes_of
 from mining.gathering import Gathered, Named, gather
 from mining.models import Model
-from mining.refusals import refuse_lacking
+from mining.refusals import contradictions, refuse_lacking
 from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
 from mining.setfiles import lost_rows, low_aucs, skipped_rows, was_mined
 from mining.steps import Made
@@ -24,6 +24,7 @@ from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import resolve
 from pairsets.folds import Folds, folds_of
 from pairsets.human import resolve_target
+from pairsets.identities import Rule
 from pairsets.leaderboard import make_leaderboard, write_leaderboards
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet
@@ -45,6 +46,7 @@ _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 def evaluate_pairs(
     path: Path,
     *,
+    rule: Rule | None = None,
     scores: Sequence[Named] = (),
     submissions: Sequence[Path] = (),
     embeddings: Sequence[Path] = (),
@@ -70,8 +72,9 @@ def evaluate_pairs(
     """Evaluate models on a pair file: from score files, embeddings, or models run on the faces.
 
     With folds, which by default are those beside the pair file if there are any, LFW's accuracy
-    over folds is reported too; with `fars`, IJB's TAR at these. Pairs without a score, and scores
-    that are distances, are taken as `mining.gathering.gather` does.
+    over folds is reported too; with `fars`, IJB's TAR at these. `rule` says who faces show, where
+    neither folders nor `PAIRS.identities.csv` do. Pairs without a score, and scores that are
+    distances, are taken as `mining.gathering.gather` does.
     """
     if published is not None and published not in PUBLISHED:
         raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
@@ -91,7 +94,8 @@ def evaluate_pairs(
             *(file.path for file in (*scores, *annotators)),
         ],
     )
-    pairs = PairSet.read(path)
+    pairs = PairSet.read(path, rule)
+    against = contradictions(pairs, clusters, str(path))
     parts, notes = _folds(path, folds, pairs)
     target = resolve_target(pairs, target_fnr)
     if scores or submissions or embeddings or models:
@@ -117,7 +121,7 @@ def evaluate_pairs(
         )
 
     if models and faces is not None:
-        present = resolve(faces, pairs.paths)
+        present = resolve(faces, pairs.paths, pairs.identities)
         loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
         noted = notes_of(loaded)
         # Before the work on models, so that a fault in a file is told first.
@@ -181,7 +185,7 @@ def evaluate_pairs(
     return Made(
         tables,
         funnel,
-        [*noted, *low, *board.warnings, *notes, *unresolved(pairs, protocols)],
+        [*noted, *against, *low, *board.warnings, *notes, *unresolved(pairs, protocols)],
         leaderboard=board,
         agreement=agreed,
         protocols=protocols,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mining.embeddings import Embeddings
 from mining.encoder import Encoding, notes_of
 from mining.gathering import Gathered, Named, gather
-from mining.refusals import refuse_lacking
+from mining.refusals import contradictions, refuse_lacking
 from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
 from mining.scoring import readable
 from mining.setfiles import lost_rows, low_aucs, was_mined
@@ -25,6 +25,7 @@ from pairsets.comparison import compare
 from pairsets.differences import ALPHA
 from pairsets.errors import ScoresError
 from pairsets.faces import resolve
+from pairsets.identities import Rule
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet
 from pairsets.power import Power, power_between
@@ -107,7 +108,7 @@ def submit(
     if model is not None:
         if faces is None:
             raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
-        present = resolve(faces, asked.paths)
+        present = resolve(faces, asked.paths, asked.identities)
         loaded = encoding.load(model)
         noted = notes_of([loaded])
         folder = (cache or pairs.with_suffix(".embeddings")) / embeddings_name(loaded)
@@ -173,6 +174,7 @@ def plan(
     pairs: Path,
     *,
     points: float,
+    rule: Rule | None = None,
     scores: Sequence[Named] = (),
     embeddings: Sequence[Path] = (),
     models: Sequence[str] = (),
@@ -188,6 +190,7 @@ def plan(
 ) -> Planned:
     """How many pairs and characters it takes to tell every two models `points` (a share) apart.
 
+    `rule` says who faces show, where neither folders nor `PAIRS.identities.csv` do.
     `models` picks some of those that have scores; all of them if not given. With M comparisons each
     is planned at the level 0.05 / M, the first step of Holm's correction, which tables apply: a set
     of that size tells the two apart whatever the other models do. Pairs without a score, and scores
@@ -200,7 +203,8 @@ def plan(
     if not draws:
         raise ScoresError("0 bootstrap draws: not resampled, so that there is nothing to plan from")
     refuse_few(draws)
-    asked = PairSet.read(pairs)
+    asked = PairSet.read(pairs, rule)
+    against = contradictions(asked, clusters, str(pairs))
     refuse_lacking(asked, [0, 1], str(pairs))
     sources = [Embeddings.load(folder) for folder in embeddings]
     found = gather(
@@ -265,6 +269,5 @@ def plan(
         if model in miners
     ]
     warnings += [] if was_mined(pairs, whole) else low_aucs(pairs.stem, compared.aucs, found)
-    return Planned(
-        plans, pairs, [*map(str, refused), *warnings], lost_rows("power", pairs.stem, found)
-    )
+    said = [*against, *map(str, refused), *warnings]
+    return Planned(plans, pairs, said, lost_rows("power", pairs.stem, found))

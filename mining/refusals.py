@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from pairsets.clusters import By
 from pairsets.errors import FacesError, PairSetError
 from pairsets.faces import Faces, differing
 from pairsets.identities import REMEDIES, nearly_all_single
 from pairsets.pairset import PairSet
+
+# Share of pairs whose label may contradict who is shown: mistakes, not another meaning of paths.
+CONTRADICTING = 0.05
 
 
 def refuse_single(faces: Faces, source: Path) -> None:
@@ -25,6 +29,34 @@ def refuse_single(faces: Faces, source: Path) -> None:
             f"really one identity? Else there are {REMEDIES}. If it is: --identity-level 1 (of "
             "embeddings, give it to lookalikes embed once more: no face is embedded again)"
         )
+
+
+def contradictions(pairs: PairSet, clusters: By, source: str) -> list[str]:
+    """A sentence on pairs whose label contradicts who is shown, where there are few of them.
+
+    Raises:
+        PairSetError: there are many: who is shown is told wrongly, and intervals by character, as
+            the tables have them, would mean nothing.
+    """
+    wrong = np.flatnonzero(pairs.contradicting)
+    if clusters != "character" or not wrong.size:
+        return []
+    row, valid = int(wrong[0]), int(pairs.valid.sum())
+    names = pairs.names(row)
+    shows = f"two of {names[0]!r}" if names[0] == names[1] else " and ".join(map(repr, names))
+    told = (
+        f"{source}: {wrong.size:,} of {valid:,} pairs contradict who is shown by "
+        f"{'their folders' if pairs.identities is None else 'the identities told'}, the first "
+        f"with label {int(pairs.label[row])} and of {shows} ({pairs.path_a[row]}, "
+        f"{pairs.path_b[row]})"
+    )
+    if wrong.size > CONTRADICTING * valid:
+        raise PairSetError(
+            f"{told}: intervals by character would mean nothing. Say who is shown with "
+            "--identity-pattern, --identity-level or --identities, or take images for what pairs "
+            "share: --clusters image"
+        )
+    return [f"{told}; are they mislabelled?"]
 
 
 def of_faces(pairs: PairSet, faces: Faces, source: str) -> PairSet:

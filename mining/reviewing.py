@@ -12,6 +12,7 @@ from mining.provenance import mined_by
 from mining.run import RunError, refuse_inside
 from mining.scoring import read_scores
 from pairsets.errors import FacesError, PairSetError
+from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.review.board import Board
@@ -35,6 +36,7 @@ def review(
     path: Path,
     faces: Path,
     *,
+    rule: Rule | None = None,
     annotator: str | None = None,
     store: Path | None = None,
     overlap: float | None = None,
@@ -54,6 +56,7 @@ def review(
     Args:
         path: the pair file.
         faces: the folder that its paths lie in.
+        rule: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
         annotator: who judges; asked on the page where it is not said.
         store: the database of the verdicts, by default `PAIRS.review.sqlite`.
         overlap, seed: see `pairsets.review.store.Store.begin`.
@@ -70,7 +73,7 @@ def review(
     refuse_inside(where, faces, option="--store")
     if where.resolve() in (path.resolve(), suspects_of(path).resolve()):
         raise RunError(f"{where}: is read by this command; choose another --store")
-    pairs = PairSet.read(path)
+    pairs = PairSet.read(path, rule)
     name = plain_name(annotator) if annotator is not None else None
     lost = _missing(faces, pairs)
     listed = suspects_of(path)

@@ -132,6 +132,7 @@ def show_pairs(
     scores: Path | None = None,
     model: str | None = None,
     names: bool = False,
+    rule: Rule | None = None,
     seed: int = 0,
     overwrite: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -144,7 +145,7 @@ def show_pairs(
     """
     refuse_inside(out, faces)
     refuse_existing([out], overwrite=overwrite, inputs=[path, scores])
-    pairs = PairSet.read(path)
+    pairs = PairSet.read(path, rule)
     chosen = pairs.take(pairs.valid & (pairs.label == label))
     if not len(chosen):
         raise PairSetError(f"{path}: no valid pair with label {label} to show")

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mining.evidence import Evidence, suspects_of
+from mining.refusals import contradictions, of_faces
 from mining.run import Progress, RunError, refuse_inside, silent
 from mining.setfiles import without_skipped
 from mining.steps import Made
 from mining.suspects.check import Check
 from pairsets.artefacts import refuse_existing
 from pairsets.faces import resolve
+from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow, refuse_suffix, save_figure
@@ -32,6 +34,7 @@ def find_suspects(
     path: Path,
     *,
     evidence: Evidence,
+    rule: Rule | None = None,
     kinds: Collection[str] | None = None,
     out: Path | None = None,
     figure: Path | None = None,
@@ -43,6 +46,7 @@ def find_suspects(
     Args:
         path: the pair file.
         evidence: what suspects are looked for with.
+        rule: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
         kinds: which; by default all that `evidence` is enough for.
         out: file of suspects to write instead.
         figure: picture of the most suspicious pairs of each kind to write.
@@ -63,7 +67,11 @@ def find_suspects(
         if figure.resolve() == out.resolve():
             raise RunError(f"{figure}: the name of the list, too; choose another --figure")
     second = [] if evidence.second is None else [evidence.second]
-    pairs, lost = without_skipped(PairSet.read(path), [*evidence.references, *second], "suspects")
+    pairs, lost = without_skipped(
+        PairSet.read(path, rule), [*evidence.references, *second], "suspects"
+    )
+    pairs = _as_embedded(pairs, evidence, str(path))
+    against = contradictions(pairs, "character", str(path))
     checks = evidence.checks(kinds)
     if evidence.faces is not None:
         resolve(evidence.faces, pairs.paths)
@@ -76,7 +84,7 @@ def find_suspects(
     unread: dict[str, str] = {}
     for check in checks:
         unread |= getattr(check, "unread", {})
-    warnings = [*_unread_faces(unread), *_unknown_names(checks, pairs, evidence.aliases)]
+    warnings = [*against, *_unread_faces(unread), *_unknown_names(checks, pairs, evidence.aliases)]
     written = [out]
     if figure is not None and evidence.faces is not None:
         if found.flagged.any():
@@ -87,6 +95,18 @@ def find_suspects(
             figure.unlink(missing_ok=True)
     found.write(out)
     return Made(written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds))
+
+
+def _as_embedded(pairs: PairSet, evidence: Evidence, source: str) -> PairSet:
+    """The pairs with the identities that the embeddings have.
+
+    Raises:
+        PairSetError: the pair file, or other embeddings, say that a face is somebody else.
+    """
+    for one in (*evidence.references, evidence.second):
+        if one is not None and {*pairs.paths} <= {*one.faces.paths}:
+            pairs = of_faces(pairs, one.faces, source)
+    return pairs
 
 
 def suspect_rows(found: Suspects) -> list[FunnelRow]:

@@ -363,9 +363,7 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
 
 def _records(root: Path) -> int:
     """How many files in `root` are what made it tells of itself, and nothing that was left out."""
-    names = {
-        name for made, names in _RECORDS.items() if (root / made).is_file() for name in names
-    }
+    names = {name for made, names in _RECORDS.items() if (root / made).is_file() for name in names}
     return sum((root / name).is_file() for name in names)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from pairsets.artefacts import reading, table_rows, write_csv, write_json
 from pairsets.errors import PairSetError, SourceError
 from pairsets.faces import character_of, differing, identified, strings, why_unsafe
-from pairsets.identities import some
+from pairsets.identities import Rule, some
 
 COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
 # Those of a file that says no more: nobody judged its pairs, and all count.
@@ -114,13 +114,15 @@ class PairSet:
         return cls(first, strings(path_b), *flags, identities)
 
     @classmethod
-    def read(cls, path: str | Path) -> PairSet:
+    def read(cls, path: str | Path, rule: Rule | None = None) -> PairSet:
         """Read a five-column CSV; a byte-order mark, CRLF and quoted commas are understood.
 
         One of three columns, `pathA,pathB,label`, is read as valid pairs that nobody judged.
-        Identities are those of `PAIRS.identities.csv` where it lies beside the file.
+        Identities are what `rule` says, else those of `PAIRS.identities.csv` where it lies beside
+        the file, else the folders.
 
         Raises:
+            FacesError: the rule does not fit the paths.
             PairSetError: the message gives the file, the line, what was expected and what came.
         """
         path = Path(path)
@@ -133,7 +135,7 @@ class PairSet:
                 with suppress(PairSetError):
                     sound = cls(*found)  # type: ignore[arg-type]
                 if sound is not None:
-                    return sound._with_those_beside(path)
+                    return sound._told(path, rule)
         # Something is wrong: only then is the file read row by row, to tell in which line.
         try:
             with reading(path, "pair file") as stream:
@@ -145,7 +147,7 @@ class PairSet:
             row, text = problem
             raise PairSetError(f"{path}, line {lines[row]}: {text}")
         found_rows = cls(*(columns[name] for name in COLUMNS))  # type: ignore[arg-type]
-        return found_rows._with_those_beside(path)
+        return found_rows._told(path, rule)
 
     def write(self, path: str | Path, manifest: Mapping[str, object] | None = None) -> Path:
         """Write the five columns as CSV and, if given, `manifest` as JSON beside it.
@@ -258,7 +260,24 @@ class PairSet:
         """The two identities of a row."""
         return self.identity(self.path_a[row]), self.identity(self.path_b[row])
 
-    def _with_those_beside(self, path: Path) -> PairSet:
+    def named_by(self, rule: Rule) -> PairSet:
+        """The same pairs, of whom `rule` says who is on them.
+
+        Raises:
+            FacesError: it does not fit the paths.
+            PairSetError: it says of a face that it is nobody.
+        """
+        paths = self.paths
+        names = rule.name(paths).identities
+        nobody = [path for path, name in zip(paths, names, strict=True) if name is None]
+        if nobody:
+            raise PairSetError(f"{rule.said}: {some(nobody)} nobody by it, and stands in a pair")
+        told = {path: name for path, name in zip(paths, names, strict=True) if name is not None}
+        return self.with_identities(differing(told))
+
+    def _told(self, path: Path, rule: Rule | None) -> PairSet:
+        if rule is not None:
+            return self.named_by(rule)
         identities = read_identities(identities_of(path), self.paths)
         return self if identities is None else self.with_identities(identities)
 

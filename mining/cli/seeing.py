@@ -54,6 +54,9 @@ def show(
         int, typer.Option("--label", min=0, max=1, help="0 different, 1 same character.")
     ] = 0,
     names: Annotated[bool, typer.Option("--names", help="Write the characters' names.")] = False,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     max_pixels: MaxPixelsOption = 50_000_000,
@@ -73,6 +76,7 @@ def show(
         count=count,
         label=label,
         names=names,
+        rule=rule_of(identity_level, identity_pattern, identities),
         seed=seed,
         overwrite=overwrite,
         max_pixels=max_pixels,

@@ -13,12 +13,16 @@ from mining.cli.options import (
     AliasesOption,
     DetectorOption,
     EmbeddingsOption,
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
     KindsOption,
     MaxPixelsOption,
     OverwriteOption,
     PairsArgument,
     VetoOption,
     kinds_of,
+    rule_of,
     share_from,
 )
 
@@ -42,6 +46,9 @@ def suspects(
         typer.Option("--faces", help="Folder that the paths lie in: for duplicate and crop."),
     ] = None,
     embeddings: EmbeddingsOption = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     veto: VetoOption = None,
     aliases: AliasesOption = None,
     detector: DetectorOption = None,
@@ -80,6 +87,7 @@ def suspects(
     made = find_suspects(
         pairs,
         evidence=evidence,
+        rule=rule_of(identity_level, identity_pattern, identities),
         kinds=kinds_of(kinds),
         out=out,
         figure=figure,
@@ -121,6 +129,9 @@ def judge(
     annotator: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="Who judges; else the page asks.")
     ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     overlap: Annotated[
         float | None,
         typer.Option(
@@ -191,6 +202,7 @@ def judge(
     run_review(
         pairs,
         faces,
+        rule=rule_of(identity_level, identity_pattern, identities),
         annotator=annotator,
         store=store,
         overlap=overlap,
