@@ -92,9 +92,29 @@ def make_dataset(folder: Path, faces: Faces) -> None:
             table.writerow([f"{at:04d}.png", character])
 
 
+def make_identities(home: Path, faces: Faces) -> None:
+    """Faces that are not in folders of their own: `market/`, `videos/`, and CelebA's, with a list."""
+    market = home / "market" / "bounding_box_test"
+    celeba = home / "img_align_celeba"
+    market.mkdir(parents=True)
+    celeba.mkdir()
+    listed = []
+    for at, path in enumerate(faces.paths[:24]):
+        person, number = divmod(at, 2)
+        video = home / "videos" / f"person_{person}" / f"video{number}"
+        video.mkdir(parents=True)
+        name = f"{person or -1:04d}_c1s{number}_{at:06d}_00.jpg".replace("-001", "-1")
+        with Image.open(faces.locate(path)) as face:
+            for file in (video / "1.jpg", market / name, celeba / f"{at + 1:06d}.jpg"):
+                face.convert("RGB").save(file)
+        listed.append(f"{at + 1:06d}.jpg {person}\n")
+    (home / "identity_CelebA.txt").write_text("".join(listed))
+
+
 def make_all(home: Path, faces: Faces) -> None:
     """All of the above, under the names that the pages use."""
     make_danbooru(home / "danbooru", faces)
     make_lfw(home, faces)
     make_ijb(home / "ijb", faces)
     make_dataset(home / "my_dataset", faces)
+    make_identities(home, faces)

@@ -578,14 +578,21 @@ def test_unreadable_images_are_skipped_and_counted(home):
     assert "a/0.png" not in (home / "run" / "faces.csv").read_text("utf-8")
 
 
-def test_nested_folders_are_not_said_to_be_left_out(home):
+def test_nested_folders_are_asked_about(home):
     (home / "faces" / "a" / "more.jpg").mkdir()
     (home / "faces" / "a" / "0.png").rename(home / "faces" / "a" / "more.jpg" / "0.png")
     (home / "faces" / "a" / "notes.txt").write_text("not a face")
-    text = lookalikes("random", "faces", "--out", "r.csv").summary
-    assert "1 nested folder, taken as a character of its own" in text
-    assert "left out: nested" not in text
+    refused = lookalikes("random", "faces", "--out", "r.csv")
+    assert "6 identities by --identity-level 1" in refused.message
+    text = lookalikes("random", "faces", "--identity-level", 1, "--out", "r.csv").summary
+    assert "6 identities, by --identity-level 1" in text
     assert "1 left out: not an image by its name" in text
+
+
+def test_identities_are_told_in_one_way(home):
+    both = ("--identity-level", 1, "--identity-pattern", "lfw")
+    refused = lookalikes("random", "faces", *both, "--out", "r.csv")
+    assert "in one way alone" in refused.message
 
 
 def test_output_is_plain_text_in_a_pipe(home):

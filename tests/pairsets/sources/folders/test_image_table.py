@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pairsets.errors import SourceError
-from pairsets.sources.folders.flat import FlatFaces, character_of_name
 from pairsets.sources.folders.image_table import Column, choose, choose_split, inside
+from pairsets.sources.folders.plain import PlainFaces, character_of_name
 
 IMAGE, CLASS, TEXT = Column("image"), Column("class", ("a",)), Column("text")
 
@@ -70,15 +70,19 @@ def test_a_table_names_only_files_beside_it(tmp_path):
 def test_whose_picture_a_name_tells():
     assert character_of_name("Abdel_Aziz_Al-Hakim_0002.jpg") == "Abdel_Aziz_Al-Hakim"
     assert character_of_name("a_b_3_0010.png") == "a_b_3"
-    for name in ("Ann.jpg", "_1.jpg", "Ann_.jpg", "Ann_x1.jpg", "._Ann_1.jpg"):
+    for name in ("Ann.jpg", "_1.jpg", "Ann_.jpg", "Ann_x1.jpg"):
         assert character_of_name(name) is None
 
 
 def test_a_flat_folder_that_is_none(tmp_path):
     (tmp_path / "a.jpg").touch()
-    with pytest.raises(SourceError, match=r"but 'a.jpg' \(not named CHARACTER_NUMBER\)"):
-        FlatFaces.scan(tmp_path)
+    with pytest.raises(SourceError, match=r"but 'a.jpg'. There are --identity-level"):
+        PlainFaces.scan(tmp_path)
+    (tmp_path / "a.jpg").rename(tmp_path / "a.txt")
+    with pytest.raises(SourceError, match=r"but 'a.txt' \(not an image by its name\)"):
+        PlainFaces.scan(tmp_path)
+    (tmp_path / "a.txt").rename(tmp_path / "a.jpg")
     with pytest.raises(SourceError, match="a file; expected a folder"):
-        FlatFaces.scan(tmp_path / "a.jpg")
+        PlainFaces.scan(tmp_path / "a.jpg")
     with pytest.raises(SourceError, match="no such folder"):
-        FlatFaces.scan(tmp_path / "b")
+        PlainFaces.scan(tmp_path / "b")
