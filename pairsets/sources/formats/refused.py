@@ -15,18 +15,22 @@ IJB-B and IJB-C as NIST ships them name no label in their pairs (ENROLL,VERIF), 
 subject in other files (TEMPLATE_ID,SUBJECT_ID,FILENAME,...). This makes of both what is read here;
 run it beside them, with their names:
 
-    import csv
+    import csv, pathlib
     matches = "ijbc_11_G1_G2_matches.csv"
     templates = ["ijbc_1N_gallery_G1.csv", "ijbc_1N_gallery_G2.csv", "ijbc_1N_probe_mixed.csv"]
+
+    def lines(name):
+        return pathlib.Path(name).read_text("utf-8-sig").splitlines()
+
     subject = {}
     with open("face_tid_mid.txt", "w") as out:
         for name in templates:
-            for row in csv.DictReader(open(name, encoding="utf-8-sig")):
+            for row in csv.DictReader(lines(name)):
                 subject[row["TEMPLATE_ID"]] = row["SUBJECT_ID"]
                 medium = row.get("MEDIA_ID") or row["SIGHTING_ID"]
                 print(row["FILENAME"], row["TEMPLATE_ID"], medium, file=out)
     with open("template_pair_label.txt", "w") as out:
-        for row in csv.reader(open(matches, encoding="utf-8-sig")):
+        for row in csv.reader(lines(matches)):
             if row and row[0].strip().isdigit():
                 a, b = (cell.strip() for cell in row[:2])
                 print(a, b, int(subject[a] == subject[b]), file=out)
@@ -41,8 +45,11 @@ that holds Protocol/ (FF in place of FP for frontal pairs):
     import pathlib, posixpath
     root, kind = pathlib.Path("Protocol"), "FP"
 
+    def lines(file):
+        return file.read_text().splitlines()
+
     def faces(side):
-        rows = (line.split(maxsplit=1) for line in (root / f"Pair_list_{side}.txt").open())
+        rows = (line.split(maxsplit=1) for line in lines(root / f"Pair_list_{side}.txt"))
         return {row[0]: posixpath.normpath(posixpath.join("Protocol", row[1].strip()))
                 for row in rows if row}
 
@@ -50,7 +57,7 @@ that holds Protocol/ (FF in place of FP for frontal pairs):
     with open("cfp.txt", "w") as out:
         for split in sorted((root / "Split" / kind).iterdir()):
             for name, label in (("same", 1), ("diff", 0)):
-                for line in (split / f"{name}.txt").open():
+                for line in lines(split / f"{name}.txt"):
                     if line.strip():
                         a, b = (cell.strip() for cell in line.split(","))
                         print(first[a], second[b], label, file=out)

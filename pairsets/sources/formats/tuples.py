@@ -75,6 +75,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     if layout is None:
         raise SourceError(f"{path}: columns {', '.join(named)[:90] or 'missing'}; {_EXPECTED}")
     anchor, positive, labelled = layout
+    lists = not labelled and not any(map(_NEGATIVE.fullmatch, named))
     sides: tuple[list[str], list[str]] = ([], [])
     labels, lines = bytearray(), list[int]()
     seen: set[tuple[str, str, int]] = set()
@@ -83,7 +84,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     for line, row in read_rows(path, progress):
         where = f"{path}, {unit} {line}"
         a = _face(row, anchor, where)
-        others = _listed(row, where) if isinstance(row.get(_LISTS[1]), list) else None
+        others = _listed(row, where) if lists else None
         for b, label in others or _others(row, positive, labelled, where):
             # Most pairs of tuples come again: they are not kept to be counted later.
             if not labelled:

@@ -11,7 +11,7 @@ from format_examples import balanced
 from pairsets import PairSet
 from pairsets.errors import SourceError
 from pairsets.folds import Folds
-from pairsets.sources.formats import Pairs, lfw, read_pairs, sniff
+from pairsets.sources.formats import Pairs, candidates, lfw, read_pairs, sniff
 
 
 def drawn(folds: int, size: int, seed: int = 0):
@@ -199,3 +199,165 @@ def test_what_the_format_cannot_hold(rows, folds, told, tmp_path):
     with pytest.raises(SourceError, match=f"^lfw cannot hold .*{told}"):
         lfw.write(content, tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+SAME, OTHER = "Ada_Ash\t1\t2\nCy\t3\t2\n", "Ada_Ash\t1\tBo\t1\nCy\t1\tDi\t12\n"
+PATHS = [
+    ("Ada_Ash/Ada_Ash_0001.jpg", "Ada_Ash/Ada_Ash_0002.jpg", 1),
+    ("Cy/Cy_0003.jpg", "Cy/Cy_0002.jpg", 1),
+    ("Ada_Ash/Ada_Ash_0001.jpg", "Bo/Bo_0001.jpg", 0),
+    ("Cy/Cy_0001.jpg", "Di/Di_0012.jpg", 0),
+]
+KAGGLE = "name,imagenum1,imagenum2,\nAda_Ash,1,2,\nCy,3,2,\nAda_Ash,1,Bo,1\nCy,1,Di,12\n"
+
+
+def labelled_paths(found):
+    pairs = found.pairs
+    return list(zip(pairs.path_a, pairs.path_b, pairs.label.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [SAME + OTHER, (SAME + OTHER).replace("\t", " "), KAGGLE, KAGGLE.replace("2,\n", "2\n")],
+    ids=["tabs", "blanks", "kaggle", "kaggle-without-the-last-comma"],
+)
+def test_without_a_first_line_cells_are_the_label(text, tmp_path):
+    path = tmp_path / "pairs.txt"
+    path.write_text(text)
+    assert sniff(path) == "lfw"
+    found = read_pairs(path)
+    assert labelled_paths(found) == PATHS
+    assert found.folds is None
+    assert found.notes == (
+        "no first line that says how many: labels are told by three cells or four",
+    )
+
+
+def test_without_a_first_line_there_may_be_more_of_one_label(tmp_path):
+    path = tmp_path / "pairs.txt"
+    path.write_text(SAME + OTHER.splitlines()[0])
+    assert labelled_paths(read_pairs(path)) == PATHS[:3]
+
+
+def test_folds_of_a_file_without_a_first_line(tmp_path):
+    text, expected = drawn(3, 4)
+    path = tmp_path / "pairs.txt"
+    path.write_text(text.partition("\n")[2])
+    found = read_pairs(path)
+    assert read_rows(found) == expected
+    assert "3 folds inferred" in found.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1\t3\n" + SAME + "Bo\t1\t2\nAda_Ash\t1\tBo\t1\n", "x: 4 pairs, and line 1 says 6; .* It "
+         "has 3 pairs of one name and 1 of two, .* take line 1 out"),
+        ("1\t2\n" + SAME + "Bo\t1\t2\n" + OTHER, "line 4: .* It has 3 pairs of one name and 2 of"),
+        ("1\t1\n" + SAME + OTHER, "line 3: .*expected name1 n1 name2 n2, for negative 1 of 1"),
+    ],
+    ids=["few-negatives", "many-positives", "another-number"],
+)  # fmt: skip
+def test_as_many_of_each_is_forced_by_the_first_line(text, told, tmp_path):
+    path = tmp_path / "x"
+    path.write_text(text)
+    with pytest.raises(SourceError, match=f"(?s)^{re.escape(str(tmp_path))}/.*{told}"):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize("text", ["1.jpg 1 69544\n2.jpg 2 69544\n", "1 2 3\n4 5 6\n", "a 1\nb 2\n"],
+                         ids=["media-of-templates", "numbers", "identities"])  # fmt: skip
+def test_other_lists_are_no_pairs_of_names(text, tmp_path):
+    (tmp_path / "x").write_text(text)
+    assert "lfw" not in candidates(tmp_path / "x")
+    with pytest.raises(SourceError, match="line 1: "):
+        read_pairs(tmp_path / "x", "lfw")
+
+
+def draw(folder, names):
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    return folder
+
+
+def found_in(tmp_path, names, **options):
+    """What the four pairs above are, with these files in the folder."""
+    path = tmp_path / "pairs.txt"
+    path.write_text(SAME + OTHER)
+    return read_pairs(path, "lfw", faces=draw(tmp_path / "faces", names), **options)
+
+
+WANTED = [("Ada_Ash", 1), ("Ada_Ash", 2), ("Bo", 1), ("Cy", 1), ("Cy", 2), ("Cy", 3), ("Di", 12)]
+
+
+@pytest.mark.parametrize(
+    ("form", "note"),
+    [
+        ("{n}/{n}_{i:04d}.jpg", None),
+        ("{n}/{n}_{i:04d}.png", "end in .png"),
+        ("{n}/{n}_{i:04d}_0.png", "end in _0.png"),
+        ("{n}/{n}_{i}.jpg", "called ..._1.jpg"),
+        ("{n}/{n}_{i:06d}.JPG", "called ..._000001.JPG"),
+        ("{n}/{n}_{i}_aligned.webp", "called ..._1_aligned.webp"),
+    ],
+    ids=["usual", "png", "aligned", "unpadded", "six-digits", "both"],
+)
+def test_pictures_tell_how_they_are_called(form, note, tmp_path):
+    names = [form.format(n=name, i=number) for name, number in WANTED]
+    found = found_in(tmp_path, [*names, "Ada_Ash/Ada_Ash_1.txt", "Bo/other.png"])
+    assert found.pairs.paths == sorted(names)
+    assert [note in told for told in found.notes[1:]] == ([True] if note else [])
+
+
+def test_the_usual_form_counts_where_all_have_it(tmp_path):
+    usual = [f"{name}/{name}_{number:04d}.jpg" for name, number in WANTED]
+    also = [f"{name}/{name}_{number:04d}.png" for name, number in WANTED]
+    assert found_in(tmp_path, usual + also).pairs.paths == sorted(usual)
+
+
+def test_pictures_of_several_endings(tmp_path):
+    names = [
+        f"{name}/{name}_{number:04d}{'.png' if number == 1 else '.jpeg'}" for name, number in WANTED
+    ]
+    found = found_in(tmp_path, names)
+    assert found.pairs.paths == sorted(names)
+    assert "end in .jpeg, .png, of each the one that is" in found.notes[1]
+
+
+@pytest.mark.parametrize("suffix", ["_0.png", "_1.png"])
+def test_two_pictures_for_a_number_are_asked_for(suffix, tmp_path):
+    names = [f"{name}/{name}_{number:04d}_{face}.png" for name, number in WANTED for face in (0, 1)]
+    with pytest.raises(SourceError, match=r"two pictures for each number, .*--suffix and --digits"):
+        found_in(tmp_path, names)
+    found = found_in(tmp_path, names, suffix=suffix)
+    assert found.pairs.path_a[0] == f"Ada_Ash/Ada_Ash_0001{suffix}"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([f"{n}/{n}_{i:04d}.jpg" for n, i in WANTED if n != "Di"],
+         r"no picture 12 of 'Di' in .*there is no folder 'Di' with pictures"),
+        ([f"{n}/{n}_{i:04d}.jpg" for n, i in WANTED if i != 3],
+         r"no picture 3 of 'Cy' in .*it has Cy_0001\.jpg, Cy_0002\.jpg$"),
+        ([f"{n}_{i:04d}.jpg" for n, i in WANTED],
+         r"pictures Ada_Ash_\.\.\. in .* itself: .*arrange"),
+        ([f"{n}/{n}_{i:04d}_{i % 2}.png" for n, i in WANTED],
+         r"no one form .*'Ada_Ash/Ada_Ash_0001\.jpg' is not there, but Ada_Ash_0001_1\.png.*--suf"),
+    ],
+    ids=["no-folder", "no-picture", "flat", "no-one-form"],
+)  # fmt: skip
+def test_why_a_picture_is_not_found(names, told, tmp_path):
+    with pytest.raises(SourceError, match=f"(?s){told}"):
+        found_in(tmp_path, names)
+
+
+def test_pictures_of_an_aligner_come_back(tmp_path):
+    path = tmp_path / "pairs.txt"
+    path.write_text("1\t2\n" + SAME + OTHER)
+    found = read_pairs(path, suffix="_0.png")
+    held = lfw.write(found, tmp_path / "again")
+    assert (tmp_path / "again").read_text() == path.read_text()
+    assert "images end in _0.png: name the suffix" in held.notes[0]

@@ -219,3 +219,65 @@ def test_calfw_names_a_face_by_its_file_alone(face, tmp_path):
     with pytest.raises(SourceError, match=f"^calfw cannot hold {face!r}: it names a face by"):
         calfw.write(Pairs(pairs), tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+def published(positives, negatives, folds, tmp_path):
+    """A file as CALFW is published: positives flagged by their fold, then all the negatives."""
+    rows = []
+    for fold in range(1, folds + 1):
+        for at in range(positives):
+            rows += [f"P{fold}_{at}_0001.jpg {fold}", f"P{fold}_{at}_0002.jpg {fold}"]
+    for at in range(negatives):
+        rows += [f"N{at}_0001.jpg 0", f"M{at}_0001.jpg 0"]
+    path = tmp_path / "pairs_CALFW.txt"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_calfw_as_published_has_ten_folds(tmp_path):
+    """Fold k is the 300 positives flagged k and the k-th 300 of the 3,000 negatives."""
+    found = read_pairs(published(300, 3000, 10, tmp_path))
+    each = np.repeat(np.arange(1, 11), 300).tolist()
+    assert found.folds.numbers.tolist() == each + each
+    assert found.pairs.label.tolist() == [1] * 3000 + [0] * 3000
+    assert found.notes == (
+        "10 folds by the flags: fold k is the 300 positives flagged k and the k-th 300 of the 3000 "
+        "negatives",
+    )
+    # Written fold by fold, they are inferred again.
+    calfw.write(found, tmp_path / "again")
+    back = read_pairs(tmp_path / "again")
+    known = dict(zip(found.pairs.keys, found.folds.numbers.tolist(), strict=True))
+    assert [known[key] for key in back.pairs.keys] == back.folds.numbers.tolist()
+
+
+def test_as_many_negatives_as_they_like_in_equal_parts(tmp_path):
+    found = read_pairs(published(2, 9, 3, tmp_path))
+    assert found.folds.numbers.tolist() == [1, 1, 2, 2, 3, 3, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda lines: lines[:-2], "of 2 to 2 positives each, and a 3th of 8 negatives"),
+        (lambda lines: lines[2:], "of 1 to 2 positives each"),
+    ],
+    ids=["a-negative-less", "a-positive-less"],
+)
+def test_flags_that_make_no_folds_are_told(change, told, tmp_path):
+    path = published(2, 9, 3, tmp_path)
+    path.write_text("\n".join(change(path.read_text().splitlines())))
+    found = read_pairs(path)
+    assert found.folds is None
+    assert told in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    "flags", ["3 3 0 0", "2 1 0 0", "1 3 0 0", "1 0 2 0", "1 1 0 0", "-1 1 0 0"]
+)
+def test_other_flags_say_no_fold(flags, tmp_path):
+    rows = [f"A{n}_{i}.jpg {flag}\n" for n, flag in enumerate(flags.split()) for i in (1, 2)]
+    (tmp_path / "x").write_text("".join(rows))
+    found = read_pairs(tmp_path / "x")
+    assert found.folds is None
+    assert not any("folds" in note for note in found.notes)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.sources.formats import Pairs, tuples
+from pairsets.sources.formats import Pairs, read_pairs, sniff, tuples
 
 ENDINGS = ("", ".jsonl", ".csv", ".parquet")
 
@@ -227,3 +227,53 @@ def test_many_pairs_of_one_face(tmp_path):
     held = tuples.write(Pairs(pairs), tmp_path / "x.csv")
     assert len(held.pairs) == count + 1
     assert len(rows(tmp_path / "x.csv")) == count
+
+
+def test_queries_with_lists_of_both(tmp_path):
+    """FlagEmbedding's: some have no `neg`, further names do not matter."""
+    lines = [
+        {"query": "a/1", "pos": ["a/2", "a/3"], "neg": ["b/1"], "pos_scores": [0.9, 0.8]},
+        {"query": "c/1", "pos": ["c/2"]},
+    ]
+    (tmp_path / "x").write_text("\n".join(map(json.dumps, lines)))
+    assert sniff(tmp_path / "x") == "n-tuples"
+    content = read_pairs(tmp_path / "x")
+    assert found(content) == {
+        ("a/1", "a/2"): 1, ("a/1", "a/3"): 1, ("a/1", "b/1"): 0, ("c/1", "c/2"): 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["label", "labels"])
+def test_lists_with_a_label_each(name, tmp_path):
+    lines = [
+        {"anchor": "a/1", "positive": ["a/2", "b/1"], name: [1, 0]},
+        {"anchor": "c/1", "positive": ["c/2"], name: [1]},
+    ]
+    (tmp_path / "x").write_text("\n".join(map(json.dumps, lines)))
+    assert sniff(tmp_path / "x") == "n-tuples"
+    expected = {("a/1", "a/2"): 1, ("a/1", "b/1"): 0, ("c/1", "c/2"): 1}
+    assert found(read_pairs(tmp_path / "x")) == expected
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"query": "a/1", "pos": "a/2", "neg": ["b/1"]}, "pos is 'a/2', expected a list of paths"),
+        (
+            {"query": "a/1", "pos": ["a/2"], "neg": ["b/1", 3]},
+            "neg is .*, expected a list of paths",
+        ),
+        (
+            {"anchor": "a/1", "positive": ["a/2", "b/1"], "label": [1]},
+            "2 faces in positive and labe",
+        ),
+        (
+            {"anchor": "a/1", "positive": ["a/2", "b/1"], "label": [1, 2]},
+            "label is 2, expected 0 or",
+        ),
+    ],
+    ids=["no-list", "a-number", "a-label-less", "another-label"],
+)
+def test_lists_that_are_wrong(record, told, tmp_path):
+    with pytest.raises(SourceError, match=f"line 1: {told}"):
+        read_text(tmp_path, json.dumps(record))
