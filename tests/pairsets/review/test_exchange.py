@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sqlite3
 
@@ -582,10 +583,8 @@ def test_nothing_of_the_kind(store, tmp_path):
 
 def test_pair_files_that_do_not_fit(store, tmp_path):
     path = tmp_path / "Rei.csv"
-    pairs = pair_set()
-    rows = zip(pairs.path_a, pairs.path_b, pairs.label.tolist(), strict=True)
-    text = "".join(f"{a},{b},{label}\n" for a, b, label in rows)
-    path.write_text("pathA,pathB,label\n" + text, "utf-8")
+    text = pair_set().write(path).read_bytes()
+    path.write_bytes(re.sub(rb",(human_prediction|-?[01]),(invalid|[01])\n", b"\n", text))
     refused(store, path, ReviewError, r"Rei\.csv: no verdict in it on any .* is it judged\?")
     pair_set().write(path)
     path.write_text(path.read_text("utf-8") + "q/1,r/1,0,5,0\n", "utf-8")
