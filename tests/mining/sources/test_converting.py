@@ -212,3 +212,65 @@ def test_progress_is_of_the_source(tmp_path):
     size = source.stat().st_size
     assert seen == [("Reading jsonl", size, size)]
     assert read_pairs(tmp_path / "x.csv").pairs == labelled().pairs
+
+
+def test_pictures_of_an_aligner_are_found(tmp_path):
+    faces, source = tmp_path / "aligned", tmp_path / "pairs.txt"
+    names = ["A/A_0001_0.png", "A/A_0002_0.png", "B/B_0001_0.png"]
+    draw(faces, names)
+    source.write_text("1\nA\t1\t2\nA\t1\tB\t1\n")
+    made = convert_pairs(source, tmp_path / "x.csv", faces=faces)
+    assert PairSet.read(tmp_path / "x.csv").paths == names
+    assert [note for note in made.warnings if "_0.png" in note]
+    # Without the folder they are as LFW has them, or as is said.
+    convert_pairs(source, tmp_path / "y.csv", reading={"suffix": "_0.png"})
+    assert PairSet.read(tmp_path / "y.csv").paths == names
+
+
+def test_what_may_be_templates_or_pictures_is_told_by_the_folder_or_asked(tmp_path):
+    faces, source = tmp_path / "imgs", tmp_path / "agedb_pairs.txt"
+    names = [f"{number}.jpg" for number in range(8)]
+    draw(faces, names)
+    source.write_text("0 1 1\n2 3 1\n4 5 0\n6 7 0\n")
+    asked = r"templates .* or of pictures .*Say --format ijb or --format indices"
+    with pytest.raises(SourceError, match=asked):
+        convert_pairs(source, tmp_path / "x.csv")
+    convert_pairs(source, tmp_path / "x.csv", faces=faces)
+    pairs = PairSet.read(tmp_path / "x.csv")
+    assert pairs.paths == names
+    # Who is on them is as far as positives tell, and is kept beside the pairs.
+    assert pairs.names(0) == ("as 0.jpg", "as 0.jpg")
+    assert pairs.names(2) == ("as 4.jpg", "as 5.jpg")
+    draw(faces, [f"{number}.jpg" for number in range(8, 17)])
+    with pytest.raises(SourceError, match=f"imgs does not tell which.*{asked[-20:]}"):
+        convert_pairs(source, tmp_path / "y.csv", faces=faces)
+    convert_pairs(source, tmp_path / "y.csv", faces=faces, from_format="indices")
+    assert PairSet.read(tmp_path / "y.csv") == pairs
+    convert_pairs(source, tmp_path / "z.csv", from_format="ijb")
+    assert PairSet.read(tmp_path / "z.csv").path_a[0] == "subject_000000/0"
+
+
+def test_identities_go_along_and_do_not_stay(tmp_path):
+    source, out = tmp_path / "x.txt", tmp_path / "x.csv"
+    source.write_text("A_1.jpg A_2.jpg 1\nA_1.jpg B_1.jpg 0\n")
+    made = convert_pairs(source, out)
+    beside = tmp_path / "x.identities.csv"
+    assert made.files == [out, out.with_suffix(".json"), beside]
+    assert PairSet.read(out).names(1) == ("A", "B")
+    convert_pairs(out, tmp_path / "again.csv")
+    assert PairSet.read(tmp_path / "again.csv") == PairSet.read(out)
+    with pytest.raises(OutputError, match=r"x\.identities\.csv: is read by this command"):
+        convert_pairs(out, beside, overwrite=True)
+    write_pairs(labelled(), tmp_path / "new.jsonl", "jsonl")
+    convert_pairs(tmp_path / "new.jsonl", out, overwrite=True)
+    assert not beside.exists()
+
+
+def test_another_ending_than_the_list_says_is_told(tmp_path):
+    faces, source = tmp_path / "faces", tmp_path / "x.txt"
+    draw(faces, ["A/1.png", "A/2.png", "B/1.png"])
+    source.write_text("A/1.jpg A/2.jpg 1\nA/1.jpg B/1.jpg 0\n")
+    with pytest.raises(
+        FacesError, match=r"'A/1\.jpg' is not, but 1\.png is beside .*other endings"
+    ):
+        convert_pairs(source, tmp_path / "x.csv", faces=faces)
