@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from mining.cli.app import app
-from mining.cli.options import OverwriteOption
+from mining.cli.options import (
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
+    OverwriteOption,
+    rule_of,
+)
 
 # As `pairsets.sources.formats.FORMATS`, which would import too much.
 Format = Literal[
@@ -122,6 +128,9 @@ def convert(
             rich_help_panel=_WRITING,
         ),
     ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Turn pairs of any format into those of another; folds are kept where both have them.
@@ -147,6 +156,7 @@ def convert(
         reading={name: value for name, value in reading.items() if value is not None},
         writing={name: value for name, value in writing.items() if value is not None},
         faces=faces,
+        rule=rule_of(identity_level, identity_pattern, identities),
         overwrite=overwrite,
         progress=bar,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mining.provenance import manifest, mined_by
@@ -12,6 +13,7 @@ from pairsets.artefacts import refuse_existing, sha256, write_json, written_toge
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import IMAGE_SUFFIXES, resolve, why_unsafe
 from pairsets.folds import folds_of
+from pairsets.identities import Rule
 from pairsets.pairset import identities_of
 from pairsets.report import FunnelRow
 from pairsets.sources.formats import (
@@ -30,6 +32,8 @@ from pairsets.sources.formats import (
 OWN = "csv"
 # Formats that name pictures by number, and find them in the folder of faces.
 BY_NUMBER = frozenset({"lfw", "indices"})
+# Formats whose labels may be no more than who is on the two pictures.
+BY_FOLDER = frozenset({"sllfw", "trials"})
 
 
 def convert_pairs(
@@ -41,6 +45,7 @@ def convert_pairs(
     reading: Mapping[str, object] | None = None,
     writing: Mapping[str, object] | None = None,
     faces: Path | None = None,
+    rule: Rule | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Made:
@@ -55,6 +60,8 @@ def convert_pairs(
         writing: options of `to_format`.
         faces: their folder, to see that all of them are there; where a list names them by number
             alone, also how they are called.
+        rule: who each face shows, where that is not its folder; of lists without labels, also
+            which pairs are of one.
         overwrite: replace what is there.
         progress: shows how much of `source` is read.
 
@@ -74,9 +81,13 @@ def convert_pairs(
     beside = [manifest_of(out), folds_of(out), identities_of(out)] if target == OWN else []
     refuse_existing([out, *beside], overwrite=overwrite, inputs=inputs)
     looking: dict[str, object] = {"faces": faces} if faces and name in BY_NUMBER else {}
+    looking |= {"rule": rule} if rule is not None and name in BY_FOLDER else {}
     with progress(f"Reading {name}") as step:
         found = read_pairs(source, name, progress=step, **reading, **looking)
     notes = list(found.notes)
+    if rule is not None:
+        found = replace(found, pairs=found.pairs.named_by(rule))
+        notes += rule.name(found.pairs.paths).notes
     if faces is not None:
         _all_there(faces, found.pairs.paths)
     funnel = _read_rows(name, found)
@@ -91,7 +102,11 @@ def convert_pairs(
             content = manifest(
                 "converted",
                 held.pairs,
-                {"format": name, **{key: str(value) for key, value in reading.items()}},
+                {
+                    "format": name,
+                    **{key: str(value) for key, value in reading.items()},
+                    **({} if rule is None else {"identities": rule.said}),
+                },
                 {"source_sha256": sha256(source)},
                 funnel,
                 origin=mined_by(source) if name == OWN else None,

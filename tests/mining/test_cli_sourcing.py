@@ -12,6 +12,7 @@ from PIL import Image
 
 from mining.cli import converting
 from pairsets import PairSet
+from pairsets.identities import ByLevel
 from pairsets.images import MAX_PIXELS
 from pairsets.sources.dataset import Dataset
 from pairsets.sources.formats import FORMATS
@@ -230,8 +231,11 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "sources.converting",
             "convert_pairs",
-            "convert S --out O --to pml --images I",
-            {"from_format": None, "reading": {}, "writing": {"images": Path("I")}},
+            "convert S --out O --to pml --images I --identity-level 2",
+            {
+                "from_format": None, "rule": ByLevel(2), "reading": {},
+                "writing": {"images": Path("I")},
+            },
         ),
         ("sources.pooling", "pool_templates", "pool E --templates T --out O --overwrite",
          {"overwrite": True}),

@@ -17,6 +17,7 @@ from pairsets.faces import strings, why_unsafe
 from pairsets.folds import Folds
 from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs
+from pairsets.sources.formats.owners import owners
 
 REPEATED = "pairs listed again"
 ITSELF = "faces paired with themselves"
@@ -50,7 +51,8 @@ def gather(
         lines: `[N]` where each stands in the file; 1, 2, ... where it is not given.
         unit: what `lines` count.
         notes: sentences to hand on.
-        identities: who each face shows, by its path, where that is not the folder.
+        identities: who each face shows, by its path, where that is not the folder. Of faces in
+            no folder it is what their pairs tell: see `owners`.
 
     Raises:
         SourceError: no pairs, a pair that is listed with both labels, a path that leaves its
@@ -106,8 +108,29 @@ def gather(
     if identities is not None:
         pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
     told = list(notes)
+    if identities is None and not any("/" in face for face in distinct):
+        identities, how = _by_pairs(path, first, second, labels, flags)
+        told += how
+        pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
     parts = None if folds is None else _closed_up(np.asarray(folds), kept, told)
     return Pairs(pairs, parts, tuple(told), dropped)
+
+
+def _by_pairs(
+    path: Path,
+    path_a: NDArray[np.object_],
+    path_b: NDArray[np.object_],
+    label: NDArray[Any],
+    invalid: NDArray[Any],
+) -> tuple[dict[str, str], list[str]]:
+    """Who is on faces that lie in no folder, as far as valid pairs tell; and notes on it."""
+    valid = invalid == 0
+    known: dict[str, str] | None = None
+    notes: list[str] = []
+    if valid.any():
+        known, notes = owners(path, path_a[valid], path_b[valid], label[valid])
+    faces = {*path_a, *path_b}
+    return {face: f"as {face}" for face in faces} | (known or {}), notes
 
 
 def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:

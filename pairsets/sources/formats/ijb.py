@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.faces import strings
@@ -22,6 +22,7 @@ from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import head_lines, opened, read_head, text_lines, write_lines
+from pairsets.sources.formats.owners import joined
 from pairsets.sources.formats.refused import why_refused
 from pairsets.templates import Templates, numbered, template_path
 
@@ -173,30 +174,6 @@ def _parsed(block: bytes) -> Numbers | None:
     except (ValueError, OverflowError):  # a number too large for 64 bits
         return None
     return rows if rows.max() < _TOO_MUCH and rows[:, 2].max() <= 1 else None
-
-
-def joined(a: ArrayLike, b: ArrayLike, count: int) -> Numbers:
-    """The smallest number that each of 0 to `count` - 1 is joined to, `[count]`.
-
-    Args:
-        a: `[N]`, joined to `b`, and so to all that those are joined to.
-        b: `[N]`.
-        count: how many numbers there are.
-
-    >>> joined([4, 1], [1, 3], 5).tolist()
-    [0, 1, 2, 1, 1]
-    """
-    one, other = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    least = np.arange(count)
-    while one.size:
-        # Each tree of joined numbers hangs itself below a smaller one; then all hang at the top.
-        np.minimum.at(least, np.maximum(one, other), np.minimum(one, other))
-        while not np.array_equal(above := least[least], least):
-            least = above
-        one, other = least[one], least[other]
-        apart = one != other
-        one, other = one[apart], other[apart]
-    return least
 
 
 def _subjects(

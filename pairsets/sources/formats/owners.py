@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
 from pairsets.faces import base_name, character_of, strings
-from pairsets.sources.formats.ijb import joined
+from pairsets.identities import Rule, some
 
 _NUMBERED = re.compile(r"(.+)_[0-9]+\.[^./]+", re.DOTALL)
 _DEEPEST = 8
@@ -31,7 +31,7 @@ def owners(
 
     Args:
         path: of the file, for errors.
-        path_a: `[N]` faces.
+        path_a: `[N]` faces, at least one.
         path_b: `[N]` faces.
         label: `[N]`, 1 same, 0 different; it stays as it is.
 
@@ -83,18 +83,35 @@ def owners(
     return {face: f"as {faces[least]}" for face, least in zip(faces, owner, strict=True)}, told
 
 
-def by_folders(path: Path, path_a: Sequence[str], path_b: Sequence[str]) -> NDArray[np.int8]:
+def by_folders(
+    path: Path, path_a: Sequence[str], path_b: Sequence[str], rule: Rule | None = None
+) -> NDArray[np.int8]:
     """The label of each pair, `[N]`, of a list that has none: whether both lie in one folder.
+
+    Args:
+        path: of the list, for errors.
+        path_a: `[N]` faces.
+        path_b: `[N]` faces.
+        rule: who each face shows, where that is not the folder.
 
     Raises:
         SourceError: faces in no folder, or in folders of folders, where it depends on which of
-            them is the identity's.
+            them is the identity's; without a rule alone.
+        FacesError: the rule does not fit the paths.
     """
+    if rule is not None:
+        faces = list(dict.fromkeys([*path_a, *path_b]))
+        who = dict(zip(faces, rule.name(faces).identities, strict=True))
+        nobody = [face for face in faces if who[face] is None]
+        if nobody:
+            raise SourceError(f"{path}: {rule.said} does not say who {some(nobody)} showing")
+        return np.array([who[a] == who[b] for a, b in zip(path_a, path_b, strict=True)], np.int8)
     stray = next((face for face in [*path_a, *path_b] if "/" not in face), None)
     if stray is not None:
         raise SourceError(
             f"{path}: no labels, and {stray[:80]!r} lies in no folder that would tell them; "
-            "expected PATH PATH LABEL a line, or paths such as Aaron_Peirsol/Aaron_Peirsol_0001.jpg"
+            "expected PATH PATH LABEL a line, or paths such as Aaron_Peirsol/1.jpg; "
+            "or say with --identity-pattern or --identities who is on them"
         )
     folders_a, folders_b = ([character_of(face) for face in side] for side in (path_a, path_b))
     label = np.fromiter(
@@ -104,8 +121,8 @@ def by_folders(path: Path, path_a: Sequence[str], path_b: Sequence[str]) -> NDAr
     if row is not None:
         raise SourceError(
             f"{path}: no labels, and whether {path_a[row]!r} and {path_b[row]!r} are of one "
-            "depends on which folder is the identity's; expected PATH PATH LABEL a line, or "
-            "pathA,pathB,label"
+            "depends on which folder is the identity's: say with --identity-level N or "
+            "--identity-pattern, or give each pair a label"
         )
     return label
 
@@ -130,6 +147,30 @@ def unclear(folders_a: Sequence[str], folders_b: Sequence[str]) -> int | None:
         if inner[0][0] == inner[1][0] or inner[0][-1] == inner[1][-1]:
             return row
     return None
+
+
+def joined(a: ArrayLike, b: ArrayLike, count: int) -> NDArray[np.int64]:
+    """The smallest number that each of 0 to `count` - 1 is joined to, `[count]`.
+
+    Args:
+        a: `[N]`, joined to `b`, and so to all that those are joined to.
+        b: `[N]`.
+        count: how many numbers there are.
+
+    >>> joined([4, 1], [1, 3], 5).tolist()
+    [0, 1, 2, 1, 1]
+    """
+    one, other = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    least = np.arange(count)
+    while one.size:
+        # Each tree of joined numbers hangs itself below a smaller one; then all hang at the top.
+        np.minimum.at(least, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(above := least[least], least):
+            least = above
+        one, other = least[one], least[other]
+        apart = one != other
+        one, other = one[apart], other[apart]
+    return least
 
 
 def _shared(parts: Sequence[list[str]]) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pairsets.errors import SourceError
 from pairsets.faces import character_of
+from pairsets.identities import Rule
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import read_folds, written_folds
 from pairsets.sources.formats.fields import TWO_FACES, is_image, several
@@ -24,7 +25,13 @@ def looks_like(path: Path, head: bytes) -> bool:
     return bool(lines) and all(_is_face(line.rstrip()) for line in lines)
 
 
-def read(path: Path, *, progress: Progress | None = None, folds: int | None = None) -> Pairs:
+def read(
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    folds: int | None = None,
+    rule: Rule | None = None,
+) -> Pairs:
     """Read pairs of two lines; the label is whether both faces lie in one folder.
 
     Args:
@@ -32,6 +39,7 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
         progress: called with bytes done and in all.
         folds: so many equal parts of the file, one after the other. Without it they are inferred
             where the labels come in equal blocks, as SLLFW's 10 of 300 + 300 do.
+        rule: who each face shows, where that is not the folder.
 
     Raises:
         SourceError: a line that is not the path of a face in a folder, one without its second, or
@@ -41,7 +49,7 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
     lines: list[int] = []
     for number, line in text_lines(path, progress):
         face = line.rstrip()
-        if "/" not in face:
+        if "/" not in face and rule is None:
             raise SourceError(
                 f"{path}, line {number}: {face[:80]!r}; expected the path of a face in its "
                 "person's folder, such as Aaron_Peirsol/Aaron_Peirsol_0001.jpg"
@@ -56,7 +64,7 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
             "file cut short, or a line missing?"
         )
     first, second = faces[::2], faces[1::2]
-    label = by_folders(path, first, second)
+    label = by_folders(path, first, second, rule)
     parts, notes = read_folds(path, label, folds)
     return gather(path, first, second, label, folds=parts, lines=lines[::2], notes=notes)
 

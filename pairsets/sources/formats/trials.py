@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from pairsets.errors import SourceError
+from pairsets.identities import Rule
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import read_folds, written_folds
 from pairsets.sources.formats.fields import (
@@ -48,7 +49,13 @@ def looks_like(path: Path, head: bytes) -> bool:
     return layout_of(head_lines(head)) is not None
 
 
-def read(path: Path, *, progress: Progress | None = None, folds: int | None = None) -> Pairs:
+def read(
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    folds: int | None = None,
+    rule: Rule | None = None,
+) -> Pairs:
     """Read pairs of one line.
 
     Args:
@@ -56,6 +63,7 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
         progress: called with bytes done and in all.
         folds: so many equal parts of the file, one after the other. Without it they are inferred
             where the labels come in equal blocks, as LFW's 10 of 300 + 300 do.
+        rule: who each face shows, where that is not the folder and there are no labels.
 
     Raises:
         SourceError: a line of another form than the first, a label that is none, or no labels and
@@ -85,8 +93,9 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
                 f"does; if that is a label, expected {EXPECTED_LABEL}; if not, set the paths off "
                 "by a tab and give each line a label"
             )
-        label = by_folders(path, first, second)
-        notes.append("no labels in it: a pair is of the same where the folder is the same")
+        label = by_folders(path, first, second, rule)
+        how = "folder is the same" if rule is None else f"identity is, by {rule.said}"
+        notes.append(f"no labels in it: a pair is of the same where the {how}")
         identities = None
     else:
         label = labels(path, said, lines)

@@ -6,6 +6,7 @@ One of three columns, `pathA,pathB,label`, is read too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,10 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
         for column, value in zip(flags, values, strict=True):
             column.append(value)
     columns = [np.frombuffer(bytes(column), np.int8) for column in flags]
+    try:
+        identities = read_identities(identities_of(path), known)
+    except PairSetError as error:
+        raise SourceError(str(error)) from None
     found = gather(
         path,
         first,
@@ -68,12 +73,12 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
         human_prediction=columns[1] - 1,
         invalid=columns[2],
         lines=lines,
+        identities=identities,
     )
+    if not folds_of(path).exists():
+        return found
     try:
-        identities = read_identities(identities_of(path), found.pairs.paths)
-        pairs = found.pairs if identities is None else found.pairs.with_identities(identities)
-        folds = Folds.read(folds_of(path), pairs) if folds_of(path).exists() else None
-        return Pairs(pairs, folds, (), found.dropped)
+        return replace(found, folds=Folds.read(folds_of(path), found.pairs))
     except PairSetError as error:
         raise SourceError(str(error)) from None
 

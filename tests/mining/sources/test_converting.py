@@ -14,6 +14,7 @@ from mining.sources.converting import convert_pairs
 from pairsets import PairSet
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.folds import Folds, folds_of
+from pairsets.identities import ByLevel
 from pairsets.sources.formats import Pairs, read_pairs, write_pairs
 
 
@@ -274,3 +275,18 @@ def test_another_ending_than_the_list_says_is_told(tmp_path):
         FacesError, match=r"'A/1\.jpg' is not, but 1\.png is beside .*other endings"
     ):
         convert_pairs(source, tmp_path / "x.csv", faces=faces)
+
+
+def test_who_is_on_a_picture_may_be_said(tmp_path):
+    source, out = tmp_path / "x.txt", tmp_path / "x.csv"
+    source.write_text("rei/v1/1.jpg rei/v2/1.jpg\nrei/v1/1.jpg asuka/v1/1.jpg\n")
+    with pytest.raises(SourceError, match="say with --identity-level N"):
+        convert_pairs(source, out)
+    convert_pairs(source, out, rule=ByLevel(1))
+    pairs = PairSet.read(out)
+    assert pairs.label.tolist() == [1, 0]
+    assert pairs.names(0) == ("rei", "rei")
+    assert json.loads(out.with_suffix(".json").read_text())["parameters"] == {
+        "format": "trials",
+        "identities": "--identity-level 1",
+    }

@@ -210,7 +210,8 @@ HEADER = "pathA,pathB,label,human_prediction,invalid\n"
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("pathA,pathB,label\na,b,1\n", ", line 1: expected the header pathA,.* got 'pathA,pathB"),
+        ("pathA,pathB\na,b\n", ", line 1: expected the header pathA,.* got 'pathA,pathB'"),
+        ("pathA,pathB,label\na/1,b/1,1,-1,0\n", ", line 2: 5 values, expected 3; is a comma"),
         (HEADER + "a/1,b/1,2,-1,0\n", ", line 2: label is '2', expected 0 or 1"),
         (HEADER + "a/1,b/1,1,-1\n", ", line 2: 4 values, expected 5$"),
         (HEADER + "a/1,x,b/1,1,-1,0\n", r", line 2: 6 values, .* a comma in a path not quoted\?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
+from pairsets.identities import ByLevel
 from pairsets.sources.formats import Pairs, read_pairs, sniff, trials
 
 ROWS = [("A/1.jpg", "A/2.jpg", 1), ("B/1.jpg", "B/3.JPEG", 1), ("A/1.jpg", "B/2.png", 0),
@@ -236,3 +238,36 @@ def test_identities_that_it_does_not_keep_are_told(tmp_path):
         "trials does not keep who is on a picture: 2 identities, not the folders",
     )
     assert (tmp_path / "x").read_text() == "1.jpg 2.jpg 1\n2.jpg 3.jpg 0\n"
+
+
+@pytest.mark.parametrize("name", ["trials", "sllfw"])
+def test_who_is_on_a_picture_may_be_said_in_place_of_labels(name, tmp_path):
+    rows = [("rei/v1/1.jpg", "rei/v2/1.jpg"), ("rei/v1/1.jpg", "asuka/v1/1.jpg")]
+    sign = " " if name == "trials" else "\n"
+    path = write(tmp_path, "".join(f"{a}{sign}{b}\n" for a, b in rows))
+    assert read_pairs(path, rule=ByLevel(1)).pairs.label.tolist() == [1, 0]
+    assert read_pairs(path, rule=ByLevel(2)).pairs.label.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_flat_pictures_of_any_format_are_tied_by_positives(form, tmp_path):
+    """Invalid pairs tie nobody."""
+    rows = [("1.jpg", "2.jpg", 1, 0), ("2.jpg", "3.jpg", 1, 1), ("3.jpg", "4.jpg", 0, 0)]
+    if form == "csv":
+        text = "pathA,pathB,label,human_prediction,invalid\n"
+        text += "".join(f"{a},{b},{label},-1,{invalid}\n" for a, b, label, invalid in rows)
+    else:
+        text = "".join(
+            json.dumps({"pathA": a, "pathB": b, "label": label, "invalid": invalid}) + "\n"
+            for a, b, label, invalid in rows
+        )
+    assert named(read_pairs(write(tmp_path, text), form)) == {
+        "1.jpg": "as 1.jpg", "2.jpg": "as 1.jpg", "3.jpg": "as 3.jpg", "4.jpg": "as 4.jpg",
+    }  # fmt: skip
+    if form == "csv":
+        # What lies beside says it, if anything does.
+        who = "".join(f"{n}.jpg,{'rei' if n < 4 else 'asuka'}\n" for n in range(1, 5))
+        (tmp_path / "pairs.identities.csv").write_text("path,identity\n" + who)
+        found = read_pairs(tmp_path / "pairs.txt", form)
+        assert set(named(found).values()) == {"rei", "asuka"}
+        assert not found.notes
