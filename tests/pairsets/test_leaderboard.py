@@ -398,6 +398,19 @@ class TestOrder:
         assert made.entries[1].model == "perfect"
         assert made.entries[1].fpr_interval == wilson(0, 640)
 
+    def test_the_rate_decides_before_the_eer(self):
+        pairs, scores = self.separating()
+        perfect, row = scores["perfect"], np.arange(58)
+        ordered = {
+            "one negative above all": np.where(row == 20, 1.0, perfect),
+            "two positives below all": np.where(row < 2, 0.0, perfect),
+        }
+        second, first = ordered
+        made = make_leaderboard("x", pairs, ordered, 0.139, draws=0)
+        assert [entry.model for entry in made.entries] == [first, second]
+        assert [entry.fpr for entry in made.entries] == [0.0, 1 / 40]
+        assert made.entries[0].eer > made.entries[1].eer
+
     def test_models_of_one_rate_stand_by_eer_and_then_as_given(self):
         pairs, scores = self.separating()
         ordered = {
