@@ -205,10 +205,11 @@ def gather(
     kept, dropped = {}, {}
     for name, pairs in sets.items():
         stay = there[name] if missing != "reject" else np.ones(len(pairs), np.bool_)
-        readable_pairs = pairs.take(stay)
-        mine = {model: values[stay] for model, values in found[name].items()}
+        rest, mine = pairs, found[name]
+        if not stay.all():
+            rest, mine = pairs.take(stay), {model: one[stay] for model, one in mine.items()}
         # What lacks a score by now is said to be rejected, by the user or by a submission.
-        whole, mine = settle(readable_pairs, mine, "drop" if missing == "drop" else "reject")
+        whole, mine = settle(rest, mine, "drop" if missing == "drop" else "reject")
         found[name] = {model: values[whole] for model, values in mine.items()}
         dropped[name] = int((~whole).sum())
         kept[name] = stay.copy()

@@ -35,13 +35,16 @@ def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
         pairsets.FacesError: a face of a pair was neither embedded nor skipped.
     """
     vectors, there = embeddings.vectors, readable(pairs, [embeddings])
-    scores = np.full(len(pairs), np.nan)
-    scores[there] = pair_scores(
-        vectors,
-        vectors,
-        embeddings.faces.positions(pairs.path_a[there]),
-        embeddings.faces.positions(pairs.path_b[there]),
+    path_a, path_b = pairs.path_a, pairs.path_b
+    if not there.all():
+        path_a, path_b = path_a[there], path_b[there]
+    found = pair_scores(
+        vectors, vectors, embeddings.faces.positions(path_a), embeddings.faces.positions(path_b)
     )
+    if there.all():
+        return found
+    scores = np.full(len(pairs), np.nan)
+    scores[there] = found
     return scores
 
 

@@ -79,7 +79,9 @@ def _certainty(found: Mapping[str, Evaluation]) -> Table:
                 model,
                 (
                     Cell(f"{one.auc:.4f}", decimal_bounds(one.intervals.get("auc"), 4)),
-                    Cell(f"{one.dprime:.2f}", decimal_bounds(one.intervals.get("dprime"), 2)),
+                    Cell("N/A")
+                    if isnan(one.dprime)
+                    else Cell(f"{one.dprime:.2f}", decimal_bounds(one.intervals.get("dprime"), 2)),
                     _threshold(one, one.threshold),
                     Cell(share(one.fpr_interpolated)),
                     _worth(one.fpr_rate),

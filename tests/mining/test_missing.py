@@ -138,13 +138,17 @@ def test_rejected_everywhere_where_asked(home, undrawn):
 
 
 def test_a_report_stands_without_the_picture(home):
+    noise = np.random.default_rng(0).standard_normal(len(home))
+    write_scores(Path("far.csv"), home, {"far": noise - home.label})
     command = ("compare", "faces", "--pairs", "set.csv", "--embeddings", "e", "--out", "c")
+    command = (*command, "--scores", "far.csv", "--distance-of", "far")
     # Several of its positives are rejected: no threshold reaches so low.
     text = lookalikes(*command, "--missing", "reject", "--target-fnr", 0.01, "--draws", 0).summary
     assert "pixels has no FPR at an FNR of 1 %" in text
     page = Path("c/report.html").read_text("utf-8")
     assert "counted as rejected" in page
     assert "no threshold reaches it" in page
+    assert "of distances, or less" in page
 
 
 @pytest.mark.parametrize("command", ["evaluate", "mine", "suspects"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 
@@ -17,8 +18,10 @@ from pairsets.comparison import compare
 from pairsets.curve_tables import write_curves
 from pairsets.difference_tables import write_verdicts
 from pairsets.evaluate import evaluate_all, judge
+from pairsets.folds import Folds
 from pairsets.leaderboard import make_leaderboard, write_leaderboards
 from pairsets.missing import settle
+from pairsets.protocol_tables import follow_protocols, write_protocols
 from pairsets.protocols import fold_accuracy, tar_at_far
 from pairsets.ranked import Ranked
 from pairsets.rates import (
@@ -343,3 +346,31 @@ def test_curves_of_distances_rise_with_them(tmp_path):
     cuts = [float(line.split(",")[1]) for line in lines]
     assert cuts[0] == -math.inf
     assert cuts == sorted(cuts)
+
+
+def test_every_threshold_in_a_file_is_that_of_distances(tmp_path):
+    scores, folds = scores_of(0), Folds(np.arange(120) % 4 + 1)
+    carried = {"A": (1.0, "random")}
+    plain = evaluate_all(PAIRS, {"A": scores}, 0.2, draws=0, carried=carried)["A"]
+    turned = evaluate_all(PAIRS, {"A": scores}, 0.2, draws=0, carried=carried, turned=["A"])["A"]
+    one, other = plain.evaluation.record(), turned.evaluation.record()
+    cuts = ["threshold", "eer_threshold", "carried_threshold"]
+    assert [other[name] for name in cuts] == [-one[name] for name in cuts]
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == [
+        "threshold",
+        "eer_threshold",
+        "accepts",
+        "carried_threshold",
+    ]
+    read = []
+    for names in ((), ("A",)):
+        found = follow_protocols(PAIRS, {"A": scores}, folds, [0.1, 0.0], turned=names)
+        lines, content = write_protocols(tmp_path / "p", "s", found)[1:]
+        rows = [*csv.DictReader(lines.read_text().splitlines())]
+        whole = json.loads(content.read_text())["models"]["A"]
+        parts = [*whole["fold_accuracy"]["folds"], *whole["tar_at_far"]]
+        cuts = [part["threshold"] for part in parts]
+        assert [row["threshold"] for row in rows if row["threshold"]] == [*map(repr, cuts)]
+        read.append(cuts)
+    assert read[1] == [-cut for cut in read[0]]
