@@ -75,7 +75,7 @@ def shown_of(
 ) -> Shown:
     """What the report of a run shows."""
     # A folder's own name may be anything, a page is UTF-8.
-    name = (run.faces.root.name or str(run.faces.root)).encode("utf-8", "replace").decode()
+    name = run.faces.root.resolve().name.encode("utf-8", "replace").decode()
     return Shown(
         title=f"Adversarial pairs of {name}",
         faces=run.faces,

@@ -224,6 +224,7 @@ def short_name(spec: str) -> str:
     if family == "python" or not argument:
         return spec
     path = Path(argument)
+    path = path.resolve() if path.name in ("", "..") else path
     return f"{family}:{path.stem if path.suffix in _MODEL_SUFFIXES else path.name}"
 
 

@@ -2,6 +2,10 @@
 
 from mining.cli import building, comparing, converting, seeing, sourcing, trusting
 from mining.cli.app import app, main
+from mining.cli.naming import name_paths
+
+# Each command takes its paths so.
+name_paths(app)
 
 __all__ = [
     "app",
