@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mining.embeddings import Embeddings
 from mining.models import Model
 from mining.run import model_names, refuse_unwritable, short_name
-from mining.scoring import read_scores, readable, says_none, score_pairs
+from mining.scoring import read_scores, readable, says_none, score_pairs, why_none
 from pairsets.errors import ScoresError
 from pairsets.missing import Missing, refuse_unscored, settle, unscored
 from pairsets.pairset import PairSet, pair_key
@@ -319,9 +319,9 @@ def _add_file(
     homes |= {model: one for model, one in mine.items() if model not in homes}
     if not any_set:
         total = sum(map(len, sets.values()))
-        raise ScoresError(
-            f"{file.path}: no score of any of the {total} pairs; are they another pair set's?"
-        )
+        paths = [path for pairs in sets.values() for path in pairs.paths]
+        why = why_none(file.path, paths) or "; are they another pair set's?"
+        raise ScoresError(f"{file.path}: no score of any of the {total} pairs{why}")
 
 
 def _differ(first: Scores, second: Scores) -> bool:

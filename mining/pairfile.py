@@ -22,6 +22,7 @@ from mining.ranking import refuse_without_positives, search_on
 from mining.refusals import (
     of_faces,
     refuse_lacking,
+    refuse_misfit,
     refuse_one_character,
     refuse_single,
     refuse_unfit,
@@ -111,6 +112,7 @@ def mine_pairs(
             raise RulesError("suspects cannot be dropped with an approximate index: leave it out")
     sources = _load(folders)
     source = next(iter(sources.values()))
+    refuse_misfit(excluded, exclude, source.faces)
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
     if test_pairs is None:
         refuse_single(source.faces, folders[0])

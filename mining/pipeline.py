@@ -38,6 +38,7 @@ from mining.ranking import refuse_without_positives, search_on
 from mining.refusals import (
     of_faces,
     refuse_lacking,
+    refuse_misfit,
     refuse_one_character,
     refuse_single,
     refuse_unfit,
@@ -174,6 +175,7 @@ def build(
     if given is None:
         refuse_single(found, found.root)
     refuse_one_character(found, ignored, found.root)
+    refuse_misfit(excluded, exclude, found)
     if rules.margins:
         refuse_without_positives(found, ignored)
     if given is None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pairsets.clusters import By
 from pairsets.errors import FacesError, PairSetError
+from pairsets.exclusions import PathPairs
 from pairsets.faces import Faces, differing
 from pairsets.identities import REMEDIES, nearly_all_single
 from pairsets.pairset import PairSet
+from pairsets.prefixes import cause
 
 # Share of pairs whose label may contradict who is shown: mistakes, not another meaning of paths.
 CONTRADICTING = 0.05
@@ -89,6 +91,17 @@ def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> 
             f"{source}: {count} character{'s' * (count != 1)}{after}; "
             "pairs of different characters need two"
         )
+
+
+def refuse_misfit(excluded: Sequence[PathPairs], files: Sequence[str | Path], faces: Faces) -> None:
+    """Raise PairSetError where a file excludes nothing, for its paths have folders in front."""
+    known = frozenset(faces.paths)
+    for pairs, file in zip(excluded, files, strict=True):
+        paths = [*pairs.path_a, *pairs.path_b]
+        if paths and known.isdisjoint(paths):
+            why = cause(paths[0], known.__contains__)
+            if why:
+                raise PairSetError(f"{file}: none of its pairs is of these faces{why}")
 
 
 def refuse_unfit(test: PairSet, source: str, joined: int = 1) -> None:

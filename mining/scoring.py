@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from mining.embeddings import Embeddings
 from pairsets.artefacts import write_csv
 from pairsets.errors import ScoresError
 from pairsets.pairset import PairKey, PairSet, pair_key
+from pairsets.prefixes import cause
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
 QUANTILE, RANK, SCORE = "quantile", "rank", "score"
@@ -133,9 +134,8 @@ def read_scores(
     if not complete:
         return found
     if not found:
-        raise ScoresError(
-            f"{path}: no score of any of the {len(pairs)} pairs; are they another pair set's?"
-        )
+        why = why_none(path, pairs.paths) or "; are they another pair set's?"
+        raise ScoresError(f"{path}: no score of any of the {len(pairs)} pairs{why}")
     for model, values in found.items():
         lacking = np.flatnonzero(np.isnan(values) & pairs.valid)
         if lacking.size:
@@ -162,6 +162,16 @@ def says_none(path: Path, pair: PairKey) -> str:
             if cells[at].strip().lower() in NO_SCORE:
                 return f", line {reader.line_num} (score {cells[at]!r})"
     return ""
+
+
+def why_none(path: Path, paths: Iterable[str]) -> str:
+    """The end of a message about a score file that has none of the pairs of `paths`.
+
+    The first face of the file tells whether its paths have folders in front; else it is empty.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        row = next(csv.DictReader(stream), {})
+    return cause(row.get("pathA") or "", frozenset(paths).__contains__)
 
 
 def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:

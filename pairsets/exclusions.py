@@ -88,6 +88,13 @@ def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[str, str]]:
                     f"{path}, line {reader.line_num}: an empty path; expected two, such as "
                     "rei/1.jpg and asuka/2.jpg"
                 )
+            for cell in (cells[a], cells[b]):
+                if cell.startswith("/") or cell[1:3] in (":\\", ":/"):
+                    raise PairSetError(
+                        f"{path}, line {reader.line_num}: path {cell!r} is absolute, so no face is "
+                        f"excluded by it; expected one relative to the faces folder, such as "
+                        f"{'/'.join(cell.replace(chr(92), '/').split('/')[-2:])}"
+                    )
             yield cells[a], cells[b]
     except csv.Error as error:
         raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pairsets.artefacts import write_csv
 from pairsets.errors import FacesError
 from pairsets.identities import Rule, by_folder, some
+from pairsets.prefixes import cause
 
 # Browsers save JPEG files as .jfif, too.
 IMAGE_SUFFIXES = frozenset(
@@ -169,9 +170,12 @@ class Faces:
         found = np.array([rows.get(path, -1) for path in wanted], np.int64)
         if (found < 0).any():
             missing = [wanted[at] for at in np.flatnonzero(found < 0)]
+            # Embeddings are opened without the folder, which their messages cannot name then.
+            where = f"{self.root}: " if self.root.name else ""
+            why = cause(missing[0], rows.__contains__)
             raise FacesError(
-                f"{self.root}: {some(list(dict.fromkeys(missing)))} not among the {len(self)} "
-                "faces; were the pairs made from another folder?"
+                f"{where}{some(list(dict.fromkeys(missing)))} not among the {len(self)} "
+                f"faces{why or '; were the pairs made from another folder?'}"
             )
         return found
 
@@ -268,8 +272,10 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
         elif not file.resolve().is_relative_to(inside):
             raise FacesError(f"{path!r} is a link that leaves {root}: refused")
     if missing:
+        why = cause(missing[0], lambda path: why_unsafe(path) is None and (root / path).is_file())
         raise FacesError(
-            f"{root}: {some(missing)} not there; is this the folder the pairs were made from?"
+            f"{root}: {some(missing)} not "
+            f"there{why or '; is this the folder the pairs were made from?'}"
         )
     return Faces.of_paths(root, wanted, identities=identities)
 
@@ -312,6 +318,7 @@ def read_ignore_list(path: str | Path) -> frozenset[str]:
         if len(cells) != 1 or "/" in cells[0]:
             raise FacesError(
                 f"{path}, line {number}: expected one base name such as 3196587.jpg, got {line!r}"
+                + (f"; did you mean {base_name(cells[0])}?" if len(cells) == 1 else "")
             )
         names.add(cells[0])
     return frozenset(names)

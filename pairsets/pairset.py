@@ -447,6 +447,14 @@ def _flags(name: str, values: ArrayLike, length: int) -> NDArray[np.int8]:
     return flags
 
 
+def _such(path: object) -> str:
+    """What a path that begins outside the faces folder most likely is, within it."""
+    parts = path.replace("\\", "/").split("/")[-2:] if isinstance(path, str) else []
+    if len(parts) < 2 or not all(parts) or ".." in parts:
+        return ""
+    return f", such as {'/'.join(parts)}"
+
+
 def _first_problem(path_a: Sequence[object], path_b: Sequence[object]) -> tuple[int, str] | None:
     """Row and description of the first pair that breaks a rule, of the first kind met."""
     count = len(path_a)
@@ -456,7 +464,7 @@ def _first_problem(path_a: Sequence[object], path_b: Sequence[object]) -> tuple[
         unsafe = why_unsafe(path) if isinstance(path, str) else "is not text"
         if unsafe:
             row = int(np.flatnonzero(codes == code)[0]) % count
-            return row, f"path {path!r} {unsafe}; expected one inside the faces folder"
+            return row, f"path {path!r} {unsafe}; expected one inside the faces folder{_such(path)}"
     low = np.minimum(codes[:count], codes[count:])
     high = np.maximum(codes[:count], codes[count:])
     twins = np.flatnonzero(low == high)

@@ -35,6 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from pairsets.artefacts import versions, write_csv, write_json, written_together
 from pairsets.errors import PairsetsError
 from pairsets.pairset import PairKey, PairSet, pair_key
+from pairsets.prefixes import cause
 
 SCHEMA = 1
 KIND = "submission"
@@ -95,6 +96,10 @@ def pairs_digest(pairs: PairSet) -> str:
     for a, b in sorted(pairs.keys):
         digest.update(f"{a}\0{b}\0".encode())
     return digest.hexdigest()
+
+
+def _why_unknown(path: str, pairs: PairSet) -> str:
+    return cause(path, frozenset(pairs.paths).__contains__)
 
 
 def submission_files(out: Path) -> list[Path]:
@@ -218,7 +223,7 @@ def read_submission(path: str | Path, pairs: PairSet) -> Submission:
         a, b = keys[unknown[0]]
         raise SubmissionError(
             f"{table}, line {lines[unknown[0]]}: {a!r} and {b!r} are no pair of the set "
-            f"({len(unknown)} such lines); were rows added?"
+            f"({len(unknown)} such lines){_why_unknown(a, pairs) or '; were rows added?'}"
         )
     if lacking.size:
         row = int(lacking[0])

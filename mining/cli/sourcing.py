@@ -128,8 +128,8 @@ def select(
     """Danbooru's metadata and face boxes in, a zero-shot train and test split out.
 
     Kept are posts with one character and one face; without metadata, and where each box says
-    whose it is (COCO, Manga109), every box with a name. The test characters are drawn from those with
-    exactly two, as ZACI-20's were. Interrupted, the same command goes on where it stopped.
+    whose it is (COCO, Manga109), every box with a name. The test characters are drawn from those
+    with exactly two, as ZACI-20's were. Interrupted, the same command goes on where it stopped.
     """
     from mining.progress import bar
     from mining.sources.selecting import select_faces
