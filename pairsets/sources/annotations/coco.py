@@ -112,6 +112,7 @@ class _Coco:
             not (names_a_face(name) or names_a_thing(name) or names_nobody(name))
             for name in self._categories.values()
         )
+        self._refuse_two_of_one_name()
         for picture, size in self._images.values():
             table.picture(picture, size)
         for at, (image, category) in enumerate(
@@ -127,11 +128,23 @@ class _Coco:
             if label is not None:
                 face = labelled(face.box, label, score)
             table.add(row, [face])
-            if face.name is not None:
-                table.name(row, face.name)
             if category is not None and label is None and self._categories:
                 table.skipped[UNNAMED] += 1
         return table
+
+    def _refuse_two_of_one_name(self) -> None:
+        known: dict[str, PictureId] = {}
+        for category in {one for one in self._category_ids if one is not None}:
+            name = self._categories.get(category)
+            if name is None or names_a_face(name) or names_a_thing(name) or names_nobody(name):
+                continue
+            other = known.setdefault(name, category)
+            if other != category:
+                one, two = sorted((other, category), key=str)
+                raise SourceError(
+                    f"categories {one!r} and {two!r} are both called {name!r:.60}: one person, or "
+                    "two? Give them one id, or names that differ"
+                )
 
 
 def _twice(what: str, number: object, one: PictureId, other: PictureId) -> SourceError:

@@ -72,6 +72,3 @@ class Cvat:
                 if not names_nobody(name):
                     face = face._replace(name=name)
             self._table.add(self._row, [face])
-            if face.name is not None:
-                self._table.named = self._table.apart = True
-                self._table.name(self._row, face.name)

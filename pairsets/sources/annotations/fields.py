@@ -16,6 +16,8 @@ PICTURE = ("post_id", "file_name", "path", "image", "image_id", "id")
 BOX = ("bbox", "coordinates", "box")
 FACES = ("faces", "detections", "annotations", "objects", "boxes")
 _SCORE = ("score", "confidence")
+# Whose face a box is of.
+_WHO = ("character", "identity")
 _SIDES = (("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"),
           ("xmin", "ymin", "xmax", "ymax"))  # fmt: skip
 _SPANS = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
@@ -221,6 +223,15 @@ def names_nobody(label: str) -> bool:
     return label.strip().lower() in _NOBODY
 
 
+def name_of(record: Mapping[str, Any]) -> str | None:
+    """Whose face a record says it is; None where it does not, or nobody knows."""
+    for field in _WHO:
+        name = record.get(field)
+        if isinstance(name, str) and not names_nobody(name):
+            return name
+    return None
+
+
 def _first(names: tuple[str, ...], record: Mapping[str, Any]) -> str | None:
     """The first of `names` that a record has."""
     for name in names:
@@ -246,8 +257,12 @@ def _face(face: object) -> Found:
     box = _by_name(value) if isinstance(value, dict) else numbers(value, name or "box")
     kind = face.get("class")
     other = kind if isinstance(kind, str) and not names_a_face(kind) else None
-    score = _first(_SCORE, face)
-    return Found(box, math.nan if score is None else _score(face[score]), other)
+    key = _first(_SCORE, face)
+    score = math.nan if key is None else _score(face[key])
+    label, name = face.get("label"), name_of(face)
+    if other is None and name is None and isinstance(label, str) and not label.isdigit():
+        return labelled(box, label, score)
+    return Found(box, score, other, name)
 
 
 def _by_name(box: dict[str, Any]) -> Box:

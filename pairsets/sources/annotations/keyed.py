@@ -75,7 +75,6 @@ def read_characters(stream: JsonStream) -> Table:
                     raise SourceError(f"{face!r:.60}; expected an object with id and bbox")
                 row = table.picture(as_id(key_of(face)), size_of(face))
                 table.add(row, (found._replace(name=character) for found in faces_of(face)))
-                table.name(row, character)
             except SourceError as error:
                 raise SourceError(f"{where}, face {count}: {error}") from None
     stream.end()

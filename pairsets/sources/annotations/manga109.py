@@ -69,8 +69,6 @@ class Manga109:
         for row, face, code in self._faces:
             who = whose.get(code, f"{self._title}/{code}") if code else None
             self._table.add(row, [face._replace(name=who)])
-            if who is not None:
-                self._table.name(row, who)
         self._faces, self._names = [], {}
 
     def _begin_book(self, title: str) -> None:

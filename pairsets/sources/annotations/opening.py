@@ -25,11 +25,13 @@ _NO_TEXT = {
 
 @contextmanager
 def errors_of(path: Path) -> Iterator[None]:
-    """Errors of the block, which say at most a line, name the file too."""
+    """Errors of the block, which say at most a line or a file within it, name the file too."""
     try:
         yield
     except SourceError as error:
         text = str(error)
+        if text.startswith(str(path / "_")[:-1]):  # of a file within the folder
+            raise
         raise SourceError(f"{path}{', ' if text.startswith('line ') else ': '}{text}") from None
 
 

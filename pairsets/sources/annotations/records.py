@@ -3,7 +3,8 @@
     {"id": 1123, "size": [512, 384], "faces": [{"bbox": [213, 15, 327, 151], "score": 0.93}]}
     {"file_name": "asuka/12.jpg", "bbox": [213, 15, 327, 151]}
 
-A record is of a picture with all its faces, or of one face. One with `image_id` and `category_id`
+A record is of a picture with all its faces, or of one face. A face's `character` or `identity` says
+whose it is, a picture's that of its one face. One with `image_id` and `category_id`
 is a result in COCO's form, whose box is left, top, width, height. This is what `lookalikes detect`
 writes, too; a picture that it could not read has an `error`.
 """
@@ -18,10 +19,12 @@ from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.sources.annotations.fields import (
+    FACES,
     PICTURE,
     Found,
     faces_of,
     key_of,
+    name_of,
     number,
     numbers,
     size_of,
@@ -103,4 +106,9 @@ def _take(table: Table, record: object) -> None:
         table.add(table.picture(key), [Found(spanned(*numbers(record["bbox"], "bbox")), score)])
     else:
         faces = list(faces_of(record))
-        table.add(table.picture(key, size_of(record)), faces)
+        row = table.picture(key, size_of(record))
+        table.add(row, faces)
+        name = name_of(record)
+        if name is not None and any(holder in record for holder in FACES):
+            table.named = True
+            table.name(row, name)

@@ -81,6 +81,9 @@ class Table:
             elif row is not None:
                 self._pictures.append(row)
                 self._codes.append(_NOBODY if name is None else self._code(name))
+                if name is not None:
+                    self.named = self.apart = True
+                    self.name(row, name)
                 self._numbers.extend((left, top, right, bottom, score))
 
     def name(self, row: int | None, character: str) -> None:

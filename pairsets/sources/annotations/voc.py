@@ -69,6 +69,3 @@ class Voc:
         for name, sides in self._objects:
             face = labelled(numbers(sides, "bndbox"), name)
             self._table.add(row, [face])
-            if face.name is not None:
-                self._table.named = self._table.apart = True
-                self._table.name(row, face.name)

@@ -74,9 +74,6 @@ def read(
                     table.skipped[NO_PICTURE] += 1
                     continue
                 table.add(row, [face])
-                if face.name is not None:
-                    table.named = table.apart = True
-                    table.name(row, face.name)
     return table
 
 
@@ -90,7 +87,10 @@ def _picture(relative: str, pictures: Pictures | None) -> PictureId | None:
             "the label of a picture whose name has an ending that nobody knows; give the folder of "
             "the pictures (--pictures)"
         )
-    return pictures.named(relative)
+    found = pictures.named(relative)
+    if len(found) > 1:
+        raise SourceError(f"the label of {found[0]!r} or of {found[1]!r}? Both are there")
+    return found[0] if found else None
 
 
 def _face(text: str) -> tuple[int, Found]:

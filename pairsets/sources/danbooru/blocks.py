@@ -15,6 +15,9 @@ from pairsets.sources.danbooru.posts import KEPT, Rule, post_id
 
 # Lines of a block that are told word for word, and how much of each.
 SHOWN, WIDTH = 5, 60
+# As answers of an API hold their posts.
+_HOLDERS = ("posts", "post")
+NO_POST = "not the JSON object of a post: "
 _HEAD = struct.Struct("<II")
 _decode = json.JSONDecoder().decode
 
@@ -102,5 +105,8 @@ def read_block(data: bytes, rule: Rule) -> Block:
 def _wrong(post: object, line: bytes) -> str:
     begin = line[:WIDTH].decode(errors="replace").strip()
     if isinstance(post, dict):
+        holder = next((name for name in _HOLDERS if isinstance(post.get(name), list)), None)
+        if holder is not None:
+            return f"an object that holds posts; to convert it: jq -c '.{holder}[]' FILE"
         return f"id {post.get('id')!r:.40}, expected a number below 2^31: {begin}"
-    return f"not the JSON object of a post: {begin}"
+    return f"{NO_POST}{begin}"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.sources.danbooru.blocks import Block
+from pairsets.sources.danbooru.blocks import NO_POST, Block
 from pairsets.sources.danbooru.journal import Journal
 from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
@@ -162,7 +162,10 @@ class Metadata:
                     f"{file.path}, line 1: {what}; expected one post a line: is it the metadata?"
                 )
             if len(self.shown) < SHOWN:
-                self.shown.append((file.path.name, file.lines + line, what))
+                name = file.path.name
+                if isinstance(self.sources[number], Sidecars):  # whose line begins with its name
+                    name = f"{name}/{what.removeprefix(NO_POST).partition(': ')[0]}"
+                self.shown.append((name, file.lines + line, what))
         file.lines += block.lines
         file.posts += len(block.ids)
         file.strays += block.strays
@@ -173,7 +176,9 @@ class Metadata:
         file.sha256 = digest
         if file.strays > max(1, file.lines // PATIENCE):
             first = [
-                f"line {line}: {what}" for name, line, what in self.shown if name == file.path.name
+                f"line {line}: {what}"
+                for name, line, what in self.shown
+                if name.startswith(file.path.name)
             ]
             told = f". {'; '.join(first[:3])}" if first else ""
             raise SourceError(

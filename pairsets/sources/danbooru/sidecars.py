@@ -9,6 +9,7 @@ as `jq` prints them.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,8 +117,24 @@ class SidecarStream:
 
 def _lines(file: Path, data: bytes) -> bytes:
     """The posts of a file, one a line: JSON has no line ends within its strings."""
+    if b"\0" in data:
+        return _stray(file, data.replace(b"\0", b" "))
     posts = _BETWEEN.sub(b"}\0", data.removeprefix(b"\xef\xbb\xbf").strip()).translate(_BLANK)
-    if not (posts.startswith(b"{") and posts.endswith(b"}")) or b"\0" in data:
-        begin = posts[:40].replace(b"\0", b" ")
-        posts = f"{file.name}: ".encode(errors="replace") + (begin or b"empty")
-    return posts.replace(b"\0", b"\n") + b"\n"
+    # Read here as well, for only here is it known whose fault it is.
+    return b"".join(
+        post + b"\n" if _is_post(post) else _stray(file, post) for post in posts.split(b"\0")
+    )
+
+
+def _is_post(text: bytes) -> bool:
+    try:
+        found = json.loads(text)
+    except (RecursionError, ValueError):
+        return False
+    return isinstance(found, dict) and "id" in found
+
+
+def _stray(file: Path, data: bytes) -> bytes:
+    """A line that is no JSON, and says of which file it is."""
+    begin = data[:40].translate(_BLANK) or b"empty"
+    return f"{file.name}: ".encode(errors="replace") + begin + b"\n"

@@ -58,13 +58,11 @@ class Pictures:
             "other formats"
         )
 
-    def named(self, stem: str) -> str | None:
-        """The path of the picture that is called `stem` but for its ending; None without one."""
+    def named(self, stem: str) -> list[str]:
+        """The paths of the pictures that are called `stem` but for their ending."""
         if why_unsafe(stem):
-            return None
-        return next(
-            (f"{stem}{end}" for end in _SUFFIXES if _is_file(f"{self.root}/{stem}{end}")), None
-        )
+            return []
+        return [f"{stem}{end}" for end in _SUFFIXES if _is_file(f"{self.root}/{stem}{end}")]
 
     def _at(self, path: str) -> Path:
         leaving = why_unsafe(path)

@@ -117,3 +117,10 @@ def test_faces_that_do_not_fit_together_are_refused(owner, characters, told):
     boxes = np.array([[0, 0, 4, 4]] * 2)
     with pytest.raises(SourceError, match=told):
         Dataset(characters, np.array(owner), strings(["1.png", "2.png"]), boxes)
+
+
+def test_a_picture_may_show_a_character_twice(tmp_path):
+    made = Dataset.of({"rei": [("1.png", (0, 0, 9, 9)), ("1.png", (20, 0, 29, 9))]})
+    found = Dataset.read(made.write(tmp_path / "test.json"))
+    assert list(found) == list(made)
+    assert found.histogram == {2: 1}

@@ -121,3 +121,52 @@ def test_rules_that_are_refused(ratings, extensions, told):
 )
 def test_the_number_of_a_post(written, number):
     assert post_id({"id": written}) == number
+
+
+DL = {"rating": "general", "extension": "jpg", "tags": ["1girl", REI]}
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        pytest.param({**DL, "tags_character": [REI]}, REI, id="gallery-dl, a list"),
+        pytest.param({**DL, "tags_character": REI}, REI, id="gallery-dl, a text"),
+        pytest.param({**DL, "tag_string_character": REI}, REI, id="Danbooru's text beside a list"),
+        pytest.param(
+            {**DL, "tags_character": "", "tag_string_character": REI}, REI, id="one empty"
+        ),
+        pytest.param({**DL, "tags_character": [REI, "asuka"]}, SEVERAL, id="a list of two"),
+        pytest.param({**DL, "tags_character": f"{REI} asuka"}, SEVERAL, id="a text of two"),
+        pytest.param({**DL, "tags_character": []}, NOBODY, id="an empty list"),
+        pytest.param({**DL, "tags_general": "1girl"}, NOBODY, id="other categories alone"),
+        pytest.param({**DL, "tags_character": [None]}, NAMELESS, id="a list of nothing"),
+        pytest.param({**DL, "tags_character": {"a": 1}}, NAMELESS, id="an object"),
+        pytest.param(DL, UNSAID, id="a list of texts alone"),
+        pytest.param({**DL, "tags": [REI, tag("asuka", 4)]}, "asuka", id="texts and objects"),
+        pytest.param({**DL, "tags": {"character": [REI], "general": []}}, REI, id="e621"),
+        pytest.param({**DL, "tags": {"character": [], "general": ["x"]}}, NOBODY, id="e621, none"),
+        pytest.param({**DL, "tags": {"general": ["x"]}}, NOBODY, id="e621, no place for any"),
+        pytest.param({**DL, "tags": [{"name": REI, "type": 4}]}, UNSAID, id="types of Sankaku"),
+        pytest.param(newer(1, REI, flags={"deleted": True}), DELETED, id="e621, deleted"),
+        pytest.param(newer(1, REI, flags={"deleted": False}), REI, id="e621, not deleted"),
+        pytest.param(newer(1, REI, flags=["deleted"]), REI, id="flags of another kind"),
+        pytest.param(newer(1, REI, status="deleted"), DELETED, id="Moebooru, deleted"),
+        pytest.param(newer(1, REI, status="active"), REI, id="Moebooru, not deleted"),
+        pytest.param(
+            newer(1, REI, file_ext=None, file={"ext": "JPG"}), REI, id="a type within the file"
+        ),
+        pytest.param(newer(1, REI, file_ext=None, file={"ext": "zip"}), FILE, id="a zip there"),
+        pytest.param(newer(1, REI, file_ext=None, image="ab.cd.png"), REI, id="by the file's name"),
+        pytest.param(newer(1, REI, file_ext=None, image="abcd"), UNTYPED, id="no ending"),
+        pytest.param(
+            newer(1, REI, file_ext=None, file_url="https://x.y/z/a.mp4?b=c.jpg"), FILE, id="a film"
+        ),
+    ],
+)
+def test_judged_as_other_tools_have_it(found, verdict):
+    assert Rule().judge({"id": 1, **found}) == verdict
+
+
+def test_what_is_deleted_elsewhere_may_be_kept():
+    found = newer(1, REI, flags={"deleted": True}, status="deleted")
+    assert Rule(keep_deleted=True).judge(found) == REI

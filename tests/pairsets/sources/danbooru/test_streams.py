@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
 import sys
@@ -15,6 +16,7 @@ import zstandard
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru import streams
+from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
 from pairsets.sources.danbooru.streams import Stream, metadata_files
 from pairsets.sources.packed import unpacked
 
@@ -141,3 +143,48 @@ def test_what_lies_in_a_folder(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="pipe: no regular file"):
         metadata_files([tmp_path / "pipe"])
+
+
+def test_files_of_one_post_are_one_source(tmp_path):
+    for name, text in {
+        "b.jpg.json": '\ufeff{\r\n "id": 2,\r\n "a": "x } { y"\r\n}',
+        "a.json": '{\n "id": 1\n}\n{\n "id": 3, "b": {\n"c": [{\n}, {\n}]\n}\n}\n',
+        "c.mp4.json": '{"id": 4}',
+        "d.json": '{"id": 5}\n{"id": 6}\n',
+        "a.jpg": "a picture",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    (plain, joined), others = metadata_files([tmp_path])
+    assert (plain, others) == (tmp_path / "d.json", 1)
+    assert isinstance(joined, Sidecars)
+    assert [file.name for file in joined.files] == ["a.json", "b.jpg.json", "c.mp4.json"]
+    for block in (1, 10**6):
+        stream = SidecarStream(joined, block)
+        found = list(stream.blocks())
+        assert len(found) == (3 if block == 1 else 1)
+        assert [json.loads(line)["id"] for line in b"".join(found).splitlines()] == [1, 3, 2, 4]
+        assert stream.taken == stream.size
+    before = joined.stamp
+    assert joined.stamp == before
+    (tmp_path / "a.json").write_text('{\n "id": 9\n}')
+    assert joined.stamp != before
+
+
+def test_folders_within_a_folder_without_metadata_are_hinted_at(tmp_path):
+    (tmp_path / "deeper").mkdir()
+    with pytest.raises(SourceError, match="folders in it are not looked into: give them"):
+        metadata_files([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("id,uploader_id,created_at\n1,2,3\n", r"a table; .*e621's export", id="CSV"),
+        pytest.param('"id","md5"\n"1","x"\n', "a table", id="CSV in quotes"),
+    ],
+)
+def test_tables_are_refused(text, told, tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_text(text)
+    with pytest.raises(SourceError, match=told):
+        list(Stream(path).blocks())

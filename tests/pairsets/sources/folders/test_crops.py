@@ -237,3 +237,16 @@ def test_a_path_may_not_leave_the_pictures_through_a_link(tmp_path):
         Pictures(tmp_path / "none")
     with pytest.raises(SourceError, match="a file; expected the folder"):
         Pictures(tmp_path / "secret.jpg")
+
+
+def test_file_names_of_pictures_that_come_again():
+    assert file_names([7, 7, 8, 7]) == ["7", "7_2", "8", "7_3"]
+    assert file_names(["a/1.png", "a/1.png"]) == ["a__1", "a__1_2"]
+    # A picture that is called so keeps its name, wherever it stands.
+    first, again, other = file_names(["a.png", "a.png", "A_2.png"])
+    assert (first, other) == ("a", "A_2")
+    assert again.startswith("a_2~")
+    long = "x" * 250 + ".png"
+    names = file_names([long, long, 3, 3])
+    assert len({*names}) == 4
+    assert all(len(f"{name}.jpg".encode()) <= 255 for name in names)
