@@ -149,6 +149,11 @@ def of_boxes(
     chosen, fates, nameless, again = named_boxes(found, boxed, rows)
     if not chosen.names:
         raise SourceError(f"{faces}: no face in it has a name; give the metadata of the posts")
+    if len(chosen.names) == 1:
+        raise SourceError(
+            f"{faces}: all faces are called {chosen.names[0]!r}, which is no character's then, but "
+            "a class; give the metadata of the posts, or boxes that say whose they are"
+        )
     faceless = int((found.counts == 0).sum())
     funnel = [
         FunnelRow("faces", "pictures without a face", faceless),
@@ -162,7 +167,8 @@ def of_boxes(
         FunnelRow("faces", "faces with a name of their own", len(chosen), kept=True),
     ]
     more = repeated(chosen)
-    notes = []
+    shown = ", ".join(map(repr, chosen.names[:3])) + ", ..." * (len(chosen.names) > 3)
+    notes = [f"Each box is taken by its own name, of {len(chosen.names):,}: {shown}."]
     if more:
         notes.append(
             f"{more:,} faces are further ones of a character whom their picture shows already, "

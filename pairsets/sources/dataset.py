@@ -80,11 +80,15 @@ class Dataset:
                 f"{self._where(int(wrong[0]))}: box {boxes[wrong[0]].tolist()}; expected left, "
                 "top, right, bottom of an area within the picture"
             )
-        seen: dict[tuple[int, PictureId], list[int]] = {}
+        first: dict[tuple[int, PictureId], int] = {}
+        more: dict[int, list[int]] = {}
         for row, (number, picture) in enumerate(zip(owner.tolist(), self.ids, strict=True)):
             if isinstance(picture, str) and (unsafe := why_unsafe(picture)):
                 raise SourceError(f"{self._where(row)}: the path {picture!r} {unsafe}")
-            others = seen.setdefault((number, picture), [])
+            before = first.setdefault((number, picture), row)
+            if before == row:
+                continue
+            others = more.setdefault(before, [before])
             if any((boxes[row] == boxes[other]).all() for other in others):
                 raise SourceError(f"{self._where(row)}: listed twice with one box")
             others.append(row)

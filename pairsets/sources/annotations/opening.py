@@ -53,7 +53,9 @@ def blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
         raise SourceError("no regular file; expected a file of face annotations")
     with path.open("rb") as raw:
         size = path.stat().st_size
-        magic = raw.peek(16)
+        magic = raw.peek(512)
+        if magic[257:262] == b"ustar":
+            raise SourceError("a tar archive; unpack it first; expected face annotations")
         for begin, what in _NO_TEXT.items():
             if magic.startswith(begin):
                 raise SourceError(f"{what}; expected face annotations in JSON, TSV or XML")

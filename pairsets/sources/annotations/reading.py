@@ -125,7 +125,7 @@ def _folder(
             f"a folder of {len(books)} .xml and {len(labels)} .txt; give the folder of one kind"
         )
     if labels:
-        table = yolo.read(folder, labels, pictures, sized=sized)
+        table = yolo.read(folder, labels, pictures, sized=sized, progress=progress)
     elif books:
         table = Table()
         forms = _xml(table)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pairsets.errors import SourceError
 from pairsets.sources.annotations.fields import Found, labelled, number, picture_id
-from pairsets.sources.annotations.opening import blocks, errors_of, lines, texts
+from pairsets.sources.annotations.opening import Progress, blocks, errors_of, lines, texts
 from pairsets.sources.annotations.table import Table
 from pairsets.sources.dataset import PictureId
 from pairsets.sources.folders.pictures import Pictures
@@ -27,7 +27,12 @@ _BEYOND = 1.001
 
 
 def read(
-    root: Path, files: Sequence[Path], pictures: Pictures | None, *, sized: bool = False
+    root: Path,
+    files: Sequence[Path],
+    pictures: Pictures | None,
+    *,
+    sized: bool = False,
+    progress: Progress | None = None,
 ) -> Table:
     """Read the labels in `files`, which lie below `root`.
 
@@ -36,6 +41,7 @@ def read(
         files: labels, in order.
         pictures: where the pictures lie; without them each label's name is that of a post.
         sized: whether it is known how large the pictures are.
+        progress: called with the files that were read, and how many there are.
 
     Raises:
         SourceError: a line of another form, classes without names, pictures of unknown size.
@@ -50,7 +56,9 @@ def read(
     table.relative = True
     names = _names(root)
     codes: set[int] = set()
-    for file in files:
+    for count, file in enumerate(files, 1):
+        if progress is not None:
+            progress(count, len(files))
         relative = file.relative_to(root).with_suffix("").as_posix()
         with errors_of(file):
             key = _picture(relative, pictures)

@@ -125,7 +125,7 @@ def _refuse_larger(found: Annotations, faces: Path, posts: NDArray[np.int64]) ->
         return
     reach = boxes[:, 2:].max(axis=1)
     beyond = reach > _BEYOND * SMALL
-    if beyond.sum() > max(1, _FEW * len(boxes)):
+    if beyond.sum() > _FEW * len(boxes):
         raise SourceError(
             f"{faces}: {int(beyond.sum()):,} of {len(boxes):,} boxes reach beyond {SMALL} pixels, "
             f"as far as {reach.max():.0f}, so they are not of Danbooru's small pictures, and it "

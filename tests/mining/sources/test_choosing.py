@@ -361,6 +361,7 @@ def test_each_box_says_whose_it_is(form, pages, tmp_path):
         for path, listed in PAGES.items()
         for name, box in listed
     )
+    assert made.warnings[0].startswith("Each box is taken by its own name, of 4: 'first/")
     assert any("2 faces are further ones of a character" in one for one in made.warnings)
     crop_faces(pages / ending, out / "train.json", tmp_path / "crops", size=32)
     crops_of_the_right_colour(tmp_path / "crops", 14)
@@ -403,14 +404,24 @@ def test_boxes_that_are_one_in_whole_pixels_count_once(tmp_path):
     faces = lines(
         tmp_path / "f.jsonl",
         [
-            {"path": f"{page}.png", "bbox": [10, 10, 60 + more, 60], "character": "rei"}
-            for page in ("a", "b")
+            {"path": f"{page}.png", "bbox": [10, 10, 60 + more, 60], "character": name}
+            for name, page in (("rei", "a"), ("rei", "b"), ("asuka", "c"), ("asuka", "d"))
             for more in (0, 0.2)
         ],
     )
     made = select_faces(faces, tmp_path / "out", test_characters=0)
-    assert len(Dataset.read(tmp_path / "out" / "train.json")) == 2
-    assert {row.what: row.count for row in made.funnel}["faces that are listed again"] == 2
+    assert len(Dataset.read(tmp_path / "out" / "train.json")) == 4
+    assert {row.what: row.count for row in made.funnel}["faces that are listed again"] == 4
+
+
+def test_a_class_of_all_boxes_is_no_character(tmp_path):
+    faces = {
+        f"{name}/{at}.png": [{"bbox": [9, 9, 60, 60], "label": "girl"}]
+        for name in NAMES
+        for at in range(2)
+    }
+    with pytest.raises(SourceError, match="all faces are called 'girl', which is no character's"):
+        select_faces(put(tmp_path / "f.json", faces), tmp_path / "out", test_characters=0)
 
 
 def test_a_page_of_both_sets_is_told(tmp_path):

@@ -66,7 +66,9 @@ def test_boxes_that_small_pictures_cannot_have_are_asked_about(tmp_path, picture
     assert found == {1: (600, 10, 900, 300), 2: (10, 10, 1000, 700), 4: (10, 10, 100, 100)}
     rows = {row.what: row.count for row in made.funnel}
     assert rows["pictures that were not found, whose size nobody says"] == 1
-    one = {n: [[10, 10, 100, 100]] for n in range(1, 30)} | {30: [[600, 10, 900, 300]]}
+    with pytest.raises(SourceError, match="1 of 1 boxes reach beyond"):
+        boxes_of(tmp_path, {1: [[600, 10, 900, 300]]})
+    one = {n: [[10, 10, 100, 100]] for n in range(2, 102)} | {1: [[600, 10, 900, 300]]}
     rows = {row.what: row.count for row in boxes_of(tmp_path, one)[1].funnel}
     assert rows["the face outside the picture"] == 1
 
