@@ -73,19 +73,15 @@ def test_help_is_quick_and_loads_no_heavy_package():
         "try:\n"
         "    main()\n"
         "except SystemExit:\n"
-        "    import time\n"
-        "    sys.stderr.write(f'{time.process_time()} ' + ' '.join(sys.modules))\n"
+        "    sys.stderr.write(' '.join(sys.modules))\n"
     )
-    seconds = []
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", script, "--help"], capture_output=True, text=True, check=True
-        )
-        used, *loaded = done.stderr.split()
-        seconds.append(float(used))
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--help"], capture_output=True, text=True, check=True
+    )
+    loaded = done.stderr.split()
     assert "typer" in loaded
     assert not set(loaded) & {"torch", "faiss", "pandas", "numpy", "matplotlib", "PIL", "timm"}
-    assert min(seconds) < 0.5
+    assert len(loaded) < 700
 
 
 def test_without_a_command_the_help_is_shown():
