@@ -11,7 +11,7 @@ from pairsets.clusters import By
 from pairsets.errors import FacesError, PairSetError
 from pairsets.exclusions import PathPairs
 from pairsets.faces import Faces, differing
-from pairsets.identities import REMEDIES, nearly_all_single
+from pairsets.identities import REMEDIES, fitting, nearly_all_single
 from pairsets.pairset import PairSet
 from pairsets.prefixes import cause
 
@@ -87,9 +87,10 @@ def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> 
     count = len(set(faces.characters[kept]))
     if count < 2:
         after = "" if kept.all() else " after the ignore list"
+        hint = fitting(faces.paths.tolist()) if faces.said is None else ""
         raise FacesError(
             f"{source}: {count} character{'s' * (count != 1)}{after}; "
-            "pairs of different characters need two"
+            f"pairs of different characters need two{hint and '.'}{hint}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -20,9 +21,13 @@ from mining.pairfile import mine_pairs
 from mining.steps import embed_faces, sample_pairs
 from mining.suspecting import find_suspects
 from pairsets import FacesError, PairSet, PairSetError
+from pairsets.folds import Folds, folds_of
 from pairsets.identities import ByLevel
 from pairsets.identity_patterns import ByPattern
 from pairsets.pairset import identities_of
+from pairsets.review.exchange import export
+from pairsets.review.store import Store
+from pairsets.review.verdicts import Verdict
 
 PEOPLE = ByLevel(1)
 
@@ -210,3 +215,48 @@ def test_a_flat_folder_by_its_pattern(tmp_path):
     pairs = PairSet.read(tmp_path / "r.csv")
     assert (int(pairs.positives.sum()), int(pairs.negatives.sum())) == (3, 12)
     assert sorted({*pairs.identity_a, *pairs.identity_b}) == ["P_00", "P_01", "P_02"]
+
+
+def test_no_identities_of_older_pairs_stay_behind(videos, tmp_path):
+    folder, out = embedded(videos, tmp_path / "e"), tmp_path / "mined.csv"
+    mine_pairs(folder, out, pairs=9)
+    assert identities_of(out).exists()
+    embedded(videos, folder, ByLevel(2))
+    mine_pairs(folder, out, pairs=9, overwrite=True)
+    assert not identities_of(out).exists()
+
+
+def test_folds_share_no_identity(videos, tmp_path):
+    for person in "abc":
+        shutil.copytree(videos / person, videos / f"{person}2")
+    folder, out = embedded(videos, tmp_path / "e"), tmp_path / "mined.csv"
+    mine_pairs(folder, out, pairs=6, folds=2, seed=1)
+    pairs = PairSet.read(out)
+    folds = Folds.read(folds_of(out), pairs).numbers
+    one, two = (
+        {*pairs.identity_a[folds == fold], *pairs.identity_b[folds == fold]} for fold in (1, 2)
+    )
+    assert one
+    assert two
+    assert not one & two
+    assert not pairs.contradicting.any()
+
+
+def test_a_review_keeps_who_is_shown(videos, tmp_path):
+    sample_pairs(videos, tmp_path / "random.csv", rule=PEOPLE)
+    pairs = PairSet.read(tmp_path / "random.csv")
+    with Store.begin(tmp_path / "r.sqlite", pairs) as store:
+        store.judge(store.annotator("Rei"), 0, Verdict(1), key="1")
+        made = export(store, tmp_path / "judged.csv")
+    assert identities_of(tmp_path / "judged.csv") in made.files
+    assert PairSet.read(tmp_path / "judged.csv").named == pairs.named
+
+
+def test_compared_sets_agree_on_who_is_shown(videos, tmp_path):
+    sample_pairs(videos, tmp_path / "one.csv", rule=PEOPLE)
+    sample_pairs(videos, tmp_path / "two.csv", rule=ByLevel(2), seed=1)
+    files = [tmp_path / "one.csv", tmp_path / "two.csv"]
+    with pytest.raises(PairSetError, match="tell who is shown alike in all sets"):
+        compare_models(videos, files, out=tmp_path / "c", models=["pixels"], draws=0)
+    made = compare_models(videos, files[:1], out=tmp_path / "c", models=["pixels"], draws=0)
+    assert made.hubness["one pairs"].characters == 3
