@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import eq
 from pathlib import Path
 
 import numpy as np
@@ -150,8 +151,10 @@ class Faces:
     @cached_property
     def identities(self) -> Mapping[str, str] | None:
         """Identity by path, where it is not everywhere the folder; as `PairSet` takes it."""
-        found = dict(zip(self.paths.tolist(), self.characters.tolist(), strict=True))
-        return differing(found)
+        paths, names = self.paths.tolist(), self.characters.tolist()
+        if all(map(eq, map(character_of, paths), names)):
+            return None
+        return dict(zip(paths, names, strict=True))
 
     @property
     def base_names(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pairsets.errors import SourceError
+from pairsets.faces import IMAGE_SUFFIXES
 from pairsets.images import ImageError
 from pairsets.sources.dataset import Dataset
 from pairsets.sources.folders.crops import CropPlan, CropSettings, crop_face, file_names
@@ -250,3 +251,9 @@ def test_file_names_of_pictures_that_come_again():
     names = file_names([long, long, 3, 3])
     assert len({*names}) == 4
     assert all(len(f"{name}.jpg".encode()) <= 255 for name in names)
+
+
+def test_pictures_are_found_by_every_ending_that_faces_have(tmp_path):
+    for number, ending in enumerate(sorted(IMAGE_SUFFIXES)):
+        (tmp_path / f"{number}{ending}").touch()
+        assert Pictures(tmp_path).find(number) == tmp_path / f"{number}{ending}"
