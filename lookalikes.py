@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         score_pairs,
     )
     from pairsets import (
+        ByLevel,
+        ByList,
+        ByPattern,
         Comparison,
         Evaluation,
         Exclusions,
@@ -69,6 +72,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "ApproximateIndex": "indexes",
     "BottomPairs": "indexes",
+    "ByLevel": "pairsets",
+    "ByList": "pairsets",
+    "ByPattern": "pairsets",
     "Comparison": "pairsets",
     "Embeddings": "mining",
     "Evaluation": "pairsets",
@@ -111,6 +117,9 @@ _HOMES = {
 __all__ = [
     "ApproximateIndex",
     "BottomPairs",
+    "ByLevel",
+    "ByList",
+    "ByPattern",
     "Comparison",
     "Embeddings",
     "Evaluation",

@@ -115,7 +115,9 @@ def show_neighbours(
             HEADER,
             ((a, b, at, repr(score), found.model) for at, (a, b, score) in enumerate(lines, 1)),
         )
-    return replace(found, files=files, said=[] if loaded is None else list(loaded.notes))
+    return replace(
+        found, files=files, said=[*space.faces.notes, *([] if loaded is None else loaded.notes)]
+    )
 
 
 def _source(
@@ -143,7 +145,8 @@ def _source(
     kept = cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
     refuse_inside(kept, faces)
     loaded = encoding.load(model)
-    return encoding.embed(found, loaded, kept / embeddings_name(loaded), progress), loaded
+    made = encoding.embed(found, loaded, kept / embeddings_name(loaded), progress)
+    return replace(made, faces=replace(made.faces, notes=found.notes)), loaded
 
 
 def _of_run(run: Path, faces: Path | None, model: str | None) -> Embeddings:

@@ -8,12 +8,18 @@ from pairsets.exclusions import Exclusions
 from pairsets.faces import Faces, read_ignore_list
 from pairsets.hubness import Hubness
 from pairsets.human import HumanRates, human_rates
+from pairsets.identities import ByLevel
+from pairsets.identity_lists import ByList
+from pairsets.identity_patterns import ByPattern
 from pairsets.intervals import Interval, Rate
 from pairsets.leaderboard import Leaderboard
 from pairsets.pairset import PairSet
 from pairsets.sampling import random_pairs
 
 __all__ = [
+    "ByLevel",
+    "ByList",
+    "ByPattern",
     "Comparison",
     "Evaluation",
     "Exclusions",

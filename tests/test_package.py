@@ -45,6 +45,9 @@ PUBLIC = {
         "score_pairs",
     ],
     "pairsets": [
+        "ByLevel",
+        "ByList",
+        "ByPattern",
         "Comparison",
         "Evaluation",
         "Exclusions",
