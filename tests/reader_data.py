@@ -93,7 +93,7 @@ def make_dataset(folder: Path, faces: Faces) -> None:
 
 
 def make_identities(home: Path, faces: Faces) -> None:
-    """Faces not in folders of their own: `market/`, `videos/`, and CelebA's, with a list."""
+    """Faces in no folders of their own: `market/`, `videos/`, and CelebA's, with a list."""
     market = home / "market" / "bounding_box_test"
     celeba = home / "img_align_celeba"
     market.mkdir(parents=True)
