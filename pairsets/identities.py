@@ -21,7 +21,9 @@ SPLITS = frozenset(
     {"train", "val", "valid", "validation", "test", "dev", "eval", "trn", "tst"}
     | {"training", "testing", "query", "gallery", "probe"}
 )
-_SPLIT_WORD = re.compile(rf"(?:^|[\W_])(?:{'|'.join(sorted(SPLITS))})(?:[\W_\d]|$)", re.IGNORECASE)
+_SPLIT_WORD = re.compile(
+    rf"(?:^|(?<=[\W_]))(?:{'|'.join(sorted(SPLITS))})(?=[\W_\d]|$)", re.IGNORECASE
+)
 # From so many identities on, and such a share of them with one picture, something is misread.
 FEW, SINGLE_SHARE = 5, 0.9
 # Remedies, as messages name them.
@@ -151,12 +153,7 @@ def by_folder(root: Path, paths: Sequence[str]) -> Naming:
         raise FacesError(_flat(root, paths, depths[0] == len(paths)))
     firsts = list(dict.fromkeys(path.partition("/")[0] for path in paths))
     if set(depths) == {1}:
-        if len(firsts) > 1 and all(_SPLIT_WORD.search(name) for name in firsts):
-            raise FacesError(
-                f"{root}: its folders ({', '.join(firsts[:4])}) are named as parts of a data set, "
-                f"and the pictures lie directly in them; who does a picture show?{fitting(paths)} "
-                f"There are {REMEDIES}. If each folder is one identity: --identity-level 1"
-            )
+        _refuse_parts(root, paths, firsts)
         return Naming([path.rpartition("/")[0] for path in paths])
     if set(depths) == {2} and all(map(is_split, firsts)):
         return _across_splits(root, paths, firsts)
@@ -220,6 +217,25 @@ def fitting(paths: Sequence[str]) -> str:
         for one in found[:3]
     ]
     return f" The names look like those of {'; or of '.join(told)}."
+
+
+def _refuse_parts(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> None:
+    """Raise FacesError where the folders seem to be parts of a data set, and no identities.
+
+    That is: they are called alike but for a word such as train or test, as `image_train` and
+    `image_test`; or their pictures are named as those of a data set, several persons in a folder.
+    """
+    from pairsets.identity_patterns import torn_by_folders
+
+    rests = {_SPLIT_WORD.sub("", name, count=1) for name in firsts}
+    words = len(firsts) > 1 and len(rests) == 1 and all(map(_SPLIT_WORD.search, firsts))
+    if words or torn_by_folders(paths):
+        shown = ", ".join(firsts[:4]) + (", ..." if len(firsts) > 4 else "")
+        raise FacesError(
+            f"{root}: its folders ({shown}) seem to be parts of a data set, and the pictures lie "
+            f"directly in them; who does a picture show?{fitting(paths)} There are {REMEDIES}. If "
+            "each folder is one identity: --identity-level 1"
+        )
 
 
 def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> Naming:

@@ -25,11 +25,13 @@ class NamedPattern:
         about: the data set and its naming.
         regex: searched in the relative path; its group `identity` is the identity.
         nobody: identities that are none, and what they are.
+        own: whether no other pictures are likely to be called so.
     """
 
     about: str
     regex: str
     nobody: Mapping[str, str] = field(default_factory=dict)
+    own: bool = False
 
 
 def _file(name: str) -> str:
@@ -44,9 +46,12 @@ NAMED: Mapping[str, NamedPattern] = MappingProxyType(
             "Market-1501, PERSON_cCsS_FRAME_BOX.jpg",
             _file(r"(?P<identity>-1|\d{4})_c\d+s\d+_\d+_\d+"),
             {"-1": "junk, nobody in particular", "0000": "distractors, nobody in particular"},
+            own=True,
         ),
         "dukemtmc": NamedPattern(
-            "DukeMTMC-reID, PERSON_cC_fFRAME.jpg", _file(r"(?P<identity>\d{4})_c\d+_f\d+")
+            "DukeMTMC-reID, PERSON_cC_fFRAME.jpg",
+            _file(r"(?P<identity>\d{4})_c\d+_f\d+"),
+            own=True,
         ),
         "msmt17": NamedPattern(
             # The persons of its test part are numbered from 0000 again.
@@ -54,14 +59,18 @@ NAMED: Mapping[str, NamedPattern] = MappingProxyType(
             r"(?:^|/)(?P<identity>(?:[^/]+/)?\d{4})/\d{4}_\d{3}_\d{2}_[^/]+$",
         ),
         "veri776": NamedPattern(
-            "VeRi-776, VEHICLE_cCAMERA_TIME_INDEX.jpg", _file(r"(?P<identity>\d{4})_c\d{3}_\d+_\d+")
+            "VeRi-776, VEHICLE_cCAMERA_TIME_INDEX.jpg",
+            _file(r"(?P<identity>\d{4})_c\d{3}_\d+_\d+"),
+            own=True,
         ),
         "cacd": NamedPattern(
             "CACD, AGE_First_Last_0001.jpg",
             _file(r"\d{1,3}_(?P<identity>[^/]*[^\W\d_][^/]*)_\d{4}"),
         ),
         "agedb": NamedPattern(
-            "AgeDB, NUMBER_Name_AGE_GENDER.jpg", _file(r"\d+_(?P<identity>[^/]+)_\d{1,3}_[mf]")
+            "AgeDB, NUMBER_Name_AGE_GENDER.jpg",
+            _file(r"\d+_(?P<identity>[^/]+)_\d{1,3}_[mf]"),
+            own=True,
         ),
         "lfw": NamedPattern(
             "LFW, First_Last_0001.jpg", _file(r"(?P<identity>[^/]*[^\W\d_][^/]*)_\d{4}")
@@ -168,6 +177,32 @@ class ByPattern:
         return [found[group] if (found := search(path)) else None for path in paths]
 
     _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+
+def torn_by_folders(paths: Sequence[str]) -> bool:
+    """Whether pictures named as those of a data set lie in folders of several identities each.
+
+    >>> torn_by_folders(["gt/0002_c1s1_000451_03.jpg", "gt/0007_c1s6_028546_01.jpg"])
+    True
+    >>> torn_by_folders(["0002/0002_c1s1_000451_03.jpg", "0007/0007_c1s6_028546_01.jpg"])
+    False
+    """
+    for name, pattern in NAMED.items():
+        rule = ByPattern(name)
+        # Most folders are of no such data set: a few names tell.
+        if not pattern.own or not all(rule._found(paths[:3])):
+            continue
+        inside: dict[str, set[str]] = {}
+        fits = 0
+        for path, found in zip(paths, rule._found(paths), strict=True):
+            people = inside.setdefault(path.rpartition("/")[0], set())
+            if found:
+                fits += 1
+                people.add(found)
+        several = sum(len(people) > 1 for people in inside.values())
+        if fits >= _FITS * len(paths) and 2 * several > len(inside):
+            return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -589,7 +589,7 @@ def test_nested_folders_are_asked_about(home):
 def test_identities_are_told_in_one_way(home):
     both = ("--identity-level", 1, "--identity-pattern", "lfw")
     refused = lookalikes("random", "faces", *both, "--out", "r.csv")
-    assert "in one way alone" in refused.message
+    assert "in one way alone" in refused.usage
 
 
 def test_output_is_plain_text_in_a_pipe(home):

@@ -124,11 +124,19 @@ def test_a_level_that_a_picture_does_not_have():
         (["7.jpg", "8.jpg"], ["outside a character folder", "--identities FILE"]),
         (
             [f"bounding_box_{part}/{name}" for part in ("train", "test") for name in MARKET],
-            ["parts of a data set", "--identity-pattern market1501"],
+            ["seem to be parts of a data set", "--identity-pattern market1501"],
         ),
+        (
+            [f"{part}/{name}" for part in ("query", "gt_bbox", "more") for name in MARKET],
+            ["seem to be parts", "--identity-pattern market1501"],
+        ),
+        (["image_train/1.jpg", "image_test/2.jpg"], ["seem to be parts", "--identity-level 1"]),
         (["train/0/1.jpg", "test/0/2.jpg"], ["be given anew", "--identity-pattern splits"]),
     ],
-    ids=["videos", "uneven", "one-too-high", "market", "numbers", "market-root", "numbered-anew"],
+    ids=[
+        *("videos", "uneven", "one-too-high", "market", "numbers", "market-root", "market-parts"),
+        *("image-train", "numbered-anew"),
+    ],
 )
 def test_what_is_open_is_asked(tmp_path, paths, messages):
     with pytest.raises(FacesError) as caught:
@@ -146,7 +154,11 @@ def test_a_person_is_one_across_the_parts_of_a_data_set(tmp_path):
 
 def test_folders_with_a_split_in_their_names_are_folders(tmp_path):
     paths = ["dev_x/1.png", "val_y/1.png", "aki/1.png"]
-    assert Faces.scan(plant(tmp_path, *paths)).count_characters == 3
+    assert Faces.scan(plant(tmp_path / "three", *paths)).count_characters == 3
+    paths = ["Val Kilmer/1.png", "Dev Patel/1.png"]
+    assert Faces.scan(plant(tmp_path / "two", *paths)).count_characters == 2
+    paths = [f"{name[:4]}/{name}" for name in MARKET if name[0] != "-"]
+    assert Faces.scan(plant(tmp_path / "market", *paths)).count_characters == 3
 
 
 @pytest.mark.parametrize(
