@@ -136,6 +136,8 @@ def _format_of(source: Path, faces: Path | None, reading: Mapping[str, object]) 
     Raises:
         SourceError: it looks like none, or like several that nothing tells apart.
     """
+    if "columns" in reading:
+        return "table"
     found = candidates(source)
     if set(found) != {"ijb", "indices"}:
         return sniff(source)

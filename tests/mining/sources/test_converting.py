@@ -290,3 +290,12 @@ def test_who_is_on_a_picture_may_be_said(tmp_path):
         "format": "trials",
         "identities": "--identity-level 1",
     }
+
+
+def test_columns_that_are_named_make_it_a_table(tmp_path):
+    source, out = tmp_path / "x.csv", tmp_path / "y.csv"
+    source.write_text("probe,reference,verdict\nA/1.jpg,A/2.jpg,same\nA/1.jpg,B/1.jpg,different\n")
+    with pytest.raises(SourceError, match="looks like none of the formats"):
+        convert_pairs(source, out)
+    convert_pairs(source, out, reading={"columns": "probe,reference,verdict"})
+    assert PairSet.read(out).label.tolist() == [1, 0]
