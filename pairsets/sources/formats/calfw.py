@@ -10,6 +10,7 @@ names.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,10 @@ NAME = "calfw"
 SUMMARY = "CALFW, CPLFW: two lines a pair, each name_0001.jpg and a flag that is not 0 for the same"
 KEEPS = frozenset({"label", "folds"})
 _LINE = re.compile(r"(.*\S)\s+(-?[0-9]{1,9})\s*", re.ASCII)
+_WHO = (
+    "is it a list of who is on each picture (FILE ID a line) rather than of pairs? Such a list is "
+    "what --identities takes"
+)
 _FILE = re.compile(r"(.+)_[0-9]+\.[^./\s]+", re.DOTALL)
 
 
@@ -50,8 +55,8 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
             labels come in equal blocks.
 
     Raises:
-        SourceError: a line of another form, a name without a number, two lines of a pair of which
-            one has the flag 0, or a line without its second.
+        SourceError: a line of another form, a name without a number, two lines of a pair with
+            two flags, a line without its second, or flags that are numbers of identities.
     """
     faces: list[str] = []
     flags: list[int] = []
@@ -74,6 +79,11 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
                 f"{path}, line {number}: flag {match[2]}, and {'not ' * bool(flags[-2])}0 in line "
                 f"{lines[-2]} for the same pair; is a line missing before it?"
             )
+        if len(flags) % 2 == 0 and flags[-1] != flags[-2]:
+            raise SourceError(
+                f"{path}, line {number}: flag {match[2]}, and {flags[-2]} in line {lines[-2]} for "
+                f"the same pair; {_WHO}"
+            )
     if len(faces) % 2:
         raise SourceError(
             f"{path}, line {lines[-1]}: a face without a second; expected two lines a pair. Is the "
@@ -88,6 +98,8 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
     named = np.array(
         [character_of(a) == character_of(b) for a, b in zip(first, second, strict=True)], bool
     )
+    if _is_list(first, second, flag_of, named):
+        raise SourceError(f"{path}: the flags go with the names, or against all of them; {_WHO}")
     for wanted, flag, names in ((1, "the same person", "two"), (0, "different people", "one")):
         against = int(((label == wanted) & (named != wanted)).sum())
         if against:
@@ -96,6 +108,26 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
                 "flag is the label"
             )
     return gather(path, first, second, label, folds=parts, lines=lines[::2], notes=notes)
+
+
+def _is_list(
+    path_a: Sequence[str],
+    path_b: Sequence[str],
+    flags: NDArray[np.int64],
+    named: NDArray[np.bool_],
+) -> bool:
+    """Whether the flags seem to be numbers of identities, a line a picture, and no pairs at all.
+
+    Either each name has a flag of its own and no pair is of two names, or not one of several pairs
+    that are flagged as the same is of one name, as where a name is but a picture's.
+    """
+    positive = flags != 0
+    if int(positive.sum()) > 1 and not named[positive].any():
+        return True
+    if not named.all():
+        return False
+    both = {(character_of(face), int(flag)) for face, flag in zip(path_a, flags, strict=True)}
+    return 1 < len(both) == len({name for name, _ in both}) == len({flag for _, flag in both})
 
 
 def _published(flags: NDArray[np.int64]) -> tuple[NDArray[np.int32] | None, list[str]]:
@@ -141,6 +173,12 @@ def write(content: Pairs, path: Path) -> Pairs:
                 f"{NAME} cannot hold {face!r}: it names a face by its file alone, as AJ_Cook/"
                 f"AJ_Cook_0001.jpg; sllfw, {HOLDS_ANY}"
             )
+    named = np.array(list(map(character_of, pairs.path_a))) == list(map(character_of, pairs.path_b))
+    if _is_list(pairs.path_a.tolist(), pairs.path_b.tolist(), pairs.label.astype(np.int64), named):
+        raise SourceError(
+            f"{NAME} cannot hold these pairs: their labels go with the names, or against all of "
+            f"them, so that it would be taken for a list of identities; trials, {HOLDS_ANY}"
+        )
     rows = zip(pairs.path_a, pairs.path_b, pairs.label.tolist(), strict=True)
     lines = (f"{base_name(face)} {label}" for a, b, label in rows for face in (a, b))
     write_lines(path, lines, NAME)

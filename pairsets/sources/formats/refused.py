@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
+from pairsets.sources.formats.fields import is_image
 from pairsets.sources.formats.lines import head_lines
 
 _TWO_NUMBERS = re.compile(r"\s*\d{1,18}\s*,\s*\d{1,18}\s*", re.ASCII)
+# Fewer lines in order may be pairs.
+_SO_MANY = 8
 _NIST = frozenset({"TEMPLATE_ID", "SUBJECT_ID", "FILENAME"})
 _MATCHES = frozenset({"ENROLL_TEMPLATE_ID", "VERIF_TEMPLATE_ID"})
 _IJB = """\
@@ -65,6 +70,11 @@ that holds Protocol/ (FF in place of FP for frontal pairs):
 Then: lookalikes convert cfp.txt --faces FOLDER_OF_PROTOCOL --out cfp.csv"""
 
 
+def are_listed(lines: Sequence[str]) -> bool:
+    """Whether lines stand in order, none twice, as files in a list do and faces of pairs do not."""
+    return len(lines) >= _SO_MANY and all(one < other for one, other in pairwise(lines))
+
+
 def why_refused(path: Path, head: bytes) -> str | None:
     """Why a file is not read, and what to do, if it is of a form known to tell too little.
 
@@ -78,6 +88,11 @@ def why_refused(path: Path, head: bytes) -> str | None:
     header = {cell.strip().strip('"') for cell in lines[0].upper().split(",")}
     if header >= _NIST or header >= _MATCHES:
         return f"{path}: {_IJB}"
+    if are_listed([line.rstrip() for line in lines]) and all(map(is_image, lines)):
+        return (
+            f"{path}: a path a line, each once and in order: a list of pictures, not of pairs? If "
+            "each two lines are a pair, say so with --format sllfw"
+        )
     if not all(map(_TWO_NUMBERS.fullmatch, lines)):
         return None
     if path.stem.lower() in ("same", "diff"):

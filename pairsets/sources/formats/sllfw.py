@@ -13,6 +13,7 @@ from pairsets.sources.formats.fields import TWO_FACES, is_image, several
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
 from pairsets.sources.formats.owners import by_folders, unclear
+from pairsets.sources.formats.refused import are_listed
 
 NAME = "sllfw"
 SUMMARY = "two lines a pair, each name/name_0001.jpg; same where the folder is the same"
@@ -20,9 +21,9 @@ KEEPS = frozenset({"label", "folds"})
 
 
 def looks_like(path: Path, head: bytes) -> bool:
-    """Whether every line is the path of an image in a folder."""
-    lines = head_lines(head)
-    return bool(lines) and all(_is_face(line.rstrip()) for line in lines)
+    """Whether every line is the path of an image in a folder, and they are no list of images."""
+    lines = [line.rstrip() for line in head_lines(head)]
+    return bool(lines) and all(map(_is_face, lines)) and not are_listed(lines)
 
 
 def read(

@@ -281,3 +281,29 @@ def test_other_flags_say_no_fold(flags, tmp_path):
     found = read_pairs(tmp_path / "x")
     assert found.folds is None
     assert not any("folds" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["A_1.jpg 0", "A_2.jpg 0", "B_1.jpg 1", "B_2.jpg 1"],
+        ["2_c1_1.jpg 1", "2_c2_4.jpg 1", "7_c1_2.jpg 2", "7_c2_9.jpg 2"],
+        ["A_1.jpg 1", "A_2.jpg 1", "A_3.jpg 1", "B_1.jpg 2"],
+    ],
+    ids=["names", "names-of-pictures", "odd-numbers"],
+)
+def test_a_list_of_who_is_on_each_picture_is_no_calfw(lines, tmp_path):
+    """As Market-1501's or CelebA's: FILE ID a line."""
+    (tmp_path / "x").write_text("\n".join(lines))
+    with pytest.raises(SourceError, match=r"list of who is on each picture .*--identities"):
+        read_pairs(tmp_path / "x")
+
+
+def test_a_list_of_pictures_is_no_sllfw_unless_it_is_said(tmp_path):
+    lines = [f"{name}/{number}.jpg" for name in "ABCD" for number in (1, 2)]
+    (tmp_path / "x").write_text("\n".join(lines))
+    with pytest.raises(SourceError, match=r"a list of pictures, not of pairs\? .*--format sllfw"):
+        sniff(tmp_path / "x")
+    assert read_pairs(tmp_path / "x", "sllfw").pairs.label.tolist() == [1, 1, 1, 1]
+    (tmp_path / "x").write_text("\n".join(lines[:6]))
+    assert sniff(tmp_path / "x") == "sllfw"
