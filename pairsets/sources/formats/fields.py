@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -80,7 +80,9 @@ def is_image(path: str) -> bool:
     >>> is_image("A b/1.JPG"), is_image("A/1")
     (True, False)
     """
-    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in IMAGE_SUFFIXES
 
 
 def several(line: str) -> bool:
@@ -155,11 +157,13 @@ def labels(
 
 def _broken(cell: str) -> bool:
     """Whether a cell holds more than one image."""
-    return len(_END.findall(cell)) > 1
+    return len(cell.split()) > 1 and len(_END.findall(cell)) > 1
 
 
 def _ways(line: str) -> Iterator[list[str]]:
     """The cells of a line by each of the ways to set them off."""
+    # Most lines: no path holds a blank.
+    yield line.split()
     if "\t" in line:
         yield [cell.strip() for cell in line.strip().split("\t")]
     ends = [match.end() for match in _END.finditer(line)]

@@ -73,14 +73,16 @@ def read(
     layout = layout_of(start)
     first: list[str] = []
     second: list[str] = []
+    known: dict[str, str] = {}
     said: list[str] = []
     lines: list[int] = []
     for number, line in text_lines(path, progress):
         found = fields(line)
         if layout is None or found is None or found.layout != layout:
             raise SourceError(f"{path}, line {number}: {_problem(line, layout)}")
-        first.append(found.a)
-        second.append(found.b)
+        # One string for each face, however often it comes.
+        first.append(known.setdefault(found.a, found.a))
+        second.append(known.setdefault(found.b, found.b))
         said.append(found.before or found.behind)
         lines.append(number)
     if not lines:
