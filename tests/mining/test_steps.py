@@ -19,7 +19,7 @@ from mining.models.torchvision_ops import import_timm
 from mining.negatives import ignored_rows
 from mining.pairfile import mine_pairs
 from mining.run import RunFolder
-from mining.steps import sample_pairs
+from mining.steps import embed_faces, sample_pairs
 from pairsets import Faces, PairSet, PairSetError, read_ignore_list
 
 
@@ -212,3 +212,19 @@ def test_a_run_folder_that_is_not_ours_is_kept(faces_folder, tmp_path):
     build(faces_folder, "pixels", out=out, pairs=5, overwrite=True)
     assert (out / "embeddings" / "notes").is_dir()
     shutil.rmtree(out)
+
+
+def test_what_was_taken_of_a_checkpoint_is_said_and_kept(faces_folder, tmp_path):
+    state = import_timm().create_model("test_resnet", num_classes=7).state_dict()
+    saved = {"state_dict": {f"model.{name}": tensor for name, tensor in state.items()}}
+    torch.save(saved, tmp_path / "last.ckpt")
+    spec = f"timm:test_resnet@{tmp_path / 'last.ckpt'}"
+    made = embed_faces(faces_folder, spec, tmp_path / "e", encoding=Encoding(device="cpu"))
+    (note,) = made.warnings
+    assert "from the names after 'model.' in 'state_dict'" in note
+    assert json.loads((tmp_path / "e" / "manifest.json").read_text())["notes"] == [note]
+    again = embed_faces(faces_folder, spec, tmp_path / "e", encoding=Encoding(device="cpu"))
+    assert again.warnings == [note]
+    files = mine_pairs([tmp_path / "e"], tmp_path / "pairs.csv", pairs=9).files
+    origin = json.loads(files[1].read_text())["reference"]
+    assert origin["notes"] == [note]
