@@ -285,6 +285,13 @@ def test_of_two_networks_one_must_be_named(
         fitted(tmp_path / "w.pth#head")
 
 
+def test_two_networks_are_two_though_they_are_equal(tmp_path: Path) -> None:
+    """As before the first step of training: the choice is asked for all the same."""
+    torch.save({"student": STATE, "teacher": STATE}, tmp_path / "w.pth")
+    with pytest.raises(ModelError, match=r"2 networks that fit: student .* or teacher"):
+        fitted(tmp_path / "w.pth")
+
+
 def test_a_part_of_a_file_without_parts(tmp_path: Path) -> None:
     torch.save(STATE, tmp_path / "a#b.pth")
     assert fitted(tmp_path / "a#b.pth") == (state_digest(STATE), [])
