@@ -222,6 +222,7 @@ def has_rate(evaluation: Evaluation, statistic: str) -> bool:
 def _ranked(
     models: Iterable[str], evaluations: Mapping[str, Evaluation], statistic: str
 ) -> list[str]:
-    """Best first, by the rate that tables lead with and differences are of."""
+    """Best first, by the rate that tables lead with and differences are of; last who has none."""
     column = "eer" if statistic == "eer" else "fpr_achieved"
-    return sorted(models, key=lambda model: float(getattr(evaluations[model], column)))
+    rates = {model: float(getattr(evaluations[model], column)) for model in models}
+    return sorted(rates, key=lambda model: np.inf if np.isnan(rates[model]) else rates[model])

@@ -18,6 +18,7 @@ from pairsets.comparison import Comparison, compare
 from pairsets.entries import Entry, human_entry, left_out_entry, model_entry
 from pairsets.errors import ScoresError
 from pairsets.evaluate import evaluate
+from pairsets.evaluation import Evaluation
 from pairsets.human import HumanRates
 from pairsets.intervals import Interval
 from pairsets.missing import Missing
@@ -278,7 +279,7 @@ def make_leaderboard(
     entries += [human_entry(rates, person) for person, rates in (annotators or {}).items()]
     evaluations = found.evaluations
     competing = [model for model in evaluations if model not in miners]
-    competing.sort(key=lambda model: (evaluations[model].fpr_achieved, evaluations[model].eer))
+    competing.sort(key=lambda model: _order(evaluations[model]))
     for model in [*competing, *(model for model in evaluations if model in miners)]:
         evaluation = evaluations[model]
         entries.append(model_entry(model, evaluation, mined=model in miners, miners=len(miners)))
@@ -293,13 +294,20 @@ def make_leaderboard(
                 seed=seed,
             )
             entries.append(left_out_entry(model, alone, judged.mined_by))
-    why = None if published is None else published.why_apart(pairs, found.target_fnr)
+    why = None if published is None else published.why_apart(found.pairs, found.target_fnr)
     apart = None
     if published is not None and why is None:
         entries += published.entries
     elif published is not None and why is not None:
         apart = Apart(published.name, published.entries, why)
     return Leaderboard(name, tuple(entries), found, apart, miners)
+
+
+def _order(evaluation: Evaluation) -> tuple[float, float]:
+    """Better first; last those without a rate, as nothing is below what is not known."""
+    rates = evaluation.fpr_achieved, evaluation.eer
+    first, second = (math.inf if math.isnan(rate) else rate for rate in rates)
+    return first, second
 
 
 def _refuse_unfit(model: str, judged: LeftOut, pairs: PairSet, miners: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from pairsets.entries import Entry
 from pairsets.leaderboard import Leaderboard
@@ -110,7 +111,11 @@ def _competing(board: Leaderboard) -> list[Entry]:
 
 
 def _lowest(entries: Sequence[Entry]) -> Entry:
-    return min(entries, key=lambda one: (one.fpr or 0.0, one.eer or 0.0))
+    return min(entries, key=lambda one: (_known(one.fpr), _known(one.eer)))
+
+
+def _known(rate: float | None) -> float:
+    return inf if rate is None else rate
 
 
 def _row_of(board: Leaderboard, model: str) -> Entry | None:

@@ -411,6 +411,15 @@ class TestOrder:
         assert [entry.fpr for entry in made.entries] == [0.0, 1 / 40]
         assert made.entries[0].eer > made.entries[1].eer
 
+    def test_a_model_that_reaches_no_rate_stands_behind(self):
+        """Three of 18 positives have no score, and no more than two may be missed."""
+        pairs, scores = self.separating()
+        some = np.where(np.arange(58) < 3, np.nan, scores["perfect"])
+        ordered = {"without": some, "worse": scores["worse"], "perfect": scores["perfect"]}
+        made = make_leaderboard("x", pairs, ordered, 0.139, draws=0, missing="reject")
+        assert [entry.model for entry in made.entries] == ["perfect", "worse", "without"]
+        assert made.entries[2].fpr is None
+
     def test_models_of_one_rate_stand_by_eer_and_then_as_given(self):
         pairs, scores = self.separating()
         ordered = {
@@ -494,6 +503,14 @@ class TestPublished:
         # A set of that name has them below its table, another has none.
         assert published_for("random", other) == theirs
         assert published_for("mine", other) is None
+
+    @pytest.mark.parametrize(("missing", "beside"), [("reject", True), ("drop", False)])
+    def test_pairs_that_are_left_out_are_missed(self, theirs, missing, beside):
+        some = {"m": [9, 8, 7, 1, 8, np.nan, 0, 0]}
+        made = make_leaderboard(
+            "random", pairs_with("c"), some, 0.25, published=theirs, missing=missing, draws=0
+        )
+        assert made.beside_published == beside
 
     def test_another_fnr_is_another_rate(self, theirs):
         made = make_leaderboard("random", pairs_with("c"), self.SCORES, 0.5, published=theirs)
