@@ -27,7 +27,10 @@ def name_paths(program: typer.Typer) -> None:
 def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(**options: Any) -> Any:
-        return command(**{name: _named(value) for name, value in options.items()})
+        # Where it is written is left as it is: what `.` may be there, each command says itself.
+        return command(
+            **{name: value if name == "out" else _named(value) for name, value in options.items()}
+        )
 
     return run
 

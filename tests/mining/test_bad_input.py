@@ -952,11 +952,6 @@ def test_negatives_that_hard_positives_cannot_be_joined_by(embedded):
     )
     write(embedded / "test.csv", GOOD.replace("0,-1,0", "0,-1,1"))
     assert "test.csv: no valid negative pair among its 2" in refused(embedded, *mine)
-    write(embedded / "test.csv", GOOD)
-    write(embedded / "ignore.csv", "0.png\n")
-    assert refused(embedded, *mine, "--ignore-list", "ignore.csv") == (
-        "test.csv: no valid negative pair without a face on the ignore list"
-    )
     plant_one_character(embedded / "faces")
     assert lookalikes("embed", "faces", "--model", "pixels", "--out", "embeddings").code == 0
     mine = (*MINERS["mine"], "--label", "positive", "--pairs", 2)
