@@ -15,6 +15,7 @@ from pairsets.errors import FacesError, PairSetError
 from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
+from pairsets.prefixes import cause
 from pairsets.review.board import Board
 from pairsets.review.store import Store, plain_name
 from pairsets.suspects import Suspects
@@ -180,8 +181,9 @@ def _missing(faces: Path, pairs: PairSet) -> int:
     root = os.fspath(faces)
     lost = [path for path in paths if not os.path.isfile(f"{root}/{path}")]  # noqa: PTH113
     if len(lost) == len(paths):
+        why = cause(lost[0], lambda path: (faces / path).is_file())
         raise FacesError(
-            f"{faces}: none of the {len(paths)} faces is in it, {lost[0]} for one; is this the "
-            "folder that the pairs were made from?"
+            f"{faces}: none of the {len(paths)} faces is in it, {lost[0]} for "
+            f"one{why or '; is this the folder that the pairs were made from?'}"
         )
     return len(lost)
