@@ -3,8 +3,8 @@
     <annotation><filename>12.jpg</filename><size><width>640</width><height>480</height></size>
       <object><name>asuka</name><bndbox><xmin>213</xmin><ymin>15</ymin>...
 
-A name such as face is nobody's, one such as body is no face; any other is a character. Sides are
-taken as they stand, though some programs count pixels from 1 on.
+A name such as face is nobody's, one such as body is no face; any other is a character. Pixels are
+counted from 1 on, and the last one is within the box, as VOC defines it: 1 to 640 is the whole width.
 """
 
 from __future__ import annotations
@@ -67,5 +67,6 @@ class Voc:
         self._table.relative = False
         row = self._table.picture(key, size_of(self._fields))
         for name, sides in self._objects:
-            face = labelled(numbers(sides, "bndbox"), name)
+            left, top, right, bottom = numbers(sides, "bndbox")
+            face = labelled((left - 1, top - 1, right, bottom), name)
             self._table.add(row, [face])

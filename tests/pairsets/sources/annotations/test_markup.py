@@ -90,7 +90,7 @@ def test_files_of_voc_lie_as_their_pictures(tmp_path):
     written(tmp_path / "voc" / "notes.md", "of another kind")
     found = read_annotations(tmp_path / "voc")
     assert found.ids.tolist() == ["asuka/01.png", "rei/01.png"]
-    assert found.boxes.tolist() == [[2, 3, 20, 25]] * 2
+    assert found.boxes.tolist() == [[1, 2, 20, 25]] * 2
     assert found.names is None
     assert found.skipped == {
         "box of the class 'person', no face": 2,
