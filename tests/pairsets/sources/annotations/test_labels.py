@@ -113,7 +113,6 @@ def test_labels_of_one_class_are_faces(labels):
     )
     found = read_annotations(folder, pictures=pictures(folder))
     assert found.ids.tolist() == [1001, "rei/a.jpg", "rei/b c.png"]
-    # Of whole numbers too: the layout says that they are shares.
     assert found.relative
     assert found.boxes.tolist() == [[0, 0, 1, 1], [0, 0.375, 0.5, 0.625]]
     assert found.scores.tolist() == [pytest.approx(np.nan, nan_ok=True), 0.75]
@@ -123,6 +122,12 @@ def test_labels_of_one_class_are_faces(labels):
         read_annotations(folder)
     with pytest.raises(SourceError, match=r"rei/a\.txt: the label of a picture whose name has"):
         read_annotations(folder, sized=True)
+
+
+def test_whole_numbers_are_shares_too(labels):
+    found = read_annotations(labels({"1001.txt": "0 0.5 0.5 1 1\n"}), sized=True)
+    assert found.relative
+    assert found.boxes.tolist() == [[0, 0, 1, 1]]
 
 
 def test_labels_of_classes_with_names(labels):
