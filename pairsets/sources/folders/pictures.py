@@ -12,8 +12,10 @@ from pairsets.images import ImageError
 from pairsets.sources.dataset import PictureId
 
 # In the order in which they are looked for.
-_SUFFIXES = (".jpg", ".png", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-_SUFFIXES += (".jfif", ".jpe", ".jif", ".jfi")
+_SUFFIXES: tuple[str, ...] = (
+    *(".jpg", ".png", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
+    *(".jfif", ".jpe", ".jif", ".jfi"),
+)
 SMALL = "512px"
 
 
