@@ -236,8 +236,8 @@ def as_voc(root):
     for path, faces in PAGES.items():
         book = path.split("/")[0]
         objects = "".join(
-            f"<object><name>{book}/{name}</name><bndbox><xmin>{b[0] + 1}</xmin><ymin>{b[1] + 1}</ymin>"
-            f"<xmax>{b[2]}</xmax><ymax>{b[3]}</ymax></bndbox></object>"
+            f"<object><name>{book}/{name}</name><bndbox><xmin>{b[0] + 1}</xmin>"
+            f"<ymin>{b[1] + 1}</ymin><xmax>{b[2]}</xmax><ymax>{b[3]}</ymax></bndbox></object>"
             for name, b in faces
         )
         put(
