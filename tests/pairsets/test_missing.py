@@ -258,7 +258,7 @@ def no_constant(name):
 
 def test_a_target_below_the_floor_has_no_rate_anywhere(tmp_path):
     """4 of 40 positives are rejected: an FNR of 5 % is out of reach, one of 10 % is not."""
-    scores = {"A": scores_of(0, LOST), "B": scores_of(1), "C": scores_of(2)}
+    scores = {"A": scores_of(0, LOST), "B": scores_of(1) + 5 * LABELS, "C": scores_of(2)}
     board = make_leaderboard("s", PAIRS, scores, 0.05, missing="reject")
     found = board.comparison
     one = found.evaluations["A"]
@@ -280,8 +280,10 @@ def test_a_target_below_the_floor_has_no_rate_anywhere(tmp_path):
     )
     assert [(d.first, d.second) for d in found.differences["fpr"]] == [("B", "C")]
     assert len(found.differences["eer"]) == 3
-    # Nobody is the best in a rate that a rival lacks.
+    # Nobody is the best in a rate that a rival lacks, told from the others or not.
+    assert [one.better for one in found.differences["fpr"]] == ["B"]
     assert found.tied("fpr")
+    assert "**" not in board.cells(board.entries[1])[0]
     assert "| A | N/A |" in board.to_markdown()
     assert "7 pairs without a score, counted as rejected" in board.to_markdown()
     with pytest.raises(ScoresError, match=r"A has no threshold with an FNR of 0\.05"):
