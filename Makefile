@@ -1,5 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
+# Processes that share the tests.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -39,10 +41,10 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 test: lint types contracts
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-avx2: $(READY)
-	$(PLAIN) $(BIN)/python -m pytest -n 2 $(COMPUTED)
+	$(PLAIN) $(BIN)/python -m pytest -n $(WORKERS) $(COMPUTED)
 
 # The browser that the pages are tested in: Debian's, where this machine lets us install it.
 browser:
