@@ -283,7 +283,8 @@ def test_a_target_below_the_floor_has_no_rate_anywhere(tmp_path):
     # Nobody is the best in a rate that a rival lacks, told from the others or not.
     assert [one.better for one in found.differences["fpr"]] == ["B"]
     assert found.tied("fpr")
-    assert "**" not in board.cells(board.entries[1])[0]
+    assert board.entries[0].model == "B"
+    assert "**" not in board.cells(board.entries[0])[0]
     assert "| A | N/A |" in board.to_markdown()
     assert "7 pairs without a score, counted as rejected" in board.to_markdown()
     with pytest.raises(ScoresError, match=r"A has no threshold with an FNR of 0\.05"):
