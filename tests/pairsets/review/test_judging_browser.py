@@ -414,14 +414,14 @@ def test_an_error_of_the_server_is_tried_again(browser, server, person):
         def make_room():
             room.append(True)
             # Not by the mouse: it may be tried again by itself, and the button be gone.
-            page.evaluate("document.querySelector('[data-do=again]').click()")
+            page.evaluate("document.querySelector('#judging [data-do=again]').click()")
 
         page.route("**/api/judgements", refuse)
         in_sight(page)
         page.keyboard.press("s")
         page.locator("#judging .notice").wait_for(state="visible")
         assert "The disk is full." in page.inner_text("#judging .notice")
-        assert page.locator("[data-do=again]").is_visible()
+        assert page.locator("#judging [data-do=again]").is_visible()
         while len(keys) < 3:
             page.wait_for_timeout(20)
         act(page, make_room)
