@@ -52,7 +52,7 @@ def contradictions(pairs: PairSet, clusters: By, source: str) -> list[str]:
         f"with label {int(pairs.label[row])} and of {shows} ({pairs.path_a[row]}, "
         f"{pairs.path_b[row]})"
     )
-    if wrong.size > CONTRADICTING * valid:
+    if wrong.size > max(1, CONTRADICTING * valid):
         raise PairSetError(
             f"{told}: intervals by character would mean nothing. Say who is shown with "
             "--identity-pattern, --identity-level or --identities, or take images for what pairs "
