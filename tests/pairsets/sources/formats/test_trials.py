@@ -274,3 +274,9 @@ def test_flat_pictures_of_any_format_are_tied_by_positives(form, tmp_path):
         found = read_pairs(tmp_path / "pairs.txt", form)
         assert set(named(found).values()) == {"rei", "asuka"}
         assert not found.notes
+
+
+def test_positives_alone_do_not_make_one_identity_of_one_name(tmp_path):
+    """With nothing but positives any name that all share would agree with them."""
+    found = read_pairs(write(tmp_path, "img_1.jpg img_2.jpg 1\nimg_3.jpg img_4.jpg 1\n"))
+    assert set(named(found).values()) == {"as img_1.jpg", "as img_3.jpg"}
