@@ -70,9 +70,9 @@ def origin_of(
     facts = [
         {
             name: one.manifest[name]
-            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance", "notes")
-            if name in one.manifest
+            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance")
         }
+        | ({"notes": one.manifest["notes"]} if one.manifest.get("notes") else {})
         for one in references
     ]
     if len(facts) == 1:
