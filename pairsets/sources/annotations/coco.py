@@ -124,10 +124,10 @@ class _Coco:
             row = table.picture(self._images[image][0] if self._images else image)
             *box, score = self._numbers[5 * at : 5 * at + 5]
             label = self._categories.get(category) if category is not None else None
-            face = Found(spanned(*box), score)
-            if label is not None:
-                face = labelled(face.box, label, score)
-            table.add(row, [face])
+            where = spanned(*box)
+            table.add(
+                row, [Found(where, score) if label is None else labelled(where, label, score)]
+            )
             if category is not None and label is None and self._categories:
                 table.skipped[UNNAMED] += 1
         return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pairsets.errors import SourceError
@@ -205,11 +206,16 @@ def labelled(box: Box, label: str, score: float = math.nan) -> Found:
     >>> labelled((0, 0, 9, 9), "Unknown").name is None
     True
     """
-    if names_a_face(label):
-        return Found(box, score)
-    if names_a_thing(label):
-        return Found(box, score, other=label)
-    return Found(box, score, name=None if names_nobody(label) else label)
+    other, name = _told_by(label)
+    return Found(box, score, other, name)
+
+
+@lru_cache(maxsize=4096)
+def _told_by(label: str) -> tuple[str | None, str | None]:
+    """The class that is no face, and the name; few labels are of many boxes."""
+    if names_a_face(label) or names_nobody(label):
+        return None, None
+    return (label, None) if names_a_thing(label) else (None, label)
 
 
 def names_a_thing(label: str) -> bool:

@@ -4,7 +4,8 @@
       <object><name>asuka</name><bndbox><xmin>213</xmin><ymin>15</ymin>...
 
 A name such as face is nobody's, one such as body is no face; any other is a character. Pixels are
-counted from 1 on, and the last one is within the box, as VOC defines it: 1 to 640 is all the width.
+counted from 1 on, and the last one is within the box, as VOC defines it: 1 to 640 is the whole
+width.
 """
 
 from __future__ import annotations
