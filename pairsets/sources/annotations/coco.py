@@ -21,15 +21,13 @@ from pairsets.sources.annotations.fields import (
     as_id,
     key_of,
     labelled,
-    names_a_face,
-    names_a_thing,
-    names_nobody,
     number,
     numbers,
     size_of,
     spanned,
 )
 from pairsets.sources.annotations.json_stream import JsonStream
+from pairsets.sources.annotations.labels import names_a_face, names_a_thing, names_nobody
 from pairsets.sources.annotations.table import Table
 from pairsets.sources.dataset import PictureId
 

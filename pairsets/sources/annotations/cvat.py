@@ -16,11 +16,11 @@ from pairsets.errors import SourceError
 from pairsets.sources.annotations.fields import (
     Found,
     labelled,
-    names_nobody,
     numbers,
     picture_id,
     size_of,
 )
+from pairsets.sources.annotations.labels import names_nobody
 from pairsets.sources.annotations.markup import attribute
 from pairsets.sources.annotations.table import Table
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pairsets.errors import SourceError
 from pairsets.faces import base_name
+from pairsets.sources.annotations.labels import names_a_face, names_nobody, told_by
 from pairsets.sources.dataset import PictureId
 
 # The name of a picture says more than a number that may be any.
@@ -23,20 +22,6 @@ _SIDES = (("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"),
           ("xmin", "ymin", "xmax", "ymax"))  # fmt: skip
 _SPANS = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
 _SIZES = (("image_width", "image_height"), ("width", "height"))
-_FACE_WORDS = frozenset({"face", "faces", "head", "heads"})
-_OTHER_WORDS = frozenset({"anime", "cartoon", "character", "human", "manga", "person"})
-# Of classes of drawn pages and people that are neither a face nor anybody's name.
-_THING_WORDS = _OTHER_WORDS | frozenset(
-    {"background", "balloon", "balloons", "bodies", "body", "bubble", "characters", "eye", "eyes",
-     "frame", "frames", "full", "hair", "half", "halfbody", "hand", "hands", "lower", "mouth",
-     "object", "objects", "onomatopoeia", "panel", "panels", "people", "persons", "speech", "text",
-     "texts", "upper"}
-)  # fmt: skip
-# What faces are called whose person nobody knows.
-_NOBODY = frozenset(
-    {"", "?", "extra", "extras", "misc", "mob", "n/a", "na", "nobody", "none", "null", "other",
-     "others", "unidentified", "unknown", "unnamed", "その他", "モブ", "不明"}
-)  # fmt: skip
 
 Box = tuple[float, float, float, float]
 
@@ -188,16 +173,6 @@ def spanned(left: float, top: float, width: float, height: float) -> Box:
     return left, top, left + width, top + height
 
 
-def names_a_face(name: str) -> bool:
-    """Whether a class or category means any face, and nobody's in particular.
-
-    >>> names_a_face("anime_face"), names_a_face("Head"), names_a_face("arrowhead_(pony)")
-    (True, True, False)
-    """
-    words = {word for word in re.split(r"[\W_]+", name.lower()) if word}
-    return bool(words & _FACE_WORDS) and words <= _FACE_WORDS | _OTHER_WORDS
-
-
 def labelled(box: Box, label: str, score: float = math.nan) -> Found:
     """A box by what it is labelled with: any face, a thing that is none, or a name.
 
@@ -206,27 +181,8 @@ def labelled(box: Box, label: str, score: float = math.nan) -> Found:
     >>> labelled((0, 0, 9, 9), "Unknown").name is None
     True
     """
-    other, name = _told_by(label)
+    other, name = told_by(label)
     return Found(box, score, other, name)
-
-
-@lru_cache(maxsize=4096)
-def _told_by(label: str) -> tuple[str | None, str | None]:
-    """The class that is no face, and the name; few labels are of many boxes."""
-    if names_a_face(label) or names_nobody(label):
-        return None, None
-    return (label, None) if names_a_thing(label) else (None, label)
-
-
-def names_a_thing(label: str) -> bool:
-    """Whether a label is that of a class which is neither a face nor a name."""
-    words = {word for word in re.split(r"[\W_]+", label.lower()) if word}
-    return bool(words) and words <= _THING_WORDS
-
-
-def names_nobody(label: str) -> bool:
-    """Whether a label says that nobody knows whose face it is."""
-    return label.strip().lower() in _NOBODY
 
 
 def name_of(record: Mapping[str, Any]) -> str | None:

@@ -17,7 +17,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from pairsets.errors import SourceError
-from pairsets.sources.annotations.fields import Found, names_nobody, numbers
+from pairsets.sources.annotations.fields import Found, numbers
+from pairsets.sources.annotations.labels import names_nobody
 from pairsets.sources.annotations.markup import attribute
 from pairsets.sources.annotations.table import Table
 
