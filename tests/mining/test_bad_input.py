@@ -397,11 +397,19 @@ def test_one_character_after_the_ignore_list(home):
 def test_all_singletons(embedded):
     for image in (embedded / "faces").glob("*/[12].png"):
         image.unlink()
-    why = "faces: no positive pair exists: no character has two faces"
-    assert why in refused(embedded, "random", "faces", "--out", "r.csv")
-    assert why in refused(embedded, "build", "faces", "--reference", "pixels", "--out", "run")
-    assert lookalikes("embed", "faces", "--model", "pixels", "--out", "embeddings").code == 0
+    # Asked first: then it stands that each is one identity.
+    why, said = "6 of 6 characters have a single picture", ("--identity-level", 1)
+    drawn = ("random", "faces", "--out", "r.csv")
+    built = ("build", "faces", "--reference", "pixels", "--out", "run")
+    embed = ("embed", "faces", "--model", "pixels", "--out", "embeddings")
     mine = ("mine", "embeddings", "--pairs", 3, "--out", "a.csv")
+    assert lookalikes(*embed).code == 0
+    for command in (drawn, built, mine):
+        assert why in refused(embedded, *command)
+    why = "faces: no positive pair exists: no character has two faces"
+    for command in (drawn, built):
+        assert why in refused(embedded, *command, *said)
+    assert lookalikes(*embed, *said).code == 0
     assert "no positive pair exists: no character has two faces" in refused(embedded, *mine)
     assert lookalikes(*mine, "--positives", 0).code == 0
     assert PairSet.read("a.csv").label.tolist() == [0, 0, 0]
@@ -794,8 +802,7 @@ def test_rules_that_contradict_themselves(embedded, command, options, expected):
 
 @miners
 def test_margin_without_positives(embedded, command):
-    for image in (embedded / "faces").glob("*/[12].png"):
-        image.unlink()
+    # That is for the ignore list: faces would be asked about.
     (embedded / "ignore.csv").write_text("1.png\n2.png\n")
     why = (
         "a margin was asked for, but none of the 6 faces has another of its own character to be "
@@ -936,7 +943,8 @@ def test_file_of_pairs_to_exclude(embedded, command, content, expected):
 def test_no_hard_positives(embedded):
     for image in (embedded / "faces").glob("*/[12].png"):
         image.unlink()
-    assert lookalikes("embed", "faces", "--model", "pixels", "--out", "embeddings").code == 0
+    embed = ("embed", "faces", "--model", "pixels", "--out", "embeddings")
+    assert lookalikes(*embed, "--identity-level", 1).code == 0
     mine = (*MINERS["mine"], "--label", "positive")
     assert refused(embedded, *mine) == (
         "no pair of one character exists: none of the 6 faces has another of its own character"
