@@ -98,7 +98,8 @@ def check_block(block: Block) -> None:
 class Reader:
     """Someone who types a page's blocks, one after the other, in one folder.
 
-    Shell blocks run with `bash -euo pipefail`, the programs of this environment first on PATH;
+    Shell blocks run with `bash -euo pipefail`, `programs` and those of this environment first on
+    PATH;
     Python blocks share one namespace, in this process. `ran` counts what was run.
     """
 
@@ -106,6 +107,7 @@ class Reader:
     timeout: float = 1800
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     ran: list[Block] = field(default_factory=list)
+    programs: Path | None = None
 
     def run(self, blocks: Iterable[Block]) -> None:
         """Run those blocks that are code and not marked.
@@ -128,9 +130,10 @@ class Reader:
 
     def _shell(self, block: Block) -> str | None:
         """The output where the block fails."""
-        programs = Path(sys.executable).parent
+        own = [str(self.programs)] if self.programs else []
+        path = [*own, str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         environment = os.environ | {
-            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": os.pathsep.join(path),
             "HF_HUB_OFFLINE": "1",
         }
         try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "mining" / "models"))  # for `small_models`
 
+from forked import command_in
 from pages import Block, PageError, Reader, blocks_of, check_block, dead_links
 from reader_data import make_all
 
@@ -25,7 +27,9 @@ def name_of(page: Path) -> str:
 
 
 @pytest.fixture
-def reader(demo_folder: Path, tmp_path: Path) -> Reader:
+def reader(
+    demo_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reader]:
     """A reader whose folder has faces and models under the names that the pages use.
 
     `0206_resnet152.zip` has the form of the published file, but a small trunk and random weights.
@@ -44,7 +48,8 @@ def reader(demo_folder: Path, tmp_path: Path) -> Reader:
     make_all(tmp_path, Faces.scan(tmp_path / "faces"))
     ignored = sorted(path.name for path in (tmp_path / "faces").rglob("*.png"))[:2]
     (tmp_path / "ignore_images.csv").write_text("".join(f"{name}\n" for name in ignored))
-    return Reader(tmp_path)
+    with command_in(tmp_path_factory.mktemp("command")) as programs:
+        yield Reader(tmp_path, programs=programs)
 
 
 def test_pages_run(reader: Reader, subtests: pytest.Subtests) -> None:
