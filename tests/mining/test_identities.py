@@ -23,6 +23,7 @@ from mining.suspecting import find_suspects
 from pairsets import FacesError, PairSet, PairSetError
 from pairsets.folds import Folds, folds_of
 from pairsets.identities import ByLevel
+from pairsets.identity_lists import ByList
 from pairsets.identity_patterns import ByPattern
 from pairsets.pairset import identities_of
 from pairsets.review.exchange import export
@@ -103,6 +104,15 @@ def test_other_identities_need_no_new_vectors(videos, tmp_path, monkeypatch):
     # These are the folders: no file is needed, and the older one is gone.
     assert not (folder / "identities.csv").exists()
     assert (folder / "vectors.npy").read_bytes() == before
+
+
+def test_a_list_that_was_edited_is_noticed(videos, tmp_path):
+    paths = [path.relative_to(videos).as_posix() for path in sorted(videos.rglob("*.png"))]
+    for who in ("one", "another"):
+        lines = [f"{path} {who if path[0] == 'a' else 'third'}\n" for path in paths]
+        (tmp_path / "list.txt").write_text("".join(lines))
+        folder = embedded(videos, tmp_path / "e", ByList(tmp_path / "list.txt"))
+        assert {*Embeddings.load(folder).faces.characters} == {who, "third"}
 
 
 def test_mined_pairs_are_of_persons(videos, tmp_path):
