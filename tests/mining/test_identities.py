@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import draw_face
+from drawn import draw_face
 from PIL import Image
 
 from mining import Embeddings, build
