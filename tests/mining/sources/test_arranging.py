@@ -274,6 +274,7 @@ def test_columns_that_cannot_be_used(tmp_path, columns, options, told):
 def test_sources_that_are_none(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 but not really")
     (tmp_path / "x.zip").write_bytes(b"PK")
+    (tmp_path / "x.tar").touch()
     (tmp_path / "empty").mkdir()
     # Other programs keep such a file, too.
     write(tmp_path / "other", {"state.json": b'{"epoch": 3}', "dataset_info.json": b"{}"})
@@ -281,6 +282,7 @@ def test_sources_that_are_none(tmp_path):
         ("other", "datasets cannot read it"),
         ("x.parquet", "damaged or no Parquet file"),
         ("x.zip", "expected a folder, or a .parquet file"),
+        ("x.tar", "unpack it into a folder. Where KEY.cls"),
         ("empty", "no pictures named as AJ_Cook_0001.jpg"),
         ("nowhere", "no such file or folder"),
     ]:
