@@ -26,6 +26,8 @@ CANNOT_RUN = re.compile(
     r"|\blookalikes review (?!export\b|import\b)"
     # From the network.
     r"|\bhf download\b"
+    # Given to those who ask its makers for it.
+    r"|\bManga109/"
 )
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<language>[\w+-]*)[^`]*$")
 _MARK = re.compile(r"^\s*<!--\s*not run:\s*(?P<reason>.*?)\s*-->\s*$")
