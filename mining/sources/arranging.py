@@ -276,9 +276,10 @@ def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat", "folders
         if source.suffix.lower() == ".tar":
             # Not read: a shard that was cut short looks whole, and nothing in it says how many.
             raise SourceError(
-                f"{source}: a tar, as WebDataset's shards are; unpack it into a folder. Where KEY.cls "
-                "beside KEY.jpg says who it is, list that and name the list with --identities: "
-                'for f in *.cls; do echo "${f%.cls}.jpg $(cat "$f")"; done > ../identities.txt'
+                f"{source}: a tar, as WebDataset's shards are; unpack it into a folder. Where "
+                "KEY.cls beside KEY.jpg says who it is, make a list of that and give it with "
+                '--identities: for f in *.cls; do echo "${f%.cls}.jpg $(cat "$f")"; done > '
+                "../identities.txt"
             )
         raise SourceError(f"{source}: a file; expected a folder, or a {SUFFIX} file")
     if any((source / name).is_file() for name in SAVED):

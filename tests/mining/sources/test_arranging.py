@@ -282,7 +282,7 @@ def test_sources_that_are_none(tmp_path):
         ("other", "datasets cannot read it"),
         ("x.parquet", "damaged or no Parquet file"),
         ("x.zip", "expected a folder, or a .parquet file"),
-        ("x.tar", "unpack it into a folder. Where KEY.cls"),
+        ("x.tar", "unpack it into a folder. Where KEY.cls beside KEY.jpg"),
         ("empty", "no pictures named as AJ_Cook_0001.jpg"),
         ("nowhere", "no such file or folder"),
     ]:
