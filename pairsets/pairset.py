@@ -409,6 +409,10 @@ def _otherwise(path: Path) -> str:
     if not path.is_file():
         return ""
     try:
+        header = read_head(path).split(b"\n", 1)[0]
+        # One with a column of ours, and something wrong about it, is meant to be ours.
+        if b"pathA" in header or b"human_prediction" in header:
+            return ""
         found = candidates(path)
     except SourceError:
         return ""

@@ -66,11 +66,12 @@ PAIR_FILES = {
     "no header": (
         "a/0.png,a/1.png,1,-1,0\n",
         "line 1: column pathA, pathB, label, human_prediction, invalid missing; expected exactly "
-        "pathA,pathB,label,human_prediction,invalid; is the header line missing?",
+        "pathA,pathB,label,human_prediction,invalid or the first three; is the header line "
+        "missing?",
     ),
     "missing columns": (
-        "pathA,pathB,label\na/0.png,a/1.png,1\n",
-        "pairs.csv, line 1: column human_prediction, invalid missing; expected exactly",
+        "pathA,pathB,label,invalid\na/0.png,a/1.png,1,0\n",
+        "pairs.csv, line 1: column human_prediction missing; expected exactly",
     ),
     "extra column": (
         HEADER.replace("\n", ",score\n"),
@@ -79,7 +80,7 @@ PAIR_FILES = {
     "other order": (
         "pathB,pathA,label,human_prediction,invalid\n",
         "pairs.csv, line 1: columns pathB,pathA,label,human_prediction,invalid; expected exactly "
-        "pathA,pathB,label,human_prediction,invalid, in that order",
+        "pathA,pathB,label,human_prediction,invalid or the first three, in that order",
     ),
     "a column twice": (HEADER.replace("pathB", "pathA"), "line 1: column pathB missing"),
     "semicolons": (GOOD.replace(",", ";"), "line 1: column pathA, pathB, label"),
