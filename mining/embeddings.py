@@ -88,7 +88,8 @@ class Embeddings:
     @property
     def skipped(self) -> Mapping[str, str]:
         """Images without a vector: path -> cause."""
-        return cast(Mapping[str, str], self.manifest["skipped"])
+        # Vectors that were never in a folder may come without.
+        return cast(Mapping[str, str], self.manifest.get("skipped", {}))
 
     def __len__(self) -> int:
         return len(self.faces)

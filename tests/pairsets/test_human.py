@@ -59,8 +59,11 @@ def test_intervals_follow_what_pairs_share():
     assert found.fnr_rate.effective == pytest.approx(10)
     assert found.fnr_rate.interval == wilson(0.3, found.fnr_rate.effective)
     alone = human_rates(pairs, "image")
-    assert alone.fnr_rate.effective == 200
-    assert human_rates(pairs, "image", 0.5).fnr_rate.interval == wilson(0.3, 200, 0.5)
+    # A sum of 200 squares may end in another last bit.
+    assert alone.fnr_rate.effective == pytest.approx(200)
+    found = human_rates(pairs, "image", 0.5).fnr_rate.interval
+    expected = wilson(0.3, 200, 0.5)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_a_kind_that_was_not_judged_has_no_rate():
