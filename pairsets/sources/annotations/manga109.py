@@ -25,8 +25,6 @@ from pairsets.sources.annotations.table import Table
 _PAGE = ("book", "pages", "page")
 _CHARACTER = ("book", "characters", "character")
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
-# What else a page has boxes of.
-_OTHERS = frozenset({"body", "frame", "text", "onomatopoeia"})
 
 
 class Manga109:
