@@ -17,7 +17,7 @@ from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.ijb import named_so, read_numbers, three_numbers
 from pairsets.sources.formats.lines import HOLDS_ANY, write_lines
 from pairsets.sources.formats.owners import owners
-from pairsets.sources.formats.pictures import Form, find, suffix_of
+from pairsets.sources.formats.pictures import named, unsaid
 
 NAME = "indices"
 SUMMARY = "I J LABEL a line, of pictures I.jpg and J.jpg in one flat folder; label 1 same, 0 not"
@@ -54,14 +54,8 @@ def read(
         SourceError: a line that is not two numbers and a label, or pictures that are not there.
     """
     a, b, label, lines = read_numbers(path, progress)
-    usual = Form(digits or 1, suffix_of(suffix or ".jpg"))
     wanted = [("", number) for number in dict.fromkeys([*a.tolist(), *b.tolist()])]
-    notes: list[str] = []
-    if faces is None:
-        name = {one: usual.path(one) for one in wanted}
-    else:
-        given = None if suffix is None else suffix_of(suffix)
-        name, notes = find(path, faces, wanted, usual, given)
+    name, notes = named(path, wanted, suffix=suffix, digits=digits, usual_digits=1, faces=faces)
     first, second = ([name["", number] for number in side.tolist()] for side in (a, b))
     identities, told = owners(path, first, second, label)
     parts, inferred = read_folds(path, label, folds)
@@ -102,13 +96,10 @@ def write(content: Pairs, path: Path) -> Pairs:
             f"{NAME} cannot hold pictures with several endings, as {' and '.join(sorted(rests))}; "
             f"trials, {HOLDS_ANY}"
         )
-    notes = list(held.notes)
     (rest,) = rests
-    if rest != ".jpg":
-        notes.append(f"{NAME} does not say that images end in {rest}: name the suffix to read it")
     rows = zip(pairs.path_a, pairs.path_b, pairs.label.tolist(), strict=True)
     write_lines(path, (f"{number[a]} {number[b]} {label}" for a, b, label in rows), NAME)
-    return Pairs(pairs, held.folds, tuple(notes), held.dropped)
+    return Pairs(pairs, held.folds, (*held.notes, *unsaid(NAME, rest)), held.dropped)
 
 
 def fit(path: Path, faces: Path) -> bool | None:

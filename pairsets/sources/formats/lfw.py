@@ -27,7 +27,7 @@ from pairsets.sources.formats.blocks import in_blocks, read_folds
 from pairsets.sources.formats.fields import is_image
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
-from pairsets.sources.formats.pictures import Form, Wanted, find, suffix_of
+from pairsets.sources.formats.pictures import Wanted, named, unsaid
 
 NAME = "lfw"
 SUMMARY = "K<TAB>N, then in each fold N lines name n1 n2 and N lines name1 n1 name2 n2 (or N alone)"
@@ -88,18 +88,20 @@ def read(
         rows, places, label = _plain(path, lines)
         parts, notes = read_folds(path, label, None)
         notes.insert(0, "no first line that says how many: labels are told by three cells or four")
-    usual = Form(_DIGITS if digits is None else digits, suffix_of(suffix or ".jpg"))
     first, second = ([_wanted(row, at) for row in rows] for at in (0, 2))
-    if faces is None or (suffix is not None and digits is not None):
-        named = {one: usual.path(one) for one in chain(first, second)}
-    else:
-        given = None if suffix is None else suffix_of(suffix)
-        named, told = find(path, faces, chain(first, second), usual, given)
-        notes += told
+    name, told = named(
+        path,
+        [*first, *second],
+        suffix=suffix,
+        digits=digits,
+        usual_digits=_DIGITS,
+        faces=faces,
+    )
+    notes += told
     return gather(
         path,
-        [named[one] for one in first],
-        [named[one] for one in second],
+        [name[one] for one in first],
+        [name[one] for one in second],
         label,
         folds=parts,
         lines=places,
@@ -142,13 +144,10 @@ def write(content: Pairs, path: Path) -> Pairs:
         raise SourceError(
             f"{NAME} cannot hold images with several endings, as {one!r} and {other!r}; {HOLDS_ANY}"
         )
-    notes = list(held.notes)
-    suffix = next(iter(suffixes))
-    if suffix != ".jpg":
-        notes.append(f"{NAME} does not say that images end in {suffix}: name the suffix to read it")
+    notes = (*held.notes, *unsaid(NAME, next(iter(suffixes))))
     folds, size = len(whole), int(pairs.label.sum()) // len(whole)
     write_lines(path, _lines(pairs, faces, f"{folds}\t{size}" if held.folds else f"{size}"), NAME)
-    return Pairs(pairs, blocks.folds if held.folds else None, tuple(notes), held.dropped)
+    return Pairs(pairs, blocks.folds if held.folds else None, notes, held.dropped)
 
 
 def _lines(pairs: PairSet, faces: Mapping[str, tuple[str, int]], header: str) -> Iterator[str]:

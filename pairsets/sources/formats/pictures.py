@@ -19,6 +19,8 @@ from pairsets.sources.formats.fields import is_image
 _NUMBER = re.compile(r"([0-9]+)(.*)", re.DOTALL)
 # What a list says of a picture: what its file's path begins with, and its number.
 Wanted = tuple[str, int]
+# What a number is taken to be followed by where nothing says it.
+_USUAL = ".jpg"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,42 @@ def suffix_of(text: str) -> str:
     return text if "." in text else f".{text}"
 
 
-def find(
+def named(
+    path: Path,
+    wanted: Sequence[Wanted],
+    *,
+    suffix: str | None,
+    digits: int | None,
+    usual_digits: int,
+    faces: Path | None,
+) -> tuple[dict[Wanted, str], list[str]]:
+    """The path of each picture that is wanted, and notes on what was not said and found in `faces`.
+
+    Args:
+        path: of the list, for errors.
+        wanted: what the list says of each.
+        suffix: what follows a picture's number, as a user says it; .jpg where nothing says it.
+        digits: of a number at least.
+        usual_digits: the same, where nothing says it.
+        faces: the folder with the pictures, which tells what is not said.
+
+    Raises:
+        SourceError: digits or a suffix that cannot be, a picture that is missing, or several that may be meant.
+    """
+    usual = Form(usual_digits if digits is None else digits, suffix_of(suffix or _USUAL))
+    if faces is None or (suffix is not None and digits is not None):
+        return {one: usual.path(one) for one in wanted}, []
+    return _find(path, faces, wanted, usual, None if suffix is None else usual.rest)
+
+
+def unsaid(name: str, rest: str) -> list[str]:
+    """A note where a file of the format `name` does not keep what follows a picture's number."""
+    if rest == _USUAL:
+        return []
+    return [f"{name} does not say that images end in {rest}: name the suffix to read it"]
+
+
+def _find(
     path: Path, faces: Path, wanted: Iterable[Wanted], usual: Form, suffix: str | None = None
 ) -> tuple[dict[Wanted, str], list[str]]:
     """The path of each picture that is wanted, and a note where it is not of the usual form.
