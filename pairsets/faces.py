@@ -238,6 +238,17 @@ def differing(identities: Mapping[str, str]) -> Mapping[str, str] | None:
     return None if same else identities
 
 
+def is_image(path: str) -> bool:
+    """Whether a path ends as an image does.
+
+    >>> is_image("A b/1.JPG"), is_image("A/1")
+    (True, False)
+    """
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in IMAGE_SUFFIXES
+
+
 def base_name(path: str) -> str:
     """The name of an image file, without its folders: what ignore lists hold.
 
@@ -358,7 +369,7 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
                 )
             if entry.is_dir():
                 yield from _walk(Path(entry.path), path + "/", skipped)
-            elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+            elif not is_image(entry.name):
                 skipped[_NO_IMAGE] += 1
             # Only a file is opened: to open a pipe would wait for ever.
             elif (

@@ -11,7 +11,7 @@ from mining.run import Progress, silent
 from mining.steps import Made, manifest_of
 from pairsets.artefacts import refuse_existing, sha256, write_json, written_together
 from pairsets.errors import FacesError, OutputError, SourceError
-from pairsets.faces import IMAGE_SUFFIXES, resolve, why_unsafe
+from pairsets.faces import is_image, resolve, why_unsafe
 from pairsets.folds import folds_of
 from pairsets.identities import Rule
 from pairsets.pairset import identities_of
@@ -165,7 +165,7 @@ def _all_there(faces: Path, paths: Sequence[str]) -> None:
             others = sorted(
                 other.name
                 for other in file.parent.iterdir()
-                if other.stem == file.stem and other.suffix.lower() in IMAGE_SUFFIXES
+                if other.stem == file.stem and is_image(other.name)
             )
             if others:
                 raise FacesError(

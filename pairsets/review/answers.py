@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.faces import is_image
 from pairsets.pairset import PairKey, pair_key
 from pairsets.review.judgement_files import UNDATED, moment
 from pairsets.review.store import plain_name
@@ -209,7 +209,7 @@ def _pictures(path: Path, number: int, data: Mapping[str, Any]) -> tuple[str, st
         names = [
             name
             for name, value in data.items()
-            if isinstance(value, str) and Path(unquote(value)).suffix.lower() in IMAGE_SUFFIXES
+            if isinstance(value, str) and is_image(unquote(value))
         ]
     if len(names) != len(_SIDES):
         raise ReviewError(

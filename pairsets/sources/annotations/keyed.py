@@ -9,10 +9,9 @@ The former is as AnimeCV's detector gives faces, the latter is ZACI-20's own for
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.faces import is_image
 from pairsets.sources.annotations.fields import as_id, faces_of, key_of, picture_id, size_of
 from pairsets.sources.annotations.json_stream import JsonStream
 from pairsets.sources.annotations.table import Table
@@ -26,9 +25,7 @@ def are_characters(entries: Mapping[str, object]) -> bool:
     lists = [value for value in entries.values() if isinstance(value, list) and value]
     return (
         bool(lists)
-        and not all(
-            key.isdigit() or PurePosixPath(key).suffix.lower() in IMAGE_SUFFIXES for key in entries
-        )
+        and not all(key.isdigit() or is_image(key) for key in entries)
         and all(
             isinstance(face, dict) and key_of(face) is not None
             for value in lists

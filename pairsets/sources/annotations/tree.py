@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.faces import is_image
 from pairsets.sources.annotations.fields import picture_id
 from pairsets.sources.dataset import PictureId
 from pairsets.sources.folders.pictures import NotFoundError, Pictures
@@ -53,7 +53,7 @@ def _below(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
             skipped[LINK] += 1
         elif entry.is_dir():
             yield from _below(Path(entry.path), path + "/", skipped)
-        elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+        elif not is_image(entry.name):
             skipped[NO_PICTURE] += 1
         elif not _is_utf8(path):
             skipped[NO_TEXT] += 1

@@ -15,10 +15,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.faces import is_image
 from pairsets.sources.annotations.fields import Found, number, numbers, picture_id, spanned
 from pairsets.sources.annotations.table import Table
 
@@ -116,7 +115,7 @@ class _Picture:
 
 
 def _is_picture(text: str) -> bool:
-    return PurePosixPath(text.strip()).suffix.lower() in IMAGE_SUFFIXES
+    return is_image(text.strip())
 
 
 def _first() -> str:

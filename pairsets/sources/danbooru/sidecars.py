@@ -23,7 +23,7 @@ ENDING = ".json"
 # A post takes some KiB.
 _LARGEST = 64 * 2**20
 # What else `.json` is put behind, besides pictures.
-_FILMS = frozenset({".jfif", ".jxl", ".mp4", ".swf", ".ugoira", ".webm", ".zip"})
+_FILMS = frozenset({".jxl", ".mp4", ".swf", ".ugoira", ".webm", ".zip"})
 _INDENTED = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*\{[ \t]*\r?\n")
 # No other brace that closes stands before a line that opens one: there would be a comma.
 _BETWEEN = re.compile(rb"\}[ \t]*\r?\n\s*(?=\{)")

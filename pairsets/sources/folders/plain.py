@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairsets.errors import FacesError, SourceError
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.faces import is_image
 from pairsets.identities import (
     REMEDIES,
     Naming,
@@ -174,7 +174,7 @@ def _entries(folder: Path, prefix: str, *, deep: bool) -> Iterator[tuple[str, st
                 yield path, "a folder, or no regular file"
         elif not entry.is_file():
             yield path, "a folder, or no regular file"
-        elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
+        elif not is_image(entry.name):
             yield path, "not an image by its name"
         # macOS leaves `._name.jpg` files, of another format, on foreign disks.
         elif entry.name.startswith("._"):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
+from pairsets.faces import IMAGE_SUFFIXES, is_image
 
 Layout = Literal["behind", "before", "none"]
 # How a label is called, by what it says. Words of two rows are never mixed in one file.
@@ -72,17 +72,6 @@ class Fields:
         if self.behind:
             return "behind"
         return "before" if self.before else "none"
-
-
-def is_image(path: str) -> bool:
-    """Whether a path ends as an image does.
-
-    >>> is_image("A b/1.JPG"), is_image("A/1")
-    (True, False)
-    """
-    name = path.rpartition("/")[2]
-    dot = name.rfind(".")
-    return dot > 0 and name[dot:].lower() in IMAGE_SUFFIXES
 
 
 def several(line: str) -> bool:

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
+from pairsets.faces import is_image
 from pairsets.folds import Folds
 from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import in_blocks, read_folds
-from pairsets.sources.formats.fields import is_image
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
 from pairsets.sources.formats.pictures import Wanted, named, unsaid

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from pairsets.errors import SourceError
-from pairsets.sources.formats.fields import is_image
+from pairsets.faces import is_image
 
 _NUMBER = re.compile(r"([0-9]+)(.*)", re.DOTALL)
 # What a list says of a picture: what its file's path begins with, and its number.
@@ -79,7 +79,8 @@ def named(
         faces: the folder with the pictures, which tells what is not said.
 
     Raises:
-        SourceError: digits or a suffix that cannot be, a picture that is missing, or several that may be meant.
+        SourceError: digits or a suffix that cannot be, a picture that is missing, or several that
+            may be meant.
     """
     usual = Form(usual_digits if digits is None else digits, suffix_of(suffix or _USUAL))
     if faces is None or (suffix is not None and digits is not None):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from pairsets.sources.formats.fields import is_image
+from pairsets.faces import is_image
 from pairsets.sources.formats.lines import head_lines
 
 _TWO_NUMBERS = re.compile(r"\s*\d{1,18}\s*,\s*\d{1,18}\s*", re.ASCII)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.faces import character_of
+from pairsets.faces import character_of, is_image
 from pairsets.identities import Rule
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import read_folds, written_folds
-from pairsets.sources.formats.fields import TWO_FACES, is_image, several
+from pairsets.sources.formats.fields import TWO_FACES, several
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
 from pairsets.sources.formats.owners import by_folders, unclear

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from pairsets.errors import SourceError
+from pairsets.faces import is_image
 from pairsets.identities import Rule
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.blocks import read_folds, written_folds
@@ -18,7 +19,6 @@ from pairsets.sources.formats.fields import (
     EXPECTED_LABEL,
     Layout,
     fields,
-    is_image,
     labels,
     layout_of,
     several,
