@@ -21,7 +21,7 @@ from mining.setfiles import (
     named_sets,
     refuse_inside_out,
     set_rows,
-    skipped_rows,
+    unread_rows,
     was_mined,
 )
 from mining.showing import FIGURES, Shown, draw_figures, report_of
@@ -186,7 +186,7 @@ def compare_models(
         refuse_lacking(one, [0, 1], str(files[name]))
     people = {name: taken(said, kept[name]) for name, said in people.items()}
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
-    funnel = [*skipped_rows(found), *set_rows(sets, gathered)]
+    funnel = [*unread_rows(found), *set_rows(sets, gathered)]
     with progress("Comparing"):
         boards = _boards(
             sets, files, gathered, people, target_fnr, published, clusters, draws, seed

@@ -12,7 +12,7 @@ from mining.gathering import Gathered, Named, gather
 from mining.models import Model
 from mining.refusals import contradictions, refuse_lacking
 from mining.run import Progress, RunError, embeddings_name, refuse_inside, silent
-from mining.setfiles import lost_rows, low_aucs, skipped_rows, was_mined
+from mining.setfiles import lost_rows, low_aucs, unread_rows, was_mined
 from mining.steps import Made
 from pairsets.annotators import agreement
 from pairsets.artefacts import refuse_existing, written_together
@@ -176,7 +176,7 @@ def evaluate_pairs(
             for stale in followed:
                 stale.unlink(missing_ok=True)
     funnel = [
-        *skipped_rows(sources),
+        *unread_rows(sources),
         *lost_rows("evaluate", path.stem, found),
         FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum())),
     ]

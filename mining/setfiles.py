@@ -28,18 +28,18 @@ class Mined:
     quantiles: Mapping[str, NDArray[np.float64]]
 
     def take(self, rows: NDArray[np.bool_]) -> Mined:
-        """Of some rows."""
+        """The ranks and quantiles of some rows."""
         quantiles = {model: values[rows] for model, values in self.quantiles.items()}
         return Mined(self.ranks[rows], quantiles)
 
 
 def mined_beside(path: Path, pairs: PairSet) -> Mined | None:
-    """None where there is no such file, or nothing in it has a rank."""
+    """What the score file beside a pair file tells; None where there is none, or no rank in it."""
     return mined_in(path.with_suffix(".scores.csv"), pairs)
 
 
 def mined_in(scores: Path, pairs: PairSet) -> Mined | None:
-    """Of a score file; None where it cannot be opened, or no pair has a rank in it."""
+    """What a score file tells; None where it cannot be opened, or no pair has a rank in it."""
     try:
         with scores.open(encoding="utf-8-sig") as stream:
             columns = stream.readline().strip().split(",")
@@ -85,7 +85,7 @@ def without_skipped(
     return pairs.take(kept), [row]
 
 
-def skipped_rows(found: Sequence[Embeddings]) -> list[FunnelRow]:
+def unread_rows(found: Sequence[Embeddings]) -> list[FunnelRow]:
     """The funnel row of images that some model skipped while embedding, where there are any."""
     lost = {path for one in found for path in one.skipped}
     return [FunnelRow("embed", "images that cannot be read", len(lost))] if lost else []

@@ -179,7 +179,7 @@ class Clusters:
 
 
 def _squares(values: NDArray[Any]) -> float:
-    """The sum of the squares, noughts left out: among them the others would be added in groups
-    that hang on how many there are, and another last bit come out."""
+    """The sum of the squares, the same to the last bit however many noughts stand among them."""
+    # Among noughts the others would be added in groups that hang on how many there are.
     others = values[values != 0]
     return float(others @ others)

@@ -51,12 +51,12 @@ class Comparison:
 
     @property
     def evaluations(self) -> dict[str, Evaluation]:
-        """By model."""
+        """The evaluation of each model."""
         return {model: one.evaluation for model, one in self.judged.items()}
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """By model, that of its operating point at the target FNR; not of those without one."""
+        """The threshold of each model at the target FNR; models without one are not there."""
         return {
             model: one.evaluation.threshold
             for model, one in self.judged.items()
@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def aucs(self) -> dict[str, float]:
-        """By model; below 0.5 its positives score lower than negatives."""
+        """The AUC of each model; below 0.5 its positives score lower than negatives."""
         return {model: one.evaluation.auc for model, one in self.judged.items()}
 
     @property

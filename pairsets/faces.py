@@ -233,7 +233,7 @@ def identified(paths: Iterable[str], identities: Mapping[str, str] | None) -> li
 
 
 def differing(identities: Mapping[str, str]) -> Mapping[str, str] | None:
-    """The same, or None where all of it is what the folders say."""
+    """`identities` as they are, or None where all of them are what the folders say."""
     same = all(name == character_of(path) for path, name in identities.items())
     return None if same else identities
 

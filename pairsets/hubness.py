@@ -62,7 +62,7 @@ class Hubness:
         path_b: Iterable[str],
         identities: Mapping[str, str] | None = None,
     ) -> Hubness:
-        """Of pairs by the paths `[N]` of their two faces; the character is the folder, or told.
+        """Hubs among pairs, by the paths `[N]` of their two faces; characters are folders, or told.
 
         >>> found = Hubness.of(["rei/1", "rei/1"], ["asuka/1", "asuka/2"])
         >>> found.images, found.characters, found.image

@@ -24,6 +24,11 @@ SPLITS = frozenset(
 _SPLIT_WORD = re.compile(
     rf"(?:^|(?<=[\W_]))(?:{'|'.join(sorted(SPLITS))})(?=[\W_\d]|$)", re.IGNORECASE
 )
+# What a column of a table is called that says who a picture shows.
+WHO_COLUMNS = frozenset(
+    {"identity", "character", "name", "label", "class", "class_name"}
+    | {"person", "subject", "celebrity", "target"}
+)
 # From so many identities on, and such a share of them with one picture, something is misread.
 FEW, SINGLE_SHARE = 5, 0.9
 # Remedies, as messages name them.

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pairsets.errors import FacesError
-from pairsets.faces import read_lines, why_unsafe
-from pairsets.identities import Naming
+from pairsets.faces import base_name, read_lines, why_unsafe
+from pairsets.identities import WHO_COLUMNS, Naming
 
 # What columns are called, where they have names.
-PATH_COLUMNS = frozenset(
+_PATH_COLUMNS = frozenset(
     {"path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"}
     | {"image_name", "image_id", "img", "img_path", "picture", "face"}
 )
-IDENTITY_COLUMNS = frozenset(
-    {"identity", "identity_id", "id", "label", "character", "class", "class_name", "class_id"}
-    | {"name", "person", "person_id", "pid", "subject", "subject_id", "celebrity", "target"}
-    | {"vehicle_id"}
-)
+_IDENTITY_COLUMNS = (
+    WHO_COLUMNS
+    | {"id", "identity_id", "class_id", "person_id", "pid", "subject_id", "vehicle_id"}
+)  # fmt: skip
 _UNTOLD = frozenset({"", "nan", "none", "null"})
 
 
@@ -107,7 +106,7 @@ class _Names(NamedTuple):
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> _Names:
-        whole = frozenset(map(_base, paths))
+        whole = frozenset(map(base_name, paths))
         return cls(whole, frozenset(map(_stem, whole)))
 
 
@@ -158,8 +157,8 @@ class _Table:
         names = _Names.of(paths)
         header = [cell.strip() for cell in self.rows[0]]
         low = [cell.lower() for cell in header]
-        titled = self.commas and not any(_base(_plain(cell)) in names.whole for cell in header)
-        titled = titled and (column in header or bool({*low} & (PATH_COLUMNS | IDENTITY_COLUMNS)))
+        titled = self.commas and not any(base_name(_plain(cell)) in names.whole for cell in header)
+        titled = titled and (column in header or bool({*low} & (_PATH_COLUMNS | _IDENTITY_COLUMNS)))
         body = range(int(titled), len(self.rows))
         if not body:
             raise FacesError(f"{self.path}: a header and no rows")
@@ -186,17 +185,17 @@ class _Table:
             raise FacesError(f"{self.path}: no column {column!r}; {shown}")
         body = range(1, len(self.rows))
         mine = None if column is None else header.index(column)
-        files = [at for at, name in enumerate(low) if name in PATH_COLUMNS and at != mine]
+        files = [at for at, name in enumerate(low) if name in _PATH_COLUMNS and at != mine]
         files = files or [at for at in range(len(header)) if at != mine]
         hits = {at: self._hits(at, names, body) for at in files}
         file = max(files, key=lambda at: hits[at])
-        if not any(hits[file]) and not (len(files) == 1 and low[file] in PATH_COLUMNS):
+        if not any(hits[file]) and not (len(files) == 1 and low[file] in _PATH_COLUMNS):
             raise FacesError(
                 f"{self.path}: no column holds paths or names of the pictures; {shown}"
             )
         if mine is not None:
             return file, mine
-        told = [at for at, name in enumerate(low) if name in IDENTITY_COLUMNS and at != file]
+        told = [at for at, name in enumerate(low) if name in _IDENTITY_COLUMNS and at != file]
         if not told and len(header) == 2:
             told = [1 - file]
         if len(told) != 1:
@@ -226,7 +225,7 @@ class _Table:
 
     def _hits(self, column: int, names: _Names, body: range) -> tuple[int, int]:
         """How many cells name a picture; and how many do but for an ending: numbers may, too."""
-        cells = [_base(_plain(self.rows[at][column].strip())) for at in body]
+        cells = [base_name(_plain(self.rows[at][column].strip())) for at in body]
         return sum(cell in names.whole for cell in cells), sum(c in names.bare for c in cells)
 
 
@@ -245,10 +244,6 @@ def _cells(path: Path, text: Sequence[str], comma: str | None) -> Iterator[tuple
         if row.strip():
             # A name may have blanks, an identity has none.
             yield line, row.strip().rsplit(None, 1)
-
-
-def _base(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _stem(path: str) -> str:
@@ -296,7 +291,7 @@ def _placed(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[d
     for bare in (False, True):
         places = {}
         for file in listed:
-            stem = _base(_stem(file)) if bare else _stem(file)
+            stem = base_name(_stem(file)) if bare else _stem(file)
             if stem in stems or file in stems:
                 places[file] = stems[stem if stem in stems else file]
         if places and len({*places.values()}) == len(places):

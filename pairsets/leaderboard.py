@@ -40,12 +40,12 @@ class Apart:
 
     @property
     def title(self) -> str:
-        """What stands above the rows."""
+        """The heading of the published rows."""
         return f"ZACI-20's published rows of its own {self.name} pairs, apart"
 
     @property
     def reason(self) -> str:
-        """A sentence of its own."""
+        """Why the published rows stand apart, as a sentence."""
         return f"They are {self.why}."
 
 

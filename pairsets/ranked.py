@@ -73,7 +73,7 @@ class Ranked:
         return np.concatenate([zero, fp]), np.concatenate([zero, tp])
 
     def _points(self, fp: NDArray[np.int64], tp: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The vertex of each target, then that at the EER; beyond `end` it has no threshold."""
+        """The vertex of each target, then that at the EER; one beyond `end` has no threshold."""
         negatives, positives = int(fp[-1]), int(tp[-1])
         at = [
             int(np.searchsorted(tp, positives - steps(target, positives)))

@@ -45,18 +45,18 @@ class Aside:
     """Stands in the place of a value that is no tensor; keeps nothing of it."""
 
     def __new__(cls, *args: object, **options: object) -> Aside:
-        """Whatever the value was made of is let go."""
+        """Let go whatever the value was made of."""
         return super().__new__(cls)
 
     def __init__(self, *args: object, **options: object) -> None:
-        """Takes nothing up."""
+        """Take nothing up."""
 
     def __setstate__(self, state: object) -> None:
-        """Takes nothing up."""
+        """Take nothing up."""
 
 
 def _plain_dict(*args: object) -> dict[Any, Any]:
-    """In the place of a `defaultdict`, whose items are still to come."""
+    """An empty dict in the place of a `defaultdict`, whose items are still to come."""
     return {}
 
 

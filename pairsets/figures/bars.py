@@ -82,7 +82,7 @@ def _rate(entry: Entry, column: str) -> float | None:
 
 
 def _interval(entry: Entry, column: str) -> Interval | None:
-    """None of an interpolated rate: published ones beside it have none."""
+    """The interval of a rate; None of an interpolated one: published ones beside it have none."""
     found: Interval | None = getattr(entry, f"{column}_interval", None)
     return found
 

@@ -98,7 +98,7 @@ class _Gallery:
 
     @classmethod
     def of(cls, report: Report, name: str) -> _Gallery:
-        """Of a set; of none where the gallery has no pair of it."""
+        """What the gallery has of the set `name`; nothing where it has no pair of it."""
         pairs = [pair for pair in report.gallery if name in pair.sets]
         models = dict.fromkeys(model for pair in pairs for model in pair.verdicts)
         return cls({model: [pair.mistaken(model) for pair in pairs] for model in models})

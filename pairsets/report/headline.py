@@ -52,7 +52,7 @@ class Headline:
 
     @property
     def punished(self) -> bool:
-        """Whether it is judged on pairs that another model mined."""
+        """Whether the model is also judged on pairs that another one mined."""
         return any(
             one.mined and one.entry.comparable and not one.entry.pairs_mined_by
             for one in self.elsewhere
@@ -60,7 +60,7 @@ class Headline:
 
     @property
     def hard(self) -> Elsewhere | None:
-        """The first mined set that it has a row on."""
+        """The first mined set that the model has a row on."""
         return next((one for one in self.elsewhere if one.mined), None)
 
 

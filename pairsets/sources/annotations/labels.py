@@ -42,9 +42,10 @@ def names_nobody(label: str) -> bool:
     return label.strip().lower() in _NOBODY
 
 
+# Many boxes have few labels.
 @lru_cache(maxsize=4096)
 def told_by(label: str) -> tuple[str | None, str | None]:
-    """The class that is no face, and the name; few labels are of many boxes."""
+    """The class that a label says, if it is no face, and the name that it says."""
     if names_a_face(label) or names_nobody(label):
         return None, None
     return (label, None) if names_a_thing(label) else (None, label)

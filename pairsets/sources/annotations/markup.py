@@ -30,7 +30,7 @@ class Reader(Protocol):
         """An element begins; `path` has the names of those it lies in, then its own."""
 
     def end(self, path: tuple[str, ...], text: str) -> None:
-        """An element ends, whose own text was this, without space around it."""
+        """An element ends; `text` is its own, without space around it."""
 
 
 def read(parts: Iterable[bytes], readers: Mapping[str, Reader]) -> Reader:

@@ -83,7 +83,7 @@ class SidecarStream:
     """
 
     def __init__(self, given: Sidecars, block: int) -> None:
-        """A stream of them in blocks of about `block` bytes."""
+        """Read these files in blocks of about `block` bytes."""
         self.path, self.size = given.path, given.size
         self.taken, self.sha256 = 0, ""
         self._files, self._block = given.files, block

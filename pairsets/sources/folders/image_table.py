@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from pairsets.errors import SourceError
+from pairsets.identities import WHO_COLUMNS
 
 Kind = Literal["image", "class", "text", "number", "other"]
 Picture = bytes | Path | None
 # What a column that says who it is is called, where its type does not tell.
-CHARACTER_COLUMNS = frozenset(
-    {"label", "labels", "character", "characters", "name", "identity", "class", "class_name"}
-    | {"id_name", "person", "subject", "celebrity", "target", "tag"}
-)
+_CHARACTER_COLUMNS = WHO_COLUMNS | {"labels", "characters", "id_name", "tag"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def choose(
     telling = [
         name
         for name, column in columns.items()
-        if column.kind in ("text", "number") and name.lower() in CHARACTER_COLUMNS
+        if column.kind in ("text", "number") and name.lower() in _CHARACTER_COLUMNS
     ]
 
     def pick(what: str, option: str, named: str | None, found: Sequence[str], kinds: str) -> str:

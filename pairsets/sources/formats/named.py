@@ -83,7 +83,7 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """Those there are."""
+        """The names of those that there are."""
         return [name for name in (self.a, self.b, self.label, self.fold) if name is not None]
 
 
