@@ -46,7 +46,7 @@ _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 def evaluate_pairs(
     path: Path,
     *,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     scores: Sequence[Named] = (),
     submissions: Sequence[Path] = (),
     embeddings: Sequence[Path] = (),
@@ -72,8 +72,8 @@ def evaluate_pairs(
     """Evaluate models on a pair file: from score files, embeddings, or models run on the faces.
 
     With folds, which by default are those beside the pair file if there are any, LFW's accuracy
-    over folds is reported too; with `fars`, IJB's TAR at these. `rule` says who faces show, where
-    neither folders nor `PAIRS.identities.csv` do. Pairs without a score, and scores that are
+    over folds is reported too; with `fars`, IJB's TAR at these. `identities` say who faces show,
+    where neither folders nor `PAIRS.identities.csv` do. Pairs without a score, and scores that are
     distances, are taken as `mining.gathering.gather` does.
     """
     if published is not None and published not in PUBLISHED:
@@ -94,7 +94,7 @@ def evaluate_pairs(
             *(file.path for file in (*scores, *annotators)),
         ],
     )
-    pairs = PairSet.read(path, rule)
+    pairs = PairSet.read(path, identities)
     against = contradictions(pairs, clusters, str(path))
     parts, notes = _folds(path, folds, pairs)
     target = resolve_target(pairs, target_fnr)

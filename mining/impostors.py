@@ -47,7 +47,7 @@ def show_neighbours(
     *,
     embeddings: Path | None = None,
     faces: Path | None = None,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     model: str | None = None,
     cache: Path | None = None,
     count: int = 10,
@@ -67,7 +67,7 @@ def show_neighbours(
             character is unknown, so every face counts.
         embeddings: what `lookalikes embed` or `lookalikes build` made.
         faces: the folder of faces; needed for a picture, and without `embeddings`.
-        rule: who each of `faces` shows, where that is not its folder; `embeddings` know it.
+        identities: who each of `faces` shows, where that is not its folder; `embeddings` know it.
         model: which model of a run; without `embeddings` the one to embed the faces with.
         cache: where the vectors of `model` are kept; by default beside `faces`.
         count: how many impostors.
@@ -93,11 +93,12 @@ def show_neighbours(
         refuse_inside(out, faces)
     files = [path for path in (out, scores) if path is not None]
     refuse_existing(files, overwrite=overwrite, inputs=[Path(face)])
-    if rule is not None and embeddings is not None:
+    if identities is not None and embeddings is not None:
         raise RunError(
-            f"{rule.said}: the embeddings know who each face shows; give it to lookalikes embed"
+            f"{identities.said}: the embeddings know who each face shows; give it to "
+            "lookalikes embed"
         )
-    space, loaded = _source(embeddings, faces, rule, model, cache, encoding, progress)
+    space, loaded = _source(embeddings, faces, identities, model, cache, encoding, progress)
     known = _known(face, space, faces)
     if known is None:
         loaded = loaded or _same_model(model, space, encoding)
@@ -123,7 +124,7 @@ def show_neighbours(
 def _source(
     embeddings: Path | None,
     faces: Path | None,
-    rule: Rule | None,
+    identities: Rule | None,
     model: str | None,
     cache: Path | None,
     encoding: Encoding,
@@ -141,7 +142,7 @@ def _source(
             "no vectors to search: name --embeddings, what `lookalikes embed` or `lookalikes "
             "build` made, or --faces and --model"
         )
-    found = Faces.scan(faces, rule)
+    found = Faces.scan(faces, identities)
     kept = cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
     refuse_inside(kept, faces)
     loaded = encoding.load(model)

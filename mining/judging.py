@@ -174,7 +174,7 @@ def plan(
     pairs: Path,
     *,
     points: float,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     scores: Sequence[Named] = (),
     embeddings: Sequence[Path] = (),
     models: Sequence[str] = (),
@@ -190,7 +190,7 @@ def plan(
 ) -> Planned:
     """How many pairs and characters it takes to tell every two models `points` (a share) apart.
 
-    `rule` says who faces show, where neither folders nor `PAIRS.identities.csv` do.
+    `identities` say who faces show, where neither folders nor `PAIRS.identities.csv` do.
     `models` picks some of those that have scores; all of them if not given. With M comparisons each
     is planned at the level 0.05 / M, the first step of Holm's correction, which tables apply: a set
     of that size tells the two apart whatever the other models do. Pairs without a score, and scores
@@ -203,7 +203,7 @@ def plan(
     if not draws:
         raise ScoresError("0 bootstrap draws: not resampled, so that there is nothing to plan from")
     refuse_few(draws)
-    asked = PairSet.read(pairs, rule)
+    asked = PairSet.read(pairs, identities)
     against = contradictions(asked, clusters, str(pairs))
     refuse_lacking(asked, [0, 1], str(pairs))
     sources = [Embeddings.load(folder) for folder in embeddings]

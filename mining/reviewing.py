@@ -37,7 +37,7 @@ def review(
     path: Path,
     faces: Path,
     *,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     annotator: str | None = None,
     store: Path | None = None,
     overlap: float | None = None,
@@ -57,7 +57,7 @@ def review(
     Args:
         path: the pair file.
         faces: the folder that its paths lie in.
-        rule: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
+        identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
         annotator: who judges; asked on the page where it is not said.
         store: the database of the verdicts, by default `PAIRS.review.sqlite`.
         overlap, seed: see `pairsets.review.store.Store.begin`.
@@ -74,7 +74,7 @@ def review(
     refuse_inside(where, faces, option="--store")
     if where.resolve() in (path.resolve(), suspects_of(path).resolve()):
         raise RunError(f"{where}: is read by this command; choose another --store")
-    pairs = PairSet.read(path, rule)
+    pairs = PairSet.read(path, identities)
     name = plain_name(annotator) if annotator is not None else None
     lost = _missing(faces, pairs)
     listed = suspects_of(path)

@@ -51,14 +51,14 @@ def embed_faces(
     model: str,
     out: Path,
     *,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     encoding: Encoding,
     progress: Progress = silent,
 ) -> Made:
-    """Embed a folder of faces into `out`; `rule` says who each shows, else its folder does."""
+    """Embed a folder of faces into `out`; who each shows `identities` say, else the folders."""
     refuse_inside(out, faces)
     refuse_below_file(out)
-    found = Faces.scan(faces, rule)
+    found = Faces.scan(faces, identities)
     loaded = encoding.load(model)
     embeddings = encoding.embed(found, loaded, out, progress)
     names = ["vectors.npy", "images.csv", "identities.csv", "manifest.json"]
@@ -71,7 +71,7 @@ def sample_pairs(
     faces: Path,
     out: Path,
     *,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     positives: int | None = None,
     negatives: int | None = None,
     ignore_list: Path | None = None,
@@ -83,7 +83,7 @@ def sample_pairs(
     refuse_existing([*files, folds_of(out), named], overwrite=overwrite, inputs=[ignore_list])
     if positives == 0 and negatives == 0:
         raise PairSetError("0 positive and 0 negative pairs asked for: there is nothing to draw")
-    found = Faces.scan(faces, rule)
+    found = Faces.scan(faces, identities)
     refuse_single(found, faces)
     ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
     pairs = random_pairs(found, positives=positives, negatives=negatives, seed=seed, ignore=ignored)
@@ -132,7 +132,7 @@ def show_pairs(
     scores: Path | None = None,
     model: str | None = None,
     names: bool = False,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     seed: int = 0,
     overwrite: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -145,7 +145,7 @@ def show_pairs(
     """
     refuse_inside(out, faces)
     refuse_existing([out], overwrite=overwrite, inputs=[path, scores])
-    pairs = PairSet.read(path, rule)
+    pairs = PairSet.read(path, identities)
     chosen = pairs.take(pairs.valid & (pairs.label == label))
     if not len(chosen):
         raise PairSetError(f"{path}: no valid pair with label {label} to show")

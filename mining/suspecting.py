@@ -34,7 +34,7 @@ def find_suspects(
     path: Path,
     *,
     evidence: Evidence,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     kinds: Collection[str] | None = None,
     out: Path | None = None,
     figure: Path | None = None,
@@ -46,7 +46,7 @@ def find_suspects(
     Args:
         path: the pair file.
         evidence: what suspects are looked for with.
-        rule: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
+        identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
         kinds: which; by default all that `evidence` is enough for.
         out: file of suspects to write instead.
         figure: picture of the most suspicious pairs of each kind to write.
@@ -68,7 +68,7 @@ def find_suspects(
             raise RunError(f"{figure}: the name of the list, too; choose another --figure")
     second = [] if evidence.second is None else [evidence.second]
     pairs, lost = without_skipped(
-        PairSet.read(path, rule), [*evidence.references, *second], "suspects"
+        PairSet.read(path, identities), [*evidence.references, *second], "suspects"
     )
     pairs = _as_embedded(pairs, evidence, str(path))
     against = contradictions(pairs, "character", str(path))

@@ -190,7 +190,7 @@ def embed(
 
     encoding = encoding_of(device, precision, batch_size, workers, on_error, max_pixels)
     rule = rule_of(identity_level, identity_pattern, identities)
-    print_made(embed_faces(faces, model, out, rule=rule, encoding=encoding, progress=bar))
+    print_made(embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar))
 
 
 @app.command(
@@ -360,7 +360,7 @@ def random(
     made = sample_pairs(
         faces,
         out,
-        rule=rule_of(identity_level, identity_pattern, identities),
+        identities=rule_of(identity_level, identity_pattern, identities),
         positives=positives,
         negatives=negatives,
         ignore_list=ignore_list,

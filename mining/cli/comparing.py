@@ -123,7 +123,7 @@ def evaluate(
 
     made = evaluate_pairs(
         pairs,
-        rule=rule_of(identity_level, identity_pattern, identities),
+        identities=rule_of(identity_level, identity_pattern, identities),
         scores=[Named.parse(text) for text in scores or []],
         submissions=submission or [],
         embeddings=embeddings or [],
@@ -352,7 +352,7 @@ def power(
     planned = plan(
         pairs,
         points=points / 100,
-        rule=rule_of(identity_level, identity_pattern, identities),
+        identities=rule_of(identity_level, identity_pattern, identities),
         scores=[Named.parse(text) for text in scores or []],
         embeddings=embeddings or [],
         models=model or [],

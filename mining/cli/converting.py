@@ -156,7 +156,7 @@ def convert(
         reading={name: value for name, value in reading.items() if value is not None},
         writing={name: value for name, value in writing.items() if value is not None},
         faces=faces,
-        rule=rule_of(identity_level, identity_pattern, identities),
+        identities=rule_of(identity_level, identity_pattern, identities),
         overwrite=overwrite,
         progress=bar,
     )

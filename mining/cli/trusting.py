@@ -87,7 +87,7 @@ def suspects(
     made = find_suspects(
         pairs,
         evidence=evidence,
-        rule=rule_of(identity_level, identity_pattern, identities),
+        identities=rule_of(identity_level, identity_pattern, identities),
         kinds=kinds_of(kinds),
         out=out,
         figure=figure,
@@ -202,7 +202,7 @@ def judge(
     run_review(
         pairs,
         faces,
-        rule=rule_of(identity_level, identity_pattern, identities),
+        identities=rule_of(identity_level, identity_pattern, identities),
         annotator=annotator,
         store=store,
         overlap=overlap,

@@ -45,7 +45,7 @@ def convert_pairs(
     reading: Mapping[str, object] | None = None,
     writing: Mapping[str, object] | None = None,
     faces: Path | None = None,
-    rule: Rule | None = None,
+    identities: Rule | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Made:
@@ -60,7 +60,7 @@ def convert_pairs(
         writing: options of `to_format`.
         faces: their folder, to see that all of them are there; where a list names them by number
             alone, also how they are called.
-        rule: who each face shows, where that is not its folder; of lists without labels, also
+        identities: who each face shows, where that is not its folder; of lists without labels, also
             which pairs are of one.
         overwrite: replace what is there.
         progress: shows how much of `source` is read.
@@ -81,13 +81,13 @@ def convert_pairs(
     beside = [manifest_of(out), folds_of(out), identities_of(out)] if target == OWN else []
     refuse_existing([out, *beside], overwrite=overwrite, inputs=inputs)
     looking: dict[str, object] = {"faces": faces} if faces and name in BY_NUMBER else {}
-    looking |= {"rule": rule} if rule is not None and name in BY_FOLDER else {}
+    looking |= {"rule": identities} if identities is not None and name in BY_FOLDER else {}
     with progress(f"Reading {name}") as step:
         found = read_pairs(source, name, progress=step, **reading, **looking)
     notes = list(found.notes)
-    if rule is not None:
-        found = replace(found, pairs=found.pairs.named_by(rule))
-        notes += rule.name(found.pairs.paths).notes
+    if identities is not None:
+        found = replace(found, pairs=found.pairs.named_by(identities))
+        notes += identities.name(found.pairs.paths).notes
     if faces is not None:
         _all_there(faces, found.pairs.paths)
     funnel = _read_rows(name, found)
@@ -105,7 +105,7 @@ def convert_pairs(
                 {
                     "format": name,
                     **{key: str(value) for key, value in reading.items()},
-                    **({} if rule is None else {"identities": rule.said}),
+                    **({} if identities is None else {"identities": identities.said}),
                 },
                 {"source_sha256": sha256(source)},
                 funnel,

@@ -233,7 +233,7 @@ def test_pairs_go_round_through_other_formats(home):
             "convert_pairs",
             "convert S --out O --to pml --images I --identity-level 2",
             {
-                "from_format": None, "rule": ByLevel(2), "reading": {},
+                "from_format": None, "identities": ByLevel(2), "reading": {},
                 "writing": {"images": Path("I")},
             },
         ),

@@ -57,13 +57,13 @@ def told(path):
 
 
 def embedded(videos, folder, rule=PEOPLE):
-    embed_faces(videos, "pixels", folder, rule=rule, encoding=Encoding())
+    embed_faces(videos, "pixels", folder, identities=rule, encoding=Encoding())
     return folder
 
 
 def test_random_pairs_are_of_persons(videos, tmp_path):
     out = tmp_path / "random.csv"
-    made = sample_pairs(videos, out, rule=PEOPLE)
+    made = sample_pairs(videos, out, identities=PEOPLE)
     pairs, right = told(out)
     assert right
     assert (int(pairs.positives.sum()), int(pairs.negatives.sum())) == (18, 48)
@@ -129,11 +129,11 @@ def test_mined_pairs_are_of_persons(videos, tmp_path):
 
 def test_test_pairs_take_the_identities_of_the_embeddings(videos, tmp_path):
     folder, test = embedded(videos, tmp_path / "e"), tmp_path / "random.csv"
-    sample_pairs(videos, test, rule=PEOPLE)
+    sample_pairs(videos, test, identities=PEOPLE)
     identities_of(test).unlink()
     mine_pairs(folder, tmp_path / "mined.csv", pairs=9, test_pairs=test)
     assert told(tmp_path / "mined.csv")[1]
-    sample_pairs(videos, test, rule=ByLevel(2), overwrite=True)
+    sample_pairs(videos, test, identities=ByLevel(2), overwrite=True)
     PairSet.read(test).with_identities(dict.fromkeys(PairSet.read(test).paths, "x")).write(test)
     with pytest.raises(PairSetError, match="is 'x' by the identities of the pair file, and 'a'"):
         mine_pairs(folder, tmp_path / "more.csv", pairs=9, test_pairs=test)
@@ -153,7 +153,7 @@ def test_a_run_is_of_persons(videos, tmp_path):
 
 def test_labels_that_contradict_the_folders_are_refused(videos, tmp_path):
     path = tmp_path / "random.csv"
-    sample_pairs(videos, path, rule=PEOPLE)
+    sample_pairs(videos, path, identities=PEOPLE)
     identities_of(path).unlink()
     embeddings = [embedded(videos, tmp_path / "e")]
 
@@ -167,7 +167,7 @@ def test_labels_that_contradict_the_folders_are_refused(videos, tmp_path):
     with pytest.raises(PairSetError, match="contradict who is shown"):
         compare_models(videos, [path], out=tmp_path / "compared", embeddings=embeddings, draws=0)
     assert not (tmp_path / "compared").exists()
-    assert evaluated(rule=PEOPLE).comparison is not None
+    assert evaluated(identities=PEOPLE).comparison is not None
     assert evaluated(clusters="image").comparison is not None
 
 
@@ -211,7 +211,7 @@ def test_single_pictures_are_asked_about_unless_said(tmp_path):
         sample_pairs(tmp_path / "faces", tmp_path / "r.csv", **options)
     with pytest.raises(FacesError, match="6 of 6 characters have a single picture"):
         build(tmp_path / "faces", "pixels", out=tmp_path / "run", **options)
-    sample_pairs(tmp_path / "faces", tmp_path / "r.csv", rule=PEOPLE, **options)
+    sample_pairs(tmp_path / "faces", tmp_path / "r.csv", identities=PEOPLE, **options)
     folder = embedded(tmp_path / "faces", tmp_path / "e", None)
     with pytest.raises(FacesError, match="6 of 6 characters have a single picture"):
         mine_pairs(folder, tmp_path / "m.csv", pairs=3, positives=0)
@@ -221,7 +221,7 @@ def test_single_pictures_are_asked_about_unless_said(tmp_path):
 
 def test_a_flat_folder_by_its_pattern(tmp_path):
     source = flat(tmp_path / "flat", 3, 2)
-    sample_pairs(source, tmp_path / "r.csv", rule=ByPattern("lfw"))
+    sample_pairs(source, tmp_path / "r.csv", identities=ByPattern("lfw"))
     pairs = PairSet.read(tmp_path / "r.csv")
     assert (int(pairs.positives.sum()), int(pairs.negatives.sum())) == (3, 12)
     assert sorted({*pairs.identity_a, *pairs.identity_b}) == ["P_00", "P_01", "P_02"]
@@ -253,7 +253,7 @@ def test_folds_share_no_identity(videos, tmp_path):
 
 
 def test_a_review_keeps_who_is_shown(videos, tmp_path):
-    sample_pairs(videos, tmp_path / "random.csv", rule=PEOPLE)
+    sample_pairs(videos, tmp_path / "random.csv", identities=PEOPLE)
     pairs = PairSet.read(tmp_path / "random.csv")
     with Store.begin(tmp_path / "r.sqlite", pairs) as store:
         store.judge(store.annotator("Rei"), 0, Verdict(1), key="1")
@@ -263,8 +263,8 @@ def test_a_review_keeps_who_is_shown(videos, tmp_path):
 
 
 def test_compared_sets_agree_on_who_is_shown(videos, tmp_path):
-    sample_pairs(videos, tmp_path / "one.csv", rule=PEOPLE)
-    sample_pairs(videos, tmp_path / "two.csv", rule=ByLevel(2), seed=1)
+    sample_pairs(videos, tmp_path / "one.csv", identities=PEOPLE)
+    sample_pairs(videos, tmp_path / "two.csv", identities=ByLevel(2), seed=1)
     files = [tmp_path / "one.csv", tmp_path / "two.csv"]
     with pytest.raises(PairSetError, match="tell who is shown alike in all sets"):
         compare_models(videos, files, out=tmp_path / "c", models=["pixels"], draws=0)

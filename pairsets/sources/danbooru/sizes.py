@@ -117,7 +117,7 @@ def _look(
 
 
 def _refuse_larger(found: Annotations, faces: Path, posts: NDArray[np.int64]) -> None:
-    """Boxes of posts are taken for those of small pictures unless they show that they are not."""
+    """Raise SourceError where boxes of posts are not of Danbooru's small pictures."""
     of_post = np.zeros(len(found), bool)
     of_post[posts] = True
     boxes = found.boxes[np.repeat(of_post, found.counts)]

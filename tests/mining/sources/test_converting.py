@@ -282,7 +282,7 @@ def test_who_is_on_a_picture_may_be_said(tmp_path):
     source.write_text("rei/v1/1.jpg rei/v2/1.jpg\nrei/v1/1.jpg asuka/v1/1.jpg\n")
     with pytest.raises(SourceError, match="say with --identity-level N"):
         convert_pairs(source, out)
-    convert_pairs(source, out, rule=ByLevel(1))
+    convert_pairs(source, out, identities=ByLevel(1))
     pairs = PairSet.read(out)
     assert pairs.label.tolist() == [1, 0]
     assert pairs.names(0) == ("rei", "rei")
