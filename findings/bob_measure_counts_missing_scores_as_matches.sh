@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # bob.measure 6.1.1: a genuine comparison without a score (NaN) counts as a match.
 #
-# A face matcher that finds no face gives no score; NaN is how NumPy and pandas write that. NIST counts
-# such a genuine comparison as a false non-match, since nobody is let in. One would expect that, or an
-# error. What happens: `farfrr` counts the scores below the threshold, and NaN is below nothing. So a
-# matcher that fails on 300 of 1,000 genuine comparisons shows a *lower* FRR at the same threshold
-# (0.110 instead of 0.162 without failures; right is 0.410), and a lower EER (0.135; right is 0.337),
-# without an error.
+# Expected: a face matcher that finds no face gives no score, which NumPy and pandas write as NaN.
+#   NIST counts such a genuine comparison as a false non-match, since nobody is let in: that, or an
+#   error.
+# Happens: `farfrr` counts the scores below the threshold, and NaN is below nothing. A matcher that
+#   fails on 300 of 1,000 genuine comparisons shows a *lower* FRR at the same threshold (0.110
+#   instead of 0.162 without failures; right is 0.410), and a lower EER (0.135; right is 0.337),
+#   without an error.
 #
 # Seen with bob.measure 6.1.1, NumPy 1.26.4, Python 3.11.
+# It ends with 0 where this is so, and with another status where it is no longer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

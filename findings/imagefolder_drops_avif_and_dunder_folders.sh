@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# datasets 5.2.0: imagefolder leaves out AVIF pictures, and folders called .name or __name__, without a word.
+# datasets 5.2.0: imagefolder leaves out AVIF pictures, and folders called .name or __name__.
 #
-# Pillow 13.0.0 reads and writes AVIF by itself, and .hack and __init__ are names like any other: one would
-# expect five pictures of four classes, or a warning that three were left out. What happens: two pictures of
-# two classes, and nothing is said. (Names of folders or files with a word such as test or val lose
-# others, which is documented: those make splits.)
+# Expected: Pillow 13.0.0 reads and writes AVIF by itself, and .hack and __init__ are names like any
+#   other: five pictures of four classes, or a warning that three were left out.
+# Happens: two pictures of two classes, and nothing is said. (Folders and files with a word such as
+#   test or val in their names make splits, and the others are dropped; that is documented.)
 #
-# Seen with datasets 5.2.0, pillow 13.0.0, Python 3.11.
+# Seen with datasets 5.2.0, Pillow 13.0.0, Python 3.11.
+# It ends with 0 where this is so, and with another status where it is no longer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

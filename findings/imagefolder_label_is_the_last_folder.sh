@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # datasets 5.2.0: imagefolder's label is the last folder's name alone, whatever lies above it.
 #
-# Of PERSON/video1/1.png, as VoxCeleb and YouTube Faces lie, one would expect the person for the label
-# (torchvision's ImageFolder takes the first folder), or an error, or at least labels that tell
-# ada/video1 from bo/video1. What happens: the classes are video1 and video2, each of all persons, without
-# a warning; and two characters called sakura in two series are one class.
+# Expected: of PERSON/video1/1.png, as VoxCeleb and YouTube Faces lie, the person is the label
+#   (torchvision's ImageFolder takes the first folder); or there is an error; or at least labels
+#   tell ada/video1 from bo/video1.
+# Happens: the classes are video1 and video2, each of all persons, without a warning; and two
+#   characters called sakura in two series are one class.
 #
-# Seen with datasets 5.2.0, pillow 13.0.0, Python 3.11.
+# Seen with datasets 5.2.0, Pillow 13.0.0, Python 3.11.
+# It ends with 0 where this is so, and with another status where it is no longer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # pyeer 0.5.6: missing impostor scores (NaN) give an AUC below nought and an EER of 85 %.
 #
-# A comparison that has no score is written as NaN by NumPy and pandas. One would expect an error, or
-# that it is left out. What happens: of a matcher with an AUC of 0.92 and an EER of 16 %, 300 of whose
-# 1,000 impostor comparisons have no score, `get_eer_stats` reports an AUC of -0.31, which no area under
-# a ROC can be, and an EER of 0.85. It returns as usual.
+# Expected: a comparison without a score, which NumPy and pandas write as NaN, is an error, or is left
+#   out.
+# Happens: of a matcher with an AUC of 0.92 and an EER of 16 %, 300 of whose 1,000 impostor
+#   comparisons have no score, `get_eer_stats` reports an AUC of -0.31, which no area under a ROC can
+#   be, and an EER of 0.85. It returns as usual.
 #
 # Seen with pyeer 0.5.6, NumPy 1.26.4, Python 3.11.
+# It ends with 0 where this is so, and with another status where it is no longer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

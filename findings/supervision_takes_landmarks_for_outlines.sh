@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# supervision 0.31.2 takes YOLO labels with landmarks for outlines, and the box for points of one.
+# supervision 0.31.2: YOLO labels with landmarks are taken for outlines, and the box for points of one.
 #
-# Labels of YOLO's face and pose detectors are "class x y width height" and then the landmarks, all
-# as shares of the picture's sides. One would expect `DetectionDataset.from_yolo` to take the box
-# from the first four numbers, or to refuse a line that is neither a box nor an outline. What
-# happens: any line of more than six numbers is read as the outline of a polygon, so that x, y and
-# width, height become two of its points. The box that comes back spans these and the landmarks: it
-# is another one, without a word, and a mask that nobody drew comes with it. Boxes alone are read
-# rightly: cut -d' ' -f1-5.
+# Expected: labels of YOLO's face and pose detectors are "class x y width height" and then the
+#   landmarks, all as shares of the picture's sides. `DetectionDataset.from_yolo` takes the box from
+#   the first four numbers, or refuses a line that is neither a box nor an outline.
+# Happens: any line of more than six numbers is read as the outline of a polygon, so that x, y and
+#   width, height become two of its points. The box that comes back spans these and the landmarks:
+#   it is another one, without a word, and a mask that nobody drew comes with it. Boxes alone are
+#   read rightly: cut -d' ' -f1-5.
 #
-# It ends with 0 where this is so, and with 1 where the box is right or the line is refused.
+# Seen with supervision 0.31.2, Pillow 13.0.0, Python 3.11.
+# It ends with 0 where this is so, and with another status where it is no longer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check supervision==0.31.2 pillow
+"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    supervision==0.31.2 pillow==13.0.0
 cat > "$folder/show.py" <<'PROGRAM'
 import sys
 import warnings

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # torchmetrics 1.9.0: of cosine scores, the AUC and the EER depend on how they were cut into batches.
 #
-# Its binary metrics take probabilities or logits: scores outside 0 to 1 get a sigmoid. That is decided
-# anew in each `update`, by the scores of that batch alone. Cosine similarities lie between -1 and 1, so
-# a batch that holds a score below nought is squeezed towards 0.5, the next one without is not, and all
-# are ranked together. One would expect the value of all scores at once, however they are cut. What
-# happens: 1,000 scores with an AUC of 0.948 and an EER of 0.124 have an AUC of 0.862 and an EER of 0.256
-# in batches of 8, and 0.516 with all positives first; without a warning.
+# Expected: the value of all scores at once, however they are cut.
+# Happens: its binary metrics take probabilities or logits, and scores outside 0 to 1 get a sigmoid.
+#   That is decided anew in each `update`, by the scores of that batch alone. Cosine similarities lie
+#   between -1 and 1, so a batch that holds a score below nought is squeezed towards 0.5, the next
+#   one without is not, and all are ranked together. 1,000 scores with an AUC of 0.948 and an EER of
+#   0.124 have an AUC of 0.862 and an EER of 0.256 in batches of 8, and 0.516 with all positives
+#   first; without a warning.
 #
 # Seen with torchmetrics 1.9.0, torch 2.13.0, Python 3.11.
+# It ends with 0 where this is so, and with another status where it is no longer.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
