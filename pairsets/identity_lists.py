@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from pairsets.errors import FacesError
 from pairsets.faces import base_name, read_lines, why_unsafe
 from pairsets.identities import WHO_COLUMNS, Naming
+from pairsets.placing import placed, stem
 
 # What columns are called, where they have names.
 _PATH_COLUMNS = frozenset(
@@ -72,7 +72,7 @@ class ByList:
                     f"{self.path}, line {line}: {file!r} is {identity!r}, but {before[1]!r} in "
                     f"line {before[0]}; expected one identity a picture"
                 )
-        places, how = _placed(self.path, list(known), paths)
+        places, how = placed(self.path, list(known), paths)
         found: list[str | None] = [None] * len(paths)
         untold = 0
         listed = [False] * len(paths)
@@ -107,7 +107,7 @@ class _Names(NamedTuple):
     @classmethod
     def of(cls, paths: Sequence[str]) -> _Names:
         whole = frozenset(map(base_name, paths))
-        return cls(whole, frozenset(map(_stem, whole)))
+        return cls(whole, frozenset(map(stem, whole)))
 
 
 @dataclass(frozen=True)
@@ -246,12 +246,6 @@ def _cells(path: Path, text: Sequence[str], comma: str | None) -> Iterator[tuple
             yield line, row.strip().rsplit(None, 1)
 
 
-def _stem(path: str) -> str:
-    """Without the ending of its last part."""
-    front, dot, end = path.rpartition(".")
-    return front if dot and "/" not in end and front else path
-
-
 def _plain(path: str) -> str:
     """A path in its plain spelling, `/`-separated."""
     path = path.replace("\\", "/")
@@ -267,77 +261,3 @@ def _refuse_leaving(list_: Path, line: int, file: str) -> None:
             f"{list_}, line {line}: the path {file!r} {leaving}; expected one inside the folder "
             "of faces, relative to it"
         )
-
-
-def _placed(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[dict[str, int], str]:
-    """The number of each listed file's picture, and in words how it was found, unless as it is.
-
-    Raises:
-        FacesError: none is there, or there are several ways to find them.
-    """
-    rows = {path: row for row, path in enumerate(paths)}
-    places = {file: rows[file] for file in listed if file in rows}
-    if places:
-        return places, ""
-    for found in (_behind(list_, listed, rows), _inside(list_, listed, paths)):
-        if found[0]:
-            return found
-    # As CelebA's PNG files, whose list names JPEG files.
-    stems: dict[str, int] = {}
-    for row, path in enumerate(paths):
-        if stems.setdefault(_stem(path), row) != row:
-            stems = {}
-            break
-    for bare in (False, True):
-        places = {}
-        for file in listed:
-            stem = base_name(_stem(file)) if bare else _stem(file)
-            if stem in stems or file in stems:
-                places[file] = stems[stem if stem in stems else file]
-        if places and len({*places.values()}) == len(places):
-            return places, f"{list_.name} was read without the endings of its files."
-    raise FacesError(
-        f"{list_}: not one of its {len(listed):,} files, as {listed[0]!r}, is among the "
-        f"{len(paths):,} pictures, as {paths[0]!r}; is it the list of another folder?"
-    )
-
-
-def _behind(list_: Path, listed: Sequence[str], rows: dict[str, int]) -> tuple[dict[str, int], str]:
-    """Files that are listed with the folders above this one."""
-    fronts: Counter[str] = Counter()
-    for file in listed:
-        for at, sign in enumerate(file):
-            if sign == "/" and file[at + 1 :] in rows:
-                fronts[file[: at + 1]] += 1
-    if not fronts:
-        return {}, ""
-    if len(fronts) > 1:
-        names = ", ".join(sorted(fronts)[:3])
-        raise FacesError(
-            f"{list_}: its files below {names} all fit the pictures when that is left out; name "
-            "them as they lie in the folder of faces"
-        )
-    front = next(iter(fronts))
-    places = {
-        file: rows[file[len(front) :]]
-        for file in listed
-        if file.startswith(front) and file[len(front) :] in rows
-    }
-    return places, f"{list_.name} was read without {front!r} in front of its files."
-
-
-def _inside(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[dict[str, int], str]:
-    """Files that are listed without some folders that they lie in."""
-    wanted = frozenset(listed)
-    places: dict[str, int] = {}
-    for row, path in enumerate(paths):
-        for at, sign in enumerate(path):
-            tail = path[at + 1 :] if sign == "/" else ""
-            if tail in wanted:
-                if tail in places:
-                    raise FacesError(
-                        f"{list_}: {tail!r} may be {paths[places[tail]]!r} or {path!r}; list "
-                        "files with their folders"
-                    )
-                places[tail] = row
-    return places, f"{list_.name} names its files without their folders." if places else ""

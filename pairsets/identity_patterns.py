@@ -134,11 +134,7 @@ class ByPattern:
     @property
     def said(self) -> str:
         """The option that asks for it."""
-        return (
-            f"--identity-pattern {self.text!r}"
-            if self.text not in NAMED
-            else (f"--identity-pattern {self.text}")
-        )
+        return f"--identity-pattern {self.text if self.text in NAMED else repr(self.text)}"
 
     def name(self, paths: Sequence[str]) -> Naming:
         """What the group finds in each path.
@@ -226,10 +222,7 @@ def suggestions(paths: Sequence[str]) -> list[Suggestion]:
     kept: list[Suggestion] = []
     seen: list[list[int]] = []
     for name, pattern in NAMED.items():
-        try:
-            found = ByPattern(name)._found(paths)
-        except FacesError:  # pragma: no cover - they all compile
-            continue
+        found = ByPattern(name)._found(paths)
         fits = sum(map(bool, found))
         named = [one for one in found if one and one not in pattern.nobody]
         distinct = len(set(named))
