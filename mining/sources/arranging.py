@@ -72,8 +72,8 @@ def arrange_faces(
         id_column: what to name files by.
         split: of the data set, or `all`; of plain folders, the one of that name.
         workers: threads; as many as there are cores by default.
-        max_pixels: width times height above which a picture is left out, unseen; files of a flat
-            folder are not opened at all.
+        max_pixels: width times height above which a picture is left out, unseen; files of plain
+            folders are not opened at all.
         overwrite: replace what an earlier run wrote to `out`.
         progress: shows how far it is.
 
