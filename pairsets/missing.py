@@ -74,5 +74,9 @@ def settle(
             )
         if missing == "drop":
             kept &= ~lacking
-        found[model] = np.where(lacking, -np.inf, values) if lacking.any() else values
+        # An invalid pair is not judged, so that nothing of it is rejected, whatever its file says.
+        idle = ~pairs.valid & np.isinf(values)
+        if lacking.any() or idle.any():
+            values = np.where(lacking, -np.inf, np.where(idle, np.nan, values))
+        found[model] = values
     return kept, found

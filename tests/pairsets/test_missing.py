@@ -207,6 +207,15 @@ def test_whatever_says_that_there_is_no_score(none):
     assert rejected.dprime == pytest.approx(dropped.dprime)
 
 
+@pytest.mark.parametrize("none", [math.nan, -math.inf, math.inf], ids=["nan", "-inf", "inf"])
+@pytest.mark.parametrize("missing", ["reject", "drop"])
+def test_an_invalid_pair_is_not_rejected(none, missing):
+    (settled,) = settle(PAIRS, {"A": scores_of(0, ~PAIRS.valid, none)}, missing)[1].values()
+    assert (~PAIRS.valid).sum() == 1
+    assert np.isnan(settled[~PAIRS.valid]).all()
+    assert np.isfinite(settled[PAIRS.valid]).all()
+
+
 def test_only_words_that_are_known():
     with pytest.raises(ScoresError, match="missing='rejected'; expected one of fail, reject, drop"):
         settle(PAIRS, {}, "rejected")  # type: ignore[arg-type]
