@@ -17,6 +17,8 @@ from pairsets.prefixes import cause
 
 # Share of pairs whose label may contradict who is shown: mistakes, not another meaning of paths.
 CONTRADICTING = 0.05
+# The same of the pairs of one label: there may be many more of the other, which hide them.
+CONTRADICTING_OF_ONE = 0.25
 
 
 def refuse_single(faces: Faces, source: Path) -> None:
@@ -33,14 +35,28 @@ def refuse_single(faces: Faces, source: Path) -> None:
         )
 
 
-def contradictions(pairs: PairSet, clusters: By, source: str) -> list[str]:
+def contradictions(
+    pairs: PairSet,
+    clusters: By,
+    source: str,
+    *,
+    lost: str = "intervals by character",
+    remedy: str = "take images for what pairs share: --clusters image",
+) -> list[str]:
     """A sentence on pairs whose label contradicts who is shown, where there are few of them.
 
+    Args:
+        pairs: of any labels.
+        clusters: nothing is told where it is not "character".
+        source: what the pairs are called.
+        lost: what would mean nothing where there are many.
+        remedy: what is to be done then, if not to say who is shown.
+
     Raises:
-        PairSetError: there are many: who is shown is told wrongly, and intervals by character, as
-            the tables have them, would mean nothing.
+        PairSetError: there are many: who is shown is told wrongly.
     """
-    wrong = np.flatnonzero(pairs.contradicting)
+    against = pairs.contradicting
+    wrong = np.flatnonzero(against)
     if clusters != "character" or not wrong.size:
         return []
     row, valid = int(wrong[0]), int(pairs.valid.sum())
@@ -52,11 +68,15 @@ def contradictions(pairs: PairSet, clusters: By, source: str) -> list[str]:
         f"with label {int(pairs.label[row])} and of {shows} ({pairs.path_a[row]}, "
         f"{pairs.path_b[row]})"
     )
-    if wrong.size > max(1, CONTRADICTING * valid):
+    limits = [
+        (pairs.valid, CONTRADICTING),
+        (pairs.positives, CONTRADICTING_OF_ONE),
+        (pairs.negatives, CONTRADICTING_OF_ONE),
+    ]
+    if any((against & rows).sum() > max(1, share * rows.sum()) for rows, share in limits):
         raise PairSetError(
-            f"{told}: intervals by character would mean nothing. Say who is shown with "
-            "--identity-pattern, --identity-level or --identities, or take images for what pairs "
-            "share: --clusters image"
+            f"{told}: {lost} would mean nothing. Say who is shown with --identity-pattern, "
+            f"--identity-level or --identities, or {remedy}"
         )
     return [f"{told}; are they mislabelled?"]
 

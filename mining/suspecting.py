@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Suspects of one kind that a figure shows.
 SHOWN = 12
+# Kinds that go by who is shown, not by labels and pictures alone.
+BY_IDENTITY = ("alias", "mislabel")
 
 
 def find_suspects(
@@ -71,8 +73,16 @@ def find_suspects(
         PairSet.read(path, identities), [*evidence.references, *second], "suspects"
     )
     pairs = _as_embedded(pairs, evidence, str(path))
-    against = contradictions(pairs, "character", str(path))
     checks = evidence.checks(kinds)
+    against = []
+    if any(check.kind in BY_IDENTITY for check in checks):
+        against = contradictions(
+            pairs,
+            "character",
+            str(path),
+            lost=f"suspects of the kinds {' and '.join(BY_IDENTITY)}",
+            remedy=f"look for others alone: --kinds {_others(evidence)}",
+        )
     if evidence.faces is not None:
         resolve(evidence.faces, pairs.paths)
     doubts = []
@@ -107,6 +117,12 @@ def _as_embedded(pairs: PairSet, evidence: Evidence, source: str) -> PairSet:
         if one is not None and {*pairs.paths} <= {*one.faces.paths}:
             pairs = of_faces(pairs, one.faces, source)
     return pairs
+
+
+def _others(evidence: Evidence) -> str:
+    """The kinds that can be looked for whoever is shown, or any such where none can be."""
+    others = [kind for kind in KINDS if kind not in BY_IDENTITY]
+    return ",".join([kind for kind in others if kind not in evidence.lacking] or others)
 
 
 def suspect_rows(found: Suspects) -> list[FunnelRow]:

@@ -18,6 +18,7 @@ from mining.evaluating import evaluate_pairs
 from mining.evidence import Evidence
 from mining.gathering import Named
 from mining.pairfile import mine_pairs
+from mining.refusals import contradictions
 from mining.steps import embed_faces, sample_pairs
 from mining.suspecting import find_suspects
 from pairsets import FacesError, PairSet, PairSetError
@@ -185,6 +186,21 @@ def test_few_contradictions_are_told(tmp_path):
     assert "2 of 40 pairs contradict who is shown" in made.warnings[0]
 
 
+@pytest.mark.parametrize("wrong", [2, 3])
+def test_positives_are_not_hidden_by_many_negatives(wrong):
+    """Of eight positives two, or three, are of two folders; so few are nothing beside all pairs."""
+    second = [f"p{n}{'x' * (n < wrong)}/2" for n in range(8)] + [f"q{n}/1" for n in range(192)]
+    first = [f"p{n}/1" for n in range(200)]
+    pairs = PairSet.of(first, second, [1] * 8 + [0] * 192)
+    assert contradictions(pairs, "image", "s.csv") == []
+    if wrong == 2:
+        (text,) = contradictions(pairs, "character", "s.csv")
+        assert "2 of 200 pairs contradict" in text
+    else:
+        with pytest.raises(PairSetError, match="3 of 200 pairs contradict"):
+            contradictions(pairs, "character", "s.csv")
+
+
 def test_suspects_go_by_identities(videos, tmp_path):
     folder, path = embedded(videos, tmp_path / "e"), tmp_path / "mined.csv"
     mine_pairs(folder, path, pairs=9)
@@ -192,6 +208,16 @@ def test_suspects_go_by_identities(videos, tmp_path):
     evidence = Evidence(references=[Embeddings.load(folder)])
     made = find_suspects(path, evidence=evidence, kinds=["alias", "mislabel"])
     assert not any("contradict" in text for text in made.warnings)
+
+
+def test_suspects_of_pictures_do_not_ask_who_is_shown(videos, tmp_path):
+    path = tmp_path / "pairs.csv"
+    sample_pairs(videos, path, rule=PEOPLE)
+    identities_of(path).unlink()
+    with pytest.raises(PairSetError, match=r"alias and mislabel .*others alone: --kinds duplicate,crop"):
+        find_suspects(path, evidence=Evidence(faces=videos))
+    made = find_suspects(path, evidence=Evidence(faces=videos), kinds=["crop"])
+    assert not made.warnings
 
 
 def flat(folder, count, each):
