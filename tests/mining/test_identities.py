@@ -214,7 +214,7 @@ def test_suspects_of_pictures_do_not_ask_who_is_shown(videos, tmp_path):
     path = tmp_path / "pairs.csv"
     sample_pairs(videos, path, rule=PEOPLE)
     identities_of(path).unlink()
-    with pytest.raises(PairSetError, match=r"alias and mislabel .*others alone: --kinds duplicate,crop"):
+    with pytest.raises(PairSetError, match=r"alias and mislabel .* alone: --kinds duplicate,crop"):
         find_suspects(path, evidence=Evidence(faces=videos))
     made = find_suspects(path, evidence=Evidence(faces=videos), kinds=["crop"])
     assert not made.warnings
