@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,15 +99,31 @@ class ByList:
 
 
 class _Names(NamedTuple):
-    """Base names of pictures, with and without their endings."""
+    """Paths of pictures, and base names with and without their endings."""
 
+    paths: frozenset[str]
     whole: frozenset[str]
     bare: frozenset[str]
 
     @classmethod
     def of(cls, paths: Sequence[str]) -> _Names:
         whole = frozenset(map(base_name, paths))
-        return cls(whole, frozenset(map(stem, whole)))
+        return cls(frozenset(paths), whole, frozenset(map(stem, whole)))
+
+    def has(self, path: str) -> bool:
+        """Whether a picture is called so, with its ending, another one, or none."""
+        base = base_name(_plain(path))
+        return base in self.whole or base in self.bare or stem(base) in self.bare
+
+    def parted(self, cells: Sequence[str]) -> Sequence[str]:
+        """The words of two cells, parted beside those that are a picture, if any are."""
+        words = " ".join(cells).split(" ")
+        parts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
+        exact = [part for part in parts for cell in part if _plain(cell) in self.paths]
+        # A first cell is a picture's with its last word, and a second whatever stands before it.
+        near = [part for part in reversed(parts) if self.has(part[0])]
+        near += [part for part in reversed(parts) if self.has(part[1])]
+        return next(iter([*exact, *near]), cells)
 
 
 @dataclass(frozen=True)
@@ -155,9 +171,14 @@ class _Table:
             FacesError: it does not tell which columns they are in.
         """
         names = _Names.of(paths)
+        if not self.commas:
+            if column is not None:
+                raise FacesError(f"{self.path}: no column {column!r}; it is no CSV with a header")
+            yield from self._parted(names)._untitled(names)
+            return
         header = [cell.strip() for cell in self.rows[0]]
         low = [cell.lower() for cell in header]
-        titled = self.commas and not any(base_name(_plain(cell)) in names.whole for cell in header)
+        titled = not any(base_name(_plain(cell)) in names.whole for cell in header)
         titled = titled and (column in header or bool({*low} & (_PATH_COLUMNS | _IDENTITY_COLUMNS)))
         body = range(int(titled), len(self.rows))
         if not body:
@@ -168,13 +189,29 @@ class _Table:
             )
         if titled:
             file, identity = self._by_title(header, low, names, column)
-        elif self.commas:
-            file, identity = self._by_content(names, body)
         else:
-            file, identity = self._by_content(names, body) if self._fits(names, body) else (0, 1)
+            file, identity = self._by_content(names, body)
+        yield from self._told(file, identity, body)
+
+    def _untitled(self, names: _Names) -> Iterator[tuple[int, str, str]]:
+        body = range(len(self.rows))
+        fits = any(any(self._hits(at, names, body)) for at in (0, 1))
+        yield from self._told(*(self._by_content(names, body) if fits else (0, 1)), body)
+
+    def _told(self, file: int, identity: int, body: range) -> Iterator[tuple[int, str, str]]:
         for at in body:
             cells = self.rows[at]
             yield self.lines[at], _plain(cells[file].strip()), cells[identity].strip()
+
+    def _parted(self, names: _Names) -> _Table:
+        """The same lines, parted where a picture's name ends or begins, since both may have blanks.
+
+        Raises:
+            FacesError: they are of three values or more, some of them numbers.
+        """
+        rows = [cells if " " not in cells[0] else names.parted(cells) for cells in self.rows]
+        _refuse_numbers(self.path, self.lines, rows, names)
+        return replace(self, rows=rows)
 
     def _by_title(
         self, header: Sequence[str], low: Sequence[str], names: _Names, column: str | None
@@ -220,9 +257,6 @@ class _Table:
         file = hits.index(max(hits))
         return file, 1 - file
 
-    def _fits(self, names: _Names, body: range) -> bool:
-        return any(any(self._hits(at, names, body)) for at in (0, 1))
-
     def _hits(self, column: int, names: _Names, body: range) -> tuple[int, int]:
         """How many cells name a picture; and how many do but for an ending: numbers may, too."""
         cells = [base_name(_plain(self.rows[at][column].strip())) for at in body]
@@ -242,8 +276,26 @@ def _cells(path: Path, text: Sequence[str], comma: str | None) -> Iterator[tuple
         return
     for line, row in enumerate(text, 1):
         if row.strip():
-            # A name may have blanks, an identity has none.
+            # Which of both has blanks is told by the pictures: see `_Names.parted`.
             yield line, row.strip().rsplit(None, 1)
+
+
+def _refuse_numbers(
+    path: Path, lines: Sequence[int], rows: Sequence[Sequence[str]], names: _Names
+) -> None:
+    """Raise FacesError where there are as many values beside each picture, numbers in one place.
+
+    A name may have several words; then these are no numbers.
+    """
+    values = [cells[names.has(cells[0])].split() for cells in rows]
+    width = len(values[0])
+    if width < 2 or any(len(words) != width for words in values):
+        return
+    if any(all(words[at].isdigit() for words in values) for at in range(width)):
+        raise FacesError(
+            f"{path}, line {lines[0]}: {' '.join(rows[0])[:60]!r}; which value is the identity? "
+            "Expected FILE ID, or a CSV with a header that names its columns"
+        )
 
 
 def _plain(path: str) -> str:

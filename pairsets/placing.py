@@ -17,7 +17,8 @@ def stem(path: str) -> str:
     ('rei.ayanami/1', 'rei.ayanami/1')
     """
     front, dot, end = path.rpartition(".")
-    return front if dot and "/" not in end and front else path
+    # No ending has a blank: "Mr. Ash" has none.
+    return front if dot and front and "/" not in end and " " not in end else path
 
 
 def placed(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[dict[str, int], str]:

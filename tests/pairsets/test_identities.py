@@ -200,6 +200,11 @@ FLAT = ["1.jpg", "2.jpg", "3.jpg"]
         ("\ufeff1.jpg\t2880\r\n2.jpg\t2880\r\n3.jpg\t7\r\n", FLAT, ["2880", "2880", "7"]),
         ("2880 1.jpg\n2880 2.jpg\n", FLAT, ["2880", "2880", None]),
         ("a b/1.jpg x\n", ["a b/1.jpg"], ["x"]),
+        ("1.jpg Ada Ash\n2.jpg Bea Ash\n3.jpg Ada Ash\n", FLAT, ["Ada Ash", "Bea Ash", "Ada Ash"]),
+        ("1.jpg Ada Ash\n2.jpg Rei\n", ["1.png", "2.png"], ["Ada Ash", "Rei"]),
+        ("Ada Ash a/1.jpg\nBea Ash a/2.jpg\n", ["a/1.jpg", "a/2.jpg"], ["Ada Ash", "Bea Ash"]),
+        ("Ada Ash a b/1 c.jpg\n", ["a b/1 c.jpg"], ["Ada Ash"]),
+        ("1 c.jpg Ada Ash\n", ["a b/1 c.jpg"], ["Ada Ash"]),
         ("label,path,split\n0,1.jpg,val\n1,2.jpg,val\n", FLAT, ["0", "1", None]),
         ("path,identity\n1.jpg,rei\n2.jpg,\n", FLAT[:2], ["rei", None]),
         ("0,1.jpg\n0,2.jpg\n1,3.jpg\n", FLAT, ["0", "0", "1"]),
@@ -210,7 +215,9 @@ FLAT = ["1.jpg", "2.jpg", "3.jpg"]
         ("label,path\n5,.\\a\\1.jpg\n", ["a/1.jpg"], ["5"]),
     ],
     ids=[
-        *("celeba", "tabs-crlf-bom", "identity-first", "blanks", "oml", "untold", "no-header"),
+        *("celeba", "tabs-crlf-bom", "identity-first", "blanks"),
+        *("names-of-two-words", "and-png-of-jpg", "words-first", "words-first-of-blanks"),
+        *("words-without-folders", "oml", "untold", "no-header"),
         *("numbers-no-header", "folders-above", "without-folders", "png-of-jpg", "windows"),
     ],
 )
@@ -235,6 +242,7 @@ def test_what_a_list_lacks_and_what_it_has_besides_is_counted(tmp_path):
         ("../1.jpg 5\n", "line 1: the path '../1.jpg' leaves its folder"),
         ("/data/1.jpg 5\n", "line 1: the path '/data/1.jpg' is absolute"),
         ("1.jpg\n2.jpg\n", "expected FILE ID"),
+        ("1.jpg 2880 1\n2.jpg 2880 0\n", "'1.jpg 2880 1'; which value is the identity"),
         ("path,label,id\n1.jpg,5,6\n", "2 columns may be the identity"),
         ("path,age\n1.jpg,5\n", None),
         ("path,age,size\n1.jpg,5,6\n", "no column is the identity"),
@@ -259,8 +267,10 @@ def test_the_column_is_chosen_where_two_may_be_meant(tmp_path):
     (tmp_path / "list.csv").write_text("path,label,id\n1.jpg,5,6\n")
     rule = ByList.of(f"id={tmp_path / 'list.csv'}")
     assert rule.name(["1.jpg"]).identities == ["6"]
-    with pytest.raises(FacesError, match="no column 'who'"):
-        ByList(tmp_path / "list.csv", "who").name(["1.jpg"])
+    for text in ("path,label,id\n1.jpg,5,6\n", "1.jpg 5\n"):
+        (tmp_path / "list.csv").write_text(text)
+        with pytest.raises(FacesError, match="no column 'who'"):
+            ByList(tmp_path / "list.csv", "who").name(["1.jpg"])
 
 
 def test_a_file_may_be_two_without_its_folders(tmp_path):
