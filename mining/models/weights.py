@@ -62,7 +62,8 @@ class Checkpoint:
         ]
         asked = [one for one in found if self.part is None or self.part in one.words]
         if not asked:
-            names = ", ".join(one.called for one in found if one.words)
+            parts = any(one.where or one.prefix for one in found)
+            names = ", ".join(one.called for one in found) if parts else ""
             raise ModelError(
                 f"{self.label}: has no {self.part!r}; "
                 + (f"there are {names}" if names else "it is one state dict, without parts")
@@ -75,7 +76,7 @@ class Checkpoint:
             return min(asked, key=lambda one: (one.faults, -len(one.state)))
         chosen = fitting[0]
         # One network under two names, as a trainer's module may hold it, is no choice.
-        others = [one for one in fitting if one.where != chosen.where or not _same(one, chosen)]
+        others = [one for one in fitting[1:] if one.where != chosen.where or not _same(one, chosen)]
         if others and self.part is None:
             chosen = self._averaged(fitting)
         elif others:
@@ -149,11 +150,14 @@ class Reading:
 
     @property
     def words(self) -> list[str]:
-        """What `part` may name it by: its keys and the words of its prefix, and these joined."""
+        """What `part` may name it by: its keys and the words of its prefix, and these joined.
+
+        The file's own dict, which has neither, is `.`.
+        """
         prefix = self.prefix.rstrip(".")
         whole = f"{self.where}/{prefix}".strip("/")
         words = [*self.where.split("/"), *prefix.split("."), self.where, prefix, whole]
-        return [word for word in words if word]
+        return [word for word in words if word] or ["."]
 
     def note(self, label: str, beside: Mapping[str, State]) -> str | None:
         """What was taken, where that is not the whole file as it stands.

@@ -7,6 +7,7 @@ import collections
 import datetime
 import os
 import pickle
+import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -269,14 +270,19 @@ def test_the_averaged_weights_are_taken_as_timm_takes_them(
             {"state_dict": {**under("backbone."), **under("ema.backbone.", OTHER)}},
             ("state_dict/backbone", "ema"),
         ),
+        ({**STATE, "ema": OTHER}, (".", "ema")),
     ],
-    ids=["dino", "moco", "averaged beside a stranger", "ema", "one name in the other"],
+    ids=[
+        *("dino", "moco", "averaged beside a stranger", "ema", "one name in the other"),
+        "one beside the tensors of the other",
+    ],
 )
 def test_of_two_networks_one_must_be_named(
     saved: dict[str, object], parts: tuple[str, str], tmp_path: Path
 ) -> None:
     torch.save(saved, tmp_path / "w.pth")
-    said = rf"holds 2 networks that fit: {parts[0]} \(.*\) or {parts[1]} \(.*w\.pth#{parts[0]}$"
+    first, second = map(re.escape, parts)
+    said = rf"holds 2 networks that fit: {first} \(.*\) or {second} \(.*w\.pth#{first}$"
     with pytest.raises(ModelError, match=said):
         fitted(tmp_path / "w.pth")
     assert fitted(tmp_path / f"w.pth#{parts[0]}")[0] == state_digest(STATE)
@@ -290,6 +296,13 @@ def test_two_networks_are_two_though_they_are_equal(tmp_path: Path) -> None:
     torch.save({"student": STATE, "teacher": STATE}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"2 networks that fit: student .* or teacher"):
         fitted(tmp_path / "w.pth")
+
+
+def test_a_network_that_is_not_finite_is_one(tmp_path: Path) -> None:
+    """Whatever it holds is not equal to itself."""
+    broken = {name: tensor * float("nan") for name, tensor in STATE.items()}
+    torch.save(broken, tmp_path / "w.pth")
+    assert fitted(tmp_path / "w.pth")[1] == []
 
 
 def test_a_part_of_a_file_without_parts(tmp_path: Path) -> None:
