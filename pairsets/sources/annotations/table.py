@@ -42,6 +42,7 @@ class Table:
         self.apart = False  # whether it says it of each box, rather than of a picture
         self.relative: bool | None = None  # whether boxes are shares, where the layout says it
         self._rows: dict[PictureId, int] = {}
+        self._unusable: dict[PictureId, str] = {}  # and why
         self._sizes = array("i")
         self._owners = array("i")
         self._names: dict[str, int] = {}
@@ -54,8 +55,10 @@ class Table:
         """The row of a picture, a new one for a new picture; None if its path cannot be used."""
         row = self._rows.get(key)
         if row is None:
-            if why_no_id(key):
-                self.skipped[NO_PATH] += 1
+            if why := why_no_id(key):
+                # Once, though each of its boxes may name it.
+                self.skipped[NO_PATH] += key not in self._unusable
+                self._unusable.setdefault(key, why)
                 return None
             row = self._rows[key] = len(self._rows)
             self._sizes.extend(size)
@@ -107,8 +110,13 @@ class Table:
             SourceError: no picture, or boxes of another kind.
         """
         if not self._rows:
-            left = ", ".join(f"{why}: {count}" for why, count in self.skipped.items())
-            raise SourceError(f"no picture that can be used in it ({left or 'nor any other'})")
+            left = ", ".join(f"{why}: {count}" for why, count in self.skipped.items() if count)
+            first = next(iter(self._unusable.items()), None)
+            told = "" if first is None else f"; the first, {first[0]!r}, {first[1]}"
+            hint = told and ". Expected paths below the folder of the pictures"
+            raise SourceError(
+                f"no picture that can be used in it ({left or 'nor any other'}{told}){hint}"
+            )
         if self._confused > _CONFUSED * self._boxes:
             raise SourceError(
                 f"in {self._confused} of {self._boxes} boxes the third number is below the "

@@ -352,6 +352,10 @@ RECORD = '{"id": 5, "bbox": [1, 2, 3, 4]}\n'
         (b" \n\n", "empty; expected"),
         (b"{}", "no picture that can be used in it"),
         (b"[]", "no picture that can be used in it"),
+        (
+            '{"/data/5.png": [[1, 2, 3, 4]], "../6.png": []}',
+            r"path cannot be used: 2; the first, '/data/5.png', is absolute.. Expected paths below",
+        ),
         (b"12", "begins with '12'; expected JSON of boxes by picture"),
         (b"PK\x03\x04...", "a zip archive; unpack it"),
         (b"\x1f\x8b12345678901234567890", "broken packed data"),
