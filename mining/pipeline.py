@@ -21,6 +21,7 @@ from mining.evidence import (
     not_looked_at,
     suspects_of,
 )
+from mining.gathering import Gathered
 from mining.hardest import Hardest, mine_hardest, refuse_for_several, refuse_twice
 from mining.negatives import DEFAULT_PAIRS, adversarial_pairs
 from mining.presentation import draw_report
@@ -258,6 +259,12 @@ def build(
         for name, pair_set in sets.items()
     }
     target = resolve_target(random, target_fnr)
+    prints = {name: model.fingerprint for name, model in zip(names, loaded, strict=True)}
+    known = Gathered({"random": scores["random"]}, prints)
+    mined_by = {
+        "random": [] if test_pairs is None else known.mined_by(Path(test_pairs)),
+        "adversarial": list(hardest.references),
+    }
     boards: list[Leaderboard] = []
     for name, pair_set in sets.items():
         thresholds = boards[0].comparison.thresholds if boards and boards[0].comparison else {}
@@ -268,7 +275,7 @@ def build(
                 pair_set,
                 scores[name],
                 target,
-                mined_by=list(hardest.references) if mined_set else None,
+                mined_by=mined_by[name] or None,
                 left_out=apart if mined_set else None,
                 published=PUBLISHED[name] if published else None,
                 seed=seed,
@@ -327,6 +334,12 @@ def build(
     else:
         # Of the pairs that stood here before.
         listed.unlink(missing_ok=True)
+    if mined_by["random"]:
+        warnings = [
+            f"{test_pairs}: a model mined these pairs, so that no rate on them is one of random "
+            "pairs; lookalikes random draws such.",
+            *warnings,
+        ]
     warnings = [*notes_of(loaded), *warnings]
     write_leaderboards(run.leaderboard, boards)
     made = Run(

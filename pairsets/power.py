@@ -193,9 +193,10 @@ def power_of(
             f"{' and '.join(names)}: too few pairs to know how much their difference varies"
         )
     if not error > 0 or not spread.variance > 0:
+        name = statistic.upper()
         raise ScoresError(
-            f"{' and '.join(names)} never differ on these pairs, so that there is nothing to plan "
-            "from; are they the same scores?"
+            f"{' and '.join(names)} never differ on these pairs in their {name}, so that there is "
+            "nothing to plan from; are they the same scores, or are the pairs too easy for both?"
         )
     single, shared = float(residuals @ residuals), max(spread.shared, 0.0)
     stays, tied, room = _left_by_more_pairs(residuals, clusters, spread)

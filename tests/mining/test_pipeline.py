@@ -128,6 +128,18 @@ def test_given_test_pairs_are_the_random_set(faces_folder, tmp_path):
     assert [len(board.apart.entries) for board in run.leaderboards] == [6, 6]
 
 
+def test_test_pairs_that_were_mined_are_marked(faces_folder, tmp_path, undrawn):
+    first = build(faces_folder, "pixels", out=tmp_path / "first", pairs=7)
+    second = build(
+        faces_folder, "pixels", out=tmp_path / "second", pairs=7,
+        test_pairs=first.folder.pairs("adversarial"),
+    )  # fmt: skip
+    assert [board.entries[0].comparable for board in first.leaderboards] == [True, False]
+    assert [board.entries[0].comparable for board in second.leaderboards] == [False, False]
+    assert not any("mined these pairs" in text for text in first.warnings)
+    assert any("adversarial.csv: a model mined these pairs" in text for text in second.warnings)
+
+
 @pytest.fixture
 def undrawn(monkeypatch):
     """What `draw_report` was called with, which takes most of a build's time."""
