@@ -139,8 +139,8 @@ class Desk:
     def undone(self, annotator: int, pair: int, key: str) -> models.Was | None:
         """The verdict that an undo took back."""
         rows = self.store.read(
-            "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ?1 AND"
-            " pair = ?2 AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?3)"
+            "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ? AND"
+            " pair = ? AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?)"
             " ORDER BY id DESC LIMIT 1",
             (annotator, pair, key),
         )

@@ -236,11 +236,11 @@ class Store:
             found = self._db.execute(
                 "SELECT pair, kind, at FROM ("
                 " SELECT * FROM (SELECT v.pair, v.event, 'verdicts' AS kind, v.at FROM verdicts v"
-                "  JOIN events e ON e.id = v.event WHERE v.annotator = ?1 AND e.kind = 'judge'"
+                "  JOIN events e ON e.id = v.event WHERE v.annotator = ? AND e.kind = 'judge'"
                 "  ORDER BY v.event DESC LIMIT 1)"
-                " UNION ALL SELECT pair, event, 'skips', NULL FROM skips WHERE annotator = ?1"
+                " UNION ALL SELECT pair, event, 'skips', NULL FROM skips WHERE annotator = ?"
                 ") ORDER BY event DESC LIMIT 1",
-                (annotator,),
+                (annotator, annotator),
             ).fetchone()
             # Written down even so: the same request again must not take back what came after it.
             pair, table, at = found or (None, None, None)
