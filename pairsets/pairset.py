@@ -434,6 +434,9 @@ def _header_problem(header: list[str]) -> str:
     expected = f"expected exactly {','.join(COLUMNS)} or the first three"
     if missing:
         hint = "; is the header line missing?" if len(missing) == len(COLUMNS) else ""
+        for mark in ";\t":
+            if mark in header[0] and {*header[0].split(mark)} >= {*COLUMNS[:3]}:
+                hint = f"; {mark!r} stands between its columns: save it with commas"
         return f"column {', '.join(missing)} missing; {expected}{hint}"
     if extra:
         return f"column {', '.join(map(repr, extra))} too many; {expected}"

@@ -168,6 +168,7 @@ GOOD = "a/1,b/2,0,-1,0\n"
         ("", "empty; expected the header"),
         (HEADER, "a header and no pairs"),
         ("a/1,b/2,0,-1,0\n", "line 1: column pathA, .* is the header line missing"),
+        (HEADER.replace(",", ";") + "a/1;b/2;0;-1;0\n", "line 1: .*'.' stands between its columns"),
         ("pathA,label\na/1,0\n", "line 1: column pathB, human_prediction, invalid missing"),
         ("pathA,pathB,label,invalid\na/1,b/2,0,0\n", "line 1: column human_prediction missing"),
         ("pathA,pathB,label\na/1,b/2,0,-1,0\n", "line 2: 5 values, expected 3; is a comma"),

@@ -146,10 +146,12 @@ def csv_rows(
     progress: Callable[[int, int], None] | None = None,
     *,
     what: str = "file of pairs",
+    mark: str = ",",
 ) -> Iterator[tuple[int, list[str]]]:
     """Line and cells of each row of a CSV file, the header too, as a stream.
 
-    A byte-order mark, CRLF, quoted line ends and blank lines are understood.
+    A byte-order mark, CRLF, quoted line ends and blank lines are understood. `mark` stands between
+    cells.
 
     Raises:
         SourceError: no such file, a folder, a pickle, not UTF-8, or not CSV.
@@ -157,7 +159,8 @@ def csv_rows(
     read_head(path, what)
     with opened(path, what) as stream:
         size = path.stat().st_size
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), strict=True)
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        reader = csv.reader(text, strict=True, delimiter=mark)
         end = 0
         try:
             for count, cells in enumerate(reader, 1):

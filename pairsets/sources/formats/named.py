@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pairsets.errors import SourceError
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.fields import labels
+from pairsets.sources.formats.fields import is_image, labels
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import read_head
 from pairsets.sources.formats.owners import owners
@@ -92,6 +92,8 @@ def looks_like(path: Path, head: bytes) -> bool:
     names = columns_in(path, head)
     if {"pathA", "pathB"} <= {*names} or any(name.startswith("negative") for name in names):
         return False
+    if any(is_image(name) for name in names):
+        return False  # the first pair, without names above it
     return bool(pairs_among(names)) and any(_plain(name) in _LABELS for name in names)
 
 

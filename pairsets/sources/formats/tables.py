@@ -36,7 +36,7 @@ def columns(path: Path, head: bytes) -> list[str]:
         return []
     if not lines[0].lstrip().startswith("{"):
         try:
-            return next(csv.reader([lines[0]], strict=True), [])
+            return next(csv.reader([lines[0]], strict=True, delimiter=_mark(lines)), [])
         except csv.Error:
             return []
     try:
@@ -57,7 +57,7 @@ def read_rows(path: Path, progress: Progress | None = None) -> Iterator[tuple[in
     lines = head_lines(head)
     if lines and lines[0].lstrip().startswith("{"):
         return json_objects(path, progress)
-    return _csv_rows(path, progress)
+    return _csv_rows(path, progress, _mark(lines))
 
 
 def write_rows(
@@ -89,8 +89,13 @@ def write_rows(
         text.detach()
 
 
-def _csv_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
-    rows = csv_rows(path, progress)
+def _mark(lines: Sequence[str]) -> str:
+    """What stands between the names of columns, a comma unless there is none."""
+    return next((mark for mark in ",\t;" if lines and mark in lines[0]), ",")
+
+
+def _csv_rows(path: Path, progress: Progress | None, mark: str) -> Iterator[tuple[int, Row]]:
+    rows = csv_rows(path, progress, mark=mark)
     _, header = next(rows, (1, []))
     if len(set(header)) != len(header):
         raise SourceError(f"{path}, line 1: a column is named twice: {','.join(header)[:80]}")

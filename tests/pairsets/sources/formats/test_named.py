@@ -58,16 +58,24 @@ def test_names_of_two_paths(names, expected):
     assert pairs_among(names.split(",")) == expected
 
 
+def test_a_first_pair_is_no_header(tmp_path):
+    text = "face/1.jpg,face/2.jpg,same\nface/1.jpg,face/3.jpg,different\n"
+    path = write(tmp_path, text)
+    assert candidates(path) == ["trials"]
+    assert read_pairs(path).pairs.label.tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     "header", ["img1,img2,label", "label,left,right", "imageA,imageB,is_match"]
 )
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "semicolons", "jsonl"])
 def test_tables_of_any_kind(header, ending, tmp_path):
     names = header.split(",")
     rows = [("A/1.jpg", "A/2.jpg", 1), ("A/1.jpg", "B/1.jpg", 0)]
     cells = [row if names[0] != "label" else (row[2], *row[:2]) for row in rows]
-    if ending == "csv":
-        text = header + "\n" + "".join(",".join(map(str, row)) + "\n" for row in cells)
+    if ending != "jsonl":
+        mark = {"csv": ",", "tsv": "\t", "semicolons": ";"}[ending]
+        text = "".join(mark.join(map(str, row)) + "\n" for row in [names, *cells])
     else:
         text = "".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in cells)
     found = read_pairs(write(tmp_path, text, "x"))
