@@ -16,7 +16,7 @@ from mining.rules import Rules, RulesError
 from mining.space import SearchSpace
 from pairsets.exclusions import PathPairs
 from pairsets.faces import base_name
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, joined_identities
 
 DEFAULT_PAIRS = 3000
 
@@ -107,7 +107,9 @@ def adversarial_pairs(
     order = np.random.default_rng(seed).permutation(label.size)
     path_a = np.r_[test.path_a[kept], mined.path_a][order]
     path_b = np.r_[test.path_b[kept], mined.path_b][order]
-    pairs = PairSet.of(path_a, path_b, label[order], identities=mined.faces.identities)
+    # An image on the ignore list is none of the mined faces, but may be one of the test pairs.
+    identities = joined_identities([mined.pairs, test.take(kept)])
+    pairs = PairSet.of(path_a, path_b, label[order], identities=identities)
     return pairs, rank[order]
 
 

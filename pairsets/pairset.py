@@ -428,6 +428,19 @@ def _otherwise(path: Path) -> str:
     )
 
 
+def joined_identities(sets: Iterable[PairSet]) -> Mapping[str, str] | None:
+    """Who all faces of several sets show, by path; None where the folders say it.
+
+    >>> one = PairSet.of(["1.jpg"], ["2.jpg"], 0, identities={"1.jpg": "rei", "2.jpg": "a"})
+    >>> dict(joined_identities([one, PairSet.of(["rei/3.jpg"], ["rei/4.jpg"], 1)]))
+    {'1.jpg': 'rei', '2.jpg': 'a', 'rei/3.jpg': 'rei', 'rei/4.jpg': 'rei'}
+    """
+    given = list(sets)
+    if all(one.identities is None for one in given):
+        return None
+    return differing({path: one.identity(path) for one in given for path in one.paths})
+
+
 def _header_problem(header: list[str]) -> str:
     missing = [name for name in COLUMNS if name not in header]
     extra = [name for name in header if name not in COLUMNS]

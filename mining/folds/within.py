@@ -28,7 +28,7 @@ from pairsets.exclusions import EXCLUDED, Exclusions, PathPairs
 from pairsets.faces import strings
 from pairsets.folds import Folds
 from pairsets.hubness import Hubness
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, joined_identities
 from pairsets.report import FunnelRow
 from pairsets.sampling import PairSpace
 from pairsets.suspects import Suspects
@@ -156,7 +156,7 @@ def _together(
                 np.concatenate([getattr(one, name) for one in pairs])
                 for name in ("path_a", "path_b", "label", "human_prediction", "invalid")
             ),
-            identities=shares.faces.identities,
+            identities=joined_identities(pairs),
         ),
         rank,
         columns,

@@ -172,6 +172,32 @@ def test_labels_that_contradict_the_folders_are_refused(videos, tmp_path):
     assert evaluated(clusters="image").comparison is not None
 
 
+def test_given_positives_with_an_ignored_face_keep_who_they_show(videos, tmp_path):
+    folder, test, out = embedded(videos, tmp_path / "e"), tmp_path / "t.csv", tmp_path / "m.csv"
+    sample_pairs(videos, test, rule=PEOPLE)
+    (tmp_path / "ignored.txt").write_text("1.png\n")
+    mine_pairs(folder, out, pairs=6, test_pairs=test, ignore_list=tmp_path / "ignored.txt")
+    pairs, right = told(out)
+    assert right
+    assert any(path.endswith("/1.png") for path in pairs.paths)
+    assert pairs.named == {path: path[0] for path in pairs.paths}
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_given_positives_without_a_score_keep_who_they_show(videos, tmp_path, folds):
+    shutil.copytree(videos / "a", videos / "d")
+    test, out, broken = tmp_path / "t.csv", tmp_path / "m.csv", "a/video1/1.png"
+    sample_pairs(videos, test, rule=PEOPLE)
+    (videos / broken).write_bytes(b"")
+    skipping = Encoding(on_error="skip")
+    embed_faces(videos, "pixels", tmp_path / "e", rule=PEOPLE, encoding=skipping)
+    options = {"test_pairs": test, "missing": "reject", "folds": folds}
+    mine_pairs(tmp_path / "e", out, pairs=6, **options)
+    pairs, right = told(out)
+    assert right
+    assert broken in pairs.paths
+
+
 def test_few_contradictions_are_told(tmp_path):
     labels = np.array([1] * 20 + [0] * 20)
     first = [f"p{n}/1" for n in range(40)]
