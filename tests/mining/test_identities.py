@@ -174,7 +174,7 @@ def test_labels_that_contradict_the_folders_are_refused(videos, tmp_path):
 
 def test_given_positives_with_an_ignored_face_keep_who_they_show(videos, tmp_path):
     folder, test, out = embedded(videos, tmp_path / "e"), tmp_path / "t.csv", tmp_path / "m.csv"
-    sample_pairs(videos, test, rule=PEOPLE)
+    sample_pairs(videos, test, identities=PEOPLE)
     (tmp_path / "ignored.txt").write_text("1.png\n")
     mine_pairs(folder, out, pairs=6, test_pairs=test, ignore_list=tmp_path / "ignored.txt")
     pairs, right = told(out)
@@ -187,10 +187,10 @@ def test_given_positives_with_an_ignored_face_keep_who_they_show(videos, tmp_pat
 def test_given_positives_without_a_score_keep_who_they_show(videos, tmp_path, folds):
     shutil.copytree(videos / "a", videos / "d")
     test, out, broken = tmp_path / "t.csv", tmp_path / "m.csv", "a/video1/1.png"
-    sample_pairs(videos, test, rule=PEOPLE)
+    sample_pairs(videos, test, identities=PEOPLE)
     (videos / broken).write_bytes(b"")
     skipping = Encoding(on_error="skip")
-    embed_faces(videos, "pixels", tmp_path / "e", rule=PEOPLE, encoding=skipping)
+    embed_faces(videos, "pixels", tmp_path / "e", identities=PEOPLE, encoding=skipping)
     options = {"test_pairs": test, "missing": "reject", "folds": folds}
     mine_pairs(tmp_path / "e", out, pairs=6, **options)
     pairs, right = told(out)
@@ -238,7 +238,7 @@ def test_suspects_go_by_identities(videos, tmp_path):
 
 def test_suspects_of_pictures_do_not_ask_who_is_shown(videos, tmp_path):
     path = tmp_path / "pairs.csv"
-    sample_pairs(videos, path, rule=PEOPLE)
+    sample_pairs(videos, path, identities=PEOPLE)
     identities_of(path).unlink()
     with pytest.raises(PairSetError, match=r"alias and mislabel .* alone: --kinds duplicate,crop"):
         find_suspects(path, evidence=Evidence(faces=videos))
