@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairsets.errors import SourceError
+from pairsets.faces import is_image
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.fields import is_image, labels
+from pairsets.sources.formats.fields import labels
 from pairsets.sources.formats.gathering import gather, held_by
 from pairsets.sources.formats.lines import read_head
 from pairsets.sources.formats.owners import owners
