@@ -27,6 +27,7 @@ from pairsets.sources.formats import (
     sniff,
     write_pairs,
 )
+from pairsets.sources.formats.owners import is_guess
 
 # This project's own, which keeps folds, identities and a manifest in files beside.
 OWN = "csv"
@@ -87,6 +88,7 @@ def convert_pairs(
     notes = list(found.notes)
     if identities is not None:
         found = replace(found, pairs=found.pairs.named_by(identities))
+        notes = [note for note in notes if not is_guess(note)]
         notes += identities.name(found.pairs.paths).notes
     if faces is not None:
         _all_there(faces, found.pairs.paths)

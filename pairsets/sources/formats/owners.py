@@ -21,6 +21,9 @@ from pairsets.identities import Rule, some
 
 _NUMBERED = re.compile(r"(.+)_[0-9]+\.[^./]+", re.DOTALL)
 _DEEPEST = 8
+# Beginnings and ends of notes on how it is known who is on a picture.
+_UNTOLD = "the paths do not say who is on a picture: "
+_AGREES = " is taken for the identity, as that agrees with all "
 Named = Callable[[str], str]
 
 
@@ -63,17 +66,16 @@ def owners(
         if (same(named) == positive).all() and not positive.all():
             found = {face: named(face) for face in faces}
             return found, [
-                f"{what} is taken for the identity, as that agrees with all {positive.size} "
-                f"labels: {len(set(found.values()))} identities"
+                f"{what}{_AGREES}{positive.size} labels: {len(set(found.values()))} identities"
             ]
     if in_folders and _mostly(wrong, positive):
         return None, _against(wrong, positive)
     owner = joined(a[positive], b[positive], len(faces))
     against = int(((owner[a] == owner[b]) & ~positive & (a != b)).sum())
     told = [
-        "the paths do not say who is on a picture: who is who is known as far as positive pairs "
-        f"tell, which tie {len(faces)} faces to {np.unique(owner).size} identities. Two pictures "
-        "of one that no positive joins count as two, so that intervals may be too narrow"
+        f"{_UNTOLD}who is who is known as far as positive pairs tell, which tie {len(faces)} faces "
+        f"to {np.unique(owner).size} identities. Two pictures of one that no positive joins count "
+        "as two, so that intervals may be too narrow"
     ]
     if against:
         told.append(
@@ -81,6 +83,15 @@ def owners(
             "labels stay as they are"
         )
     return {face: f"as {faces[least]}" for face, least in zip(faces, owner, strict=True)}, told
+
+
+def is_guess(note: str) -> bool:
+    """Whether a note says how it is known who is on a picture, which is void where a user says it.
+
+    >>> is_guess("the folder is taken for the identity, as that agrees with all 9 labels: 3")
+    True
+    """
+    return note.startswith(_UNTOLD) or _AGREES in note
 
 
 def by_folders(

@@ -15,6 +15,7 @@ from pairsets import PairSet
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.folds import Folds, folds_of
 from pairsets.identities import ByLevel
+from pairsets.identity_patterns import ByPattern
 from pairsets.sources.formats import Pairs, read_pairs, write_pairs
 
 
@@ -290,6 +291,16 @@ def test_who_is_on_a_picture_may_be_said(tmp_path):
         "format": "trials",
         "identities": "--identity-level 1",
     }
+
+
+def test_nothing_is_guessed_of_who_is_told(tmp_path):
+    source, out = tmp_path / "x.csv", tmp_path / "y.csv"
+    source.write_text("pathA,pathB,label\n1_a.jpg,1_b.jpg,1\n1_a.jpg,2_a.jpg,0\n")
+    guessed = convert_pairs(source, out)
+    assert any("known as far as positive pairs" in text for text in guessed.warnings)
+    made = convert_pairs(source, out, identities=ByPattern("([0-9])_"), overwrite=True)
+    assert made.warnings == []
+    assert PairSet.read(out).named == {"1_a.jpg": "1", "1_b.jpg": "1", "2_a.jpg": "2"}
 
 
 def test_columns_that_are_named_make_it_a_table(tmp_path):
