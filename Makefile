@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
-# Processes that share the tests.
-WORKERS ?= 2
+# Processes that share the tests: one more than two cores, since those of pages wait for the browser.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
