@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 # What a processor with AVX2 and nothing beyond it computes, in one thread: sums in another order.
 PLAIN := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-	OPENBLAS_CORETYPE=Haswell OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # The tests of what is computed: the join, rates and intervals, embeddings, where a model looks.
 COMPUTED := tests/indexes tests/mining/test_embeddings.py tests/mining/test_explain.py \
 	tests/mining/test_explain_step.py tests/mining/test_scoring.py tests/mining/models \
