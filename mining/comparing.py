@@ -13,7 +13,7 @@ from mining.encoder import Encoding, notes_of
 from mining.gathering import Gathered, Named, gather
 from mining.models import Model
 from mining.refusals import contradictions, refuse_lacking
-from mining.run import Progress, RunFolder, embeddings_name, refuse_inside, silent
+from mining.run import UNSETTLED, Progress, RunFolder, embeddings_name, refuse_inside, silent
 from mining.scoring import write_scores
 from mining.setfiles import (
     low_aucs,
@@ -39,8 +39,10 @@ from pairsets.identities import Rule
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet
+from pairsets.publication import alone
 from pairsets.published import published_for
 from pairsets.report import FunnelRow, write_report
+from pairsets.settings import settings_of
 
 SCHEMA = 1
 # What is written of each set, as `SET.scores.csv` and so on.
@@ -70,6 +72,7 @@ class Compared:
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
 
 
+@alone(folder=True)
 def compare_models(
     faces: str | Path,
     pairs: Sequence[str | Path],
@@ -125,7 +128,9 @@ def compare_models(
         PairsetsError, ModelError, EmbeddingError: the user's input; nothing but a marked,
             unfinished folder is left behind.
     """
+    settings = settings_of(locals(), paths=("faces", "pairs"), without=(*UNSETTLED, "cache"))
     encoding = encoding or Encoding()
+    settings["precision"] = encoding.precision
     out = Path(out)
     if draws:
         refuse_few(draws)
@@ -133,7 +138,7 @@ def compare_models(
     for given_file in (*scores, *annotators):
         refuse_inside_out(given_file.path, out)
     folder = RunFolder(out)
-    folder.refuse(overwrite=overwrite, faces=Path(faces), kind="comparison")
+    folder.refuse(overwrite=overwrite, faces=Path(faces), kind="comparison", settings=settings)
     if cache is not None:
         refuse_inside(cache, Path(faces))
     older = _Older.of(folder)
@@ -175,7 +180,9 @@ def compare_models(
     mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
     for ones in _judged_by_several(sets, people).values():
         agreement(ones, clusters=clusters)
-    run = RunFolder.start(out, overwrite=overwrite, faces=Path(faces), kind="comparison")
+    run = RunFolder.start(
+        out, overwrite=overwrite, faces=Path(faces), kind="comparison", settings=settings
+    )
     homes = [(cache or run.root / "embeddings") / embeddings_name(model) for model in loaded]
     for model, home in zip(loaded, homes, strict=True):
         found.append(encoding.embed(present, model, home, progress))
@@ -238,6 +245,8 @@ def compare_models(
         written += draw_figures(shown, run.report.parent / "figures", step)
     with progress("Drawing the report"):
         written.append(write_report(report_of(shown), run.report))
+    # What is of an earlier comparison is known by its manifest: while that stands.
+    older.remove_but([*written, run.root / "compare.json"])
     written.append(
         write_json(
             run.root / "compare.json",
@@ -258,7 +267,6 @@ def compare_models(
             },
         )
     )
-    older.remove_but(written)
     run.finish([*homes, *embeddings, *older.strangers])
     return Compared(
         run, boards, written, funnel, shown.warnings, hubness=shown.hubness, agreement=agreed

@@ -36,6 +36,7 @@ from pairsets import images
 from pairsets.artefacts import atomic_write, sha256, versions, write_csv, write_json
 from pairsets.errors import FacesError, PairSetError
 from pairsets.faces import Faces, differing
+from pairsets.locks import LOCK
 from pairsets.pairset import IDENTITY_COLUMNS, read_identities
 
 SCHEMA = 1
@@ -289,7 +290,7 @@ def _refuse_other_content(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise EmbeddingError(f"{folder}: a file; expected a folder for the embeddings")
-    found = {entry.name for entry in folder.iterdir()}
+    found = {entry.name for entry in folder.iterdir()} - {LOCK}
     ours = found & {*_FILES, "manifest.json"}
     if found and "partial" not in found and len(ours) < 2:
         raise EmbeddingError(

@@ -15,7 +15,7 @@ from mining.run import Progress, RunError, embeddings_name, refuse_inside, silen
 from mining.setfiles import lost_rows, low_aucs, unread_rows, was_mined
 from mining.steps import Made
 from pairsets.annotators import agreement
-from pairsets.artefacts import refuse_existing, written_together
+from pairsets.artefacts import refuse_existing
 from pairsets.bootstrap import DRAWS, refuse_few
 from pairsets.clusters import By
 from pairsets.comparison import compare
@@ -35,6 +35,7 @@ from pairsets.protocol_tables import (
     write_protocols,
 )
 from pairsets.protocols import checked_folds
+from pairsets.publication import alone, written_together
 from pairsets.published import PUBLISHED
 from pairsets.rates import checked_share
 from pairsets.report import FunnelRow
@@ -43,6 +44,7 @@ from pairsets.submission import read_submission
 _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 
 
+@alone()
 def evaluate_pairs(
     path: Path,
     *,
@@ -164,17 +166,14 @@ def evaluate_pairs(
         )
     protocols = follow_protocols(pairs, mine, parts, [*dict.fromkeys(fars)], turned=turned)
     if out is not None:
-        with written_together([*tables, *(followed if protocols else ())]) as folder:
+        tables += followed if protocols else []
+        stale = sorted({*followed} - {*tables})
+        with written_together(tables, stale=stale, overwrite=overwrite) as folder:
             write_leaderboards(folder / out.name, [board])
             found_on = [] if board.comparison is None else [board.comparison]
             write_differences(folder / f"{out.name}.differences", found_on)
             if protocols:
                 write_protocols(folder / out.name, path.stem, protocols)
-        if protocols:
-            tables += followed
-        else:
-            for stale in followed:
-                stale.unlink(missing_ok=True)
     funnel = [
         *unread_rows(sources),
         *lost_rows("evaluate", path.stem, found),

@@ -33,6 +33,7 @@ from pairsets.faces import Faces, strings
 from pairsets.figures import Figure
 from pairsets.figures.impostors import impostor_sheet
 from pairsets.identities import Rule
+from pairsets.publication import written_together
 from pairsets.report import save_figure
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def show_neighbours(
         refuse_inside(out, faces)
     files = [path for path in (out, scores) if path is not None]
     refuse_existing(files, overwrite=overwrite, inputs=[Path(face)])
+    if out is not None and scores is not None and out.name == scores.name:
+        raise RunError(f"{scores}: the name of the picture, too; choose another --scores")
     if identities is not None and embeddings is not None:
         raise RunError(
             f"{identities.said}: the embeddings know who each face shows; give it to "
@@ -107,15 +110,18 @@ def show_neighbours(
         query = known
     with progress("Searching impostors") as step:
         found = nearest_impostors(query, space, count, per_character, step)
-    if out is not None:
-        save_figure(impostor_figure(found, space.faces, query.file, max_pixels), out)
-    if scores is not None:
-        lines = zip(found.resembles, found.paths, found.scores.tolist(), strict=True)
-        write_csv(
-            scores,
-            HEADER,
-            ((a, b, at, repr(score), found.model) for at, (a, b, score) in enumerate(lines, 1)),
-        )
+    if files:
+        with written_together(files, overwrite=overwrite) as folder:
+            if out is not None:
+                figure = impostor_figure(found, space.faces, query.file, max_pixels)
+                save_figure(figure, folder / out.name)
+            if scores is not None:
+                scored = zip(found.resembles, found.paths, found.scores.tolist(), strict=True)
+                rows = (
+                    (asked, path, rank, repr(score), found.model)
+                    for rank, (asked, path, score) in enumerate(scored, 1)
+                )
+                write_csv(folder / scores.name, HEADER, rows)
     return replace(
         found, files=files, said=[*space.faces.notes, *([] if loaded is None else loaded.notes)]
     )

@@ -68,7 +68,11 @@ class Journal:
     """The vectors finished so far, open for more."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Open or start the journal in `folder`; one of another model is thrown away."""
+        """Open or start the journal in `folder`.
+
+        Raises:
+            ModelError: it holds unfinished vectors of another model.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.fingerprint = folder, fingerprint
         self.sources: list[Source] = []
@@ -129,8 +133,18 @@ class Journal:
             try:
                 content = _parse(line)
                 if self.dimensions is None:
-                    if content["fingerprint"] != self.fingerprint or content["dimensions"] < 1:
+                    if content["dimensions"] < 1:
                         break
+                    other = content["fingerprint"]
+                    if not isinstance(other, str):
+                        break
+                    if other != self.fingerprint:
+                        self.close()
+                        raise ModelError(
+                            f"{self.folder}: holds unfinished vectors of another model, with the "
+                            f"fingerprint {other[:12]}, here {self.fingerprint[:12]}; embed with "
+                            f"that one, choose another folder, or remove {self.folder}"
+                        )
                     self.dimensions = int(content["dimensions"])
                 else:
                     batch = [Source(*item) for item in content["sources"]]
@@ -165,4 +179,8 @@ def _parse(line: bytes) -> dict[str, Any]:
 
 def exclusive(folder: Path) -> AbstractContextManager[None]:
     """Hold `folder` alone; another process that asks for it meanwhile gets a ModelError."""
-    return locks.exclusive(folder, ModelError(f"{folder}: another process is embedding into it"))
+
+    def busy(owner: locks.Owner) -> ModelError:
+        return ModelError(f"{folder}: {owner}, embeds into it; wait until it is done")
+
+    return locks.exclusive(folder, busy)

@@ -29,6 +29,7 @@ from pairsets.identities import Rule
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet
 from pairsets.power import Power, power_between
+from pairsets.publication import alone
 from pairsets.rates import area_under, roc
 from pairsets.report import FunnelRow
 from pairsets.submission import DISTANCE, submission_files, write_submission
@@ -48,6 +49,7 @@ class Planned:
     funnel: Sequence[FunnelRow] = ()
 
 
+@alone()
 def submit(
     pairs: Path,
     out: Path,
@@ -144,6 +146,7 @@ def submit(
         description=description,
         authors=authors,
         url=url,
+        overwrite=overwrite,
     )
     scored = int(np.isfinite(values).sum())
     rejected = int(np.isneginf(values).sum())

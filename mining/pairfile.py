@@ -33,19 +33,21 @@ from mining.scoring import score_pairs, write_scores
 from mining.searching import Label, Search
 from mining.setfiles import without_skipped
 from mining.steps import Made, manifest_of
-from pairsets.artefacts import refuse_existing, sha256, written_together
+from pairsets.artefacts import refuse_existing, sha256
 from pairsets.errors import PairSetError
 from pairsets.exclusions import Exclusions
 from pairsets.faces import read_ignore_list, resolve
 from pairsets.folds import folds_of
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet, identities_of
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
 from pairsets.sampling import random_pairs
 
 KINDS = {"negative": "adversarial", "positive": "hard positives"}
 
 
+@alone()
 def mine_pairs(
     embeddings: Path | Sequence[Path],
     out: Path,
@@ -198,10 +200,13 @@ def mine_pairs(
     if found.facts is not None:
         content["mined"] = found.facts
     values = {name: score_pairs(found.pairs, one) for name, one in sources.items()}
-    replaced = out.exists()
     if found.pairs.named is not None:
         files.append(named)
-    with written_together(files) as folder:
+    # Of the pairs that stood here before.
+    stale = {listed, named, *(parted if out.exists() else ())} - {*files}
+    with written_together(
+        files, manifest=manifest_of(out), stale=sorted(stale), overwrite=overwrite
+    ) as folder:
         found.pairs.write(folder / out.name, content)
         write_scores(folder / scores.name, found.pairs, values, found.rank, found.quantiles)
         if found.looked:
@@ -209,14 +214,6 @@ def mine_pairs(
         if shares and found.folds:
             found.folds.write(folder / parted[0].name, found.pairs)
             shares.folds.write(folder / parted[1].name)
-    # Of the pairs that stood here before.
-    if not found.looked:
-        listed.unlink(missing_ok=True)
-    if named not in files:
-        named.unlink(missing_ok=True)
-    if replaced and not shares:
-        for old in parted:
-            old.unlink(missing_ok=True)
     warnings = [*found.warnings]
     if found.looked:
         warnings += not_looked_at(found.pairs, 1 - joined, out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ from mining.refusals import (
     refuse_unfit,
 )
 from mining.rules import Rules
-from mining.run import Progress, RunFolder, model_names, plain_names, silent
+from mining.run import UNSETTLED, Progress, RunFolder, model_names, plain_names, silent
 from mining.scoring import score_pairs, write_scores
 from mining.setfiles import without_skipped
 from pairsets.artefacts import sha256
@@ -55,12 +55,18 @@ from pairsets.hubness import Hubness
 from pairsets.human import resolve_target
 from pairsets.identities import Rule
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, identities_of
+from pairsets.publication import alone, written_together
 from pairsets.published import PUBLISHED
 from pairsets.report import FunnelRow
 from pairsets.sampling import random_pairs
+from pairsets.settings import settings_of
+from pairsets.suspects import Suspects
 
 Scores = NDArray[np.float64]
+
+# Arguments of a build that are paths.
+_PATHS = ("faces", "exclude", "test_pairs", "ignore_list")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +104,7 @@ class Run:
     suspects: Path | None = None
 
 
+@alone(folder=True)
 def build(
     faces: str | Path,
     references: str | Sequence[str],
@@ -158,7 +165,9 @@ def build(
         PairsetsError, ModelError, EmbeddingError, IndexesError: the user's input; nothing but a
             marked, unfinished run is left behind.
     """
+    settings = settings_of(locals(), paths=_PATHS, without=UNSETTLED)
     encoding, rules = encoding or Encoding(), rules or Rules()
+    settings["precision"] = encoding.precision
     miners = [references] if isinstance(references, str) else list(references)
     refuse_for_several(len(miners), fusion, rules)
     refuse_twice(miners)
@@ -192,7 +201,7 @@ def build(
     names = model_names(specs)
     loaded = [encoding.load(spec) for spec in specs]
     refuse_twice(miners, [model.fingerprint for model in loaded[: len(miners)]])
-    run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces))
+    run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)
     funnel = faces_rows(found)
 
     embedded = [encoding.embed(found, loaded[0], run.embeddings(loaded[0]), progress)]
@@ -292,12 +301,15 @@ def build(
     more |= digests_of(evidence) if evidence is not None else {}
     parameters = {"pairs": pairs, "positives": positives, "negatives": negatives, "seed": seed}
     dropping = {"drop_suspects": list(drop.kinds) if drop is not None else []}
-    random.write(
+    _write_set(
         run.pairs("random"),
+        random,
         manifest("random", random, parameters, inputs, funnel),
+        lambda path: write_scores(path, random, scores["random"]),
     )
-    adversarial.write(
+    _write_set(
         run.pairs("adversarial"),
+        adversarial,
         manifest(
             "adversarial",
             adversarial,
@@ -307,10 +319,8 @@ def build(
             origin=hardest.origin,
             mined=mined,
         ),
-    )
-    write_scores(run.root / "random.scores.csv", random, scores["random"])
-    write_scores(
-        run.root / "adversarial.scores.csv", adversarial, scores["adversarial"], rank, quantiles
+        lambda path: write_scores(path, adversarial, scores["adversarial"], rank, quantiles),
+        looked.looked if looked is not None else None,
     )
     without = dict(zip(apart, map(run.without, plain_names(loaded[: len(miners)])), strict=False))
     for name, path in without.items():
@@ -330,10 +340,6 @@ def build(
     listed, warnings = suspects_of(run.pairs("adversarial")), [*found.notes, *hardest.warnings]
     if looked is not None:
         warnings = warnings + not_looked_at(adversarial, mined.label, run.pairs("adversarial"))
-        looked.looked.write(listed)
-    else:
-        # Of the pairs that stood here before.
-        listed.unlink(missing_ok=True)
     if mined_by["random"]:
         warnings = [
             f"{test_pairs}: a model mined these pairs, so that no rate on them is one of random "
@@ -362,3 +368,24 @@ def build(
         draw_report(made, made.references, rank, encoding.max_pixels)
     run.finish([run.embeddings(model) for model in loaded], without.values())
     return made
+
+
+def _write_set(
+    path: Path,
+    pairs: PairSet,
+    content: Mapping[str, object],
+    write: Callable[[Path], object],
+    suspects: Suspects | None = None,
+) -> None:
+    """A pair file with its manifest, scores and suspects: all of them or none."""
+    scores, listed, named = path.with_suffix(".scores.csv"), suspects_of(path), identities_of(path)
+    files = [path, path.with_suffix(".json"), scores]
+    files += [named] if pairs.named is not None else []
+    files += [listed] if suspects is not None else []
+    # Of the pairs that stood here before.
+    stale = [file for file in (named, listed) if file not in files]
+    with written_together(files, manifest=files[1], stale=stale) as folder:
+        pairs.write(folder / path.name, content)
+        write(folder / scores.name)
+        if suspects is not None:
+            suspects.write(folder / listed.name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ from mining.models.base import Model
 from pairsets.artefacts import refuse_below_file, write_text
 from pairsets.errors import PairsetsError
 from pairsets.pairset import identities_of
+from pairsets.settings import difference
 
 # What the names of leave-one-out pair files begin with.
 LEFT_OUT = "adversarial.without-"
+# Arguments of a run that change nothing of what it ends with, or can be changed to go on with it.
+UNSETTLED = ("out", "overwrite", "progress", "encoding")
 _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
 Kind = Literal["build", "comparison"]
 # What a finished run of a kind has, and one of the other kind has not.
@@ -69,23 +73,41 @@ class RunFolder:
     root: Path
 
     @classmethod
-    def start(cls, root: Path, *, overwrite: bool, faces: Path, kind: Kind = "build") -> RunFolder:
+    def start(
+        cls,
+        root: Path,
+        *,
+        overwrite: bool,
+        faces: Path,
+        kind: Kind = "build",
+        settings: Mapping[str, object] | None = None,
+    ) -> RunFolder:
         """Open a new run, or one that was interrupted; a finished one only to overwrite it.
+
+        `settings` are kept until the run is finished: it goes on with the same ones.
 
         Raises:
             RunError: see `refuse`.
         """
-        run = cls(root)
-        run.refuse(overwrite=overwrite, faces=faces, kind=kind)
+        run, settings = cls(root), settings or {}
+        run.refuse(overwrite=overwrite, faces=faces, kind=kind, settings=settings)
         root.mkdir(parents=True, exist_ok=True)
-        write_text(run.marker, _marked(kind))
+        write_text(run.marker, _marked(kind) + json.dumps(settings) + "\n")
         return run
 
-    def refuse(self, *, overwrite: bool, faces: Path, kind: Kind = "build") -> None:
+    def refuse(
+        self,
+        *,
+        overwrite: bool,
+        faces: Path,
+        kind: Kind = "build",
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
         """Raise RunError where `start` would; nothing is written.
 
         That is: the root is a file, lies in the faces folder, or holds something already, be it a
-        run of the other kind, of which overwriting would leave a part.
+        run of the other kind, of which overwriting would leave a part, or an interrupted one with
+        other settings.
         """
         run, root = self, self.root
         refuse_inside(root, faces)
@@ -93,12 +115,19 @@ class RunFolder:
         if root.exists() and not root.is_dir():
             raise RunError(f"{root}: a file; expected a folder for the run")
         other: Kind = "comparison" if kind == "build" else "build"
-        if (root / _MANIFESTS[other]).exists() or run.marked == _marked(other):
+        if (root / _MANIFESTS[other]).exists() or run._is_marked(other):
             raise RunError(f"{root}: holds a {other}; choose another --out for this {kind}")
         if root.exists() and any(root.iterdir()) and not run.marker.exists() and not overwrite:
             raise RunError(
                 f"{root}: exists and is not empty; choose another --out, or replace what is there "
                 "with --overwrite (embeddings that still fit are used again)"
+            )
+        begun = run.settings if settings is not None and not overwrite else None
+        if begun and begun != settings:
+            raise RunError(
+                f"{root}: holds an unfinished {kind} with other settings "
+                f"({difference(begun, settings or {})}); give those again, choose another --out, "
+                "or begin anew with --overwrite (embeddings that still fit are used again)"
             )
 
     def finish(self, embeddings: Iterable[Path], without: Iterable[Path] = ()) -> None:
@@ -125,12 +154,20 @@ class RunFolder:
         return self.root / "UNFINISHED"
 
     @property
-    def marked(self) -> str | None:
-        """What the marker says, where there is one."""
+    def settings(self) -> dict[str, object] | None:
+        """Those of the run that is not finished, where its marker says them."""
         try:
-            return self.marker.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
+            found = json.loads(self.marker.read_text("utf-8").partition("\n")[2])
+        except (OSError, ValueError, RecursionError):
             return None
+        return found if isinstance(found, dict) else None
+
+    def _is_marked(self, kind: Kind) -> bool:
+        """Whether the run that is not finished is one of this kind."""
+        try:
+            return self.marker.read_text("utf-8").startswith(_marked(kind))
+        except (OSError, UnicodeDecodeError):
+            return False
 
     @property
     def faces(self) -> Path:
@@ -179,6 +216,7 @@ class RunFolder:
         found = [
             Embeddings.load(folder, faces)
             for folder in sorted((self.root / "embeddings").iterdir())
+            if folder.is_dir()
         ]
         return dict(zip(model_names([item.model for item in found]), found, strict=True))
 

@@ -14,6 +14,7 @@ from indexes import pair_scores
 from mining.embeddings import Embeddings
 from pairsets.artefacts import write_csv
 from pairsets.errors import ScoresError
+from pairsets.manifests import refuse_other
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.prefixes import cause
 
@@ -128,8 +129,10 @@ def read_scores(
 
     Raises:
         ScoresError: a column, a pair or a number is missing, wrong or there twice.
+        PairSetError: the manifest of the pair file that it is called after describes another one.
     """
     path = Path(path)
+    refuse_other(path)
     found = _read(path, pairs, SCORE)
     if not complete:
         return found

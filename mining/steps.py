@@ -18,7 +18,7 @@ from mining.scoring import read_scores
 from mining.setfiles import mined_in
 from pairsets import figures
 from pairsets.annotators import Agreement
-from pairsets.artefacts import refuse_below_file, refuse_existing, versions, written_together
+from pairsets.artefacts import refuse_below_file, refuse_existing, versions
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import Faces, read_ignore_list, resolve
 from pairsets.folds import folds_of
@@ -28,6 +28,7 @@ from pairsets.images import MAX_PIXELS
 from pairsets.leaderboard import Leaderboard
 from pairsets.pairset import PairSet, identities_of
 from pairsets.protocol_tables import Protocols
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow, save_figure
 from pairsets.sampling import random_pairs
 
@@ -46,6 +47,7 @@ class Made:
     protocols: Mapping[str, Protocols] = field(default_factory=dict)
 
 
+@alone(folder=True)
 def embed_faces(
     faces: Path,
     model: str,
@@ -67,6 +69,7 @@ def embed_faces(
     return Made(files, funnel, [*found.notes, *notes_of([loaded])])
 
 
+@alone()
 def sample_pairs(
     faces: Path,
     out: Path,
@@ -113,12 +116,12 @@ def sample_pairs(
     }
     if pairs.named is not None:
         files.append(named)
-    with written_together(files) as folder:
-        pairs.write(folder / out.name, content)
     # Of the pairs that stood here before.
-    folds_of(out).unlink(missing_ok=True)
-    if named not in files:
-        named.unlink(missing_ok=True)
+    stale = sorted({folds_of(out), named} - {*files})
+    with written_together(
+        files, manifest=manifest_of(out), stale=stale, overwrite=overwrite
+    ) as folder:
+        pairs.write(folder / out.name, content)
     return Made(files, funnel, found.notes)
 
 
@@ -167,6 +170,7 @@ def show_pairs(
     return Made([out], hints=hints)
 
 
+@alone(folder=True)
 def make_sample(
     out: Path, *, characters: int, seed: int, overwrite: bool, progress: Progress = silent
 ) -> Made:

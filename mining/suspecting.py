@@ -20,6 +20,7 @@ from pairsets.faces import resolve
 from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
+from pairsets.publication import written_together
 from pairsets.report import FunnelRow, refuse_suffix, save_figure
 from pairsets.suspects import KINDS, Doubt, Suspects
 
@@ -66,7 +67,7 @@ def find_suspects(
         refuse_suffix(figure)
         if evidence.faces is None:
             raise RunError(f"{figure}: a picture of the suspects needs their faces; give --faces")
-        if figure.resolve() == out.resolve():
+        if figure.name == out.name:
             raise RunError(f"{figure}: the name of the list, too; choose another --figure")
     second = [] if evidence.second is None else [evidence.second]
     pairs, lost = without_skipped(
@@ -95,15 +96,19 @@ def find_suspects(
     for check in checks:
         unread |= getattr(check, "unread", {})
     warnings = [*against, *_unread_faces(unread), *_unknown_names(checks, pairs, evidence.aliases)]
-    written = [out]
+    written, stale = [out], []
+    drawn = None
     if figure is not None and evidence.faces is not None:
         if found.flagged.any():
             drawn = draw_suspects(pairs, doubts, evidence.faces, evidence.max_pixels)
-            written.append(save_figure(drawn, figure))
+            written.append(figure)
         else:
             warnings.append(f"No suspect was found, so {figure} was not drawn.")
-            figure.unlink(missing_ok=True)
-    found.write(out)
+            stale.append(figure)
+    with written_together(written, stale=stale, overwrite=overwrite) as folder:
+        found.write(folder / out.name)
+        if drawn is not None and figure is not None:
+            save_figure(drawn, folder / figure.name)
     return Made(written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -13,10 +12,12 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, TextIO
 
+from pairsets import locks
+from pairsets.digests import sha256 as sha256
 from pairsets.errors import OutputError, PairSetError
+from pairsets.publication import settle, sweep, temporary_name
 
 # Of a CSV, written at a time.
 _ROWS = 1 << 14
@@ -35,6 +36,7 @@ def reading(path: Path, what: str, *, kind: str | None = None, hint: str = "") -
     Raises:
         PairSetError: no such file, a folder, or not UTF-8, which the block meets while it reads.
     """
+    settle(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield stream
@@ -93,13 +95,17 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     temporary file is removed and the old one stays; an `OSError` then names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    sweep([path])
+    temporary = temporary_name(path)
     try:
-        with temporary.open("wb") as stream:
+        with _held(temporary) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
+            if os.name != "nt":  # where no open file is moved
+                temporary.replace(path)
+        if os.name == "nt":
+            temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -108,29 +114,14 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-@contextmanager
-def written_together(files: Sequence[Path]) -> Iterator[Path]:
-    """A temporary folder for `files` of one folder, which take their places when all are whole.
-
-    On an error in the block the old ones stay, all of them; an `OSError` names the file it was
-    about. Only a crash between two of the final renames can leave new beside old.
-    """
-    parent = files[0].parent
-    parent.mkdir(parents=True, exist_ok=True)
-    try:
-        staging = TemporaryDirectory(prefix=f".{files[0].name}.", suffix=".tmp", dir=parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(files[0])) from error
-    with staging as folder:
-        try:
-            yield Path(folder)
-            for file in files:
-                (Path(folder) / file.name).replace(file)
-        except OSError as error:
-            file = Path(str(error.filename))
-            if error.errno is None or file.parent != Path(folder):
-                raise
-            raise OSError(error.errno, error.strerror, str(parent / file.name)) from error
+def _held(path: Path) -> IO[bytes]:
+    """A new file, open and held: no other process takes it for what a killed one left."""
+    while True:
+        stream = path.open("wb")
+        locks.lock(stream.fileno())
+        if locks.same(stream.fileno(), path):
+            return stream
+        stream.close()
 
 
 def refuse_existing(
@@ -141,6 +132,8 @@ def refuse_existing(
     An input is never replaced, not even to overwrite.
     """
     kept = {path.resolve() for path in inputs if path is not None}
+    files = [*files]
+    settle(*files)
     for path in files:
         if path.resolve() in kept:
             raise OutputError(f"{path}: is read by this command; choose another --out")
@@ -202,12 +195,6 @@ def _csv_text(rows: Sequence[Sequence[object]], end: str = "\n") -> str:
         # The writer quotes it only where it is of the rows' ends: rare, and so one by one.
         return "".join(_csv_text([row], "\r\n").removesuffix("\r\n") + end for row in rows)
     return found
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def installed(*distributions: str) -> dict[str, str]:

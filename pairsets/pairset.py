@@ -20,6 +20,8 @@ from pairsets.artefacts import reading, table_rows, write_csv, write_json
 from pairsets.errors import PairSetError, SourceError
 from pairsets.faces import character_of, differing, identified, strings, why_unsafe
 from pairsets.identities import Rule, some
+from pairsets.manifests import refuse_other, rows_digest
+from pairsets.publication import written_together
 
 COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
 # Those of a file that says no more: nobody judged its pairs, and all count.
@@ -123,7 +125,8 @@ class PairSet:
 
         Raises:
             FacesError: the rule does not fit the paths.
-            PairSetError: the message gives the file, the line, what was expected and what came.
+            PairSetError: the message gives the file, the line, what was expected and what came; or
+                the manifest beside the file describes another one.
         """
         path = Path(path)
         # What is no file, as a pipe, can be read but once.
@@ -135,6 +138,7 @@ class PairSet:
                 with suppress(PairSetError):
                     sound = cls(*found)  # type: ignore[arg-type]
                 if sound is not None:
+                    refuse_other(path, lambda: sound.rows_sha256)
                     return sound._told(path, rule)
         # Something is wrong: only then is the file read row by row, to tell in which line.
         try:
@@ -147,6 +151,7 @@ class PairSet:
             row, text = problem
             raise PairSetError(f"{path}, line {lines[row]}: {text}")
         found_rows = cls(*(columns[name] for name in COLUMNS))  # type: ignore[arg-type]
+        refuse_other(path, lambda: found_rows.rows_sha256)
         return found_rows._told(path, rule)
 
     def write(self, path: str | Path, manifest: Mapping[str, object] | None = None) -> Path:
@@ -157,23 +162,32 @@ class PairSet:
         """
         path = Path(path)
         beside, names = identities_of(path), self.named
-        if names is None:
-            beside.unlink(missing_ok=True)
-        else:
-            # Before the pairs: never are they without it.
-            write_csv(beside, IDENTITY_COLUMNS, names.items())
-        rows = zip(
-            self.path_a,
-            self.path_b,
-            self.label.tolist(),
-            self.human_prediction.tolist(),
-            self.invalid.tolist(),
-            strict=True,
-        )
-        write_csv(path, COLUMNS, rows)
-        if manifest is not None:
-            write_json(path.with_suffix(".json"), manifest)
+        files = [path, *([] if names is None else [beside])]
+        described = None if manifest is None else path.with_suffix(".json")
+        if described is not None:
+            files.append(described)
+        stale = [beside] if names is None else []
+        with written_together(files, manifest=described, stale=stale) as folder:
+            if names is not None:
+                write_csv(folder / beside.name, IDENTITY_COLUMNS, names.items())
+            rows = zip(
+                self.path_a,
+                self.path_b,
+                self.label.tolist(),
+                self.human_prediction.tolist(),
+                self.invalid.tolist(),
+                strict=True,
+            )
+            write_csv(folder / path.name, COLUMNS, rows)
+            if manifest is not None and described is not None:
+                content = {**manifest, "rows_sha256": self.rows_sha256}
+                write_json(folder / described.name, content)
         return path
+
+    @property
+    def rows_sha256(self) -> str:
+        """SHA-256 of paths and labels, row by row, whatever was judged: as a manifest has it."""
+        return rows_digest([*self.path_a], [*self.path_b], self.label.astype("u1").tobytes())
 
     def __len__(self) -> int:
         return len(self.path_a)

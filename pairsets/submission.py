@@ -32,10 +32,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pairsets.artefacts import versions, write_csv, write_json, written_together
+from pairsets.artefacts import versions, write_csv, write_json
 from pairsets.errors import PairsetsError
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.prefixes import cause
+from pairsets.publication import written_together
 
 SCHEMA = 1
 KIND = "submission"
@@ -125,6 +126,7 @@ def write_submission(
     description: str | None = None,
     authors: Sequence[str] = (),
     url: str | None = None,
+    overwrite: bool = True,
 ) -> list[Path]:
     """Write `scores [N]`, one a row of `pairs`, as a submission; both files or none.
 
@@ -187,7 +189,7 @@ def write_submission(
         raise SubmissionError(f"{model}: a manifest of {len(text):,} characters; expected a page")
     texts = ["" if score == -np.inf else repr(score) for score in values[sent].tolist()]
     rows = zip(pairs.path_a[sent], pairs.path_b[sent], texts, strict=True)
-    with written_together(files) as folder:
+    with written_together(files, overwrite=overwrite) as folder:
         write_csv(folder / files[0].name, HEADER, rows)
         write_json(folder / files[1].name, content)
     return files

@@ -20,6 +20,7 @@ from pairsets.artefacts import versions
 from pairsets.errors import SourceError
 from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS, ImageError, read
+from pairsets.publication import alone
 from pairsets.report import FunnelRow
 from pairsets.sources.folders.arranged import Item, Origin, PlainOrigin, TableOrigin, ending_of
 from pairsets.sources.folders.face_folder import FaceFolder, Journal, Row, missing_row
@@ -37,6 +38,7 @@ _CHUNK = 16
 _METADATA = frozenset({".csv", ".jsonl", SUFFIX})
 
 
+@alone(folder=True)
 def arrange_faces(
     source: Path,
     out: Path,

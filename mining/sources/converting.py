@@ -9,12 +9,13 @@ from pathlib import Path
 from mining.provenance import manifest, mined_by
 from mining.run import Progress, silent
 from mining.steps import Made, manifest_of
-from pairsets.artefacts import refuse_existing, sha256, write_json, written_together
+from pairsets.artefacts import refuse_existing, sha256, write_json
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import is_image, resolve, why_unsafe
 from pairsets.folds import folds_of
 from pairsets.identities import Rule
 from pairsets.pairset import identities_of
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
 from pairsets.sources.formats import (
     ENDINGS,
@@ -37,6 +38,7 @@ BY_NUMBER = frozenset({"lfw", "indices"})
 BY_FOLDER = frozenset({"sllfw", "trials"})
 
 
+@alone()
 def convert_pairs(
     source: Path,
     out: Path,
@@ -97,7 +99,10 @@ def convert_pairs(
     if target == OWN:
         files += [manifest_of(out), *([] if found.folds is None else [folds_of(out)])]
         files += [] if found.pairs.named is None else [identities_of(out)]
-    with written_together(files) as folder:
+    # Of the pairs that stood here before.
+    stale = [file for file in beside if file not in files]
+    described = manifest_of(out) if target == OWN else None
+    with written_together(files, manifest=described, stale=stale, overwrite=overwrite) as folder:
         held = write_pairs(found, folder / out.name, target, **writing)
         funnel += _written_rows(target, held)
         if target == OWN:
@@ -113,12 +118,8 @@ def convert_pairs(
                 funnel,
                 origin=mined_by(source) if name == OWN else None,
             )
+            content["rows_sha256"] = held.pairs.rows_sha256
             write_json(manifest_of(folder / out.name), content)
-    if target == OWN:
-        # Of the pairs that stood here before.
-        for file in beside:
-            if file not in files:
-                file.unlink(missing_ok=True)
     return Made(files, funnel, [*notes, *held.notes])
 
 

@@ -18,6 +18,7 @@ from mining.threads import in_order
 from pairsets.artefacts import installed, sha256, versions
 from pairsets.errors import SourceError
 from pairsets.images import MAX_PIXELS, ImageError, read
+from pairsets.publication import alone
 from pairsets.report import FunnelRow
 from pairsets.sources.dataset import Dataset, PictureId
 from pairsets.sources.folders.crops import Box, CropPlan, CropSettings, crop_face
@@ -31,6 +32,7 @@ COLUMNS = ("path", "id", "left", "top", "right", "bottom", "picture_bytes", "cro
 _CHUNK = 16
 
 
+@alone(folder=True)
 def crop_faces(
     pictures: Path,
     dataset: Path,

@@ -22,10 +22,10 @@ from pairsets.artefacts import (
     versions,
     with_ending,
     write_json,
-    written_together,
 )
 from pairsets.errors import SourceError
 from pairsets.images import MAX_PIXELS, ImageError, decode, read
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
 from pairsets.sources.annotations.records import record_of
 from pairsets.sources.annotations.tree import ids_below, pictures_below
@@ -40,6 +40,7 @@ _AHEAD = 2
 _NAMED = 10
 
 
+@alone()
 def detect_faces(
     pictures: Path,
     out: Path,
@@ -123,13 +124,14 @@ def detect_faces(
             "skipped": dict(sorted(skipped.items())),
             "versions": versions("lookalikes", "onnxruntime", "pillow", "numpy"),
         }
-        with written_together([out, manifest]) as staged:
+        with written_together(
+            [out, manifest], manifest=manifest, spent=[partial], overwrite=overwrite
+        ) as staged:
             with (staged / out.name).open("wb") as stream:
                 text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
                 text.writelines(line + "\n" for line in journal.lines())
                 text.detach().flush()
             write_json(staged / manifest.name, content)
-    partial.unlink(missing_ok=True)
     warnings = [f"{path}: {cause}" for path, cause in broken[:_NAMED]]
     if len(broken) > _NAMED:
         warnings.append(f"{len(broken) - _NAMED:,} more pictures that cannot be read: see {out}")

@@ -26,6 +26,7 @@ from pairsets.overlap import (
     shared_posts,
     write_shared,
 )
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
 
 # Pictures of training that are listed for one of the test set, of each kind.
@@ -56,6 +57,7 @@ class Overlap:
         return any(count for kind, count in self.counts.items() if kind != SIMILAR)
 
 
+@alone()
 def find_overlap(
     train: Path,
     test: Path,
@@ -134,8 +136,10 @@ def find_overlap(
     listed, further = _capped(ordered(found))
     files = []
     if out is not None:
-        files.append(write_shared(listed, out))
-        out.with_suffix(".partial.jsonl").unlink(missing_ok=True)
+        partial = out.with_suffix(".partial.jsonl")
+        with written_together([out], spent=[partial], overwrite=overwrite) as folder:
+            write_shared(listed, folder / out.name)
+        files.append(out)
     if unread:
         first = min(unread)
         warnings.append(

@@ -24,11 +24,11 @@ from pairsets.artefacts import (
     versions,
     write_csv,
     write_json,
-    written_together,
 )
 from pairsets.errors import SourceError
 from pairsets.faces import strings
 from pairsets.pairset import PairSet
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
 from pairsets.sources.formats import ijb
 from pairsets.sources.formats.lines import read_head
@@ -40,6 +40,7 @@ _EMPTY = "none of its pictures has a vector"
 _NOTHING = "its pictures' vectors cancel out"
 
 
+@alone(folder=True)
 def pool_templates(
     embeddings: Path,
     templates: Path,
@@ -99,7 +100,7 @@ def pool_templates(
     paths = strings(map(name, numbers[whole].tolist()))
     order = np.argsort(paths)
     digests = _digests(embeddings, *taken)
-    with written_together(files) as folder:
+    with written_together(files, overwrite=overwrite) as folder:
         _write(
             folder,
             source,

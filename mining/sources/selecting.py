@@ -25,13 +25,13 @@ from pairsets.artefacts import (
     versions,
     write_csv,
     write_json,
-    written_together,
 )
 from pairsets.errors import OutputError, SourceError
+from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
 from pairsets.sources.annotations import read_annotations
 from pairsets.sources.danbooru.boxed import Boxed
-from pairsets.sources.danbooru.journal import opened, remove
+from pairsets.sources.danbooru.journal import opened
 from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
 from pairsets.sources.danbooru.reading import Metadata
 from pairsets.sources.danbooru.sizes import Limits, sizes_for
@@ -50,6 +50,7 @@ MIN_SIZE = 20
 _FEW = 8 * 2**20
 
 
+@alone(folder=True)
 def select_faces(
     faces: Path,
     out: Path,
@@ -197,18 +198,27 @@ def select_faces(
         "sets": {name: statistics(one) for name, one in sets.items()},
         "versions": versions("lookalikes", "numpy"),
     }
-    written = _write(files, sets, content)
-    remove(out / PARTIAL)
+    written = _write(files, sets, content, overwrite)
     return Made(written, funnel, warnings)
 
 
 def _write(
-    files: Sequence[Path], sets: Mapping[str, Dataset], content: Mapping[str, object]
+    files: Sequence[Path],
+    sets: Mapping[str, Dataset],
+    content: Mapping[str, object],
+    overwrite: bool,
 ) -> list[Path]:
     """Write all `files` but those of empty sets, which go away: they are of an earlier split."""
     written = [file for file in files if file.stem not in sets or len(sets[file.stem])]
     histograms = [(name, *pair) for name, one in sets.items() for pair in one.histogram.items()]
-    with written_together(written) as folder:
+    home = files[0].parent
+    with written_together(
+        written,
+        manifest=home / "selection.json",
+        stale=[file for file in files if file not in written],
+        spent=[home / PARTIAL],
+        overwrite=overwrite,
+    ) as folder:
         for name, one in sets.items():
             if len(one):
                 one.write(folder / f"{name}.json")
@@ -216,8 +226,6 @@ def _write(
         write_csv(
             folder / "statistics.csv", ["set", "images_per_character", "characters"], histograms
         )
-    for file in {*files} - {*written}:
-        file.unlink(missing_ok=True)
     return written
 
 

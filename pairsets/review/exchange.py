@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from pairsets.annotators import Agreement, agreement
-from pairsets.artefacts import refuse_existing, versions, with_ending, write_json, written_together
+from pairsets.artefacts import refuse_existing, versions, with_ending, write_json
 from pairsets.human import HumanRates, human_rates
 from pairsets.intervals import Rate
 from pairsets.kappa import Kappa
 from pairsets.pairset import PairSet, identities_of
+from pairsets.publication import alone, written_together
 from pairsets.review.importing import Imported, import_judged
 from pairsets.review.judgement_files import Told, write_judgements
 from pairsets.review.store import Said, Store, plain_name
@@ -102,6 +103,7 @@ def judged_files(out: Path) -> list[Path]:
     return [out, out.with_suffix(".json"), out.with_suffix(".judgements.csv")]
 
 
+@alone()
 def export(
     store: Store,
     out: Path,
@@ -151,6 +153,7 @@ def export(
         "who": name,
         "pairs": len(found.pairs),
         "pairs_sha256": pairs_digest(found.pairs),
+        "rows_sha256": found.pairs.rows_sha256,
         "rows": {
             kind: getattr(found, kind) for kind in ("decided", "judged", "waiting", "own", "open")
         },
@@ -160,13 +163,12 @@ def export(
         "versions": versions("lookalikes", "numpy"),
         **(origin or {}),
     }
-    with written_together(files) as folder:
+    # Of the pairs that stood here before.
+    stale = [] if beside in files else [beside]
+    with written_together(files, manifest=files[1], stale=stale, overwrite=overwrite) as folder:
         found.pairs.write(folder / files[0].name)
         write_json(folder / files[1].name, manifest)
         write_judgements(folder / files[2].name, store.pairs, told)
-    if beside not in files:
-        # Of the pairs that stood here before.
-        beside.unlink(missing_ok=True)
     return Exported(tuple(files), found, human, agreed)
 
 

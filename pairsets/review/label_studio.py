@@ -20,9 +20,9 @@ from pairsets.artefacts import (
     refuse_existing,
     with_ending,
     write_text,
-    written_together,
 )
 from pairsets.pairset import PairSet
+from pairsets.publication import written_together
 from pairsets.review.exchange import Judged, judged
 from pairsets.review.store import Store
 from pairsets.review.verdicts import REASONS, WORDS, ReviewError, Verdict
@@ -93,7 +93,7 @@ def write_tasks(
     if not valid.any():
         raise ReviewError(f"none of the {len(valid)} pairs is to be judged: all are marked invalid")
     verdicts = judged(store, who=who) if annotations else None
-    with written_together(files) as folder:
+    with written_together(files, overwrite=overwrite) as folder:
         count = done = 0
         with atomic_write(folder / files[0].name) as stream:
             # One task a line, and never all in memory.

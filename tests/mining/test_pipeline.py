@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from mining import Embeddings, build, mine_negatives
 from mining.encoder import Encoding
 from mining.models import ModelError
 from mining.negatives import adversarial_pairs
-from mining.run import RunError, model_names
+from mining.run import RunError, RunFolder, model_names
 from pairsets import FacesError, PairSet, PairSetError, random_pairs
 from pairsets.faces import Faces
 from pairsets.rates import fpr_at_fnr, roc
@@ -364,3 +365,19 @@ def test_real_faces(real_data, tmp_path):
     assert adversarial.fpr > 0.95 > 0.5 > random.fpr
     assert rows[1]["pixels"].fpr > rows[0]["pixels"].fpr
     assert (run.adversarial.label == 0).sum() == 3000
+
+
+def test_an_unfinished_run_goes_on_with_its_own_settings(tmp_path: Path) -> None:
+    root, faces = tmp_path / "run", tmp_path / "faces"
+    RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 100, "seed": 0})
+    RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 100, "seed": 0})
+    with pytest.raises(
+        RunError, match="unfinished build with other settings"
+    ):
+        RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 50, "seed": 0})
+    begun = RunFolder.start(root, overwrite=True, faces=faces, settings={"pairs": 50, "seed": 0})
+    assert begun.settings == {"pairs": 50, "seed": 0}
+    with pytest.raises(RunError, match="holds a build"):
+        RunFolder.start(root, overwrite=False, faces=faces, kind="comparison", settings={})
+    begun.marker.write_text("damaged")
+    RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 50, "seed": 1})

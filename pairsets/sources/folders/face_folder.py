@@ -24,7 +24,8 @@ from typing import IO, Any
 from pairsets.artefacts import refuse_below_file, write_csv, write_json
 from pairsets.errors import OutputError
 from pairsets.faces import UNFINISHED, why_unsafe
-from pairsets.locks import exclusive
+from pairsets.locks import Owner, exclusive
+from pairsets.settings import difference
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
 
 NAMES, MISSING = "names.csv", "missing.csv"
@@ -130,8 +131,9 @@ class FaceFolder:
             )
         if keyed and not overwrite and key is not None and key != self.key:
             raise OutputError(
-                f"{self.root}: holds unfinished {self.kind} of other settings; give those again, "
-                "choose another --out, or begin anew with --overwrite"
+                f"{self.root}: holds unfinished {self.kind} of other settings "
+                f"({difference(key, self.key)}); give those again, choose another --out, or begin "
+                "anew with --overwrite"
             )
         if not overwrite and finished is not None and key is None:
             raise OutputError(
@@ -154,7 +156,10 @@ class FaceFolder:
         """
         self.refuse(overwrite=overwrite)
         new = not self.root.exists()
-        busy = OutputError(f"{self.root}: another process is writing into it")
+
+        def busy(owner: Owner) -> OutputError:
+            return OutputError(f"{self.root}: {owner}, writes into it; wait until it is done")
+
         with exclusive(self._work, busy):
             for part in self._work.glob("*.part"):
                 part.unlink()

@@ -1,0 +1,66 @@
+"""Whether a manifest is that of the files beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from pairsets.digests import sha256
+from pairsets.errors import PairSetError
+
+# Ours have some thousand bytes; a larger file of that name is something else.
+_MOST = 1 << 26
+
+
+def rows_digest(path_a: list[str], path_b: list[str], label: bytes) -> str:
+    """SHA-256 of the rows of a pair file, in their order, whatever was judged of them.
+
+    Args:
+        path_a, path_b: of each row.
+        label: a byte a row.
+    """
+    digest = hashlib.sha256()
+    for column in (path_a, path_b):
+        digest.update("\0".join(column).encode("utf-8", "surrogateescape") + b"\0\0")
+    digest.update(label)
+    return digest.hexdigest()
+
+
+def refuse_other(path: Path, rows: Callable[[], str] | None = None) -> None:
+    """Raise PairSetError where the manifest beside a file says that it is another one.
+
+    Args:
+        path: a pair file, or one that is called after it, as `PAIRS.scores.csv`.
+        rows: `rows_digest` of what the file holds; where it is the manifest's, another digest of
+            the file is that of one in which verdicts were filled in.
+    """
+    for manifest in dict.fromkeys([path.with_suffix(".json"), _of_pairs(path)]):
+        content = _content(manifest) if manifest != path else {}
+        files = content.get("files")
+        digest = files.get(path.name) if isinstance(files, dict) else None
+        if digest is None or not path.is_file() or sha256(path) == digest:
+            continue
+        if rows is not None and content.get("rows_sha256") == rows():
+            continue
+        raise PairSetError(
+            f"{manifest} describes another {path.name}: that file was changed, or is of another "
+            f"run than its manifest; make both again, or, if the change is meant, remove "
+            f"{manifest.name}"
+        )
+
+
+def _of_pairs(path: Path) -> Path:
+    """The manifest of the pair file that `path` is called after."""
+    return path.with_name(path.stem).with_suffix(".json")
+
+
+def _content(manifest: Path) -> dict[str, object]:
+    try:
+        if manifest.stat().st_size > _MOST:
+            return {}
+        content = json.loads(manifest.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
