@@ -112,7 +112,10 @@ def test_a_pipe_is_read_once(tmp_path):
 
 def test_manifest_beside_the_file(tmp_path):
     PairSet.of(["a/1"], ["b/2"], [0]).write(tmp_path / "x.csv", {"seed": 3})
-    assert json.loads((tmp_path / "x.json").read_text()) == {"seed": 3}
+    content = json.loads((tmp_path / "x.json").read_text())
+    assert content.pop("files").keys() == {"x.csv"}
+    assert len(content.pop("rows_sha256")) == 64
+    assert content == {"seed": 3}
     assert (tmp_path / "x.csv").read_text() == HEADER + "a/1,b/2,0,-1,0\n"
 
 
