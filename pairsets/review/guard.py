@@ -24,7 +24,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, list[str]]
 
 PAGES = ("/", "/history", "/disagreements", "/agreement")
+LARGEST_HEADERS = 16 * 1024
 LARGEST_BODY = 64 * 1024
+# In the state of a request that its token let in: the server keeps its connection before others'.
+LET_IN = "lookalikes.let_in"
 # Nothing from elsewhere, and no page elsewhere may hold, read or send to ours.
 POLICY = (
     "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -114,7 +117,11 @@ class Refusal(Exception):  # noqa: N818 - an answer, which no caller sees
 
 
 class GuardMiddleware:
-    """Refuses what `guard` does not let in, limits bodies, and gives every answer its headers."""
+    """Refuses what `guard` does not let in, limits bodies, and gives every answer its headers.
+
+    Who is let in is found from the headers alone: until then nothing of the body is waited for, and
+    nothing behind the guard is asked.
+    """
 
     def __init__(self, app: App, guard: Guard) -> None:
         self.app, self.guard = app, guard
@@ -139,6 +146,8 @@ class GuardMiddleware:
         try:
             if not await self._let_in(scope, guarded):
                 return
+            if self.guard.token is not None:
+                scope.setdefault("state", {})[LET_IN] = True
             body = await _body(scope, receive)
             await self.app(scope, _again(body, receive), guarded)
         except Refusal as refusal:
@@ -152,6 +161,7 @@ class GuardMiddleware:
 
     async def _let_in(self, scope: Scope, send: Send) -> bool:
         """Whether to go on; False where the answer is given."""
+        _refuse_long(scope)
         headers = _headers(scope)
         host = _only(headers, "host")
         if host is None or not self.guard.knows(host):
@@ -189,6 +199,15 @@ class GuardMiddleware:
         page = f'<!doctype html><meta http-equiv="refresh" content="0; url={there}">'
         kind = {"content-type": "text/html; charset=utf-8"}
         await _respond(send, 200, page.encode(), {**found, **kind})
+
+
+def _refuse_long(scope: Scope) -> None:
+    """Refuse headers that the server took because they came at once."""
+    size = len(scope["query_string"]) + len(scope["path"])
+    size += sum(len(name) + len(value) for name, value in scope["headers"])
+    if size > LARGEST_HEADERS:
+        limit = f"{LARGEST_HEADERS // 1024} KiB"
+        raise Refusal(431, f"an address and headers of more than {limit}", "too_large")
 
 
 def _refuse_others(scope: Scope, headers: Headers, host: str) -> None:
@@ -275,17 +294,24 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     """All of the body, which is small."""
     if scope["method"] in ("GET", "HEAD"):
         return b""
-    body = b""
+    told = _only(_headers(scope), "content-length")
+    # Twenty digits are large whatever follows.
+    _refuse_large(int(told[:20]) if told is not None and told.isdecimal() else 0)
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, "the body broke off", "broken_off")
-        body += bytes(message.get("body", b""))
-        if len(body) > LARGEST_BODY:
-            limit = f"{LARGEST_BODY // 1024} KiB"
-            raise Refusal(413, f"a body of more than {limit}; verdicts are small", "too_large")
+        body += message.get("body", b"")
+        _refuse_large(len(body))
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST_BODY:
+        limit = f"{LARGEST_BODY // 1024} KiB"
+        raise Refusal(413, f"a body of more than {limit}; verdicts are small", "too_large")
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -7,23 +7,30 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.images import MAX_PIXELS
 from pairsets.review.board import Board
-from pairsets.review.guard import Guard
+from pairsets.review.guard import LARGEST_HEADERS, Guard
+from pairsets.review.limits import LIMITS, Limits
 from pairsets.review.store import Store, plain_name
 from pairsets.review.verdicts import ReviewError
 
+if TYPE_CHECKING:
+    import uvicorn
+
 PORT = 8765
-# Who looks at a pair for minutes finds the connection still open.
-_KEEP_ALIVE_S = 120
 # What is on its way at Ctrl-C may still arrive.
 _LAST_S = 2
+# Connections taken at once, before one too many is seen to be one; and those that wait meanwhile.
+_AT_ONCE, _WAITING = 32, 1024
+# Files that are open beside connections: libraries, the database, pictures.
+_OTHER_FILES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +79,7 @@ def serve(
     allow_hosts: Iterable[str] = (),
     open_browser: bool = False,
     announce: Callable[[str], None],
+    limits: Limits = LIMITS,
 ) -> None:
     """Serve until Ctrl-C.
 
@@ -82,12 +90,13 @@ def serve(
         allow_hosts: further names that the page may be opened by, as behind a proxy.
         open_browser: open the link here.
         announce: is given the link, once it can be opened.
+        limits: of what clients hold that do not finish.
 
     Raises:
         ReviewError: the web framework is not installed, or the address cannot be listened on.
     """
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401 - that it is there
 
         from pairsets.review.app import create_app
     except ImportError as error:
@@ -102,20 +111,45 @@ def serve(
         address, bound = listening.getsockname()[:2]
         guard = Guard.of(host, address, allow_hosts)
         link = _link(address, bound, guard)
-        app = create_app(review, guard=guard)
 
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                announce(link)
-                if open_browser:
-                    # Some browsers return when they are closed.
-                    threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+        def started() -> None:
+            announce(link)
+            if open_browser:
+                # Some browsers return when they are closed.
+                threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
-        config = uvicorn.Config(
+        running = server(create_app(review, guard=guard), limits, started)
+        try:
+            running.run(sockets=[listening])
+        except KeyboardInterrupt:
+            return
+    finally:
+        listening.close()
+
+
+def server(
+    app: Callable[..., Any], limits: Limits, started: Callable[[], None] = lambda: None
+) -> uvicorn.Server:
+    """A server of `app` that sheds who does not finish; `started` is called once it answers."""
+    import uvicorn
+
+    from pairsets.review.connections import connections
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            # For asyncio `backlog` is both, those that wait and those that it takes at once.
+            for listening in sockets or ():
+                listening.listen(_WAITING)
+            started()
+
+    return Server(
+        uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=connections(_within_files(limits)),
+            h11_max_incomplete_event_size=LARGEST_HEADERS,
+            backlog=_AT_ONCE,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -124,15 +158,29 @@ def serve(
             # What a proxy says of who asks is not looked at.
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type] # seconds, to asyncio
             timeout_graceful_shutdown=_LAST_S,
         )
-        try:
-            Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            return
-    finally:
-        listening.close()
+    )
+
+
+def _within_files(limits: Limits) -> Limits:
+    """These limits, with no more connections than this process may have files open.
+
+    A server that cannot open one more cannot take the connection for which another would make room.
+    And asyncio tries as often as it was to take connections at once, reports each failure, and a
+    second later goes on for each of them: which keeps a core busy.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows, where there is no such limit
+        return limits
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most == resource.RLIM_INFINITY:
+        return limits
+    # Of those taken at once some are not closed yet when the next are taken.
+    room = max(most - _OTHER_FILES - 4 * _AT_ONCE, _AT_ONCE)
+    return replace(limits, connections=min(limits.connections, room))
 
 
 def _listen(host: str, port: int) -> socket.socket:

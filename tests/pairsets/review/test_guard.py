@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from reviews import HERE, Planted, planted, problem
 from starlette.websockets import WebSocketDisconnect
 
-from pairsets.review.guard import HEADERS, LARGEST_BODY, Guard, GuardMiddleware
+from pairsets.review.guard import HEADERS, LARGEST_BODY, LARGEST_HEADERS, Guard, GuardMiddleware
 from pairsets.review.verdicts import ReviewError
 
 TOKEN = "a-long-token_of-letters-0123456789"
@@ -245,6 +246,71 @@ def test_bodies_end_at_the_limit(world: Planted) -> None:
         yield from (at_limit[:100].encode(), at_limit[100:].encode())
 
     assert post("/api/annotators", content=pieces(), headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1"}, 403),
+        ({"host": "127.0.0.1", "cookie": f"{EVERYWHERE.cookie}=wrong"}, 403),
+        ({"host": "127.0.0.1", "cookie": f"{EVERYWHERE.cookie}={TOKEN[:-1]}"}, 403),
+        ({"host": "evil.example", "cookie": f"{EVERYWHERE.cookie}={TOKEN}"}, 403),
+        ({"host": "127.0.0.1", "origin": "http://evil.example"}, 403),
+        ({"host": "127.0.0.1", "cookie": "x" * LARGEST_HEADERS}, 431),
+    ],
+)
+def test_who_is_not_let_in_costs_nothing(headers: dict[str, str], status: int, method: str) -> None:
+    """Nothing of the body is waited for, nothing behind the guard is asked."""
+
+    async def never(*_: Any) -> Any:
+        raise AssertionError
+
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": "/api/judgements",
+        "query_string": b"token=wrong",
+        "headers": [*lines, (b"content-length", b"10")],
+    }
+    asyncio.run(GuardMiddleware(never, EVERYWHERE)(scope, never, send))
+    assert [message.get("status") for message in said] == [status, None]
+    assert "state" not in scope
+
+
+@pytest.mark.parametrize("length", [LARGEST_BODY + 1, "9" * 9999])
+def test_a_body_that_is_told_to_be_large_is_not_waited_for(length: int | str) -> None:
+    async def never(*_: Any) -> Any:
+        raise AssertionError
+
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    lines = [(b"host", b"127.0.0.1"), (b"content-length", str(length).encode())]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": lines}
+    asyncio.run(GuardMiddleware(never, Guard())(scope, never, send))
+    assert said[0]["status"] == 413
+
+
+def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def compare(given: bytes, token: bytes) -> bool:
+        seen.append((given, token))
+        return False
+
+    monkeypatch.setattr("pairsets.review.guard.hmac.compare_digest", compare)
+    for given in (TOKEN, "wrong", "ü"):
+        assert not EVERYWHERE.opens(given)
+    assert seen == [(given.encode(), TOKEN.encode()) for given in (TOKEN, "wrong", "ü")]
 
 
 def test_websockets_are_closed(world: Planted) -> None:

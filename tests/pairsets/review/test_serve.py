@@ -9,10 +9,11 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
@@ -117,10 +118,15 @@ selector_events._SelectorSocketTransport.__init__ = noted
 @pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM])
 def test_stops_at_once_and_quietly(folder: Path, what: signal.Signals) -> None:
     """Without waiting for the connections that browsers keep, which here would last an hour."""
-    patient = "from pairsets.review import serve\nserve._KEEP_ALIVE_S = serve._LAST_S = 3600"
+    patient = """
+from pairsets.review import serve
+serve._LAST_S = 3600
+serve.serve.__kwdefaults__["limits"] = serve.Limits(headers_s=3600, idle_s=3600)
+"""
     with (
         server(folder, before=patient) as (process, link),
         httpx2.Client(base_url=link) as client,
+        never_finishing(link, 3),
     ):
         assert client.get("/api/set").status_code == 200
         process.send_signal(what)
@@ -130,6 +136,34 @@ def test_stops_at_once_and_quietly(folder: Path, what: signal.Signals) -> None:
             assert (process.returncode, out) == (0, "stopped\n")
         else:
             assert process.returncode in (0, -signal.SIGTERM)
+
+
+@contextmanager
+def never_finishing(link: str, count: int) -> Iterator[list[socket.socket]]:
+    """Clients whose headers never end."""
+    address = urlsplit(link)
+    with ExitStack() as stack:
+        held = []
+        for _ in range(count):
+            one = socket.create_connection((address.hostname, address.port), timeout=HANGS)
+            held.append(stack.enter_context(one))
+            one.sendall(b"GET / HTTP/1.1\r\nX-Never: ")
+        yield held
+
+
+def test_more_clients_than_files_may_be_open_lock_nobody_out(folder: Path) -> None:
+    few = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+    with (
+        server(folder, before=few) as (process, link),
+        never_finishing(link, 260),
+        httpx2.Client(base_url=link, timeout=HANGS, headers={"X-Annotator": "Rei"}) as client,
+    ):
+        assert client.post("/api/annotators", json={"name": "Rei"}).status_code == 200
+        for pair in client.get("/api/next").json()["pairs"]:
+            body = {"key": str(uuid4()), "pair": pair["pair"], "verdict": "same"}
+            assert client.post("/api/judgements", json=body).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=HANGS) == ("stopped\n", "")
 
 
 def test_killed_among_two_hundred_verdicts_it_keeps_what_it_acknowledged(folder: Path) -> None:
