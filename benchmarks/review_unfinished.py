@@ -232,6 +232,7 @@ def main() -> None:
         asyncio.run(hold(options.hold[0], int(options.hold[1])))
         return
     checkouts = {"after": HERE} | ({"before": options.before} if options.before else {})
+    versions = {name: version(code) for name, code in checkouts.items()}
     runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -246,9 +247,9 @@ def main() -> None:
         "files_of_the_server": FILES,
         "repeats": options.repeats,
     }
-    for name, code in checkouts.items():
+    for name in checkouts:
         result[name] = {
-            "version": version(code),
+            "version": versions[name],
             "clients": [summary(clients, runs[name, clients]) for clients in options.clients],
         }
     keep("review_unfinished", result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from command_line import HANGS
+from held_clients import has_ended
 from reviews import Planted, planted
 
 from pairsets.review.app import create_app
@@ -119,13 +119,7 @@ class Client:
 
     def has_ended(self) -> bool:
         """Whether the server has ended it by now; what it said before is thrown away."""
-        try:
-            while select.select([self.socket], [], [], 0)[0]:
-                if not self.socket.recv(65536):
-                    return True
-        except ConnectionError:
-            return True
-        return False
+        return has_ended(self.socket)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,10 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from browser import running_browser
+from held_clients import has_ended, never_finishing
 from review_server import CHARACTERS, EVIL, plant, serving, until, visit_review
+
+from pairsets.review.limits import LIMITS
 
 PHONE = {"viewport": {"width": 375, "height": 667}, "has_touch": True, "is_mobile": True}
 SAME, DIFFERENT = (1, 0, ""), (0, 0, "")
@@ -111,6 +114,16 @@ def test_judges_by_key(browser, server, person):
     )
     assert len(took) == 3
     assert all(0.05 < seconds < monotonic() - began for (seconds,) in took)
+
+
+def test_judges_while_others_never_finish(browser, server, person):
+    """More than the server keeps: each of the page's connections takes the place of one of them."""
+    with never_finishing(server.link, LIMITS.connections + 50) as held:
+        with opened(browser, server, person) as seen:
+            for key in "sd":
+                press(seen.page, key)
+            assert verdicts(server, person) == [SAME, DIFFERENT]
+        assert sum(has_ended(client) for client in held) >= 50
 
 
 def test_judges_by_mouse_and_space_skips_then(page, server, person):

@@ -9,17 +9,17 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
 import numpy as np
 import pytest
 from command_line import HANGS
+from held_clients import never_finishing
 from reviews import all_pairs, planted, together, write_faces
 
 from pairsets.pairset import PairSet
@@ -136,19 +136,6 @@ serve.serve.__kwdefaults__["limits"] = serve.Limits(headers_s=3600, idle_s=3600)
             assert (process.returncode, out) == (0, "stopped\n")
         else:
             assert process.returncode in (0, -signal.SIGTERM)
-
-
-@contextmanager
-def never_finishing(link: str, count: int) -> Iterator[list[socket.socket]]:
-    """Clients whose headers never end."""
-    address = urlsplit(link)
-    with ExitStack() as stack:
-        held = []
-        for _ in range(count):
-            one = socket.create_connection((address.hostname, address.port), timeout=HANGS)
-            held.append(stack.enter_context(one))
-            one.sendall(b"GET / HTTP/1.1\r\nX-Never: ")
-        yield held
 
 
 def test_more_clients_than_files_may_be_open_lock_nobody_out(folder: Path) -> None:
