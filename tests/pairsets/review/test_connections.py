@@ -25,7 +25,8 @@ from pairsets.review.limits import LIMITS, Limits
 from pairsets.review.serve import server
 from pairsets.review.verdicts import ReviewError
 
-PATIENT = Limits(headers_s=HANGS, body_s=HANGS, answer_s=HANGS, idle_s=HANGS)
+# Longer than the tests wait.
+PATIENT = Limits(**dict.fromkeys(("headers_s", "body_s", "answer_s", "idle_s"), 2 * HANGS))
 SOON = 0.2
 TOKEN = "a-long-token_of-letters-0123456789"
 HEADERS = "POST /api/annotators HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -141,6 +142,14 @@ def hasty(world: Planted) -> Iterator[Serving]:
 def patient(world: Planted) -> Iterator[Serving]:
     with serving(create_app(world.review, guard=Guard()), PATIENT) as found:
         yield found
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    end = time.monotonic() + HANGS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(SOON / 20)
 
 
 def body_expected(place: tuple[str, int], headers: str = "", rest: int = len(BODY)) -> Client:
@@ -263,6 +272,19 @@ def test_the_oldest_makes_room(world: Planted) -> None:
         assert not any(client.has_ended() for client in (newest, *held[6:]))
 
 
+def test_a_room_full_of_people_lets_another_in(world: Planted) -> None:
+    guard = Guard(token=TOKEN)
+    cookie = f"Cookie: {guard.cookie}={TOKEN}\r\n"
+    get = GET.replace("\r\n\r\n", f"\r\n{cookie}\r\n")
+    app, limits = create_app(world.review, guard=guard), replace(PATIENT, connections=3)
+    with serving(app, limits) as found, ExitStack() as stack:
+        clients = []
+        for _ in range(5):
+            clients.append(stack.enter_context(Client(found.place, get)))
+            assert clients[-1].answer().startswith("HTTP/1.1 200")
+        assert [one.has_ended() for one in clients] == [True] * 2 + [False] * 3
+
+
 @pytest.mark.parametrize("token", [TOKEN, None])
 def test_who_has_the_token_goes_last(world: Planted, token: str | None) -> None:
     guard = Guard(token=token)
@@ -318,12 +340,13 @@ def test_who_does_not_take_the_answer_is_ended(reads: bool) -> None:
     limits = replace(PATIENT, answer_s=SOON)
     with serving(app, limits) as found, Client(found.place, GET, takes=4096) as client:
         assert client.socket.recv(8) == b"HTTP/1.1"
-        end = time.monotonic() + HANGS
-        while found.open_connections():
-            assert time.monotonic() < end
-            time.sleep(SOON / 20)
+
+        def is_gone() -> bool:
             if reads:
                 client.socket.recv(1)
+            return not found.open_connections()
+
+        until(is_gone)
         assert len(client.rest()) < LARGE
 
 
@@ -341,8 +364,11 @@ def test_who_takes_it_slowly_has_it_all() -> None:
 
 @pytest.fixture(scope="module")
 def locked(world: Planted) -> Iterator[Serving]:
-    with serving(create_app(world.review, guard=Guard(token=TOKEN)), PATIENT) as found:
-        yield found
+    """A review with a token, which waits long for who is still sending to hear that this is it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pairsets.review.connections._PARTING_S", HANGS)
+        with serving(create_app(world.review, guard=Guard(token=TOKEN)), PATIENT) as found:
+            yield found
 
 
 @pytest.mark.parametrize(
@@ -361,10 +387,21 @@ def test_refused_at_the_headers(locked: Serving, headers: str, status: int) -> N
     length = "" if "Length" in told else "Content-Length: 1000\r\n"
     asked = f"POST /api/judgements HTTP/1.1\r\n{told}{length}\r\n"
     with Client(locked.place, asked) as client:
-        client.send("{")
         said = client.rest()
         assert said.startswith(f"HTTP/1.1 {status}")
         assert said.endswith("}")
+        # Bytes that come to nobody would take the answer from who has not read it yet.
+        for _ in range(100):
+            client.send("x")
+
+
+def test_who_is_still_sending_is_not_heard_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairsets.review.connections._PARTING_S", SOON)
+    app, _, may = answering()
+    may.set()
+    with serving(app, PATIENT) as found, Client(found.place, UNFINISHED["body"]) as client:
+        assert client.rest().endswith("\r\n\r\nxx")
+        until(lambda: not found.open_connections())
 
 
 def test_a_body_that_nobody_reads_is_thrown_away_for_a_while(patient: Serving) -> None:
