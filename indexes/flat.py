@@ -23,11 +23,14 @@ from indexes.base import (
     at_least_one,
     group_pairs,
 )
+from indexes.join.equal import Classes, equal_rows
 
 # FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
 _SPARE = 16
 # Neighbours held at once, so that many ties do not take memory for queries times rows.
 _FETCHED = 2**21
+# Values that are copied at once on their way into an index.
+_COPIED = 2**22
 
 
 class FlatIndex:
@@ -60,6 +63,26 @@ class FlatIndex:
         index.add(self.vectors)
         return index
 
+    @cached_property
+    def _classes(self) -> Classes | None:
+        """Rows of which one is searched for all that are equal to it."""
+        return equal_rows(self.vectors, np.arange(len(self)))
+
+    @cached_property
+    def _standing(self) -> Rows:
+        return np.arange(len(self)) if self._classes is None else self._classes.standing
+
+    @cached_property
+    def _searched(self) -> Any:
+        """The FAISS index of the rows that are searched."""
+        if self._classes is None:
+            return self._faiss
+        index = store.faiss().IndexFlatIP(self.vectors.shape[1])
+        step = max(1, _COPIED // self.vectors.shape[1])
+        for start in range(0, len(self._standing), step):
+            index.add(self.vectors[self._standing[start : start + step]])
+        return index
+
     def search(self, queries: ArrayLike, k: int) -> Neighbours:
         """The k best rows for each query, exact: score falling, ties by row.
 
@@ -73,10 +96,13 @@ class FlatIndex:
                 f"queries of {wanted.shape[1]} dimensions for vectors of {self.vectors.shape[1]}"
             )
         k = min(at_least_one(k, "k"), len(self))
-        rows = np.empty((len(wanted), k), np.int64)
-        scores = np.empty((len(wanted), k), np.float64)
+        searched = min(k, len(self._standing))
+        rows = np.empty((len(wanted), searched), np.int64)
+        scores = np.empty((len(wanted), searched), np.float64)
         if k:
-            self._settle(wanted, min(len(self), k + _SPARE), rows, scores)
+            self._settle(wanted, min(len(self._standing), k + _SPARE), rows, scores)
+        if self._classes is not None:
+            rows, scores = _spelled(self._classes, rows, scores, k)
         return Neighbours(rows, scores, exact=True)
 
     def _settle(self, queries: Vectors, fetch: int, rows: Rows, scores: Scores) -> None:
@@ -87,7 +113,7 @@ class FlatIndex:
             parts = [open_[start : start + step] for start in range(0, open_.size, step)]
             unclear = [self._answer(queries, part, fetch, rows, scores) for part in parts]
             open_ = np.concatenate(unclear)
-            fetch = min(len(self), 4 * fetch)
+            fetch = min(len(self._standing), 4 * fetch)
 
     def _answer(
         self, queries: Vectors, asked: Rows, fetch: int, rows: Rows, scores: Scores
@@ -100,7 +126,7 @@ class FlatIndex:
         order = np.lexsort((found, -exact), axis=1)[:, : rows.shape[1]]
         rows[asked] = np.take_along_axis(found, order, axis=1)
         scores[asked] = np.take_along_axis(exact, order, axis=1)
-        if found.shape[1] == len(self):
+        if found.shape[1] == len(self._standing):
             return asked[:0]
         # A row that was not fetched has a float32 score of at most the worst fetched one.
         products = self._largest_norm * join.norms(queries[asked])
@@ -112,10 +138,10 @@ class FlatIndex:
         """FAISS's float32 answer; every row where float32 could overflow."""
         lengths = np.r_[self._largest_norm, join.norms(queries)]
         if join.filter_dtype(lengths) != np.float32:
-            everything = np.tile(np.arange(len(self)), (len(queries), 1))
+            everything = np.tile(self._standing, (len(queries), 1))
             return np.zeros(everything.shape, np.float32), everything
-        filtered, found = self._faiss.search(queries, k)
-        return filtered, found
+        filtered, found = self._searched.search(queries, k)
+        return filtered, self._standing[found]
 
     @cached_property
     def _largest_norm(self) -> float:
@@ -217,3 +243,34 @@ class FlatIndex:
         """
         index, _ = store.load(Path(path), kind="flat")
         return cls(index.reconstruct_n(0, index.ntotal))
+
+
+def _spelled(classes: Classes, rows: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
+    """The k nearest of all rows, `[Q, k]`, from the nearest of those that stand for all.
+
+    A row that stands for others is the first of them, so what comes behind the k nearest of these
+    comes behind k rows.
+    """
+    count = len(rows)
+    sizes = classes.sizes(rows.ravel(), k).reshape(rows.shape)
+    # How many rows score more than each: those before the first of its score.
+    before = np.cumsum(sizes, axis=1) - sizes
+    tied = np.zeros(rows.shape, np.bool_)
+    tied[:, 1:] = scores[:, 1:] == scores[:, :-1]
+    before = np.maximum.accumulate(np.where(tied, 0, before), axis=1)
+    needed = before < k
+    totals = np.cumsum((sizes * needed).sum(axis=1))
+    all_rows, all_scores = np.empty((count, k), np.int64), np.empty((count, k), np.float64)
+    start = 0
+    while start < count:
+        past = int(totals[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(totals, past + _FETCHED, side="right")))
+        query, place = np.nonzero(needed[start:stop])
+        which, found = classes.spelled(rows[start:stop][query, place], k)
+        query, value = query[which], scores[start:stop][query, place][which]
+        order = np.lexsort((found, -value, query))
+        first = np.searchsorted(query[order], np.arange(stop - start))
+        chosen = order[first[:, None] + np.arange(k)]
+        all_rows[start:stop], all_scores[start:stop] = found[chosen], value[chosen]
+        start = stop
+    return all_rows, all_scores

@@ -12,6 +12,8 @@ from indexes.base import BottomPairs, IndexesError, Rows, Scores, TopPairs, Vect
 from indexes.join.best import Best
 from indexes.join.bounds import filter_dtype, margin, norms, pair_scores, rounded
 from indexes.join.checkpoint import Ledger
+from indexes.join.equal import equal_rows
+from indexes.join.grouped import Grouped
 from indexes.join.how import How
 from indexes.join.rules import Rules, pair_keys, row_ceilings, score_limit
 from indexes.join.search import search_fast, search_plain
@@ -64,22 +66,24 @@ def top_pairs(
     if rules.lowest > rules.highest:
         raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
     order = np.arange(count) if active is None else np.flatnonzero(_row_mask(active, count))
-    best = Best(vectors, n, rules)
-    total, done = len(order) * (len(order) - 1) // 2, 0
+    told = _Told(progress, len(order) * (len(order) - 1) // 2)
 
-    def report(pairs: int) -> None:
-        nonlocal done
-        done += pairs
-        if progress is not None:
-            progress(done, total)
+    def search(rules: Rules, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
+        best, report = Best(vectors, n, rules), told.of(len(rows) * (len(rows) - 1) // 2)
+        ledger = Ledger(best, rows, checkpoint)
+        if how.is_plain(len(rows), vectors.shape[1]):
+            search_plain(best, rows, how.tile, report, ledger)
+        else:
+            search_fast(best, rows, how, report, ledger)
+        found = best.result()
+        ledger.remove()
+        return found
 
-    ledger = Ledger(best, order, checkpoint)
-    if how.is_plain(len(order), vectors.shape[1]):
-        search_plain(best, order, how.tile, report, ledger)
-    else:
-        search_fast(best, order, how, report, ledger)
-    found = TopPairs(*best.result())
-    ledger.remove()
+    classes = equal_rows(vectors, order)
+    if classes is None:
+        return TopPairs(*search(rules, order, n))
+    found = TopPairs(*Grouped(vectors, n, rules, classes).best(search))
+    told.end()
     return found
 
 
@@ -104,33 +108,89 @@ def bottom_pairs(
         raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
     excluded = pair_keys(exclude, count, "exclude")
     rules = Rules(groups, True, -highest, -lowest, excluded)
-    best = Best(vectors, n, rules, sign=-1)
-    order = np.argsort(groups, kind="stable")
-    plain = Plain(best, order, norms(vectors))
-    # Rows of one group stand together: from a row, the pairs reach to the end of its group.
-    ends = np.searchsorted(groups[order], groups[order], side="right")
-    strips = [slice(top, min(top + BLOCK, count)) for top in range(0, count, BLOCK)]
-    for rows in strips:
-        for side in range(rows.start, int(ends[rows.stop - 1]), BLOCK):
-            columns = slice(side, min(side + BLOCK, count))
-            for found in plain.search(Tile(rows, columns)):
-                best.take(found)
-        if progress is not None:
-            progress(rows.stop, count)
-    i, j, scores = best.result()
+    told = _Told(progress, count)
+
+    def search(rules: Rules, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
+        best, report = Best(vectors, n, rules, sign=-1), told.of(len(rows))
+        order = rows[np.argsort(groups[rows], kind="stable")]
+        plain = Plain(best, order, norms(vectors))
+        # Rows of one group stand together: from a row, the pairs reach to the end of its group.
+        ends = np.searchsorted(groups[order], groups[order], side="right")
+        for top in range(0, len(order), BLOCK):
+            part = slice(top, min(top + BLOCK, len(order)))
+            for side in range(top, int(ends[part.stop - 1]), BLOCK):
+                columns = slice(side, min(side + BLOCK, len(order)))
+                for found in plain.search(Tile(part, columns)):
+                    best.take(found)
+            report(part.stop - top)
+        return best.result()
+
+    everything = np.arange(count)
+    classes = equal_rows(vectors, everything, groups)
+    if classes is None:
+        i, j, scores = search(rules, everything, n)
+    else:
+        i, j, scores = Grouped(vectors, n, rules, classes, sign=-1).best(search)
+        told.end()
     return BottomPairs(i, j, -scores)
+
+
+class _Told:
+    """What is reported of searches of which each may be of fewer rows, or be done again deeper.
+
+    Args:
+        progress: called with the work done and the `total`, never with less than before.
+    """
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.most = progress, total, -1
+
+    def of(self, whole: int) -> Callable[[int], None]:
+        """To be called with each part of a search's work of `whole`."""
+        done = 0
+
+        def report(part: int) -> None:
+            nonlocal done
+            done += part
+            self._tell(self.total * done // whole if whole else 0)
+
+        return report
+
+    def end(self) -> None:
+        """All is done."""
+        if self.most < self.total:
+            self._tell(self.total)
+
+    def _tell(self, done: int) -> None:
+        self.most = max(self.most, done)
+        if self.progress is not None:
+            self.progress(self.most, self.total)
 
 
 def best_of_group(vectors: Vectors, groups: Rows) -> Scores:
     """`[N]`: the highest score of each row with another row of its group; -inf where none is."""
-    count = len(vectors)
-    order = np.argsort(groups, kind="stable")
+    everything = np.arange(len(vectors))
+    classes = equal_rows(vectors, everything, groups)
+    if classes is None:
+        return _best_partner(vectors, groups, everything)
+    # One of each class finds the best partner outside it; inside, they have one another.
+    first = classes.first
+    best = _best_partner(vectors, groups, classes.standing)
+    best[first] = np.maximum(best[first], pair_scores(vectors, vectors, first, first))
+    best[classes.members] = np.repeat(best[first], np.diff(classes.starts))
+    return best
+
+
+def _best_partner(vectors: Vectors, groups: Rows, rows: Rows) -> Scores:
+    """`[N]`: the highest score of each of `rows` with another one of its group; -inf elsewhere."""
+    count = len(rows)
+    order = rows[np.argsort(groups[rows], kind="stable")]
     ordered = groups[order]
     starts = np.searchsorted(ordered, ordered, side="left")
     ends = np.searchsorted(ordered, ordered, side="right")
     lengths = norms(vectors)
     dtype = filter_dtype(lengths)
-    best = np.full(count, -np.inf)
+    best = np.full(len(vectors), -np.inf)
     top = 0
     while top < count:
         height = max(1, min(BLOCK, _STRIP // int(ends[top] - starts[top])))

@@ -172,7 +172,8 @@ def test_each_way_takes_its_filters(way, request, monkeypatch):
     monkeypatch.setattr(
         tiles.Plain, "search", lambda *given: plain.append(given) or search_tile(*given)
     )
-    vectors = np.ones((40, 24), np.float32)
+    # No row is equal to another: such rows are not searched one by one.
+    vectors = np.repeat(np.linspace(1.0, 1.01, 40, dtype=np.float32)[:, None], 24, axis=1)
     # A limit is a threshold; seeding would search a first block by numpy.
     monkeypatch.setattr(search._Search, "_seed", lambda self: None)
     join.top_pairs(vectors, np.arange(40), 9, min_score=1.0, how=way())
