@@ -5,6 +5,12 @@ WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Packages taken without looking at their hashes, as in UNCHECKED="torch torchvision" (SECURITY.md).
+UNCHECKED ?=
+# Each package is named with its hashes, so none is looked for; and nothing is built with what pip
+# would fetch by itself.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+REFUSED := { echo "Not installed: see above. Where a hash does not match, the index of this machine has another file than PyPI: if you trust it, name the package with: make UNCHECKED=NAME ... (SECURITY.md)" >&2; exit 1; }
 
 # What a processor with AVX2 and nothing beyond it computes, in one thread: sums in another order.
 PLAIN := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
@@ -14,14 +20,22 @@ COMPUTED := tests/indexes tests/mining/test_embeddings.py tests/mining/test_expl
 	tests/mining/test_explain_step.py tests/mining/test_scoring.py tests/mining/models \
 	tests/pairsets/test_annotators.py tests/pairsets/test_rates.py
 
-.PHONY: demo test test-avx2 lint types contracts browser lock clean
+.PHONY: demo test test-avx2 lint types contracts browser lock audit clean
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements.build.lock requirements.cuda.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (PyTorch among them: this takes a while once)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(INSTALL) --require-hashes -r requirements.build.lock || $(REFUSED)
+ifneq ($(strip $(UNCHECKED)),)
+	$(INSTALL) $(foreach name,$(UNCHECKED),$$(sed -n 's/^\($(name)==[^ ]*\).*/\1/p' requirements.lock requirements.cuda.lock))
+endif
+	$(INSTALL) --require-hashes -r requirements.lock || $(REFUSED)
+	! grep -q '^Requires-Dist: nvidia-' $(VENV)/lib/python*/site-packages/torch-*.dist-info/METADATA \
+		|| $(INSTALL) --require-hashes -r requirements.cuda.lock || $(REFUSED)
+	$(INSTALL) --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check \
+		|| { echo "What is in $(VENV) does not go together: remove it (make clean), then again" >&2; exit 1; }
 	touch $@
 
 demo: $(READY)
@@ -53,15 +67,18 @@ browser:
 		&& apt-get update -qq && apt-get install -y -qq chromium >/dev/null; then :; \
 	else echo "NOT TESTED: the pages, in a browser: there is no Chromium, and it cannot be installed (as root: apt-get install chromium)" >&2; fi
 
-# Pins what a fresh environment resolves to. The local tag of a CPU build of PyTorch is left out,
-# so that the same line finds the build that fits each machine.
+# Pins what is installed, on every system, with the hashes of its files (.ci/lock.py). Versions that
+# fit stay; UPGRADE=--upgrade raises them.
 lock:
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "torch==2.13.0" "torchvision==0.28.0"
-	$(BIN)/python -m pip install --quiet ".[cpu,huggingface,onnx,parquet,review,sample,suspects,zstd,dev]"
-	$(BIN)/python -m pip freeze --exclude lookalikes | sed 's/+cpu$$//' > requirements.lock
-	rm -f $(READY)
+	$(PYTHON) -m venv build/locking
+	build/locking/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	build/locking/bin/python .ci/lock.py $(UPGRADE)
+
+# Known flaws of what is pinned, as PyPI and OSV tell them: asks the internet, so no part of CI.
+audit:
+	$(PYTHON) -m venv build/auditing
+	build/auditing/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	build/auditing/bin/python .ci/audit.py requirements.lock requirements.build.lock requirements.cuda.lock
 
 clean:
 	rm -rf $(VENV) demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
