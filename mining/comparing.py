@@ -43,10 +43,12 @@ from pairsets.publication import alone
 from pairsets.published import published_for
 from pairsets.report import FunnelRow, write_report
 from pairsets.settings import settings_of
+from pairsets.spreadsheets import copies_of, tables_of, write_copies
 
 SCHEMA = 1
 # What is written of each set, as `SET.scores.csv` and so on.
 TABLES = ("scores", "verdicts", "curves")
+DIFFERENCES = "differences.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,7 @@ def compare_models(
     cache: Path | None = None,
     encoding: Encoding | None = None,
     overwrite: bool = False,
+    spreadsheet_safe: bool = False,
     progress: Progress = silent,
 ) -> Compared:
     """Evaluate models on pair files side by side: tables, differences, verdicts, report, figures.
@@ -122,6 +125,7 @@ def compare_models(
         cache: where vectors are kept; `out`/embeddings if not given.
         encoding: how models run and images are read.
         overwrite: replace a finished comparison.
+        spreadsheet_safe: write a copy of each table for spreadsheets, see `pairsets.spreadsheets`.
         progress: shows how far each step is.
 
     Raises:
@@ -232,7 +236,7 @@ def compare_models(
         max_pixels=encoding.max_pixels,
     )
     written = write_leaderboards(run.leaderboard, boards)
-    written += write_differences(run.root / "differences", shown.comparisons)
+    written += write_differences((run.root / DIFFERENCES).with_suffix(""), shown.comparisons)
     for found_on in shown.comparisons:
         stem, rank = run.root / found_on.name, shown.ranks.get(found_on.name)
         scores_file, verdicts_file, curves_file = (
@@ -241,6 +245,8 @@ def compare_models(
         written.append(write_scores(scores_file, found_on.pairs, found_on.scores, rank))
         written.append(write_verdicts(verdicts_file, found_on))
         written.append(write_curves(curves_file, found_on))
+    if spreadsheet_safe:
+        written += write_copies(tables_of(written))
     with progress("Drawing figures") as step:
         written += draw_figures(shown, run.report.parent / "figures", step)
     with progress("Drawing the report"):
@@ -318,6 +324,8 @@ class _Older:
             names = []
         ours = bool(names) or folder.marker.exists()
         files = [root / f"{name}.{what}.csv" for name in names for what in TABLES]
+        if names:
+            files += copies_of([*files, folder.leaderboard.with_suffix(".csv"), root / DIFFERENCES])
         if ours:
             files += [
                 file

@@ -39,6 +39,7 @@ from pairsets.publication import alone, written_together
 from pairsets.published import PUBLISHED
 from pairsets.rates import checked_share
 from pairsets.report import FunnelRow
+from pairsets.spreadsheets import copies_of, tables_of, write_copies
 from pairsets.submission import read_submission
 
 _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
@@ -68,6 +69,7 @@ def evaluate_pairs(
     fars: Sequence[float] = (),
     out: Path | None = None,
     overwrite: bool = False,
+    spreadsheet_safe: bool = False,
     encoding: Encoding,
     progress: Progress = silent,
 ) -> Made:
@@ -76,7 +78,8 @@ def evaluate_pairs(
     With folds, which by default are those beside the pair file if there are any, LFW's accuracy
     over folds is reported too; with `fars`, IJB's TAR at these. `identities` say who faces show,
     where neither folders nor `PAIRS.identities.csv` do. Pairs without a score, and scores that are
-    distances, are taken as `mining.gathering.gather` does.
+    distances, are taken as `mining.gathering.gather` does. With `spreadsheet_safe`, a copy of each
+    table is written for spreadsheets (`pairsets.spreadsheets`).
     """
     if published is not None and published not in PUBLISHED:
         raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
@@ -88,8 +91,9 @@ def evaluate_pairs(
     for far in fars:
         checked_share(far, "FAR")
     tables, followed = ([], []) if out is None else (_tables(out, _ENDS), _tables(out, ENDS))
+    copies = copies_of(tables_of([*tables, *followed]))
     refuse_existing(
-        [*tables, *followed],
+        [*tables, *followed, *copies],
         overwrite=overwrite,
         inputs=[
             *(path, path.with_suffix(".json"), folds, folds_of(path)),
@@ -167,13 +171,17 @@ def evaluate_pairs(
     protocols = follow_protocols(pairs, mine, parts, [*dict.fromkeys(fars)], turned=turned)
     if out is not None:
         tables += followed if protocols else []
-        stale = sorted({*followed} - {*tables})
-        with written_together(tables, stale=stale, overwrite=overwrite) as folder:
+        written = [*tables, *(copies_of(tables_of(tables)) if spreadsheet_safe else ())]
+        stale = sorted({*followed, *copies} - {*written})
+        with written_together(written, stale=stale, overwrite=overwrite) as folder:
             write_leaderboards(folder / out.name, [board])
             found_on = [] if board.comparison is None else [board.comparison]
             write_differences(folder / f"{out.name}.differences", found_on)
             if protocols:
                 write_protocols(folder / out.name, path.stem, protocols)
+            if spreadsheet_safe:
+                write_copies(folder / table.name for table in tables_of(tables))
+        tables = written
     funnel = [
         *unread_rows(sources),
         *lost_rows("evaluate", path.stem, found),

@@ -35,6 +35,7 @@ from pairsets.figures.impostors import impostor_sheet
 from pairsets.identities import Rule
 from pairsets.publication import written_together
 from pairsets.report import save_figure
+from pairsets.spreadsheets import copies_of, write_copies
 
 if TYPE_CHECKING:
     from mining.encoder import Encoding
@@ -56,6 +57,7 @@ def show_neighbours(
     out: Path | None = None,
     scores: Path | None = None,
     overwrite: bool = False,
+    spreadsheet_safe: bool = False,
     encoding: Encoding,
     max_pixels: int = images.MAX_PIXELS,
     progress: Progress = silent,
@@ -76,6 +78,7 @@ def show_neighbours(
         out: picture to write, .png or .svg.
         scores: score file to write: `pathA` is the face asked about, `pathB` the impostor.
         overwrite: replace `out` and `scores`.
+        spreadsheet_safe: write a copy of `scores` for spreadsheets, see `pairsets.spreadsheets`.
         encoding: how models run and images are read.
         max_pixels: width times height above which a face is not drawn.
 
@@ -93,7 +96,8 @@ def show_neighbours(
             raise RunError(f"{out}: a figure is written as .png or .svg, not {out.suffix!r}")
         refuse_inside(out, faces)
     files = [path for path in (out, scores) if path is not None]
-    refuse_existing(files, overwrite=overwrite, inputs=[Path(face)])
+    copies = copies_of([scores] if scores is not None else [])
+    refuse_existing([*files, *copies], overwrite=overwrite, inputs=[Path(face)])
     if out is not None and scores is not None and out.name == scores.name:
         raise RunError(f"{scores}: the name of the picture, too; choose another --scores")
     if identities is not None and embeddings is not None:
@@ -111,7 +115,9 @@ def show_neighbours(
     with progress("Searching impostors") as step:
         found = nearest_impostors(query, space, count, per_character, step)
     if files:
-        with written_together(files, overwrite=overwrite) as folder:
+        files += copies if spreadsheet_safe else []
+        stale = [] if spreadsheet_safe else copies
+        with written_together(files, stale=stale, overwrite=overwrite) as folder:
             if out is not None:
                 figure = impostor_figure(found, space.faces, query.file, max_pixels)
                 save_figure(figure, folder / out.name)
@@ -121,7 +127,9 @@ def show_neighbours(
                     (asked, path, rank, repr(score), found.model)
                     for rank, (asked, path, score) in enumerate(scored, 1)
                 )
-                write_csv(folder / scores.name, HEADER, rows)
+                table = write_csv(folder / scores.name, HEADER, rows)
+                if spreadsheet_safe:
+                    write_copies([table])
     return replace(
         found, files=files, said=[*space.faces.notes, *([] if loaded is None else loaded.notes)]
     )

@@ -118,14 +118,28 @@ def review(
 
 
 def export_review(
-    path: Path, out: Path, *, store: Path | None = None, who: str | None = None, overwrite: bool
+    path: Path,
+    out: Path,
+    *,
+    store: Path | None = None,
+    who: str | None = None,
+    overwrite: bool,
+    spreadsheet_safe: bool = False,
 ) -> Exported:
     """Write what was judged of a pair file as a pair file, with rates, agreement, all verdicts."""
     from pairsets.review.exchange import export
 
     with _begun(path, store) as kept:
         origin = mined_by(path)
-        return export(kept, out, who=who, overwrite=overwrite, inputs=[path], origin=origin)
+        return export(
+            kept,
+            out,
+            who=who,
+            overwrite=overwrite,
+            spreadsheet_safe=spreadsheet_safe,
+            inputs=[path],
+            origin=origin,
+        )
 
 
 def export_tasks(

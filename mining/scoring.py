@@ -17,6 +17,7 @@ from pairsets.errors import ScoresError
 from pairsets.manifests import refuse_other
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.prefixes import cause
+from pairsets.spreadsheets import copy_hint
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
 QUANTILE, RANK, SCORE = "quantile", "rank", "score"
@@ -232,6 +233,7 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
                 empty = "" if header else "; the file is empty"
                 raise ScoresError(
                     f"{path}, line 1: column {', '.join(sorted(missing))} missing{empty}"
+                    + copy_hint(header)
                 )
             a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
             named = header.index("model") if "model" in header else None

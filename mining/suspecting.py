@@ -22,6 +22,7 @@ from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.publication import written_together
 from pairsets.report import FunnelRow, refuse_suffix, save_figure
+from pairsets.spreadsheets import copies_of, write_copies
 from pairsets.suspects import KINDS, Doubt, Suspects
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def find_suspects(
     out: Path | None = None,
     figure: Path | None = None,
     overwrite: bool = False,
+    spreadsheet_safe: bool = False,
     progress: Progress = silent,
 ) -> Made:
     """Look at every pair of a pair file; nothing is dropped. Writes `PAIRS.suspects.csv`.
@@ -54,12 +56,14 @@ def find_suspects(
         out: file of suspects to write instead.
         figure: picture of the most suspicious pairs of each kind to write.
         overwrite: replace what is there.
+        spreadsheet_safe: write a copy of the list for spreadsheets, see `pairsets.spreadsheets`.
         progress: shows how far each check is.
     """
     out = suspects_of(path) if out is None else out
     files = [out, *([figure] if figure is not None else [])]
     inputs = [path, evidence.aliases, evidence.detector]
-    refuse_existing(files, overwrite=overwrite, inputs=inputs)
+    copies = copies_of([out])
+    refuse_existing([*files, *copies], overwrite=overwrite, inputs=inputs)
     if evidence.faces is not None:
         for file in files:
             refuse_inside(file, evidence.faces)
@@ -105,8 +109,12 @@ def find_suspects(
         else:
             warnings.append(f"No suspect was found, so {figure} was not drawn.")
             stale.append(figure)
+    written += copies if spreadsheet_safe else []
+    stale += [] if spreadsheet_safe else copies
     with written_together(written, stale=stale, overwrite=overwrite) as folder:
-        found.write(folder / out.name)
+        table = found.write(folder / out.name)
+        if spreadsheet_safe:
+            write_copies([table])
         if drawn is not None and figure is not None:
             save_figure(drawn, folder / figure.name)
     return Made(written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds))

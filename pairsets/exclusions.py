@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pairsets.artefacts import reading
 from pairsets.errors import PairSetError
 from pairsets.faces import strings
+from pairsets.spreadsheets import copy_hint
 
 COLUMNS = ("pathA", "pathB")
 # What pairs are counted as that were excluded by name, and nothing more is known of.
@@ -73,6 +74,7 @@ def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[str, str]]:
             raise PairSetError(
                 f"{path}, line 1: column {', '.join(missing)} missing; expected pathA and pathB "
                 f"among the columns, got {','.join(header)[:80]}; is the header line missing?"
+                + copy_hint(header)
             )
         a, b = (header.index(name) for name in COLUMNS)
         for cells in reader:

@@ -22,6 +22,7 @@ from pairsets.faces import character_of, differing, identified, strings, why_uns
 from pairsets.identities import Rule, some
 from pairsets.manifests import refuse_other, rows_digest
 from pairsets.publication import written_together
+from pairsets.spreadsheets import copy_hint
 
 COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
 # Those of a file that says no more: nobody judged its pairs, and all count.
@@ -381,7 +382,7 @@ def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str
         if not header:
             raise PairSetError(f"{path}: empty; expected the header {','.join(COLUMNS)}")
         if tuple(header) not in (COLUMNS, SHORT):
-            raise PairSetError(f"{path}, line 1: {_header_problem(header)}")
+            raise PairSetError(f"{path}, line 1: {_header_problem(header)}{copy_hint(header)}")
         lines: list[int] = []
         columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
         end = 1

@@ -37,6 +37,7 @@ from pairsets.errors import PairsetsError
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.prefixes import cause
 from pairsets.publication import written_together
+from pairsets.spreadsheets import copy_hint
 
 SCHEMA = 1
 KIND = "submission"
@@ -375,7 +376,7 @@ def _read_scores(
                 what = f"column {', '.join(missing)} missing; " if missing else ""
                 raise SubmissionError(
                     f"{path}, line 1: {what}expected exactly {','.join(HEADER)}, got "
-                    f"{','.join(header)[:80]!r}"
+                    f"{','.join(header)[:80]!r}{copy_hint(header)}"
                 )
             for cells in reader:
                 if not cells:

@@ -14,6 +14,7 @@ from pairsets.artefacts import reading, write_csv
 from pairsets.errors import PairSetError
 from pairsets.faces import strings
 from pairsets.pairset import PairSet, pair_key
+from pairsets.spreadsheets import copy_hint
 
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -223,6 +224,7 @@ def _parse(path: Path, stream: Iterator[str]) -> Suspects:
             raise PairSetError(
                 f"{path}, line 1: {','.join(header)[:120]}; expected {','.join(_FIRST)}, columns "
                 f"among {','.join(KINDS)}, then {DROPPED},{REASON}; is it a file of suspects?"
+                + copy_hint(header)
             )
         rows = []
         for cells in reader:

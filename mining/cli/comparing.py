@@ -31,6 +31,7 @@ from mining.cli.options import (
     PairsArgument,
     PrecisionOption,
     ScoresOption,
+    SpreadsheetSafeOption,
     TargetOption,
     WorkersOption,
     encoding_of,
@@ -109,6 +110,7 @@ def evaluate(
     draws: DrawsOption = 1000,
     seed: DrawSeedOption = 0,
     overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     batch_size: BatchOption = 32,
@@ -143,6 +145,7 @@ def evaluate(
         draws=draws,
         seed=seed,
         overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
         encoding=encoding_of(device, precision, batch_size, workers, "fail", max_pixels),
         progress=bar,
     )
@@ -185,6 +188,7 @@ def compare(
     draws: DrawsOption = 1000,
     seed: DrawSeedOption = 0,
     overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     batch_size: BatchOption = 32,
@@ -221,6 +225,7 @@ def compare(
         cache=cache,
         encoding=encoding_of(device, precision, batch_size, workers, on_error, max_pixels),
         overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
         progress=bar,
     )
     print_compared(compared)

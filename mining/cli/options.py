@@ -181,6 +181,13 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of drawing and s
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace what is there already.")
 ]
+SpreadsheetSafeOption = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet-safe",
+        help="Copy each table NAME.csv to NAME.spreadsheet.csv, where no cell is a formula.",
+    ),
+]
 TargetOption = Annotated[
     str | None,
     typer.Option(

@@ -19,6 +19,7 @@ from mining.cli.options import (
     PairsArgument,
     PrecisionOption,
     SeedOption,
+    SpreadsheetSafeOption,
     WorkersOption,
     encoding_of,
     rule_of,
@@ -125,6 +126,7 @@ def neighbours(
         Path | None, typer.Option("--cache", help="Where the vectors of --model are kept.")
     ] = None,
     overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     batch_size: BatchOption = 32,
@@ -148,6 +150,7 @@ def neighbours(
         out=out,
         scores=scores,
         overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
         encoding=encoding_of(device, precision, batch_size, workers, "fail", max_pixels),
         max_pixels=max_pixels,
         progress=bar,

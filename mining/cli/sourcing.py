@@ -17,6 +17,7 @@ from mining.cli.options import (
     ProcessesOption,
     SeedOption,
     SourcePixelsOption,
+    SpreadsheetSafeOption,
     rule_of,
     share_from,
     words_of,
@@ -373,6 +374,7 @@ def check_overlap(
     processes: ProcessesOption = None,
     max_pixels: SourcePixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
 ) -> None:
     """Whether a test set is zero-shot: no character and no picture of it in training.
 
@@ -393,6 +395,7 @@ def check_overlap(
         workers=processes,
         max_pixels=max_pixels,
         overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
         progress=bar,
     )
     print_made(found.made)

@@ -20,6 +20,7 @@ from mining.cli.options import (
     MaxPixelsOption,
     OverwriteOption,
     PairsArgument,
+    SpreadsheetSafeOption,
     VetoOption,
     kinds_of,
     rule_of,
@@ -62,6 +63,7 @@ def suspects(
         typer.Option("--figure", help="Picture of the most suspicious pairs, .png or .svg."),
     ] = None,
     overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
     max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
     """Flag the pairs that may be mistakes in the data; nothing is dropped.
@@ -92,6 +94,7 @@ def suspects(
         out=out,
         figure=figure,
         overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
         progress=bar,
     )
     print_made(made)
@@ -242,6 +245,7 @@ def export(
     ] = None,
     store: StoreOption = None,
     overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
 ) -> None:
     """Write what was judged: the five-column pair file, rates, agreement, and who said what.
 
@@ -255,7 +259,16 @@ def export(
     from mining.summary import print_exported, print_tasks
 
     if form == "csv":
-        print_exported(export_review(pairs, out, store=store, who=who, overwrite=overwrite))
+        print_exported(
+            export_review(
+                pairs,
+                out,
+                store=store,
+                who=who,
+                overwrite=overwrite,
+                spreadsheet_safe=spreadsheet_safe,
+            )
+        )
     else:
         print_tasks(export_tasks(pairs, out, store=store, prefix=prefix, overwrite=overwrite))
 

@@ -28,6 +28,7 @@ from pairsets.overlap import (
 )
 from pairsets.publication import alone, written_together
 from pairsets.report import FunnelRow
+from pairsets.spreadsheets import copies_of, write_copies
 
 # Pictures of training that are listed for one of the test set, of each kind.
 LISTED = 20
@@ -69,6 +70,7 @@ def find_overlap(
     workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
+    spreadsheet_safe: bool = False,
     progress: Progress = silent,
 ) -> Overlap:
     """Find the characters and pictures that are in training and in the test set.
@@ -86,6 +88,7 @@ def find_overlap(
         workers: threads that look at pictures; as many as there are cores by default.
         max_pixels: larger images are not looked at.
         overwrite: replace `out`.
+        spreadsheet_safe: write a copy of `out` for spreadsheets, see `pairsets.spreadsheets`.
         progress: shows how far each part is.
 
     Raises:
@@ -93,9 +96,12 @@ def find_overlap(
         PairSetError: a file of aliases that cannot be.
         OutputError: `out` exists, or is one of the files that are read.
     """
+    copies = copies_of([out] if out is not None else [])
     if out is not None:
         refuse_existing(
-            [out], overwrite=overwrite, inputs=[aliases, *(p for p in (train, test) if p.is_file())]
+            [out, *copies],
+            overwrite=overwrite,
+            inputs=[aliases, *(p for p in (train, test) if p.is_file())],
         )
         for folder in (train, test):
             refuse_inside(out, folder)
@@ -136,10 +142,13 @@ def find_overlap(
     listed, further = _capped(ordered(found))
     files = []
     if out is not None:
+        files = [out, *(copies if spreadsheet_safe else ())]
+        stale = [] if spreadsheet_safe else copies
         partial = out.with_suffix(".partial.jsonl")
-        with written_together([out], spent=[partial], overwrite=overwrite) as folder:
-            write_shared(listed, folder / out.name)
-        files.append(out)
+        with written_together(files, stale=stale, spent=[partial], overwrite=overwrite) as folder:
+            table = write_shared(listed, folder / out.name)
+            if spreadsheet_safe:
+                write_copies([table])
     if unread:
         first = min(unread)
         warnings.append(

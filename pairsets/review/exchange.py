@@ -23,6 +23,7 @@ from pairsets.review.importing import Imported, import_judged
 from pairsets.review.judgement_files import Told, write_judgements
 from pairsets.review.store import Said, Store, plain_name
 from pairsets.review.verdicts import WORDS, ReviewError, Verdict, common
+from pairsets.spreadsheets import copies_of, write_copies
 from pairsets.submission import pairs_digest
 
 __all__ = ["Exported", "Imported", "Judged", "export", "import_judged", "judged"]
@@ -110,6 +111,7 @@ def export(
     *,
     who: str | None = None,
     overwrite: bool = False,
+    spreadsheet_safe: bool = False,
     inputs: Iterable[Path] = (),
     origin: Mapping[str, object] | None = None,
 ) -> Exported:
@@ -122,6 +124,7 @@ def export(
         out: the pair file; beside it go `.json` and `.judgements.csv`.
         who: one person, whose verdicts alone are written.
         overwrite: replace the files of an earlier export.
+        spreadsheet_safe: write copies for spreadsheets too, see `pairsets.spreadsheets`.
         inputs: never replaced, as the pair file that is reviewed.
         origin: what the manifest says of the models that mined the pairs.
 
@@ -129,9 +132,13 @@ def export(
         ReviewError: nobody of that name; a file that may not be written.
     """
     files, beside = judged_files(Path(out)), identities_of(Path(out))
-    refuse_existing([*files, beside], overwrite=overwrite, inputs=[*inputs, store.path])
+    tables = [files[0], files[2]]
+    copies = copies_of(tables)
+    refuse_existing([*files, beside, *copies], overwrite=overwrite, inputs=[*inputs, store.path])
     if store.pairs.named is not None:
         files = [*files, beside]
+    if spreadsheet_safe:
+        files = [*files, *copies]
     name = _known(store, who)
     # Read once: the three files tell of the same moment.
     told = [one for one in _told(store) if name in (None, one.said.annotator)]
@@ -164,11 +171,13 @@ def export(
         **(origin or {}),
     }
     # Of the pairs that stood here before.
-    stale = [] if beside in files else [beside]
+    stale = [file for file in (beside, *copies) if file not in files]
     with written_together(files, manifest=files[1], stale=stale, overwrite=overwrite) as folder:
         found.pairs.write(folder / files[0].name)
         write_json(folder / files[1].name, manifest)
         write_judgements(folder / files[2].name, store.pairs, told)
+        if spreadsheet_safe:
+            write_copies(folder / table.name for table in tables)
     return Exported(tuple(files), found, human, agreed)
 
 

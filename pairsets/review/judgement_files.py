@@ -20,6 +20,7 @@ from pairsets.artefacts import write_csv
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.review.store import Said, plain_name
 from pairsets.review.verdicts import WORDS, ReviewError, Verdict
+from pairsets.spreadsheets import copy_hint
 
 HEADER = (
     "pathA",
@@ -89,7 +90,7 @@ def read_judgements(path: Path) -> list[Line]:
             if tuple(header) != HEADER:
                 raise ReviewError(
                     f"{path}, line 1: expected exactly {','.join(HEADER)}, got "
-                    f"{','.join(header)[:200]!r}"
+                    f"{','.join(header)[:200]!r}{copy_hint(header)}"
                 )
             end = reader.line_num
             for cells in reader:

@@ -371,9 +371,7 @@ def test_an_unfinished_run_goes_on_with_its_own_settings(tmp_path: Path) -> None
     root, faces = tmp_path / "run", tmp_path / "faces"
     RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 100, "seed": 0})
     RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 100, "seed": 0})
-    with pytest.raises(
-        RunError, match="unfinished build with other settings"
-    ):
+    with pytest.raises(RunError, match="unfinished build with other settings"):
         RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 50, "seed": 0})
     begun = RunFolder.start(root, overwrite=True, faces=faces, settings={"pairs": 50, "seed": 0})
     assert begun.settings == {"pairs": 50, "seed": 0}

@@ -15,6 +15,7 @@ from pairsets.errors import SourceError
 from pairsets.sources.formats import Progress
 from pairsets.sources.formats.lines import csv_rows, head_lines, json_objects, read_head
 from pairsets.sources.formats.parquet import MAGIC, columns_of, import_pyarrow
+from pairsets.spreadsheets import copy_hint
 
 Row = dict[str, Any]
 _BATCH = 1 << 14
@@ -97,6 +98,8 @@ def _mark(lines: Sequence[str]) -> str:
 def _csv_rows(path: Path, progress: Progress | None, mark: str) -> Iterator[tuple[int, Row]]:
     rows = csv_rows(path, progress, mark=mark)
     _, header = next(rows, (1, []))
+    if copy_hint(header):
+        raise SourceError(f"{path}, line 1: {','.join(header)[:80]}{copy_hint(header)}")
     if len(set(header)) != len(header):
         raise SourceError(f"{path}, line 1: a column is named twice: {','.join(header)[:80]}")
     for line, cells in rows:
