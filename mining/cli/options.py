@@ -186,6 +186,7 @@ SpreadsheetSafeOption = Annotated[
     typer.Option(
         "--spreadsheet-safe",
         help="Copy each table NAME.csv to NAME.spreadsheet.csv, where no cell is a formula.",
+        rich_help_panel="For a spreadsheet",
     ),
 ]
 TargetOption = Annotated[
