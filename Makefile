@@ -30,6 +30,9 @@ $(READY): requirements.lock requirements.build.lock requirements.cuda.lock pypro
 ifneq ($(strip $(UNCHECKED)),)
 	$(INSTALL) $(foreach name,$(UNCHECKED),$$(sed -n 's/^\($(name)==[^ ]*\).*/\1/p' requirements.lock requirements.cuda.lock))
 endif
+	# A build of PyTorch that lies on this machine (PIP_FIND_LINKS), if its hash is listed, goes first.
+	sed -n '/^torch==/,/[0-9a-f]$$/p' requirements.lock > $(VENV)/torch.lock
+	-$(INSTALL) --no-index --require-hashes -r $(VENV)/torch.lock 2>/dev/null
 	$(INSTALL) --require-hashes -r requirements.lock || $(REFUSED)
 	! grep -q '^Requires-Dist: nvidia-' $(VENV)/lib/python*/site-packages/torch-*.dist-info/METADATA \
 		|| $(INSTALL) --require-hashes -r requirements.cuda.lock || $(REFUSED)
