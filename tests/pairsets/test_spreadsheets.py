@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsets.spreadsheets import copies_of, follow_copies, guarded, tables_of, write_copies
+from pairsets.spreadsheets import copies_of, guarded, tables_of, write_copies
 
 SIGNS = "=+-@＝＋－＠"
 CELLS = st.text(st.sampled_from([*SIGNS, *"'\"; \t\r\n,.e", "a", "5", "橘"]), max_size=8)
@@ -72,15 +72,6 @@ def test_a_copy_has_every_row_and_numbers_stay_numbers(tmp_path):
     with copy.open(encoding="utf-8", newline="") as stream:
         read = list(csv.reader(stream, strict=True))
     assert [[unguarded(cell) for cell in row] for row in read] == rows
-
-
-def test_a_copy_of_an_older_table_does_not_stay(tmp_path):
-    table = tmp_path / "all.csv"
-    table.write_text("a\n1\n")
-    (copy,) = copies_of([table])
-    assert follow_copies([table], [copy], wanted=True) == [copy]
-    assert follow_copies([table], [copy], wanted=False) == []
-    assert not copy.exists()
 
 
 def test_tables_are_told_by_their_ending(tmp_path):
