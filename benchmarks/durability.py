@@ -7,7 +7,8 @@ Parts, each of which may be run alone; what the JSON says of the others is then 
 - kills: every command that writes is killed before every change that it makes of the disk, half-way
   in writes, and after its last change. Readers of its files must then return what was there before
   or what the command makes, whole, or refuse; and the same command must end with the same bytes as
-  if nothing had happened, and the same names: no litter.
+  if nothing had happened, and the same names: no litter. Where several kills leave the same names
+  and bytes (but for a process id or chance in names of temporary files), what follows is run once.
 - random: the long commands, killed at random times, up to three times one after the other.
 - together: two commands in one folder. One waits before a change while the other runs to its end;
   and both at once, with random delays. What they leave must be what they leave one after the other,
@@ -28,7 +29,6 @@ something failed. The first failure of each kind is printed as it happens.
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import json
 import os
@@ -50,7 +50,7 @@ sys.path.insert(0, str(TESTS))  # where the tests have the same checks
 
 import crashes  # noqa: E402
 from crash_cases import CASES, PAIRINGS, prepared  # noqa: E402
-from disk_changes import Hook, Interposed, program  # noqa: E402
+from disk_changes import Hook, Interposed, get_ready  # noqa: E402
 
 from benchmarks.durability_disk import Preloaded, compiled  # noqa: E402
 
@@ -99,6 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--exact", action="store_true", help="names are whole names")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--every", type=int, default=1, help="one of so many kills or full disks")
+    parser.add_argument("--alike", action="store_true", help="look again at what was left before")
     parser.add_argument("--count", type=int, default=200, help="random kills of each long command")
     parser.add_argument("--points", type=int, default=8, help="pauses of each pair of commands")
     parser.add_argument("--delays", type=int, default=2, help="random starts of each pair")
@@ -137,17 +138,16 @@ def _import_everything() -> None:
     from mining.models.torchvision_ops import import_timm
 
     import_timm()
-    others = ("faiss", "matplotlib.figure", "matplotlib.backends.backend_agg", "pyarrow.parquet")
-    for name in (*others, "matplotlib.backends.backend_svg", "onnxruntime", "imagehash", "cv2"):
+    figures = ("matplotlib.figure", "matplotlib.backends.backend_agg")
+    others = ("matplotlib.backends.backend_svg", "pyarrow.parquet", "rich.progress")
+    for name in (*figures, *others, "faiss", "onnxruntime", "imagehash", "cv2"):
         importlib.import_module(name)
     for package in ("mining", "pairsets", "indexes"):
         for found in pkgutil.walk_packages(
             importlib.import_module(package).__path__, f"{package}."
         ):
             importlib.import_module(found.name)
-    program()
-    gc.collect()
-    gc.freeze()  # or each fork would copy what its collector looks at
+    get_ready()
 
 
 def _kept(path: Path | None) -> dict[str, Any]:
@@ -286,8 +286,7 @@ def _tasks(
                 return check(place, case, shard, shards)
 
             tasks.append((case.name, task))
-    # The longest first: a worker alone with one at the end would be waited for.
-    return sorted(tasks, key=lambda task: task[0].split(",")[0].split()[0] not in _SHARDS)
+    return tasks
 
 
 def kills(options: argparse.Namespace, hook: Hook) -> dict[str, Any]:
@@ -296,7 +295,8 @@ def kills(options: argparse.Namespace, hook: Hook) -> dict[str, Any]:
     def check(place: crashes.Place, case: crashes.Case, shard: int, shards: int) -> crashes.Found:
         plain = _begun(place, case)
         points = crashes.kill_points(plain.changes)
-        return crashes.kills(place, case, plain, points[shard :: shards * options.every])
+        mine = points[shard :: shards * options.every]
+        return crashes.kills(place, case, plain, mine, alike=options.alike)
 
     return _shared(options, hook, _tasks(options, check))
 

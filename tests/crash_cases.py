@@ -5,6 +5,7 @@ Run as a program, this file checks some of them: see `main`.
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import sys
@@ -28,7 +29,7 @@ from crashes import (
 )
 from danbooru import post, write_lines
 from danbooru import write_faces as write_boxes
-from disk_changes import Hook, Interposed
+from disk_changes import Hook, Interposed, get_ready
 from finder import write_finder
 from PIL import Image, ImageDraw
 
@@ -580,6 +581,11 @@ def prepared(root: Path, hook: Hook) -> Place:
 
 def main(part: str, folder: str, *names: str) -> None:
     """Check some cases (pairings, for `together`), and print what was found as JSON."""
+    # What its children would import, each for itself.
+    for module in ("pipeline", "pairfile", "judging", "sources.converting", "sources.selecting"):
+        importlib.import_module(f"mining.{module}")
+    importlib.import_module("rich.progress")
+    get_ready()
     place = prepared(Path(folder), Interposed())
     found = Found()
     if part == "together":

@@ -338,6 +338,7 @@ def kills(
                 for one, digest in tree(place.folder).items()
             }
             if left in seen:
+                found.count("left what another had left")
                 continue
             seen.append(left)
         found.failures += after_kill(place, case, plain, name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import errno
+import gc
 import io
 import os
 import signal
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 # What is done: nothing (changes are told), SIGKILL before the change, SIGSTOP before it, no space
 # left from it on, SIGKILL with half of it written, SIGKILL after it.
@@ -101,8 +103,6 @@ class _Counter:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fsdecode(path))
         if self._act in (KILL, TORN) and chosen:
             os.killpg(0, signal.SIGKILL)
-        if self._act == LAST and self._count > self._at:
-            os.killpg(0, signal.SIGKILL)
         if self._act == STOP and chosen:
             os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -174,6 +174,24 @@ def program() -> Callable[[], object]:
     from mining.cli import app
 
     return partial(typer.main.get_command(app), prog_name="lookalikes")
+
+
+def get_ready() -> None:
+    """Do once what every fork would do for itself: it is most of the time of a small command."""
+    from mining.cli import main
+
+    for command in ("random", "mine"):
+        refused = ["lookalikes", command, "no such folder", "--out", "no such folder/out.csv"]
+        with (
+            mock.patch.object(sys, "argv", refused),
+            mock.patch.object(sys.modules["__main__"], "__package__", None),
+            contextlib.redirect_stderr(io.StringIO()) as said,
+            contextlib.suppress(SystemExit),
+        ):
+            main(program())
+        assert "no such folder" in said.getvalue(), said.getvalue()
+    gc.collect()
+    gc.freeze()  # or each fork would copy what its collector looks at
 
 
 class Child:
@@ -292,4 +310,6 @@ def _be(
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
+            if hook is not None and act == LAST:
+                os.killpg(0, signal.SIGKILL)  # by a hook that does not see where a change ends
             os._exit(code if isinstance(code, int) else 1 if code else 0)
