@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,9 @@ from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.prefixes import cause
 from pairsets.review.board import Board
-from pairsets.review.store import Store, plain_name
+from pairsets.review.database import DatabaseError
+from pairsets.review.store import Store
+from pairsets.review.verdicts import plain_name
 from pairsets.suspects import Suspects
 
 if TYPE_CHECKING:
@@ -160,16 +165,53 @@ def import_review(
     from pairsets.review.exchange import import_judged
 
     where, pairs = store or store_of(path), PairSet.read(path)
-    new = not where.exists()
-    try:
+    # What is wrong with a place that has no folder, the review that is begun there says.
+    if where.exists() or not where.parent.is_dir():
         with Store.begin(where, pairs) as kept:
             return import_judged(kept, source, who=who)
-    except BaseException:
-        # A review that nobody began is not begun by what went wrong.
-        if new:
-            for file in (where, *(where.with_name(where.name + end) for end in ("-wal", "-shm"))):
-                file.unlink(missing_ok=True)
-        raise
+    with _put_in_place(where) as temporary:
+        try:
+            with Store.begin(temporary, pairs) as kept:
+                return import_judged(kept, source, who=who)
+        except DatabaseError as error:
+            raise error.at(where) from None
+
+
+@contextmanager
+def _put_in_place(where: Path) -> Iterator[Path]:
+    """Where a new review is begun that takes its place at the end of the block, or never.
+
+    A review that nobody began is not begun by what went wrong, a kill too; and one that somebody
+    else begins meanwhile is not replaced.
+    """
+    folder = where.with_name(f".{where.name}.{os.getpid()}.tmp")
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(where)) from error
+    try:
+        made = folder / where.name
+        yield made
+        if made.with_name(made.name + "-wal").exists():
+            # Closing brings everything into one file, and where it cannot, says nothing.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
+        try:
+            os.link(made, where)
+        except OSError:
+            if where.exists():
+                raise RunError(
+                    f"{where}: another process began this review meanwhile; nothing was imported: "
+                    "run the same command again"
+                ) from None
+            # A file system without second names.
+            made.rename(where)
+        there = os.open(where.parent, os.O_RDONLY)
+        try:
+            os.fsync(there)
+        finally:
+            os.close(there)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _begun(path: Path, store: Path | None) -> Store:

@@ -232,13 +232,13 @@ def until(page: Page, condition: str, value: Any = None) -> None:
 
 
 def _main() -> None:
-    from pairsets.review import schema
+    from pairsets.review import database
     from pairsets.review.board import Board
     from pairsets.review.serve import Review, serve
     from pairsets.review.store import Store
 
     # Seconds until a locked database is an error: who tests that waits for them.
-    schema.PATIENCE_S = 2.0
+    database.PATIENCE_S = 2.0
     file, faces, store, port, overlap, person = sys.argv[1:]
     pairs = PairSet.read(file)
     with Store.begin(Path(store), pairs, overlap=float(overlap)) as found:

@@ -19,8 +19,7 @@ from urllib.parse import unquote, urlsplit
 from pairsets.faces import is_image
 from pairsets.pairset import PairKey, pair_key
 from pairsets.review.judgement_files import UNDATED, moment
-from pairsets.review.store import plain_name
-from pairsets.review.verdicts import REASONS, WORDS, ReviewError, Verdict
+from pairsets.review.verdicts import REASONS, WORDS, ReviewError, Verdict, plain_name
 
 _SIDES = ("left", "right")
 _NOT_ANSWERS = frozenset(

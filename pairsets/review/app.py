@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from pairsets.images import ImageError
 from pairsets.review import models
+from pairsets.review.database import DatabaseError
 from pairsets.review.desk import ApiError, Desk
 from pairsets.review.guard import PAGES, Guard, GuardMiddleware
 from pairsets.review.pictures import BROWSER_KINDS, NoPictureError, Pictures
@@ -275,12 +275,12 @@ def _add_problems(app: FastAPI) -> None:
         sentence = words.get(error.status_code, str(error.detail))
         return problem(error.status_code, sentence, f"http_{error.status_code}")
 
-    @app.exception_handler(sqlite3.Error)
-    async def _database(request: Request, error: sqlite3.Error) -> Response:
+    @app.exception_handler(DatabaseError)
+    async def _database(request: Request, error: DatabaseError) -> Response:
         _LOG.error("the database of the review: %s", error)
         asked = request.method in ("GET", "HEAD")
         what, code = ("read", "not_read") if asked else ("written", "not_saved")
-        return problem(503, f"the review's database cannot be {what} now ({error})", code)
+        return problem(503, f"the review's database cannot be {what} now ({error.why})", code)
 
 
 def _version() -> str:

@@ -11,8 +11,7 @@ from pairsets.review.agreement import live
 from pairsets.review.history import History
 from pairsets.review.pictures import Pictures
 from pairsets.review.serve import Review
-from pairsets.review.store import plain_name
-from pairsets.review.verdicts import Verdict
+from pairsets.review.verdicts import Verdict, plain_name
 
 
 class ApiError(Exception):

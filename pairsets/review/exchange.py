@@ -21,8 +21,8 @@ from pairsets.pairset import PairSet, identities_of
 from pairsets.publication import alone, written_together
 from pairsets.review.importing import Imported, import_judged
 from pairsets.review.judgement_files import Told, write_judgements
-from pairsets.review.store import Said, Store, plain_name
-from pairsets.review.verdicts import WORDS, ReviewError, Verdict, common
+from pairsets.review.store import Said, Store
+from pairsets.review.verdicts import WORDS, ReviewError, Verdict, common, plain_name
 from pairsets.spreadsheets import copies_of, write_copies
 from pairsets.submission import pairs_digest
 

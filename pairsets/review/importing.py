@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +16,10 @@ from pairsets.annotators import rows_among
 from pairsets.errors import PairSetError
 from pairsets.pairset import COLUMNS, PairSet
 from pairsets.review.answers import begins_so, read_answers
-from pairsets.review.judgement_files import HEADER, UNDATED, moment, read_judgements
-from pairsets.review.schema import reading, refuse_other
-from pairsets.review.store import Said, Store, plain_name
-from pairsets.review.verdicts import ReviewError, Verdict
+from pairsets.review.judgement_files import HEADER, UNDATED, read_judgements
+from pairsets.review.opening import read_whole
+from pairsets.review.store import Said, Store
+from pairsets.review.verdicts import ReviewError, Verdict, plain_name
 
 Kind = Literal["pairs", "judgements", "database", "answers"]
 _SQLITE = b"SQLite format 3\0"
@@ -213,59 +211,20 @@ def _of_answers(store: Store, source: Path) -> _Found:
 def _of_database(store: Store, source: Path) -> _Found:
     if source.resolve() == store.path.resolve():
         raise ReviewError(f"{source}: this review's own database; expected another one")
-    with _opened(source) as theirs:
+    with closing(read_whole(source)) as connection:
+        theirs = Store(source, connection)
         at = _placed(store, theirs.pairs, source)
-        try:
-            said, decided = (
-                [_checked(one, len(at)) for one in those]
-                for those in (theirs.said(), theirs.decisions().values())
-            )
-            names = {name: plain_name(name) for name in theirs.annotators.values()}
-        except ReviewError as error:
-            raise _damaged(source, error) from None
+        said, decided = theirs.to_merge()
+        names = theirs.annotators
     told = [*said, *decided]
     judges = {one.annotator for one in told}
-    people = tuple(dict.fromkeys(plain for name, plain in names.items() if name in judges))
+    people = tuple(name for name in names.values() if name in judges)
     unknown = len({one.pair for one in told if at[one.pair] < 0})
 
     def here(those: Iterable[Said]) -> list[Said]:
-        return [
-            replace(one, annotator=names[one.annotator], pair=int(at[one.pair])) for one in those
-        ]
+        return [replace(one, pair=int(at[one.pair])) for one in those]
 
     return _Found(here(said), here(decided), people, 0, unknown)
-
-
-def _checked(one: Said, count: int) -> Said:
-    """What another database has of one of its `count` pairs, if it can stand here."""
-    if not 0 <= one.pair < count:
-        raise ReviewError(f"a verdict on pair {one.pair}, of {count}")
-    if one.seconds is not None and not 0 <= one.seconds < inf:
-        raise ReviewError(f"a verdict after {one.seconds} seconds")
-    return replace(one, at=moment(one.at))
-
-
-def _damaged(path: Path, why: Exception | str) -> ReviewError:
-    return ReviewError(f"{path}: a damaged database of a review ({why})")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Store]:
-    """Another review, as of one moment, and only to read: nothing is written beside it either."""
-    # A database that is in use has a second file of what is new; without it nobody writes, and
-    # SQLite need not lock the file, which would leave files behind, or fail in a folder of others.
-    used = path.with_name(path.name + "-wal").exists()
-    mode = "mode=ro" if used else "immutable=1"
-    try:
-        with closing(reading(path, mode)) as found:
-            found.execute("BEGIN")
-            refuse_other(found, path)
-            state = found.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if state != "ok":
-                raise _damaged(path, state)
-            yield Store(path, found)
-    except (sqlite3.Error, OverflowError) as error:
-        raise _damaged(path, error) from None
 
 
 def _placed(store: Store, theirs: PairSet, source: Path) -> NDArray[np.int64]:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pairsets.artefacts import write_csv
 from pairsets.pairset import PairKey, PairSet, pair_key
-from pairsets.review.store import Said, plain_name
-from pairsets.review.verdicts import WORDS, ReviewError, Verdict
+from pairsets.review.store import Said
+from pairsets.review.verdicts import WORDS, ReviewError, Verdict, plain_name
 from pairsets.spreadsheets import copy_hint
 
 HEADER = (

@@ -1,14 +1,14 @@
-"""The tables of a review's database, and how it is opened."""
+"""The tables of a review's database, and the pairs in them."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairsets.pairset import PairSet
 from pairsets.review.verdicts import ReviewError
@@ -16,8 +16,6 @@ from pairsets.review.verdicts import ReviewError
 VERSION = 1
 # "lkrv": what tells our files from other SQLite files.
 APPLICATION = 0x6C6B7276
-# How long a second process waits for the first one's commit: less than the page waits for us.
-PATIENCE_S = 5.0
 
 # `events` is the account of everything that happened, only ever added to; `verdicts` is what stands
 # now. Both change in one transaction. `key` is chosen by who judges: the same event sent twice,
@@ -85,100 +83,12 @@ CREATE TABLE decisions (
 """
 
 
-def connect(path: Path, *, create: bool) -> sqlite3.Connection:
-    """Open the database of a review, or begin one; every commit is on the disk when it returns.
-
-    Raises:
-        ReviewError: no such file (unless `create`), not writable, not a review's database, or of
-            a newer version.
-    """
-    if not create and not path.is_file():
-        what = "a folder; expected the" if path.is_dir() else "no such"
-        raise ReviewError(f"{path}: {what} database of a review; begin one with: lookalikes review")
-    if not create and not path.stat().st_size:
-        raise ReviewError(f"{path}: empty; expected the database of a review")
-    try:
-        # `isolation_level=None`: transactions begin and end where the code says so.
-        found = sqlite3.connect(
-            path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
-        )
-    except sqlite3.Error as error:
-        raise ReviewError(
-            f"{path}: cannot be opened ({error}); may you write in its folder? Else name another "
-            "place with --store"
-        ) from None
-    try:
-        # The file may be another's: what it says of itself is not trusted, and nothing is changed
-        # in it before it is known to be a review's.
-        found.execute("PRAGMA trusted_schema = OFF")
-        _check(found, path)
-        found.execute("PRAGMA journal_mode = WAL")
-        found.execute("PRAGMA synchronous = FULL")
-        found.execute("PRAGMA foreign_keys = ON")
-    except sqlite3.Error as error:
-        found.close()
-        raise ReviewError(
-            f"{path}: cannot be used as the database of a review ({error}); is it another file, "
-            "or in a folder that cannot be written? Name another place with --store"
-        ) from None
-    except ReviewError:
-        found.close()
-        raise
-    return found
-
-
-def reading(path: Path, mode: str = "mode=ro") -> sqlite3.Connection:
-    """A connection that only reads; `mode` as SQLite has it in addresses of files."""
-    found = sqlite3.connect(
-        f"{path.resolve().as_uri()}?{mode}",
-        uri=True,
-        timeout=PATIENCE_S,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    found.execute("PRAGMA trusted_schema = OFF")
-    return found
-
-
-def _check(found: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of a new database; refuse one that is not a review's."""
-    with transaction(found):
-        empty = not found.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
-        if empty and not _application(found):
-            for statement in TABLES.split(";\n"):
-                found.execute(statement)
-            found.execute(f"PRAGMA application_id = {APPLICATION}")
-            found.execute(f"PRAGMA user_version = {VERSION}")
-        refuse_other(found, path, "; choose another --store")
-
-
-def refuse_other(found: sqlite3.Connection, path: Path, hint: str = "") -> None:
-    """Raise ReviewError unless a database is a review's, of a version that is known here."""
-    if _application(found) != APPLICATION:
-        raise ReviewError(f"{path}: a database, but not of a review{hint}")
-    version = found.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
-        raise ReviewError(
-            f"{path}: version {version} of the review's database, this version of lookalikes "
-            f"reads {VERSION}; was it made by a newer one?"
-        )
-
-
-def _application(found: sqlite3.Connection) -> int:
-    return int(found.execute("PRAGMA application_id").fetchone()[0])
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block, or nothing of it; on the disk at its end."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk ends it by itself
-            connection.execute("ROLLBACK")
-        raise
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new review, within a transaction."""
+    for statement in TABLES.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def begin(
@@ -190,7 +100,7 @@ def begin(
 ) -> None:
     """Write the pairs of a new review down; of one that was begun, what their file says now."""
     about = dict(connection.execute("SELECT key, value FROM about"))
-    digest = _digest(pairs)
+    digest = digest_of(pairs.path_a, pairs.path_b, pairs.label)
     if not about:
         about = {"digest": digest, "seed": str(seed or 0), "overlap": "1.0"}
     elif about["digest"] != digest:
@@ -227,8 +137,8 @@ def pairs_in(connection: sqlite3.Connection) -> PairSet:
     return PairSet.of(*zip(*rows, strict=True))
 
 
-def _digest(pairs: PairSet) -> str:
+def digest_of(path_a: Iterable[str], path_b: Iterable[str], label: NDArray[np.int8]) -> str:
     """What tells one set of pairs from another, whatever was said of them."""
     # A path has no NUL: the texts cannot run into each other.
-    text = "\0".join([*pairs.path_a, *pairs.path_b])
-    return hashlib.sha256(text.encode() + np.ascontiguousarray(pairs.label).tobytes()).hexdigest()
+    text = "\0".join([*path_a, *path_b])
+    return hashlib.sha256(text.encode() + np.ascontiguousarray(label).tobytes()).hexdigest()

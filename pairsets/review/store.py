@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +11,22 @@ from threading import RLock, local
 from typing import Literal
 
 from pairsets.pairset import PairSet
-from pairsets.review.schema import begin, connect, pairs_in, reading, transaction
-from pairsets.review.verdicts import ReviewError, Verdict
+from pairsets.review.database import Connection, DatabaseError, damaged, transaction
+from pairsets.review.opening import connect, reading
+from pairsets.review.schema import begin, pairs_in
+from pairsets.review.verdicts import ReviewError, Verdict, plain_name
+
+__all__ = [
+    "AlreadyJudgedError",
+    "Event",
+    "KeyReusedError",
+    "Said",
+    "Store",
+    "now",
+    "plain_name",
+]
 
 Kind = Literal["judge", "skip", "undo", "change", "import", "decide"]
-LONGEST_NAME = 64
 
 
 class AlreadyJudgedError(ReviewError):
@@ -60,7 +69,13 @@ class Said:
 class Store:
     """The database of one pair set's review; from any number of threads and processes.
 
-    Every method that writes is one transaction, and on the disk when it returns.
+    Every method that writes is one transaction, and on the disk when it returns; where it raises,
+    a `DatabaseError` too, nothing of it is there.
+
+    What is said of a pair bears a time, and of one person and pair, or of the decisions on a pair,
+    each time is later than all that this database knew before, however the clock stands. So of two
+    databases' verdicts the later one was given by somebody who knew of the other, if either did;
+    those who did not know of one another go by their clocks.
 
     Attributes:
         path: of the database.
@@ -73,7 +88,7 @@ class Store:
     def __init__(
         self,
         path: Path,
-        connection: sqlite3.Connection,
+        connection: Connection,
         pairs: PairSet | None = None,
         *,
         served: bool = False,
@@ -85,14 +100,16 @@ class Store:
         # Who reads does not wait for who writes: every thread reads by a connection of its own.
         self._served = served
         self._local = local()
-        self._readers: list[sqlite3.Connection] = []
-        about = dict(self._db.execute("SELECT key, value FROM about"))
+        self._readers: list[Connection] = []
+        about = dict(self._db.execute("SELECT key, value FROM about").fetchall())
+        if not about:
+            raise ReviewError(f"{path}: the database of a review that was never begun: no pairs")
         try:
             self.seed, self.overlap = int(about["seed"]), float(about["overlap"])
             self.digest = about["digest"]
             self.pairs = pairs_in(connection) if pairs is None else pairs
         except (KeyError, ValueError, TypeError) as error:
-            raise ReviewError(f"{path}: a damaged database of a review ({error})") from None
+            raise damaged(path, error) from None
 
     @classmethod
     def begin(
@@ -113,7 +130,8 @@ class Store:
             overlap: share of the pairs that everybody judges; what it was, or 1. It may change.
 
         Raises:
-            ReviewError: other pairs, an overlap that is no share, another seed than begun with.
+            ReviewError: other pairs, an overlap that is no share, another seed than begun with, or
+                a database that is damaged.
         """
         if overlap is not None and not 0 <= overlap <= 1:
             raise ReviewError(f"an overlap of {overlap:g}; expected a share from 0 to 1")
@@ -131,7 +149,7 @@ class Store:
         """Open a review that was begun.
 
         Raises:
-            ReviewError: no such file, or not a review's database.
+            ReviewError: no such file, not a review's database, or a damaged one.
         """
         connection = connect(path, create=False)
         try:
@@ -172,12 +190,11 @@ class Store:
         """
         name = plain_name(name)
         with self._lock:
-            found = self._db.execute("SELECT id FROM annotators WHERE name = ?", (name,)).fetchone()
-            if found:
-                return int(found[0])
+            known = self._number_of(name)
+            if known is not None:
+                return known
             with transaction(self._db):
-                self._db.execute("INSERT OR IGNORE INTO annotators (name) VALUES (?)", (name,))
-            return self.annotator(name)
+                return self._written_down(name)
 
     @property
     def annotators(self) -> dict[int, str]:
@@ -202,8 +219,9 @@ class Store:
                 raise AlreadyJudgedError(
                     f"pair {pair} is judged already, in another window; change it in the history"
                 )
-            event = self._event("judge", annotator, pair, key, verdict, seconds)
-            self._write(annotator, pair, verdict, seconds, event, now())
+            at = self._moment(annotator, pair)
+            event = self._event("judge", annotator, pair, key, at, verdict, seconds)
+            self._write(annotator, pair, verdict, seconds, event, at)
             self._db.execute(
                 "DELETE FROM skips WHERE annotator = ? AND pair = ?", (annotator, pair)
             )
@@ -220,7 +238,7 @@ class Store:
             self._refuse_stranger(pair)
             if self._stands(annotator, pair):
                 raise AlreadyJudgedError(f"pair {pair} is judged already, in another window")
-            event = self._event("skip", annotator, pair, key)
+            event = self._event("skip", annotator, pair, key, now())
             self._db.execute("REPLACE INTO skips VALUES (?, ?, ?)", (annotator, pair, event))
 
     def undo(self, annotator: int, *, key: str) -> int | None:
@@ -234,18 +252,19 @@ class Store:
                 pair = self._db.execute(query, (key,)).fetchone()[0]
                 return None if pair is None else int(pair)
             found = self._db.execute(
-                "SELECT pair, kind, at FROM ("
-                " SELECT * FROM (SELECT v.pair, v.event, 'verdicts' AS kind, v.at FROM verdicts v"
+                "SELECT pair, kind FROM ("
+                " SELECT * FROM (SELECT v.pair, v.event, 'verdicts' AS kind FROM verdicts v"
                 "  JOIN events e ON e.id = v.event WHERE v.annotator = ? AND e.kind = 'judge'"
                 "  ORDER BY v.event DESC LIMIT 1)"
-                " UNION ALL SELECT pair, event, 'skips', NULL FROM skips WHERE annotator = ?"
+                " UNION ALL SELECT pair, event, 'skips' FROM skips WHERE annotator = ?"
                 ") ORDER BY event DESC LIMIT 1",
                 (annotator, annotator),
             ).fetchone()
             # Written down even so: the same request again must not take back what came after it.
-            pair, table, at = found or (None, None, None)
+            pair, table = found or (None, None)
             # Later than the verdict, or this would come back by an import.
-            self._event("undo", annotator, pair, key, at=None if at is None else _after(at))
+            at = now() if pair is None else self._moment(annotator, pair)
+            self._event("undo", annotator, pair, key, at)
             if pair is None:
                 return None
             self._db.execute(
@@ -264,14 +283,14 @@ class Store:
                 return
             if not self._stands(annotator, pair):
                 raise ReviewError(f"pair {pair} is not judged by this person: nothing to change")
-            self._event("change", annotator, pair, key, verdict)
+            at = self._moment(annotator, pair)
+            self._event("change", annotator, pair, key, at, verdict)
             # `event` and `seconds` stay those of the first verdict: they say in which order, and
             # how fast, pairs were judged.
-            where = "WHERE annotator = ? AND pair = ?"
-            last = self._db.execute(f"SELECT at FROM verdicts {where}", (annotator, pair))
             self._db.execute(
-                f"UPDATE verdicts SET prediction = ?, invalid = ?, reason = ?, at = ? {where}",
-                (*_cells(verdict), _after(last.fetchone()[0]), annotator, pair),
+                "UPDATE verdicts SET prediction = ?, invalid = ?, reason = ?, at = ?"
+                " WHERE annotator = ? AND pair = ?",
+                (*_cells(verdict), at, annotator, pair),
             )
 
     def decide(self, annotator: int, pair: int, verdict: Verdict, *, key: str) -> None:
@@ -286,11 +305,9 @@ class Store:
             self._refuse_stranger(pair)
             if not self._db.execute("SELECT 1 FROM verdicts WHERE pair = ?", (pair,)).fetchone():
                 raise ReviewError(f"pair {pair} is judged by nobody: nothing to decide")
-            self._event("decide", annotator, pair, key, verdict)
-            self._db.execute(
-                "REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
-                (pair, annotator, *_cells(verdict), now()),
-            )
+            at = _after(self._last_decision(pair))
+            self._event("decide", annotator, pair, key, at, verdict)
+            self._decide(annotator, pair, verdict, at)
 
     def take_in(
         self,
@@ -299,22 +316,22 @@ class Store:
         *,
         annotators: Iterable[str] = (),
     ) -> dict[str, int]:
-        """Add verdicts from elsewhere, all or none.
+        """Add verdicts from elsewhere, all or none, and the people `annotators` with them.
 
         Where a person has another verdict on the pair, the later one stands, of one time that which
-        comes in; likewise decisions.
+        comes in; likewise decisions. The same verdict again, given later, takes its later time.
 
         Returns:
             How many were `added`, `replaced`, `older` (and left out) and `known` already.
+
+        Raises:
+            ReviewError: a pair that this review does not have.
         """
         counts = dict.fromkeys(("added", "replaced", "older", "known"), 0)
-        # Outside the transaction, in which no further one may begin.
-        numbers = {name: self.annotator(name) for name in annotators}
         said, decided = list(said), list(decided)
-        for one in (*said, *decided):
-            if one.annotator not in numbers:
-                numbers[one.annotator] = self.annotator(one.annotator)
+        names = dict.fromkeys([*annotators, *(one.annotator for one in (*said, *decided))])
         with self._lock, transaction(self._db):
+            numbers = {name: self._written_down(plain_name(name)) for name in names}
             for one in said:
                 self._refuse_stranger(one.pair)
                 counts[self._take_in(numbers[one.annotator], one)] += 1
@@ -352,6 +369,26 @@ class Store:
         )
         return {one.pair: one for one in _said(rows)}
 
+    def to_merge(self) -> tuple[list[Said], list[Said]]:
+        """What `said` and `decisions` have, each as late as all that was known when it was said.
+
+        A verdict that was given after another one was taken back is the later one, though the clock
+        was set back in between, and times once went back with it.
+        """
+        said = self.read(
+            "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds,"
+            " max(v.at, coalesce((SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
+            "  e.annotator = v.annotator AND e.kind <> 'decide'), ''))"
+            " FROM verdicts v JOIN annotators a ON a.id = v.annotator ORDER BY v.pair, a.id"
+        )
+        decided = self.read(
+            "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL,"
+            " max(d.at, coalesce((SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND"
+            "  e.kind = 'decide'), ''))"
+            " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY d.pair"
+        )
+        return _said(said), _said(decided)
+
     def suspects(self) -> dict[int, tuple[str, str]]:
         """What `mark` noted."""
         rows = self.read("SELECT pair, kinds, reason FROM suspects ORDER BY pair")
@@ -373,9 +410,9 @@ class Store:
         )
         return [float(row[0]) for row in rows]  # type: ignore[arg-type]
 
-    def _reader(self) -> sqlite3.Connection:
+    def _reader(self) -> Connection:
         """This thread's own connection, which only reads."""
-        found: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        found: Connection | None = getattr(self._local, "reader", None)
         if found is None:
             found = reading(self.path)
             self._local.reader = found
@@ -396,9 +433,8 @@ class Store:
         with self._lock, transaction(self._db):
             if _place(self.path) != self._place:
                 # SQLite would go on writing into a file that has no name any more.
-                raise sqlite3.OperationalError(
-                    "its database was moved or deleted; stop the review and begin it again"
-                )
+                why = "its file was moved or deleted; stop the review and begin it again"
+                raise DatabaseError(self.path, f"not written to: {why}", why)
             found = self._db.execute(
                 "SELECT kind, annotator, pair, prediction, invalid, reason FROM events"
                 " WHERE key = ?",
@@ -419,23 +455,60 @@ class Store:
         query = "SELECT 1 FROM verdicts WHERE annotator = ? AND pair = ?"
         return self._db.execute(query, (annotator, pair)).fetchone() is not None
 
+    def _number_of(self, name: str) -> int | None:
+        found = self._db.execute("SELECT id FROM annotators WHERE name = ?", (name,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def _written_down(self, name: str) -> int:
+        """The number of a person, within a transaction."""
+        known = self._number_of(name)
+        if known is not None:
+            return known
+        done = self._db.execute("INSERT INTO annotators (name) VALUES (?)", (name,))
+        return int(done.lastrowid or 0)
+
+    def _moment(self, annotator: int, pair: int) -> str:
+        """The time of what a person says of a pair now: later than all that was said before."""
+        last = self._db.execute(
+            "SELECT max(at) FROM (SELECT at FROM events WHERE annotator = :who AND pair = :pair"
+            " AND kind <> 'decide'"
+            " UNION ALL SELECT at FROM verdicts WHERE annotator = :who AND pair = :pair)",
+            {"who": annotator, "pair": pair},
+        ).fetchone()[0]
+        return _after(last)
+
+    def _last_decision(self, pair: int) -> str | None:
+        """When a pair was last decided."""
+        last: str | None = self._db.execute(
+            "SELECT max(at) FROM (SELECT at FROM events WHERE pair = :pair AND kind = 'decide'"
+            " UNION ALL SELECT at FROM decisions WHERE pair = :pair)",
+            {"pair": pair},
+        ).fetchone()[0]
+        return last
+
     def _event(
         self,
         kind: Kind,
         annotator: int,
         pair: int | None,
         key: str,
+        at: str,
         verdict: Verdict | None = None,
         seconds: float | None = None,
-        at: str | None = None,
     ) -> int:
         cells = (None, None, None) if verdict is None else _cells(verdict)
         done = self._db.execute(
             "INSERT INTO events (kind, annotator, pair, key, prediction, invalid, reason, seconds,"
             " at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (kind, annotator, pair, key, *cells, seconds, at or now()),
+            (kind, annotator, pair, key, *cells, seconds, at),
         )
         return int(done.lastrowid or 0)
+
+    def _decide(self, annotator: int, pair: int, verdict: Verdict, at: str) -> None:
+        self._db.execute(
+            "REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
+            (pair, annotator, *_cells(verdict), at),
+        )
 
     def _write(
         self,
@@ -452,75 +525,72 @@ class Store:
         )
 
     def _take_in(self, annotator: int, one: Said) -> str:
+        where = (annotator, one.pair)
         mine = self._db.execute(
             "SELECT prediction, invalid, reason, at FROM verdicts WHERE annotator = ? AND pair = ?",
-            (annotator, one.pair),
+            where,
         ).fetchone()
-        outcome = _outcome(mine, one)
-        if mine is None and self._taken_back(annotator, one):
-            outcome = "older"
-        if outcome in ("added", "replaced"):
-            self._db.execute(
-                "DELETE FROM skips WHERE annotator = ? AND pair = ?", (annotator, one.pair)
-            )
+        last, taken_back = self._past(annotator, one.pair)
+        if mine is None:
+            outcome = "older" if taken_back > one.at else "added"
+        else:
+            last = max(last, mine[3])
+            outcome = _outcome(mine[:3], last, one)
+        later = outcome == "known" and one.at > last
+        if outcome in ("added", "replaced") or later:
             key = _import_key("import", annotator, one)
             event = self._event(
-                "import", annotator, one.pair, key, one.verdict, one.seconds, one.at
+                "import", annotator, one.pair, key, one.at, one.verdict, one.seconds
             )
-            self._write(annotator, one.pair, one.verdict, one.seconds, event, one.at)
+            if later:
+                self._db.execute(
+                    "UPDATE verdicts SET at = ? WHERE annotator = ? AND pair = ?", (one.at, *where)
+                )
+            else:
+                self._db.execute("DELETE FROM skips WHERE annotator = ? AND pair = ?", where)
+                self._write(annotator, one.pair, one.verdict, one.seconds, event, one.at)
         return outcome
 
-    def _taken_back(self, annotator: int, one: Said) -> bool:
-        """Whether the person took a verdict back after giving this one."""
-        last = self._db.execute(
-            "SELECT max(at) FROM events WHERE annotator = ? AND pair = ? AND kind = 'undo'",
-            (annotator, one.pair),
-        ).fetchone()[0]
-        return last is not None and last > one.at
+    def _past(self, annotator: int, pair: int) -> tuple[str, str]:
+        """When a person last said something of a pair, and took a verdict on it back; "" never."""
+        last = taken_back = before = ""
+        for kind, at in self._db.execute(
+            "SELECT kind, at FROM events WHERE annotator = ? AND pair = ? AND kind <> 'decide'"
+            " ORDER BY id",
+            (annotator, pair),
+        ).fetchall():
+            last = max(last, at)
+            # To take back that a pair was put off takes no verdict back.
+            if kind == "undo" and before != "skip":
+                taken_back = last
+            before = kind
+        return last, taken_back
 
     def _take_in_decision(self, annotator: int, one: Said) -> str:
         mine = self._db.execute(
-            "SELECT prediction, invalid, reason, at FROM decisions WHERE pair = ?", (one.pair,)
+            "SELECT prediction, invalid, reason FROM decisions WHERE pair = ?", (one.pair,)
         ).fetchone()
-        outcome = _outcome(mine, one)
-        if outcome in ("added", "replaced"):
+        last = self._last_decision(one.pair) or ""
+        outcome = "added" if mine is None else _outcome(mine, last, one)
+        if outcome in ("added", "replaced") or (outcome == "known" and one.at > last):
             key = _import_key("decide", annotator, one)
-            self._event("decide", annotator, one.pair, key, one.verdict, None, one.at)
-            self._db.execute(
-                "REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
-                (one.pair, annotator, *_cells(one.verdict), one.at),
-            )
+            self._event("decide", annotator, one.pair, key, one.at, one.verdict)
+            self._decide(annotator, one.pair, one.verdict, one.at)
         return outcome
 
 
-def plain_name(name: str) -> str:
-    """A person's name in one spelling.
-
-    Raises:
-        ReviewError: nothing is left of it, it is too long, or has control characters.
-
-    >>> plain_name("  Rei ")
-    'Rei'
-    """
-    plain = unicodedata.normalize("NFC", name).strip()
-    if not plain:
-        raise ReviewError("no name; expected that of the person who judges")
-    if len(plain) > LONGEST_NAME:
-        raise ReviewError(f"a name of {len(plain)} characters; expected at most {LONGEST_NAME}")
-    # Control, format and private characters, halves of surrogate pairs, ends of lines; but not the
-    # (non-)joiners, which are letters' shapes in many scripts.
-    kinds = {unicodedata.category(sign) for sign in plain if sign not in "\u200c\u200d"}
-    if any(kind.startswith("C") or kind in ("Zl", "Zp") for kind in kinds):
-        raise ReviewError(f"{plain!r}: a name with characters that cannot be shown")
-    return plain
-
-
-def _after(last: str) -> str:
+def _after(last: str | None) -> str:
     """The time, or where the clock was set back, a moment after `last`."""
     moment = now()
-    if moment > last:
+    if last is None or moment > last:
         return moment
-    later = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+    try:
+        later = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise ReviewError(
+            f"the last time of this pair is {last}, and none comes after it; did it come from a "
+            "machine whose clock was wrong?"
+        ) from None
     return later.isoformat(timespec="milliseconds")
 
 
@@ -549,14 +619,12 @@ def _said(rows: Iterable[tuple[object, ...]]) -> list[Said]:
     ]
 
 
-def _outcome(mine: tuple[int, int, str, str] | None, theirs: Said) -> str:
-    """What becomes of a verdict from elsewhere, beside the one that stands here."""
-    if mine is None:
-        return "added"
-    if mine[:3] == _cells(theirs.verdict):
+def _outcome(mine: tuple[int, int, str], last: str, theirs: Said) -> str:
+    """What becomes of a verdict from elsewhere, beside the one that stands here since `last`."""
+    if mine == _cells(theirs.verdict):
         return "known"
     # Of one time, as of two pair files, which tell none: what comes last stands.
-    return "replaced" if theirs.at >= mine[3] else "older"
+    return "replaced" if theirs.at >= last else "older"
 
 
 def _import_key(kind: str, annotator: int, one: Said) -> str:

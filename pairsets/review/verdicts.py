@@ -1,7 +1,8 @@
-"""What a person may say of a pair, and what several say together."""
+"""What a person is called and may say of a pair, and what several say together."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,7 @@ Word = Literal["same", "different", "invalid"]
 WORDS: tuple[Word, ...] = ("same", "different", "invalid")
 # Why a pair does not count; what is not among them is "other".
 REASONS = ("duplicate", "bad crop", "several characters", "other")
+LONGEST_NAME = 64
 _PREDICTIONS = {"same": 1, "different": 0, "invalid": -1}
 
 
@@ -81,3 +83,25 @@ def common(verdicts: Sequence[Verdict]) -> Verdict | None:
     if most is None:
         return None
     return verdicts[words.index(most)]
+
+
+def plain_name(name: str) -> str:
+    """A person's name in one spelling.
+
+    Raises:
+        ReviewError: nothing is left of it, it is too long, or has control characters.
+
+    >>> plain_name("  Rei ")
+    'Rei'
+    """
+    plain = unicodedata.normalize("NFC", name).strip()
+    if not plain:
+        raise ReviewError("no name; expected that of the person who judges")
+    if len(plain) > LONGEST_NAME:
+        raise ReviewError(f"a name of {len(plain)} characters; expected at most {LONGEST_NAME}")
+    # Control, format and private characters, halves of surrogate pairs, ends of lines; but not the
+    # (non-)joiners, which are letters' shapes in many scripts.
+    kinds = {unicodedata.category(sign) for sign in plain if sign not in "\u200c\u200d"}
+    if any(kind.startswith("C") or kind in ("Zl", "Zp") for kind in kinds):
+        raise ReviewError(f"{plain!r}: a name with characters that cannot be shown")
+    return plain

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from reviews import CHARACTERS, Planted, all_pairs, planted, problem, together
 
+from pairsets.review.database import failure
 from pairsets.review.store import Said
 from pairsets.review.verdicts import Verdict
 
@@ -500,7 +501,7 @@ def test_a_question_that_the_database_fails_is_no_verdict_lost(
     rei = world.person("Rei")
 
     def fail(*_: object) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+        raise failure(world.store.path, sqlite3.OperationalError("disk I/O error"))
 
     monkeypatch.setattr(world.store, "read", fail)
     said = problem(rei.ask("/api/next"), 503, "not_read")

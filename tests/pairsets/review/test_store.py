@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from reviews import all_pairs, together
 
 from pairsets.review.board import Board
+from pairsets.review.database import DatabaseError
 from pairsets.review.store import AlreadyJudgedError, Said, Store, plain_name
 from pairsets.review.verdicts import REASONS, ReviewError, Verdict
 
@@ -289,7 +290,7 @@ def test_a_commit_that_fails_is_over(path: Path) -> None:
         size = Path(f"{path}-wal").stat().st_size
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-            with pytest.raises(sqlite3.Error):
+            with pytest.raises(DatabaseError, match="Nothing of this was written"):
                 store.judge(me, 1, SAME, key="while-full")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

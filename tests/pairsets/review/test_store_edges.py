@@ -11,6 +11,7 @@ from reviews import all_pairs
 
 import pairsets.review.store as store_module
 from pairsets.review.board import Board
+from pairsets.review.database import DatabaseError
 from pairsets.review.store import KeyReusedError, Said, Store, plain_name
 from pairsets.review.verdicts import ReviewError, Verdict
 
@@ -94,7 +95,7 @@ def test_a_database_that_is_gone_is_not_written_to(store: Store, tmp_path: Path)
     ann = store.annotator("Ann")
     for file in tmp_path.glob("review.sqlite*"):
         file.unlink()
-    with pytest.raises(sqlite3.OperationalError, match="moved or deleted"):
+    with pytest.raises(DatabaseError, match="moved or deleted"):
         store.judge(ann, 5, SAME, key="key-1")
 
 
