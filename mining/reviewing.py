@@ -174,7 +174,8 @@ def import_review(
             with Store.begin(temporary, pairs) as kept:
                 return import_judged(kept, source, who=who)
         except DatabaseError as error:
-            raise error.at(where) from None
+            # Not where it is the source's, a database too.
+            raise (error.at(where) if error.path == temporary else error) from None
 
 
 @contextmanager

@@ -47,13 +47,15 @@ class DatabaseError(ReviewError):
 
 def damaged(path: Path, why: object) -> DatabaseError:
     """The error of a database that is not as a review leaves it."""
+    # What the file holds may be long, or meant for the terminal.
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(why)[:300])
     return DatabaseError(
         path,
-        f"a damaged database of a review ({why}). Nothing in it was changed. Put a copy of it in "
+        f"a damaged database of a review ({shown}). Nothing in it was changed. Put a copy of it in "
         f"its place; without one, save what can be read with: sqlite3 {shlex.quote(path.name)} "
         f".recover | sqlite3 saved.sqlite, and take it into a new review with: lookalikes review "
         "import PAIRS saved.sqlite --store new.sqlite",
-        str(why),
+        shown,
     )
 
 
@@ -74,7 +76,8 @@ def failure(path: Path, error: Exception) -> DatabaseError:
         verb = "opened" if kind == sqlite3.SQLITE_CANTOPEN else "written"
         told = (
             f"the database of a review cannot be {verb} ({why}); may you read and write the file "
-            f"and its folder? {_KEPT}; or name another place with --store"
+            f"and its folder, or is its first page damaged? {_KEPT}; or name another place with "
+            "--store"
         )
     elif kind == sqlite3.SQLITE_IOERR:
         told = f"the disk fails, or is full ({why}). {_KEPT}: see to the disk, then do it again"

@@ -92,6 +92,9 @@ def import_judged(store: Store, source: Path, *, who: str | None = None) -> Impo
             or another label of one; nothing judged; a name for several people.
     """
     source = Path(source)
+    # Asked before it is opened: on Unix, to close a file lets go of SQLite's locks on it.
+    if source.exists() and source.samefile(store.path):
+        raise ReviewError(f"{source}: this review's own database; expected another one")
     kind = _kind_of(source)
     if kind == "pairs":
         found = _of_pair_file(store, source, plain_name(source.stem if who is None else who))
@@ -209,8 +212,6 @@ def _of_answers(store: Store, source: Path) -> _Found:
 
 
 def _of_database(store: Store, source: Path) -> _Found:
-    if source.resolve() == store.path.resolve():
-        raise ReviewError(f"{source}: this review's own database; expected another one")
     with closing(read_whole(source)) as connection:
         theirs = Store(source, connection)
         at = _placed(store, theirs.pairs, source)

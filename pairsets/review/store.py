@@ -377,15 +377,17 @@ class Store:
         """
         said = self.read(
             "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds,"
-            " max(v.at, coalesce((SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
-            "  e.annotator = v.annotator AND e.kind <> 'decide'), ''))"
+            " v.at, (SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
+            "  e.annotator = v.annotator AND e.kind <> 'decide')"
             " FROM verdicts v JOIN annotators a ON a.id = v.annotator ORDER BY v.pair, a.id"
         )
         decided = self.read(
             "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL,"
-            " max(d.at, coalesce((SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND"
-            "  e.kind = 'decide'), ''))"
+            " d.at, (SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND e.kind = 'decide')"
             " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY d.pair"
+        )
+        said, decided = (
+            [(*row[:6], _since(str(row[6]), row[7])) for row in rows] for rows in (said, decided)
         )
         return _said(said), _said(decided)
 
@@ -534,7 +536,7 @@ class Store:
         if mine is None:
             outcome = "older" if taken_back > one.at else "added"
         else:
-            last = max(last, mine[3])
+            last = _since(mine[3], last)
             outcome = _outcome(mine[:3], last, one)
         later = outcome == "known" and one.at > last
         if outcome in ("added", "replaced") or later:
@@ -568,10 +570,10 @@ class Store:
 
     def _take_in_decision(self, annotator: int, one: Said) -> str:
         mine = self._db.execute(
-            "SELECT prediction, invalid, reason FROM decisions WHERE pair = ?", (one.pair,)
+            "SELECT prediction, invalid, reason, at FROM decisions WHERE pair = ?", (one.pair,)
         ).fetchone()
-        last = self._last_decision(one.pair) or ""
-        outcome = "added" if mine is None else _outcome(mine, last, one)
+        last = "" if mine is None else _since(mine[3], self._last_decision(one.pair))
+        outcome = "added" if mine is None else _outcome(mine[:3], last, one)
         if outcome in ("added", "replaced") or (outcome == "known" and one.at > last):
             key = _import_key("decide", annotator, one)
             self._event("decide", annotator, one.pair, key, one.at, one.verdict)
@@ -584,13 +586,26 @@ def _after(last: str | None) -> str:
     moment = now()
     if last is None or moment > last:
         return moment
-    try:
-        later = datetime.fromisoformat(last) + timedelta(milliseconds=1)
-    except (ValueError, OverflowError):
+    later = _later(last)
+    if later == last:
         raise ReviewError(
             f"the last time of this pair is {last}, and none comes after it; did it come from a "
             "machine whose clock was wrong?"
-        ) from None
+        )
+    return later
+
+
+def _since(at: str, last: object) -> str:
+    """Since when what bears the time `at` stands, where something before it bears `last`."""
+    return at if last is None or str(last) <= at else _later(str(last))
+
+
+def _later(moment: str) -> str:
+    """A millisecond later; the end of time itself."""
+    try:
+        later = datetime.fromisoformat(moment) + timedelta(milliseconds=1)
+    except OverflowError:
+        return moment
     return later.isoformat(timespec="milliseconds")
 
 
