@@ -10,10 +10,11 @@ from pairsets.review.database import Connection, DatabaseError, connected, trans
 from pairsets.review.integrity import is_empty, refuse_damaged, refuse_other
 from pairsets.review.schema import make_tables
 from pairsets.review.verdicts import ReviewError
+from pairsets.review.write_ahead import lost_commits
 
 # What lies beside a database: commits that are not in it yet, or what a commit cut short undoes.
 _BESIDE = ("-wal", "-journal")
-_TRIES = 3
+_TRIES = 4
 
 
 def connect(path: Path, *, create: bool) -> Connection:
@@ -75,6 +76,7 @@ def read_whole(path: Path, *, create: bool = False) -> Connection:
         # others.
         mode = "mode=ro" if before[1:] != (None, None) or last else "immutable=1"
         try:
+            _refuse_lost(path)
             found = connected(path, mode)
             try:
                 found.execute("BEGIN")
@@ -110,6 +112,29 @@ def _refuse(found: Connection, path: Path, *, create: bool) -> None:
         return
     refuse_other(found, path, _OTHER if create else "")
     refuse_damaged(found, path)
+
+
+def _refuse_lost(path: Path) -> None:
+    """Raise DatabaseError where SQLite would pass over commits in the file beside a database."""
+    wal, lost = path.with_name(path.name + "-wal"), 0
+    for _ in range(_TRIES):
+        before, earlier = _state(path), lost
+        lost = lost_commits(wal)
+        if not lost:
+            return
+        # Asked twice: what changes meanwhile is no damage, and who writes has read it whole.
+        if lost == earlier and _state(path) == before:
+            break
+    else:
+        return
+    raise DatabaseError(
+        path,
+        f"{wal.name} beside it is damaged: to go on would lose what was written last, in {lost} or "
+        "more steps. Nothing was changed. Put a copy of both files in their place; without one, "
+        "keep these two somewhere, and move the damaged one away: the review goes on with what is "
+        "in the database itself",
+        f"{wal.name} is damaged",
+    )
 
 
 def _state(path: Path) -> tuple[tuple[int, int] | None, ...]:
