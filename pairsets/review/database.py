@@ -54,7 +54,7 @@ def damaged(path: Path, why: object) -> DatabaseError:
         f"a damaged database of a review ({shown}). Nothing in it was changed. Put a copy of it in "
         f"its place; without one, save what can be read with: sqlite3 {shlex.quote(path.name)} "
         f".recover | sqlite3 saved.sqlite, and take it into a new review with: lookalikes review "
-        "import PAIRS saved.sqlite --store new.sqlite",
+        "import PAIRS saved.sqlite --store new.sqlite (docs/review.md says what else can be done)",
         shown,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 
 from pairsets.errors import PairsetsError
 from pairsets.review.database import DatabaseError
+from pairsets.review.importing import import_judged
 from pairsets.review.opening import read_whole
 from pairsets.review.store import Store
 from pairsets.review.verdicts import ReviewError
@@ -85,7 +87,8 @@ def test_what_is_refused_says_what_to_do(healthy: list[Path], tmp_path: Path) ->
         f"{path}: a damaged database of a review (a trigger of another program, 'of_mine'). "
         "Nothing in it was changed. Put a copy of it in its place; without one, save what can be "
         "read with: sqlite3 'a b.sqlite' .recover | sqlite3 saved.sqlite, and take it "
-        "into a new review with: lookalikes review import PAIRS saved.sqlite --store new.sqlite"
+        "into a new review with: lookalikes review import PAIRS saved.sqlite --store new.sqlite "
+        "(docs/review.md says what else can be done)"
     )
 
 
@@ -126,3 +129,24 @@ def test_a_change_cut_short_is_undone_before_anything_is_read(
         read_whole(path)
     with Store.open(path) as store:
         assert min(one.seconds or 0 for one in store.said()) == 0
+
+
+def test_the_verdicts_alone_are_saved_as_the_page_says(healthy: list[Path], tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "review.md").read_text(encoding="utf-8")
+    question = text.partition("```sql\n")[2].partition("```")[0]
+    path, saved = tmp_path / "damaged.sqlite", tmp_path / "saved.judgements.csv"
+    path.write_bytes(healthy[0].read_bytes())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE events")
+        rows = connection.execute(question)
+        with saved.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)  # its lines end as those of `sqlite3 -csv` do
+            writer.writerow(column[0] for column in rows.description)
+            writer.writerows(rows)
+    with pytest.raises(DatabaseError, match="no index events_by_pair"):
+        Store.open(path)
+    with Store.open(healthy[0]) as store, Store.begin(tmp_path / "new", damage.PAIRS) as new:
+        import_judged(new, saved)
+        assert {(one.annotator, one.pair, one.verdict, one.at) for one in new.said()} == {
+            (one.annotator, one.pair, one.verdict, one.at) for one in store.said()
+        }
