@@ -19,7 +19,8 @@ from urllib.parse import unquote, urlsplit
 from pairsets.faces import is_image
 from pairsets.pairset import PairKey, pair_key
 from pairsets.review.judgement_files import UNDATED, moment
-from pairsets.review.verdicts import REASONS, WORDS, ReviewError, Verdict, plain_name
+from pairsets.review.store import plain_name
+from pairsets.review.verdicts import REASONS, WORDS, ReviewError, Verdict
 
 _SIDES = ("left", "right")
 _NOT_ANSWERS = frozenset(
