@@ -100,6 +100,9 @@ def _placed(path: Path, scratch: Path) -> tuple[Path, Path]:
     """The pair file, and the damaged database as that of its review."""
     (scratch / "faces").mkdir(parents=True, exist_ok=True)
     pairs, store = scratch / "set.csv", scratch / "set.review.sqlite"
+    # Of an earlier call, if the folder is used again.
+    for old in (*scratch.glob("*.sqlite*"), *scratch.glob("judged*"), *scratch.glob("tasks*")):
+        old.unlink()
     PAIRS.write(pairs)
     shutil.copyfile(path, store)
     return pairs, store
