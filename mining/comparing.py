@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +35,7 @@ from pairsets.errors import PairSetError, ScoresError
 from pairsets.faces import resolve
 from pairsets.hubness import Hubness
 from pairsets.identities import Rule
+from pairsets.json_files import JsonError, read_object
 from pairsets.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.missing import Missing
 from pairsets.pairset import PairSet
@@ -317,10 +317,10 @@ class _Older:
         """Of a folder that need not be there."""
         root = folder.root
         try:
-            content = json.loads((root / "compare.json").read_text("utf-8"))
+            content = read_object(root / "compare.json", "the manifest of a comparison")
             # Only of this folder, whatever the file says.
-            names = [name for name in content["sets"] if Path(name).name == name]
-        except (OSError, ValueError, KeyError, TypeError):
+            names = [name for name in content.inner("sets").content if Path(name).name == name]
+        except (OSError, JsonError):
             names = []
         ours = bool(names) or folder.marker.exists()
         files = [root / f"{name}.{what}.csv" for name in names for what in TABLES]

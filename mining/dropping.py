@@ -16,8 +16,10 @@ from mining.rules import RulesError
 from mining.run import Progress, silent
 from mining.suspects.check import Check
 from pairsets.artefacts import write_json
+from pairsets.errors import PairsetsError
 from pairsets.exclusions import Exclusions, PathPairs
 from pairsets.faces import strings
+from pairsets.json_files import JsonObject, read_object
 from pairsets.pairset import PairKey, PairSet
 from pairsets.suspects import KINDS, Doubt, Suspects, joined
 
@@ -44,16 +46,9 @@ class Memory:
     def read(self) -> PairSet | None:
         """The pairs that were kept; None where there is no such file, or one of other work."""
         try:
-            content = json.loads(self.path.read_text("utf-8"))
-            if content["key"] != self.key:
-                return None
-            return PairSet.of(
-                content["pathA"],
-                content["pathB"],
-                content["label"],
-                identities=content.get("identities"),
-            )
-        except (OSError, ValueError, TypeError, KeyError):
+            found = read_object(self.path, "suspects that were kept", most=None)
+            return kept_pairs(found) if found.text("key") == self.key else None
+        except (OSError, PairsetsError):
             return None
 
     def write(self, pairs: PairSet) -> None:
@@ -67,6 +62,24 @@ class Memory:
     def clear(self) -> None:
         """Forget them: the work is done."""
         self.path.unlink(missing_ok=True)
+
+
+def kept_pairs(found: JsonObject) -> PairSet:
+    """Pairs that were kept as `pathA`, `pathB`, `label` and, where folders do not, `identities`.
+
+    Raises:
+        PairsetsError: they were kept otherwise, or damaged.
+    """
+    label = found.items("label")
+    if not all(type(one) is int and one in (0, 1) for one in label):
+        found.refuse("label", "0 or 1 of each pair")
+    identities = found.inner("identities").content if "identities" in found else None
+    if identities is not None and not all(isinstance(one, str) for one in identities.values()):
+        found.refuse("identities", "a text of each face")
+    a, b = found.texts("pathA"), found.texts("pathB")
+    if not len(a) == len(b) == len(label):
+        found.refuse("label", f"as many as the {len(a)} pathA and {len(b)} pathB")
+    return PairSet.of(a, b, label, identities=identities)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -36,6 +35,7 @@ from pairsets import images
 from pairsets.artefacts import atomic_write, sha256, versions, write_csv, write_json
 from pairsets.errors import FacesError, PairSetError
 from pairsets.faces import Faces, differing
+from pairsets.json_files import read_object, short
 from pairsets.locks import LOCK
 from pairsets.pairset import IDENTITY_COLUMNS, read_identities
 
@@ -46,17 +46,9 @@ Progress = Callable[[int, int], None]
 _FILES = ("vectors.npy", "images.csv", "status.csv")
 # Where faces are not named by their folders.
 _IDENTITIES = "identities.csv"
-_FACTS = {
-    "model": str,
-    "fingerprint": str,
-    "similarity": str,
-    "images": int,
-    "dimensions": int,
-    "skipped": dict,
-    "images_sha256": str,
-    "vectors_sha256": str,
-    "provenance": dict,
-}
+# Where faces are not named by their folders.
+_SAID = ("identities", "identities_sha256")
+_TEXTS = ("model", "fingerprint", "similarity", "images_sha256", "vectors_sha256")
 _IMAGES_HEADER = ["path", "sha256"]
 
 
@@ -138,8 +130,7 @@ class Embeddings:
                 Faces.of_paths(root, paths, identities=_read_identities(folder, manifest)),
                 said=manifest.get("identities"),
             )
-            # Not `np.load`, which also opens archives and has errors of many kinds.
-            vectors = np.lib.format.open_memmap(folder / "vectors.npy", mode="r")
+            vectors = _open_vectors(folder / "vectors.npy")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EmbeddingError(
                 f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
@@ -170,21 +161,41 @@ def _inner(folder: Path) -> str:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     """The manifest, its kind and fields checked; ValueError says what is wrong."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not JSON: {error}") from None
-    if not isinstance(content, dict) or "schema" not in content:
+    found = read_object(path, "the manifest of embeddings", most=None)
+    content = dict(found.content)
+    if "schema" not in content:
         raise ValueError(f"{path.name} is not that of embeddings")
     if content["schema"] != SCHEMA:
         raise EmbeddingError(
-            f"{path.parent}: schema {content['schema']}, this version reads {SCHEMA}; "
+            f"{path.parent}: schema {short(content['schema'])}, this version reads {SCHEMA}; "
             "made by another version of lookalikes?"
         )
-    wrong = [name for name, kind in _FACTS.items() if not isinstance(content.get(name), kind)]
-    if wrong:
-        raise ValueError(f"{path.name} has no proper {', '.join(wrong)}")
+    for name in (*_TEXTS, *(name for name in _SAID if name in found)):
+        found.text(name)
+    found.count("images", least=1)
+    found.count("dimensions", least=1)
+    found.inner("provenance")
+    if "notes" in found:
+        found.texts("notes")
+    if found.text("similarity") not in get_args(Similarity):
+        found.refuse("similarity", " or ".join(get_args(Similarity)))
+    skipped = found.inner("skipped").content
+    if not all(isinstance(cause, str) for cause in skipped.values()):
+        found.refuse("skipped", "the cause of each picture that was left out")
     return content
+
+
+def _open_vectors(path: Path) -> Vectors:
+    """The array of a file, as a memory map; ValueError where it is none."""
+    try:
+        # Not `np.load`, which also opens archives.
+        found: Vectors = np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    # Its head is a text of Python, of which NumPy raises errors of many kinds.
+    except Exception as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    return found
 
 
 def _read_images(path: Path) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from mining.models import Model
 from mining.run import model_names, refuse_unwritable, short_name
 from mining.scoring import read_scores, readable, says_none, score_pairs, why_none
 from pairsets.errors import ScoresError
+from pairsets.json_files import JsonError, read_object
 from pairsets.missing import Missing, refuse_unscored, settle, unscored
 from pairsets.pairset import PairSet, pair_key
 from pairsets.submission import DISTANCE, Submission
@@ -333,8 +333,9 @@ def _differ(first: Scores, second: Scores) -> bool:
 def miners(path: Path) -> list[Miner]:
     """The references that the manifest beside a pair file names; none where there are none."""
     try:
-        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        found = content["references"] if "references" in content else [content["reference"]]
-        return [Miner(str(one["model"]), str(one["fingerprint"])) for one in found]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_object(path.with_suffix(".json"), "the manifest of mined pairs")
+        several = "references" in found.content
+        those = found.objects("references") if several else [found.inner("reference")]
+        return [Miner(one.text("model"), one.text("fingerprint")) for one in those]
+    except (OSError, JsonError):
         return []

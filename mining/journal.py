@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from mining.models.base import ModelError
 from pairsets import locks
+from pairsets.json_files import JsonObject, parse_json
 
 Vectors = NDArray[np.float32]
 
@@ -50,6 +51,14 @@ class Source:
             status.st_ctime_ns,
             status.st_ino,
         )
+
+    @classmethod
+    def kept(cls, values: object) -> Source:
+        """The record that a journal holds; ValueError where it is none."""
+        kinds = (str, str, int, int, int, int)
+        if not isinstance(values, list) or [type(one) for one in values] != [*kinds]:
+            raise ValueError("no record of a file")
+        return cls(*values)
 
     @classmethod
     def of(cls, path: str, sha256: str, status: os.stat_result) -> Source:
@@ -129,36 +138,35 @@ class Journal:
         self._rows.seek(0)
         written = os.fstat(self._rows.fileno()).st_size
         kept_lines = kept_rows = 0
+        other = self.fingerprint
         for line in self._lines:
             try:
                 content = _parse(line)
                 if self.dimensions is None:
-                    if content["dimensions"] < 1:
-                        break
-                    other = content["fingerprint"]
-                    if not isinstance(other, str):
-                        break
+                    other = content.text("fingerprint")
                     if other != self.fingerprint:
-                        self.close()
-                        raise ModelError(
-                            f"{self.folder}: holds unfinished vectors of another model, with the "
-                            f"fingerprint {other[:12]}, here {self.fingerprint[:12]}; embed with "
-                            f"that one, choose another folder, or remove {self.folder}"
-                        )
-                    self.dimensions = int(content["dimensions"])
+                        break
+                    self.dimensions = content.count("dimensions", least=1)
                 else:
-                    batch = [Source(*item) for item in content["sources"]]
+                    batch = [Source.kept(item) for item in content.items("sources")]
                     size = 4 * self.dimensions * len(batch)
                     if size > written - kept_rows:
                         break
                     data = self._rows.read(size)
-                    if zlib.crc32(data) != content["crc32"]:
+                    if zlib.crc32(data) != content.count("crc32"):
                         break
                     self.sources.extend(batch)
                     kept_rows += len(data)
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 break  # damaged: what stands before it is sound
             kept_lines += len(line)
+        if other != self.fingerprint:
+            self.close()
+            raise ModelError(
+                f"{self.folder}: holds unfinished vectors of another model, with the fingerprint "
+                f"{other[:12]}, here {self.fingerprint[:12]}; embed with that one, choose another "
+                f"folder, or remove {self.folder}"
+            )
         if not self.sources:  # a first line alone vouches for nothing
             self.dimensions, kept_lines = None, 0
         self._lines.truncate(kept_lines)
@@ -167,14 +175,12 @@ class Journal:
         self._rows.seek(0, os.SEEK_END)
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes) -> JsonObject:
     """A whole line's content; ValueError for one that was cut off."""
     if not line.endswith(b"\n"):
         raise ValueError("no line end")
-    content = json.loads(line)
-    if not isinstance(content, dict):
-        raise ValueError("not an object")
-    return content
+    what = "a batch"
+    return JsonObject.of(parse_json(line, "the journal", what), "the journal", what)
 
 
 def exclusive(folder: Path) -> AbstractContextManager[None]:

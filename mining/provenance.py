@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from mining.negatives import ignored_rows
 from pairsets.artefacts import versions
 from pairsets.faces import Faces
 from pairsets.hubness import Hubness
+from pairsets.json_files import JsonError, read_object
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
 from pairsets.sampling import PairSpace
@@ -89,11 +89,11 @@ def identities_digest(embeddings: Embeddings) -> dict[str, object]:
 def mined_by(path: Path) -> dict[str, object]:
     """What the manifest beside a pair file says of the models that mined it; else nothing."""
     try:
-        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        content = read_object(path.with_suffix(".json"), "the manifest of mined pairs").content
         return {
             name: content[name] for name in ("reference", "references", "fusion") if name in content
         }
-    except (OSError, ValueError, TypeError):
+    except (OSError, JsonError):
         return {}
 
 

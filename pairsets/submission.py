@@ -34,6 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.artefacts import versions, write_csv, write_json
 from pairsets.errors import PairsetsError
+from pairsets.json_files import read_json
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.prefixes import cause
 from pairsets.publication import written_together
@@ -278,16 +279,9 @@ def _locate(path: Path) -> tuple[Path, Path]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        data = stream.read(MOST_MANIFEST + 1)
-    if len(data) > MOST_MANIFEST:
-        raise SubmissionError(
-            f"{path}: larger than {MOST_MANIFEST:,} bytes; is it the manifest of a submission?"
-        )
-    try:
-        content = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise SubmissionError(f"{path}: not JSON ({error})") from None
+    content = read_json(
+        path, "the manifest of a submission", error=SubmissionError, most=MOST_MANIFEST
+    )
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise SubmissionError(
             f'{path}: not the manifest of a submission; expected "kind": "{KIND}", as '
@@ -308,10 +302,6 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             raise SubmissionError(f"{path}: {name} is {value!r}, expected 64 hexadecimal digits")
     _check_texts(content, str(path))
     return content
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _check_texts(content: Mapping[str, Any], where: str) -> None:

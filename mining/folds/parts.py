@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.dropping import kept_pairs
 from mining.hardest import Hardest
 from mining.mined import Mined
 from mining.provenance import Joined, hubness_of
 from pairsets.artefacts import write_json
+from pairsets.errors import PairsetsError
 from pairsets.folds import Folds
 from pairsets.hubness import Hubness
+from pairsets.json_files import JsonObject, is_number, read_object
 from pairsets.pairset import PairSet
 from pairsets.report import FunnelRow
 from pairsets.suspects import Suspects
@@ -121,6 +124,23 @@ class Part:
         )
 
 
+def _kept_quantiles(found: JsonObject) -> NDArray[np.float64] | None:
+    """The quantiles of a fold that was kept, where it has some."""
+    if "quantiles" not in found:
+        return None
+    rows = found.items("quantiles")
+    if not all(isinstance(row, list) and all(map(is_number, row)) for row in rows):
+        found.refuse("quantiles", "numbers of each pair")
+    if len({len(row) for row in rows}) > 1 or len(rows) != len(found.items("label")):
+        found.refuse("quantiles", "as many numbers of each pair")
+    return np.array(rows, np.float64)
+
+
+def _kept_row(row: JsonObject) -> FunnelRow:
+    """A row of a funnel that was kept."""
+    return FunnelRow(row.text("stage"), row.text("what"), row.count("count"), row.flag("kept"))
+
+
 @dataclass(frozen=True)
 class Finished:
     """Where the folds that are done are kept, so that the same command need not mine them again.
@@ -166,26 +186,20 @@ class Finished:
     def read(self, fold: int) -> Part | None:
         """What was kept of a fold; None where there is nothing, or of other work."""
         try:
-            content = json.loads(self._part(fold).read_text("utf-8"))
-            if content["key"] != self.key:
+            found = read_object(self._part(fold), "a fold that was kept", most=None)
+            if found.text("key") != self.key:
                 return None
             looked = self._looked(fold)
-            quantiles = content["quantiles"]
             return Part(
-                PairSet.of(
-                    content["pathA"],
-                    content["pathB"],
-                    content["label"],
-                    identities=content["identities"],
-                ),
-                None if quantiles is None else np.array(quantiles, np.float64),
-                [FunnelRow(**row) for row in content["funnel"]],
-                content["warnings"],
-                content["facts"],
-                content["fusion"],
+                kept_pairs(found),
+                _kept_quantiles(found),
+                [_kept_row(row) for row in found.objects("funnel")],
+                found.texts("warnings"),
+                found.inner("facts").content,
+                found.inner("fusion").content if "fusion" in found else None,
                 Suspects.read(looked) if looked.exists() else None,
             )
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, PairsetsError):
             return None
 
     def clear(self, count: int) -> None:

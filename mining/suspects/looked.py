@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.artefacts import write_text
+from pairsets.json_files import JsonError, JsonObject, is_number, parse_json
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Entry:
     """What was found in one block.
 
     Attributes:
-        found: rows, as they were given.
+        found: rows: two faces, how alike they are, and why.
         unread: files that cannot be read, and why.
     """
 
@@ -55,12 +56,12 @@ class Notes:
         kept = []
         for line in lines:
             try:
-                content = json.loads(line)
-                if content["key"] == key:
-                    entry = Entry(content["found"], content["unread"])
-                    notes.entries[str(content["state"])] = entry
+                what = "a block of pictures"
+                content = JsonObject.of(parse_json(line, str(path), what), str(path), what)
+                if content.text("key") == key:
+                    notes.entries[content.text("state")] = _entry(content)
                     kept.append(line)
-            except (ValueError, TypeError, KeyError):
+            except JsonError:
                 # Cut off in the midst of writing.
                 continue
         if path is not None and lines:
@@ -81,3 +82,15 @@ class Notes:
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(content) + "\n")
         return entry
+
+
+def _entry(content: JsonObject) -> Entry:
+    """What a line says of a block; JsonError where it is none."""
+    found, unread = content.items("found"), content.inner("unread").content
+    for row in found:
+        sound = isinstance(row, list) and len(row) == 4 and is_number(row[2])
+        if not sound or not all(isinstance(row[at], str) for at in (0, 1, 3)):
+            content.refuse("found", "rows of two faces, how alike they are, and why")
+    if not all(isinstance(cause, str) for cause in unread.values()):
+        content.refuse("unread", "the cause of each file")
+    return Entry(found, unread)

@@ -8,7 +8,6 @@ in one, percent-encoded or not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pairsets.faces import is_image
+from pairsets.json_files import is_number, read_json
 from pairsets.pairset import PairKey, pair_key
 from pairsets.review.judgement_files import UNDATED, moment
 from pairsets.review.store import plain_name
@@ -26,10 +26,11 @@ _SIDES = ("left", "right")
 _NOT_ANSWERS = frozenset(
     {"id", "pair", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", *_SIDES}
 )
-_EXPECTED = (
-    "expected an export of Label Studio as JSON or JSON-MIN, of tasks with two pictures (left and "
-    f"right) and one choice of {', '.join(WORDS)}"
+_EXPORT = (
+    "an export of Label Studio as JSON or JSON-MIN, of tasks with two pictures (left and right) "
+    f"and one choice of {', '.join(WORDS)}"
 )
+_EXPECTED = f"expected {_EXPORT}"
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,7 @@ def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[Answer], int]:
         ReviewError: another form, answers that are none of the words, or two of one person of
             which nothing says which is the later.
     """
-    try:
-        content = json.loads(path.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ReviewError(f"{path}: not JSON ({str(error)[:90]}); {_EXPECTED}") from None
+    content = read_json(path, _EXPORT, error=ReviewError, most=None)
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
         raise ReviewError(f"{path}: no list of tasks; {_EXPECTED}")
     records = [record for at, item in enumerate(content, 1) for record in _records(path, at, item)]
@@ -192,7 +190,7 @@ def _answer(path: Path, record: _Record, word: str, known: frozenset[str]) -> An
         raise ReviewError(f"{path}, task {record.number}: {error}") from None
     a, b = (_path_of(address, known) for address in record.pictures)
     seconds = record.seconds
-    told = isinstance(seconds, int | float) and isfinite(seconds) and seconds >= 0
+    told = is_number(seconds) and isfinite(seconds) and seconds >= 0
     return Answer(
         key=None if a is None or b is None else pair_key(a, b),
         annotator=record.annotator,

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from pairsets.artefacts import atomic_write
 from pairsets.errors import SourceError
 from pairsets.faces import strings, why_unsafe
+from pairsets.json_files import read_json
 
 PictureId = int | str
 _EXPECTED = '{"character": [{"id": 3131051, "bbox": [213, 15, 327, 151]}, ...], ...}'
@@ -122,19 +123,13 @@ class Dataset:
         """
         path = Path(path)
         try:
-            content = json.loads(path.read_text("utf-8-sig"), object_pairs_hook=_once)
+            content = read_json(
+                path, f"a JSON file {_EXPECTED}", error=SourceError, most=None, surrogates=True
+            )
         except FileNotFoundError:
             raise SourceError(f"{path}: no such dataset") from None
         except IsADirectoryError:
             raise SourceError(f"{path}: a folder; expected a JSON file {_EXPECTED}") from None
-        except UnicodeDecodeError as error:
-            raise SourceError(f"{path}: not UTF-8 text at byte {error.start}") from None
-        except SourceError as error:
-            raise SourceError(f"{path}: {error}") from None
-        except RecursionError:
-            raise SourceError(f"{path}: nested too deeply; expected {_EXPECTED}") from None
-        except ValueError as error:
-            raise SourceError(f"{path}: not JSON: {error}") from None
         if not isinstance(content, dict):
             raise SourceError(f"{path}: a {type(content).__name__}; expected {_EXPECTED}")
         if not content:
@@ -189,15 +184,6 @@ class Dataset:
         owner = int(self.owner[row])
         name = self.characters[owner] if 0 <= owner < len(self.characters) else owner
         return f"{name!r}, picture {self.ids[row]!r}"
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; a key that stands there twice is refused, not silently dropped."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        again = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise SourceError(f"{again!r} is listed twice")
-    return found
 
 
 def _faces(name: str, entries: object) -> Iterator[tuple[PictureId, list[int]]]:

@@ -442,3 +442,37 @@ def test_journal_of_another_model_is_thrown_away(tmp_path):
     with Journal(tmp_path, "two") as journal:
         assert journal.sources == []
         assert len(journal.vectors()) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"images": True}, "images is True; expected a whole number"),
+        ({"dimensions": -3}, "dimensions is -3; expected a whole number, 1 or more"),
+        ({"dimensions": 10**400}, "dimensions is a number of 1329 bits"),
+        ({"similarity": "l2"}, "similarity is 'l2'; expected cosine or inner_product"),
+        ({"skipped": {"a": 1}}, "skipped is {'a': 1}; expected the cause"),
+        ({"notes": "a"}, "notes is 'a'; expected a list of texts"),
+        ({"identities": 5}, "identities is 5; expected a text"),
+        ({"schema": [1]}, r"schema \[1\], this version reads"),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_other_values(change, says, faces_folder, tmp_path):
+    folder = tmp_path / "vectors"
+    embed(Faces.scan(faces_folder), load_model("pixels"), folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **change}))
+    with pytest.raises(EmbeddingError, match=says) as caught:
+        Embeddings.load(folder, faces_folder)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("head", [b"{'a'", b"(" * 50, b"{" + b"[" * 200, b"'" * 9])
+def test_vectors_whose_head_is_no_text_of_python(head, faces_folder, tmp_path):
+    folder = tmp_path / "vectors"
+    embed(Faces.scan(faces_folder), load_model("pixels"), folder)
+    data = (folder / "vectors.npy").read_bytes()
+    (folder / "vectors.npy").write_bytes(data[:10] + head.ljust(len(data) - 10, b"\n"))
+    with pytest.raises(EmbeddingError, match=r"damaged embeddings \(vectors\.npy"):
+        Embeddings.load(folder, faces_folder)

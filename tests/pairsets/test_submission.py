@@ -220,7 +220,7 @@ def test_manifests_that_are_refused(pairs, sent, changes, message):
 )
 def test_manifests_that_are_none(pairs, sent, content):
     (sent / "mine.json").write_bytes(content.encode("utf-8", "surrogateescape"))
-    refused(sent, pairs, r"mine\.json: (not JSON|not the manifest)")
+    refused(sent, pairs, r"mine\.json: (not JSON|not the manifest|not UTF-8|nested too)")
 
 
 def test_files_that_are_not_there_or_lead_elsewhere(pairs, sent, tmp_path):

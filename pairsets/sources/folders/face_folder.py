@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import IO, Any
 from pairsets.artefacts import refuse_below_file, write_csv, write_json
 from pairsets.errors import OutputError
 from pairsets.faces import UNFINISHED, why_unsafe
+from pairsets.json_files import JsonError, read_object
 from pairsets.locks import Owner, exclusive
 from pairsets.settings import difference
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
@@ -288,11 +288,10 @@ def missing_row(character: str, picture: int | str, why: str) -> Row:
 def _key_of(path: Path, kind: str) -> Mapping[str, Any] | None:
     """The key in a file of this kind of work; None where there is no such file."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        found = content["key"] if content["kind"] == kind else None
-    except (OSError, ValueError, TypeError, KeyError):
+        found = read_object(path, "the manifest of a folder of faces", most=None)
+        return found.inner("key").content if found.text("kind") == kind else None
+    except (OSError, JsonError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _rows_of(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:

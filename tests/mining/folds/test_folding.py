@@ -45,7 +45,7 @@ def write_embeddings(folder, paths, vectors, model="pixels"):
         "schema": 1,
         "model": model,
         "fingerprint": f"of {model}",
-        "similarity": "inner product",
+        "similarity": "inner_product",
         "images": len(paths),
         "dimensions": len(vectors[0]),
         "skipped": {},

@@ -151,3 +151,9 @@ def test_tasks_of_other_pairs(store, tmp_path):
     content = [{"left": "x/1.jpg", "right": "y/2.jpg", "choice": "same", "annotator": 1}]
     with pytest.raises(PairSetError, match="none of its 1 pairs is among the 4 of this review"):
         taken(store, tmp_path, content)
+
+
+@pytest.mark.parametrize("seconds", [10**400, True, "5", -1, [], None])
+def test_a_time_that_is_none_is_not_known(store, tmp_path, seconds):
+    taken(store, tmp_path, [record(store, 0, choice="same", annotator=4, lead_time=seconds)])
+    assert [one.seconds for one in store.said()] == [None]

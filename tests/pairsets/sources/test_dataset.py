@@ -81,7 +81,7 @@ def test_arrays_are_copies_that_cannot_be_written():
         ),
         (
             '{"a": [{"id": 1, "bbox": [0, 0, 4, 1]}], "a": [{"id": 2, "bbox": [0, 0, 5, 1]}]}',
-            "'a' is listed twice",
+            "'a' is there twice",
         ),
         ("[" * 100_000, "nested too deeply"),
     ],
