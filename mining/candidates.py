@@ -15,7 +15,6 @@ does, `{"kind": "yolov8"}` in `PATH.json` must: a wrong guess makes thousands of
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.models.base import ModelError
+from pairsets.json_files import read_json
 
 Kind = Literal["yolov8", "yolov8-pose", "yolov5"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -53,11 +53,9 @@ def kind_said(path: Path, metadata: Mapping[str, str]) -> Kind | int | None:
     """
     sidecar = path.with_name(f"{path.name}.json")
     if sidecar.is_file():
-        try:
-            found = json.loads(sidecar.read_text("utf-8", "replace"))
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"{sidecar}: not JSON: {error}") from None
-        if not isinstance(found, dict) or found.get("kind") not in KINDS or len(found) > 1:
+        found = read_json(sidecar, "what kind of network it is", error=ModelError)
+        told = isinstance(found, dict) and isinstance(found.get("kind"), str)
+        if not told or found["kind"] not in KINDS or len(found) > 1:
             raise ModelError(f'{sidecar}: expected {{"kind": KIND}}, one of {", ".join(KINDS)}')
         return cast(Kind, found["kind"])
     if metadata.get("task") == "pose":

@@ -7,7 +7,6 @@ and `conf.json`. Layout and preprocessing: github.com/kosuke1701/AnimeCV and ZAC
 from __future__ import annotations
 
 import copy
-import json
 import stat
 import zipfile
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm, import_torchvision
 from mining.models.weights import fit, read_checkpoint
+from pairsets.json_files import parse_json, short
 
 TRUNKS = ("ResNet-18", "ResNet-34", "ResNet-50", "ResNet-101", "ResNet-152")
 PREPROCESSING = Preprocessing(size=(224, 224), resize=(224, 224), interpolation="bilinear")
@@ -95,7 +95,9 @@ def _zip_reader(path: Path) -> Callable[[str], bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             found = _members(archive.infolist(), path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # a directory of the archive that lies makes it raise many kinds
         raise ModelError(f"{path}: not a readable zip: {error}") from None
 
     def read(member: str) -> bytes:
@@ -141,19 +143,19 @@ def _members(infos: list[zipfile.ZipInfo], path: Path) -> dict[str, zipfile.ZipI
 def _parse_conf(text: bytes, label: str) -> Conf:
     """Check `conf.json` as far as it matters here."""
     try:
-        conf, _params = json.loads(text)
+        conf, _params = parse_json(text, label, "[CONF, PARAMS]", error=ModelError)
         trunk, dim = conf["trunk_model"], conf["dim"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
             f"{label}: expected [CONF, PARAMS] with CONF's trunk_model and dim "
             f"({type(error).__name__}: {error})"
         ) from None
     if not isinstance(trunk, str) or not (trunk in TRUNKS or trunk.startswith("timm:")):
         raise ModelError(
-            f"{label}: trunk_model {trunk!r} is none of {', '.join(TRUNKS)}, timm:NAME"
+            f"{label}: trunk_model {short(trunk)} is none of {', '.join(TRUNKS)}, timm:NAME"
         )
     if type(dim) is not int or not 0 < dim <= 65536:
-        raise ModelError(f"{label}: dim is {dim!r}, not a number of components")
+        raise ModelError(f"{label}: dim is {short(dim)}, not a number of components")
     return Conf(trunk, dim)
 
 

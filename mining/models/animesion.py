@@ -110,7 +110,7 @@ def infer_shape(state: State, label: str) -> Shape:
             "of another library"
         )
     patches, positions, hidden = (tuple(state[key].shape) for key in NEEDED)
-    if len(patches) != 4 or patches[1] != 3 or patches[2] != patches[3]:
+    if len(patches) != 4 or patches[1] != 3 or patches[2] != patches[3] or 0 in patches:
         raise ModelError(f"{label}: patch_embedding.weight is {patches}, not (width, 3, P, P)")
     width, patch = patches[0], patches[2]
     side = math.isqrt(max(positions[1] - 1, 0)) if len(positions) == 3 else 0
@@ -121,7 +121,14 @@ def infer_shape(state: State, label: str) -> Shape:
         )
     if width % HEAD_WIDTH:
         raise ModelError(f"{label}: width {width} is no multiple of {HEAD_WIDTH}, the heads' width")
-    depth = 1 + max(int(m[1]) for m in map(_BLOCK.fullmatch, state) if m)
+    if len(hidden) != 2 or not hidden[0]:
+        raise ModelError(f"{label}: {NEEDED[2]} is {hidden}, not (hidden, width)")
+    blocks = {int(m[1]) for m in map(_BLOCK.fullmatch, state) if m}
+    depth = len(blocks)
+    if max(blocks) >= depth:
+        # Before it is built: memory is taken for every block up to the last.
+        gap = min({*range(depth)} - blocks)
+        raise ModelError(f"{label}: has block {max(blocks)} and no block {gap}; is it whole?")
     return Shape(side * patch, patch, width, hidden[0], depth, width // HEAD_WIDTH)
 
 

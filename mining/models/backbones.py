@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm, import_torchvision
 from mining.models.weights import fit, read_checkpoint, split_part
+from pairsets.json_files import read_object, short
 
 FOLDER_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # Arguments a saved folder has no business setting: they fetch, or undo what is set here.
@@ -72,7 +72,10 @@ def load_timm(argument: str, *, name: str, device: str, precision: Precision) ->
         names = (classifier,) if isinstance(classifier, str) else classifier
         checkpoint = read_checkpoint(weights, str(weights), part)
         notes = fit(module, checkpoint, str(weights), classifier=names)
-    data = timm.data.resolve_model_data_config(module, pretrained_cfg=dict(config) or None)
+    try:
+        data = timm.data.resolve_model_data_config(module, pretrained_cfg=dict(config) or None)
+    except Exception as error:  # of a configuration that makes no sense, nearly anything
+        raise ModelError(f"{name}: its preprocessing makes no sense: {_gist(error)}") from None
     return TorchModel(
         module,
         _timm_preprocessing(data, name),
@@ -176,24 +179,16 @@ def _split(argument: str, name: str) -> tuple[str, Path | None, str | None]:
 def _saved_folder(folder: Path, base: str) -> tuple[Mapping[str, Any], dict[str, Any], Path]:
     """Preprocessing configuration, model arguments and weights file of timm's saved form."""
     path = folder / "config.json"
+    what = "timm's saved form, an object with architecture and pretrained_cfg"
     try:
-        config = json.loads(path.read_bytes())
-        architecture, pretrained = config["architecture"], config["pretrained_cfg"]
-        arguments = config.get("model_args") or {}
-        if not (isinstance(architecture, str) and isinstance(pretrained, dict)):
-            raise TypeError("architecture is no name, or pretrained_cfg no object")
-        if not isinstance(arguments, dict):
-            raise TypeError("model_args is no object")
+        config = read_object(path, what, error=ModelError)
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror}); a folder of weights must be in timm's "
             "saved form"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            f"{path}: expected timm's saved form, an object with architecture and pretrained_cfg "
-            f"({type(error).__name__}: {error})"
-        ) from None
+    architecture, pretrained = config.text("architecture"), config.inner("pretrained_cfg").content
+    arguments = dict(config.inner("model_args").content) if "model_args" in config else {}
     if architecture.partition(".")[0] != base:
         raise ModelError(f"{path}: holds weights of {architecture}, not of {base}")
     if reserved := sorted(_RESERVED & arguments.keys()):
@@ -210,20 +205,25 @@ def _timm_preprocessing(data: Mapping[str, Any], name: str) -> Preprocessing:
         channels, height, width = data["input_size"]
         scaled = tuple(math.floor(side / data["crop_pct"]) for side in (height, width))
         mean, std = tuple(map(float, data["mean"])), tuple(map(float, data["std"]))
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ModelError(f"{name}: its preprocessing makes no sense: {error}") from None
     mode = data["crop_mode"]
     if channels != 3:
-        raise ModelError(f"{name}: takes {channels} channels, not RGB")
+        raise ModelError(f"{name}: takes {short(channels)} channels, not RGB")
     if mode not in ("center", "squash") or (mode == "center" and height != width):
-        raise ModelError(f"{name}: crop mode {mode!r} at {height} x {width} is not supported")
-    return Preprocessing(
-        size=(height, width),
-        resize=scaled[0] if mode == "center" else (scaled[0], scaled[1]),
-        interpolation=data["interpolation"],
-        mean=mean,  # type: ignore[arg-type]
-        std=std,  # type: ignore[arg-type]
-    )
+        raise ModelError(
+            f"{name}: crop mode {short(mode)} at {short(height)} x {short(width)} is not supported"
+        )
+    try:
+        return Preprocessing(
+            size=(height, width),
+            resize=scaled[0] if mode == "center" else (scaled[0], scaled[1]),
+            interpolation=data["interpolation"],
+            mean=mean,  # type: ignore[arg-type]
+            std=std,  # type: ignore[arg-type]
+        )
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from None
 
 
 def _behead(module: nn.Module) -> str:

@@ -141,7 +141,7 @@ def _refuse_program(file: Path | io.BytesIO, label: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
+    except Exception:
         return  # of the older form, or damaged, which the reader will say
     finally:
         if isinstance(file, io.BytesIO):

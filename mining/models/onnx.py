@@ -22,7 +22,6 @@ call.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -36,6 +35,7 @@ from mining.models.onnx_files import node_types
 from mining.models.onnx_sessions import LAYOUTS, ImageInput, image_input, open_session
 from mining.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from pairsets.artefacts import installed
+from pairsets.json_files import parse_json, short
 
 OPTIONS = (
     *("mean", "std", "size", "resize", "interpolation", "similarity", "output"),
@@ -174,13 +174,12 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
     options = _options(path, session.get_modelmeta().custom_metadata_map)
     similarity = options.get("similarity", "cosine")
     if similarity not in get_args(Similarity):
-        raise ModelError(
-            f"{path}: similarity {similarity!r} is neither {' nor '.join(get_args(Similarity))}"
-        )
+        known = " nor ".join(get_args(Similarity))
+        raise ModelError(f"{path}: similarity {short(similarity)} is neither {known}")
     channels, layout = options.get("channels", "RGB"), options.get("layout")
-    for key, value, known in (("channels", channels, CHANNELS), ("layout", layout, LAYOUTS)):
-        if value is not None and value not in known:
-            raise ModelError(f"{path}: {key} {value!r} is neither {' nor '.join(known)}")
+    for key, value, names in (("channels", channels, CHANNELS), ("layout", layout, LAYOUTS)):
+        if value is not None and value not in names:
+            raise ModelError(f"{path}: {key} {short(value)} is neither {' nor '.join(names)}")
     taken = image_input(
         session.get_inputs(),
         path,
@@ -214,16 +213,15 @@ def _options(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     """The options of the metadata, overridden by those of the sidecar."""
     sidecar = path.with_name(f"{path.name}.json")
     options: dict[str, Any] = {}
-    texts = [(f"{path}: metadata {METADATA_KEY!r}", metadata.get(METADATA_KEY))]
+    texts: list[tuple[str, str | bytes | None]] = [
+        (f"{path}: metadata {METADATA_KEY!r}", metadata.get(METADATA_KEY))
+    ]
     if sidecar.is_file():
-        texts.append((str(sidecar), sidecar.read_text(encoding="utf-8", errors="replace")))
+        texts.append((str(sidecar), sidecar.read_bytes()))
     for label, text in texts:
         if text is None:
             continue
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise ModelError(f"{label}: not JSON: {error}") from None
+        found = parse_json(text, label, "an object of options", error=ModelError)
         if not isinstance(found, dict) or not found.keys() <= set(OPTIONS):
             raise ModelError(f"{label}: expected an object with no more than {', '.join(OPTIONS)}")
         options.update(found)
@@ -249,12 +247,14 @@ def _preprocessing(taken: ImageInput, options: Mapping[str, Any], path: Path) ->
             mean=tuple(options.get("mean", IMAGENET_MEAN)),
             std=tuple(options.get("std", IMAGENET_STD)),
         )
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: its options are not of the kind expected: {error}") from None
     for side, wanted in zip(fixed, plan.size, strict=True):
         if side not in (None, wanted):
             raise ModelError(
-                f"{path}: takes {fixed[0]} x {fixed[1]} pixels; the options say {given}"
+                f"{path}: takes {fixed[0]} x {fixed[1]} pixels; the options say {short(given)}"
             )
     return plan
 
@@ -262,12 +262,14 @@ def _preprocessing(taken: ImageInput, options: Mapping[str, Any], path: Path) ->
 def _output(outputs: list[Any], wanted: object, path: Path) -> str:
     """The name of the output that holds the vectors."""
     names = [output.name for output in outputs]
+    if not names:
+        raise ModelError(f"{path}: has no output; expected one of vectors")
     if wanted is None and len(names) == 1:
         return str(names[0])
     if wanted in names:
         return str(wanted)
     remedy = f'name one with "output" in {path.name}.json: {{"output": "{names[0]}"}}'
-    said = f"the options say {wanted!r}" if wanted is not None else remedy
+    said = f"the options say {short(wanted)}" if wanted is not None else remedy
     raise ModelError(f"{path}: has the outputs {', '.join(names)}; {said}")
 
 

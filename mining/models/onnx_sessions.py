@@ -15,6 +15,8 @@ from mining.models.onnx_files import files_digest
 Layout = Literal["NCHW", "NHWC"]
 LAYOUTS: tuple[Layout, ...] = ("NCHW", "NHWC")
 _COLOURS = 3
+# Images of a call that a file fixes: as many are made room for, however few there are.
+_MOST_IMAGES = 4096
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ def open_session(path: Path, device: str, what: str) -> tuple[Any, str]:
         raise
     except Exception as error:
         raise ModelError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+    try:
+        for one in (*session.get_inputs(), *session.get_outputs()):
+            _ = one.name, one.type, one.shape
+        _ = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: a name in it is not UTF-8 text; is the file damaged?") from None
     if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
         raise ModelError(f"{path}: ONNX Runtime cannot start CUDA here; ask for auto or cpu")
     return session, weights
@@ -133,4 +141,6 @@ def image_input(
     if not may or found is None or layout not in (None, found):
         raise ModelError(f"{what}; expected {expected}")
     height, width = (sides[found.index(side)] for side in "HW")
+    if sides[0] is not None and not 1 <= sides[0] <= _MOST_IMAGES:
+        raise ModelError(f"{what}; expected 1 to {_MOST_IMAGES} images a call, or any number")
     return ImageInput(inputs[0].name, np.dtype(dtype), found, sides[0], height, width)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mining.models.base import ModelError
+from pairsets.json_files import is_number, short
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 
@@ -47,19 +48,24 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         resize = (self.resize,) if isinstance(self.resize, int) else self.resize
-        for what, lengths, count in (("size", self.size, 2), ("resize", resize, len(resize))):
-            sound = all(isinstance(n, int) and 0 < n <= 4096 for n in lengths)
-            if len(lengths) != count or len(lengths) > 2 or not sound:
-                raise ModelError(f"preprocessing: {what} is {lengths}, not pixels from 1 to 4096")
+        for what, lengths, counts in (("size", self.size, (2,)), ("resize", resize, (1, 2))):
+            sound = all(type(n) is int and 0 < n <= 4096 for n in lengths)
+            if len(lengths) not in counts or not sound:
+                raise ModelError(
+                    f"preprocessing: {what} is {short(lengths)}, not pixels from 1 to 4096"
+                )
         if self.interpolation not in get_args(Interpolation):
             known = ", ".join(get_args(Interpolation))
             raise ModelError(
-                f"preprocessing: interpolation {self.interpolation!r} is none of {known}"
+                f"preprocessing: interpolation {short(self.interpolation)} is none of {known}"
             )
         for what, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != 3 or not all(math.isfinite(v) for v in values):
-                raise ModelError(f"preprocessing: {what} is {values}, not three finite numbers")
-        if min(self.std) <= 0:
+            if len(values) != 3 or not all(is_number(v) and math.isfinite(v) for v in values):
+                raise ModelError(
+                    f"preprocessing: {what} is {short(values)}, not three finite numbers"
+                )
+        # What float32 takes for nought divides by it.
+        if not all(0 < float(np.float32(v)) < math.inf for v in self.std):
             raise ModelError(f"preprocessing: std is {self.std}, not above 0")
 
     def apply(self, image: Image.Image) -> NDArray[np.uint8]:

@@ -119,12 +119,14 @@ def test_a_saved_folder_gives_the_model_arguments(tmp_path: Path) -> None:
         (None, r"config\.json: cannot be read \(No such file"),
         ("{", "expected timm's saved form"),
         ("[]", "expected timm's saved form"),
-        ('{"architecture": "test_resnet"}', "KeyError: 'pretrained_cfg'"),
-        ('{"architecture": 3, "pretrained_cfg": {}}', "architecture is no name"),
+        ('{"architecture": "test_resnet"}', "pretrained_cfg is missing; expected an object"),
+        ('{"architecture": 3, "pretrained_cfg": {}}', "architecture is 3; expected a text"),
+        ("[" * 3000, r"config\.json: nested too deeply; expected timm's saved form"),
+        ('{"architecture": "a", "architecture": "b"}', "'architecture' is there twice"),
         ('{"architecture": "test_vit", "pretrained_cfg": {}}', "of test_vit, not of test_resnet"),
         (
             '{"architecture": "test_resnet", "pretrained_cfg": {}, "model_args": [1]}',
-            "model_args is no object",
+            r"model_args is \[1\]; expected an object",
         ),
         (
             '{"architecture": "test_resnet", "pretrained_cfg": {}, '
@@ -138,6 +140,20 @@ def test_a_saved_folder_gives_the_model_arguments(tmp_path: Path) -> None:
         (
             '{"architecture": "test_resnet", "pretrained_cfg": {"crop_mode": "border"}}',
             "crop mode 'border'",
+        ),
+        *(
+            (f'{{"architecture": "test_resnet", "pretrained_cfg": {{{settings}}}}}', says)
+            for settings, says in (
+                ('"crop_pct": 1e-320', "its preprocessing makes no sense"),
+                ('"crop_pct": -1', "not pixels from 1 to 4096"),
+                ('"input_size": []', "its preprocessing makes no sense"),
+                ('"input_size": [3, "a", 8]', "its preprocessing makes no sense"),
+                ('"input_size": [3, 1e308, 1e308]', "timm:test_resnet"),
+                ('"mean": [0.5]', "not three finite numbers"),
+                ('"std": [0, 1, 1]', "not above 0"),
+                ('"std": [1e-300, 1, 1]', "not above 0"),
+                ('"interpolation": [1]', "its preprocessing makes no sense|is none of"),
+            )
         ),
     ],
 )

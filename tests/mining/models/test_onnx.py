@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from small_models import onnx_graph, photo
 
 from mining import embed
 from mining.models import Model, ModelError, load_model
+from mining.models.onnx import _output
 from mining.models.onnx_files import external_locations, files_digest, node_types
-from mining.models.onnx_sessions import providers
+from mining.models.onnx_sessions import image_input, providers
 from pairsets import Faces
 
 IMAGES = [photo(seed) for seed in range(5)]
@@ -83,7 +85,19 @@ def test_options_from_metadata_and_sidecar(tmp_path: Path) -> None:
         ('{"size": [8, 9]}', "takes 8 x 8 pixels"),
         ('{"size": "large"}', "not of the kind expected"),
         ('{"mean": 0.5}', "not of the kind expected"),
-        ('{"mean": ["a", "b", "c"]}', "not of the kind expected"),
+        ('{"mean": ["a", "b", "c"]}', "not three finite numbers"),
+        ('{"mean": []}', r"model\.onnx: preprocessing: mean is \(\), not three finite"),
+        ('{"mean": [true, 0, 0]}', "not three finite numbers"),
+        ('{"std": [Infinity, 1, 1]}', "not JSON"),
+        ('{"std": [1e-300, 1, 1]}', "not above 0"),
+        (f'{{"mean": [1{"0" * 400}, 0, 0]}}', "not three finite numbers"),
+        ('{"size": []}', "not of the kind expected"),
+        ('{"size": [true, 8]}', "not pixels"),
+        ('{"size": 8, "resize": []}', "not pixels"),
+        ('{"size": 8, "resize": -8}', "not pixels"),
+        ('{"size": null}', "not of the kind expected"),
+        ("[" * 3000, r"model\.onnx\.json: nested too deeply"),
+        ('{"size": 8, "size": 9}', "'size' is there twice"),
         ('{"std": [1, 1, 0]}', "not above 0"),
         ('{"interpolation": "cubic"}', "'cubic' is none of"),
         ('{"similarity": "l2"}', "similarity 'l2' is neither cosine nor inner_product"),
@@ -124,6 +138,18 @@ def test_inputs_of_another_kind(graph: dict[str, Any], says: str, tmp_path: Path
     path = onnx_graph(tmp_path, 0, **graph)
     with pytest.raises(ModelError, match=says):
         load_model(f"onnx:{path}", device="cpu")
+
+
+def test_a_graph_without_an_output(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"model\.onnx: has no output; expected one"):
+        _output([], None, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("count", [0, -1, 10**9])
+def test_a_number_of_images_that_makes_no_sense(count: int, tmp_path: Path) -> None:
+    taken = SimpleNamespace(name="image", shape=[count, 3, 8, 8], type="tensor(float)")
+    with pytest.raises(ModelError, match="expected 1 to 4096 images a call"):
+        image_input([taken], tmp_path / "model.onnx", "images")
 
 
 def test_an_output_that_is_not_one_vector_an_image(tmp_path: Path) -> None:
