@@ -77,9 +77,9 @@ class ApproximateIndex:
         for name, value in self.parameters.items():
             try:
                 space.set_index_parameter(self._faiss, name, value)
-            except RuntimeError as error:
+            except (RuntimeError, TypeError, OverflowError) as error:
                 raise IndexesError(
-                    f"{name}={value} does not fit an index {self.factory!r} "
+                    f"{name}={value!r:.40} does not fit an index {self.factory!r} "
                     f"({store._reason(error)})"
                 ) from None
 
@@ -162,7 +162,13 @@ class ApproximateIndex:
         loaded = cls.__new__(cls)
         loaded._faiss, facts = store.load(Path(path), kind="approximate")
         loaded.vectors = as_vectors(vectors)
-        loaded.factory, loaded.parameters = facts["factory"], facts["parameters"]
+        factory, parameters = facts.get("factory"), facts.get("parameters")
+        if not isinstance(factory, str) or not isinstance(parameters, dict):
+            raise IndexesError(
+                f"{store.sidecar(Path(path))}: not that of an approximate index: no factory and "
+                "parameters"
+            )
+        loaded.factory, loaded.parameters = factory, parameters
         if loaded.vectors.shape != (loaded._faiss.ntotal, loaded._faiss.d):
             raise IndexesError(
                 f"{path}: an index of {loaded._faiss.ntotal} vectors of {loaded._faiss.d} "

@@ -14,6 +14,8 @@ from typing import Any
 from indexes.base import IndexesError
 
 SCHEMA = 1
+# Bytes of a sidecar, which has some hundred.
+_MOST = 2**20
 
 
 def faiss() -> Any:
@@ -68,19 +70,19 @@ def save(index: Any, path: Path, kind: str, facts: Mapping[str, object] | None =
 def load(path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
     """Read an index of this kind and its sidecar, once its digest was found right."""
     try:
-        facts = json.loads(sidecar(path).read_text("utf-8"))
+        facts = _read_sidecar(sidecar(path))
         written = facts["schema"], facts["kind"], facts["sha256"]
         found = _sha256(path)
     except FileNotFoundError as error:
         raise IndexesError(
             f"{error.filename}: no such file; an index is a file and its .json"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise IndexesError(f"{sidecar(path)}: not the sidecar of an index ({error!r})") from None
     if written[0] != SCHEMA:
-        raise IndexesError(f"{sidecar(path)}: schema {written[0]}, this version reads {SCHEMA}")
+        raise IndexesError(
+            f"{sidecar(path)}: schema {written[0]!r:.40}, this version reads {SCHEMA}"
+        )
     if written[1] != kind:
-        raise IndexesError(f"{path}: an index of kind {written[1]!r}, expected {kind!r}")
+        raise IndexesError(f"{path}: an index of kind {written[1]!r:.40}, expected {kind!r}")
     if written[2] != found:
         raise IndexesError(
             f"{path}: not the file its sidecar describes (SHA-256 differs); cut off in a copy?"
@@ -91,12 +93,30 @@ def load(path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
         raise IndexesError(f"{path}: FAISS could not read it ({_reason(error)})") from None
 
 
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    """What the JSON beside an index says; IndexesError where it is not that of one."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MOST + 1)
+        if len(data) > _MOST:
+            raise ValueError(f"more than {_MOST:,} bytes")
+        facts = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise IndexesError(f"{path}: not the sidecar of an index ({why[:200]})") from None
+    if not isinstance(facts, dict):
+        raise IndexesError(f"{path}: not the sidecar of an index; expected an object")
+    if missing := [name for name in ("schema", "kind", "sha256") if name not in facts]:
+        raise IndexesError(f"{path}: not the sidecar of an index: no {', '.join(missing)}")
+    return facts
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _reason(error: RuntimeError) -> str:
+def _reason(error: Exception) -> str:
     """The cause in a FAISS error, without the place in its source."""
     text = re.sub(r"^Error in .*? at \S+:\d+: ", "", str(error).strip(), flags=re.DOTALL)
     return " ".join(text.split()) or "no reason given"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import zipfile
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexes.base import IndexesError, Rows
 from indexes.join.best import Best, Found
@@ -21,17 +21,7 @@ from indexes.join.tiles import Tile
 FIRST, PERIOD = 60.0, 30.0
 # An interrupted search that has taken longer than this is kept too.
 WORTH = 5.0
-_SCHEMA = 1
-_DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    TypeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_SCHEMA = 2
 
 
 class Ledger:
@@ -105,15 +95,15 @@ class Ledger:
         beside = path.with_name(f".{path.name}.new")
         try:
             with beside.open("wb") as file:
-                np.savez(
-                    file,
-                    key=np.array(key),
-                    order=np.asarray(self.order),
-                    side=np.array(self.side),
-                    done=done,
-                    threshold=np.array(threshold),
+                kept = {
+                    "key": np.array(key),
+                    "order": np.asarray(self.order),
+                    "side": np.array(self.side),
+                    "done": done,
+                    "threshold": np.array(threshold),
                     **found._asdict(),
-                )
+                }
+                np.savez(file, allow_pickle=False, **kept, content=np.array(_content(kept)))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
@@ -126,11 +116,14 @@ class Ledger:
                 kept = {name: file[name] for name in file.files}
             if str(kept["key"]) != self._digest():
                 return  # of other vectors or another question
+            if str(kept.pop("content")) != _content(kept):
+                raise ValueError("its content is not what was written")
             self.order, self.side = kept["order"].astype(np.int64), int(kept["side"])
             self._done = kept["done"].astype(np.bool_)
             self.best.raise_to(float(kept["threshold"]))
             self.best.take(Found(*(kept[name] for name in Found._fields)))
-        except _DAMAGED as error:
+        # What zip and NumPy raise of damaged files is of nearly any kind.
+        except Exception as error:
             raise IndexesError(
                 f"{path}: not a checkpoint that can be read ({type(error).__name__}: {error}); "
                 "remove it to start again"
@@ -150,3 +143,13 @@ class Ledger:
                 digest.update(np.ascontiguousarray(best.vectors[start : start + 4096]).data)
             self._key = digest.hexdigest()
         return self._key
+
+
+def _content(kept: Mapping[str, NDArray[Any]]) -> str:
+    """Digest of the arrays of a checkpoint: none of them is believed if one is not as it was."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(kept):
+        array = np.ascontiguousarray(kept[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -67,6 +67,13 @@ def saved(save, *arrays, **named) -> bytes:
     return buffer.getvalue()
 
 
+def changed(whole: bytes, name: str, change) -> bytes:
+    """A whole file of the same search, of which one array is another."""
+    with np.load(BytesIO(whole)) as file:
+        arrays = {key: file[key] for key in file.files}
+    return saved(np.savez, **{**arrays, name: change(arrays[name])})
+
+
 # By what is wrong with it: made of a whole file, and of an object that must not be unpickled.
 DAMAGES = {
     "empty": lambda whole, trap: b"",
@@ -80,6 +87,9 @@ DAMAGES = {
     "array": lambda whole, trap: saved(np.save, np.arange(3)),
     "pickle in an array": lambda whole, trap: saved(np.save, np.array([trap], object)),
     "pickle in a zip": lambda whole, trap: saved(np.savez, key=np.array([trap], object)),
+    "a score that was not found": lambda whole, trap: changed(whole, "scores", lambda x: x + 1),
+    "pairs that there are not": lambda whole, trap: changed(whole, "j", lambda x: x + 1000),
+    "tiles that are not done": lambda whole, trap: changed(whole, "done", np.ones_like),
     "zip of something else": lambda whole, trap: saved(np.savez, other=np.arange(3)),
 }
 
