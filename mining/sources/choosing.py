@@ -47,7 +47,10 @@ def of_posts(
     boxed: Boxed, read: Metadata, journal: Journal, workers: int, faces: Path, progress: Progress
 ) -> tuple[Pictures, list[FunnelRow], list[str]]:
     """The pictures of posts with one character, what was left out, and what to know of it."""
-    ordered, posts, strangers = boxed.by_post()
+    try:
+        ordered, posts, strangers = boxed.by_post()
+    except SourceError as error:
+        raise SourceError(f"{faces}: {error}") from None
     selection = Selection(ordered, posts)
     with (
         progress("Reading the metadata (MiB)") as step,

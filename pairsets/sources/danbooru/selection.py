@@ -149,7 +149,7 @@ def named_boxes(
         how many are the same face again once their sides are whole pixels.
     """
     codes: dict[str, int] = {}
-    named = [] if found.names is None else found.names[rows].tolist()
+    named = [None] * len(rows) if found.names is None else found.names[rows].tolist()
     owners = np.array(
         [-1 if name is None else codes.setdefault(name, len(codes)) for name in named], np.int32
     )

@@ -24,8 +24,6 @@ from pairsets.sources.folders.image_table import (
 from pairsets.sources.folders.parquet_images import picture_of
 
 SAVED = ("state.json", "dataset_dict.json")
-# What `datasets` and `pyarrow` raise of files that are not as they should be.
-_TROUBLE = (ValueError, OSError, RuntimeError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class HuggingFaceImages:
         try:
             with _quiet(datasets):
                 splits = _load(datasets, source)
-        except _TROUBLE as error:
+        except Exception as error:
             raise SourceError(f"{source}: datasets cannot read it: {error}") from None
         chosen = choose_split(list(splits), split, source)
         parts = tuple(splits[name] for name in chosen)
@@ -93,12 +91,14 @@ class HuggingFaceImages:
             try:
                 yield from found
             # Metadata are read, and files of rows looked for, row by row.
-            except _TROUBLE as error:
+            except Exception as error:
                 raise SourceError(f"{self.root}: datasets cannot read it: {error}") from None
 
 
 def _load(datasets: Any, source: Path) -> Mapping[str, Any]:
     """A data set a split."""
+    if any((source / name).is_file() for name in SAVED):
+        _refuse_damaged(source)
     if (source / SAVED[1]).is_file():
         return dict(datasets.load_from_disk(str(source)))
     if (source / SAVED[0]).is_file():
@@ -111,6 +111,23 @@ def _load(datasets: Any, source: Path) -> Mapping[str, Any]:
                 "imagefolder", data_dir=str(source.resolve()), streaming=True, cache_dir=cache
             )
         )
+
+
+def _refuse_damaged(source: Path) -> None:
+    """Raise ValueError for a file of Arrow whose columns do not hang together.
+
+    `datasets` maps them into memory and believes them: offsets that lead beyond would end Python.
+    """
+    import pyarrow
+
+    for file in sorted(source.rglob("*.arrow")):
+        with pyarrow.memory_map(str(file)) as stream:
+            try:
+                with pyarrow.ipc.open_stream(stream) as batches:
+                    for batch in batches:
+                        batch.validate(full=True)
+            except (pyarrow.ArrowException, OSError) as error:
+                raise ValueError(f"{file.name} is damaged: {error}") from None
 
 
 @contextmanager

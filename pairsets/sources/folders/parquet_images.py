@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
+from pairsets.json_files import parse_json, short
 from pairsets.sources.folders.image_table import (
     Column,
     Columns,
@@ -107,7 +107,8 @@ class ParquetImages:
                 with pyarrow.parquet.ParquetFile(path) as file:
                     for rows in file.iter_batches(batch_size=batch, columns=names):
                         yield from rows.to_pylist()
-            except (pyarrow.ArrowException, OSError) as error:
+            # Names and texts that are not UTF-8, times and zones that Python has not, ...
+            except Exception as error:
                 raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
 
 
@@ -126,24 +127,41 @@ def _columns(path: Path) -> dict[str, Column]:
     pyarrow = _pyarrow()
     try:
         schema = pyarrow.parquet.read_schema(path)
+        names = list(schema.names)
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file") from None
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
-    try:
-        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    except (TypeError, KeyError, ValueError):
-        features = {}
-    again = next((name for name, times in Counter(schema.names).items() if times > 1), None)
+    features = _features(schema.metadata or {}, path)
+    again = next((name for name, times in Counter(names).items() if times > 1), None)
     if again is not None:
         raise SourceError(f"{path}: two columns are called {again!r}; rename one")
-    return {field.name: _column(field.type, features.get(field.name)) for field in schema}
+    return {
+        field.name: _column(field.type, features.get(field.name), f"{path}: {field.name!r}")
+        for field in schema
+    }
 
 
-def _column(kind: Any, feature: object) -> Column:
+def _features(metadata: Mapping[bytes, bytes], path: Path) -> Mapping[str, Any]:
+    """What `datasets` says of the columns; nothing where it is not said, or said in another way."""
+    if b"huggingface" not in metadata:
+        return {}
+    where, what = f"{path}: metadata 'huggingface'", "what datasets writes"
+    found = parse_json(
+        metadata[b"huggingface"], where, what, error=SourceError, constants=True, surrogates=True
+    )
+    for key in ("info", "features"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _column(kind: Any, feature: object, where: str) -> Column:
     types = _pyarrow().types
     if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-        return Column("class", tuple(map(str, feature.get("names") or ())))
+        names = feature.get("names") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise SourceError(f"{where}: names of classes {short(names)}; expected a list of texts")
+        return Column("class", tuple(names))
     if types.is_struct(kind):
         fields = {kind.field(at).name for at in range(kind.num_fields)}
         return Column("image" if fields == {"bytes", "path"} else "other")

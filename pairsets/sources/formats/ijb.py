@@ -160,6 +160,8 @@ def _parsed(block: bytes) -> Numbers | None:
     """The numbers in whole lines, `[N, 3]`; None if one is not as it should be."""
     if block.translate(None, b"0123456789 \t\r\n"):
         return None
+    if not block:  # of a file that is but a byte-order mark
+        return np.empty((0, 3), np.int64)
     text = np.frombuffer(block, np.uint8)
     digit = text >= ord("0")
     begun = np.cumsum(digit & ~np.r_[False, digit[:-1]], dtype=np.int32)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from pairsets.artefacts import atomic_write
 from pairsets.errors import SourceError
@@ -19,6 +20,7 @@ SUMMARY = "a Parquet table with columns pathA, pathB, label"
 KEEPS = KEEPABLE - {"identities"}
 MAGIC = b"PAR1"
 _ROWS = 1 << 16
+T = TypeVar("T")
 
 
 def looks_like(path: Path, head: bytes) -> bool:
@@ -37,7 +39,7 @@ def columns_of(path: Path) -> list[str] | None:
             return [str(name) for name in parquet.ParquetFile(stream).schema_arrow.names]
     except (SourceError, OSError):
         return None
-    except arrow.ArrowException:
+    except (arrow.ArrowException, UnicodeDecodeError):
         return None
 
 
@@ -109,13 +111,26 @@ def import_pyarrow() -> tuple[ModuleType, ModuleType]:
     return pyarrow, pyarrow.parquet
 
 
+def converted(convert: Callable[[], T]) -> T:
+    """What a conversion to Python's own values gives.
+
+    Raises:
+        pyarrow.ArrowInvalid: values that Python has none for, as times of other ages or zones.
+    """
+    arrow, _ = import_pyarrow()
+    try:
+        return convert()
+    except Exception as error:
+        raise arrow.ArrowInvalid(f"{type(error).__name__}: {error}") from None
+
+
 def _records(
     table: object, names: list[str], progress: Progress | None
 ) -> Iterator[tuple[int, Values]]:
     total, done = table.metadata.num_rows, 0  # type: ignore[attr-defined]
     wanted = [name for name in NAMES if name in names]
     for batch in table.iter_batches(_ROWS, columns=wanted):  # type: ignore[attr-defined]
-        columns = batch.to_pydict()
+        columns = converted(batch.to_pydict)
         empty = [None] * len(batch)
         rows = zip(*(columns.get(name, empty) for name in NAMES), strict=True)
         yield from enumerate(rows, done + 1)

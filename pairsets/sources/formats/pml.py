@@ -9,6 +9,7 @@ says what picture each index is; where it has not, a CSV with a column `path` do
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ _ENDING = ".npy"
 # More than 1,032 bytes from one no zip archive of numpy's unpacks.
 _MOST = 1100
 
+# What NumPy raises of an array's head, which is a text of Python.
+_NO_ARRAY = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, tokenize.TokenError)
 # What an archive gives that is cut short or has a wrong byte.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError),
@@ -167,7 +170,7 @@ def _refuse_sizes(path: Path, archive: zipfile.ZipFile, kind: Sequence[str]) -> 
         with archive.open(name) as part:
             try:
                 shape, dtype = _header(part)
-            except (ValueError, SyntaxError) as error:
+            except _NO_ARRAY as error:
                 raise SourceError(f"{path}: {label} is no numpy array ({error})") from None
             info = archive.getinfo(name)
             size = part.tell() + dtype.itemsize * int(np.prod(shape, dtype=object))
@@ -197,7 +200,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with archive.open(name + _ENDING) as part:
         try:
             found: NDArray[Any] = np.lib.format.read_array(part, allow_pickle=False)
-        except (ValueError, SyntaxError) as error:
+        except _NO_ARRAY as error:
             raise SourceError(f"{path}: {name} is damaged ({error})") from None
     return found
 

@@ -14,7 +14,7 @@ from pairsets.artefacts import atomic_write, write_csv
 from pairsets.errors import SourceError
 from pairsets.sources.formats import Progress
 from pairsets.sources.formats.lines import csv_rows, head_lines, json_objects, read_head
-from pairsets.sources.formats.parquet import MAGIC, columns_of, import_pyarrow
+from pairsets.sources.formats.parquet import MAGIC, columns_of, converted, import_pyarrow
 from pairsets.spreadsheets import copy_hint
 
 Row = dict[str, Any]
@@ -118,7 +118,7 @@ def _parquet_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, 
         with path.open("rb") as stream:
             table = parquet.ParquetFile(stream)
             for batch in table.iter_batches(_BATCH):
-                yield from enumerate(batch.to_pylist(), done + 1)
+                yield from enumerate(converted(batch.to_pylist), done + 1)
                 done += len(batch)
                 if progress:
                     progress(done, table.metadata.num_rows)

@@ -98,6 +98,11 @@ def test_a_line_that_is_wrong(line, at, tmp_path):
     assert "expected TEMPLATE1 TEMPLATE2 LABEL" in str(error.value)
 
 
+def test_a_byte_order_mark_is_no_pair(tmp_path):
+    with pytest.raises(SourceError, match=r"pairs\.txt"):
+        read(tmp_path, "\ufeff")
+
+
 def test_blocks_do_not_show(tmp_path, monkeypatch):
     generator = np.random.default_rng(0)
     numbers = [f"{a} {b}\t{int(a % 7 == b % 7)}" for a, b in generator.integers(1, 900, (3000, 2))]
