@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from mining import failures
 from mining.failures import message_of, user_errors
 
 INTERRUPTED = 130
+# As sysexits.h calls an error within a program: neither the user's nor the system's.
+DEFECT = 70
+DEBUG = "LOOKALIKES_DEBUG"
 # Whose versions tell two machines apart; read from their metadata, for to import them takes long.
 _TOLD = ("torch", "faiss-cpu", "faiss-gpu", "numpy", "timm", "onnxruntime")
 
@@ -50,6 +56,11 @@ def version_lines() -> list[str]:
     return [*lines[:1], f"Python {platform.python_version()}", *lines[1:]]
 
 
+def _set_debug(wanted: bool) -> None:
+    if wanted:
+        failures.shown = True
+
+
 @app.callback()
 def options(
     version: Annotated[
@@ -61,6 +72,16 @@ def options(
             help="Show the versions of lookalikes and of what it computes with, and exit.",
         ),
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            callback=_set_debug,
+            is_eager=True,
+            help="Show where an error came from: the traceback, for reports of defects. "
+            f"{DEBUG}=1 does the same.",
+        ),
+    ] = False,
 ) -> None:
     """Take the options that come before a command."""
 
@@ -70,7 +91,11 @@ _run = partial(app, prog_name="lookalikes")
 
 
 def main(run: Callable[[], Any] = _run) -> None:
-    """Entry point: exit status 0, 1 after one clear message, 2 for wrong usage, 130 interrupted."""
+    """Entry point: exit status 0, 1 after one clear message, 2 for wrong usage, 130 interrupted.
+
+    70 is that of an error which nobody thought of: its name in one line, the traceback in a file.
+    """
+    failures.shown = os.environ.get(DEBUG, "") not in ("", "0")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal cannot show is no reason to fail after the work.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -82,11 +107,14 @@ def main(run: Callable[[], Any] = _run) -> None:
         if stop.code != INTERRUPTED:
             raise
         _say_interrupted()
-    except Exception as error:
-        if not isinstance(error, user_errors()):
-            raise
-        sys.stderr.write(f"lookalikes: {message_of(error)}\n")
-        sys.exit(1)
+    # Panics of libraries in Rust are no `Exception`.
+    except BaseException as error:
+        known = isinstance(error, user_errors()) or failures.is_memory(error)
+        if failures.shown:
+            sys.stderr.write("".join(traceback.format_exception(error)))
+        said = message_of(error) if known else failures.report(error, version_lines())
+        sys.stderr.write(f"lookalikes: {said}\n")
+        sys.exit(1 if known else DEFECT)
 
 
 def _say_interrupted() -> None:

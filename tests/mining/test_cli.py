@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -635,10 +636,76 @@ def test_interrupted(home, monkeypatch):
     assert new_files(home) == []
 
 
-def test_a_defect_of_ours_keeps_its_traceback(home, monkeypatch):
+@pytest.fixture
+def defect(monkeypatch, tmp_path_factory):
+    """A command that fails as nobody thought of; the folder that its traceback goes to."""
     monkeypatch.setattr(mining.steps, "random_pairs", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        lookalikes("random", "faces", "--out", "r.csv")
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_defect_of_ours_is_one_line_and_keeps_its_traceback(home, defect):
+    outcome = lookalikes("random", "faces", "--out", "r.csv")
+    assert outcome.code == 70
+    assert outcome.out == ""
+    assert outcome.err.count("\n") == 1
+    assert "ZeroDivisionError: division by zero. Please report it" in outcome.err
+    (kept,) = defect.iterdir()
+    assert str(kept) in outcome.err
+    assert kept.stat().st_mode & 0o077 == 0
+    said = kept.read_text()
+    assert said.startswith("lookalikes ")
+    assert "lookalikes random faces --out r.csv" in said
+    assert said.rstrip().endswith("ZeroDivisionError: division by zero")
+    assert new_files(home) == []
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_debugging_shows_the_traceback(home, defect, monkeypatch, by):
+    if by == "environment":
+        monkeypatch.setenv("LOOKALIKES_DEBUG", "1")
+    options = ["--debug"] if by == "option" else []
+    outcome = lookalikes(*options, "random", "faces", "--out", "r.csv")
+    assert outcome.code == 70
+    assert outcome.err.startswith("Traceback")
+    assert outcome.err.splitlines()[-1].endswith("Please report it with the lines above")
+    assert list(defect.iterdir()) == []
+    # One command's option is not the next one's.
+    monkeypatch.delenv("LOOKALIKES_DEBUG", raising=False)
+    assert "Traceback" not in lookalikes("random", "faces", "--out", "r.csv").err
+
+
+def test_a_defect_is_told_where_nothing_can_be_written(home, defect):
+    defect.rmdir()
+    outcome = lookalikes("random", "faces", "--out", "r.csv")
+    assert outcome.code == 70
+    assert outcome.err.startswith("Traceback")
+    assert "ZeroDivisionError" in outcome.err.splitlines()[-1]
+
+
+class Panic(BaseException):
+    """As libraries written in Rust raise."""
+
+    def __str__(self):
+        raise ValueError("cannot be shown")
+
+
+def test_what_is_no_exception_is_told_too(home, defect, monkeypatch):
+    def panic(*_, **__):
+        raise Panic
+
+    monkeypatch.setattr(mining.steps, "random_pairs", panic)
+    outcome = lookalikes("random", "faces", "--out", "r.csv")
+    assert outcome.code == 70
+    assert "should not happen: Panic. Please" in outcome.err
+
+
+def test_debugging_shows_where_a_mistake_was_met(home):
+    outcome = lookalikes("--debug", "random", "nowhere", "--out", "r.csv")
+    assert outcome.code == 1
+    assert outcome.err.startswith("Traceback")
+    assert outcome.err.splitlines()[-1].startswith("lookalikes: nowhere: no such folder")
 
 
 def test_out_of_memory_says_what_needs_less(home, monkeypatch):
