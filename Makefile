@@ -20,7 +20,11 @@ COMPUTED := tests/indexes tests/mining/test_embeddings.py tests/mining/test_expl
 	tests/mining/test_explain_step.py tests/mining/test_scoring.py tests/mining/models \
 	tests/pairsets/test_annotators.py tests/pairsets/test_rates.py
 
-.PHONY: demo test test-avx2 lint types contracts browser lock audit clean
+# Damaged files that each reader is given by `make fuzz`, and the seed of how they are damaged.
+FUZZ_INPUTS ?= 2000
+FUZZ_SEED ?= 0
+
+.PHONY: demo test test-avx2 fuzz lint types contracts browser lock audit clean
 
 $(READY): requirements.lock requirements.build.lock requirements.cuda.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -62,6 +66,10 @@ test: lint types contracts
 
 test-avx2: $(READY)
 	$(PLAIN) $(BIN)/python -m pytest -n $(WORKERS) $(COMPUTED)
+
+# Beyond what `make test` does of the same kind; an hour or more.
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/damaging.py --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
 
 # The browser that the pages are tested in: Debian's, where this machine lets us install it.
 browser:
