@@ -158,6 +158,8 @@ class _Table:
                 )
             lines.append(line)
             rows.append(cells)
+        if not rows:  # of cells that are blank, every one
+            raise FacesError(f"{path}: no row with a value; expected FILE ID, or a CSV")
         if len(rows[0]) < 2:
             raise FacesError(
                 f"{path}, line {lines[0]}: {first.strip()[:60]!r}; expected FILE ID, or a CSV"

@@ -242,6 +242,7 @@ def test_what_a_list_lacks_and_what_it_has_besides_is_counted(tmp_path):
         ("../1.jpg 5\n", "line 1: the path '../1.jpg' leaves its folder"),
         ("/data/1.jpg 5\n", "line 1: the path '/data/1.jpg' is absolute"),
         ("1.jpg\n2.jpg\n", "expected FILE ID"),
+        (",,\n, ,\n", "no row with a value; expected FILE ID"),
         ("1.jpg 2880 1\n2.jpg 2880 0\n", "'1.jpg 2880 1'; which value is the identity"),
         ("path,label,id\n1.jpg,5,6\n", "2 columns may be the identity"),
         ("path,age\n1.jpg,5\n", None),
