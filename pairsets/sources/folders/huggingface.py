@@ -20,6 +20,7 @@ from pairsets.sources.folders.image_table import (
     Picture,
     character_name,
     choose_split,
+    path_in,
 )
 from pairsets.sources.folders.parquet_images import picture_of
 
@@ -73,7 +74,7 @@ class HuggingFaceImages:
             image = row[columns.image]
             yield Entry(
                 character_name(row[columns.character], kind),
-                image.get("path") if isinstance(image, dict) else None,
+                path_in(image),
                 None if columns.id is None else character_name(row[columns.id], named),
             )
 

@@ -147,9 +147,19 @@ def character_name(value: object, column: Column) -> str | None:
     return str(value)
 
 
-def inside(path: str | None, folder: Path) -> Path | None:
+def inside(path: object, folder: Path) -> Path | None:
     """The file that a table names, if it lies in `folder`: a table is not trusted."""
-    if not path or "\0" in path:
+    if not isinstance(path, str) or not path or "\0" in path:
         return None
     file = folder / path
-    return file if file.is_file() and file.resolve().is_relative_to(folder.resolve()) else None
+    try:
+        within = file.is_file() and file.resolve().is_relative_to(folder.resolve())
+    except OSError:  # a name that is too long, or a folder that may not be looked into
+        return None
+    return file if within else None
+
+
+def path_in(image: object) -> str | None:
+    """The path in a cell of pictures, where it is one."""
+    path = image.get("path") if isinstance(image, dict) else None
+    return path if isinstance(path, str) else None

@@ -19,6 +19,7 @@ from pairsets.sources.folders.image_table import (
     character_name,
     choose_split,
     inside,
+    path_in,
 )
 
 SUFFIX = ".parquet"
@@ -76,7 +77,7 @@ class ParquetImages:
             image = row.get(columns.image)
             yield Entry(
                 character_name(row[columns.character], kind),
-                image.get("path") if isinstance(image, dict) else None,
+                path_in(image),
                 None if columns.id is None else character_name(row[columns.id], Column("text")),
             )
 

@@ -72,6 +72,16 @@ def test_values_that_python_has_none_for(tmp_path: Path) -> None:
         list(ParquetImages.open(path).entries(COLUMNS))
 
 
+def test_paths_that_are_none(tmp_path: Path) -> None:
+    """A number is no path, nor what no file system could hold."""
+    for path in (5, "a" * 5000, "../a.parquet"):
+        image = [{"bytes": b"", "path": path}]
+        file = write(tmp_path / "a.parquet", None, image=image)
+        found = ParquetImages.open(file)
+        assert list(found.pictures(COLUMNS)) == [None]
+        assert [one.path for one in found.entries(COLUMNS)] == [path if path != 5 else None]
+
+
 def test_a_table_of_pairs_with_such_values(tmp_path: Path) -> None:
     from pairsets.sources.formats.tables import read_rows
 
