@@ -174,7 +174,10 @@ class ApproximateIndex:
                 f"{path}: an index of {loaded._faiss.ntotal} vectors of {loaded._faiss.d} "
                 f"dimensions, but the vectors given are {loaded.vectors.shape}"
             )
-        loaded._set_parameters()
+        try:
+            loaded._set_parameters()
+        except IndexesError as error:
+            raise IndexesError(f"{store.sidecar(Path(path))}: {error}") from None
         return loaded
 
 

@@ -119,4 +119,4 @@ def _sha256(path: Path) -> str:
 def _reason(error: Exception) -> str:
     """The cause in a FAISS error, without the place in its source."""
     text = re.sub(r"^Error in .*? at \S+:\d+: ", "", str(error).strip(), flags=re.DOTALL)
-    return " ".join(text.split()) or "no reason given"
+    return " ".join(text.split())[:200] or "no reason given"

@@ -188,3 +188,31 @@ def test_top_pairs_refuses_what_is_not_ranked():
     ):
         with pytest.raises(IndexesError):
             made(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"parameters": {"efSearch": "much"}}, "efSearch='much' does not fit an index"),
+        ({"parameters": [1]}, "no factory and parameters"),
+        ({"factory": None}, "no factory and parameters"),
+        ({"schema": 10**30}, "this version reads 1"),
+        ({"kind": ["a"]}, "expected 'approximate'"),
+    ],
+)
+def test_a_sidecar_of_other_values(change, says, tmp_path):
+    vectors = clustered(60, 5)
+    path = ApproximateIndex(vectors, factory="HNSW8").save(tmp_path / "graph.faiss")
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), **change}))
+    with pytest.raises(IndexesError, match=says) as caught:
+        ApproximateIndex.load(path, vectors)
+    assert "graph." in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[" * 3000, "[]", "{}", "9" * 5000, '{"schema": 1}'])
+def test_a_sidecar_that_is_none(text, tmp_path):
+    path = FlatIndex(clustered(9, 5)).save(tmp_path / "flat.faiss")
+    path.with_suffix(".json").write_text(text)
+    with pytest.raises(IndexesError, match=r"flat\.json: not the sidecar of an index"):
+        FlatIndex.load(path)
