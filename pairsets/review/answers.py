@@ -239,4 +239,7 @@ def _who(path: Path, given: object) -> str:
         given = given.get("email") or given.get("id")
     if isinstance(given, int):
         return f"annotator {given}"
-    return plain_name(given if isinstance(given, str) and given.strip() else path.stem)
+    try:
+        return plain_name(given if isinstance(given, str) and given.strip() else path.stem)
+    except ReviewError as error:
+        raise ReviewError(f"{path}: {error}") from None

@@ -157,3 +157,8 @@ def test_tasks_of_other_pairs(store, tmp_path):
 def test_a_time_that_is_none_is_not_known(store, tmp_path, seconds):
     taken(store, tmp_path, [record(store, 0, choice="same", annotator=4, lead_time=seconds)])
     assert [one.seconds for one in store.said()] == [None]
+
+
+def test_a_name_that_cannot_be_shown_is_told_with_its_file(store, tmp_path):
+    with pytest.raises(ReviewError, match=r"export\.json: 'a\\nb': a name with characters"):
+        taken(store, tmp_path, [record(store, 0, choice="same", annotator="a\nb")])
