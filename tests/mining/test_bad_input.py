@@ -1026,7 +1026,7 @@ SPOILT = {
     "archive": (spoil("vectors.npy", archive()), "damaged embeddings"),
     "pickled": (
         spoil("vectors.npy", save(np.array([Bomb()] * 18, object))),
-        "damaged embeddings (Array can't be memory-mapped: Python objects in dtype.)",
+        "damaged embeddings (vectors.npy: Array can't be memory-mapped: Python objects in dtype.)",
     ),
     "float64": (
         spoil("vectors.npy", save(np.ones((18, 772)))),
@@ -1043,11 +1043,14 @@ SPOILT = {
     ),
     "newer": (spoil_manifest(schema=99), "schema 99, this version reads 1; made by another"),
     "no schema": (spoil_manifest(schema=...), "manifest.json is not that of embeddings"),
-    "no model": (spoil_manifest(model=..., provenance=...), "no proper model, provenance"),
-    "list": (spoil("manifest.json", b"[]"), "manifest.json is not that of embeddings"),
-    "no JSON": (spoil("manifest.json", b"{"), "manifest.json is not JSON"),
-    "deep JSON": (spoil("manifest.json", b"[" * 10**6), "manifest.json is not JSON"),
-    "binary": (spoil("manifest.json", b"\xff\xfe"), "manifest.json is not JSON"),
+    "no model": (spoil_manifest(model=..., provenance=...), "model is missing; expected a text"),
+    "list": (
+        spoil("manifest.json", b"[]"),
+        "manifest.json: []; expected the manifest of embeddings",
+    ),
+    "no JSON": (spoil("manifest.json", b"{"), "manifest.json: not JSON"),
+    "deep JSON": (spoil("manifest.json", b"[" * 10**6), "manifest.json: nested too deeply"),
+    "binary": (spoil("manifest.json", b"\xff\xfe"), "manifest.json: not UTF-8 text at byte 0"),
     "no header": (spoil("images.csv", b"a/0.png,0\n"), "does not begin with path,sha256"),
     "short rows": (
         spoil("images.csv", b"path,sha256\na/0.png\n"),
