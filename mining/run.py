@@ -15,6 +15,7 @@ from mining.embeddings import Embeddings
 from mining.models.base import Model
 from pairsets.artefacts import refuse_below_file, write_text
 from pairsets.errors import PairsetsError
+from pairsets.json_files import parse_json
 from pairsets.pairset import identities_of
 from pairsets.settings import difference
 
@@ -157,8 +158,9 @@ class RunFolder:
     def settings(self) -> dict[str, object] | None:
         """Those of the run that is not finished, where its marker says them."""
         try:
-            found = json.loads(self.marker.read_text("utf-8").partition("\n")[2])
-        except (OSError, ValueError, RecursionError):
+            said = self.marker.read_text("utf-8").partition("\n")[2]
+            found = parse_json(said, str(self.marker), "settings", constants=True)
+        except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None
 

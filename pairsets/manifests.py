@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from pairsets.digests import sha256
 from pairsets.errors import PairSetError
+from pairsets.json_files import MOST, JsonError, read_json
 
-# Ours have some thousand bytes; a larger file of that name is something else.
-_MOST = 1 << 26
+# As every manifest of ours begins.
+_BEGIN = b'{\n  "schema"'
 
 
 def rows_digest(path_a: list[str], path_b: list[str], label: bytes) -> str:
@@ -57,10 +57,21 @@ def _of_pairs(path: Path) -> Path:
 
 
 def _content(manifest: Path) -> dict[str, object]:
+    """What a manifest of ours says; nothing of a file of that name that is something else.
+
+    Raises:
+        PairSetError: it begins as ours do, and is damaged.
+    """
     try:
-        if manifest.stat().st_size > _MOST:
+        if manifest.stat().st_size > MOST:
             return {}
-        content = json.loads(manifest.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        with manifest.open("rb") as stream:
+            ours = stream.read(len(_BEGIN)) == _BEGIN
+        content = read_json(manifest, "the manifest of a pair file")
+    except OSError:
         return {}
+    except JsonError as error:
+        if not ours:
+            return {}
+        raise PairSetError(f"{error}; make it again, or remove it") from None
     return content if isinstance(content, dict) else {}

@@ -31,6 +31,8 @@ _R = TypeVar("_R")
 JOURNAL = ".publishing.json"
 # Of what is replaced, in the folder of what is to come.
 _OLD = "replaced"
+# Of a journal that is written whole.
+_END = b"\n"
 # A journal in a folder above that of a file concerns it too, so far up.
 _ABOVE = 3
 
@@ -329,7 +331,7 @@ class _Journal:
             self._moves.append(
                 {"folder": below, "staged": stage.name, "new": new, "old": old, "stale": gone}
             )
-        data = json.dumps({"moves": self._moves}).encode()
+        data = json.dumps({"moves": self._moves}).encode() + _END
         os.ftruncate(self._handle, 0)
         if os.pwrite(self._handle, data, 0) < len(data):
             raise OSError(ENOSPC, os.strerror(ENOSPC), str(self._root / JOURNAL))
@@ -353,11 +355,13 @@ class _Journal:
         data = b""
         while block := os.pread(self._handle, 1 << 20, len(data)):
             data += block
+        if not data.endswith(_END):
+            # Cut off while it was written: nothing was moved yet.
+            return
         try:
             content = json.loads(data)
         except (ValueError, RecursionError):
-            # Cut off while it was written: nothing was moved yet.
-            return
+            raise _stranger(self._root) from None
         for folder, stage, new, old, _ in _read_moves(self._root, content):
             for name in old:
                 if (stage / _OLD / name).exists():

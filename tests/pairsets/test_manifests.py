@@ -64,6 +64,14 @@ def test_scores_are_those_of_the_manifest(tmp_path: Path) -> None:
         refuse_other(tmp_path / "p.scores.csv")
 
 
+def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
+    pairs().write(tmp_path / "p.csv", {"schema": 1, "kind": "random"})
+    text = (tmp_path / "p.json").read_text()
+    (tmp_path / "p.json").write_text(text[:-40])
+    with pytest.raises(PairSetError, match=r"p\.json: not JSON .* make it again, or remove it"):
+        PairSet.read(tmp_path / "p.csv")
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"files": 1}', '{"files": {"p.csv": 3}}', "[" * 3000])
 def test_a_file_of_that_name_that_is_no_manifest(tmp_path: Path, text: str) -> None:
     pairs().write(tmp_path / "p.csv")

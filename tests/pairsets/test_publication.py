@@ -177,6 +177,7 @@ def test_what_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
         {"moves": [7]},
         {"moves": {}},
         [],
+        "damaged",
     ],
 )
 def test_a_strange_journal_moves_nothing(tmp_path: Path, journal: object) -> None:
@@ -184,7 +185,7 @@ def test_a_strange_journal_moves_nothing(tmp_path: Path, journal: object) -> Non
     folder = tmp_path / "below"
     folder.mkdir()
     (folder / "a.csv").write_text("kept")
-    (folder / JOURNAL).write_text(json.dumps(journal))
+    (folder / JOURNAL).write_text(json.dumps(journal) + "\n")
     with pytest.raises(OutputError, match="not the journal of a command"):
         settle(folder / "a.csv")
     assert (tmp_path / "x").read_text() == (folder / "a.csv").read_text() == "kept"
@@ -254,6 +255,6 @@ def test_refusal_settles_first(tmp_path: Path) -> None:
     # All in place, and the journal still there: nothing counts yet.
     (tmp_path / "a.csv").write_text("new")
     moves = [{"folder": ".", "staged": ".a.csv.1.tmp", "new": ["a.csv"], "old": [], "stale": []}]
-    (tmp_path / JOURNAL).write_text(json.dumps({"moves": moves}))
+    (tmp_path / JOURNAL).write_text(json.dumps({"moves": moves}) + "\n")
     refuse_existing([tmp_path / "a.csv"], overwrite=False)
     assert not [*tmp_path.iterdir()]
