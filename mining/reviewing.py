@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.prefixes import cause
+from pairsets.publication import staging, sweep
 from pairsets.review.board import Board
 from pairsets.review.database import DatabaseError
 from pairsets.review.store import Store
@@ -165,6 +165,7 @@ def import_review(
     from pairsets.review.exchange import import_judged
 
     where, pairs = store or store_of(path), PairSet.read(path)
+    sweep([where])
     # What is wrong with a place that has no folder, the review that is begun there says.
     if where.exists() or not where.parent.is_dir():
         with Store.begin(where, pairs) as kept:
@@ -185,12 +186,11 @@ def _put_in_place(where: Path) -> Iterator[Path]:
     A review that nobody began is not begun by what went wrong, a kill too; and one that somebody
     else begins meanwhile is not replaced.
     """
-    folder = where.with_name(f".{where.name}.{os.getpid()}.tmp")
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(where)) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(staging(where))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(where)) from error
         made = folder / where.name
         yield made
         if made.with_name(made.name + "-wal").exists():
@@ -211,8 +211,6 @@ def _put_in_place(where: Path) -> Iterator[Path]:
             os.fsync(there)
         finally:
             os.close(there)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _begun(path: Path, store: Path | None) -> Store:

@@ -70,7 +70,7 @@ def written_together(
     sweep([*files, *stale])
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(_staging(files[0]))
+            folder = stack.enter_context(staging(files[0]))
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(files[0])) from error
         try:
@@ -191,7 +191,7 @@ def temporary_name(file: Path) -> Path:
 
 
 @contextmanager
-def _staging(file: Path) -> Iterator[Path]:
+def staging(file: Path) -> Iterator[Path]:
     """A temporary folder beside `file`, held so that no other process takes it for litter."""
     folder, handle = temporary_name(file), None
     try:
