@@ -18,7 +18,7 @@ from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.prefixes import cause
-from pairsets.publication import staging, sweep
+from pairsets.publication import claimed, staging, sweep
 from pairsets.review.board import Board
 from pairsets.review.database import DatabaseError
 from pairsets.review.store import Store
@@ -170,7 +170,7 @@ def import_review(
     if where.exists() or not where.parent.is_dir():
         with Store.begin(where, pairs) as kept:
             return import_judged(kept, source, who=who)
-    with _put_in_place(where) as temporary:
+    with claimed(where), _put_in_place(where) as temporary:
         try:
             with Store.begin(temporary, pairs) as kept:
                 return import_judged(kept, source, who=who)

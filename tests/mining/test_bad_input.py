@@ -1289,7 +1289,8 @@ def test_embeddings_in_use(embedded):
         assert other.stdout.readline() == b"held\n"
         message = refused(embedded, "embed", "faces", "--model", "pixels", "--out", "embeddings")
         other.stdin.close()
-    assert message == "embeddings: another process is embedding into it"
+    assert message.startswith(f"embeddings: process {other.pid}, at work since 20")
+    assert message.endswith(", embeds into it; wait until it is done")
 
 
 # --- a disk that is full or may not be written to

@@ -306,8 +306,18 @@ def test_a_changed_model_is_noticed(faces, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         embed(faces, Counting("three", fail_at=1), tmp_path / "e", batch_size=4)
     third = Counting("four")
-    embed(faces, third, tmp_path / "e", batch_size=4)
+    embed(faces, third, tmp_path / "f", batch_size=4)
     assert third.decoded == 18
+
+
+def test_unfinished_vectors_of_another_model_are_kept(faces, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        embed(faces, Counting("three", fail_at=1), tmp_path / "e", batch_size=4)
+    with pytest.raises(ModelError, match="unfinished vectors of another model.*three, here four"):
+        embed(faces, Counting("four"), tmp_path / "e", batch_size=4)
+    third = Counting("three")
+    embed(faces, third, tmp_path / "e", batch_size=4)
+    assert 0 < third.decoded < 18
 
 
 def spoil(folder):
@@ -388,7 +398,8 @@ def test_vectors_of_a_wrong_shape(faces, tmp_path):
 
 
 def test_two_processes_keep_apart(faces, tmp_path):
-    with exclusive(tmp_path / "e"), pytest.raises(ModelError, match="another process"):
+    busy = f"process {os.getpid()}, at work since 20.*, embeds into it"
+    with exclusive(tmp_path / "e"), pytest.raises(ModelError, match=busy):
         embed(faces, Counting(), tmp_path / "e")
 
 
@@ -432,16 +443,17 @@ def test_folders_that_are_not_embeddings(faces, tmp_path):
         Embeddings.load(tmp_path / "absent")
 
 
-def test_journal_of_another_model_is_thrown_away(tmp_path):
+def test_journal_of_another_model_is_refused(tmp_path):
     source = Source("a/1", "0" * 64, 1, 2, 3, 4)
     with Journal(tmp_path, "one") as journal:
         journal.append([source], np.ones((1, 3), np.float32))
     with Journal(tmp_path, "one") as journal:
         assert journal.sources == [source]
         np.testing.assert_array_equal(journal.vectors(), np.ones((1, 3)))
-    with Journal(tmp_path, "two") as journal:
-        assert journal.sources == []
-        assert len(journal.vectors()) == 0
+    with pytest.raises(ModelError, match="another model"):
+        Journal(tmp_path, "two")
+    with Journal(tmp_path, "one") as journal:
+        assert journal.sources == [source]
 
 
 @pytest.mark.parametrize(
