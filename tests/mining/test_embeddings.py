@@ -313,7 +313,7 @@ def test_a_changed_model_is_noticed(faces, tmp_path):
 def test_unfinished_vectors_of_another_model_are_kept(faces, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         embed(faces, Counting("three", fail_at=1), tmp_path / "e", batch_size=4)
-    with pytest.raises(ModelError, match=r"unfinished vectors of another model, .* three, here four"):
+    with pytest.raises(ModelError, match="unfinished vectors of another model"):
         embed(faces, Counting("four"), tmp_path / "e", batch_size=4)
     third = Counting("three")
     embed(faces, third, tmp_path / "e", batch_size=4)
