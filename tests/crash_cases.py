@@ -10,13 +10,12 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from crashes import (
     Case,
-    Found,
     Pairing,
     Place,
     fill,
@@ -82,13 +81,13 @@ def write_inputs(folder: Path) -> None:
     (root / "folds.csv").write_text("character,fold\n" + "".join(f"{row}\n" for row in people))
 
 
-def judge(source: str, target: str) -> None:
-    """Write a pair file with somebody's verdicts on it."""
+def judge(source: str, target: str, wrong: str) -> None:
+    """Write a pair file with somebody's verdicts on it, one in so many wrong."""
     lines = Path(source).read_text("utf-8").splitlines()
     said = [lines[0]]
     for at, line in enumerate(lines[1:]):
         cells = line.split(",")
-        cells[3] = cells[2] if at % 4 else str(1 - int(cells[2]))
+        cells[3] = cells[2] if at % int(wrong) else str(1 - int(cells[2]))
         said.append(",".join(cells))
     Path(target).write_text("\n".join(said) + "\n", "utf-8")
 
@@ -164,7 +163,8 @@ PREPARE: tuple[Command, ...] = (
     ("mine", "in/emb", "--pairs", "3", "--positives", "1", "--out", "in/small.csv"),
     ("submit", "in/mined.csv", "--embeddings", "in/emb", "--out", "in/scores.csv"),
     ("submit", "in/mined.csv", "--embeddings", "in/emb2", "--out", "in/scores2.csv"),
-    ("judge", "in/mined.csv", "in/judged.csv"),
+    ("judge", "in/mined.csv", "in/judged.csv", "4"),
+    ("judge", "in/mined.csv", "in/judged2.csv", "3"),
     (
         *("select", "--metadata", "in/meta.jsonl", "--faces", "in/boxes.json"),
         *("--out", "in/split", "--test-characters", "3", "--workers", "1"),
@@ -405,7 +405,7 @@ CASES: tuple[Case, ...] = (
         (
             *_REVIEWED,
             (*_EXPORT, *_NEW),
-            ("review", "import", "pairs.csv", "in/mined.csv", "--as", "Shinji"),
+            ("review", "import", "pairs.csv", "in/judged2.csv", "--as", "Shinji"),
         ),
         (("read_pairs", "out.csv"),),
     ),
@@ -514,7 +514,7 @@ def _pairings() -> tuple[Pairing, ...]:
         "detect": ((*_DETECT, *_ONE), (*_DETECT, *_ONE, "--min-score", "0.9")),
         "review import": (
             _REVIEWED[1],
-            ("review", "import", "pairs.csv", "in/mined.csv", "--as", "Asuka"),
+            ("review", "import", "pairs.csv", "in/judged2.csv", "--as", "Asuka"),
         ),
         "show": (
             ("show", "in/mined.csv", "--faces", "in/faces", "--count", "2", "--out", "out.png"),
@@ -579,25 +579,33 @@ def prepared(root: Path, hook: Hook) -> Place:
     return place
 
 
-def main(part: str, folder: str, *names: str) -> None:
-    """Check some cases (pairings, for `together`), and print what was found as JSON."""
+def main(folder: str, *checks: str) -> None:
+    """Make checks, each as `kills/NAME`, `disk/NAME` or `together/NAME`; print what they found.
+
+    Printed is JSON: by check its counts and its failures.
+    """
     # What its children would import, each for itself.
     for module in ("pipeline", "pairfile", "judging", "sources.converting", "sources.selecting"):
         importlib.import_module(f"mining.{module}")
     importlib.import_module("rich.progress")
     get_ready()
     place = prepared(Path(folder), Interposed())
-    found = Found()
-    if part == "together":
-        for pairing in (one for one in PAIRINGS if one.name in names):
-            found.add(together(place, pairing, points=3, delays=0, seed=""))
-    for case in (one for one in CASES if one.name in names):
-        plain = undisturbed(place, case)
-        if part == "kills":
-            found.add(kills(place, case, plain, kill_points(plain.changes), alike=False))
+    cases, pairings = ({one.name: one for one in of} for of in (CASES, PAIRINGS))
+    told = {}
+    for check in checks:
+        part, _, name = check.partition("/")
+        if part == "together":
+            found = together(place, pairings[name], points=4, delays=0, seed="")
         else:
-            found.add(full_disk(place, case, plain, full_points(plain.changes)))
-    print(json.dumps(asdict(found)))
+            case = replace(cases[name], readers=cases[name].readers[-1:])
+            plain = undisturbed(place, case)
+            if part == "kills":
+                points = kill_points(plain.changes)
+                found = kills(place, case, plain, points, alike=False)
+            else:
+                found = full_disk(place, case, plain, full_points(plain.changes))
+        told[check] = asdict(found)
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ the names and bytes of all that lies there, hidden files too.
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 import shutil
@@ -126,37 +127,62 @@ class Place:
 
 def fill(folder: Path, source: Path) -> None:
     """Make `folder` what `source` is; files that are the same by size and time are left alone."""
-    here = {entry.relative_to(folder): entry for entry in folder.rglob("*")}
-    there = {entry.relative_to(source): entry for entry in source.rglob("*")}
+    here, there = _walked(folder), _walked(source)
     for name in sorted(here.keys() - there.keys(), reverse=True):
-        if here[name].is_dir() and not here[name].is_symlink():
-            here[name].rmdir()
+        if name.endswith("/"):
+            (folder / name).rmdir()
         else:
-            here[name].unlink()
+            (folder / name).unlink()
     for name in sorted(there):
-        if there[name].is_dir():
+        if name.endswith("/"):
             (folder / name).mkdir(exist_ok=True)
-            continue
-        if name in here:
-            one, other = here[name].stat(), there[name].stat()
-            if (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns):
-                continue
-            here[name].unlink()
-        shutil.copy2(there[name], folder / name)
+        elif name not in here or here[name][1:] != there[name][1:]:
+            (folder / name).unlink(missing_ok=True)
+            shutil.copy2(source / name, folder / name)
+
+
+def _walked(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Every name below, a folder's with a slash; inode, size and time of each file."""
+    found: dict[str, tuple[int, int, int]] = {}
+    left = [""]
+    while left:
+        above = left.pop()
+        with os.scandir(folder / above) as entries:
+            for entry in entries:
+                name = f"{above}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    found[f"{name}/"] = (0, 0, 0)
+                    left.append(f"{name}/")
+                else:
+                    state = entry.stat(follow_symlinks=False)
+                    found[name] = (state.st_ino, state.st_size, state.st_mtime_ns)
+    return found
+
+
+# Of the inputs, which hardly ever change, by path, inode, size and time.
+_digests: dict[tuple[object, ...], str] = {}
 
 
 def tree(folder: Path) -> Tree:
     """Every name below `folder`, with a digest of what is in it."""
     found = {}
-    for entry in sorted(folder.rglob("*")):
-        name = str(entry.relative_to(folder))
-        if entry.is_dir():
-            found[f"{name}/"] = ""
-        elif entry.suffix == ".sqlite":
-            found[name] = _said_by(entry)
+    for name, state in sorted(_walked(folder).items()):
+        if name.endswith("/"):
+            found[name] = ""
+        elif name.endswith(".sqlite"):
+            found[name] = _said_by(folder / name)
+        elif name.startswith("in/"):
+            key = (folder, name, *state)
+            if key not in _digests:
+                _digests[key] = _digest(folder / name)
+            found[name] = _digests[key]
         else:
-            found[name] = hashlib.sha256(entry.read_bytes()).hexdigest()[:16]
+            found[name] = _digest(folder / name)
     return found
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _said_by(database: Path) -> str:
