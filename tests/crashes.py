@@ -340,6 +340,19 @@ def _run_again(place: Place, case: Case, plain: Undisturbed) -> list[tuple[str, 
 _NAMES = {KILL: "killed before", TORN: "killed half-way in", LAST: "killed after", STOP: "stopped"}
 
 
+def _state(folder: Path, pid: int) -> dict[str, str]:
+    """What a process left, without its number, chance, and when it began."""
+    found = {}
+    for name, digest in tree(folder).items():
+        plain = _CHANCE.sub(".tmp", name).replace(str(pid), "PID")
+        if Path(name).name.startswith(".") and not name.endswith("/"):
+            text = (folder / name).read_bytes().replace(str(pid).encode(), b"PID")
+            text = b"" if name.endswith(".lock") else text
+            digest = hashlib.sha256(_TIMES.sub("", text.decode("latin-1")).encode()).hexdigest()
+        found[plain] = digest
+    return found
+
+
 def kills(
     place: Place,
     case: Case,
@@ -359,10 +372,7 @@ def kills(
         found.count("kills" if child.ended().code == -9 else "ended before its kill")
         name = f"{_NAMES[act]} {plain.changes[at - 1]}"
         if not alike:
-            left = {
-                _CHANCE.sub(".tmp", one).replace(str(child.pid), ""): digest
-                for one, digest in tree(place.folder).items()
-            }
+            left = _state(place.folder, child.pid)
             if left in seen:
                 found.count("left what another had left")
                 continue
@@ -574,7 +584,7 @@ def _evenly(numbers: Sequence[int], count: int) -> list[int]:
     return [numbers[-1 - at * len(numbers) // count] for at in range(count)]
 
 
-def _waits(child: Child, limit: float = 60) -> bool:
+def _waits(child: Child, limit: float = 15) -> bool:
     """Whether a command does not end; how long that is counts only where it waits for another."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
