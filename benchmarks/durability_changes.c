@@ -94,6 +94,13 @@ static int change(const char *what, int grows, int folder, const char *path, int
     if (path2 != NULL) inside |= below(folder2, path2, second, sizeof second);
     errno = kept;
     if (!inside) return 0;
+    if (strcmp(what, "mkdir") == 0 || strcmp(what, "unlink") == 0) {
+        /* To make what is there, or to remove what is not, changes nothing. */
+        struct stat64 there;
+        int exists = fstatat64(AT_FDCWD, first, &there, AT_SYMLINK_NOFOLLOW) == 0;
+        errno = kept;
+        if (exists == (*what == 'm')) return 0;
+    }
     long number = atomic_fetch_add(&shared->count, 1) + 1;
     if (told >= 0) {
         char line[8400];

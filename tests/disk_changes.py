@@ -94,6 +94,11 @@ class _Counter:
         first, second = self._below(path, folder), self._below(other, -1)
         if first is None and second is None:
             return
+        # To make what is there, or to remove what is not, changes nothing.
+        if what in ("mkdir", "unlink") and (what == "mkdir") == os.path.lexists(
+            f"{self._root}{first}"
+        ):
+            return
         self._count += 1
         line = f"{self._count}\t{what}\t{first or path}\t{second or ''}\n"
         os.write(self._told, os.fsencode(line))
