@@ -420,7 +420,10 @@ def full_disk(place: Place, case: Case, plain: Undisturbed, points: Iterable[int
         if ended.code == plain.ended.code and not differences(left, plain.result):
             found.count("went round it")
             continue
-        if not ended.clear:
+        if ended.code == plain.ended.code:
+            difference = differences(left, plain.result)
+            wrong.append((_kind(difference), f"ended with {ended.code} and left: {difference}"))
+        elif not ended.clear:
             kind = "traceback" if "Traceback" in ended.err else "no clear error"
             wrong.append((kind, f"ended with {ended.code}: {_last(ended)}"))
         halves = [
