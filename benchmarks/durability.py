@@ -23,7 +23,7 @@ Python's audit events, which see Python's own changes only. `--commands` takes p
 cases (`--list` shows them); `--every 7` takes every seventh kill, for a look. Exit status 1:
 something failed. The first failure of each kind is printed as it happens.
 
-    python -m benchmarks.durability --parts kills --commands select,submit --json /tmp/kills.json
+    python -m benchmarks.durability --parts kills --commands select,submit --json kills.json
 """
 
 from __future__ import annotations

@@ -178,11 +178,16 @@ def make_sample(
     from mining.models.sample import write_sample_weights
     from pairsets.sources.drawn import draw_faces
 
+    weights = out / "tf_efficientnet_lite0"
     with progress("Drawing faces") as step:
         drawn = draw_faces(
-            out, characters=characters, seed=seed, overwrite=overwrite, progress=step
+            out,
+            characters=characters,
+            seed=seed,
+            overwrite=overwrite,
+            progress=step,
+            further=lambda folder: write_sample_weights(folder / weights.name),
         )
-    weights = write_sample_weights(out / "tf_efficientnet_lite0")
     hint = (
         f"\nNow try: lookalikes build {drawn.faces} "
         f"--reference timm:tf_efficientnet_lite0@{weights} --out {out / 'run'}\n"

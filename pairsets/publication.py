@@ -140,7 +140,11 @@ def claimed(out: Path, *, folder: bool = False) -> Iterator[None]:
     if impossible or not name:
         yield  # to be refused by who knows why
         return
-    with locks.held(place.with_name(f".{name}.lock"), busy):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(place.with_name(f".{name}.lock"), busy))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(out)) from error
         yield
 
 

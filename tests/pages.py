@@ -18,7 +18,17 @@ from typing import Any
 from urllib.parse import unquote
 
 SHELL, PYTHON = ("sh", "bash"), ("python",)
-SHOWN = ("text", "csv", "json", "toml", "yaml", "html", "markdown", "bibtex")  # not code to run
+SHOWN = (
+    "text",
+    "csv",
+    "json",
+    "toml",
+    "yaml",
+    "html",
+    "markdown",
+    "bibtex",
+    "sql",
+)  # not code to run
 # What cannot run inside the tests; only a block with one of these may be marked as not run.
 CANNOT_RUN = re.compile(
     r"\bpip install\b|\bgit clone\b|\bmake \w|\bcuda\b|\bmps\b|\b(?:curl|wget|apt-get|conda)\b"

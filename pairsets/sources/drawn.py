@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +17,7 @@ from typing import Any
 
 from pairsets.artefacts import write_csv, write_text
 from pairsets.errors import SampleError
+from pairsets.publication import staging, sweep
 from pairsets.sources.drawn_cast import Character, LookAlikes, make_cast
 from pairsets.sources.drawn_styles import (
     BACKGROUNDS,
@@ -68,6 +68,7 @@ def draw_faces(
     style: str = "lorelei",
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    further: Callable[[Path], object] | None = None,
 ) -> DrawnSample:
     """Draw a sample of faces into `folder`; the same arguments give the same bytes.
 
@@ -82,6 +83,7 @@ def draw_faces(
         overwrite: replace the sample that an earlier call wrote to `folder`; other files in it
             stay.
         progress: called with the pictures done and their total, after each character.
+        further: called with the folder before it appears: writes what else is to lie in it.
 
     Raises:
         SampleError: an argument out of range, an unknown style, a folder with other content, or
@@ -101,10 +103,11 @@ def draw_faces(
     plan = [(character, counts.randint(least, most)) for character in cast]
     total = sum(count for _, count in plan)
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging:
-        # A folder in the temporary one, because that is closed to other users.
-        sample = Path(staging) / "sample"
+    folder = Path(folder)
+    place = folder.absolute()  # one called `.` is of its own name too
+    place.parent.mkdir(parents=True, exist_ok=True)
+    sweep([place])
+    with staging(place) as sample:
         done = 0
         for character, count in plan:
             home = sample / FACES / character.name
@@ -120,7 +123,9 @@ def draw_faces(
             sample / LOOKALIKES, ["characterA", "characterB", "difference"], _pairs_of(groups)
         )
         write_text(sample / CREDITS, credit)
-        _move_into_place(sample, folder, Path(staging))
+        if further is not None:
+            further(sample)
+        _move_into_place(sample, place)
     return DrawnSample(folder, len(cast), total, tuple(groups), credit)
 
 
@@ -231,15 +236,21 @@ def _refuse_other_content(folder: Path, overwrite: bool) -> None:
         )
 
 
-def _move_into_place(sample: Path, folder: Path, staging: Path) -> None:
-    """Rename `sample` to `folder`; of a sample that is there, replace its three parts."""
+def _move_into_place(sample: Path, folder: Path) -> None:
+    """Rename `sample` to `folder`; of a sample that is there, replace its parts."""
     if not folder.exists() or not any(folder.iterdir()):
         if folder.exists():
             folder.rmdir()
         sample.rename(folder)
         return
-    if (folder / FACES).exists():
-        (folder / FACES).rename(staging / "replaced")
-    (sample / FACES).rename(folder / FACES)
-    for name in (LOOKALIKES, CREDITS):
-        (sample / name).replace(folder / name)
+    replaced = sample / "replaced"
+    replaced.mkdir()
+    # By the credits it is known for a sample: they come last.
+    parts = sorted(sample.iterdir(), key=lambda part: (part.name == CREDITS, part.name))
+    for part in parts:
+        if part == replaced:
+            continue
+        old = folder / part.name
+        if part.is_dir() and old.exists():
+            old.rename(replaced / part.name)
+        part.replace(old)

@@ -369,7 +369,7 @@ def zipped(data: bytes, dice: Random) -> bytes:
         del members[at]
     elif kind == 1:
         members[at] = (
-            dice.choice(("../out", "/tmp/out", "a\0b", "", "é", "x" * 300, name + "/")),
+            dice.choice(("../out", "/out", "a\0b", "", "é", "x" * 300, name + "/")),
             content,
         )
     elif kind == 2:

@@ -949,7 +949,12 @@ def _damaged_databases() -> Iterator[Reader]:
     except ImportError:
         return
     for name, read in database_damage.readers().items():
-        yield Reader(f"database {name}", database_damage.databases, read, writes=True)
+
+        def read_all(folder: Path, read: Callable[[Path, Path], None] = read) -> None:
+            files = sorted(folder.glob("*.sqlite"))
+            several(*(partial(read, file, folder / "scratch") for file in files))
+
+        yield Reader(f"database {name}", database_damage.databases, read_all, writes=True)
 
 
 # --- files of others -------------------------------------------------------------------------

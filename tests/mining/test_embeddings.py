@@ -459,16 +459,29 @@ def test_journal_of_another_model_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"images": True}, "images is True; expected a whole number"),
-        ({"dimensions": -3}, "dimensions is -3; expected a whole number, 1 or more"),
-        ({"dimensions": 10**400}, "dimensions is a number of 1329 bits"),
-        ({"similarity": "l2"}, "similarity is 'l2'; expected cosine or inner_product"),
-        ({"skipped": {"a": 1}}, "skipped is {'a': 1}; expected the cause"),
-        ({"notes": "a"}, "notes is 'a'; expected a list of texts"),
-        ({"identities": 5}, "identities is 5; expected a text"),
-        ({"schema": [1]}, r"schema \[1\], this version reads"),
+        pytest.param({"images": True}, "images is True; expected a whole number", id="images"),
+        pytest.param(
+            {"dimensions": -3},
+            "dimensions is -3; expected a whole number, 1 or more",
+            id="dimensions below one",
+        ),
+        pytest.param(
+            {"dimensions": 10**400},
+            "dimensions is a number of 1329 bits",
+            id="dimensions beyond all",
+        ),
+        pytest.param(
+            {"similarity": "l2"},
+            "similarity is 'l2'; expected cosine or inner_product",
+            id="similarity",
+        ),
+        pytest.param(
+            {"skipped": {"a": 1}}, "skipped is {'a': 1}; expected the cause", id="skipped"
+        ),
+        pytest.param({"notes": "a"}, "notes is 'a'; expected a list of texts", id="notes"),
+        pytest.param({"identities": 5}, "identities is 5; expected a text", id="identities"),
+        pytest.param({"schema": [1]}, r"schema \[1\], this version reads", id="schema"),
     ],
-    ids=str,
 )
 def test_a_manifest_of_other_values(change, says, faces_folder, tmp_path):
     folder = tmp_path / "vectors"

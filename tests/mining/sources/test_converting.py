@@ -65,7 +65,7 @@ def test_a_pair_file_comes_with_folds_and_a_manifest(tmp_path):
     assert content["kind"] == "converted"
     assert content["parameters"] == {"format": "lfw", "suffix": ".png"}
     assert PairSet.read(out).path_a[0] == "A/A_0001.png"
-    again = tmp_path / "again.csv"
+    again = tmp_path / "again" / out.name
     convert_pairs(source, again, reading={"suffix": ".png"})
     for one, other in zip(
         made.files, (again, again.with_suffix(".json"), folds_of(again)), strict=True

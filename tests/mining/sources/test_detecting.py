@@ -160,7 +160,7 @@ def stop_at_third(title):
 
 
 def test_interrupted_it_goes_on(world, detector, tmp_path, monkeypatch):
-    whole, out = tmp_path / "whole.jsonl", tmp_path / "faces.jsonl"
+    whole, out = tmp_path / "whole" / "faces.jsonl", tmp_path / "faces.jsonl"
     detect_faces(world, whole, detector=detector)
     with pytest.raises(KeyboardInterrupt):
         detect_faces(world, out, detector=detector, progress=stop_at_third)
@@ -170,7 +170,7 @@ def test_interrupted_it_goes_on(world, detector, tmp_path, monkeypatch):
     # Two were finished; of the third, broken, it may be that it is mended by now.
     assert seen.count == 4
     assert out.read_bytes() == whole.read_bytes()
-    assert (tmp_path / "faces.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert (tmp_path / "faces.json").read_bytes() == whole.with_suffix(".json").read_bytes()
 
 
 def test_what_changed_meanwhile_is_looked_at_again(world, detector, tmp_path, monkeypatch):
