@@ -44,7 +44,6 @@ def test_what_json_holds_is_read(tmp_path: Path, mark: bytes) -> None:
         (b'{"\\ud800": 1}', "half of a surrogate pair"),
         (b'["\\uDC00\\uD800"]', "half of a surrogate pair"),
     ],
-    ids=str,
 )
 def test_what_is_none_is_one_error(tmp_path: Path, data: bytes, says: str) -> None:
     with pytest.raises(JsonError) as caught:

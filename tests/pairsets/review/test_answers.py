@@ -153,7 +153,7 @@ def test_tasks_of_other_pairs(store, tmp_path):
         taken(store, tmp_path, content)
 
 
-@pytest.mark.parametrize("seconds", [10**400, True, "5", -1, [], None])
+@pytest.mark.parametrize("seconds", [pytest.param(10**400, id="vast"), True, "5", -1, [], None])
 def test_a_time_that_is_none_is_not_known(store, tmp_path, seconds):
     taken(store, tmp_path, [record(store, 0, choice="same", annotator=4, lead_time=seconds)])
     assert [one.seconds for one in store.said()] == [None]
