@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,20 +11,6 @@ from pairsets.json_files import MOST, JsonError, read_json
 
 # As every manifest of ours begins.
 _BEGIN = b'{\n  "schema"'
-
-
-def rows_digest(path_a: list[str], path_b: list[str], label: bytes) -> str:
-    """SHA-256 of the rows of a pair file, in their order, whatever was judged of them.
-
-    Args:
-        path_a, path_b: of each row.
-        label: a byte a row.
-    """
-    digest = hashlib.sha256()
-    for column in (path_a, path_b):
-        digest.update("\0".join(column).encode("utf-8", "surrogateescape") + b"\0\0")
-    digest.update(label)
-    return digest.hexdigest()
 
 
 def refuse_other(path: Path, rows: Callable[[], str] | None = None) -> None:

@@ -17,10 +17,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.artefacts import reading, table_rows, write_csv, write_json
+from pairsets.digests import rows_digest
 from pairsets.errors import PairSetError, SourceError
 from pairsets.faces import character_of, differing, identified, strings, why_unsafe
 from pairsets.identities import Rule, some
-from pairsets.manifests import refuse_other, rows_digest
+from pairsets.manifests import refuse_other
 from pairsets.publication import written_together
 from pairsets.spreadsheets import copy_hint
 
@@ -188,7 +189,7 @@ class PairSet:
     @property
     def rows_sha256(self) -> str:
         """SHA-256 of paths and labels, row by row, whatever was judged: as a manifest has it."""
-        return rows_digest([*self.path_a], [*self.path_b], self.label.astype("u1").tobytes())
+        return rows_digest(self.path_a, self.path_b, self.label)
 
     def __len__(self) -> int:
         return len(self.path_a)

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pairsets.digests import rows_digest
 from pairsets.review.database import DatabaseError, damaged
-from pairsets.review.schema import APPLICATION, TABLES, VERSION, digest_of
+from pairsets.review.schema import APPLICATION, TABLES, VERSION
 from pairsets.review.verdicts import ReviewError, Verdict, plain_name
 
 # Pairs read at a time; a text of SQLite's has an end.
@@ -158,7 +159,7 @@ def _of_pairs(found: sqlite3.Connection, digest: str) -> Iterator[str]:
         for column, text in zip(columns, texts, strict=True):
             column.append(text)
     label = np.frombuffer("".join(columns[2]).encode(), np.int8) - ord("0")
-    if digest_of(columns[0], columns[1], label.astype(np.int8)) != digest:
+    if rows_digest(columns[0], columns[1], label.astype(np.int8)) != digest:
         yield "its pairs are not those that the review was begun with"
 
 

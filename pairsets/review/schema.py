@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pairsets.digests import rows_digest
 from pairsets.pairset import PairSet
 from pairsets.review.verdicts import ReviewError
 
@@ -100,7 +96,7 @@ def begin(
 ) -> None:
     """Write the pairs of a new review down; of one that was begun, what their file says now."""
     about = dict(connection.execute("SELECT key, value FROM about"))
-    digest = digest_of(pairs.path_a, pairs.path_b, pairs.label)
+    digest = rows_digest(pairs.path_a, pairs.path_b, pairs.label)
     if not about:
         about = {"digest": digest, "seed": str(seed or 0), "overlap": "1.0"}
     elif about["digest"] != digest:
@@ -135,10 +131,3 @@ def pairs_in(connection: sqlite3.Connection) -> PairSet:
         "SELECT path_a, path_b, label, human_prediction, invalid FROM pairs ORDER BY id"
     ).fetchall()
     return PairSet.of(*zip(*rows, strict=True))
-
-
-def digest_of(path_a: Iterable[str], path_b: Iterable[str], label: NDArray[np.int8]) -> str:
-    """What tells one set of pairs from another, whatever was said of them."""
-    # A path has no NUL: the texts cannot run into each other.
-    text = "\0".join([*path_a, *path_b])
-    return hashlib.sha256(text.encode() + np.ascontiguousarray(label).tobytes()).hexdigest()
