@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from errno import EISDIR, ENOSPC
 from functools import wraps
@@ -66,6 +66,10 @@ def written_together(
     if len({*names}) < len(names):
         raise ValueError(f"files of one name: {', '.join(map(str, files))}")
     parent, stale = files[0].parent, [*stale]
+    if _is_staging(parent):
+        # Part of what is published already: they take their places with all of that.
+        yield parent
+        return
     parent.mkdir(parents=True, exist_ok=True)
     sweep([*files, *stale])
     with ExitStack() as stack:
@@ -159,7 +163,7 @@ def settle(*files: Path) -> None:
     homes = {file.parent for file in files}
     if len(homes) > 1:
         homes.add(_common(homes))
-    above = {folder for home in homes for folder in [*home.parents][: _ABOVE - 1]}
+    above = {folder for home in homes for folder in [*home.absolute().parents][: _ABOVE - 1]}
     for folder in sorted(homes | above):
         journal = folder / JOURNAL
         if journal.is_file() and (_is_own(journal) or folder in homes):
@@ -186,12 +190,18 @@ def sweep(files: Iterable[Path]) -> None:
 
 
 # As `temporary_name` makes them.
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[0-9]+\.tmp", re.DOTALL)
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>[0-9]+)\.tmp", re.DOTALL)
 
 
 def temporary_name(file: Path) -> Path:
     """A name beside `file` for what is to become it."""
     return file.with_name(f".{file.name}.{os.getpid()}.tmp")
+
+
+def _is_staging(folder: Path) -> bool:
+    """Whether a folder is one that this process stages files in."""
+    match = _TEMPORARY.fullmatch(folder.name)
+    return match is not None and int(match["pid"]) == os.getpid()
 
 
 @contextmanager
@@ -227,7 +237,7 @@ def _add_digests(folder: Path, manifest: Path, files: Sequence[Path]) -> None:
 
 
 def _publish(
-    staging: Path,
+    staged: Path,
     files: Sequence[Path],
     stale: Sequence[Path],
     spent: Sequence[Path],
@@ -236,30 +246,35 @@ def _publish(
 ) -> None:
     """Put what was staged in place: with one journal where one folder lies above them all."""
     stale = [file for file in stale if file.exists()]
+    if not files and not stale:
+        return
     for group in _groups([*files, *stale]):
         moved = [file for file in files if file in group]
         gone = [file for file in stale if file in group]
-        if not moved and not gone:
-            continue
         root = _common([file.parent for file in group])
-        stages = _staged(staging, moved)
-        try:
-            with _journal(root) as journal:
-                assert journal is not None
-                if not overwrite:
-                    for file in moved:
-                        _refuse_new(file)
-                replaced = journal.begin(stages, moved, gone)
-                journal.move()
-                for path in spent:
-                    _remove(path)
-                if not replaced:
-                    # Nothing is left to be removed when the new files count.
-                    for place in stages.values():
-                        _remove(place)
-        finally:
-            for place in stages.values():
-                if place != staging:
+        with ExitStack() as stack:
+            stages = {staged.parent: staged}
+            for file in group:
+                if file.parent not in stages:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    stages[file.parent] = stack.enter_context(staging(file))
+            for file in moved:
+                place = stages[file.parent] / file.name
+                if place.parent != staged:
+                    shutil.copyfile(staged / file.name, place)
+                _sync(place)
+            journal = stack.enter_context(_journal(root))
+            assert journal is not None
+            if not overwrite:
+                for file in moved:
+                    _refuse_new(file)
+            replaced = journal.begin(stages, moved, gone)
+            journal.move()
+            for path in spent:
+                _remove(path)
+            if not replaced:
+                # Nothing is left to be removed when the new files count.
+                for place in stages.values():
                     _remove(place)
 
 
@@ -290,22 +305,6 @@ def _common(folders: Iterable[Path]) -> Path:
     return Path(os.path.commonpath([folder.absolute() for folder in found]))
 
 
-def _staged(staging: Path, files: Sequence[Path]) -> dict[Path, Path]:
-    """By folder, where its files are staged: those of others than the first are copied there."""
-    stages = {staging.parent: staging}
-    for file in files:
-        if file.parent not in stages:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            place = temporary_name(file)
-            _remove(place)
-            place.mkdir()
-            stages[file.parent] = place
-        if stages[file.parent] != staging:
-            shutil.copyfile(staging / file.name, stages[file.parent] / file.name)
-        _sync(stages[file.parent] / file.name)
-    return stages
-
-
 class _Journal:
     """What is being put in place below `root`, in a file that is held open and locked."""
 
@@ -313,17 +312,15 @@ class _Journal:
         self._root, self._handle = root, handle
         self._moves: list[dict[str, object]] = []
 
-    def begin(self, stages: dict[Path, Path], files: Sequence[Path], stale: Sequence[Path]) -> bool:
+    def begin(
+        self, stages: Mapping[Path, Path], files: Sequence[Path], stale: Sequence[Path]
+    ) -> bool:
         """Write down what is about to happen; whether something is replaced."""
         replaced = False
         for folder in dict.fromkeys(file.parent for file in (*files, *stale)):
-            stage = stages.get(folder)
+            stage = stages[folder]
             new = [file.name for file in files if file.parent == folder]
             gone = [file.name for file in stale if file.parent == folder]
-            if stage is None:
-                stage = stages[folder] = temporary_name(folder / gone[0])
-                _remove(stage)
-                stage.mkdir()
             old = [name for name in (*new, *gone) if (folder / name).exists()]
             for name in old:
                 if (folder / name).is_dir():
