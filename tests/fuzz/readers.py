@@ -949,12 +949,16 @@ def _damaged_databases() -> Iterator[Reader]:
     except ImportError:
         return
     for name, read in database_damage.readers().items():
+        # To import one that is just begun is refused, healthy as it is: there is no verdict in it.
+        stems = ("full", "small") if name == "review import of it" else ("full", "new", "small")
+        files = tuple(f"{stem}.sqlite" for stem in stems)
 
-        def read_all(folder: Path, read: Callable[[Path, Path], None] = read) -> None:
-            files = sorted(folder.glob("*.sqlite"))
-            several(*(partial(read, file, folder / "scratch") for file in files))
+        def read_all(
+            folder: Path, read: Callable[[Path, Path], None] = read, files: tuple[str, ...] = files
+        ) -> None:
+            several(*(partial(read, folder / file, folder / "scratch") for file in files))
 
-        yield Reader(f"database {name}", database_damage.databases, read_all, writes=True)
+        yield Reader(f"database {name}", database_damage.databases, read_all, files, writes=True)
 
 
 # --- files of others -------------------------------------------------------------------------
