@@ -18,7 +18,7 @@ from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.prefixes import cause
-from pairsets.publication import claimed, staging, sweep
+from pairsets.publication import claimed, staging, sweep, sync
 from pairsets.review.board import Board
 from pairsets.review.database import DatabaseError
 from pairsets.review.store import Store
@@ -206,11 +206,7 @@ def _put_in_place(where: Path) -> Iterator[Path]:
                 ) from None
             # A file system without second names.
             made.rename(where)
-        there = os.open(where.parent, os.O_RDONLY)
-        try:
-            os.fsync(there)
-        finally:
-            os.close(there)
+        sync(where.parent)
 
 
 def _begun(path: Path, store: Path | None) -> Store:

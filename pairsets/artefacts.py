@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import IO, TextIO
 from pairsets import locks
 from pairsets.digests import sha256 as sha256
 from pairsets.errors import OutputError, PairSetError
+from pairsets.json_files import json_text
 from pairsets.publication import settle, sweep, temporary_name
 
 # Of a CSV, written at a time.
@@ -173,8 +173,7 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_json(path: Path, content: Mapping[str, object]) -> Path:
     """Write `content` as indented JSON in its own key order, atomically; returns `path`."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    return write_text(path, text + "\n")
+    return write_text(path, json_text(content))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

@@ -122,6 +122,11 @@ def parse_json(
     return found
 
 
+def json_text(content: Mapping[str, object]) -> str:
+    """How a file of ours holds an object: indented, in its own key order."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def read_object(
     path: Path,
     what: str,

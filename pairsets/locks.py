@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ _ORPHANS = 10.0
 _PAUSE = 0.05
 # Of what a lock file says of its owner; one of ours has some 100 bytes.
 _MOST = 4096
+# Without it Windows changes the ends of lines.
+BINARY = getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,7 @@ def held(file: Path, busy: Callable[[Owner], Exception]) -> Iterator[None]:
         handle = _taken(file, busy)
         try:
             owner = {"pid": os.getpid(), "started": _now()}
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(owner).encode(), 0)
+            write(handle, json.dumps(owner).encode())
         except BaseException:
             _released(file, handle)
             raise
@@ -111,6 +112,16 @@ def exclusive(folder: Path, busy: Callable[[Owner], Exception]) -> Iterator[None
         yield
 
 
+def remove(file: Path, opened: ExitStack) -> None:
+    """Remove a file that is open and held: nobody else can have taken it.
+
+    Windows has no locks to hold, and removes no file that is open: there `opened` is closed first.
+    """
+    if os.name == "nt":
+        opened.close()
+    file.unlink(missing_ok=True)
+
+
 def is_free(file: Path) -> bool:
     """Whether a file or folder is there and no process holds it by `lock`."""
     try:
@@ -121,6 +132,21 @@ def is_free(file: Path) -> bool:
         return lock(handle)
     finally:
         os.close(handle)
+
+
+def read(handle: int, most: int | None = None) -> bytes:
+    """The bytes of an open file, or the first `most` of them."""
+    with os.fdopen(os.dup(handle), "rb", buffering=0) as stream:
+        stream.seek(0)
+        return (stream.readall() if most is None else stream.read(most)) or b""
+
+
+def write(handle: int, data: bytes) -> None:
+    """Let an open file hold `data` and nothing else."""
+    os.ftruncate(handle, 0)
+    os.lseek(handle, 0, os.SEEK_SET)
+    while data:
+        data = data[os.write(handle, data) :]
 
 
 def same(handle: int, file: Path) -> bool:
@@ -138,7 +164,7 @@ def _taken(file: Path, busy: Callable[[Owner], Exception]) -> int:
     while True:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
         except FileNotFoundError:
             if file.parent.is_dir() or time.monotonic() > until:
                 raise
@@ -156,16 +182,16 @@ def _taken(file: Path, busy: Callable[[Owner], Exception]) -> int:
 
 
 def _released(file: Path, handle: int) -> None:
-    # While it is still held: nobody else can have taken it.
-    with suppress(OSError):
-        if same(handle, file):
-            file.unlink()
-    os.close(handle)
+    with ExitStack() as opened:
+        opened.callback(os.close, handle)
+        with suppress(OSError):
+            if same(handle, file):
+                remove(file, opened)
 
 
 def _owner(handle: int) -> Owner:
     try:
-        content = json.loads(os.pread(handle, _MOST, 0))
+        content = json.loads(read(handle, _MOST))
         pid, started = content["pid"], content["started"]
         if isinstance(pid, int) and pid > 0 and isinstance(started, str):
             return Owner(pid, started[:40] if started.isprintable() else "")

@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from errno import EISDIR, ENOSPC
+from errno import EISDIR
 from functools import wraps
 from inspect import signature
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from typing import Any, ParamSpec, TypeGuard, TypeVar
 from pairsets import locks
 from pairsets.digests import sha256
 from pairsets.errors import OutputError
+from pairsets.json_files import json_text
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -232,8 +233,7 @@ def _add_digests(folder: Path, manifest: Path, files: Sequence[Path]) -> None:
     content = json.loads(place.read_text("utf-8"))
     beside = [file.name for file in files if file.parent == manifest.parent and file != manifest]
     content["files"] = {name: sha256(folder / name) for name in beside}
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    place.write_text(text + "\n", "utf-8", newline="\n")
+    place.write_text(json_text(content), "utf-8", newline="\n")
 
 
 def _publish(
@@ -262,7 +262,7 @@ def _publish(
                 place = stages[file.parent] / file.name
                 if place.parent != staged:
                     shutil.copyfile(staged / file.name, place)
-                _sync(place)
+                sync(place)
             journal = stack.enter_context(_journal(root))
             assert journal is not None
             if not overwrite:
@@ -333,11 +333,12 @@ class _Journal:
                 {"folder": below, "staged": stage.name, "new": new, "old": old, "stale": gone}
             )
         data = json.dumps({"moves": self._moves}).encode() + _END
-        os.ftruncate(self._handle, 0)
-        if os.pwrite(self._handle, data, 0) < len(data):
-            raise OSError(ENOSPC, os.strerror(ENOSPC), str(self._root / JOURNAL))
+        try:
+            locks.write(self._handle, data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._root / JOURNAL)) from error
         os.fsync(self._handle)
-        _sync(self._root)
+        sync(self._root)
         return replaced
 
     def move(self) -> None:
@@ -349,13 +350,11 @@ class _Journal:
                 (stage / name).replace(folder / name)
             for name in stale:
                 (folder / name).unlink(missing_ok=True)
-            _sync(folder)
+            sync(folder)
 
     def undo(self) -> None:
         """Put back what was there before, as far as a killed process got."""
-        data = b""
-        while block := os.pread(self._handle, 1 << 20, len(data)):
-            data += block
+        data = locks.read(self._handle)
         if not data.endswith(_END):
             # Cut off while it was written: nothing was moved yet.
             return
@@ -370,7 +369,7 @@ class _Journal:
             for name in new:
                 if name not in old and not (stage / name).exists():
                     (folder / name).unlink(missing_ok=True)
-            _sync(folder)
+            sync(folder)
             _remove(stage)
 
 
@@ -386,7 +385,8 @@ def _journal(root: Path, *, make: bool = True) -> Iterator[_Journal | None]:
     if handle is None:
         yield None
         return
-    try:
+    with ExitStack() as opened:
+        opened.callback(os.close, handle)
         journal = _Journal(root, handle)
         journal.undo()
         try:
@@ -397,17 +397,15 @@ def _journal(root: Path, *, make: bool = True) -> Iterator[_Journal | None]:
                 yield None
         except BaseException:
             journal.undo()
-            file.unlink(missing_ok=True)
+            locks.remove(file, opened)
             raise
-        file.unlink(missing_ok=True)
-        _sync(root)
-    finally:
-        os.close(handle)
+        locks.remove(file, opened)
+        sync(root)
 
 
 def _opened(file: Path, *, make: bool) -> int | None:
     """The journal, open and locked; None where there is none and none is to be made."""
-    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if make else 0)
+    flags = os.O_RDWR | locks.BINARY | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if make else 0)
     while True:
         try:
             handle = os.open(file, flags, 0o666)
@@ -505,7 +503,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file, or what a folder lists, is on the disk; not every disk can tell."""
     if os.name == "nt" and path.is_dir():
         return
