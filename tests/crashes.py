@@ -165,10 +165,12 @@ _digests: dict[tuple[object, ...], str] = {}
 
 def tree(folder: Path) -> Tree:
     """Every name below `folder`, with a digest of what is in it."""
-    found = {}
-    for name, state in sorted(_walked(folder).items()):
+    found, walked = {}, _walked(folder)
+    for name, state in sorted(walked.items()):
         if name.endswith("/"):
             found[name] = ""
+        elif name.endswith((".sqlite-wal", ".sqlite-shm")) and name[:-4] in walked:
+            continue  # read with the database that SQLite leaves them beside, on a full disk too
         elif name.endswith(".sqlite"):
             found[name] = _said_by(folder / name)
         elif name.startswith("in/"):
