@@ -106,7 +106,7 @@ class FaceFolder:
         return self.root / MISSING
 
     def refuse(self, *, overwrite: bool, keyed: bool = True) -> None:
-        """Raise OutputError where `filled` would; nothing is written.
+        """Raise OutputError where `filled` would; nothing is written, nor removed but litter.
 
         Without `keyed` the key is not known yet, and not asked for.
         """
@@ -136,6 +136,7 @@ class FaceFolder:
                 "anew with --overwrite"
             )
         if not overwrite and finished is not None and key is None:
+            self._sweep()
             raise OutputError(
                 f"{self.root}: exists; choose another --out, or replace it with --overwrite "
                 "(files that still fit are kept)"
@@ -156,11 +157,7 @@ class FaceFolder:
         """
         self.refuse(overwrite=overwrite)
         new = not self.root.exists()
-
-        def busy(owner: Owner) -> OutputError:
-            return OutputError(f"{self.root}: {owner}, writes into it; wait until it is done")
-
-        with exclusive(self._work, busy):
+        with exclusive(self._work, self._busy):
             for part in self._work.glob("*.part"):
                 part.unlink()
             stale: set[str] = set()
@@ -185,6 +182,16 @@ class FaceFolder:
                         with suppress(OSError):
                             self.root.rmdir()
                     raise
+
+    def _busy(self, owner: Owner) -> OutputError:
+        return OutputError(f"{self.root}: {owner}, writes into it; wait until it is done")
+
+    def _sweep(self) -> None:
+        """Remove what a process left that was killed while it removed the work of what is done."""
+        if self._work.is_dir():
+            with suppress(OSError), exclusive(self._work, self._busy):
+                if _key_of(self._begun, self.kind) is None:
+                    shutil.rmtree(self._work)
 
     def put(self, path: str, data: bytes) -> None:
         """Write a file; whole or not at all, from any thread."""

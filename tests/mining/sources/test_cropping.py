@@ -342,6 +342,20 @@ def test_begun_anew_with_other_settings_and_faces_leaves_nothing_of_the_old(worl
     assert list(tree(out)) == ["new/1.jpg"]
 
 
+def test_what_is_left_of_finished_work_goes_though_the_command_is_refused(world):
+    """As a kill leaves it that comes while the work of finished crops is removed."""
+    pictures, dataset, out = world
+    crop_faces(pictures, dataset, out)
+    files = tree(out)
+    (out / ".unfinished").mkdir()
+    (out / ".unfinished" / "journal.csv").write_text("path\n")
+    (out / ".unfinished" / ".lock").touch()
+    with pytest.raises(OutputError, match="exists; choose another --out"):
+        crop_faces(pictures, dataset, out)
+    assert not (out / ".unfinished").exists()
+    assert tree(out) == files
+
+
 def test_killed_it_goes_on_and_two_at_once_are_refused(world, tmp_path):
     pictures, dataset, out = world
     slow = (
