@@ -18,7 +18,7 @@ from pairsets.identities import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.prefixes import cause
-from pairsets.publication import claimed, staging, sweep, sync
+from pairsets.publication import claimed, disclaim, staging, sweep, sync
 from pairsets.review.board import Board
 from pairsets.review.database import DatabaseError
 from pairsets.review.store import Store
@@ -168,6 +168,7 @@ def import_review(
     sweep([where])
     # What is wrong with a place that has no folder, the review that is begun there says.
     if where.exists() or not where.parent.is_dir():
+        disclaim(where)
         with Store.begin(where, pairs) as kept:
             return import_judged(kept, source, who=who)
     with claimed(where), _put_in_place(where) as temporary:

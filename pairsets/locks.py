@@ -122,6 +122,18 @@ def remove(file: Path, opened: ExitStack) -> None:
     file.unlink(missing_ok=True)
 
 
+def clear(file: Path) -> None:
+    """Remove a lock file that a killed process left, if nobody holds it."""
+    try:
+        handle = os.open(file, os.O_RDWR)
+    except OSError:
+        return
+    if lock(handle):
+        _released(file, handle)
+    else:
+        os.close(handle)
+
+
 def is_free(file: Path) -> bool:
     """Whether a file or folder is there and no process holds it by `lock`."""
     try:

@@ -141,16 +141,25 @@ def claimed(out: Path, *, folder: bool = False) -> Iterator[None]:
         return
     above = next((one for one in place.parents if one.exists()), None)
     impossible = above is None or not above.is_dir() or (folder and place.is_file())
-    name = place.name if folder else place.stem
-    if impossible or not name:
+    if impossible or not place.name:
         yield  # to be refused by who knows why
         return
     with ExitStack() as stack:
         try:
-            stack.enter_context(locks.held(place.with_name(f".{name}.lock"), busy))
+            stack.enter_context(locks.held(_claim(place, folder=folder), busy))
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(out)) from error
         yield
+
+
+def disclaim(out: Path) -> None:
+    """Remove the lock file that a killed process left of its claim to the file `out`."""
+    locks.clear(_claim(out.absolute(), folder=False))
+
+
+def _claim(place: Path, *, folder: bool) -> Path:
+    """The lock file of a claim to a file and what is called after it, or to a folder."""
+    return place.with_name(f".{place.name if folder else place.stem}.lock")
 
 
 def settle(*files: Path) -> None:

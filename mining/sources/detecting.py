@@ -124,8 +124,10 @@ def detect_faces(
             "skipped": dict(sorted(skipped.items())),
             "versions": versions("lookalikes", "onnxruntime", "pillow", "numpy"),
         }
+        # While the file is held, SQLite keeps its own journal beside it, empty.
+        spent = [partial.with_name(f"{partial.name}-journal"), partial]
         with written_together(
-            [out, manifest], manifest=manifest, spent=[partial], overwrite=overwrite
+            [out, manifest], manifest=manifest, spent=spent, overwrite=overwrite
         ) as staged:
             with (staged / out.name).open("wb") as stream:
                 text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")

@@ -130,6 +130,15 @@ def test_a_database_that_may_only_be_read_is_named(judged: tuple[Path, Path]) ->
         connection.execute("DELETE FROM verdicts")
 
 
+def test_the_lock_of_a_killed_import_goes_with_the_next(judged: tuple[Path, Path]) -> None:
+    pairs, source = judged
+    import_review(pairs, source)
+    there = sorted(pairs.parent.iterdir())
+    (pairs.parent / ".set.review.lock").write_text("{}")
+    assert import_review(pairs, source).added == 0
+    assert sorted(pairs.parent.iterdir()) == there
+
+
 def test_a_review_that_began_meanwhile_is_not_replaced(
     judged: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,6 +248,24 @@ def test_killed_it_goes_on(detector, tmp_path, monkeypatch):
     )
 
 
+def test_once_the_boxes_are_there_nothing_is_left_to_go_on_from(world, detector, monkeypatch):
+    """A kill may come before the database is closed, beside which SQLite keeps a journal."""
+    out, together = world.parent / "faces.jsonl", mining.sources.detecting.written_together
+    begun = []
+
+    @contextmanager
+    def seen(*args, **options):
+        with together(*args, **options) as staged:
+            begun.extend(out.parent.glob("*.partial*"))
+            yield staged
+        assert out.exists()
+        assert not list(out.parent.glob("*.partial*"))
+
+    monkeypatch.setattr(mining.sources.detecting, "written_together", seen)
+    detect_faces(world, out, detector=detector)
+    assert len(begun) == 2
+
+
 def test_of_several_files_of_a_post_the_one_that_is_cropped_counts(detector, tmp_path):
     root = tmp_path / "pictures"
     plant(root, "0005/5.jpg", (128, 96), (0, 0, 60, 60))
