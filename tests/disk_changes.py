@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import errno
 import gc
 import io
@@ -281,6 +282,8 @@ def _be(
 ) -> None:
     code: object = 0
     try:
+        # What other tests left to be collected may wait for threads, which a child has not.
+        gc.freeze()
         os.setpgid(0, 0)
         signal.alarm(HANGS)
         signal.signal(signal.SIGINT, signal.default_int_handler)

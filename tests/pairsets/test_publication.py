@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ def killed_before(change: int, work: Callable[[], None]) -> bool:
     """Do `work` in a child that is killed before its change of this number; whether it was."""
     child = os.fork()
     if not child:
+        # What other tests left to be collected may wait for threads, which a child has not.
+        gc.freeze()
         seen = 0
 
         def hook(event: str, arguments: tuple[object, ...]) -> None:
@@ -226,6 +229,7 @@ def test_one_process_at_a_time_names_the_other(tmp_path: Path) -> None:
     read, end = os.pipe()
     child = os.fork()
     if not child:
+        gc.freeze()
         with claimed(tmp_path / "new" / "a.csv"):
             os.write(end, b"x")
             signal.pause()
