@@ -210,7 +210,8 @@ def build(
         embedded.append(encoding.embed(kept, model, run.embeddings(model), progress))
     funnel += skipped_rows(embedded[0])
     kept.write(run.faces)
-    FlatIndex(embedded[0].vectors).save(run.index)
+    with written_together([run.index, run.index.with_suffix(".json")]) as staged:
+        FlatIndex(embedded[0].vectors).save(staged / run.index.name)
 
     if given is None:
         random = random_pairs(

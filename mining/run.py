@@ -17,6 +17,7 @@ from pairsets.artefacts import refuse_below_file, write_text
 from pairsets.errors import PairsetsError
 from pairsets.json_files import parse_json
 from pairsets.pairset import identities_of
+from pairsets.publication import sweep
 from pairsets.settings import difference
 
 # What the names of leave-one-out pair files begin with.
@@ -104,7 +105,7 @@ class RunFolder:
         kind: Kind = "build",
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        """Raise RunError where `start` would; nothing is written.
+        """Raise RunError where `start` would; nothing is written, nor removed but litter.
 
         That is: the root is a file, lies in the faces folder, or holds something already, be it a
         run of the other kind, of which overwriting would leave a part, or an interrupted one with
@@ -115,6 +116,7 @@ class RunFolder:
         refuse_below_file(root)
         if root.exists() and not root.is_dir():
             raise RunError(f"{root}: a file; expected a folder for the run")
+        sweep([run.marker])
         other: Kind = "comparison" if kind == "build" else "build"
         if (root / _MANIFESTS[other]).exists() or run._is_marked(other):
             raise RunError(f"{root}: holds a {other}; choose another --out for this {kind}")

@@ -89,6 +89,8 @@ def written_together(
                 _add_digests(folder, manifest, written)
             _publish(folder, written, stale, [*spent], overwrite=overwrite)
         except OSError as error:
+            if error.errno is None and str(folder) in str(error):  # a library's, in words
+                raise OSError(str(error).replace(str(folder), str(parent))) from error
             file = Path(str(error.filename))
             if error.errno is None or file.parent != folder:
                 raise

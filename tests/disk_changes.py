@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import gc
 import errno
 import gc
 import io

@@ -367,6 +367,17 @@ def test_real_faces(real_data, tmp_path):
     assert (run.adversarial.label == 0).sum() == 3000
 
 
+def test_a_run_killed_before_its_first_file_begins_again(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f".UNFINISHED.{2**22 + 1}.tmp").write_text("build\n")
+    run = RunFolder.start(tmp_path / "out", overwrite=False, faces=tmp_path / "faces")
+    assert [file.name for file in run.root.iterdir()] == ["UNFINISHED"]
+    (run.root / f".other.{2**22 + 1}.tmp").write_text("no file of a run")
+    run.marker.unlink()
+    with pytest.raises(RunError, match="exists and is not empty"):
+        RunFolder.start(tmp_path / "out", overwrite=False, faces=tmp_path / "faces")
+
+
 def test_an_unfinished_run_goes_on_with_its_own_settings(tmp_path: Path) -> None:
     root, faces = tmp_path / "run", tmp_path / "faces"
     RunFolder.start(root, overwrite=False, faces=faces, settings={"pairs": 100, "seed": 0})

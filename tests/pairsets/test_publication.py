@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -218,6 +219,16 @@ def test_litter_goes_but_not_anothers(tmp_path: Path) -> None:
             stream.write(b"whole")
     found = {file.name for file in tmp_path.iterdir()}
     assert found == {"a.csv", ".a.csv.2.tmp", ".b.csv.1.tmp"}
+
+
+def test_what_a_library_says_in_words_names_the_file_too(tmp_path: Path) -> None:
+    def write() -> None:
+        with written_together([tmp_path / "index.faiss"]) as staged:
+            raise OSError(f"{staged / 'index.faiss'}: no room")
+
+    with pytest.raises(OSError, match=f"^{re.escape(str(tmp_path / 'index.faiss'))}: no room$"):
+        write()
+    assert not [*tmp_path.iterdir()]
 
 
 @needs_fork
