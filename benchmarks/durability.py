@@ -20,8 +20,9 @@ Parts, each of which may be run alone; what the JSON says of the others is then 
 Kills are SIGKILL of the command and its children, by a library that stands between all code of
 the process and the C library (durability_changes.c); without a C compiler, or with --python, by
 Python's audit events, which see Python's own changes only. `--commands` takes parts of names of
-cases (`--list` shows them); `--every 7` takes every seventh kill, for a look. Exit status 1:
-something failed. The first failure of each kind is printed as it happens.
+cases (`--list` shows them; what the JSON says of others is kept); `--every 7` takes every seventh
+kill, for a look. Exit status 1: something failed. The first failure of each kind is printed as it
+happens.
 
     python -m benchmarks.durability --parts kills --commands select,submit --json kills.json
 """
@@ -78,6 +79,8 @@ def main() -> None:
     for part in options.parts:
         begun = time.perf_counter()
         found = _RUNS[part](options, hook)
+        if options.commands and "cases" in found:
+            found = _with_others(result.get(part, {}), found)
         found["seconds"] = round(time.perf_counter() - begun, 1)
         if part in ("kills", "together", "disk", "random"):
             found["seen by"] = type(hook).__name__
@@ -166,6 +169,26 @@ def _keep(path: Path | None, result: dict[str, Any]) -> None:
     from pairsets.artefacts import write_json
 
     write_json(path or RESULTS / "durability.json", result)
+
+
+def _with_others(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What was found of some cases, with what an earlier run says of the others."""
+    others = {
+        name: counts
+        for name, counts in before.get("cases", {}).items()
+        if name not in found["cases"]
+    }
+    failures = [one for one in before.get("failures", []) if one["case"] in others]
+    failures += found["failures"]
+    totals = Counter[str]()
+    for counts in (*others.values(), *found["cases"].values()):
+        totals.update(counts)
+    return {
+        "totals": dict(sorted(totals.items())),
+        "cases": dict(sorted({**others, **found["cases"]}.items())),
+        "kinds of failures": dict(Counter(one["kind"] for one in failures)),
+        "failures": failures,
+    }
 
 
 Task = tuple[str, Callable[[crashes.Place], crashes.Found]]
