@@ -16,9 +16,9 @@ REFUSED := { echo "Not installed: see above. Where a hash does not match, the in
 PLAIN := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # The tests of what is computed: the join, rates and intervals, embeddings, where a model looks.
-COMPUTED := tests/indexes tests/mining/test_embeddings.py tests/mining/test_explain.py \
-	tests/mining/test_explain_step.py tests/mining/test_scoring.py tests/mining/models \
-	tests/pairsets/test_annotators.py tests/pairsets/test_rates.py
+COMPUTED := tests/indexes tests/mining/embeddings/test_embeddings.py tests/mining/saliency/test_explanation.py \
+	tests/mining/commands/test_explain.py tests/mining/scores/test_score_pairs.py tests/mining/models \
+	tests/pairsets/evaluation/test_annotators.py tests/pairsets/evaluation/test_rates.py
 
 # Damaged files that each reader is given by `make fuzz`, and the seed of how they are damaged.
 FUZZ_INPUTS ?= 2000

@@ -6,7 +6,8 @@ Each is evaluated as users do it, and beside that:
 - **independent**: the intervals of pairs that have nothing in common: Wilson's of the plain counts
   for rates at a fixed threshold; else the same influence functions, each pair for itself (DeLong's
   interval for the AUC).
-- **uncorrected**: the double-or-nothing bootstrap without the shrinkage of `pairsets.bootstrap`.
+- **uncorrected**: the double-or-nothing bootstrap without the shrinkage of
+`pairsets.evaluation.bootstrap`.
 - **given threshold**: for FPR at a target FNR, the clustered interval of the threshold found, as
   if it had been known beforehand.
 
@@ -34,12 +35,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import keep
 from benchmarks.planted import SHARED, WORLDS, Sample, Truth, World, plant
-from pairsets.clusters import By
-from pairsets.differences import ALPHA, differences
-from pairsets.evaluate import Judged, judge
-from pairsets.human import DEFAULT_TARGET_FNR as TARGET
-from pairsets.intervals import CONFIDENCE, Interval, deviate, wilson
-from pairsets.resampled import Resampled
+from pairsets.evaluation.clusters import By
+from pairsets.evaluation.differences import ALPHA, differences
+from pairsets.evaluation.evaluator import ModelEvaluation, judge
+from pairsets.evaluation.human import DEFAULT_TARGET_FNR as TARGET
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, wilson
+from pairsets.evaluation.resamples import Resampled
 
 MAIN = f"fpr@{TARGET!r}"
 # What is compared, and the name under which it is resampled.
@@ -119,7 +120,9 @@ def one_set(name: str, by: By, draws: int, seed: int) -> tuple[Found, tuple[floa
     return dict(_intervals(one)), _occurrence(sample, one)
 
 
-def _intervals(judged: Judged) -> Iterator[tuple[tuple[str, str], tuple[float, Interval | None]]]:
+def _intervals(
+    judged: ModelEvaluation,
+) -> Iterator[tuple[tuple[str, str], tuple[float, Interval | None]]]:
     evaluation, carried = judged.evaluation, judged.evaluation.carried
     if carried is None:
         raise RuntimeError("no threshold was carried")
@@ -162,7 +165,7 @@ def _truth(truth: Truth) -> dict[str, float]:
     }
 
 
-def _occurrence(sample: Sample, judged: Judged) -> tuple[float, ...]:
+def _occurrence(sample: Sample, judged: ModelEvaluation) -> tuple[float, ...]:
     negatives = sample.characters.take(sample.labels == 0)
     counts = np.bincount(np.r_[negatives.a, negatives.b])
     effect = judged.evaluation.carried

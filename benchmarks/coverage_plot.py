@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 
 from benchmarks.machine import RESULTS
 from benchmarks.plots import IMAGES
-from pairsets.artefacts import atomic_write
 from pairsets.figures import BLUE, GREEN, GRID, INK, MUTED, PAPER, VERMILLION, encode
+from pairsets.storage.artefacts import atomic_write
 
 STATISTICS = {
     "fpr(T)": "FPR at a given threshold",

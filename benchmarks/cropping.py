@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks.machine import keep
-from mining.sources.cropping import crop_faces
+from mining.commands.crop import crop_faces
 
 SIDE = 512
 _CHUNK = 25

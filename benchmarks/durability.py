@@ -49,9 +49,9 @@ from typing import Any
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))  # where the tests have the same checks
 
-import crashes  # noqa: E402
-from crash_cases import CASES, PAIRINGS, prepared  # noqa: E402
-from disk_changes import Hook, Interposed, get_ready  # noqa: E402
+from support import crashes  # noqa: E402
+from support.crash_cases import CASES, PAIRINGS, prepared  # noqa: E402
+from support.disk_changes import Hook, Interposed, get_ready  # noqa: E402
 
 from benchmarks.durability_disk import Preloaded, compiled  # noqa: E402
 
@@ -166,7 +166,7 @@ def _kept(path: Path | None) -> dict[str, Any]:
 
 def _keep(path: Path | None, result: dict[str, Any]) -> None:
     from benchmarks.machine import RESULTS
-    from pairsets.artefacts import write_json
+    from pairsets.storage.artefacts import write_json
 
     write_json(path or RESULTS / "durability.json", result)
 

@@ -35,7 +35,7 @@ from typing import Any
 
 from benchmarks.machine import keep
 from pairsets.pairset import PairSet
-from pairsets.review.store import Store
+from pairsets.review.store.store import Store
 
 PROGRAM = "from mining.cli import main\nmain()"
 PEOPLE = ("Rei", "Bo", "Mio", "Asuka")

@@ -1,9 +1,9 @@
 """Throughput of `embed`, decoding and writing included, beside the bare model's forward pass.
 
 Both sides run the same network at the same batch size in one process, in turn, on the heap that
-`embed` sets up (`mining.heap`); the forward pass on the C library's own settings stands beside
-them. The faces are drawn ones, PNG of 224 x 224 and the same as JPEG; `--faces` takes a folder
-instead.
+`embed` sets up (`mining.models.heap`); the forward pass on the C library's own settings stands
+beside them. The faces are drawn ones, PNG of 224 x 224 and the same as JPEG; `--faces` takes a
+folder instead.
 
     python -m benchmarks.embedding [--repeats 5]
 """
@@ -21,8 +21,8 @@ from PIL import Image
 
 from benchmarks.machine import keep
 from mining import embed, load_model
-from mining.heap import kept_heap
 from mining.models import Model
+from mining.models.heap import kept_heap
 from pairsets import Faces
 
 # Of the forward pass alone: some seconds.
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path)
     options = parser.parse_args()
     from mining.models.sample import write_sample_weights
-    from pairsets.sources.drawn import draw_faces
+    from pairsets.sources.drawn.sample import draw_faces
 
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)

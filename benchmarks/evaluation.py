@@ -36,10 +36,10 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import keep
 from benchmarks.processes import Gauge, UnfinishedError, alone
-from pairsets.artefacts import installed
-from pairsets.clusters import Clusters
-from pairsets.evaluate import TARGETS, judge
-from pairsets.human import DEFAULT_TARGET_FNR as TARGET
+from pairsets.evaluation.clusters import Clusters
+from pairsets.evaluation.evaluator import TARGETS, judge
+from pairsets.evaluation.human import DEFAULT_TARGET_FNR as TARGET
+from pairsets.storage.artefacts import installed
 
 FNRS = (TARGET, *TARGETS)
 # Of the loop over scikit-learn, the draws that are measured.

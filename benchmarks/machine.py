@@ -8,7 +8,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from pairsets.artefacts import versions, write_json
+from pairsets.storage.artefacts import versions, write_json
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -37,7 +37,7 @@ from benchmarks.peers import SIDES
 from benchmarks.processes import UnfinishedError, alone, load_libraries
 from benchmarks.scan import measure_scan
 from benchmarks.training import DIMENSIONS, FACES, measure_part
-from pairsets.artefacts import installed, write_text
+from pairsets.storage.artefacts import installed, write_text
 
 OUTPUT = RESULTS / "mining.json"
 PRESETS: dict[str, dict[str, Any]] = {

@@ -71,7 +71,7 @@ def evaluate_original(labels: np.ndarray, scores: np.ndarray, target: float) -> 
 
 def evaluate_ours(labels: np.ndarray, scores: np.ndarray, target: float) -> list[float]:
     """The same two figures by `pairsets`."""
-    from pairsets.rates import equal_error, fpr_at_fnr_interpolated, roc
+    from pairsets.evaluation.rates import equal_error, fpr_at_fnr_interpolated, roc
 
     curve = roc(labels, scores)
     return [fpr_at_fnr_interpolated(curve, target), equal_error(curve)[0]]

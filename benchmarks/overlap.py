@@ -23,11 +23,11 @@ from pathlib import Path
 from PIL import Image, ImageEnhance
 
 from benchmarks.machine import keep
-from mining.sources.overlapping import find_overlap
-from mining.suspects.matching import Matching
+from mining.commands.check_overlap import find_overlap
+from mining.overlap.copies import Matching
 from pairsets.faces import Faces
 from pairsets.images import decode, read
-from pairsets.sources.drawn import draw_faces
+from pairsets.sources.drawn.sample import draw_faces
 
 Picture = Image.Image
 LANCZOS, MIRROR = Image.Resampling.LANCZOS, Image.Transpose.FLIP_LEFT_RIGHT

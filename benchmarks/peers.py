@@ -51,7 +51,7 @@ def ours(**switches: Any) -> Callable[[Job], Work]:
             else:
                 # What the index calls, which has no switches of its own.
                 groups = as_groups(job.groups, len(index))
-                how = join.How(device=job.device, **switches)
+                how = join.SearchOptions(device=job.device, **switches)
                 best = join.top_pairs(index.vectors, groups, job.pairs, how=how)
             return Answer(best.i, best.j, best.scores)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from pairsets.clusters import By, Clusters
+from pairsets.evaluation.clusters import By, Clusters
 
 # Correlation of u and v, and of the scores of two models on the same pairs.
 ALIKE, SHARED = 0.5, 0.7

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.mining import OUTPUT
-from pairsets.artefacts import atomic_write
 from pairsets.figures import BLUE, GREEN, GRID, INK, MUTED, PAPER, VERMILLION, encode
+from pairsets.storage.artefacts import atomic_write
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 # Side: label, colour, line, marker.

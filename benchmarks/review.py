@@ -37,10 +37,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import keep
-from pairsets.artefacts import installed
+from pairsets.storage.artefacts import installed
 
 PROGRAM = "from mining.cli import main\nmain()"
-IMPORTS = ("pandas", "pairsets", "pairsets.review.serve", "pairsets.review.app, uvicorn")
+IMPORTS = ("pandas", "pairsets", "pairsets.review.web.serve", "pairsets.review.web.app, uvicorn")
 AHEAD = 6
 SIDE = 64
 

@@ -38,7 +38,7 @@ from uuid import uuid4
 
 from benchmarks.machine import keep
 from benchmarks.review import make, quantiles
-from pairsets.artefacts import installed
+from pairsets.storage.artefacts import installed
 
 HERE = Path(__file__).parents[1]
 FILES = 1024

@@ -2,8 +2,8 @@
 
     python -m benchmarks.selecting [--lines 1000000] [--packed 100000] [--repeats 3] [--workers 2]
 
-The metadata is made up (`tests/danbooru.py`), with lines as long as those of Danbooru2020, about
-2.6 kB, and boxes of faces for each post. Measured are
+The metadata is made up (`tests/support/danbooru.py`), with lines as long as those of Danbooru2020,
+about 2.6 kB, and boxes of faces for each post. Measured are
 
 - **select**: `select_faces` in a process of its own, from its start to its end: imports, the boxes,
   the metadata, the split;
@@ -36,12 +36,12 @@ from tempfile import TemporaryDirectory
 from benchmarks.machine import keep
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from danbooru import real_sized
+from support.danbooru import real_sized
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from mining.sources.selecting import select_faces
+from mining.commands.select import select_faces
 faces, metadata, out = map(Path, sys.argv[1:4])
 select_faces(faces, out, metadata=[metadata], test_characters=50, workers=int(sys.argv[4]))
 """

@@ -48,16 +48,17 @@ from numpy.typing import NDArray
 from benchmarks.machine import RESULTS, describe
 from indexes import FlatIndex
 from mining import embed, load_model
-from mining.embeddings import Embeddings
-from mining.run import short_name
+from mining.embeddings.store import Embeddings
+from mining.models.names import short_name
 from mining.suspects.aliases import SameCharacter
+from mining.suspects.identity.names import Likeness, likeness
+from mining.suspects.identity.positive_scores import Positives
 from mining.suspects.mislabels import Mislabelled
-from mining.suspects.names import Likeness, likeness
-from mining.suspects.positives import Positives
 from mining.suspects.vetoes import SecondModel
-from pairsets.artefacts import write_json
-from pairsets.faces import Faces, strings
+from pairsets.faces import Faces
 from pairsets.pairset import PairSet
+from pairsets.paths import strings
+from pairsets.storage.artefacts import write_json
 
 SIZES = [(1, 1), (2, 2), (2, 3), (3, 3), (3, 5), (5, 5), (8, 8)]
 SEEDS = {"tune": range(4), "test": range(100, 106)}

@@ -38,16 +38,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from benchmarks.machine import keep
-from mining.embeddings import Embeddings, embed
+from mining.embeddings.producer import embed
+from mining.embeddings.store import Embeddings
 from mining.models import load_model
 from mining.suspects.crops import BadCrops
 from mining.suspects.duplicates import DuplicatePictures
-from mining.suspects.features import inner_box
-from pairsets.artefacts import installed
+from mining.suspects.pictures.features import inner_box
 from pairsets.faces import Faces, character_of
+from pairsets.files.suspects import Doubt
 from pairsets.images import decode, read
 from pairsets.pairset import PairSet
-from pairsets.suspects import Doubt
+from pairsets.storage.artefacts import installed
 
 DEMO = Path(__file__).parent.parent / "demo" / "sample"
 HASH_BITS, NCC = 10, 0.9

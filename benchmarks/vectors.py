@@ -109,7 +109,7 @@ def real(count: int, dimensions: int, folder: Path) -> Source:
     """`count` rows from the embeddings in `folder` and jittered copies; see the module.
 
     Raises:
-        mining.embeddings.EmbeddingError: no embeddings there.
+        mining.embeddings.store.EmbeddingError: no embeddings there.
     """
     from mining import Embeddings
 

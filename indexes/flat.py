@@ -158,7 +158,7 @@ class FlatIndex:
         ceilings: ArrayLike | None = None,
         active: ArrayLike | None = None,
         exclude_groups: ArrayLike | None = None,
-        how: join.How | None = None,
+        how: join.SearchOptions | None = None,
         progress: join.Progress | None = None,
         checkpoint: Path | None = None,
     ) -> TopPairs:

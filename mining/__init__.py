@@ -9,30 +9,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mining.comparing import compare_models
-    from mining.embeddings import Embeddings, embed
-    from mining.explaining import explain
+    from mining.commands.build import build
+    from mining.commands.compare import compare_models
+    from mining.embeddings.producer import embed
+    from mining.embeddings.store import Embeddings
+    from mining.miners.fused_negatives import mine_together
+    from mining.miners.negatives import adversarial_pairs, mine_negatives
+    from mining.miners.positives import mine_positives
     from mining.models import load_model
-    from mining.negatives import adversarial_pairs, mine_negatives
-    from mining.pipeline import build
-    from mining.positives import mine_positives
-    from mining.rules import Rules
-    from mining.scoring import score_pairs
-    from mining.together import mine_together
+    from mining.ranking.rules import Rules
+    from mining.saliency import explain
+    from mining.scores.score_pairs import score_pairs
 
 _HOMES = {
-    "Embeddings": "mining.embeddings",
-    "Rules": "mining.rules",
-    "adversarial_pairs": "mining.negatives",
-    "build": "mining.pipeline",
-    "compare_models": "mining.comparing",
-    "embed": "mining.embeddings",
-    "explain": "mining.explaining",
+    "Embeddings": "mining.embeddings.store",
+    "Rules": "mining.ranking.rules",
+    "adversarial_pairs": "mining.miners.negatives",
+    "build": "mining.commands.build",
+    "compare_models": "mining.commands.compare",
+    "embed": "mining.embeddings.producer",
+    "explain": "mining.saliency",
     "load_model": "mining.models",
-    "mine_negatives": "mining.negatives",
-    "mine_positives": "mining.positives",
-    "mine_together": "mining.together",
-    "score_pairs": "mining.scoring",
+    "mine_negatives": "mining.miners.negatives",
+    "mine_positives": "mining.miners.positives",
+    "mine_together": "mining.miners.fused_negatives",
+    "score_pairs": "mining.scores.score_pairs",
 }
 
 __all__ = [

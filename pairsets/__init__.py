@@ -1,20 +1,33 @@
 """Faces and pairs as data: files, sampling, evaluation, pictures. No model, no index."""
 
-from pairsets.comparison import Comparison, compare
+from pathlib import Path
+
 from pairsets.errors import FacesError, PairSetError, PairsetsError, ScoresError
-from pairsets.evaluate import evaluate
-from pairsets.evaluation import Evaluation
-from pairsets.exclusions import Exclusions
-from pairsets.faces import Faces, read_ignore_list
-from pairsets.hubness import Hubness
-from pairsets.human import HumanRates, human_rates
-from pairsets.identities import ByLevel
-from pairsets.identity_lists import ByList
-from pairsets.identity_patterns import ByPattern
-from pairsets.intervals import Interval, Rate
-from pairsets.leaderboard import Leaderboard
-from pairsets.pairset import PairSet
-from pairsets.sampling import random_pairs
+from pairsets.evaluation.comparison import Comparison, compare
+from pairsets.evaluation.evaluator import evaluate
+from pairsets.evaluation.hubness import Hubness
+from pairsets.evaluation.human import HumanRates, human_rates
+from pairsets.evaluation.intervals import Interval, Rate
+from pairsets.evaluation.result import Evaluation
+from pairsets.faces import Faces
+from pairsets.files.exclusions import Exclusions
+from pairsets.identities.lists import ByList
+from pairsets.identities.patterns import ByPattern
+from pairsets.identities.rules import ByLevel
+from pairsets.pairset import ADVICE, PairSet
+from pairsets.paths import read_ignore_list
+from pairsets.random_pairs import random_pairs
+from pairsets.tables.leaderboard import Leaderboard
+
+
+def _advice(path: Path) -> str:
+    """What to do with a file of another project's form: many modules know that, imported late."""
+    from pairsets.sources.formats.advice import advice
+
+    return advice(path)
+
+
+ADVICE.append(_advice)
 
 __all__ = [
     "ByLevel",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import unicodedata
 from collections import Counter
@@ -15,16 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.artefacts import write_csv
 from pairsets.errors import FacesError
-from pairsets.identities import Rule, by_folder, some
-from pairsets.prefixes import cause
+from pairsets.identities.folders import by_folder
+from pairsets.identities.rules import Rule, some
+from pairsets.path_prefixes import cause
+from pairsets.paths import IMAGE_SUFFIXES, base_name, is_image, strings, why_unsafe
+from pairsets.storage.csv_tables import write_csv
 
-# Browsers save JPEG files as .jfif, too.
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi"}
-    | {".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-)
 # macOS leaves `._name.jpg` files, of another format, on foreign disks.
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # Lies in a folder as long as faces are being put into it.
@@ -69,8 +65,8 @@ class Faces:
 
         Args:
             root: the folder.
-            rule: who each picture shows; see `pairsets.identities`. Without one it is the folder,
-                and all pictures lie one folder deep, or in `train/<character>`,
+            rule: who each picture shows; see `pairsets.identities.rules`. Without one it is the
+                folder, and all pictures lie one folder deep, or in `train/<character>`,
                 `val/<character>`: what else they may mean is asked.
 
         Raises:
@@ -197,15 +193,6 @@ class Faces:
         )
 
 
-def strings(values: Iterable[str]) -> NDArray[np.object_]:
-    """A read-only array of str objects, of any length each."""
-    listed = list(values)
-    array = np.empty(len(listed), object)
-    array[:] = listed
-    array.setflags(write=False)
-    return array
-
-
 def character_of(path: str) -> str:
     """The character a relative path belongs to: the folder that holds it.
 
@@ -236,26 +223,6 @@ def differing(identities: Mapping[str, str]) -> Mapping[str, str] | None:
     """`identities` as they are, or None where all of them are what the folders say."""
     same = all(name == character_of(path) for path, name in identities.items())
     return None if same else identities
-
-
-def is_image(path: str) -> bool:
-    """Whether a path ends as an image does.
-
-    >>> is_image("A b/1.JPG"), is_image("A/1")
-    (True, False)
-    """
-    name = path.rpartition("/")[2]
-    dot = name.rfind(".")
-    return dot > 0 and name[dot:].lower() in IMAGE_SUFFIXES
-
-
-def base_name(path: str) -> str:
-    """The name of an image file, without its folders: what ignore lists hold.
-
-    >>> base_name("asuka_(eva)/12.jpg")
-    '12.jpg'
-    """
-    return path.rpartition("/")[2]
 
 
 def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | None = None) -> Faces:
@@ -294,65 +261,6 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
     return Faces.of_paths(root, wanted, identities=identities)
 
 
-def why_unsafe(path: str) -> str | None:
-    """What is wrong with a path that should stay inside its folder, or None.
-
-    >>> why_unsafe("../secret.png")
-    'leaves its folder (..)'
-    """
-    if not path:
-        return "is empty"
-    if "\0" in path:
-        return "has a NUL character"
-    if path.startswith("/") or (len(path) > 2 and path[1:3] in (":\\", ":/")):
-        return "is absolute"
-    parts = path.split("/")
-    if ".." in parts:
-        return "leaves its folder (..)"
-    if "." in parts or "" in parts:
-        return "is not in its plain spelling ('.' or '//' in it)"
-    return None
-
-
-def read_ignore_list(path: str | Path) -> frozenset[str]:
-    """Base names to leave out: one a line, no header, as ZACI-20's `ignore_images.csv`.
-
-    Raises:
-        FacesError: the file is missing, not UTF-8, or a line is not one base name.
-    """
-    path = Path(path)
-    names = set()
-    for number, line in enumerate(read_lines(path, "ignore list"), 1):
-        try:
-            cells = next(csv.reader([line]), [])
-        except csv.Error as error:
-            raise FacesError(f"{path}, line {number}: not a base name ({error})") from None
-        if not cells or not "".join(cells).strip():
-            continue
-        if len(cells) != 1 or "/" in cells[0]:
-            raise FacesError(
-                f"{path}, line {number}: expected one base name such as 3196587.jpg, got {line!r}"
-                + (f"; did you mean {base_name(cells[0])}?" if len(cells) == 1 else "")
-            )
-        names.add(cells[0])
-    return frozenset(names)
-
-
-def read_lines(path: Path, what: str) -> list[str]:
-    """Lines of a UTF-8 text file, with or without a byte-order mark, LF or CRLF."""
-    try:
-        # Not `splitlines`, which also splits at characters that a name may have.
-        return path.read_text("utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise FacesError(f"{path}: no such {what}") from None
-    except IsADirectoryError:
-        raise FacesError(f"{path}: a folder; expected the {what}") from None
-    except UnicodeDecodeError as error:
-        raise FacesError(
-            f"{path}: not UTF-8 text at byte {error.start}; is it the {what}?"
-        ) from None
-
-
 def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
     """Relative paths of the images below `folder`, in no particular order."""
     with os.scandir(folder) as entries:
@@ -386,11 +294,6 @@ def _records(root: Path) -> int:
     """How many files in `root` are what made it tells of itself, and nothing that was left out."""
     names = {name for made, names in _RECORDS.items() if (root / made).is_file() for name in names}
     return sum((root / name).is_file() for name in names)
-
-
-def _starts_with(path: str, magic: bytes) -> bool:
-    with Path(path).open("rb") as stream:
-        return stream.read(len(magic)) == magic
 
 
 def _folders(characters: Iterable[str]) -> list[str]:
@@ -436,3 +339,13 @@ def _refuse_two_spellings(paths: Iterable[str]) -> None:
                 f"{other!r} and {path!r} are two spellings of one path "
                 "(upper and lower case, or Unicode form): rename or remove one"
             )
+
+
+def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
+    """Those of the faces that `rows`, `[N]`, is true for."""
+    return Faces(faces.root, faces.paths[rows], faces.characters[rows])
+
+
+def _starts_with(path: str, magic: bytes) -> bool:
+    with Path(path).open("rb") as stream:
+        return stream.read(len(magic)) == magic

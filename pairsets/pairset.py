@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,14 +15,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pairsets.artefacts import reading, table_rows, write_csv, write_json
-from pairsets.digests import rows_digest
-from pairsets.errors import PairSetError, SourceError
-from pairsets.faces import character_of, differing, identified, strings, why_unsafe
-from pairsets.identities import Rule, some
-from pairsets.manifests import refuse_other
-from pairsets.publication import written_together
-from pairsets.spreadsheets import copy_hint
+from pairsets.errors import PairSetError
+from pairsets.faces import character_of, differing, identified
+from pairsets.identities.rules import Rule, some
+from pairsets.paths import base_name, strings, why_unsafe
+from pairsets.storage.artefacts import write_json
+from pairsets.storage.csv_tables import reading, table_rows, write_csv
+from pairsets.storage.digests import rows_digest
+from pairsets.storage.manifests import refuse_other
+from pairsets.storage.publication import written_together
+from pairsets.storage.spreadsheets import copy_hint
 
 COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
 # Those of a file that says no more: nobody judged its pairs, and all count.
@@ -40,6 +41,10 @@ _UNTOLD = (0, -1, 0)
 
 # Read at a time.
 _ROWS = 1 << 14
+
+# Asked in turn about a file that is no pair file: what to do with it, or nothing. Who knows other
+# forms of files knows this module: the package puts them in here.
+ADVICE: list[Callable[[Path], str]] = []
 
 # The two paths of a pair, the smaller one (by code point) first.
 PairKey = tuple[str, str]
@@ -147,7 +152,8 @@ class PairSet:
             with reading(path, "pair file") as stream:
                 lines, columns = _parse(path, csv.reader(stream, strict=True))
         except PairSetError as error:
-            raise PairSetError(_otherwise(path) or str(error)) from None
+            told = next(filter(None, (advice(path) for advice in ADVICE)), "")
+            raise PairSetError(told or str(error)) from None
         problem = _first_problem(columns["pathA"], columns["pathB"])
         if problem:
             row, text = problem
@@ -415,35 +421,6 @@ def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str
     return lines, columns
 
 
-def _otherwise(path: Path) -> str:
-    """What to do with a file that is of another known form; empty if it is not."""
-    # They know this module: imported where a file is wrong, and then alone.
-    from pairsets.sources.formats import candidates, format_named
-    from pairsets.sources.formats.lines import read_head
-    from pairsets.sources.formats.refused import why_refused
-
-    if not path.is_file():
-        return ""
-    try:
-        header = read_head(path).split(b"\n", 1)[0]
-        # One with a column of ours, and something wrong about it, is meant to be ours.
-        if b"pathA" in header or b"human_prediction" in header:
-            return ""
-        found = candidates(path)
-    except SourceError:
-        return ""
-    if "csv" in found:
-        return ""
-    if not found:
-        return why_refused(path, read_head(path)) or ""
-    which = " or ".join(f"{name} ({format_named(name).SUMMARY})" for name in found)
-    said = f" --format {'|'.join(found)}" if len(found) > 1 else ""
-    return (
-        f"{path}: no pair file (expected {','.join(COLUMNS)}), but it looks like {which}. To make "
-        f"one of it: lookalikes convert {shlex.quote(str(path))}{said} --out NEW.csv"
-    )
-
-
 def joined_identities(sets: Iterable[PairSet]) -> Mapping[str, str] | None:
     """Who all faces of several sets show, by path; None where the folders say it.
 
@@ -517,3 +494,23 @@ def _first_problem(path_a: Sequence[object], path_b: Sequence[object]) -> tuple[
         earlier = int(first[inverse[row]]) + 1
         return row, f"{path_a[row]!r} and {path_b[row]!r} are already pair {earlier}"
     return None
+
+
+def ignored_rows(pairs: PairSet, ignore: Iterable[str]) -> NDArray[np.bool_]:
+    """`[N]`: rows with an image whose base name is in `ignore`."""
+    names = frozenset(ignore)
+    ends = zip(pairs.path_a, pairs.path_b, strict=True)
+    return np.array([base_name(a) in names or base_name(b) in names for a, b in ends], bool)
+
+
+def refuse_lacking(pairs: PairSet, labels: Iterable[int], source: str) -> None:
+    """Raise PairSetError unless `pairs` has valid rows of each of `labels`."""
+    for label in labels:
+        if not (pairs.valid & (pairs.label == label)).any():
+            kind = ("negative", "positive")[label]
+            invalid = int((~pairs.valid).sum())
+            left = f" (after {invalid} invalid rows were left out)" if invalid else ""
+            raise PairSetError(
+                f"{source}: no valid {kind} pair among its {len(pairs)}{left}; "
+                "rates need both kinds"
+            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))  # makes `oracle` importable in every mode
-
-from case_names import name_of_value
-from drawn import draw_face
+from support.case_names import name_of_value
+from support.drawn import draw_face
 
 # How long an example takes says more of what else the machine does than of the code.
 settings.register_profile(
@@ -79,7 +75,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "demo.lock"):
         if not (demo / "run" / "report.html").is_file():
             from mining import build
-            from mining.steps import make_sample
+            from mining.commands.sample import make_sample
 
             make_sample(demo / "sample", characters=24, seed=0, overwrite=True)
             reference = f"timm:tf_efficientnet_lite0@{demo / 'sample' / 'tf_efficientnet_lite0'}"

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from case_names import fault_of
 from hypothesis import HealthCheck, settings
+from support.case_names import fault_of
 
 TESTS = Path(__file__).parent
 # Collects as a worker does that was started some hours later.

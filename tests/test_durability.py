@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="it forks")
-PROGRAM = Path(__file__).with_name("crash_cases.py")
+TESTS = Path(__file__).parent
 
 
 def test_a_kill_another_command_or_a_full_disk_leaves_one_whole_result(tmp_path: Path) -> None:
     kills = ("kills/submit --overwrite", "kills/convert to jsonl")
     full, together = "disk/mine --overwrite", "together/random | mine"
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(tmp_path), *kills, full, together],
+        [sys.executable, "-m", "support.crash_cases", str(tmp_path), *kills, full, together],
+        cwd=TESTS.parent,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         check=False,

@@ -9,9 +9,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from command_line import HANGS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support.command_line import HANGS
 
 ROOT = Path(__file__).parent.parent
 MAIN, BUILD, CUDA = (ROOT / f"requirements{kind}.lock" for kind in ("", ".build", ".cuda"))

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from command_line import HANGS
+from support.command_line import HANGS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("indexes", "mining", "pairsets")
@@ -127,9 +127,8 @@ def test_wheel_holds_each_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if name.partition("/")[0] in PACKAGES}
     assert packed == {name for name in project_files() if name.partition("/")[0] in PACKAGES}
     assert {f"{package}/py.typed" for package in PACKAGES} < packed
-    assert {f"pairsets/report/{name}" for name in ("report.html.jinja", "page.css", "page.js")} < (
-        packed
-    )
+    assets = ("report.html.jinja", "page.css", "page.js")
+    assert {f"pairsets/report/assets/{name}" for name in assets} < packed
     assert not [name for name in packed if "__pycache__" in name or name.endswith((".pyc", "~"))]
 
 

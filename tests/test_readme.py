@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "mining" / "models"))  # for `small_models`
-
-from forked import command_in
-from pages import Block, PageError, Reader, blocks_of, check_block, dead_links
-from reader_data import make_all
+from support.forked import command_in
+from support.pages import Block, PageError, Reader, blocks_of, check_block, dead_links
+from support.reader_data import make_all
 
 from pairsets import Faces
 
@@ -34,7 +31,7 @@ def reader(
 
     `0206_resnet152.zip` has the form of the published file, but a small trunk and random weights.
     """
-    from small_models import animecv_folder
+    from support.small_models import animecv_folder
 
     shutil.copytree(demo_folder / "sample" / "faces", tmp_path / "faces")
     shutil.copytree(

@@ -10,7 +10,7 @@ import numpy as np
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import pair_scores
-from indexes.join.rules import Rules
+from indexes.join.constraints import PairConstraints
 
 # Pairs scored exactly at a time.
 _PORTION = 2**14
@@ -59,7 +59,7 @@ class Best:
         sign: -1 to look for the lowest scores: they are held negated.
     """
 
-    def __init__(self, vectors: Vectors, n: int, rules: Rules, sign: int = 1) -> None:
+    def __init__(self, vectors: Vectors, n: int, rules: PairConstraints, sign: int = 1) -> None:
         self.vectors, self.n, self.rules, self.sign = vectors, n, rules, sign
         # No pair below it can be among the n best. It only ever rises.
         self.threshold = rules.lowest

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from indexes.base import Rows
+from indexes.join.bfloat16 import floor_bits, unrounded
 from indexes.join.filters import Filter
-from indexes.join.rounding import floor_bits, unrounded
 from indexes.join.scan import FEW, Box
 from indexes.join.tiles import Tile
 from indexes.join.workers import Meanwhile

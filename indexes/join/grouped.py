@@ -19,12 +19,12 @@ import numpy as np
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import pair_scores
+from indexes.join.constraints import PairConstraints, pair_keys
 from indexes.join.equal import Classes
-from indexes.join.rules import Rules, pair_keys
 
 Pairs = tuple[Rows, Rows, Scores]
 # Finds the best pairs of some rows by the rules given: as many as asked for, in order.
-Search = Callable[[Rules, Rows, int], Pairs]
+Search = Callable[[PairConstraints, Rows, int], Pairs]
 # Pairs spelled out at a time.
 _LEAST, _MOST = 2**14, 2**20
 # How much deeper the classes are searched where they were not enough.
@@ -43,7 +43,7 @@ class Grouped:
     """
 
     def __init__(
-        self, vectors: Vectors, n: int, rules: Rules, classes: Classes, sign: int = 1
+        self, vectors: Vectors, n: int, rules: PairConstraints, classes: Classes, sign: int = 1
     ) -> None:
         self.vectors, self.n, self.rules, self.classes = vectors, n, rules, classes
         self.sign = sign
@@ -80,7 +80,7 @@ class Grouped:
         order = np.lexsort((first, -scores))
         return self._spelled(nothing, first[order], first[order], scores[order])
 
-    def _of_classes(self) -> Rules:
+    def _of_classes(self) -> PairConstraints:
         """Rules that let a pair of classes pass where they may let one of its pairs pass."""
         rules, classes, count = self.rules, self.classes, len(self.rules.groups)
         excluded, apart, ceilings = rules.excluded, rules.apart, rules.ceilings

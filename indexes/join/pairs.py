@@ -12,10 +12,10 @@ from indexes.base import BottomPairs, IndexesError, Rows, Scores, TopPairs, Vect
 from indexes.join.best import Best
 from indexes.join.bounds import filter_dtype, margin, norms, pair_scores, rounded
 from indexes.join.checkpoint import Ledger
+from indexes.join.constraints import PairConstraints, pair_keys, row_ceilings, score_limit
 from indexes.join.equal import equal_rows
 from indexes.join.grouped import Grouped
-from indexes.join.how import How
-from indexes.join.rules import Rules, pair_keys, row_ceilings, score_limit
+from indexes.join.options import SearchOptions
 from indexes.join.search import search_fast, search_plain
 from indexes.join.tiles import BLOCK, Plain, Tile
 
@@ -35,7 +35,7 @@ def top_pairs(
     ceilings: ArrayLike | None = None,
     active: ArrayLike | None = None,
     exclude_groups: ArrayLike | None = None,
-    how: How | None = None,
+    how: SearchOptions | None = None,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
 ) -> TopPairs:
@@ -54,8 +54,8 @@ def top_pairs(
         progress: called with the pairs done and the pairs in all.
         checkpoint: where a long run keeps what it has found; gone when it is done.
     """
-    count, how = len(vectors), how or How()
-    rules = Rules(
+    count, how = len(vectors), how or SearchOptions()
+    rules = PairConstraints(
         groups,
         lowest=score_limit(min_score, "min_score", -np.inf),
         highest=score_limit(max_score, "max_score", np.inf),
@@ -68,7 +68,7 @@ def top_pairs(
     order = np.arange(count) if active is None else np.flatnonzero(_row_mask(active, count))
     told = _Told(progress, len(order) * (len(order) - 1) // 2)
 
-    def search(rules: Rules, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
+    def search(rules: PairConstraints, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
         best, report = Best(vectors, n, rules), told.of(len(rows) * (len(rows) - 1) // 2)
         ledger = Ledger(best, rows, checkpoint)
         if how.is_plain(len(rows), vectors.shape[1]):
@@ -107,10 +107,10 @@ def bottom_pairs(
     if lowest > highest:
         raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
     excluded = pair_keys(exclude, count, "exclude")
-    rules = Rules(groups, True, -highest, -lowest, excluded)
+    rules = PairConstraints(groups, True, -highest, -lowest, excluded)
     told = _Told(progress, count)
 
-    def search(rules: Rules, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
+    def search(rules: PairConstraints, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
         best, report = Best(vectors, n, rules, sign=-1), told.of(len(rows))
         order = rows[np.argsort(groups[rows], kind="stable")]
         plain = Plain(best, order, norms(vectors))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes.base import Rows, Scores, Vectors
-from indexes.join.fast import CROWD, Worker
+from indexes.join.engine import CROWD, Worker
 from indexes.join.filters import Filter, Rounded, gathered
 from indexes.join.narrow import leading
 from indexes.join.tiles import Tile

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Rows
+from indexes.join.bfloat16 import at_least, floor_bits, unrounded
 from indexes.join.bounds import FLOAT32, rounded
 from indexes.join.filters import Filter
-from indexes.join.rounding import at_least, floor_bits, unrounded
 from indexes.join.tiles import Tile
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from indexes.base import IndexesError, Rows, Scores
 from indexes.join.best import Best, Found
 from indexes.join.bounds import FLOAT32, filter_dtype, norms
 from indexes.join.checkpoint import Ledger
-from indexes.join.fast import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
+from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
 from indexes.join.filters import Exact32, Filter, Rounding, rounded16
-from indexes.join.how import How, low_pays, sums_in_float32
 from indexes.join.narrow import narrow
+from indexes.join.options import SearchOptions, low_pays, sums_in_float32
 from indexes.join.plan import Plan
 from indexes.join.scan import Scanner
 from indexes.join.tiles import BLOCK, Plain, Tile, halved, triangle
@@ -63,7 +63,9 @@ def _seed_plain(plain: Plain) -> None:
         best.raise_to(trial.threshold)
 
 
-def search_fast(best: Best, order: Rows, how: How, report: Report, ledger: Ledger) -> None:
+def search_fast(
+    best: Best, order: Rows, how: SearchOptions, report: Report, ledger: Ledger
+) -> None:
     """By torch, on all cores or on a CUDA device."""
     import torch
 
@@ -98,7 +100,7 @@ class _Search:
         pool: Pool,
         low: bool,
         device: str | None,
-        how: How,
+        how: SearchOptions,
         ledger: Ledger,
     ) -> None:
         import torch

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mining import failures
-from mining.failures import message_of, user_errors
+from mining.cli import user_errors as failures
+from mining.cli.user_errors import message_of, user_errors
 
 INTERRUPTED = 130
 # As sysexits.h calls an error within a program: neither the user's nor the system's.

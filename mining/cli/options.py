@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from mining.encoder import Encoding
-    from pairsets.identities import Rule
+    from mining.embeddings.options import EmbeddingOptions
+    from pairsets.identities.rules import Rule
 
-# As `mining.models.Precision` and `mining.embeddings.OnError`, which would import too much.
+# As `mining.models.Precision` and `mining.embeddings.producer.OnError`, which would import too
+# much.
 Precision = Literal["fp32", "bf16"]
 OnError = Literal["fail", "skip"]
-# As `pairsets.missing.Missing`.
+# As `pairsets.evaluation.missing_scores.Missing`.
 Missing = Literal["fail", "reject", "drop"]
-# As `pairsets.suspects.KINDS`.
+# As `pairsets.files.suspects.KINDS`.
 KINDS = ("duplicate", "alias", "mislabel", "crop", "veto")
 # Panels of the help.
 RULES = "Which pairs are mined"
@@ -470,15 +471,15 @@ def rule_of(level: int | None, pattern: str | None, identities: str | None) -> R
     if len(named) > 1:
         raise typer.BadParameter(f"{' and '.join(named)}: identities are told in one way alone")
     if level is not None:
-        from pairsets.identities import ByLevel
+        from pairsets.identities.rules import ByLevel
 
         return ByLevel(level)
     if pattern is not None:
-        from pairsets.identity_patterns import ByPattern
+        from pairsets.identities.patterns import ByPattern
 
         return ByPattern(pattern)
     if identities is not None:
-        from pairsets.identity_lists import ByList
+        from pairsets.identities.lists import ByList
 
         return ByList.of(identities)
     return None
@@ -501,11 +502,11 @@ def encoding_of(
     workers: int | None,
     on_error: OnError,
     max_pixels: int,
-) -> Encoding:
+) -> EmbeddingOptions:
     """The options of the panel `Models` as the stages take them."""
-    from mining.encoder import Encoding
+    from mining.embeddings.options import EmbeddingOptions
 
-    return Encoding(
+    return EmbeddingOptions(
         device=device,
         precision=precision,
         batch_size=batch_size,

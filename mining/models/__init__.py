@@ -10,7 +10,8 @@ import difflib
 import importlib
 from typing import Protocol, cast, get_args
 
-from mining.models.base import DEVICES, Model, ModelError, Precision, Similarity
+from mining.errors import ModelError
+from mining.models.base import DEVICES, Model, Precision, Similarity
 
 __all__ = ["FAMILIES", "Loader", "Model", "ModelError", "Precision", "Similarity", "load_model"]
 

@@ -16,12 +16,13 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import nn
 
-from mining.models.base import ModelError, Precision
-from mining.models.preprocessing import Preprocessing
+from mining.errors import ModelError
+from mining.models.base import Precision
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm, import_torchvision
+from mining.models.transform import Preprocessing
 from mining.models.weights import fit, read_checkpoint
-from pairsets.json_files import parse_json, short
+from pairsets.storage.json_files import parse_json, short
 
 TRUNKS = ("ResNet-18", "ResNet-34", "ResNet-50", "ResNet-101", "ResNet-152")
 PREPROCESSING = Preprocessing(size=(224, 224), resize=(224, 224), interpolation="bilinear")

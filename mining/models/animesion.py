@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from mining.models.base import ModelError, Precision
+from mining.errors import ModelError
+from mining.models.base import Precision
 from mining.models.checkpoints import State
-from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm
+from mining.models.transform import Preprocessing
 from mining.models.weights import fit, read_checkpoint, some, split_part
 
 HEAD_WIDTH = 64

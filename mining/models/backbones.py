@@ -17,12 +17,13 @@ from typing import Any
 
 from torch import nn
 
-from mining.models.base import ModelError, Precision
-from mining.models.preprocessing import Preprocessing
+from mining.errors import ModelError
+from mining.models.base import Precision
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm, import_torchvision
+from mining.models.transform import Preprocessing
 from mining.models.weights import fit, read_checkpoint, split_part
-from pairsets.json_files import read_object, short
+from pairsets.storage.json_files import read_object, short
 
 FOLDER_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 # Arguments a saved folder has no business setting: they fetch, or undo what is set here.

@@ -16,10 +16,6 @@ Precision = Literal["fp32", "bf16"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-class ModelError(ValueError):
-    """A model that cannot be loaded or used; the message says which, why and what to do."""
-
-
 class Model(Protocol):
     """Turns decoded images into vectors.
 

@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mining.models.base import ModelError, Precision, Similarity, digest
-from pairsets.artefacts import installed
+from mining.errors import ModelError
+from mining.models.base import Precision, Similarity, digest
+from pairsets.storage.artefacts import installed
 
 ImagesToVectors = Callable[[list[Image.Image]], Any]
 

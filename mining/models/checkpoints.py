@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mining.models.base import ModelError
+from mining.errors import ModelError
 
 State = dict[str, Tensor]
 

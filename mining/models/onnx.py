@@ -30,12 +30,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mining.models.base import ModelError, Precision, Similarity, digest
+from mining.errors import ModelError
+from mining.models.base import Precision, Similarity, digest
 from mining.models.onnx_files import node_types
 from mining.models.onnx_sessions import LAYOUTS, ImageInput, image_input, open_session
-from mining.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from pairsets.artefacts import installed
-from pairsets.json_files import parse_json, short
+from mining.models.transform import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from pairsets.storage.artefacts import installed
+from pairsets.storage.json_files import parse_json, short
 
 OPTIONS = (
     *("mean", "std", "size", "resize", "interpolation", "similarity", "output"),

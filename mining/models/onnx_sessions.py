@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mining.models.base import ModelError
+from mining.errors import ModelError
 from mining.models.onnx_files import files_digest
 
 Layout = Literal["NCHW", "NHWC"]

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mining.models.base import ModelError, Precision, Similarity, digest
-from mining.models.preprocessing import Preprocessing
-from pairsets.artefacts import installed
+from mining.errors import ModelError
+from mining.models.base import Precision, Similarity, digest
+from mining.models.transform import Preprocessing
+from pairsets.storage.artefacts import installed
 
 SIDE = 16
 # Part of every vector: without it two plain greys just below and above the middle would point in

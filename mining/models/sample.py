@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mining.models.base import ModelError
-from pairsets.artefacts import atomic_write, write_json
+from mining.errors import ModelError
+from pairsets.storage.artefacts import atomic_write, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from mining.models.base import ModelError, Precision, Similarity, digest
-from mining.models.preprocessing import Preprocessing
+from mining.errors import ModelError
+from mining.models.base import Precision, Similarity, digest
+from mining.models.transform import Preprocessing
 from mining.models.weights import state_digest
-from pairsets.artefacts import installed
+from pairsets.storage.artefacts import installed
 
 
 class TorchModel:

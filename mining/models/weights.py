@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mining.models.base import ModelError
+from mining.errors import ModelError
 from mining.models.checkpoints import State, load_checkpoint, states_in
 
 # A counter of training steps, which old checkpoints lack and evaluation never reads.

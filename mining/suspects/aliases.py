@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mining.embeddings import Embeddings
-from mining.run import model_names
-from mining.suspects.centres import Characters, grouped
+from mining.embeddings.store import Embeddings
+from mining.models.names import model_names
 from mining.suspects.check import Progress
-from mining.suspects.names import WHY, Likeness, likeness
-from mining.suspects.nearness import FACES, NEAR, Nearness, nearness
-from pairsets.aliases import Aliases
+from mining.suspects.identity.characters import Characters, grouped
+from mining.suspects.identity.names import WHY, Likeness, likeness
+from mining.suspects.identity.nearness import FACES, NEAR, Nearness, nearness
+from pairsets.files.aliases import Aliases
+from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.suspects import Doubt
 
 THRESHOLD = 0.5
 """Scores from here on are flagged.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.suspects import Doubt
 
 # Called with what is done, and what there is in all.
 Progress = Callable[[int, int], None]
@@ -21,7 +21,7 @@ class Check(Protocol):
 
     @property
     def kind(self) -> str:
-        """A key of `pairsets.suspects.KINDS`."""
+        """A key of `pairsets.files.suspects.KINDS`."""
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
         """What is to be said of each pair."""

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mining.detector import FaceDetector
+from mining.models.face_detector import FaceDetector
+from mining.parallel import in_chunks
 from mining.suspects.check import Progress
-from mining.suspects.features import inner_box
-from mining.threads import in_chunks
+from mining.suspects.pictures.features import inner_box
 from pairsets import images
+from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
-from pairsets.suspects import Doubt
 
 # Limits below, calibrated on drawn and real faces (benchmarks/suspect_pictures.py). Where clean
 # faces end: 63 % of one colour, 0.20 of detail, 50 % besides padding.

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mining.suspects.alignment import Way, ways
+from mining.parallel import in_chunks
 from mining.suspects.check import Progress
-from mining.suspects.features import Picture, Pictures, needed
-from mining.suspects.overlay import Overlay, laid_over
-from mining.suspects.threads import opencv_alone
-from mining.threads import in_chunks
+from mining.suspects.pictures.alignment import Way, ways
+from mining.suspects.pictures.features import Picture, PictureCache, needed
+from mining.suspects.pictures.overlay import Overlay, laid_over
+from mining.suspects.pictures.single_thread import opencv_alone
+from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairKey, PairSet
-from pairsets.suspects import Doubt
 
 # Agreement at the worst spot from which two files show one picture. Drawn pairs of different
 # characters, and of one in other expressions, reach 0.4 (but for two, drawn in other colours
@@ -66,7 +66,7 @@ class DuplicatePictures:
             raise ValueError(f"a threshold of {threshold}; expected above 0 and at most 1")
         needed("duplicate pictures", "cv2", "imagehash")
         self.threshold = threshold
-        self._pictures = Pictures(root, max_pixels)
+        self._pictures = PictureCache(root, max_pixels)
         self._threads = threads
 
     @property

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mining.embeddings import Embeddings
-from mining.run import model_names
-from mining.suspects.centres import Characters, Floats, Rows, grouped
+from mining.embeddings.store import Embeddings
+from mining.models.names import model_names
 from mining.suspects.check import Progress
-from pairsets.faces import strings
+from mining.suspects.identity.characters import Characters, Floats, Rows, grouped
+from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.suspects import Doubt
+from pairsets.paths import strings
 
 THRESHOLD = 0.5
 """Scores from here on are flagged: there both `APART` and `BELONGS` are reached."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from indexes import pair_scores
-from mining.embeddings import EmbeddingError, Embeddings
-from mining.run import short_name
+from mining.embeddings.store import EmbeddingError, Embeddings
+from mining.models.names import short_name
 from mining.suspects.check import Progress
-from mining.suspects.positives import Positives
+from mining.suspects.identity.positive_scores import Positives
+from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.suspects import Doubt
 
 QUANTILE = 0.95
 """A pair is called a positive if at least this share of positives is no more alike."""

@@ -9,11 +9,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pairsets.entries import Entry
 from pairsets.errors import ScoresError
+from pairsets.evaluation.intervals import Interval
 from pairsets.figures.style import BLUE, INK, MUTED, PAPER, fitted, style
-from pairsets.intervals import Interval
-from pairsets.leaderboard import percent
+from pairsets.tables.entries import Entry
+from pairsets.tables.leaderboard import percent
 
 COLUMNS = ("fpr", "fnr", "eer", "fpr_interpolated")
 _NAMES = {

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
-from pairsets.confusion import Confusion
 from pairsets.errors import ScoresError
+from pairsets.evaluation.confusion import Confusion
 from pairsets.figures.style import GRID, INK, MUTED, VERMILLION, families, fitted, style
 from pairsets.images import MAX_PIXELS, thumbnail
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pairsets.errors import ScoresError
+from pairsets.evaluation.human import HumanRates
+from pairsets.evaluation.intervals import Interval
+from pairsets.evaluation.rates import Curve, Point, checked_share, equal_error, fpr_at_fnr
 from pairsets.figures.style import DASHES, GRID, INK, MUTED, PALETTE, legend, panel, style
-from pairsets.human import HumanRates
-from pairsets.intervals import Interval
-from pairsets.rates import Curve, Point, checked_share, equal_error, fpr_at_fnr
 
 _TICKS = (1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.995)
 _NORMAL = NormalDist()

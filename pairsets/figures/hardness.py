@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from pairsets.errors import ScoresError
+from pairsets.evaluation.hardness import Hardness
 from pairsets.figures.style import DASHES, INK, MUTED, PALETTE, legend, style
-from pairsets.hardness import Hardness
 
 Shares = NDArray[np.float64]
 

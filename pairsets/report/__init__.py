@@ -1,6 +1,7 @@
 """One self-contained HTML page of a run: tables, curves and a gallery of the hardest pairs."""
 
-from pairsets.report.content import DetSet, FunnelRow, GalleryPair, ModelScores, Report
+from pairsets.funnel import FunnelRow
+from pairsets.report.content import DetSet, GalleryPair, ModelScores, Report
 from pairsets.report.page import render, write_report
 from pairsets.report.svg import refuse_suffix, save_figure, to_svg
 

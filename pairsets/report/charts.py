@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from pairsets.confusion import Confusion
-from pairsets.hardness import Hardness
-from pairsets.human import HumanRates
-from pairsets.leaderboard import percent
+from pairsets.evaluation.confusion import Confusion
+from pairsets.evaluation.hardness import Hardness
+from pairsets.evaluation.human import HumanRates
 from pairsets.report.content import DetSet, ModelScores
 from pairsets.report.svg import to_svg
 from pairsets.report.wording import bounds, listed, share
+from pairsets.tables.leaderboard import percent
 
 if TYPE_CHECKING:
     from pairsets.figures import Figure

@@ -11,32 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.annotators import Agreement
-from pairsets.confusion import Confusion
 from pairsets.errors import PairsetsError, ScoresError
-from pairsets.hubness import Hubness
-from pairsets.human import HumanRates
+from pairsets.evaluation.annotators import Agreement
+from pairsets.evaluation.confusion import Confusion
+from pairsets.evaluation.hubness import Hubness
+from pairsets.evaluation.human import HumanRates
+from pairsets.evaluation.rates import Curve, Point
+from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
-from pairsets.leaderboard import Leaderboard
-from pairsets.rates import Curve, Point
 from pairsets.report.headline import Headline, headline_of, is_mined
+from pairsets.tables.leaderboard import Leaderboard
 
 if TYPE_CHECKING:
-    from pairsets.hardness import Hardness
-
-
-@dataclass(frozen=True)
-class FunnelRow:
-    """A line of the funnel: what a stage dropped and why, or with `kept` what it passed on."""
-
-    stage: str
-    what: str
-    count: int
-    kept: bool = False
-
-    def __post_init__(self) -> None:
-        if self.count < 0:
-            raise PairsetsError(f"funnel, {self.stage}: {self.count} {self.what}; expected >= 0")
+    from pairsets.evaluation.hardness import Hardness
 
 
 @dataclass(frozen=True, eq=False)

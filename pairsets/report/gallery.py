@@ -75,7 +75,7 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
     pictures = encode_faces(report.faces_root, paths, pixels, report.max_pixels)
     in_sheet = len(distinct_faces(first))
     sheet = as_sheet(paths[:in_sheet], pictures[:in_sheet], "g")
-    here = files(__package__)
+    here = files(__package__) / "assets"
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from pairsets.entries import Entry
-from pairsets.leaderboard import Leaderboard
-from pairsets.published import PUBLISHED
+from pairsets.tables.entries import Entry
+from pairsets.tables.leaderboard import Leaderboard
+from pairsets.tables.published import PUBLISHED
 
 
 @dataclass(frozen=True)

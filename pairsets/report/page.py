@@ -13,16 +13,13 @@ from typing import TypeVar
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from pairsets.artefacts import write_text
-from pairsets.difference_tables import why_not_compared
-from pairsets.entries import Entry
 from pairsets.report import wording
-from pairsets.report.boards import board_of
 from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
 from pairsets.report.content import GalleryPair, Report
-from pairsets.report.contrasts import contrasts_of
+from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts
 from pairsets.report.headline import Headline
+from pairsets.report.leaderboards import board_of
 from pairsets.report.tables import (
     agreement_sentence,
     agreement_tables,
@@ -31,6 +28,9 @@ from pairsets.report.tables import (
     hubness_table,
 )
 from pairsets.report.thumbnails import PIXELS_OF_FEW, face_sheet
+from pairsets.storage.artefacts import write_text
+from pairsets.tables.differences import why_not_compared
+from pairsets.tables.entries import Entry
 
 HERO_PAIRS = 6
 Found = TypeVar("Found")
@@ -56,7 +56,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         thumbnail_pixels: the longer side of the gallery's faces; by default 192 for up to 300
             distinct faces, else 128.
     """
-    here = files(__package__)
+    here = files(__package__) / "assets"
 
     def source(name: str) -> str:
         return here.joinpath(name).read_text("utf-8")

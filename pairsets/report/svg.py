@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from pairsets.artefacts import atomic_write
 from pairsets.errors import PairsetsError
+from pairsets.storage.artefacts import atomic_write
 
 if TYPE_CHECKING:
     from pairsets.figures import Figure
@@ -30,7 +30,7 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
         name: starts every id in it; unique in the page.
         description: what a screen reader says.
     """
-    from pairsets import figures  # here, so that a page without charts needs no matplotlib
+    from pairsets import figures
 
     greys = {"ink": figures.INK, "muted": figures.MUTED, "grid": figures.GRID}
     colors = {color: label for label, color in {**greys, "paper": figures.PAPER}.items()}

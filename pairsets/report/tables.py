@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pairsets.annotators import Agreement
-from pairsets.hardness import Hardness
-from pairsets.hubness import Hubness
-from pairsets.human import HumanRates
-from pairsets.kappa import Kappa
+from pairsets.evaluation.annotators import Agreement
+from pairsets.evaluation.hardness import Hardness
+from pairsets.evaluation.hubness import Hubness
+from pairsets.evaluation.human import HumanRates
+from pairsets.evaluation.kappa import Kappa
 from pairsets.report.wording import MINUS, bounds, decimal_bounds, share
 
 

@@ -8,8 +8,8 @@ from typing import TypeGuard
 
 from markupsafe import Markup
 
-from pairsets.intervals import Interval
-from pairsets.leaderboard import percent
+from pairsets.evaluation.intervals import Interval
+from pairsets.tables.leaderboard import percent
 
 MINUS = "\u2212"
 

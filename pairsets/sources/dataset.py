@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pairsets.artefacts import atomic_write
 from pairsets.errors import SourceError
-from pairsets.faces import strings, why_unsafe
-from pairsets.json_files import read_json
+from pairsets.paths import strings, why_unsafe
+from pairsets.storage.artefacts import atomic_write
+from pairsets.storage.json_files import read_json
 
 PictureId = int | str
 _EXPECTED = '{"character": [{"id": 3131051, "bbox": [213, 15, 327, 151]}, ...], ...}'

@@ -256,9 +256,9 @@ def _add(whole: Outcome, home: Path, first: int, status: int | None) -> int | No
 
 def _load() -> None:
     """Import what readers do, once; nothing of it may have begun a thread when this forks."""
-    for name in ("mining.failures", "mining.models", "datasets", "onnx", "onnxruntime"):
+    for name in ("mining.cli.user_errors", "mining.models", "datasets", "onnx", "onnxruntime"):
         importlib.import_module(name)
-    for name in ("mining.embeddings", "indexes.store", "pyarrow.parquet", "zstandard"):
+    for name in ("mining.embeddings.store", "indexes.store", "pyarrow.parquet", "zstandard"):
         importlib.import_module(name)
     from mining.models.torchvision_ops import import_timm
 

@@ -11,7 +11,6 @@ import json
 import lzma
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from format_examples import ASKED, EXAMPLES, FILES
 from fuzz import mutators
 from fuzz.mutators import Mutator
+from support.format_examples import ASKED, EXAMPLES, FILES
 
 _TESTS = Path(__file__).parents[1]
 
@@ -88,15 +87,9 @@ def several(*calls: Callable[[], object]) -> None:
         raise min(errors, key=lambda error: isinstance(error, own_errors()))
 
 
-def _reach(folder: str) -> None:
-    """Let modules beside other tests be imported."""
-    if str(_TESTS / folder) not in sys.path:
-        sys.path.append(str(_TESTS / folder))
-
-
 def own_errors() -> tuple[type[Exception], ...]:
     """What a reader may raise of a damaged file."""
-    from mining.failures import user_errors
+    from mining.cli.user_errors import user_errors
 
     return tuple(one for one in user_errors() if one not in (OSError, MemoryError))
 
@@ -157,8 +150,8 @@ def _read_ijb(folder: Path) -> None:
 
 def _make_pairs(folder: Path) -> None:
     from pairsets import PairSet
-    from pairsets.annotators import read_annotators  # noqa: F401  (loaded before it is timed)
-    from pairsets.folds import folds_of
+    from pairsets.evaluation.annotator_files import read_annotators  # noqa: F401  (loaded before it is timed)
+    from pairsets.files.side_files import folds_of
     from pairsets.pairset import identities_of
 
     content = EXAMPLES["csv"]()
@@ -175,7 +168,7 @@ def _make_pairs(folder: Path) -> None:
 
 def _read_pairset(folder: Path) -> None:
     from pairsets import PairSet
-    from pairsets.exclusions import Exclusions
+    from pairsets.files.exclusions import Exclusions
 
     several(
         lambda: PairSet.read(folder / "pairs.csv"),
@@ -185,8 +178,8 @@ def _read_pairset(folder: Path) -> None:
 
 
 def _read_beside_pairs(folder: Path) -> None:
-    from pairsets.annotators import read_annotators
-    from pairsets.folds import Folds
+    from pairsets.evaluation.annotator_files import read_annotators
+    from pairsets.files.folds import Folds
 
     pairs = _pairs()
     several(
@@ -196,7 +189,7 @@ def _read_beside_pairs(folder: Path) -> None:
 
 
 def _make_scores(folder: Path) -> None:
-    from mining.scoring import write_scores
+    from pairsets.files.score_files import write_scores
 
     pairs = _pairs()
     scores = {name: np.linspace(-1, 1, len(pairs)) for name in ("one", "two")}
@@ -205,8 +198,8 @@ def _make_scores(folder: Path) -> None:
 
 
 def _read_scores(folder: Path) -> None:
-    from mining.scoring import read_quantiles, read_ranks, read_scores, why_none
-    from mining.setfiles import mined_beside
+    from mining.scores.pair_files import mined_beside
+    from pairsets.files.score_files import read_quantiles, read_ranks, read_scores, why_none
 
     pairs, file = _pairs(), folder / "set.scores.csv"
     several(
@@ -219,7 +212,7 @@ def _read_scores(folder: Path) -> None:
 
 
 def _make_suspects(folder: Path) -> None:
-    from pairsets.suspects import KINDS, Doubt, Suspects
+    from pairsets.files.suspects import KINDS, Doubt, Suspects
 
     pairs = _pairs()
     score = np.linspace(0, 1, len(pairs))
@@ -229,13 +222,13 @@ def _make_suspects(folder: Path) -> None:
 
 
 def _read_suspects(folder: Path) -> None:
-    from pairsets.suspects import Suspects
+    from pairsets.files.suspects import Suspects
 
     Suspects.read(folder / "suspects.csv")
 
 
 def _make_submission(folder: Path) -> None:
-    from pairsets.submission import write_submission
+    from pairsets.files.submissions import write_submission
 
     pairs = _pairs()
     write_submission(
@@ -250,7 +243,7 @@ def _make_submission(folder: Path) -> None:
 
 
 def _read_submission(folder: Path) -> None:
-    from pairsets.submission import read_submission
+    from pairsets.files.submissions import read_submission
 
     pairs = _pairs()
     several(
@@ -282,11 +275,11 @@ def _make_lists(folder: Path) -> None:
 
 def _read_lists(folder: Path) -> None:
     from pairsets import Faces
-    from pairsets.aliases import Aliases
-    from pairsets.faces import read_ignore_list
-    from pairsets.identity_lists import ByList
-    from pairsets.overlap import Collection
+    from pairsets.files.aliases import Aliases
+    from pairsets.identities.lists import ByList
+    from pairsets.paths import read_ignore_list
     from pairsets.sources.folders.safe_names import SafeNames
+    from pairsets.sources.overlap import Collection
 
     faces = folder / "faces"
     several(
@@ -320,8 +313,8 @@ def _make_dataset(folder: Path) -> None:
 
 
 def _read_dataset(folder: Path) -> None:
-    from pairsets.overlap import Collection
     from pairsets.sources.dataset import Dataset
+    from pairsets.sources.overlap import Collection
 
     several(
         lambda: Dataset.read(folder / "set.json"),
@@ -334,7 +327,7 @@ def _make_templates(folder: Path) -> None:
 
 
 def _read_templates(folder: Path) -> None:
-    from pairsets.templates import Templates
+    from pairsets.sources.templates import Templates
 
     Templates.read(folder / "tid.txt")
 
@@ -407,9 +400,9 @@ _BOX_FILES = (
 
 
 def _read_boxes_file(file: str, folder: Path) -> None:
-    from pairsets.sources.annotations import read_annotations
-    from pairsets.sources.danbooru.boxed import Boxed
     from pairsets.sources.danbooru.selection import named_boxes, named_pictures
+    from pairsets.sources.danbooru.single_faces import Boxed
+    from pairsets.sources.face_boxes import read_annotations
 
     found = read_annotations(folder / file.partition("/")[0], sized=file.startswith("labels"))
     boxed, rows = Boxed.each(found, min_size=1)
@@ -436,7 +429,7 @@ def _boxes() -> Iterator[Reader]:
 
 
 def _make_posts(folder: Path) -> None:
-    from danbooru import post
+    from support.danbooru import post
 
     posts = [post(1_000 + at, f"girl_{at // 2}") for at in range(6)]
     posts.append({"id": 7, "rating": "general", "tags_character": ["rei"], "extension": "png"})
@@ -459,8 +452,8 @@ def _make_posts(folder: Path) -> None:
 
 def _read_posts(folder: Path) -> None:
     from pairsets.sources.danbooru.journal import opened
+    from pairsets.sources.danbooru.metadata import Metadata
     from pairsets.sources.danbooru.posts import Rule
-    from pairsets.sources.danbooru.reading import Metadata
     from pairsets.sources.danbooru.streams import metadata_files
 
     def read(source: Path) -> None:
@@ -481,7 +474,7 @@ def _read_posts(folder: Path) -> None:
 
 
 def _picture(at: int, kind: str = "PNG") -> bytes:
-    from drawn import draw_face
+    from support.drawn import draw_face
 
     stream = io.BytesIO()
     draw_face(at, 16).save(stream, kind)
@@ -599,8 +592,8 @@ def with_rows(home: Any) -> None:
 
 
 def _read_face_folder(folder: Path) -> None:
-    from pairsets.overlap import Collection
     from pairsets.sources.folders.face_folder import FaceFolder
+    from pairsets.sources.overlap import Collection
 
     home = FaceFolder(folder / "faces", "crops", ("path", "picture"), {"a": 1, "b": [2]})
     several(lambda: Collection.read(folder / "faces"), lambda: with_rows(home))
@@ -625,13 +618,13 @@ class Means:
 
 
 def _make_embeddings(folder: Path) -> None:
-    from mining.embeddings import embed
+    from mining.embeddings.producer import embed
     from pairsets import Faces
 
     _make_lists(folder)
     for name in _LISTS[2:]:
         (folder / name).unlink()
-    from pairsets.identity_lists import ByList
+    from pairsets.identities.lists import ByList
 
     faces = Faces.scan(folder / "faces", ByList(folder / "list.txt"))
     embed(faces, Means(), folder / "vectors")  # type: ignore[arg-type]
@@ -644,7 +637,7 @@ _VECTORS = tuple(
 
 
 def _read_embeddings(folder: Path) -> None:
-    from mining.embeddings import Embeddings
+    from mining.embeddings.store import Embeddings
 
     found = Embeddings.load(folder / "vectors", folder / "faces")
     several(lambda: str(found.model), lambda: found.similarity, lambda: len(found.skipped))
@@ -652,29 +645,29 @@ def _read_embeddings(folder: Path) -> None:
 
 def _resume_embeddings(folder: Path) -> None:
     """What lies in the folder is used again, or made again."""
-    from mining.embeddings import embed
+    from mining.embeddings.producer import embed
     from pairsets import Faces
 
     embed(Faces.scan(folder / "faces"), Means(), folder / "vectors")  # type: ignore[arg-type]
 
 
 def _make_half_embedded(folder: Path) -> None:
-    from mining.journal import Journal, Source
+    from mining.embeddings.journal import Source, VectorJournal
     from pairsets import Faces
 
     _make_lists(folder)
     faces = Faces.scan(folder / "faces")
-    with Journal(folder / "vectors" / "partial", Means.fingerprint) as journal:
+    with VectorJournal(folder / "vectors" / "partial", Means.fingerprint) as journal:
         for path in faces.paths[:4]:
             status = faces.locate(path).stat()
             journal.append([Source.of(path, "0" * 64, status)], np.ones((1, 3), np.float32))
 
 
 def _make_kept(folder: Path) -> None:
-    from mining.dropping import Memory
-    from mining.folds.parts import Finished, Part
-    from mining.suspects.looked import Notes
-    from pairsets.report import FunnelRow
+    from mining.miners.fold_results import Finished, Part
+    from mining.miners.suspect_free import Memory
+    from mining.overlap.notes import Notes
+    from pairsets.funnel import FunnelRow
 
     pairs = _pairs()
     Memory.of(folder / "suspects.partial.json", 1).write(pairs)
@@ -699,13 +692,13 @@ _KEPT = (
 
 
 def _read_kept(folder: Path) -> None:
-    from mining.comparing import _Older
-    from mining.dropping import Memory
-    from mining.folds.parts import Finished
-    from mining.gathering import miners
-    from mining.provenance import mined_by
-    from mining.run import RunFolder
-    from mining.suspects.looked import Notes
+    from mining.commands.compare import _Older
+    from mining.commands.run_folder import RunFolder
+    from mining.miners.fold_results import Finished
+    from mining.miners.provenance import mined_by
+    from mining.miners.suspect_free import Memory
+    from mining.overlap.notes import Notes
+    from mining.scores.collection import miners
 
     def noted() -> None:
         for entry in Notes.open(folder / "looked.jsonl", 1).entries.values():
@@ -758,7 +751,7 @@ def _make_checkpoint(folder: Path) -> None:
     checkpoint.FIRST = checkpoint.PERIOD = 0.0
     try:
         join.top_pairs(
-            _WORLD, np.arange(60) // 2, 40, how=join.How(tile=16), progress=stop,
+            _WORLD, np.arange(60) // 2, 40, how=join.SearchOptions(tile=16), progress=stop,
             checkpoint=folder / "found.npz",
         )  # fmt: skip
     except KeyboardInterrupt:
@@ -773,7 +766,7 @@ def _read_checkpoint(folder: Path) -> None:
 
     def ask(path: Path | None) -> Any:
         return join.top_pairs(
-            _WORLD, np.arange(60) // 2, 40, how=join.How(tile=16), checkpoint=path
+            _WORLD, np.arange(60) // 2, 40, how=join.SearchOptions(tile=16), checkpoint=path
         )
 
     found = ask(folder / "found.npz")
@@ -818,22 +811,19 @@ def _load(text: str, folder: Path) -> None:
 
 
 def _make_timm(folder: Path) -> None:
-    _reach("mining/models")
-    from small_models import timm_folder
+    from support.small_models import timm_folder
 
     timm_folder(folder, 1)
 
 
 def _make_animecv(folder: Path) -> None:
-    _reach("mining/models")
-    from small_models import animecv_zip
+    from support.small_models import animecv_zip
 
     animecv_zip(folder, 1)
 
 
 def _make_animesion(folder: Path) -> None:
-    _reach("mining/models")
-    from small_models import animesion_file
+    from support.small_models import animesion_file
 
     animesion_file(folder, 1)
 
@@ -852,8 +842,7 @@ _ONNX_OPTIONS = {
 
 
 def _make_onnx(folder: Path) -> None:
-    _reach("mining/models")
-    from small_models import onnx_graph
+    from support.small_models import onnx_graph
 
     onnx_graph(folder, 1, metadata=json.dumps({"size": 8}))
     (folder / "model.onnx.json").write_text(json.dumps(_ONNX_OPTIONS))
@@ -883,7 +872,7 @@ def _make_detector(folder: Path) -> None:
 def _read_detector(folder: Path) -> None:
     from PIL import Image
 
-    from mining.detector import OnnxFaceDetector
+    from mining.models.face_detector import OnnxFaceDetector
 
     OnnxFaceDetector(folder / "face.onnx")(Image.new("RGB", (40, 30)))
 
@@ -892,9 +881,9 @@ def _read_detector(folder: Path) -> None:
 
 
 def _make_review(folder: Path) -> None:
-    from pairsets.review.exchange import export
-    from pairsets.review.label_studio import write_tasks
-    from pairsets.review.store import Store
+    from pairsets.review.exchange.export import export
+    from pairsets.review.exchange.label_studio import write_tasks
+    from pairsets.review.store.store import Store
 
     pairs = _pairs()
     with Store.begin(folder / "review.db", pairs) as store:
@@ -914,7 +903,7 @@ def _make_review(folder: Path) -> None:
 
 
 def _judge(store: Any, who: str, rows: Sequence[int]) -> None:
-    from pairsets.review.verdicts import Verdict
+    from pairsets.review.store.verdicts import Verdict
 
     person, valid = store.annotator(who), store.pairs.valid
     for row in rows:
@@ -927,8 +916,8 @@ _REVIEW = ("out.csv", "out.judgements.csv", "tasks.json", "min.json")
 
 
 def _read_review(name: str, folder: Path) -> None:
-    from pairsets.review.importing import import_judged
-    from pairsets.review.store import Store
+    from pairsets.review.exchange.imports import import_judged
+    from pairsets.review.store.store import Store
 
     with Store.begin(folder / "review.db", _pairs()) as store:
         import_judged(store, folder / name)
@@ -942,12 +931,9 @@ def _reviews() -> Iterator[Reader]:
 
 
 def _damaged_databases() -> Iterator[Reader]:
-    """Those of reviews, where the module that makes them is there."""
-    _reach("pairsets/review")
-    try:
-        import database_damage
-    except ImportError:
-        return
+    """Those of reviews."""
+    from support import database_damage
+
     for name, read in database_damage.readers().items():
         # To import one that is just begun is refused, healthy as it is: there is no verdict in it.
         stems = ("full", "small") if name == "review import of it" else ("full", "new", "small")
@@ -990,7 +976,7 @@ def _read_any_pairs(file: Path) -> object:
 
 
 def _read_any_boxes(file: Path) -> object:
-    from pairsets.sources.annotations import read_annotations
+    from pairsets.sources.face_boxes import read_annotations
 
     return read_annotations(file)
 

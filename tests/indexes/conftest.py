@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from indexes import join
-from indexes.join import cuda, fast, filters, plan, scan, search
+from indexes.join import cuda, engine, filters, plan, scan, search
 from indexes.join.narrow import leading
 
-Way = Callable[..., join.How]
+Way = Callable[..., join.SearchOptions]
 WAYS = (
     "plain",
     "bf16",
@@ -44,27 +44,27 @@ def way(request, monkeypatch) -> Way:
     name: str = request.param
     monkeypatch.setattr(search, "sums_in_float32", _sums_in_float32)
     if name == "plain":
-        return join.How
+        return join.SearchOptions
     if name == "cuda":
         if not cuda.torch.cuda.is_available():
             pytest.skip("no CUDA device that torch can use")
-        return partial(join.How, device="cuda")
+        return partial(join.SearchOptions, device="cuda")
     if name == "device":
-        monkeypatch.setattr(join.How, "device_for", lambda *_: "cpu")
-        return partial(join.How, precision="bf16")
+        monkeypatch.setattr(join.SearchOptions, "device_for", lambda *_: "cpu")
+        return partial(join.SearchOptions, precision="bf16")
     monkeypatch.setattr(scan, "_RARE", 2.0)  # hits are as rare as in a search of many pairs
     precision, _, rest = name.partition(", ")
     if not rest:
-        return partial(join.How, precision=precision, spectrum="off")
+        return partial(join.SearchOptions, precision=precision, spectrum="off")
     # What passes is looked at as it would be if it were many pairs; above, as few.
-    monkeypatch.setattr(fast, "_GATHERED", 0)
+    monkeypatch.setattr(engine, "_GATHERED", 0)
     in_vain = rest.endswith("in vain")
     narrow_first(monkeypatch, crowd=0.0 if in_vain else 1.0)
     if in_vain:
         monkeypatch.setattr(scan, "_RARE", 0.0)
         monkeypatch.setattr(scan, "FEW", 0)
         monkeypatch.setattr(search, "CROWD", 0.0 if rest.startswith("all") else 1.0)
-    return partial(join.How, precision=precision)
+    return partial(join.SearchOptions, precision=precision)
 
 
 def narrow_first(

@@ -69,7 +69,7 @@ def test_more_pairs_than_one_settling(monkeypatch):
     generator = np.random.default_rng(11)
     vectors = generator.integers(-2, 3, (200, 4)).astype(np.float32)
     groups = np.arange(200) // 2
-    found = join.top_pairs(vectors, groups, 9000, how=join.How(tile=16))
+    found = join.top_pairs(vectors, groups, 9000, how=join.SearchOptions(tile=16))
     i, j = np.triu_indices(200, 1)
     kept = groups[i] != groups[j]
     i, j = i[kept], j[kept]

@@ -6,13 +6,13 @@ What a filter says of a pair is drawn here, from anywhere within the margin.
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import oracle
 
 from indexes.join import best
-from indexes.join.rules import Rules
+from indexes.join.constraints import PairConstraints
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=120)
 
@@ -47,7 +47,7 @@ def searches(draw):
 @SEEDED
 def test_the_answer_is_that_of_exact_scores(spare, patience, search):
     vectors, codes, n, parts, (lowest, highest), ceilings = search
-    rules = Rules(
+    rules = PairConstraints(
         codes,
         lowest=-np.inf if lowest is None else float(lowest),
         highest=np.inf if highest is None else float(highest),
@@ -74,7 +74,7 @@ def test_the_answer_is_that_of_exact_scores(spare, patience, search):
 @SEEDED
 def test_the_lowest_are_held_negated(search):
     vectors, codes, n, parts, (lowest, highest), _ = search
-    rules = Rules(
+    rules = PairConstraints(
         codes,
         same=True,
         lowest=-np.inf if highest is None else -float(highest),
@@ -91,7 +91,7 @@ def test_the_lowest_are_held_negated(search):
 def test_the_bar_rises_as_soon_as_n_pairs_are_known():
     """By the n-th best of what their scores are at least."""
     vectors = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
-    kept = best.Best(vectors, 2, Rules(np.arange(4)))
+    kept = best.Best(vectors, 2, PairConstraints(np.arange(4)))
     i, j = np.array([0, 0, 1]), np.array([1, 2, 3])
     kept.take(kept.sift(i, j, np.array([2.0, 3.0, 8.0]), np.array([0.5, 0.5, 0.5])))
     assert kept.threshold == 2.5
@@ -104,7 +104,7 @@ def test_the_bar_rises_as_soon_as_n_pairs_are_known():
 def test_many_equal_scores_take_bounded_memory(monkeypatch):
     monkeypatch.setattr(best, "_SPARE", 10)
     vectors = np.ones((80, 2), np.float32)
-    kept = best.Best(vectors, 7, Rules(np.arange(80)))
+    kept = best.Best(vectors, 7, PairConstraints(np.arange(80)))
     kept.patience = 50
     i, j = np.triu_indices(80, 1)
     for start in range(0, i.size, 40):

@@ -10,9 +10,9 @@ from threading import Semaphore, Timer
 from types import SimpleNamespace
 
 import numpy as np
-import oracle
 import pytest
-from oracle import as_bytes, listed
+from support import oracle
+from support.oracle import as_bytes, listed
 
 from indexes import join
 from indexes.join import best, checkpoint
@@ -119,7 +119,7 @@ vectors, path, precision = np.load(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 def die(done, total):
     if path.exists():
         os.kill(os.getpid(), signal.SIGKILL)
-how = join.How(precision=precision, spectrum="off", tile=16, threads=1)
+how = join.SearchOptions(precision=precision, spectrum="off", tile=16, threads=1)
 join.top_pairs(vectors, np.arange(60) // 2, 40, how=how, progress=die, checkpoint=path)
 """
 
@@ -136,14 +136,14 @@ def test_killed_after_the_first_saving(precision, path, tiles, tmp_path_factory)
         done = np.flatnonzero(file["done"]).tolist()
         everything = list(range(file["done"].size))
     assert done
-    how = join.How(precision=precision, spectrum="off", tile=16, threads=2)
+    how = join.SearchOptions(precision=precision, spectrum="off", tile=16, threads=2)
     found, left, _ = resumed(path, how, tiles)
     assert sorted([*done, *left]) == everything
     assert as_bytes(found) == as_bytes(oracle.top_pairs(VECTORS, CODES, N))
     assert list(path.parent.iterdir()) == []
 
 
-PLAIN, FAST = join.How(tile=16), join.How(tile=16, precision="bf16")
+PLAIN, FAST = join.SearchOptions(tile=16), join.SearchOptions(tile=16, precision="bf16")
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ PLAIN, FAST = join.How(tile=16), join.How(tile=16, precision="bf16")
     [
         (PLAIN, FAST),
         (FAST, PLAIN),
-        (FAST, join.How(tile=16, precision="fp32")),
-        (FAST, join.How(tile=9, precision="bf16", threads=2)),
-        (PLAIN, join.How(tile=7)),
+        (FAST, join.SearchOptions(tile=16, precision="fp32")),
+        (FAST, join.SearchOptions(tile=9, precision="bf16", threads=2)),
+        (PLAIN, join.SearchOptions(tile=7)),
     ],
 )
 def test_another_way_may_go_on(before, after, path, eager, tiles):
@@ -212,9 +212,9 @@ def test_interrupted_between_taking_and_noting(at, tmp_path, monkeypatch):
 
     monkeypatch.setattr(best.Best, "take", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        join.top_pairs(vectors, codes, 40, how=join.How(tile=16), checkpoint=path)
+        join.top_pairs(vectors, codes, 40, how=join.SearchOptions(tile=16), checkpoint=path)
     monkeypatch.setattr(best.Best, "take", original)
-    found = join.top_pairs(vectors, codes, 40, how=join.How(tile=16), checkpoint=path)
+    found = join.top_pairs(vectors, codes, 40, how=join.SearchOptions(tile=16), checkpoint=path)
     whole = join.top_pairs(vectors, codes, 40)
     assert found.i.tobytes() == whole.i.tobytes()
     assert found.scores.tobytes() == whole.scores.tobytes()

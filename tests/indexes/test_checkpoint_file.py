@@ -9,8 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import oracle
 import pytest
+from support import oracle
 
 from indexes import IndexesError, join
 from indexes.join import checkpoint
@@ -18,7 +18,7 @@ from indexes.join import checkpoint
 VECTORS = np.random.default_rng(1).standard_normal((60, 16)).astype(np.float32)
 CODES = np.arange(60) // 2
 TRUTH = oracle.top_pairs(VECTORS, CODES, 40)
-PLAIN, FAST = join.How(tile=16), join.How(tile=16, precision="bf16")
+PLAIN, FAST = join.SearchOptions(tile=16), join.SearchOptions(tile=16, precision="bf16")
 
 
 def ask(path, how=PLAIN, progress=None):
@@ -170,7 +170,7 @@ def test_when_it_saves(path, clock, monkeypatch):
             clock.seconds += 10
             ticks.append(done)
 
-    assert ask(path, join.How(tile=10), progress=tick) == TRUTH
+    assert ask(path, join.SearchOptions(tile=10), progress=tick) == TRUTH
     assert times == list(range(60, 10 * len(ticks), 30))
     assert len(times) > 3
     assert list(path.parent.iterdir()) == []

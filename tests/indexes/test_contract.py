@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import oracle
 import pytest
+from support import oracle
 
 from indexes import ApproximateIndex, FlatIndex, IndexesError, TopPairs
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import listed
+from support import oracle
+from support.oracle import listed
 
 from indexes import FlatIndex, join
 from indexes.join import checkpoint, equal, grouped
 from indexes.join.best import Best
+from indexes.join.constraints import PairConstraints, pair_keys
 from indexes.join.equal import equal_rows
 from indexes.join.grouped import Grouped
-from indexes.join.rules import Rules, pair_keys
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=80)
 HOWS = {"plain": {}, "fp32": {"precision": "fp32", "spectrum": "off"}}
@@ -65,9 +65,9 @@ def test_the_best_pairs_are_those_of_the_double_loop(crowd, n, many, how, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(equal, "MANY", many)
         patch.setattr(grouped, "_LEAST", data.draw(st.sampled_from([1, 2**14])))
-        found = join.top_pairs(vectors, codes, n, how=join.How(**named), **options)
+        found = join.top_pairs(vectors, codes, n, how=join.SearchOptions(**named), **options)
     assert listed(found) == oracle.top_pairs(vectors, codes, n, **options)
-    alone = join.top_pairs(vectors, codes, n, how=join.How(**named), **options)
+    alone = join.top_pairs(vectors, codes, n, how=join.SearchOptions(**named), **options)
     assert found.scores.tobytes() == alone.scores.tobytes()
 
 
@@ -117,7 +117,7 @@ def test_more_than_a_block_of_equal_rows(kinds, scale):
     assert found.i.tolist() == i[kept][:n].tolist()
     assert found.j.tolist() == j[kept][:n].tolist()
     assert set(found.scores.tolist()) == {float(np.float32(scale)) ** 2}
-    again = join.top_pairs(vectors, codes, n, how=join.How(threads=1, precision="bf16"))
+    again = join.top_pairs(vectors, codes, n, how=join.SearchOptions(threads=1, precision="bf16"))
     assert again.j.tobytes() == found.j.tobytes()
 
 
@@ -140,7 +140,7 @@ def test_classes_are_searched_deeper_where_the_first_hold_no_pair():
     excluded = np.column_stack([i[out], j[out]])
     asked, classes = [], equal_rows(vectors, np.arange(60))
     assert classes is not None
-    rules = Rules(np.arange(60), excluded=pair_keys(excluded, 60, "exclude"))
+    rules = PairConstraints(np.arange(60), excluded=pair_keys(excluded, 60, "exclude"))
 
     def search(rules, rows, n):
         asked.append(n)
@@ -193,7 +193,7 @@ def test_an_interrupted_search_goes_on(precision, tmp_path, monkeypatch):
     vectors = generator.standard_normal((100, 8)).astype(np.float32)
     vectors[40:] = vectors[3]
     codes, path = np.arange(100) // 2, tmp_path / "found.npz"
-    how = join.How(tile=8, threads=1, precision=precision)
+    how = join.SearchOptions(tile=8, threads=1, precision=precision)
     truth = oracle.top_pairs(vectors, codes, 2000)
     reports = []
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import oracle
 from threadpoolctl import threadpool_limits
 
 from indexes import FlatIndex, IndexesError, join
@@ -14,7 +14,9 @@ from indexes import FlatIndex, IndexesError, join
 
 def answer(vectors, groups, n, tile):
     codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    found = join.top_pairs(np.asarray(vectors, np.float32), codes, n, how=join.How(tile=tile))
+    found = join.top_pairs(
+        np.asarray(vectors, np.float32), codes, n, how=join.SearchOptions(tile=tile)
+    )
     return list(zip(found.i.tolist(), found.j.tolist(), found.scores.tolist(), strict=True))
 
 
@@ -114,9 +116,9 @@ def test_same_bytes_for_any_threads_and_tile(threads, tile):
     vectors = generator.standard_normal((300, 65)).astype(np.float32)
     vectors[150:] = vectors[:150]
     groups = np.arange(300) % 90
-    reference = join.top_pairs(vectors, groups, 500, how=join.How(tile=64))
+    reference = join.top_pairs(vectors, groups, 500, how=join.SearchOptions(tile=64))
     with threadpool_limits(threads):
-        found = join.top_pairs(vectors, groups, 500, how=join.How(tile=tile))
+        found = join.top_pairs(vectors, groups, 500, how=join.SearchOptions(tile=tile))
     for name in ("i", "j", "scores"):
         assert getattr(found, name).tobytes() == getattr(reference, name).tobytes()
 
@@ -137,7 +139,11 @@ def test_progress_ends_at_all_pairs():
     seen = []
     vectors = np.ones((10, 2), np.float32)
     join.top_pairs(
-        vectors, np.arange(10), 3, how=join.How(tile=4), progress=lambda *at: seen.append(at)
+        vectors,
+        np.arange(10),
+        3,
+        how=join.SearchOptions(tile=4),
+        progress=lambda *at: seen.append(at),
     )
     assert seen[-1] == (45, 45)
     assert seen == sorted(seen)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 import torch
+from support import oracle
 
 from indexes import join
-from indexes.join import fast
+from indexes.join import engine
 
 HALF = 2.0**-8  # of a unit in the last place of a bfloat16 number from 1 to 2
 
@@ -108,7 +108,7 @@ def test_the_rest_of_a_narrow_bound_is_rounded_up(narrow, precision):
     vectors = np.zeros((2, 8))
     vectors[:, 5] = 1 + 0.9995 * HALF
     assert as_bfloat16(vectors).max() == 1
-    assert found_on_the_threshold(vectors, join.How(precision=precision))
+    assert found_on_the_threshold(vectors, join.SearchOptions(precision=precision))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
@@ -118,7 +118,7 @@ def test_a_basis_that_is_not_orthonormal(narrow, precision, length):
     narrow(basis=np.float32(length) * np.eye(8, 3, dtype=np.float32))
     vectors = np.zeros((3, 8))
     vectors[:, 0] = 1, -1, -0.5
-    assert found_on_the_threshold(vectors, join.How(precision=precision))
+    assert found_on_the_threshold(vectors, join.SearchOptions(precision=precision))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
@@ -126,7 +126,7 @@ def test_halfway_inside_the_basis(narrow, precision):
     narrow(basis=np.eye(64, 60, dtype=np.float32))
     vectors = halfway()
     vectors[:, 60:] = 2.0**-30
-    assert found_on_the_threshold(vectors, join.How(precision=precision))
+    assert found_on_the_threshold(vectors, join.SearchOptions(precision=precision))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
@@ -135,7 +135,9 @@ def test_what_the_basis_leaves_over_may_be_all(narrow, precision):
     narrow(basis=np.eye(24, 4, dtype=np.float32))
     generator = np.random.default_rng(5)
     row = np.r_[np.zeros(4), generator.standard_normal(20)]
-    assert found_on_the_threshold([row, row, -row, 0.5 * row], join.How(precision=precision))
+    assert found_on_the_threshold(
+        [row, row, -row, 0.5 * row], join.SearchOptions(precision=precision)
+    )
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
@@ -143,5 +145,7 @@ def test_few_and_many_candidates_are_scored_again_alike(precision, monkeypatch):
     """By the pair, or by torch's sampled products: float32 rounds in both."""
     vectors = one_product_rounded_down()
     for few in (0, 10**9):
-        monkeypatch.setattr(fast, "_GATHERED", few)
-        assert found_on_the_threshold(vectors, join.How(precision=precision, spectrum="off"))
+        monkeypatch.setattr(engine, "_GATHERED", few)
+        assert found_on_the_threshold(
+            vectors, join.SearchOptions(precision=precision, spectrum="off")
+        )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import listed
+from support import oracle
+from support.oracle import listed
 
 from indexes import FlatIndex, join
 

@@ -103,13 +103,13 @@ def test_groups_of_another_length():
     ],
 )
 def test_ways_there_are_none_of(options, message):
-    refused(message, join.How, **options)
+    refused(message, join.SearchOptions, **options)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
 def test_a_device_that_is_not_there(device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    how = join.How(device=device)
+    how = join.SearchOptions(device=device)
     refused(f"device {device}: no CUDA device", FlatIndex(VECTORS).top_pairs, 1, NAMES, how=how)
 
 

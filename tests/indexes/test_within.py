@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import listed
+from support import oracle
+from support.oracle import listed
 
 from indexes import BottomPairs, FlatIndex, IndexesError, join
 from indexes.join import pairs

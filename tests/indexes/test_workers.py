@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from indexes import join
-from indexes.join import fast, workers
+from indexes.join import engine, workers
 
 
 @pytest.fixture
@@ -174,8 +174,8 @@ def test_an_error_in_a_tile_ends_the_search(way, torch_threads, monkeypatch):
         tiles.append(tile)
         raise MemoryError("no room for a tile")
 
-    monkeypatch.setattr(fast.Engine, "search", broken)
-    monkeypatch.setattr(fast.Plain, "_block", broken)
+    monkeypatch.setattr(engine.Engine, "search", broken)
+    monkeypatch.setattr(engine.Plain, "_block", broken)
     vectors, alive = np.eye(90, dtype=np.float32), threading.active_count()
     with pytest.raises(MemoryError, match="no room for a tile"):
         join.top_pairs(vectors, np.arange(90), 5, min_score=-1, how=way(tile=8, threads=2))

@@ -16,10 +16,10 @@ import zlib
 
 import numpy as np
 import pytest
-from command_line import contents, lookalikes, lookalikes_apart
 from PIL import Image
+from support.command_line import contents, lookalikes, lookalikes_apart
 
-import mining.embeddings
+import mining.embeddings.journal
 from pairsets import PairSet
 
 HEADER = "pathA,pathB,label,human_prediction,invalid\n"
@@ -1280,7 +1280,7 @@ def test_output(embedded, command, out, expected):
 
 def test_embeddings_in_use(embedded):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom mining.journal import exclusive\n"
+        "import sys\nfrom pathlib import Path\nfrom mining.embeddings.journal import exclusive\n"
         "with exclusive(Path('embeddings')):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen(
@@ -1423,13 +1423,13 @@ def test_folder_that_may_not_be_written_to(home):
 
 
 def test_interrupted_embedding_goes_on(embedded, monkeypatch):
-    def interrupt(self, sources, vectors, append=mining.embeddings.Journal.append):
+    def interrupt(self, sources, vectors, append=mining.embeddings.journal.VectorJournal.append):
         append(self, sources, vectors)
         raise KeyboardInterrupt
 
     embed = ("embed", "faces", "--model", "pixels", "--batch-size", 4, "--out", "out")
     with monkeypatch.context() as patch:
-        patch.setattr(mining.embeddings.Journal, "append", interrupt)
+        patch.setattr(mining.embeddings.journal.VectorJournal, "append", interrupt)
         for _ in range(2):
             outcome = lookalikes(*embed)
             assert outcome.code == 130

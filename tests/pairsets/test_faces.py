@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pairsets import Faces, FacesError, read_ignore_list
-from pairsets.faces import resolve, why_unsafe
+from pairsets.faces import resolve
+from pairsets.paths import why_unsafe
 
 
 def plant(root, *paths):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pairsets import PairSet, PairSetError, random_pairs
-from pairsets.clusters import Clusters
-from pairsets.confusion import Confusion, representatives
+from pairsets.evaluation.clusters import Clusters
+from pairsets.evaluation.confusion import Confusion, representatives
+from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
-from pairsets.hubness import Hubness
 from pairsets.pairset import identities_of
 
 WHO = {"1.jpg": "rei", "2.jpg": "rei", "3.jpg": "asuka", "4.jpg": "mari"}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsets import PairSet, PairSetError, human_rates
-from pairsets.artefacts import atomic_write
+from pairsets.storage.artefacts import atomic_write
 
 HEADER = "pathA,pathB,label,human_prediction,invalid\n"
 PUBLISHED = ["zaci20_test_pairs.csv", "zaci20_test_pairs_adversarial.csv"]

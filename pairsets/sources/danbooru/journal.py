@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from pairsets.errors import OutputError
-from pairsets.locks import lock
+from pairsets.storage.locks import lock
 
 _NAME = "blocks.bin"
 _RECORD = struct.Struct("<II")

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.faces import character_of
-from pairsets.sources.annotations import Annotations
 from pairsets.sources.danbooru.blocks import Block
-from pairsets.sources.danbooru.boxed import ONE, Boxed
 from pairsets.sources.danbooru.posts import KEPT
+from pairsets.sources.danbooru.single_faces import ONE, Boxed
+from pairsets.sources.face_boxes import FaceBoxes
 
 _PAGE = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class SelectedPictures:
     """Faces of characters: of one picture each, unless their boxes are told apart by name.
 
     Attributes:
@@ -83,11 +83,13 @@ class Selection:
         self._rows.append(rows[stays])
         self._owners.append(np.array(owners, np.int32))
 
-    def pictures(self) -> Pictures:
+    def pictures(self) -> SelectedPictures:
         """The pictures that stay."""
         rows = np.concatenate([np.empty(0, np.int64), *self._rows])
         owner = np.concatenate([np.empty(0, np.int32), *self._owners])
-        return Pictures(self._boxed.ids[rows], owner, tuple(self._codes), self._boxed.boxes[rows])
+        return SelectedPictures(
+            self._boxed.ids[rows], owner, tuple(self._codes), self._boxed.boxes[rows]
+        )
 
     def _find(self, ids: NDArray[np.int32]) -> NDArray[np.int64]:
         """Rows of the boxes of these posts, -1 where there is none."""
@@ -118,7 +120,7 @@ class Selection:
         return fresh
 
 
-def named_pictures(found: Annotations, boxed: Boxed) -> tuple[Pictures, Counter[int], int]:
+def named_pictures(found: FaceBoxes, boxed: Boxed) -> tuple[SelectedPictures, Counter[int], int]:
     """The pictures whose character the annotation names, or else the folder they lie in.
 
     Returns:
@@ -131,13 +133,13 @@ def named_pictures(found: Annotations, boxed: Boxed) -> tuple[Pictures, Counter[
             owners[row] = codes.setdefault(name, len(codes))
     faces = boxed.counts(np.flatnonzero(owners >= 0))
     stays = (owners >= 0) & (boxed.fates == ONE)
-    pictures = Pictures(found.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
+    pictures = SelectedPictures(found.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
     return pictures, faces, int((owners < 0).sum())
 
 
 def named_boxes(
-    found: Annotations, boxed: Boxed, rows: NDArray[np.int64]
-) -> tuple[Pictures, Counter[int], int, int]:
+    found: FaceBoxes, boxed: Boxed, rows: NDArray[np.int64]
+) -> tuple[SelectedPictures, Counter[int], int, int]:
     """The faces whose box has a name of its own, however many a picture shows.
 
     Args:
@@ -160,16 +162,16 @@ def named_boxes(
     first = np.sort(np.unique(keys, axis=0, return_index=True)[1]) if len(stays) else stays
     again = len(stays) - len(first)
     stays = stays[first]
-    kept = Pictures(boxed.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
+    kept = SelectedPictures(boxed.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
     return kept, faces, int((owners < 0).sum()), again
 
 
-def repeated(found: Pictures) -> int:
+def repeated(found: SelectedPictures) -> int:
     """How many faces are of a character whom the same picture shows in another box already."""
     return len(found) - len(set(zip(found.ids.tolist(), found.owner.tolist(), strict=True)))
 
 
-def names_of(found: Annotations) -> list[str]:
+def names_of(found: FaceBoxes) -> list[str]:
     """The character of each picture; empty where nobody says it."""
     if found.characters is not None:
         return [name or "" for name in found.characters]

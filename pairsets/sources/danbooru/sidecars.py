@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
-from pairsets.sources.packed import ENDINGS as PACKED
+from pairsets.paths import IMAGE_SUFFIXES
+from pairsets.sources.text.compressed import ENDINGS as PACKED
 
 ENDING = ".json"
 # A post takes some KiB.

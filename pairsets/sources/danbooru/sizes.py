@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
 from pairsets.images import ImageError, open_header, read
-from pairsets.sources.annotations import Annotations
-from pairsets.sources.annotations.turning import orientation
-from pairsets.sources.folders.pictures import NotFoundError, Pictures
+from pairsets.sources.face_boxes import FaceBoxes
+from pairsets.sources.face_boxes.exif import orientation
+from pairsets.sources.folders.picture_paths import NotFoundError, PicturePaths
 
 # Sides of Danbooru's small pictures, which boxes of posts are of.
 SMALL = 512
@@ -37,10 +37,10 @@ class Limits(TypedDict):
 
 
 def sizes_for(
-    found: Annotations,
+    found: FaceBoxes,
     faces: Path,
     given: int | None,
-    pictures: Pictures | None,
+    pictures: PicturePaths | None,
     step: Callable[[int, int], None],
 ) -> tuple[NDArray[np.int64], Counter[str], list[str]]:
     """Width and height of each picture, of those too whose size the boxes do not say.
@@ -100,7 +100,7 @@ def sizes_for(
 
 
 def _look(
-    pictures: Pictures, picture: int | str, relative: bool, left: Counter[str]
+    pictures: PicturePaths, picture: int | str, relative: bool, left: Counter[str]
 ) -> tuple[int, int] | None:
     try:
         data = read(pictures.find(picture))
@@ -116,7 +116,7 @@ def _look(
     return None
 
 
-def _refuse_larger(found: Annotations, faces: Path, posts: NDArray[np.int64]) -> None:
+def _refuse_larger(found: FaceBoxes, faces: Path, posts: NDArray[np.int64]) -> None:
     """Raise SourceError where boxes of posts are not of Danbooru's small pictures."""
     of_post = np.zeros(len(found), bool)
     of_post[posts] = True

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import strings
-from pairsets.sources.danbooru.selection import Pictures
+from pairsets.paths import strings
+from pairsets.sources.danbooru.selection import SelectedPictures
 from pairsets.sources.dataset import Dataset
 
 _QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
@@ -47,7 +47,7 @@ def draw_test(
     return frozenset(name for _, name in drawn)
 
 
-def dataset_of(pictures: Pictures, chosen: NDArray[np.bool_]) -> Dataset:
+def dataset_of(pictures: SelectedPictures, chosen: NDArray[np.bool_]) -> Dataset:
     """The pictures of the characters marked in `chosen`, `[C]`.
 
     Characters are in the order of their code points, pictures in that of their ids, numbers

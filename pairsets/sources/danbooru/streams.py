@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.sidecars import Sidecars, is_sidecar
-from pairsets.sources.packed import ENDINGS as PACKED
-from pairsets.sources.packed import PackedError, unpacked
+from pairsets.sources.text.compressed import ENDINGS as PACKED
+from pairsets.sources.text.compressed import PackedError, unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

@@ -17,8 +17,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
 from pairsets.images import MAX_PIXELS, ImageError, open_header, to_rgb
+from pairsets.paths import IMAGE_SUFFIXES
 from pairsets.sources.dataset import Dataset, PictureId
 from pairsets.sources.folders.safe_names import LONGEST, SafeNames, safe_names, spelling
 

@@ -20,20 +20,22 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-from pairsets.artefacts import refuse_below_file, write_csv, write_json
 from pairsets.errors import OutputError
-from pairsets.faces import UNFINISHED, why_unsafe
-from pairsets.json_files import JsonError, read_object
-from pairsets.locks import Owner, exclusive
-from pairsets.settings import difference
+from pairsets.faces import UNFINISHED
+from pairsets.paths import why_unsafe
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
+from pairsets.storage.artefacts import refuse_below_file, write_json
+from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.json_files import JsonError, read_object
+from pairsets.storage.locks import Owner, exclusive
+from pairsets.storage.settings import difference
 
 NAMES, MISSING = "names.csv", "missing.csv"
 Row = tuple[str, ...]
 
 
 @dataclass(eq=False)
-class Journal:
+class FolderJournal:
     """What is being written into a folder; from any thread.
 
     Attributes:
@@ -143,7 +145,7 @@ class FaceFolder:
             )
 
     @contextmanager
-    def filled(self, *, overwrite: bool, fits: Callable[[Row], bool]) -> Iterator[Journal]:
+    def filled(self, *, overwrite: bool, fits: Callable[[Row], bool]) -> Iterator[FolderJournal]:
         """Make ready to be filled; gives the journal to keep meanwhile.
 
         Args:
@@ -170,7 +172,7 @@ class FaceFolder:
             for file in (self.manifest, self.table, self.names, self.missing):
                 file.unlink(missing_ok=True)
             with self._journal.open("ab") as stream:
-                journal = Journal(stream, len(self.columns))
+                journal = FolderJournal(stream, len(self.columns))
                 try:
                     yield journal
                 except Exception:

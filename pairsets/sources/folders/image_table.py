@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from pairsets.errors import SourceError
-from pairsets.identities import WHO_COLUMNS
+from pairsets.identities.rules import WHO_COLUMNS
 
 Kind = Literal["image", "class", "text", "number", "other"]
 Picture = bytes | Path | None

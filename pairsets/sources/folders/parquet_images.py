@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
-from pairsets.json_files import parse_json, short
 from pairsets.sources.folders.image_table import (
     Column,
     Columns,
@@ -21,6 +20,7 @@ from pairsets.sources.folders.image_table import (
     inside,
     path_in,
 )
+from pairsets.storage.json_files import parse_json, short
 
 SUFFIX = ".parquet"
 # A file is of the split that its name, or its folder's, has as a word.

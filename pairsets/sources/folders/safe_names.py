@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pairsets.artefacts import reading, table_rows, write_csv
 from pairsets.errors import PairSetError, SourceError
+from pairsets.storage.csv_tables import reading, table_rows, write_csv
 
 COLUMNS = ("folder", "character")
 # Bytes of UTF-8. It is never less than the UTF-16 units that Windows counts.

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from pairsets.errors import SourceError
-from pairsets.folds import Folds
+from pairsets.files.folds import Folds
 from pairsets.pairset import PairSet
-from pairsets.sources.formats.lines import read_head
-from pairsets.sources.formats.refused import why_refused
+from pairsets.sources.formats.refusals import why_refused
+from pairsets.sources.text.text_lines import read_head
 
 # Called with how much is done and how much there is in all, as in bytes of the file.
 Progress = Callable[[int, int], None]
@@ -32,7 +32,7 @@ FORMATS: dict[str, str] = {
     "jsonl": "pairsets.sources.formats.jsonl",
     "parquet": "pairsets.sources.formats.parquet",
     "trials": "pairsets.sources.formats.trials",
-    "table": "pairsets.sources.formats.named",
+    "table": "pairsets.sources.formats.named_columns",
     "ijb": "pairsets.sources.formats.ijb",
     "indices": "pairsets.sources.formats.indices",
     "n-tuples": "pairsets.sources.formats.tuples",

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import base_name, character_of, is_image
+from pairsets.faces import character_of
+from pairsets.paths import base_name, is_image
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import TWO_FACES, several
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
+from pairsets.sources.formats.inferred_folds import read_folds, written_folds
+from pairsets.sources.text.text_lines import HOLDS_ANY, head_lines, text_lines, write_lines
 
 NAME = "calfw"
 SUMMARY = "CALFW, CPLFW: two lines a pair, each name_0001.jpg and a flag that is not 0 for the same"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES, is_image
+from pairsets.paths import IMAGE_SUFFIXES, is_image
 
 Layout = Literal["behind", "before", "none"]
 # How a label is called, by what it says. Words of two rows are never mixed in one file.

@@ -17,14 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import strings
 from pairsets.pairset import PairSet
+from pairsets.paths import strings
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import head_lines, opened, read_head, text_lines, write_lines
+from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.owners import joined
-from pairsets.sources.formats.refused import why_refused
-from pairsets.templates import Templates, numbered, template_path
+from pairsets.sources.formats.refusals import why_refused
+from pairsets.sources.templates import Templates, numbered, template_path
+from pairsets.sources.text.text_lines import head_lines, opened, read_head, text_lines, write_lines
 
 NAME = "ijb"
 SUMMARY = "template1 template2 label a line, all numbers; label 1 same subject, 0 not"
@@ -63,7 +63,7 @@ def read(
         path: of the file.
         progress: called with bytes done and in all.
         templates: the file that lists the pictures of each template; pairs of a template that it
-            lacks are dropped. See `pairsets.templates`.
+            lacks are dropped. See `pairsets.sources.templates`.
 
     Raises:
         SourceError: a line that is not two templates and a label, or a pair with both labels.

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pairsets.errors import SourceError
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.blocks import read_folds, written_folds
-from pairsets.sources.formats.gathering import gather, held_by
+from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.ijb import named_so, read_numbers, three_numbers
-from pairsets.sources.formats.lines import HOLDS_ANY, write_lines
+from pairsets.sources.formats.inferred_folds import read_folds, written_folds
+from pairsets.sources.formats.numbered_pictures import named, unsaid
 from pairsets.sources.formats.owners import owners
-from pairsets.sources.formats.pictures import named, unsaid
+from pairsets.sources.text.text_lines import HOLDS_ANY, write_lines
 
 NAME = "indices"
 SUMMARY = "I J LABEL a line, of pictures I.jpg and J.jpg in one flat folder; label 1 same, 0 not"

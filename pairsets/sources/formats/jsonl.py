@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pairsets.artefacts import atomic_write
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
-from pairsets.sources.formats.gathering import held_by
-from pairsets.sources.formats.lines import head_lines, json_objects
+from pairsets.sources.formats.collection import held_by
 from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_records, records_of
+from pairsets.sources.text.text_lines import head_lines, json_objects
+from pairsets.storage.artefacts import atomic_write
 
 NAME = "jsonl"
 SUMMARY = 'an object a line: {"pathA": "a/1.jpg", "pathB": "b/2.jpg", "label": 0}'

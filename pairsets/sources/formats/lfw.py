@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import is_image
-from pairsets.folds import Folds
+from pairsets.files.folds import Folds
 from pairsets.pairset import PairSet
+from pairsets.paths import is_image
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.blocks import in_blocks, read_folds
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
-from pairsets.sources.formats.pictures import Wanted, named, unsaid
+from pairsets.sources.formats.collection import gather, held_by
+from pairsets.sources.formats.inferred_folds import in_blocks, read_folds
+from pairsets.sources.formats.numbered_pictures import Wanted, named, unsaid
+from pairsets.sources.text.text_lines import HOLDS_ANY, head_lines, text_lines, write_lines
 
 NAME = "lfw"
 SUMMARY = "K<TAB>N, then in each fold N lines name n1 n2 and N lines name1 n1 name2 n2 (or N alone)"

@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import base_name, character_of, strings
-from pairsets.identities import Rule, some
+from pairsets.faces import character_of
+from pairsets.identities.rules import Rule, some
+from pairsets.paths import base_name, strings
 
 _NUMBERED = re.compile(r"(.+)_[0-9]+\.[^./]+", re.DOTALL)
 _DEEPEST = 8

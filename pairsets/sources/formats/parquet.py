@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from pairsets.artefacts import atomic_write
 from pairsets.errors import SourceError
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
-from pairsets.sources.formats.gathering import held_by
-from pairsets.sources.formats.lines import opened, read_head
+from pairsets.sources.formats.collection import held_by
 from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_records, records_of
+from pairsets.sources.text.text_lines import opened, read_head
+from pairsets.storage.artefacts import atomic_write
 
 NAME = "parquet"
 SUMMARY = "a Parquet table with columns pathA, pathB, label"

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pairsets.artefacts import atomic_write
 from pairsets.errors import SourceError
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import csv_rows, read_head
+from pairsets.sources.formats.collection import gather, held_by
+from pairsets.sources.text.text_lines import csv_rows, read_head
+from pairsets.storage.artefacts import atomic_write
 
 NAME = "pml"
 SUMMARY = "an .npz archive of index arrays a1, p, a2, n (or a, p, n) and the array paths"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pairsets.errors import SourceError
 from pairsets.pairset import COLUMNS
 from pairsets.sources.formats import Pairs
-from pairsets.sources.formats.gathering import gather
+from pairsets.sources.formats.collection import gather
 
 # What a record may have; the first three it must have.
 NAMES = (*COLUMNS, "fold")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.faces import character_of, is_image
-from pairsets.identities import Rule
+from pairsets.faces import character_of
+from pairsets.identities.rules import Rule
+from pairsets.paths import is_image
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import TWO_FACES, several
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import HOLDS_ANY, head_lines, text_lines, write_lines
+from pairsets.sources.formats.inferred_folds import read_folds, written_folds
 from pairsets.sources.formats.owners import by_folders, unclear
-from pairsets.sources.formats.refused import are_listed
+from pairsets.sources.formats.refusals import are_listed
+from pairsets.sources.text.text_lines import HOLDS_ANY, head_lines, text_lines, write_lines
 
 NAME = "sllfw"
 SUMMARY = "two lines a pair, each name/name_0001.jpg; same where the folder is the same"

@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.faces import is_image
-from pairsets.identities import Rule
+from pairsets.identities.rules import Rule
+from pairsets.paths import is_image
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.blocks import read_folds, written_folds
+from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import (
     EXPECTED_LABEL,
     Layout,
@@ -23,15 +23,15 @@ from pairsets.sources.formats.fields import (
     layout_of,
     several,
 )
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import (
+from pairsets.sources.formats.inferred_folds import read_folds, written_folds
+from pairsets.sources.formats.owners import by_folders, owners
+from pairsets.sources.text.text_lines import (
     HOLDS_ANY,
     head_lines,
     read_head,
     text_lines,
     write_lines,
 )
-from pairsets.sources.formats.owners import by_folders, owners
 
 NAME = "trials"
 SUMMARY = "two paths a line and a label behind or before them: a/1.jpg b/2.jpg 0; or no label"

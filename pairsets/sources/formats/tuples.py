@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from pairsets.errors import SourceError
 from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import HOLDS_ANY, read_head
-from pairsets.sources.formats.named import pairs_among
-from pairsets.sources.formats.tables import Row, columns, read_rows, unit_of, write_rows
+from pairsets.sources.formats.collection import gather, held_by
+from pairsets.sources.formats.named_columns import pairs_among
+from pairsets.sources.formats.row_tables import Row, columns, read_rows, unit_of, write_rows
+from pairsets.sources.text.text_lines import HOLDS_ANY, read_head
 
 Style = Literal["triplet", "n-tuple", "labeled-pair"]
 

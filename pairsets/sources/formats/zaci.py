@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from pairsets.errors import PairSetError, SourceError
-from pairsets.folds import Folds, folds_of
+from pairsets.files.folds import Folds
+from pairsets.files.side_files import folds_of
 from pairsets.pairset import COLUMNS, SHORT, identities_of, read_identities
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
-from pairsets.sources.formats.gathering import gather, held_by
-from pairsets.sources.formats.lines import csv_rows, head_lines
+from pairsets.sources.formats.collection import gather, held_by
+from pairsets.sources.text.text_lines import csv_rows, head_lines
 
 NAME = "csv"
 SUMMARY = (

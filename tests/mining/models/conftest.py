@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.append(str(Path(__file__).parent))  # makes `small_models` importable in every mode
-
-from small_models import BUILDERS
+from support.small_models import BUILDERS
 
 # Networks this small gain nothing from threads, and lose much on a busy machine.
 torch.set_num_threads(1)

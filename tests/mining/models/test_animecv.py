@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import animecv_folder, photo, random_state
+from support.small_models import animecv_folder, photo, random_state
 from torch import nn
 
 from mining.models import ModelError, load_model

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pytorch_pretrained_vit.model as original
 import torch
-from small_models import animesion_state, photo, random_state
+from support.small_models import animesion_state, photo, random_state
 from torch import nn
 
 from mining.models import ModelError, load_model

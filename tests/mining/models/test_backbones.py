@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_models import photo, random_state, timm_folder
+from support.small_models import photo, random_state, timm_folder
 
 from mining.models import Model, ModelError, load_model
 from mining.models.backbones import _behead

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import photo
+from support.small_models import photo
 
 from mining.models import Model, ModelError, load_model
 

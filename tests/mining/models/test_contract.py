@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import BUILDERS, photo
+from support.small_models import BUILDERS, photo
 
 from mining.models import FAMILIES, Model, ModelError, load_model
 from mining.models.base import digest

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from small_models import onnx_graph, photo
+from support.small_models import onnx_graph, photo
 
 from mining import embed
 from mining.models import Model, ModelError, load_model

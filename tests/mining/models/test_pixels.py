@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageEnhance
-from small_models import photo
+from support.small_models import photo
 
 from mining.models import load_model
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mining.models.base import ModelError
+from mining.errors import ModelError
 from mining.models.sample import write_sample_weights
 from mining.models.torchvision_ops import import_torchvision
 from mining.models.weights import fit

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from mining.models import ModelError
-from mining.models.preprocessing import Preprocessing
 from mining.models.torch_model import TorchModel, resolve_device
+from mining.models.transform import Preprocessing
 
 PLAN = Preprocessing((8, 8), (8, 8))
 BATCH = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from identities import (
+from support.identities import (
     embedded,
     one_pair_each,
     people,
@@ -16,13 +16,13 @@ from identities import (
 )
 
 from mining.suspects.aliases import SameCharacter
-from mining.suspects.centres import Characters
+from mining.suspects.identity.characters import Characters
+from mining.suspects.identity.names import Likeness, Name, likeness
+from mining.suspects.identity.nearness import nearness
 from mining.suspects.mislabels import Mislabelled
-from mining.suspects.names import Likeness, Name, likeness
-from mining.suspects.nearness import nearness
 from pairsets import PairSet
-from pairsets.aliases import Aliases
 from pairsets.errors import FacesError
+from pairsets.files.aliases import Aliases
 
 SAME = [
     (Likeness.SPELLING, "ayanami_rei", "Ayanami-Rei"),

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
-from mining.suspects.alignment import ways
+from mining.errors import SuspectError
 from mining.suspects.duplicates import DuplicatePictures
-from mining.suspects.features import Recent, SuspectError, inner_box, mirrored_words, picture_of
+from mining.suspects.pictures.alignment import ways
+from mining.suspects.pictures.features import Recent, inner_box, mirrored_words, picture_of
 from pairsets.pairset import PairSet
 
 FLIP = Image.Transpose.FLIP_LEFT_RIGHT
@@ -375,13 +376,13 @@ def test_what_was_not_used_for_longest_goes() -> None:
 
 
 def test_little_memory_changes_nothing(tmp_path: Path) -> None:
-    from mining.suspects import features
+    from mining.suspects.pictures import features
 
     saved(tmp_path, a=scene(1), b=jpeg(scene(1), 20), c=scene(2), d=scene(1).transpose(FLIP))
     pairs = PairSet.of(["a.png", "a.png", "b.png"], ["b.png", "c.png", "d.png"], 0)
     check = DuplicatePictures(tmp_path)
     expected = check(pairs)
-    check._pictures = features.Pictures(tmp_path, 10**6, 1, 1)
+    check._pictures = features.PictureCache(tmp_path, 10**6, 1, 1)
     found = check(pairs)
     assert found.score.tolist() == expected.score.tolist()
     assert found.reasons == expected.reasons
@@ -390,10 +391,10 @@ def test_little_memory_changes_nothing(tmp_path: Path) -> None:
 def test_pixels_are_made_again_without_describing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mining.suspects import features
+    from mining.suspects.pictures import features
 
     saved(tmp_path, a=padded(scene(1)), b=scene(2, 60))
-    pictures = features.Pictures(tmp_path, 10**6, pixels_bytes=1)
+    pictures = features.PictureCache(tmp_path, 10**6, pixels_bytes=1)
     made = {}
     for path in ("a.png", "b.png"):
         picture = pictures.picture(path)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from identities import all_pairs, embedded, people, refuses_to_depend_on_company
+from support.identities import all_pairs, embedded, people, refuses_to_depend_on_company
 
 from mining.suspects.mislabels import Mislabelled
 from pairsets import PairSet

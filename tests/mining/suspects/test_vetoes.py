@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from identities import all_pairs, embedded, people, refuses_to_depend_on_company
-from worlds import all_pairs as scored_pairs
-from worlds import worlds
+from support import oracle
+from support.identities import all_pairs, embedded, people, refuses_to_depend_on_company
+from support.worlds import all_pairs as scored_pairs
+from support.worlds import worlds
 
-from mining.embeddings import EmbeddingError
+from mining.embeddings.store import EmbeddingError
 from mining.suspects.vetoes import SecondModel
 from pairsets import PairSet
 from pairsets.errors import FacesError

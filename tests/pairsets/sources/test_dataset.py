@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pairsets.errors import SourceError
-from pairsets.faces import strings
+from pairsets.paths import strings
 from pairsets.sources.dataset import BoxedFace, Dataset
 
 FACES = {

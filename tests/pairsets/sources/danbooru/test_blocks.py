@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from danbooru import newer, post
+from support.danbooru import newer, post
 
 from pairsets.sources.danbooru.blocks import SHOWN, Block, read_block
 from pairsets.sources.danbooru.posts import DELETED, KEPT, NOBODY, Rule

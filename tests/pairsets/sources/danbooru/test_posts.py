@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from danbooru import newer, post, tag
+from support.danbooru import newer, post, tag
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.posts import (

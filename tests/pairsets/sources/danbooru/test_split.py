@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pairsets.errors import SourceError
-from pairsets.faces import strings
-from pairsets.sources.danbooru.selection import Pictures
+from pairsets.paths import strings
+from pairsets.sources.danbooru.selection import SelectedPictures
 from pairsets.sources.danbooru.split import dataset_of, draw_test, statistics, two_spellings
 from pairsets.sources.dataset import Dataset
 
@@ -52,7 +52,7 @@ def test_sets_are_in_order(kind):
     if kind is int:
         ids = ids.astype(np.int64)
     boxes = np.array([[0, 0, at, at] for at in (1, 2, 3, 4)], np.int32)
-    pictures = Pictures(ids, np.array([1, 0, 1, 2], np.int32), ("é", "B", "a"), boxes)
+    pictures = SelectedPictures(ids, np.array([1, 0, 1, 2], np.int32), ("é", "B", "a"), boxes)
     made = dataset_of(pictures, np.array([True, True, False]))
     assert made.characters == ("B", "é")
     first = [12, 100] if kind is int else ["100", "12"]
@@ -64,7 +64,7 @@ def test_sets_are_in_order(kind):
 
 def test_numbers_before_paths():
     ids = strings(["a/1.jpg", 5, "10", 3])  # type: ignore[list-item]
-    pictures = Pictures(
+    pictures = SelectedPictures(
         ids, np.zeros(4, np.int32), ("a",), np.ones((4, 4), np.int32) * [0, 0, 1, 1]
     )
     assert dataset_of(pictures, np.array([True])).ids.tolist() == [3, 5, "10", "a/1.jpg"]

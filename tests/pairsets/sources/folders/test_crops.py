@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pairsets.errors import SourceError
-from pairsets.faces import IMAGE_SUFFIXES
 from pairsets.images import ImageError
+from pairsets.paths import IMAGE_SUFFIXES
 from pairsets.sources.dataset import Dataset
 from pairsets.sources.folders.crops import CropPlan, CropSettings, crop_face, file_names
-from pairsets.sources.folders.pictures import NotFoundError, Pictures
+from pairsets.sources.folders.picture_paths import NotFoundError, PicturePaths
 
 BOXES = [
     (213, 15, 327, 151),
@@ -209,7 +209,7 @@ def test_where_pictures_are_found(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     for given_root in (root, tmp_path / "danbooru"):
-        pictures = Pictures(given_root)
+        pictures = PicturePaths(given_root)
         for picture, path in [
             (3131051, "0051/3131051.jpg"),
             (7, "7.jpg"),
@@ -225,7 +225,7 @@ def test_where_pictures_are_found(tmp_path):
                 pictures.find(missing)
     # The bucket goes before the flat folder.
     (root / "1007.jpg").touch()
-    assert Pictures(root).find(1007) == root / "0007/1007.jpg"
+    assert PicturePaths(root).find(1007) == root / "0007/1007.jpg"
 
 
 def test_a_path_may_not_leave_the_pictures_through_a_link(tmp_path):
@@ -233,11 +233,11 @@ def test_a_path_may_not_leave_the_pictures_through_a_link(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
     with pytest.raises(NotFoundError, match="a link that leaves"):
-        Pictures(tmp_path / "in").find("link.jpg")
+        PicturePaths(tmp_path / "in").find("link.jpg")
     with pytest.raises(SourceError, match="no such folder of pictures"):
-        Pictures(tmp_path / "none")
+        PicturePaths(tmp_path / "none")
     with pytest.raises(SourceError, match="a file; expected the folder"):
-        Pictures(tmp_path / "secret.jpg")
+        PicturePaths(tmp_path / "secret.jpg")
 
 
 def test_file_names_of_pictures_that_come_again():
@@ -256,4 +256,4 @@ def test_file_names_of_pictures_that_come_again():
 def test_pictures_are_found_by_every_ending_that_faces_have(tmp_path):
     for number, ending in enumerate(sorted(IMAGE_SUFFIXES)):
         (tmp_path / f"{number}{ending}").touch()
-        assert Pictures(tmp_path).find(number) == tmp_path / f"{number}{ending}"
+        assert PicturePaths(tmp_path).find(number) == tmp_path / f"{number}{ending}"

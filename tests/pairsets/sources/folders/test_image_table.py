@@ -8,7 +8,7 @@ import pytest
 
 from pairsets.errors import SourceError
 from pairsets.sources.folders.image_table import Column, choose, choose_split, inside
-from pairsets.sources.folders.plain import PlainFaces, character_of_name
+from pairsets.sources.folders.plain_folder import PlainFaces, character_of_name
 
 IMAGE, CLASS, TEXT = Column("image"), Column("class", ("a",)), Column("text")
 

@@ -83,7 +83,7 @@ def test_paths_that_are_none(tmp_path: Path) -> None:
 
 
 def test_a_table_of_pairs_with_such_values(tmp_path: Path) -> None:
-    from pairsets.sources.formats.tables import read_rows
+    from pairsets.sources.formats.row_tables import read_rows
 
     path = tmp_path / "pairs.parquet"
     pq.write_table(pa.table({"a": ["x"], "when": pa.array([2**62], pa.timestamp("us"))}), path)

@@ -10,11 +10,12 @@ import textwrap
 
 import numpy as np
 import pytest
-from format_examples import ASKED, EXAMPLES, FILES, balanced, labelled, of_any_kind, starred
+from support.format_examples import ASKED, EXAMPLES, FILES, balanced, labelled, of_any_kind, starred
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.folds import Folds, folds_of
+from pairsets.files.folds import Folds
+from pairsets.files.side_files import folds_of
 from pairsets.sources.formats import (
     ENDINGS,
     FORMATS,

@@ -8,11 +8,12 @@ import re
 
 import numpy as np
 import pytest
-from format_examples import of_any_kind
+from support.format_examples import of_any_kind
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.folds import Folds, folds_of
+from pairsets.files.folds import Folds
+from pairsets.files.side_files import folds_of
 from pairsets.sources.formats import Pairs, read_pairs, sniff, write_pairs, zaci
 
 pyarrow = pytest.importorskip("pyarrow")

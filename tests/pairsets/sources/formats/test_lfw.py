@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 import pytest
-from format_examples import balanced
+from support.format_examples import balanced
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.folds import Folds
+from pairsets.files.folds import Folds
 from pairsets.sources.formats import Pairs, candidates, lfw, read_pairs, sniff
 
 

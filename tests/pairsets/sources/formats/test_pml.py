@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from format_examples import of_any_kind
+from support.format_examples import of_any_kind
 
 from pairsets import PairSet
 from pairsets.errors import SourceError

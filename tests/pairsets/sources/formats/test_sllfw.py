@@ -6,13 +6,13 @@ import re
 
 import numpy as np
 import pytest
-from format_examples import balanced, numbered
+from support.format_examples import balanced, numbered
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.folds import Folds
+from pairsets.files.folds import Folds
 from pairsets.sources.formats import Pairs, calfw, format_named, read_pairs, sllfw, sniff
-from pairsets.sources.formats.blocks import inferred
+from pairsets.sources.formats.inferred_folds import inferred
 
 BOTH = pytest.mark.parametrize("name", ["sllfw", "calfw"])
 

@@ -10,7 +10,7 @@ import pytest
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.identities import ByLevel
+from pairsets.identities.rules import ByLevel
 from pairsets.sources.formats import Pairs, read_pairs, sniff, trials
 
 ROWS = [("A/1.jpg", "A/2.jpg", 1), ("B/1.jpg", "B/3.JPEG", 1), ("A/1.jpg", "B/2.png", 0),

@@ -7,9 +7,9 @@ import json
 
 import numpy as np
 import pytest
-from format_examples import of_any_kind
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.format_examples import of_any_kind
 
 from pairsets import PairSet
 from pairsets.errors import SourceError

@@ -1,0 +1,403 @@
+"""Where faces come from: the commands select, crop, detect, arrange and check-overlap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mining.cli.app import app
+from mining.cli.options import (
+    DetectionDeviceOption,
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
+    OverwriteOption,
+    ProcessesOption,
+    SeedOption,
+    SourcePixelsOption,
+    SpreadsheetSafeOption,
+    rule_of,
+    share_from,
+    words_of,
+)
+
+# What a command ends with that looked for something, and found it: 1 and 2 are mistakes.
+FOUND = 3
+_PANEL = "Which posts are kept"
+
+# Of the help.
+PANEL = "Faces and pairs from elsewhere"
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes select --metadata danbooru2020/metadata --faces faces.json "
+    "--out zaci`",
+)
+def select(
+    faces: Annotated[
+        Path,
+        typer.Option(
+            "--faces",
+            help="Face boxes: JSON by post, JSON lines, COCO, faces.tsv, WIDER FACE's text, XML of "
+            "Manga109, VOC or CVAT, a folder of XML or of YOLO's labels, or what `lookalikes "
+            "detect` wrote; packed or not.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of train.json and test.json.")],
+    metadata: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--metadata",
+            help="Metadata of Danbooru, e621 or gallery-dl, a post a line (.json, .jsonl, .gz, "
+            ".xz, .zst), or a folder of it, or of a .json beside each picture; repeatable. Without "
+            "it, the boxes must say who is who.",
+        ),
+    ] = None,
+    tag_ids: Annotated[
+        Path | None, typer.Option("--tag-ids", help="tagIds.tsv, the names to faces.tsv.")
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            help="Folder of the pictures, to look how large those are whose boxes do not say it.",
+        ),
+    ] = None,
+    min_images: Annotated[
+        int, typer.Option("--min-images", min=1, help="Fewest faces of a character.")
+    ] = 2,
+    test_characters: Annotated[
+        int,
+        typer.Option("--test-characters", min=0, help="Characters to draw for the test set."),
+    ] = 1003,
+    test_images: Annotated[
+        int, typer.Option("--test-images", min=1, help="Faces that each of them has, exactly.")
+    ] = 2,
+    rating: Annotated[
+        str,
+        typer.Option("--rating", metavar="R,...", help="Of g, s, q, e.", rich_help_panel=_PANEL),
+    ] = "g,s",
+    extensions: Annotated[
+        str | None,
+        typer.Option(
+            "--extensions",
+            metavar="EXT,...",
+            help="File types of posts. [default: those of still pictures]",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    keep_deleted: Annotated[
+        bool, typer.Option("--keep-deleted", help="Deleted posts too.", rich_help_panel=_PANEL)
+    ] = False,
+    keep_banned: Annotated[
+        bool, typer.Option("--keep-banned", help="Banned posts too.", rich_help_panel=_PANEL)
+    ] = False,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            "--min-score",
+            help="Faces detected less surely do not count.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    min_size: Annotated[
+        int,
+        typer.Option(
+            "--min-size",
+            min=0,
+            help="Shorter side of a face's box, in pixels.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 20,
+    picture_size: Annotated[
+        int | None,
+        typer.Option(
+            "--picture-size",
+            min=1,
+            help="Side of the pictures that the boxes are in, where they do not say it. [default: "
+            "512, of posts]",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    processes: ProcessesOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Danbooru's metadata and face boxes in, a zero-shot train and test split out.
+
+    Kept are posts with one character and one face; without metadata, and where each box says
+    whose it is (COCO, Manga109), every box with a name. The test characters are drawn from those
+    with exactly two, as ZACI-20's were. Interrupted, the same command goes on where it stopped.
+    """
+    from mining.cli.progress_bar import bar
+    from mining.cli.summary import print_made
+    from mining.commands.select import select_faces
+
+    made = select_faces(
+        faces,
+        out,
+        metadata=metadata or [],
+        tag_ids=tag_ids,
+        pictures=pictures,
+        min_images=min_images,
+        test_characters=test_characters,
+        test_images=test_images,
+        ratings=words_of(rating) or (),
+        extensions=words_of(extensions),
+        keep_deleted=keep_deleted,
+        keep_banned=keep_banned,
+        min_score=min_score,
+        min_size=min_size,
+        picture_size=picture_size,
+        workers=processes,
+        seed=seed,
+        overwrite=overwrite,
+        progress=bar,
+    )
+    print_made(made)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes crop --pictures danbooru2020/512px --dataset zaci/test.json "
+    "--out faces`",
+)
+def crop(
+    pictures: Annotated[
+        Path,
+        typer.Option(
+            "--pictures", help="Folder of `0123/ID.jpg` (ID modulo 1000), or of `ID.jpg`."
+        ),
+    ],
+    dataset: Annotated[
+        Path, typer.Option("--dataset", help="Faces and boxes, as `lookalikes select` writes them.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of a folder per character.")],
+    size: Annotated[
+        int, typer.Option("--size", min=1, max=4096, help="Side of a crop, in pixels.")
+    ] = 224,
+    pad: Annotated[
+        float,
+        typer.Option(
+            "--pad",
+            metavar="SHARE",
+            parser=share_from(4),
+            help="Share of a box's sides to add on each side, up to 4.",
+        ),
+    ] = 0.0,
+    square: Annotated[
+        bool,
+        typer.Option("--square", help="Widen boxes to squares, so that faces keep their form."),
+    ] = False,
+    quality: Annotated[
+        int, typer.Option("--quality", min=1, max=100, help="Of the JPEG files.")
+    ] = 75,
+    processes: ProcessesOption = None,
+    max_pixels: SourcePixelsOption = 50_000_000,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Cut the faces out of their pictures, into `OUT/<character>/<id>.jpg`.
+
+    By default pixel for pixel as ZACI-20's own script does it. Pictures that are missing or broken
+    are listed at the end. Interrupted, the same command goes on where it stopped.
+    """
+    from mining.cli.progress_bar import bar
+    from mining.cli.summary import print_made
+    from mining.commands.crop import crop_faces
+
+    made = crop_faces(
+        pictures,
+        dataset,
+        out,
+        size=size,
+        pad=pad,
+        square=square,
+        quality=quality,
+        workers=processes,
+        max_pixels=max_pixels,
+        overwrite=overwrite,
+        progress=bar,
+    )
+    print_made(made)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes detect pictures --detector anime-face.onnx --out faces.jsonl`",
+)
+def detect(
+    pictures: Annotated[
+        Path, typer.Argument(metavar="PICTURES", help="Folder of pictures, however deep.")
+    ],
+    detector: Annotated[
+        Path,
+        typer.Option(
+            "--detector", help="Face detector, an ONNX file of YOLOv8, YOLOv8-face or YOLOv5."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="Boxes, a picture a line: for `lookalikes select`.")
+    ],
+    min_score: Annotated[
+        float,
+        typer.Option(
+            "--min-score",
+            metavar="SHARE",
+            parser=share_from(),
+            help="Least confidence of a face.",
+        ),
+    ] = 0.3,
+    overlap: Annotated[
+        float,
+        typer.Option(
+            "--overlap",
+            metavar="SHARE",
+            parser=share_from(),
+            help="Of two boxes that overlap more (intersection over union) the surer one is kept.",
+        ),
+    ] = 0.5,
+    device: DetectionDeviceOption = "auto",
+    processes: ProcessesOption = None,
+    max_pixels: SourcePixelsOption = 50_000_000,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Find the faces in pictures, with a detector of one's own.
+
+    Needs `pip install 'lookalikes[onnx]'`. Interrupted, the same command goes on where it stopped.
+    """
+    from mining.cli.progress_bar import bar
+    from mining.cli.summary import print_made
+    from mining.commands.detect import detect_faces
+
+    made = detect_faces(
+        pictures,
+        out,
+        detector=detector,
+        min_score=min_score,
+        overlap=overlap,
+        device=device,
+        workers=processes,
+        max_pixels=max_pixels,
+        overwrite=overwrite,
+        progress=bar,
+    )
+    print_made(made)
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes arrange my_dataset --out faces`")
+def arrange(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of folders of pictures, flat folder of `Name_0001.jpg`, Hugging Face "
+            "image folder with metadata or saved dataset, Parquet file or folder of them.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of a folder per character.")],
+    kind: Annotated[
+        Literal["auto", "folders", "flat", "huggingface", "parquet"],
+        typer.Option("--kind", help="What SOURCE is."),
+    ] = "auto",
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
+    image_column: Annotated[
+        str | None, typer.Option("--image-column", help="Column of the images.")
+    ] = None,
+    character_column: Annotated[
+        str | None, typer.Option("--character-column", help="Column that says who it is.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id-column", help="Column that names the files.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split to take, or all. [default: the only one]")
+    ] = None,
+    processes: ProcessesOption = None,
+    max_pixels: SourcePixelsOption = 50_000_000,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Make a folder per character of faces that are kept in another form; no image is re-encoded.
+
+    For datasets of Hugging Face, `pip install 'lookalikes[huggingface]'`.
+    """
+    from mining.cli.progress_bar import bar
+    from mining.cli.summary import print_made
+    from mining.commands.arrange import arrange_faces
+
+    made = arrange_faces(
+        source,
+        out,
+        kind=kind,
+        identities=rule_of(identity_level, identity_pattern, identities),
+        image_column=image_column,
+        character_column=character_column,
+        id_column=id_column,
+        split=split,
+        workers=processes,
+        max_pixels=max_pixels,
+        overwrite=overwrite,
+        progress=bar,
+    )
+    print_made(made)
+
+
+@app.command(
+    "check-overlap",
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes check-overlap --train train_faces --test faces --out overlap.csv`",
+)
+def check_overlap(
+    train: Annotated[
+        Path,
+        typer.Option("--train", help="Folder of faces, dataset (.json), or names, one a line."),
+    ],
+    test: Annotated[Path, typer.Option("--test", help="The same of the test set.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV of what was found in both.")
+    ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
+    aliases: Annotated[
+        Path | None,
+        typer.Option("--aliases", help="CSV with character, alias: names of one character."),
+    ] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures/--no-pictures", help="Look at pictures, not at names alone."),
+    ] = True,
+    processes: ProcessesOption = None,
+    max_pixels: SourcePixelsOption = 50_000_000,
+    overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
+) -> None:
+    """Whether a test set is zero-shot: no character and no picture of it in training.
+
+    Ends with status 3 where something is in both. For near-duplicate pictures, `pip install
+    'lookalikes[suspects]'`.
+    """
+    from mining.cli.progress_bar import bar
+    from mining.cli.summary import print_made
+    from mining.commands.check_overlap import find_overlap
+
+    found = find_overlap(
+        train,
+        test,
+        out=out,
+        identities=rule_of(identity_level, identity_pattern, identities),
+        aliases=aliases,
+        pictures=pictures,
+        workers=processes,
+        max_pixels=max_pixels,
+        overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
+        progress=bar,
+    )
+    print_made(found.made)
+    if found.overlaps:
+        raise typer.Exit(FOUND)

@@ -1,0 +1,393 @@
+"""What a command prints at its end: what was made, what was dropped, the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pairsets.evaluation.comparison import Comparison
+from pairsets.evaluation.hubness import Hubness
+from pairsets.funnel import FunnelRow
+from pairsets.tables.differences import points, statistic_title, why_not_compared
+from pairsets.tables.leaderboard import (
+    APART_COLUMNS,
+    ZACI,
+    Apart,
+    Leaderboard,
+    apart_cells,
+    interval_cells,
+    percent,
+)
+
+WIDE = 132
+_BOX = box.SIMPLE_HEAD
+
+if TYPE_CHECKING:
+    from mining.commands.build_report import Run
+    from mining.commands.compare import Compared
+    from mining.commands.power import PowerPlan
+    from mining.commands.result import CommandResult
+    from mining.miners.impostors import Neighboured
+    from pairsets.evaluation.annotators import Agreement
+    from pairsets.evaluation.intervals import Rate
+    from pairsets.evaluation.kappa import Kappa
+    from pairsets.review.exchange.export import Exported
+    from pairsets.review.exchange.imports import Imported
+    from pairsets.review.exchange.label_studio import Tasks
+    from pairsets.tables.protocols import Protocols
+
+
+def print_run(run: Run) -> None:
+    """Print the tables, the funnel and the artefacts of a run."""
+    console = _console()
+    for board in run.leaderboards:
+        _print_board(console, board)
+    _print_funnel(console, run.funnel)
+    _print_hubness(console, run.hubness)
+    files = [
+        ("adversarial pairs", run.folder.pairs("adversarial")),
+        *(("leave-one-out", path) for path in run.without.values()),
+        *([("suspects", run.suspects)] if run.suspects is not None else []),
+        ("random pairs", run.folder.pairs("random")),
+        ("tables", run.folder.leaderboard.with_suffix(".md")),
+        ("figures", run.folder.figure("adversarial").parent),
+        ("report", run.folder.report),
+    ]
+    _print_files(console, files)
+    _print_warnings(console, run.warnings)
+
+
+def print_compared(compared: Compared) -> None:
+    """Print the tables, the differences and the artefacts of a comparison."""
+    console = _console()
+    for board in compared.leaderboards:
+        _print_board(console, board)
+        if board.comparison is not None:
+            _print_differences(console, board.comparison)
+    for agreed in compared.agreement.values():
+        _print_agreement(console, agreed)
+    _print_funnel(console, [row for row in compared.funnel if row.count])
+    _print_hubness(console, compared.hubness)
+    _print_files(
+        console,
+        [
+            ("tables", compared.folder.leaderboard.with_suffix(".md")),
+            ("differences", compared.folder.root / "differences.md"),
+            ("scores, verdicts", compared.folder.root),
+            ("figures", compared.folder.figure("x").parent),
+            ("report", compared.folder.report),
+        ],
+    )
+    _print_warnings(console, compared.warnings)
+
+
+def print_made(made: CommandResult) -> None:
+    """Print what one stage made."""
+    console = _console()
+    if made.leaderboard is not None:
+        _print_board(console, made.leaderboard)
+        if made.leaderboard.comparison is not None:
+            _print_differences(console, made.leaderboard.comparison)
+    _print_protocols(console, made.protocols)
+    if made.agreement is not None:
+        _print_agreement(console, made.agreement)
+    _print_funnel(console, [row for row in made.funnel if row.count])
+    _print_hubness(console, made.hubness)
+    _print_files(console, [("written", file) for file in made.files])
+    for hint in made.hints:
+        console.print(hint, markup=False, soft_wrap=True)
+    _print_warnings(console, made.warnings)
+
+
+def print_exported(made: Exported) -> None:
+    """Print what was judged, how often people err, and how far they agree."""
+    console = _console()
+    found = made.judged
+    rows = [
+        ("settled by a decision", found.decided),
+        ("judged", found.judged),
+        ("people disagree: not judged until decided", found.waiting),
+        ("judged in the pair file itself", found.own),
+        ("not judged", found.open),
+        ("of all, invalid", int((~found.pairs.valid).sum())),
+    ]
+    _print_funnel(console, [FunnelRow("pairs", what, n, kept=True) for what, n in rows if n])
+    if made.human is not None:
+        table = Table(title="errors of people", title_justify="left", box=_BOX)
+        for name in ("rate", "%", "of pairs"):
+            table.add_column(name, justify="left" if name == "rate" else "right", no_wrap=True)
+        for name, rate in (("FPR", made.human.fpr_rate), ("FNR", made.human.fnr_rate)):
+            table.add_row(name, escape(_rate(rate)), f"{rate.count:,}")
+        console.print(table)
+    if made.agreement is not None:
+        _print_agreement(console, made.agreement)
+    _print_files(console, [("written", file) for file in made.files])
+
+
+def print_tasks(made: Tasks) -> None:
+    """Print what was written for Label Studio."""
+    console = _console()
+    _print_files(console, [("written", file) for file in made.files])
+
+
+def print_imported(made: Imported) -> None:
+    """Print what was taken in, and what was not."""
+    console = _console()
+    kept = [("verdicts and decisions added", made.added), ("replaced, being later", made.replaced)]
+    known = ("known already", made.known)
+    lost = [
+        ("older than those here", made.older),
+        ("not judged there", made.unjudged),
+        ("of pairs that this set lacks", made.unknown),
+    ]
+    rows = [FunnelRow("import", what, n, kept=True) for what, n in (kept[0], kept[1], known)]
+    rows += [FunnelRow("import", what, n) for what, n in lost]
+    _print_funnel(console, [row for row in rows if row.count or row.what == kept[0][0]])
+    console.print(f"Of {', '.join(made.people)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.count:
+        return "N/A"
+    return f"{percent(rate.value)} [{percent(rate.low)}, {percent(rate.high)}]"
+
+
+def _print_board(console: Console, board: Leaderboard) -> None:
+    """FPR, FNR and EER, ZACI-20's rate beside its rows, and the threshold where there is room."""
+    table = Table(title=f"{board.name} pairs", title_justify="left", box=_BOX)
+    beside = board.beside_published
+    # Published rows have long notes, and no threshold.
+    roomy = console.width >= WIDE and not beside
+    table.add_column("model name", overflow="fold")
+    for name in ("FPR (%)", "FNR (%)", "EER (%)", *([ZACI] if beside else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("threshold", "AUC") if roomy else ():
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("note", overflow="fold")
+    for entry in board.entries:
+        cells = [
+            f"[bold]{cell.strip('*')}[/bold] {escape(bounds)}".rstrip()
+            if cell.startswith("**")
+            else f"{cell} {escape(bounds)}".rstrip()
+            for cell, bounds in zip(board.cells(entry), interval_cells(entry), strict=True)
+        ]
+        cells += [percent(entry.fpr_interpolated)] if beside else []
+        more = ["", ""]
+        if entry.evaluation is not None:
+            found = entry.evaluation
+            cut = "N/A"
+            if found.reaches_target:
+                cut = f"{'<= ' if found.distance else ''}{found.shown(found.threshold):.4g}"
+            more = [cut, f"{found.auc:.4f}"]
+        style = "dim" if entry.published else ""
+        table.add_row(
+            escape(entry.title), *cells, *(more if roomy else ()), escape(entry.note), style=style
+        )
+    console.print(table)
+    if board.apart is not None:
+        _print_apart(console, board.apart)
+
+
+def _print_apart(console: Console, apart: Apart) -> None:
+    """Published rows of other pairs, and why they are no part of the table above."""
+    table = Table(title=apart.title, title_justify="left", box=_BOX)
+    table.add_column("model name", overflow="fold")
+    for name in APART_COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("note", overflow="fold")
+    for entry in apart.entries:
+        table.add_row(escape(entry.title), *apart_cells(entry), escape(entry.note), style="dim")
+    console.print(table)
+    console.print(f"{apart.reason}\n", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_differences(console: Console, comparison: Comparison) -> None:
+    """Every two models, and which of them the data cannot tell apart."""
+    if lacking := why_not_compared(comparison):
+        console.print(f"{lacking}\n", markup=False, highlight=False)
+    for statistic, found in comparison.differences.items():
+        counted = statistic == "fpr"
+        what = statistic_title(comparison, statistic)
+        table = Table(
+            title=f"{comparison.name} pairs: difference in {what}",
+            title_justify="left",
+            box=_BOX,
+        )
+        table.add_column("A", overflow="fold")
+        table.add_column("B", overflow="fold")
+        counts = ("only A right", "only B right") if counted else ()
+        for name in ("A - B (points)", "95 %", "p (Holm)", *counts):
+            table.add_column(name, justify="right", no_wrap=True)
+        for one in found:
+            value, low, high = (points(share) for share in (one.value, one.low, one.high))
+            table.add_row(
+                escape(one.first),
+                escape(one.second),
+                f"[bold]{value}[/bold]" if one.significant else value,
+                escape(f"[{low}, {high}]"),
+                "< 0.001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}",
+                *((f"{one.only_first:,}", f"{one.only_second:,}") if counted else ()),
+            )
+        console.print(table)
+        groups = ", ".join(
+            f"{model} ({letters})" for model, letters in comparison.groups[statistic].items()
+        )
+        console.print(
+            f"Models that share a letter cannot be told apart: {groups}\n",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _print_protocols(console: Console, found: Mapping[str, Protocols]) -> None:
+    """Accuracy over folds, and TAR at FARs."""
+    if not found:
+        return
+    table = Table(title="protocols", title_justify="left", box=_BOX)
+    table.add_column("model name", overflow="fold")
+    for name in next(iter(found.values())).titles:
+        table.add_column(name, justify="right")
+    for model, one in found.items():
+        table.add_row(escape(model), *one.cells)
+    console.print(table)
+
+
+def _print_agreement(console: Console, found: Agreement) -> None:
+    """How far the people who judged agree beyond chance."""
+    if len(found.people) < 2:
+        return
+    table = Table(title="agreement of the people who judged", title_justify="left", box=_BOX)
+    for name in ("A", "B"):
+        table.add_column(name, overflow="fold")
+    for name in ("Cohen's kappa", "agree on", "pairs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found.between:
+        agreed = f"{percent(one.agreed.value)} %" if one.agreed.count else "N/A"
+        cells = (escape(one.first), escape(one.second), escape(_kappa(one.kappa)))
+        table.add_row(*cells, agreed, f"{one.kappa.count:,}")
+    console.print(table)
+    if found.fleiss is not None:
+        console.print(
+            f"Fleiss' kappa of all: {_kappa(found.fleiss)}, on {found.fleiss.count:,} pairs",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _kappa(found: Kappa) -> str:
+    if found.value is None:
+        return "undefined"
+    bounds = found.interval
+    around = f" [{bounds.low:.2f}, {bounds.high:.2f}]" if bounds is not None else ""
+    return f"{found.value:.3f}{around}"
+
+
+def print_neighbours(found: Neighboured) -> None:
+    """Print a face's nearest impostors, and what to hold their scores against."""
+    console = _console()
+    table = Table(
+        title=f"most like {escape(found.query)}, of other characters, by {escape(found.model)}",
+        title_justify="left",
+        box=_BOX,
+    )
+    for name in found.header:
+        numeric = name in ("rank", "score")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in found.rows():
+        table.add_row(*map(escape, row))
+    console.print(table)
+    for note in found.notes():
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    _print_files(console, [("written", file) for file in found.files])
+
+
+def print_planned(planned: PowerPlan) -> None:
+    """Print how large a set it takes to tell every two models apart."""
+    console = _console()
+    table = Table(
+        title=f"{planned.pairs}: what it takes to tell a difference of "
+        f"{100 * planned.plans[0].points:.3g} points",
+        title_justify="left",
+        box=_BOX,
+    )
+    for name in ("A", "B"):
+        table.add_column(name, overflow="fold")
+    for name in (
+        "A - B",
+        f"seen in {100 * planned.plans[0].power:.3g} %",
+        "negatives",
+        "positives",
+        f"{planned.plans[0].by}s",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in planned.plans:
+        grown = one.present if one.enough else one.grown
+        table.add_row(
+            escape(one.first),
+            escape(one.second),
+            f"{100 * one.difference:+.2f}",
+            f"{100 * one.detectable:.2f}",
+            *(f"{number:,}" for number in (grown.negatives, grown.positives, grown.characters)),
+        )
+    console.print(table)
+    for one in planned.plans:
+        for sentence in one.sentences():
+            console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    _print_funnel(console, planned.funnel)
+    _print_warnings(console, planned.warnings)
+
+
+def _console() -> Console:
+    """The terminal; a wide page where the output is a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
+
+
+def _print_funnel(console: Console, rows: Sequence[FunnelRow]) -> None:
+    if not rows:
+        return
+    table = Table(box=_BOX)
+    table.add_column("stage")
+    table.add_column("count", justify="right")
+    table.add_column("what")
+    stage = None
+    for row in rows:
+        what = row.what if row.kept else f"left out: {row.what}"
+        count = f"{row.count:,}"
+        table.add_row(
+            escape(row.stage) if row.stage != stage else "",
+            f"[bold]{count}[/bold]" if row.kept else count,
+            escape(what),
+        )
+        stage = row.stage
+    console.print(table)
+
+
+def _print_hubness(console: Console, found: Mapping[str, Hubness]) -> None:
+    """Who fills the mined pairs; with caps, before and after them side by side."""
+    if not found:
+        return
+    table = Table(box=_BOX)
+    table.add_column("who fills the pairs")
+    for name in found:
+        table.add_column(name, justify="right")
+    columns = [dict(hubness.rows()) for hubness in found.values()]
+    for what in columns[0]:
+        table.add_row(what, *(column.get(what, "") for column in columns))
+    console.print(table)
+
+
+def _print_files(console: Console, files: Iterable[tuple[str, Path]]) -> None:
+    for what, path in files:
+        console.print(f"{what:>18}  {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_warnings(console: Console, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        console.print(f"[bold yellow]note[/] {escape(warning)}", highlight=False)

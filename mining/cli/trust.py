@@ -1,0 +1,300 @@
+"""A benchmark one can trust: the commands suspects and review."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from mining.cli.app import app
+from mining.cli.options import (
+    AliasesOption,
+    DetectorOption,
+    EmbeddingsOption,
+    IdentitiesOption,
+    IdentityLevelOption,
+    IdentityPatternOption,
+    KindsOption,
+    MaxPixelsOption,
+    OverwriteOption,
+    PairsArgument,
+    SpreadsheetSafeOption,
+    VetoOption,
+    kinds_of,
+    rule_of,
+    share_from,
+)
+
+# What `lookalikes review` does where no other of its commands is named.
+DEFAULT = "judge"
+
+# Of the help.
+PANEL = "Trust the benchmark"
+_PAGE = "The page"
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes suspects adversarial.csv --faces faces "
+    "--embeddings embeddings/resnet50 --figure suspects.png --out adversarial.suspects.csv`",
+)
+def suspects(
+    pairs: PairsArgument,
+    faces: Annotated[
+        Path | None,
+        typer.Option("--faces", help="Folder that the paths lie in: for duplicate and crop."),
+    ] = None,
+    embeddings: EmbeddingsOption = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
+    veto: VetoOption = None,
+    aliases: AliasesOption = None,
+    detector: DetectorOption = None,
+    kinds: KindsOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]"),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", help="Picture of the most suspicious pairs, .png or .svg."),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
+    max_pixels: MaxPixelsOption = 50_000_000,
+) -> None:
+    """Flag the pairs that may be mistakes in the data; nothing is dropped.
+
+    Kinds: duplicate (the same picture twice), alias (one character under two names), mislabel (a
+    face that belongs to another character), crop (blank, tiny, not a face), veto (another model is
+    sure that the two are one). For duplicate, `pip install 'lookalikes[suspects]'`.
+    """
+    from mining.cli.progress_bar import bar
+    from mining.cli.summary import print_made
+    from mining.commands.suspects import find_suspects
+    from mining.embeddings.store import Embeddings
+    from mining.suspects.evidence import Evidence
+
+    evidence = Evidence(
+        faces=faces,
+        references=[Embeddings.load(folder) for folder in embeddings or []],
+        second=Embeddings.load(veto) if veto is not None else None,
+        aliases=aliases,
+        detector=detector,
+        max_pixels=max_pixels,
+    )
+    made = find_suspects(
+        pairs,
+        evidence=evidence,
+        identities=rule_of(identity_level, identity_pattern, identities),
+        kinds=kinds_of(kinds),
+        out=out,
+        figure=figure,
+        overwrite=overwrite,
+        spreadsheet_safe=spreadsheet_safe,
+        progress=bar,
+    )
+    print_made(made)
+
+
+class _Judging(TyperGroup):
+    """`review PAIRS` is `review judge PAIRS`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+review = typer.Typer(
+    cls=_Judging,
+    no_args_is_help=True,
+    help="Judge pairs in the browser, one person or several: "
+    "`lookalikes review PAIRS --faces FACES [--as NAME]`.",
+    epilog="All its options: `lookalikes review judge --help`. "
+    "Example: `lookalikes review adversarial.csv --faces faces --as Rei`",
+)
+app.add_typer(review, name="review", rich_help_panel=PANEL)
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", help="Database of the verdicts. [default: PAIRS.review.sqlite]"),
+]
+
+
+@review.command(DEFAULT)
+def judge(
+    pairs: PairsArgument,
+    faces: Annotated[Path, typer.Option("--faces", help="Folder that the paths lie in.")],
+    annotator: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Who judges; else the page asks.")
+    ] = None,
+    identity_level: IdentityLevelOption = None,
+    identity_pattern: IdentityPatternOption = None,
+    identities: IdentitiesOption = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            "--overlap",
+            metavar="SHARE",
+            parser=share_from(),
+            help="Share of the pairs that everybody judges; the others are shared out. "
+            "[default: what it was, or 1]",
+        ),
+    ] = None,
+    suspects: Annotated[
+        Path | None,
+        typer.Option("--suspects", help="File of suspects. [default: PAIRS.suspects.csv]"),
+    ] = None,
+    suspects_first: Annotated[
+        bool, typer.Option("--suspects-first", help="Begin with them, among as many others.")
+    ] = False,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", help="Scores to show of judged pairs. [default: PAIRS.scores.csv]"
+        ),
+    ] = None,
+    store: StoreOption = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, metavar="N", help="Of the orders. [default: 0]"),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; another than loopback gets a token.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 takes a free one.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = 8765,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="Further name that browsers may use; repeatable.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser/--no-browser", help="Open the page.", rich_help_panel=_PAGE),
+    ] = False,
+    max_pixels: MaxPixelsOption = 50_000_000,
+) -> None:
+    """Judge pairs in the browser: what `lookalikes review PAIRS` does.
+
+    Every verdict is on the disk before the page moves on. Needs
+    `pip install 'lookalikes[review]'`.
+    """
+    from mining.commands.review import review as run_review
+
+    run_review(
+        pairs,
+        faces,
+        identities=rule_of(identity_level, identity_pattern, identities),
+        annotator=annotator,
+        store=store,
+        overlap=overlap,
+        seed=seed,
+        suspects=suspects,
+        suspects_first=suspects_first,
+        scores=scores,
+        host=host,
+        port=port,
+        allow_hosts=allow_host or [],
+        open_browser=browser,
+        max_pixels=max_pixels,
+        say=lambda text: typer.echo(text),
+    )
+
+
+@review.command(
+    "export",
+    epilog="Example: `lookalikes review export adversarial.csv --out judged.csv`",
+)
+def export(
+    pairs: PairsArgument,
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="One person's verdicts alone.")
+    ] = None,
+    form: Annotated[
+        Literal["csv", "label-studio"],
+        typer.Option("--format", help="csv: a pair file; label-studio: tasks to import there."),
+    ] = "csv",
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            help="Of image addresses, for Label Studio. [default: /data/local-files/?d=]",
+        ),
+    ] = None,
+    store: StoreOption = None,
+    overwrite: OverwriteOption = False,
+    spreadsheet_safe: SpreadsheetSafeOption = False,
+) -> None:
+    """Write what was judged: the five-column pair file, rates, agreement, and who said what.
+
+    A decision counts, else what more than half said. Pairs without either are not judged.
+    """
+    if prefix is not None and form == "csv":
+        raise typer.BadParameter("--prefix is that of addresses in --format label-studio")
+    if who is not None and form != "csv":
+        raise typer.BadParameter("--who is of a pair file; leave it out with --format label-studio")
+    from mining.cli.summary import print_exported, print_tasks
+    from mining.commands.review import export_review, export_tasks
+
+    if form == "csv":
+        print_exported(
+            export_review(
+                pairs,
+                out,
+                store=store,
+                who=who,
+                overwrite=overwrite,
+                spreadsheet_safe=spreadsheet_safe,
+            )
+        )
+    else:
+        print_tasks(export_tasks(pairs, out, store=store, prefix=prefix, overwrite=overwrite))
+
+
+@review.command(
+    "import",
+    epilog="Example: `lookalikes review import adversarial.csv asuka.review.sqlite`",
+)
+def import_(
+    pairs: PairsArgument,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Judged pair file, `*.judgements.csv`, another's database, or what Label Studio "
+            "exports as JSON or JSON-MIN.",
+        ),
+    ],
+    who: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Whose verdicts. [default: the file's name]"),
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Take verdicts from elsewhere into the review; importing twice changes nothing."""
+    from mining.cli.summary import print_imported
+    from mining.commands.review import import_review
+
+    print_imported(import_review(pairs, source, store=store, who=who))

@@ -1,0 +1,149 @@
+"""The figures and the report of a build: what is shown, not how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.commands.run_folder import RunFolder
+from mining.ranking.rank_aggregation import Method
+from pairsets import figures
+from pairsets.evaluation.hubness import Hubness
+from pairsets.faces import Faces
+from pairsets.funnel import FunnelRow
+from pairsets.images import MAX_PIXELS
+from pairsets.pairset import PairSet
+from pairsets.random_pairs import sample_rows
+from pairsets.report import save_figure, write_report
+from pairsets.report.assembly import ReportInputs, model_scores, report_of
+from pairsets.tables.leaderboard import Leaderboard
+
+if TYPE_CHECKING:
+    pass
+
+COLUMNS = 10
+Rows = NDArray[np.int64]
+
+
+def draw_report(
+    run: Run, references: Sequence[str], rank: Rows, max_pixels: int = MAX_PIXELS
+) -> None:
+    """Draw the figures and `report.html` of a run.
+
+    Of one reference, pairs are drawn with its scores, and `scores.png` shows how these lie. Several
+    have no scale in common: their pairs are drawn without, and each has a picture of its own.
+
+    Args:
+        run: what was made.
+        references: the models that mined, or the one.
+        rank: `[N]` of the adversarial rows, 0 for positives.
+        max_pixels: width times height above which a face is refused undecoded.
+    """
+    sets = {"random": run.random, "adversarial": run.adversarial}
+    negatives = np.flatnonzero(run.random.negatives)
+    drawn = {
+        "random": negatives[sample_rows(negatives.size, COLUMNS)],
+        "adversarial": np.argsort(np.where(rank > 0, rank, rank.size + 1))[:COLUMNS],
+    }
+    alone = len(references) == 1
+    for name, rows in drawn.items():
+        pairs = sets[name]
+        figure = figures.pair_columns(
+            run.faces.locate_pairs(pairs.path_a[rows], pairs.path_b[rows]),
+            scores=run.scores[name][references[0]][rows].tolist() if alone else None,
+            max_pixels=max_pixels,
+        )
+        save_figure(figure, run.folder.figure(name))
+    shown = shown_of(run, references, rank, max_pixels)
+    spread = []
+    for at, reference in enumerate(references, 1):
+        scores = model_scores(shown, reference)
+        figure = figures.score_histograms(
+            scores.groups, threshold=scores.threshold, xlabel=f"score of {reference}"
+        )
+        spread.append(run.folder.figure("scores" if alone else f"scores-{at}"))
+        save_figure(figure, spread[-1])
+    # An older run in this place may have had more references, or fewer.
+    for stale in {*spread[0].parent.glob("scores*.png")} - {*spread}:
+        stale.unlink()
+    write_report(report_of(shown), run.folder.report)
+
+
+def shown_of(
+    run: Run, references: Sequence[str], rank: Rows, max_pixels: int = MAX_PIXELS
+) -> ReportInputs:
+    """What the report of a run shows."""
+    # A folder's own name may be anything, a page is UTF-8.
+    name = run.faces.root.resolve().name.encode("utf-8", "replace").decode()
+    return ReportInputs(
+        title=f"Adversarial pairs of {name}",
+        faces=run.faces,
+        boards=run.leaderboards,
+        ranks={"adversarial": rank},
+        quantiles={"adversarial": run.quantiles},
+        facts=[
+            ("Faces", f"{len(run.faces):,}"),
+            ("Characters", f"{run.faces.count_characters:,}"),
+            _reference_fact(run, references),
+            ("Random pairs", counted(run.random)),
+            ("Adversarial pairs", counted(run.adversarial)),
+        ],
+        funnel=run.funnel,
+        warnings=run.warnings,
+        hubness=run.hubness,
+        max_pixels=max_pixels,
+    )
+
+
+def counted(pairs: PairSet) -> str:
+    """How many pairs of each kind, for people."""
+    return f"{int(pairs.positives.sum()):,} positive, {int(pairs.negatives.sum()):,} negative"
+
+
+def _reference_fact(run: Run, references: Sequence[str]) -> tuple[str, str]:
+    if len(references) == 1:
+        return "Reference model", references[0]
+    return "Reference models", f"{', '.join(references)} ({run.method} of quantiles)"
+
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What `build` made.
+
+    Attributes:
+        folder: where it lies.
+        random, adversarial: the two pair sets.
+        scores: set name -> model -> `[N]`.
+        leaderboards: one a set.
+        funnel: what each stage dropped and passed on.
+        warnings: what a user should look at.
+        hubness: who fills the mined negatives; before and after the caps, where there are any.
+        references: the models that mined.
+        method: how several of them were fused.
+        quantiles: of several, each one's own quantile of the adversarial pairs, `[N]`.
+        without: of several, the pair file that each one's leave-one-out row stands on.
+        suspects: the list of those that were dropped, where any were to be.
+    """
+
+    folder: RunFolder
+    faces: Faces
+    random: PairSet
+    adversarial: PairSet
+    scores: Mapping[str, Mapping[str, Scores]]
+    leaderboards: Sequence[Leaderboard]
+    funnel: Sequence[FunnelRow]
+    warnings: Sequence[str] = field(default_factory=list)
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    references: Sequence[str] = ()
+    method: Method | None = None
+    quantiles: Mapping[str, Scores] = field(default_factory=dict)
+    without: Mapping[str, Path] = field(default_factory=dict)
+    suspects: Path | None = None

@@ -1,0 +1,315 @@
+"""Training and test faces -> what is in both: ZACI-20's rule for whoever takes part."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mining.commands.result import CommandResult
+from mining.errors import ModelError
+from pairsets.faces import Faces
+from pairsets.files.aliases import Aliases
+from pairsets.funnel import FunnelRow
+from pairsets.identities.rules import Rule
+from pairsets.images import MAX_PIXELS
+from pairsets.progress import Progress, silent
+from pairsets.sources.overlap import (
+    KINDS,
+    SIMILAR,
+    Collection,
+    Shared,
+    counts_of,
+    ordered,
+    shared_characters,
+    shared_posts,
+    write_shared,
+)
+from pairsets.storage.artefacts import refuse_existing, refuse_inside, sha256, versions
+from pairsets.storage.publication import alone, written_together
+from pairsets.storage.spreadsheets import copies_of, write_copies
+
+# Pictures of training that are listed for one of the test set, of each kind.
+LISTED = 20
+# Findings of each kind that are shown where they are summed up.
+_SHOWN = 5
+# Pictures that are looked at between two entries of the journal.
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """What is in training and in the test set alike.
+
+    Attributes:
+        made: what was written and counted.
+        found: everything that is in both, or may be.
+        counts: by kind, how many things of the test set.
+    """
+
+    made: CommandResult
+    found: Sequence[Shared]
+    counts: dict[str, int]
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the test set is not one for this training; similar names alone do not tell."""
+        return any(count for kind, count in self.counts.items() if kind != SIMILAR)
+
+
+@alone()
+def find_overlap(
+    train: Path,
+    test: Path,
+    *,
+    out: Path | None = None,
+    identities: Rule | None = None,
+    aliases: Path | None = None,
+    pictures: bool = True,
+    workers: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    overwrite: bool = False,
+    spreadsheet_safe: bool = False,
+    progress: Progress = silent,
+) -> Overlap:
+    """Find the characters and pictures that are in training and in the test set.
+
+    Characters are compared by name, posts by number. Of two folders of faces, files are compared
+    byte by byte, and pictures by what they show: copies that are resized, cropped, mirrored,
+    re-compressed. Where `out` is given, an interrupted search of pictures goes on where it stopped.
+
+    Args:
+        train, test: each a folder of faces, a dataset (JSON), or a list of characters.
+        out: CSV of what is found, `kind,train,test,why,score`.
+        identities: who a picture of folders shows, where that is not its folder.
+        aliases: file of names that are one character's.
+        pictures: look at files and pictures, not at names and numbers alone.
+        workers: threads that look at pictures; as many as there are cores by default.
+        max_pixels: larger images are not looked at.
+        overwrite: replace `out`.
+        spreadsheet_safe: write a copy of `out` for spreadsheets, see
+            `pairsets.storage.spreadsheets`.
+        progress: shows how far each part is.
+
+    Raises:
+        FacesError, SourceError: a side that cannot be read.
+        PairSetError: a file of aliases that cannot be.
+        OutputError: `out` exists, or is one of the files that are read.
+    """
+    copies = copies_of([out] if out is not None else [])
+    if out is not None:
+        refuse_existing(
+            [out, *copies],
+            overwrite=overwrite,
+            inputs=[aliases, *(p for p in (train, test) if p.is_file())],
+        )
+        for folder in (train, test):
+            refuse_inside(out, folder)
+    known = Aliases.read(aliases) if aliases is not None else None
+    sides = {
+        "training": Collection.read(train, identities),
+        "the test set": Collection.read(test, identities),
+    }
+    ours, theirs = sides.values()
+    warnings = _unknown(known, sides.values(), aliases)
+    warnings += [note for side in sides.values() if side.faces for note in side.faces.notes]
+    with progress("Comparing names") as step:
+        found = shared_characters(ours.characters, theirs.characters, known)
+        named = {(one.train, one.test) for one in found}
+        found += [one for one in _similar(ours, theirs) if (one.train, one.test) not in named]
+        step(1, 1)
+    found += shared_posts(ours, theirs)
+    for name, side in sides.items():
+        why = side.posts[1]
+        if why:
+            warnings.append(f"File names in {name} are not taken for numbers of posts: {why}.")
+    unread: dict[str, str] = {}
+    if not pictures:
+        warnings.append("Files and pictures were not looked at.")
+    elif ours.faces is None or theirs.faces is None:
+        warnings.append("Pictures were not looked at: that needs two folders of faces.")
+    else:
+        found += _same_files(ours.faces, theirs.faces, found, progress)
+        journal = out.with_suffix(".partial.jsonl") if out is not None else None
+        try:
+            seen, unread = _same_pictures(
+                ours.faces, theirs.faces, found, workers, max_pixels, journal, progress
+            )
+            found += seen
+        except ModelError as error:
+            warnings.append(f"Only equal files were looked for, not copies that differ: {error}")
+    counts = counts_of(found)
+    listed, further = _capped(ordered(found))
+    files = []
+    if out is not None:
+        files = [out, *(copies if spreadsheet_safe else ())]
+        stale = [] if spreadsheet_safe else copies
+        partial = out.with_suffix(".partial.jsonl")
+        with written_together(files, stale=stale, spent=[partial], overwrite=overwrite) as folder:
+            table = write_shared(listed, folder / out.name)
+            if spreadsheet_safe:
+                write_copies([table])
+    if unread:
+        first = min(unread)
+        warnings.append(
+            f"{len(unread):,} pictures cannot be read, the first {first}: {unread[first]}"
+        )
+    rows = [
+        FunnelRow("overlap", f"{what} in {name}", len(content), kept=True)
+        for name, side in sides.items()
+        for what, content in (("characters", side.characters), ("pictures", side.pictures))
+        if content
+    ]
+    if unread:
+        rows.append(FunnelRow("overlap", "pictures that cannot be read", len(unread)))
+    rows += [FunnelRow("overlap", KINDS[kind], n, kept=True) for kind, n in counts.items()]
+    if further:
+        what = f"further pictures of training, not listed: more than {LISTED} of one"
+        rows.append(FunnelRow("overlap", what, further))
+    return Overlap(
+        CommandResult(files, rows, warnings, hints=_told(listed, counts)), listed, counts
+    )
+
+
+def _unknown(known: Aliases | None, sides: Iterable[Collection], aliases: Path | None) -> list[str]:
+    """A sentence on aliases that nobody has."""
+    if known is None:
+        return []
+    names = known.unknown(name for side in sides for name in side.characters)
+    if not names:
+        return []
+    return [
+        f"{aliases}: no character of either side is called {names[0]!r}"
+        + (f", and {len(names) - 1:,} more names" if len(names) > 1 else "")
+        + "; are they misspelt?"
+    ]
+
+
+def _similar(ours: Collection, theirs: Collection) -> Iterator[Shared]:
+    from mining.overlap.similar_names import similar_names
+    from mining.suspects.identity.names import WHY, Likeness
+
+    for name, other, said in similar_names(ours.characters, theirs.characters):
+        yield Shared(SIMILAR, name, other, WHY[said], said / max(Likeness))
+
+
+def _same_files(
+    ours: Faces, theirs: Faces, found: Sequence[Shared], progress: Progress
+) -> list[Shared]:
+    """Files with the same bytes: of those of one size, the digests are compared."""
+    known = {(one.train, one.test) for one in found if one.kind == "post"}
+    sizes: list[dict[int, list[str]]] = []
+    for faces in (theirs, ours):
+        by_size: dict[int, list[str]] = defaultdict(list)
+        with progress("Comparing sizes of files") as step:
+            for done, path in enumerate(faces.paths, 1):
+                size = _size(faces.locate(path))
+                if size > 0 and (not sizes or size in sizes[0]):
+                    by_size[size].append(path)
+                if done % 1000 == 0 or done == len(faces):
+                    step(done, len(faces))
+        sizes.append(by_size)
+    common = sorted(sizes[1])
+    same = []
+    with progress("Comparing files of one size") as step:
+        for done, size in enumerate(common, 1):
+            digests: dict[str, list[str]] = defaultdict(list)
+            for path in sizes[1][size]:
+                digests[_digest(ours.locate(path))].append(path)
+            for other in sizes[0][size]:
+                digest = _digest(theirs.locate(other))
+                same += [(path, other) for path in digests.get(digest, ()) if digest]
+            step(done, len(common))
+    return [
+        Shared("file", path, other, "the same file, byte by byte")
+        for path, other in same
+        if (path, other) not in known
+    ]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
+def _digest(file: Path) -> str:
+    """Of a file that can be read; else nothing, which is not compared."""
+    try:
+        return sha256(file)
+    except OSError:
+        return ""
+
+
+def _same_pictures(
+    ours: Faces,
+    theirs: Faces,
+    found: Sequence[Shared],
+    workers: int | None,
+    max_pixels: int,
+    journal: Path | None,
+    progress: Progress,
+) -> tuple[list[Shared], dict[str, str]]:
+    """Pictures that show the same, though their files differ; and what cannot be read."""
+    from mining.overlap.copies import Matching, state_of
+    from mining.overlap.notes import Notes
+
+    known = {(one.train, one.test) for one in found if one.kind in ("post", "file")}
+    # The smaller side is kept in memory, the larger one goes by.
+    turned = len(ours) < len(theirs)
+    kept, passing = (ours, theirs) if turned else (theirs, ours)
+    with progress("Reading pictures") as step:
+        matching = Matching.of(
+            kept, passing.root, max_pixels=max_pixels, threads=workers, progress=step
+        )
+    state = state_of(kept.root, kept.paths)
+    facts = [state, str(kept.root), str(passing.root), max_pixels, versions("lookalikes")]
+    notes = Notes.open(journal, facts)
+    unread = dict(matching.unread)
+    same: list[Shared] = []
+    with progress("Looking for pictures in both") as step:
+        for start in range(0, len(passing), _BLOCK):
+            paths = passing.paths[start : start + _BLOCK].tolist()
+            state = state_of(passing.root, paths)
+            entry = notes.find(state)
+            if entry is None:
+                matches, damaged = matching.block(paths)
+                entry = notes.add(state, [list(match) for match in matches], damaged)
+            for path, other, score, why in entry.found:
+                train, test = (other, path) if turned else (path, other)
+                if (train, test) not in known:
+                    same.append(Shared("picture", train, test, why, score))
+            unread |= {str(passing.locate(path)): cause for path, cause in entry.unread.items()}
+            step(min(start + _BLOCK, len(passing)), len(passing))
+    return same, unread
+
+
+def _capped(found: Sequence[Shared]) -> tuple[list[Shared], int]:
+    """So many of training for one of the test set, the surest first; and how many more."""
+    places: Counter[tuple[str, str]] = Counter()
+    kept = []
+    for one in sorted(found, key=lambda one: -one.score):
+        places[one.kind, one.test] += 1
+        if places[one.kind, one.test] <= LISTED:
+            kept.append(one)
+    return ordered(kept), len(found) - len(kept)
+
+
+def _told(listed: Sequence[Shared], counts: dict[str, int]) -> list[str]:
+    """What was found, in words; the first few of each kind."""
+    lines = []
+    for kind, count in counts.items():
+        shown = [one for one in listed if one.kind == kind][:_SHOWN]
+        if not shown:
+            continue
+        lines.append(f"{KINDS[kind]} ({count:,}):")
+        for one in shown:
+            name = one.test if one.test == one.train else f"{one.test} (in training: {one.train})"
+            lines.append(f"  {name}: {one.why}")
+        if count > len(shown):
+            lines.append("  ...")
+    if not any(count for kind, count in counts.items() if kind != SIMILAR):
+        lines.append("Nothing of the test set was found in training.")
+    return ["\n".join(lines)]

@@ -1,0 +1,403 @@
+"""Models compared on pair files: embed what is not cached, score, evaluate, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mining.commands.run_folder import UNSETTLED, RunFolder
+from mining.embeddings.options import EmbeddingOptions, notes_of
+from mining.embeddings.store import Embeddings
+from mining.miners.inputs import contradictions
+from mining.models import Model
+from mining.models.names import embeddings_name
+from mining.scores.collection import Gathered, gather
+from mining.scores.pair_files import (
+    low_aucs,
+    mined_beside,
+    named_sets,
+    refuse_inside_out,
+    set_rows,
+    unread_rows,
+    was_mined,
+)
+from pairsets.errors import PairSetError, ScoresError
+from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
+from pairsets.evaluation.annotators import Agreement, agreement
+from pairsets.evaluation.bootstrap import DRAWS, refuse_few
+from pairsets.evaluation.clusters import By
+from pairsets.evaluation.comparison import compare
+from pairsets.evaluation.hubness import Hubness
+from pairsets.evaluation.missing_scores import Missing
+from pairsets.faces import resolve
+from pairsets.files.score_files import write_scores
+from pairsets.files.side_files import Named
+from pairsets.funnel import FunnelRow
+from pairsets.identities.rules import Rule
+from pairsets.pairset import PairSet, refuse_lacking
+from pairsets.progress import Progress, silent
+from pairsets.report import write_report
+from pairsets.report.assembly import FIGURES, ReportInputs, draw_figures, report_of
+from pairsets.storage.artefacts import refuse_inside, sha256, versions, write_json
+from pairsets.storage.json_files import JsonError, read_object
+from pairsets.storage.publication import alone
+from pairsets.storage.settings import settings_of
+from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
+from pairsets.tables.curves import write_curves
+from pairsets.tables.differences import write_differences, write_verdicts
+from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.tables.published import published_for
+
+SCHEMA = 1
+# What is written of each set, as `SET.scores.csv` and so on.
+TABLES = ("scores", "verdicts", "curves")
+DIFFERENCES = "differences.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What `compare_models` found and wrote.
+
+    Attributes:
+        folder: where it lies.
+        leaderboards: one a set; their `comparison` has the differences.
+        files: what was written, report and figures among it.
+        funnel: what was left out.
+        warnings: what a user should look at.
+        hubness: who fills the negatives of each set.
+        agreement: of several people, by set.
+    """
+
+    folder: RunFolder
+    leaderboards: Sequence[Leaderboard]
+    files: Sequence[Path]
+    funnel: Sequence[FunnelRow]
+    warnings: Sequence[str] = ()
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    agreement: Mapping[str, Agreement] = field(default_factory=dict)
+
+
+@alone(folder=True)
+def compare_models(
+    faces: str | Path,
+    pairs: Sequence[str | Path],
+    *,
+    out: str | Path,
+    identities: Rule | None = None,
+    models: Sequence[str] = (),
+    scores: Sequence[Named] = (),
+    embeddings: Sequence[Path] = (),
+    annotators: Sequence[Named] = (),
+    target_fnr: float | str | None = None,
+    published: bool = False,
+    missing: Missing = "fail",
+    distance: bool = False,
+    distance_of: Sequence[str] = (),
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+    cache: Path | None = None,
+    encoding: EmbeddingOptions | None = None,
+    overwrite: bool = False,
+    spreadsheet_safe: bool = False,
+    progress: Progress = silent,
+) -> Compared:
+    """Evaluate models on pair files side by side: tables, differences, verdicts, report, figures.
+
+    The thresholds found on the set called `random`, or on the first where there is none, are
+    carried to the others. An interrupted comparison goes on when called again.
+
+    Args:
+        faces: folder that the pairs' paths lie in; only faces of pairs are embedded.
+        pairs: pair files; their names, without suffix, are those of the sets.
+        out: folder for what is written.
+        identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
+        models: `family:argument` of models to run.
+        scores: score files.
+        embeddings: folders written by `lookalikes embed`.
+        annotators: pair files of further people who judged; each counts for the sets whose pairs
+            it has.
+        target_fnr: see `pairsets.evaluate`; None is each set's own human FNR, where it was judged.
+        published: add ZACI-20's rows to the sets that are its own pairs; apart, to those called
+            `random` and `adversarial` that are not.
+        missing, distance, distance_of: pairs without a score, and scores that are distances: see
+            `mining.scores.collection.gather`.
+        clusters: what pairs share that makes them depend on one another.
+        draws: of the bootstrap.
+        seed: of the draws.
+        cache: where vectors are kept; `out`/embeddings if not given.
+        encoding: how models run and images are read.
+        overwrite: replace a finished comparison.
+        spreadsheet_safe: write a copy of each table for spreadsheets, see
+            `pairsets.storage.spreadsheets`.
+        progress: shows how far each step is.
+
+    Raises:
+        PairsetsError, ModelError, EmbeddingError: the user's input; nothing but a marked,
+            unfinished folder is left behind.
+    """
+    settings = settings_of(locals(), paths=("faces", "pairs"), without=(*UNSETTLED, "cache"))
+    encoding = encoding or EmbeddingOptions()
+    settings["precision"] = encoding.precision
+    out = Path(out)
+    if draws:
+        refuse_few(draws)
+    files = named_sets(list(map(Path, pairs)), out)
+    for given_file in (*scores, *annotators):
+        refuse_inside_out(given_file.path, out)
+    folder = RunFolder(out)
+    folder.refuse(overwrite=overwrite, faces=Path(faces), kind="comparison", settings=settings)
+    if cache is not None:
+        refuse_inside(cache, Path(faces))
+    older = _Older.of(folder)
+    sets = {name: PairSet.read(path, identities) for name, path in files.items()}
+    for name, one in sets.items():
+        refuse_lacking(one, [0, 1], str(files[name]))
+    against = [
+        text
+        for name, one in sets.items()
+        for text in contradictions(one, clusters, str(files[name]))
+    ]
+    told = _told(sets)
+    people = people_of(sets, annotators)
+    found = [Embeddings.load(folder) for folder in embeddings]
+    needed = sorted({path for one in sets.values() for path in one.paths})
+    with progress("Looking for the faces"):
+        present = resolve(Path(faces), needed, told)
+    if not (models or scores or embeddings):
+        raise ScoresError("no model to compare; name models, scores or embeddings")
+    loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
+    # Before the work on models, so that a fault in a file is told first.
+
+    def gathered_of(coming: Sequence[Model] = ()) -> Gathered:
+        return gather(
+            sets,
+            scores,
+            found,
+            coming=coming,
+            missing=missing,
+            distance=distance,
+            distance_of=distance_of,
+        )
+
+    given = gathered_of(loaded)
+    for name, one in sets.items():
+        rest = one.take(given.kept[name])
+        refuse_lacking(rest, [0, 1], str(files[name]))
+        compare(name, rest, given.scores[name], target_fnr, missing="reject", draws=0)
+    mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
+    for ones in _judged_by_several(sets, people).values():
+        agreement(ones, clusters=clusters)
+    run = RunFolder.start(
+        out, overwrite=overwrite, faces=Path(faces), kind="comparison", settings=settings
+    )
+    homes = [(cache or run.root / "embeddings") / embeddings_name(model) for model in loaded]
+    for model, home in zip(loaded, homes, strict=True):
+        found.append(encoding.embed(present, model, home, progress))
+    gathered = gathered_of()
+    kept, whole = gathered.kept, sets
+    sets = {name: one.take(kept[name]) for name, one in sets.items()}
+    for name, one in sets.items():
+        refuse_lacking(one, [0, 1], str(files[name]))
+    people = {name: taken(said, kept[name]) for name, said in people.items()}
+    mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
+    funnel = [*unread_rows(found), *set_rows(sets, gathered)]
+    with progress("Comparing"):
+        boards = _boards(
+            sets, files, gathered, people, target_fnr, published, clusters, draws, seed
+        )
+    agreed = {
+        name: agreement(ones, clusters=clusters)
+        for name, ones in _judged_by_several(sets, people).items()
+    }
+    shown = ReportInputs(
+        title=f"{len(gathered.models)} models compared",
+        faces=present,
+        boards=boards,
+        ranks={name: one.ranks for name, one in mined.items() if one is not None},
+        quantiles={name: one.quantiles for name, one in mined.items() if one is not None},
+        unseen=frozenset(path for one in found for path in one.skipped),
+        facts=[
+            ("Faces", f"{len(present):,}"),
+            ("Characters", f"{present.count_characters:,}"),
+            ("Models", f"{len(gathered.models):,}"),
+        ],
+        funnel=funnel,
+        warnings=[
+            *notes_of(loaded),
+            *against,
+            *(
+                text
+                for one in (board.comparison for board in boards)
+                if one is not None and not was_mined(files[one.name], whole[one.name])
+                for text in low_aucs(one.name, one.aucs, gathered)
+            ),
+            *(text for board in boards for text in board.warnings),
+            *_unpublished(boards, published),
+        ],
+        hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
+        agreement=agreed,
+        max_pixels=encoding.max_pixels,
+    )
+    written = write_leaderboards(run.leaderboard, boards)
+    written += write_differences((run.root / DIFFERENCES).with_suffix(""), shown.comparisons)
+    for found_on in shown.comparisons:
+        stem, rank = run.root / found_on.name, shown.ranks.get(found_on.name)
+        scores_file, verdicts_file, curves_file = (
+            stem.with_name(f"{stem.name}.{what}.csv") for what in TABLES
+        )
+        written.append(write_scores(scores_file, found_on.pairs, found_on.scores, rank))
+        written.append(write_verdicts(verdicts_file, found_on))
+        written.append(write_curves(curves_file, found_on))
+    if spreadsheet_safe:
+        written += write_copies(tables_of(written))
+    with progress("Drawing figures") as step:
+        written += draw_figures(shown, run.report.parent / "figures", step)
+    with progress("Drawing the report"):
+        written.append(write_report(report_of(shown), run.report))
+    # What is of an earlier comparison is known by its manifest: while that stands.
+    older.remove_but([*written, run.root / "compare.json"])
+    written.append(
+        write_json(
+            run.root / "compare.json",
+            {
+                "schema": SCHEMA,
+                "kind": "comparison",
+                "sets": {name: {"sha256": sha256(path)} for name, path in files.items()},
+                "models": {model: gathered.fingerprints.get(model) for model in gathered.models},
+                "parameters": {
+                    "target_fnr": target_fnr,
+                    "missing": missing,
+                    "distances": sorted(gathered.distances),
+                    "clusters": clusters,
+                    "draws": draws,
+                    "seed": seed,
+                },
+                "versions": versions("lookalikes", "numpy", "pandas"),
+            },
+        )
+    )
+    run.finish([*homes, *embeddings, *older.strangers])
+    return Compared(
+        run, boards, written, funnel, shown.warnings, hubness=shown.hubness, agreement=agreed
+    )
+
+
+def _told(sets: Mapping[str, PairSet]) -> dict[str, str] | None:
+    """Who each face of all sets shows; None where the folders say it.
+
+    Raises:
+        PairSetError: two sets say that a face is somebody else.
+    """
+    if all(one.named is None for one in sets.values()):
+        return None
+    found: dict[str, tuple[str, str]] = {}
+    for name, one in sets.items():
+        for path in one.paths:
+            before = found.setdefault(path, (one.identity(path), name))
+            if before[0] != one.identity(path):
+                raise PairSetError(
+                    f"{path!r} is {before[0]!r} in {before[1]}, {one.identity(path)!r} in {name}; "
+                    "tell who is shown alike in all sets (--identity-level, --identity-pattern, "
+                    "--identities)"
+                )
+    return {path: who for path, (who, _) in found.items()}
+
+
+@dataclass(frozen=True)
+class _Older:
+    """What lay in the folder before: of an older comparison, whose files go, and of others.
+
+    Attributes:
+        files: that a comparison with other models or sets would leave behind.
+        strangers: embeddings that no comparison put there.
+    """
+
+    files: Sequence[Path]
+    strangers: Sequence[Path]
+
+    @classmethod
+    def of(cls, folder: RunFolder) -> _Older:
+        """Of a folder that need not be there."""
+        root = folder.root
+        try:
+            content = read_object(root / "compare.json", "the manifest of a comparison")
+            # Only of this folder, whatever the file says.
+            names = [name for name in content.inner("sets").content if Path(name).name == name]
+        except (OSError, JsonError):
+            names = []
+        ours = bool(names) or folder.marker.exists()
+        files = [root / f"{name}.{what}.csv" for name in names for what in TABLES]
+        if names:
+            files += copies_of([*files, folder.leaderboard.with_suffix(".csv"), root / DIFFERENCES])
+        if ours:
+            files += [
+                file
+                for kind in FIGURES
+                for end in ("png", "svg")
+                for file in (root / "figures").glob(f"{kind}-*.{end}")
+            ]
+        return cls(files, [] if ours else [*(root / "embeddings").glob("*")])
+
+    def remove_but(self, written: Sequence[Path]) -> None:
+        """Remove those that were not written anew."""
+        for file in {*self.files} - {*written}:
+            file.unlink(missing_ok=True)
+
+
+def _unpublished(boards: Sequence[Leaderboard], published: bool) -> list[str]:
+    """A sentence where published rows were asked for, and no set has any."""
+    if not published or any(board.apart or board.beside_published for board in boards):
+        return []
+    return [
+        "No published rows: none of the sets is ZACI-20's own, nor is one called random or "
+        "adversarial"
+    ]
+
+
+def _judged_by_several(
+    sets: Mapping[str, PairSet], people: Mapping[str, Mapping[str, PairSet]]
+) -> dict[str, dict[str, PairSet]]:
+    """By set, those who judged it, where they are more than one."""
+    found = {name: with_own(one, people[name]) for name, one in sets.items()}
+    return {name: ones for name, ones in found.items() if len(ones) > 1}
+
+
+def _boards(
+    sets: Mapping[str, PairSet],
+    files: Mapping[str, Path],
+    gathered: Gathered,
+    people: Mapping[str, Mapping[str, PairSet]],
+    target_fnr: float | str | None,
+    published: bool,
+    clusters: By,
+    draws: int,
+    seed: int,
+) -> list[Leaderboard]:
+    """A table a set, in the order given; the thresholds of one are carried to the others."""
+    base = "random" if "random" in sets else next(iter(sets))
+    carried: dict[str, tuple[float, str]] | None = None
+    boards: dict[str, Leaderboard] = {}
+    for name in sorted(sets, key=lambda one: one != base):
+        boards[name] = make_leaderboard(
+            name,
+            sets[name],
+            gathered.scores[name],
+            target_fnr,
+            mined_by=gathered.mined_by(files[name]),
+            published=published_for(name, sets[name]) if published else None,
+            annotators=rates_of(people[name], clusters),
+            missing="reject",
+            turned=gathered.distances,
+            dropped=gathered.dropped[name],
+            clusters=clusters,
+            draws=draws,
+            seed=seed,
+            carried=carried,
+        )
+        if carried is None:
+            found = boards[name].comparison
+            cuts = found.thresholds if found is not None else {}
+            carried = {model: (cut, base) for model, cut in cuts.items()}
+    return [boards[name] for name in sets]

@@ -1,0 +1,37 @@
+"""A folder of faces to vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mining.commands.result import CommandResult
+from mining.embeddings.options import EmbeddingOptions, notes_of
+from mining.embeddings.store import skipped_rows
+from pairsets.faces import Faces
+from pairsets.funnel import faces_rows
+from pairsets.identities.rules import Rule
+from pairsets.progress import Progress, silent
+from pairsets.storage.artefacts import refuse_below_file, refuse_inside
+from pairsets.storage.publication import alone
+
+
+@alone(folder=True)
+def embed_faces(
+    faces: Path,
+    model: str,
+    out: Path,
+    *,
+    identities: Rule | None = None,
+    encoding: EmbeddingOptions,
+    progress: Progress = silent,
+) -> CommandResult:
+    """Embed a folder of faces into `out`; who each shows `identities` say, else the folders."""
+    refuse_inside(out, faces)
+    refuse_below_file(out)
+    found = Faces.scan(faces, identities)
+    loaded = encoding.load(model)
+    embeddings = encoding.embed(found, loaded, out, progress)
+    names = ["vectors.npy", "images.csv", "identities.csv", "manifest.json"]
+    files = [out / name for name in names if (out / name).exists()]
+    funnel = [*faces_rows(found), *skipped_rows(embeddings)]
+    return CommandResult(files, funnel, [*found.notes, *notes_of([loaded])])

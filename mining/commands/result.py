@@ -1,0 +1,27 @@
+"""What a command made: files, what was dropped on the way, and what a user should know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pairsets.evaluation.annotators import Agreement
+from pairsets.evaluation.hubness import Hubness
+from pairsets.funnel import FunnelRow
+from pairsets.tables.leaderboard import Leaderboard
+from pairsets.tables.protocols import Protocols
+
+
+@dataclass(frozen=True, eq=False)
+class CommandResult:
+    """What a stage wrote, and what it dropped."""
+
+    files: Sequence[Path]
+    funnel: Sequence[FunnelRow] = ()
+    warnings: Sequence[str] = ()
+    leaderboard: Leaderboard | None = None
+    hints: Sequence[str] = ()
+    hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    agreement: Agreement | None = None
+    protocols: Mapping[str, Protocols] = field(default_factory=dict)

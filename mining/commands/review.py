@@ -1,0 +1,238 @@
+"""The review of a pair file: begun or gone on with, its verdicts brought in and out."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mining.errors import RunError
+from mining.miners.provenance import mined_by
+from pairsets.errors import FacesError, PairSetError
+from pairsets.files.score_files import read_scores
+from pairsets.files.side_files import store_of, suspects_of
+from pairsets.files.suspects import Suspects
+from pairsets.identities.rules import Rule
+from pairsets.images import MAX_PIXELS
+from pairsets.pairset import PairSet
+from pairsets.path_prefixes import cause
+from pairsets.review.judgement.assignment import Assignment
+from pairsets.review.store.connection import DatabaseError
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import plain_name
+from pairsets.storage.artefacts import refuse_inside
+from pairsets.storage.publication import claimed, disclaim, staging, sweep, sync
+
+if TYPE_CHECKING:
+    from pairsets.review.exchange.export import Exported
+    from pairsets.review.exchange.imports import Imported
+    from pairsets.review.exchange.label_studio import Tasks
+
+Say = Callable[[str], None]
+
+
+def review(
+    path: Path,
+    faces: Path,
+    *,
+    identities: Rule | None = None,
+    annotator: str | None = None,
+    store: Path | None = None,
+    overlap: float | None = None,
+    seed: int | None = None,
+    suspects: Path | None = None,
+    suspects_first: bool = False,
+    scores: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    allow_hosts: Sequence[str] = (),
+    open_browser: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    say: Say,
+) -> None:
+    """Serve the page on which people judge a pair file, until interrupted.
+
+    Args:
+        path: the pair file.
+        faces: the folder that its paths lie in.
+        identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
+        annotator: who judges; asked on the page where it is not said.
+        store: the database of the verdicts, by default `PAIRS.review.sqlite`.
+        overlap, seed: see `pairsets.review.store.store.Store.begin`.
+        suspects: file of suspects, by default `PAIRS.suspects.csv` where there is one.
+        suspects_first: whether they come first.
+        scores: score file to show after judging, by default `PAIRS.scores.csv` where there is one.
+        host, port, allow_hosts, open_browser: see `pairsets.review.web.serve.serve`.
+        max_pixels: width times height above which a face is refused undecoded.
+        say: is told the link, and what is worth knowing.
+    """
+    from pairsets.review.judgement.session import Review
+    from pairsets.review.web.serve import serve
+
+    where = store or store_of(path)
+    refuse_inside(where, faces, option="--store")
+    if where.resolve() in (path.resolve(), suspects_of(path).resolve()):
+        raise RunError(f"{where}: is read by this command; choose another --store")
+    pairs = PairSet.read(path, identities)
+    name = plain_name(annotator) if annotator is not None else None
+    lost = _missing(faces, pairs)
+    listed = suspects_of(path)
+    if suspects is not None or listed.is_file():
+        found = Suspects.read(suspects or listed).among(pairs)
+    elif suspects_first:
+        raise PairSetError(
+            f"{listed}: no such file of suspects to begin with; make it with: "
+            f"lookalikes suspects {path} --faces {faces}"
+        )
+    else:
+        found = {}
+    beside = path.with_suffix(".scores.csv")
+    given = scores or (beside if beside.is_file() else None)
+    shown = read_scores(given, pairs, complete=False) if given is not None else {}
+    with Store.begin(where, pairs, seed=seed, overlap=overlap) as kept:
+        kept.mark(found)
+        if lost:
+            say(f"note: {lost} of the faces are not in {faces}: their pairs show an empty place")
+        if suspects_first:
+            say(f"{len(found)} suspects come first, shuffled among as many other pairs")
+        say(f"Every verdict is kept in {where}")
+        serve(
+            Review(
+                store=kept,
+                board=Assignment(kept, suspects_first=suspects_first),
+                faces=faces,
+                name=path.name,
+                scores=shown,
+                annotator=name,
+                max_pixels=max_pixels,
+            ),
+            host=host,
+            port=port,
+            allow_hosts=allow_hosts,
+            open_browser=open_browser,
+            announce=lambda link: say(
+                f"Open this link in a browser; Ctrl-C ends the review:\n{link}"
+            ),
+        )
+
+
+def export_review(
+    path: Path,
+    out: Path,
+    *,
+    store: Path | None = None,
+    who: str | None = None,
+    overwrite: bool,
+    spreadsheet_safe: bool = False,
+) -> Exported:
+    """Write what was judged of a pair file as a pair file, with rates, agreement, all verdicts."""
+    from pairsets.review.exchange.export import export
+
+    with _begun(path, store) as kept:
+        origin = mined_by(path)
+        return export(
+            kept,
+            out,
+            who=who,
+            overwrite=overwrite,
+            spreadsheet_safe=spreadsheet_safe,
+            inputs=[path],
+            origin=origin,
+        )
+
+
+def export_tasks(
+    path: Path, out: Path, *, store: Path | None = None, prefix: str | None = None, overwrite: bool
+) -> Tasks:
+    """Write a pair file, and what was judged of it, as tasks for Label Studio."""
+    from pairsets.review.exchange.label_studio import PREFIX, write_tasks
+
+    with _begun(path, store) as kept:
+        chosen = PREFIX if prefix is None else prefix
+        return write_tasks(kept, out, prefix=chosen, overwrite=overwrite, inputs=[path])
+
+
+def import_review(
+    path: Path, source: Path, *, store: Path | None = None, who: str | None = None
+) -> Imported:
+    """Take the verdicts of a judged pair file, or of another review, into that of a pair file."""
+    from pairsets.review.exchange.export import import_judged
+
+    where, pairs = store or store_of(path), PairSet.read(path)
+    sweep([where])
+    # What is wrong with a place that has no folder, the review that is begun there says.
+    if where.exists() or not where.parent.is_dir():
+        disclaim(where)
+        with Store.begin(where, pairs) as kept:
+            return import_judged(kept, source, who=who)
+    with claimed(where), _put_in_place(where) as temporary:
+        try:
+            with Store.begin(temporary, pairs) as kept:
+                return import_judged(kept, source, who=who)
+        except DatabaseError as error:
+            # Not where it is the source's, a database too.
+            raise (error.at(where) if error.path == temporary else error) from None
+
+
+@contextmanager
+def _put_in_place(where: Path) -> Iterator[Path]:
+    """Where a new review is begun that takes its place at the end of the block, or never.
+
+    A review that nobody began is not begun by what went wrong, a kill too; and one that somebody
+    else begins meanwhile is not replaced.
+    """
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(staging(where))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(where)) from error
+        made = folder / where.name
+        yield made
+        if made.with_name(made.name + "-wal").exists():
+            # Closing brings everything into one file, and where it cannot, says nothing.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
+        try:
+            os.link(made, where)
+        except OSError:
+            if where.exists():
+                raise RunError(
+                    f"{where}: another process began this review meanwhile; nothing was imported: "
+                    "run the same command again"
+                ) from None
+            # A file system without second names.
+            made.rename(where)
+        sync(where.parent)
+
+
+def _begun(path: Path, store: Path | None) -> Store:
+    """The review of a pair file, which somebody must have begun, with the file as it is now."""
+    where = store or store_of(path)
+    pairs = PairSet.read(path)
+    if not where.is_file():
+        Store.open(where)  # says what is wrong
+    return Store.begin(where, pairs)
+
+
+def _missing(faces: Path, pairs: PairSet) -> int:
+    """How many faces are not there.
+
+    Raises:
+        FacesError: no such folder, or none of the faces is in it.
+    """
+    if not faces.is_dir():
+        what = "a file; expected the" if faces.exists() else "no such"
+        raise FacesError(f"{faces}: {what} folder of faces")
+    paths = pairs.paths
+    # Not by `Path`, which takes a second for 50,000 faces.
+    root = os.fspath(faces)
+    lost = [path for path in paths if not os.path.isfile(f"{root}/{path}")]  # noqa: PTH113
+    if len(lost) == len(paths):
+        why = cause(lost[0], lambda path: (faces / path).is_file())
+        raise FacesError(
+            f"{faces}: none of the {len(paths)} faces is in it, {lost[0]} for "
+            f"one{why or '; is this the folder that the pairs were made from?'}"
+        )
+    return len(lost)

@@ -1,0 +1,294 @@
+"""Danbooru's metadata and boxes of faces -> a zero-shot split: characters to train and to test on.
+
+What it writes into a folder: `train.json` and `test.json` (`pairsets.sources.dataset`),
+`selection.json` (parameters, inputs, funnel, statistics) and `statistics.csv`. While it reads,
+`selection.partial` holds what it has; it is gone when the split is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.commands.result import CommandResult
+from mining.commands.select_identities import of_boxes, of_names, of_posts
+from pairsets.errors import OutputError, SourceError
+from pairsets.funnel import FunnelRow
+from pairsets.progress import Progress, silent
+from pairsets.sources.danbooru.journal import opened
+from pairsets.sources.danbooru.metadata import Metadata
+from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
+from pairsets.sources.danbooru.processes import usable_cores
+from pairsets.sources.danbooru.single_faces import Boxed
+from pairsets.sources.danbooru.sizes import Limits, sizes_for
+from pairsets.sources.danbooru.split import dataset_of, draw_test, statistics, two_spellings
+from pairsets.sources.danbooru.streams import BLOCK, metadata_files
+from pairsets.sources.dataset import Dataset
+from pairsets.sources.face_boxes import read_annotations
+from pairsets.sources.folders.picture_paths import PicturePaths as PictureFolder
+from pairsets.storage.artefacts import refuse_existing, sha256, versions, write_json
+from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.publication import alone, written_together
+
+SCHEMA = 1
+PARTIAL = "selection.partial"
+# The least shorter side of a box in ZACI-20's test set: nothing it has is left out. What is
+# smaller would be blown up elevenfold to 224 pixels.
+MIN_SIZE = 20
+# More processes are worth their start from so many bytes on; packed ones are eight times as many.
+_FEW = 8 * 2**20
+
+
+@alone(folder=True)
+def select_faces(
+    faces: Path,
+    out: Path,
+    *,
+    metadata: Sequence[Path] = (),
+    tag_ids: Path | None = None,
+    pictures: Path | None = None,
+    min_images: int = 2,
+    test_characters: int = 1003,
+    test_images: int = 2,
+    ratings: Sequence[str] = ("g", "s"),
+    extensions: Sequence[str] | None = None,
+    keep_deleted: bool = False,
+    keep_banned: bool = False,
+    min_score: float | None = None,
+    min_size: int = MIN_SIZE,
+    picture_size: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> CommandResult:
+    """Select the pictures of one character with one face, and draw the test characters.
+
+    Args:
+        faces: boxes of faces, of any layout that `read_annotations` knows.
+        out: folder for the split.
+        metadata: files, or folders of them. Without any, the character is the one that each box
+            names, or the boxes of a picture, or else the folder in which a picture lies.
+        tag_ids: names of the tags in a `faces.tsv`.
+        pictures: where the pictures lie: those whose size the boxes do not say are looked at.
+        min_images: characters with fewer are left out.
+        test_characters: how many to draw; 0 makes no test set.
+        test_images: pictures that a character to test on has, exactly.
+        ratings, extensions, keep_deleted, keep_banned: which posts; see `Rule`. No
+            extensions are those of still pictures.
+        min_score, min_size: which faces; see `Boxed.of`.
+        picture_size: width and height of pictures whose size nobody says; by default 512 for
+            posts, the small pictures of Danbooru, and unknown for others.
+        workers: processes that read metadata; by default one a core. The result is the same.
+        seed: of the draw.
+        overwrite: replace what is in `out`.
+        progress: shows how far it is, in MiB of metadata.
+
+    Raises:
+        SourceError: an input that cannot be used, or too few characters to draw.
+        OutputError: `out` may not be written.
+    """
+    rule = Rule(tuple(ratings), tuple(extensions or EXTENSIONS), keep_deleted, keep_banned)
+    parameters: dict[str, object] = {
+        "min_images": min_images,
+        "test_characters": test_characters,
+        "test_images": test_images,
+        **(asdict(rule) if metadata else {}),
+        "min_score": min_score,
+        "min_size": min_size,
+        "picture_size": picture_size,
+        **({} if pictures is None else {"pictures": pictures.name}),
+        "seed": seed,
+    }
+    _refuse_numbers({**parameters, "workers": 1 if workers is None else workers})
+    if test_characters > 0 and test_images < min_images:
+        raise SourceError(
+            f"characters to test on have {test_images} images, but those with fewer than "
+            f"{min_images} are left out; lower the one or raise the other"
+        )
+    files = [out / name for name in ("train.json", "test.json", "selection.json", "statistics.csv")]
+    paths, others = metadata_files(metadata)
+    singles = [path for path in paths if isinstance(path, Path)]
+    refuse_existing(files, overwrite=overwrite, inputs=[faces, tag_ids, *singles])
+    for path in (*metadata, faces):
+        if path.is_dir() and path.resolve() == out.resolve():
+            what = "boxes" if path == faces else "metadata"
+            raise OutputError(f"{out}: the folder of the {what}; choose another --out")
+    place = None if pictures is None else PictureFolder(pictures)
+    read = Metadata.of(paths, rule, BLOCK)
+    if workers is None:
+        workers = 1 if read.size < _FEW else usable_cores()
+    with progress("Reading the faces") as step:
+        found = read_annotations(
+            faces,
+            tag_ids=tag_ids,
+            pictures=place,
+            sized=picture_size is not None,
+            progress=step,
+        )
+    with progress("Looking at the pictures") as step:
+        sizes, looked, notes = sizes_for(found, faces, picture_size, place, step)
+    limits: Limits = {"min_score": min_score, "min_size": min_size, "picture_size": sizes}
+    boxed, each = Boxed.of(found, **limits), None
+    if found.names is not None and not metadata:
+        boxed, each = Boxed.each(found, **limits)
+    funnel = [FunnelRow("annotations", what, n) for what, n in sorted(found.skipped.items())]
+    funnel += [FunnelRow("annotations", what, n) for what, n in looked.items() if n]
+    if min_score is not None:
+        funnel.append(FunnelRow("annotations", f"faces that score below {min_score}", boxed.weak))
+    warnings = notes
+    if boxed.unscored:
+        warnings.append(f"{boxed.unscored:,} faces have no score: the least score spares them.")
+    if metadata:
+        if others:
+            what = "files in the folders that are no metadata by their names"
+            funnel.append(FunnelRow("posts", what, others))
+        # Kept until the split is made: one that cannot be drawn is asked for again in another way.
+        with opened(out / PARTIAL, read.facts) as journal:
+            chosen, rows, notes = of_posts(boxed, read, journal, workers, faces, progress)
+        if found.names is not None:
+            notes.append(
+                "The boxes name characters themselves; the metadata says who it is all the same. "
+                "Without --metadata each box is taken by its own name."
+            )
+    elif each is not None:
+        chosen, rows, notes = of_boxes(found, boxed, each, faces)
+    else:
+        chosen, rows, notes = of_names(found, boxed, faces)
+    funnel, warnings = [*funnel, *rows], [*warnings, *notes]
+    counts = chosen.counts
+    kept = counts >= min_images
+    funnel += _character_rows(counts, kept, min_images)
+    names = {chosen.names[at]: int(counts[at]) for at in np.flatnonzero(kept)}
+    if not names:
+        raise SourceError(f"no character with {min_images} images is left{_most_lost(funnel)}")
+    try:
+        drawn = draw_test(names, characters=test_characters, images=test_images, seed=seed)
+    except SourceError as error:
+        raise SourceError(f"{error}{_most_lost(funnel)}") from None
+    testing = np.array([name in drawn for name in chosen.names], bool)
+    sets = {"train": dataset_of(chosen, kept & ~testing), "test": dataset_of(chosen, testing)}
+    for name, one in sets.items():
+        funnel.append(FunnelRow("split", f"{name} characters", len(one.characters), kept=True))
+        funnel.append(FunnelRow("split", f"{name} images", len(one), kept=True))
+    warnings += _split_warnings(sets["train"], names)
+    warnings += _shared_pictures(sets["train"], sets["test"])
+    content = {
+        "schema": SCHEMA,
+        "kind": "selection",
+        "parameters": parameters,
+        "inputs": {
+            "faces": _input(faces),
+            "tag_ids": None if tag_ids is None else _input(tag_ids),
+            "metadata": [asdict(file) | {"path": file.path.name} for file in read.files],
+        },
+        "not_posts": [dict(zip(("file", "line", "what"), s, strict=True)) for s in read.shown],
+        "funnel": [asdict(row) for row in funnel],
+        "sets": {name: statistics(one) for name, one in sets.items()},
+        "versions": versions("lookalikes", "numpy"),
+    }
+    written = _write(files, sets, content, overwrite)
+    return CommandResult(written, funnel, warnings)
+
+
+def _write(
+    files: Sequence[Path],
+    sets: Mapping[str, Dataset],
+    content: Mapping[str, object],
+    overwrite: bool,
+) -> list[Path]:
+    """Write all `files` but those of empty sets, which go away: they are of an earlier split."""
+    written = [file for file in files if file.stem not in sets or len(sets[file.stem])]
+    histograms = [(name, *pair) for name, one in sets.items() for pair in one.histogram.items()]
+    home = files[0].parent
+    with written_together(
+        written,
+        manifest=home / "selection.json",
+        stale=[file for file in files if file not in written],
+        spent=[home / PARTIAL],
+        overwrite=overwrite,
+    ) as folder:
+        for name, one in sets.items():
+            if len(one):
+                one.write(folder / f"{name}.json")
+        write_json(folder / "selection.json", content)
+        write_csv(
+            folder / "statistics.csv", ["set", "images_per_character", "characters"], histograms
+        )
+    return written
+
+
+def _shared_pictures(train: Dataset, test: Dataset) -> list[str]:
+    both = len({*train.ids} & {*test.ids})
+    if not both:
+        return []
+    return [
+        f"{both:,} pictures show characters of both sets; their faces differ, but check-overlap "
+        "will name the pictures."
+    ]
+
+
+def _character_rows(
+    counts: NDArray[np.int64], kept: NDArray[np.bool_], min_images: int
+) -> list[FunnelRow]:
+    fewer = f"of fewer than {min_images} images"
+    return [
+        FunnelRow("characters", f"characters {fewer}", int(((counts > 0) & ~kept).sum())),
+        FunnelRow("characters", f"images of characters {fewer}", int(counts[~kept].sum())),
+        FunnelRow("characters", "characters", int(kept.sum()), kept=True),
+        FunnelRow("characters", "images", int(counts[kept].sum()), kept=True),
+    ]
+
+
+def _most_lost(funnel: Sequence[FunnelRow]) -> str:
+    """What took most away, for those who get no funnel because too little is left."""
+    lost = sorted((row for row in funnel if not row.kept), key=lambda row: -row.count)
+    most = ", ".join(f"{row.what}: {row.count:,}" for row in lost[:4] if row.count)
+    return f"; left out were {most}" if most else ""
+
+
+def _split_warnings(train: Dataset, names: Mapping[str, int]) -> list[str]:
+    warnings = []
+    if not len(train):
+        warnings.append("No character is left to train on, so there is no train.json.")
+    spelt = two_spellings(names)
+    if spelt:
+        shown = "; ".join(" and ".join(map(repr, group)) for group in spelt[:3])
+        warnings.append(
+            f"{len(spelt):,} names have several spellings (case, Unicode form, / and __), which "
+            f"are taken for different characters: {shown}{'; ...' * (len(spelt) > 3)}"
+        )
+    return warnings
+
+
+def _input(path: Path) -> dict[str, object]:
+    if not path.is_dir():
+        return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    # What may be read of a folder of boxes, in one order.
+    listed = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".txt", ".xml"))
+    digest = hashlib.sha256()
+    for file in listed:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
+    size = sum(file.stat().st_size for file in listed)
+    return {"path": path.name, "files": len(listed), "bytes": size, "sha256": digest.hexdigest()}
+
+
+def _refuse_numbers(given: Mapping[str, object]) -> None:
+    """Raise SourceError for numbers with which nothing can be selected."""
+    least = {"test_characters": 0, "min_size": 0, "seed": 0}
+    whole = ["min_images", "test_images", "workers"]
+    if given["picture_size"] is not None:
+        whole.append("picture_size")
+    for name, lowest in {**dict.fromkeys(whole, 1), **least}.items():
+        value = given[name]
+        if not isinstance(value, int) or value < lowest:
+            raise SourceError(f"{name.replace('_', ' ')} {value}; expected {lowest} or more")
+    score = given["min_score"]
+    if score is not None and not (isinstance(score, float | int) and isfinite(score)):
+        raise SourceError(f"min score {score}; expected a number")

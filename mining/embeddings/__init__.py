@@ -1,0 +1,1 @@
+"""Vectors of faces, made once and kept on disk."""

@@ -1,0 +1,140 @@
+"""Image files through a model: decoded by threads ahead of time, encoded in full batches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.embeddings.independence import prove_independent
+from mining.embeddings.journal import Source, Vectors
+from mining.errors import EmbeddingError, ModelError
+from mining.models.base import Model
+from pairsets import images
+from pairsets.faces import Faces
+
+# Batches decoded ahead of the one being encoded: enough to keep the model busy.
+_AHEAD = 3
+
+
+def encoded(
+    faces: Faces,
+    paths: Sequence[str],
+    model: Model,
+    batch_size: int,
+    workers: int | None,
+    max_pixels: int,
+    *,
+    stop_on_error: bool,
+) -> Generator[tuple[list[Source], Vectors, dict[str, str]], None, None]:
+    """Batches of finished vectors, and the causes of the images that gave none.
+
+    After the first failure under `stop_on_error`, images are decoded but no more encoded, so that
+    all failures are known soon.
+
+    Raises:
+        ModelError: the vectors are none, or not each picture's own (see
+            `mining.embeddings.independence`).
+        EmbeddingError: vectors that are zero or not finite.
+    """
+    stopped = proved = False
+    for group in _decoded(faces, paths, model, batch_size, workers, max_pixels):
+        causes = {item.path: item.cause for item in group if isinstance(item, _Failure)}
+        good = [item for item in group if isinstance(item, _Decoded)]
+        stopped = stopped or (stop_on_error and bool(causes))
+        if stopped or not good:
+            yield [], np.empty((0, 1), np.float32), causes
+            continue
+        sources = [item.source for item in good]
+        pixels = [item.pixels for item in good]
+        pixels += [pixels[-1]] * (batch_size - len(pixels))
+        vectors = _checked(model, model.encode(np.stack(pixels)), batch_size)
+        unit = _normalised(vectors[: len(good)], sources, model)
+        if not proved and len(good) > 1:
+            prove_independent(model, pixels, len(good), vectors)
+            proved = True
+        yield sources, unit, causes
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    source: Source
+    pixels: NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class _Failure:
+    path: str
+    cause: str
+
+
+def _decoded(
+    faces: Faces,
+    paths: Sequence[str],
+    model: Model,
+    batch_size: int,
+    workers: int | None,
+    max_pixels: int,
+) -> Iterator[list[_Decoded | _Failure]]:
+    """Images in batches, decoded by threads a few batches ahead of who asks for them."""
+
+    def decode(path: str) -> _Decoded | _Failure:
+        file = faces.locate(path)
+        try:
+            status = file.stat()
+            data = images.read(file)
+            content = hashlib.sha256(data).hexdigest()
+            pixels = model.preprocess(images.decode(data, max_pixels=max_pixels))
+        except images.ImageError as error:
+            return _Failure(path, error.cause)
+        except OSError as error:
+            return _Failure(path, error.strerror or str(error))
+        return _Decoded(Source.of(path, content, status), pixels)
+
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, "decode")
+    try:
+        waiting: deque[list[Future[_Decoded | _Failure]]] = deque()
+        starts = iter(range(0, len(paths), batch_size))
+        while True:
+            while len(waiting) < _AHEAD and (start := next(starts, None)) is not None:
+                group = paths[start : start + batch_size]
+                waiting.append([pool.submit(decode, path) for path in group])
+            if not waiting:
+                return
+            yield [future.result() for future in waiting.popleft()]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _checked(model: Model, vectors: Vectors, count: int) -> Vectors:
+    if vectors.ndim != 2 or len(vectors) != count or vectors.shape[1] == 0:
+        raise ModelError(
+            f"{model.name}: vectors of shape {vectors.shape} for {count} images; expected "
+            f"[{count}, D]"
+        )
+    return np.asarray(vectors, np.float32)
+
+
+def _normalised(vectors: Vectors, sources: Sequence[Source], model: Model) -> Vectors:
+    """Unit rows for a cosine model; rows that are zero or not finite are refused by name."""
+    wide = vectors.astype(np.float64)
+    norms = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+    bad = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
+    if bad.size:
+        named = ", ".join(
+            f"{sources[row].path} ({'zero' if norms[row] == 0 else 'not finite'})"
+            for row in bad.tolist()
+        )
+        raise EmbeddingError(
+            f"{model.name}: vectors that are zero or not finite, in this batch those of {named}. "
+            "Such faces cannot be ranked; are the weights damaged, or is bf16 too coarse for them?"
+        )
+    if model.similarity == "cosine":
+        wide /= norms[:, None]
+    return wide.astype(np.float32)

@@ -1,6 +1,0 @@
-"""Where a model looks when it finds two faces alike: maps of both faces, and the step's picture."""
-
-from mining.explaining.explanation import Explanation, Method, explain
-from mining.explaining.masks import MASKS
-
-__all__ = ["MASKS", "Explanation", "Method", "explain"]

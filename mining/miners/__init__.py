@@ -1,0 +1,1 @@
+"""Miners: embeddings in, mined pairs out."""

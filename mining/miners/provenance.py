@@ -1,0 +1,175 @@
+"""What a stage dropped, and what a pair file was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mining.embeddings.store import Embeddings
+from mining.ranking.mined_pairs import Mined
+from pairsets.evaluation.hubness import Hubness
+from pairsets.funnel import FunnelRow
+from pairsets.pairset import PairSet, ignored_rows
+from pairsets.random_pairs import PairSpace
+from pairsets.storage.artefacts import versions
+from pairsets.storage.json_files import JsonError, read_object
+
+SCHEMA = 1
+
+
+def manifest(
+    kind: str,
+    pairs: PairSet,
+    parameters: Mapping[str, object],
+    inputs: Mapping[str, object],
+    funnel: Sequence[FunnelRow],
+    *,
+    origin: Mapping[str, object] | None = None,
+    mined: Mined | None = None,
+) -> dict[str, object]:
+    """The provenance of a pair file; of the mined pairs in it, where there are any.
+
+    `origin` is that of `origin_of`, where models mined.
+    """
+    content: dict[str, object] = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "pairs": {
+            "positives": int((pairs.label == 1).sum()),
+            "negatives": int((pairs.label == 0).sum()),
+            "invalid": int((~pairs.valid).sum()),
+        },
+        "parameters": dict(parameters),
+        "inputs": dict(inputs),
+    }
+    content |= origin or {}
+    if mined is not None:
+        content["mined"] = {
+            "exact": mined.exact,
+            "depth": mined.depth,
+            "depth_is_exact": mined.listed,
+            "hubness": {name: found.content() for name, found in hubness_of(mined).items()},
+        }
+    content["funnel"] = [asdict(row) for row in funnel]
+    content["versions"] = versions("lookalikes", "numpy", "pandas", "faiss-cpu", "faiss-gpu")
+    return content
+
+
+def origin_of(
+    references: Sequence[Embeddings], fusion: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The models that mined, as a manifest names them: `reference`, or `references` of several.
+
+    Args:
+        references: their embeddings.
+        fusion: how several were fused.
+    """
+    facts = [
+        {
+            name: one.manifest[name]
+            for name in ("model", "fingerprint", "similarity", "dimensions", "provenance")
+        }
+        | ({"notes": one.manifest["notes"]} if one.manifest.get("notes") else {})
+        for one in references
+    ]
+    if len(facts) == 1:
+        return {"reference": facts[0]}
+    return {"references": facts, "fusion": dict(fusion or {})}
+
+
+def identities_digest(embeddings: Embeddings) -> dict[str, object]:
+    """The digest of who each face shows, as an input of a manifest; none where folders say it."""
+    digest = embeddings.manifest.get("identities_sha256")
+    return {} if digest is None else {"identities_sha256": digest}
+
+
+def mined_by(path: Path) -> dict[str, object]:
+    """What the manifest beside a pair file says of the models that mined it; else nothing."""
+    try:
+        content = read_object(path.with_suffix(".json"), "the manifest of mined pairs").content
+        return {
+            name: content[name] for name in ("reference", "references", "fusion") if name in content
+        }
+    except (OSError, JsonError):
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Pairs of the other label that join what was mined.
+
+    Attributes:
+        pairs: those of `build`'s random set, or of `--test-pairs`; of them those of that label.
+        ignored: base names on the ignore list.
+        drawn: they were drawn at random, and not given.
+    """
+
+    pairs: PairSet
+    ignored: Collection[str] = ()
+    drawn: bool = False
+
+    def funnel(self, label: int) -> list[FunnelRow]:
+        """Funnel rows of the pairs with this label."""
+        stage, rows, pairs = ("negatives", "positives")[label], [], self.pairs
+        invalid = int((~pairs.valid & (pairs.label == label)).sum())
+        if invalid:
+            rows.append(FunnelRow(stage, "marked invalid in the test pairs", invalid))
+        valid = pairs.valid & (pairs.label == label)
+        how = "drawn at random" if self.drawn else "taken over"
+        rows.append(FunnelRow(stage, f"{stage} {how}", int(valid.sum()), kept=True))
+        ignored = int((valid & ignored_rows(pairs, self.ignored)).sum())
+        if ignored:
+            what = (
+                "of them with a face on the ignore list, which only keeps faces from being mined "
+                "and drawn"
+            )
+            rows.append(FunnelRow(stage, what, ignored, kept=True))
+        return rows
+
+
+def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
+    """Funnel rows of the mining stage, and of the pairs that join what was mined."""
+    space = PairSpace.of(mined.faces)
+    counts = (space.count_negatives, space.count_positives)
+    alike = ("pairs of different characters", "pairs of one character")
+    own, other = mined.label, 1 - mined.label
+    lost = sum(count for _, count in mined.dropped)
+    # A search that could not be followed to its end leaves it open why.
+    rest = ("less alike", "more alike")[own]
+    if len(mined) < mined.wanted and mined.exact and mined.rules.given:
+        rest = ("scoring too low", "scoring too high")[own]
+    rows = [
+        ("faces on the ignore list", mined.ignored),
+        ("names on the ignore list that no face has", mined.unknown),
+        ("paths in the excluded pairs that no face has", mined.strangers),
+    ]
+    rows = [
+        *((what, count) for what, count in rows if count),
+        (alike[other], counts[other]),
+        *((f"{alike[own]}, {what}", count) for what, count in mined.dropped),
+        (f"{alike[own]}, {rest}", counts[own] - len(mined) - lost),
+    ]
+    funnel = [FunnelRow("mine", what, count) for what, count in rows]
+    if mined.rules.capped:
+        beyond = "" if mined.listed else ", at least"
+        what = f"best pairs looked through down to the last one taken{beyond}"
+        funnel.append(FunnelRow("mine", what, mined.depth, kept=True))
+    if mined.without_bound is not None:
+        what = "of them without a margin: neither face has another of its character"
+        funnel.append(FunnelRow("mine", what, mined.without_bound, kept=True))
+    what = ("adversarial negatives", "hard positives")[own]
+    funnel.append(FunnelRow("mine", what, len(mined), kept=True))
+    return [*funnel, *joined.funnel(other)]
+
+
+def rules_of(mined: Mined) -> dict[str, object]:
+    """The rules, as parameters of a manifest."""
+    return asdict(mined.rules)
+
+
+def hubness_of(mined: Mined) -> dict[str, Hubness]:
+    """Who fills the mined pairs, by what to call them: with caps, before and after."""
+    if mined.before is None:
+        return {"mined pairs": mined.hubness}
+    return {"before caps": mined.before, "after caps": mined.hubness}

@@ -1,0 +1,233 @@
+"""Mining on without suspects: what is dropped is replaced by the next best pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mining.errors import RulesError
+from mining.miners.references import Hardest
+from mining.suspects.check import Check
+from pairsets.errors import PairsetsError
+from pairsets.files.exclusions import Exclusions, PathPairs
+from pairsets.files.suspects import KINDS, Doubt, Suspects, joined
+from pairsets.pairset import PairKey, PairSet
+from pairsets.paths import strings
+from pairsets.progress import Progress, silent
+from pairsets.storage.artefacts import write_json
+from pairsets.storage.json_files import JsonObject, read_object
+
+Mine = Callable[[Sequence[PathPairs]], Hardest]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where the suspects found so far are kept, so that the same command need not mine for them.
+
+    Attributes:
+        path: of the file, in a folder that is there.
+        key: tells this work from any other; what was kept of another is not read.
+    """
+
+    path: Path
+    key: str
+
+    @classmethod
+    def of(cls, path: Path, facts: object) -> Memory:
+        """Of work that hangs on `facts`, which JSON can hold."""
+        return cls(path, hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest())
+
+    def read(self) -> PairSet | None:
+        """The pairs that were kept; None where there is no such file, or one of other work."""
+        try:
+            found = read_object(self.path, "suspects that were kept", most=None)
+            return kept_pairs(found) if found.text("key") == self.key else None
+        except (OSError, PairsetsError):
+            return None
+
+    def write(self, pairs: PairSet) -> None:
+        """Keep these pairs."""
+        columns = {"pathA": pairs.path_a, "pathB": pairs.path_b, "label": pairs.label}
+        kept: dict[str, object] = {name: column.tolist() for name, column in columns.items()}
+        if pairs.named is not None:
+            kept["identities"] = dict(pairs.named)
+        write_json(self.path, {"key": self.key, **kept})
+
+    def clear(self) -> None:
+        """Forget them: the work is done."""
+        self.path.unlink(missing_ok=True)
+
+
+def kept_pairs(found: JsonObject) -> PairSet:
+    """Pairs that were kept as `pathA`, `pathB`, `label` and, where folders do not, `identities`.
+
+    Raises:
+        PairsetsError: they were kept otherwise, or damaged.
+    """
+    label = found.items("label")
+    if not all(type(one) is int and one in (0, 1) for one in label):
+        found.refuse("label", "0 or 1 of each pair")
+    identities = found.inner("identities").content if "identities" in found else None
+    if identities is not None and not all(isinstance(one, str) for one in identities.values()):
+        found.refuse("identities", "a text of each face")
+    a, b = found.texts("pathA"), found.texts("pathB")
+    if not len(a) == len(b) == len(label):
+        found.refuse("label", f"as many as the {len(a)} pathA and {len(b)} pathB")
+    return PairSet.of(a, b, label, identities=identities)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What was mined without suspects.
+
+    Attributes:
+        hardest: the pairs, and who mined them.
+        looked: what the checks say of the pairs that were taken and of those dropped, in this
+            order; `dropped` tells them apart.
+    """
+
+    hardest: Hardest
+    looked: Suspects
+
+
+def mine_on(
+    mine: Mine,
+    checks: Sequence[Check],
+    *,
+    exclude: Iterable[PathPairs] = (),
+    memory: Memory | None = None,
+    progress: Progress = silent,
+) -> Kept:
+    """Mine, look at the pairs, drop the suspects and mine again, until none is among them.
+
+    The pairs are those that `mine` finds where the suspects do not exist: with occurrence caps, a
+    suspect does not use up its images either. Each pair is looked at once. Where several
+    references mine, what each is judged on is freed of suspects too.
+
+    Args:
+        mine: mines as many pairs as are wanted, without the pairs it is given.
+        checks: what to look at, each of another kind.
+        exclude: pairs not to be taken in any case.
+        memory: where the suspects are kept until all is done, so that the same work goes on.
+        progress: shows how far the checks are.
+
+    Raises:
+        RulesError: no check, or every pair is a suspect; and what `mine` raises.
+    """
+    if not checks:
+        raise RulesError("no kind of suspect to drop; expected one or more")
+    exclude, seen = list(exclude), _Seen(checks, progress)
+    remembered = memory.read() if memory is not None else None
+    if remembered is not None:
+        # What a check says of a pair hangs on that pair alone: it is a suspect again.
+        seen.look(remembered)
+    while True:
+        try:
+            hardest = mine([*exclude, *seen.exclusions()])
+        except RulesError as error:
+            if not seen.count:
+                raise
+            raise RulesError(
+                f"{error}\n{seen.count:,} pairs were dropped as suspects ({', '.join(seen.kinds)})"
+            ) from None
+        new = seen.unseen(hardest)
+        if new is None or not seen.look(new):
+            break
+        if memory is not None:
+            memory.write(seen.suspects())
+    if memory is not None:
+        memory.clear()
+    return Kept(hardest, seen.account(hardest))
+
+
+class _Seen:
+    """The pairs that were looked at, and what the checks say of them."""
+
+    def __init__(self, checks: Sequence[Check], progress: Progress) -> None:
+        order = list(KINDS)
+        self._checks = sorted(checks, key=lambda check: order.index(check.kind))
+        self._progress = progress
+        self._lots: list[PairSet] = []
+        self._doubts: dict[str, list[Doubt]] = {kind: [] for kind in self.kinds}
+        self._places: dict[PairKey, int] = {}
+        self._dropped: dict[str, list[tuple[str, str]]] = {kind: [] for kind in self.kinds}
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of suspects that are looked for."""
+        return [check.kind for check in self._checks]
+
+    @property
+    def count(self) -> int:
+        """How many suspects there are."""
+        return sum(map(len, self._dropped.values()))
+
+    def look(self, pairs: PairSet) -> bool:
+        """Look at pairs that were not looked at yet: whether there are suspects among them."""
+        self._lots.append(pairs)
+        self._places |= {key: len(self._places) + at for at, key in enumerate(pairs.keys)}
+        # A pair with several doubts counts under the first.
+        left = np.ones(len(pairs), bool)
+        for check in self._checks:
+            with self._progress(f"Looking for suspects: {KINDS[check.kind]}") as step:
+                doubt = check(pairs, step)
+            self._doubts[check.kind].append(doubt)
+            rows = np.flatnonzero(doubt.flagged & left)
+            left[rows] = False
+            self._dropped[check.kind] += zip(pairs.path_a[rows], pairs.path_b[rows], strict=True)
+        return not left.all()
+
+    def exclusions(self) -> list[Exclusions]:
+        """The suspects, by what they are counted as."""
+        return [
+            Exclusions(
+                strings(a for a, _ in found),
+                strings(b for _, b in found),
+                f"suspect ({KINDS[kind]})",
+            )
+            for kind, found in self._dropped.items()
+            if found
+        ]
+
+    def unseen(self, hardest: Hardest) -> PairSet | None:
+        """The mined pairs that were not looked at yet, each once; None if there are none."""
+        sets = [hardest.mined.pairs, *(fused.mined.pairs for fused in hardest.without.values())]
+        new: dict[PairKey, tuple[str, str]] = {}
+        for pairs in sets:
+            for key, a, b in zip(pairs.keys, pairs.path_a, pairs.path_b, strict=True):
+                if key not in self._places:
+                    new.setdefault(key, (a, b))
+        if not new:
+            return None
+        first, second = zip(*new.values(), strict=True)
+        return PairSet.of(
+            first, second, hardest.mined.label, identities=hardest.mined.faces.identities
+        )
+
+    def suspects(self) -> PairSet:
+        """The suspects, in the order in which they were found."""
+        return self._pairs(np.flatnonzero(self._flagged()))
+
+    def account(self, hardest: Hardest) -> Suspects:
+        """The pairs taken by rank, then the suspects in the order in which they were found."""
+        taken = np.array([self._places[key] for key in hardest.mined.pairs.keys], np.int64)
+        rows = np.concatenate([taken, np.flatnonzero(self._flagged())])
+        said = [joined(found).take(rows) for found in self._doubts.values()]
+        return Suspects.of(self._pairs(rows), said, np.arange(rows.size) >= taken.size)
+
+    def _flagged(self) -> NDArray[np.bool_]:
+        flags = [joined(found).flagged for found in self._doubts.values()]
+        return np.asarray(np.any(flags, axis=0))
+
+    def _pairs(self, rows: NDArray[np.int64]) -> PairSet:
+        path_a, path_b, label = (
+            np.concatenate([getattr(lot, name) for lot in self._lots])[rows]
+            for name in ("path_a", "path_b", "label")
+        )
+        return PairSet.of(path_a, path_b, label, identities=self._lots[0].identities)

@@ -1,0 +1,60 @@
+"""What tables and folders call a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mining.models.base import Model
+
+_MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
+
+
+def embeddings_name(model: Model) -> str:
+    """A folder name for a model's vectors: readable, and another one for other weights.
+
+    What tells two models of one short name apart is the beginning of the fingerprint.
+    """
+    return f"{_plain(model)}-{model.fingerprint[:8]}"
+
+
+def plain_names(models: Sequence[Model]) -> list[str]:
+    """Short names that any file can have; with a fingerprint where two models would share one."""
+    plain = [_plain(model) for model in models]
+    folded = [name.casefold() for name in plain]
+    return [
+        name if folded.count(name.casefold()) == 1 else embeddings_name(model)
+        for name, model in zip(plain, models, strict=True)
+    ]
+
+
+def _plain(model: Model) -> str:
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", short_name(model.name)).strip("-._")
+    return words[:60]
+
+
+def short_name(spec: str) -> str:
+    """What tables call a model: its family and name, without folders, weights and suffix.
+
+    >>> short_name("animecv:models/0206_resnet152.zip")
+    'animecv:0206_resnet152'
+    >>> short_name("timm:resnet50.a1_in1k@weights/best.safetensors")
+    'timm:resnet50.a1_in1k'
+    """
+    family, _, argument = spec.partition(":")
+    if family in ("timm", "torchvision"):
+        return f"{family}:{argument.partition('@')[0]}"
+    if family == "python" or not argument:
+        return spec
+    path = Path(argument)
+    path = path.resolve() if path.name in ("", "..") else path
+    return f"{family}:{path.stem if path.suffix in _MODEL_SUFFIXES else path.name}"
+
+
+def model_names(specs: Sequence[str]) -> list[str]:
+    """Short names, whole where two models would share one."""
+    short = [short_name(spec) for spec in specs]
+    return [
+        name if short.count(name) == 1 else spec for name, spec in zip(short, specs, strict=True)
+    ]

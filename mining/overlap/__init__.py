@@ -1,0 +1,1 @@
+"""What two collections of pictures have in common."""

@@ -1,0 +1,116 @@
+"""Which faces are searched, and which pairs of them somebody has seen already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.faces import Faces
+from pairsets.files.exclusions import EXCLUDED, PathPairs
+from pairsets.paths import strings
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """The faces that are searched, and the pairs among them that are not to be taken.
+
+    Attributes:
+        faces: those that are searched.
+        kept: `[all faces]`: true for the searched ones.
+        exclude: `[K, 2]` rows i < j of `faces`, each pair once.
+        why: `[K]` str, what each excluded pair is counted as; where several say so, the first.
+        unknown: base names on the ignore list that no face has.
+        strangers: paths in the excluded pairs that no face has.
+    """
+
+    faces: Faces
+    kept: Mask
+    exclude: Rows
+    why: NDArray[np.object_]
+    unknown: int = 0
+    strangers: int = 0
+
+    @classmethod
+    def of(
+        cls, faces: Faces, ignore: Iterable[str] = (), exclude: Iterable[PathPairs] = ()
+    ) -> SearchSpace:
+        """All `faces` but those whose base name is in `ignore`; no pair that is in `exclude`."""
+        names = frozenset(ignore)
+        kept = faces.without(names)
+        searched = faces
+        if not kept.all():
+            searched = Faces(faces.root, faces.paths[kept], faces.characters[kept])
+        path_a, path_b, why = list[str](), list[str](), list[str]()
+        for pairs in exclude:
+            path_a += pairs.path_a.tolist()
+            path_b += pairs.path_b.tolist()
+            why += [getattr(pairs, "why", EXCLUDED)] * len(pairs.path_a)
+        rows, first = _pairs_of(searched, path_a, path_b)
+        return cls(
+            faces=searched,
+            kept=kept,
+            exclude=rows,
+            why=strings(why[at] for at in first),
+            unknown=len(names - faces.base_names) if names else 0,
+            strangers=len({*path_a, *path_b} - {*faces.paths}) if path_a else 0,
+        )
+
+    @property
+    def ignored(self) -> int:
+        """How many faces the ignore list leaves out."""
+        return int((~self.kept).sum())
+
+    def take(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Those of the vectors `[all faces, D]` that belong to the searched faces."""
+        # A mask would copy a memory-mapped array into memory: only where faces are ignored.
+        return vectors if self.kept.all() else vectors[self.kept]
+
+    def excluded(self, *, same: bool) -> Excluded:
+        """The excluded pairs of one character (`same`), or of different ones."""
+        characters = self.faces.characters[self.exclude]
+        chosen = (characters[:, 0] == characters[:, 1]) == same
+        return Excluded(self.exclude[chosen], self.why[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Excluded:
+    """Pairs that are not taken.
+
+    Attributes:
+        rows: `[K, 2]` rows i < j of the searched faces.
+        why: `[K]` str, what each is counted as.
+    """
+
+    rows: Rows
+    why: NDArray[np.object_]
+
+    def counts(self, alike: Mask) -> list[tuple[str, int]]:
+        """What each kind of them is counted as, and how many: those among the best, the others.
+
+        Args:
+            alike: `[K]`: whether a pair would have been among the pairs taken.
+        """
+        found = []
+        for why in sorted({*self.why}):
+            mine = self.why == why
+            found += [
+                (f"{why}, else among the best", int((mine & alike).sum())),
+                (f"{why}, not among the best", int((mine & ~alike).sum())),
+            ]
+        return found
+
+
+def _pairs_of(faces: Faces, path_a: list[str], path_b: list[str]) -> tuple[Rows, Rows]:
+    """Rows i < j of the pairs whose two paths are among `faces`, each once; where it first is."""
+    rows = {path: row for row, path in enumerate(faces.paths)}
+    ends = np.array([[rows.get(path, -1) for path in paths] for paths in (path_a, path_b)])
+    low, high = ends.astype(np.int64).min(axis=0), ends.astype(np.int64).max(axis=0)
+    known = np.flatnonzero((low >= 0) & (low < high))
+    keys, first = np.unique(low[known] * len(faces) + high[known], return_index=True)
+    return np.column_stack(np.divmod(keys, max(1, len(faces)))), known[first]

@@ -1,0 +1,90 @@
+"""What a user should know of the pairs that were mined: too few, not sure, full of hubs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mining.ranking.mined_pairs import Mined
+from pairsets.evaluation.hubness import Hub
+from pairsets.random_pairs import PairSpace
+
+# A hub dominates if it is in so many pairs, in more than such a share of them, and so many times
+# as often as it would be in random pairs of the same faces. In the adversarial negatives of
+# ZACI-20 one image is in 63 of 2,991 pairs, 21 times as often as by chance.
+HUB_PAIRS, HUB_SHARE, HUB_TIMES = 10, 0.01, 5
+
+
+def warnings_of(mined: Mined) -> list[str]:
+    """A sentence on each thing to look at."""
+    warnings = []
+    if len(mined) < mined.wanted:
+        kept = " that keep to the rules" if mined.rules.given else ""
+        kept += " besides those excluded" if mined.excluded else ""
+        if mined.exact or mined.index != "exact":
+            found = f"exist{kept}."
+        else:
+            found = f"were found{kept}; further down there may be more."
+        warnings.append(f"{mined.wanted:,} pairs were asked for, but only {len(mined):,} {found}")
+    elif not mined.exact and mined.index == "exact" and mined.quantiles is None:
+        # Of several references, `mining.miners.fused_negatives` says more.
+        warnings.append("Better pairs than some of these may have been missed.")
+    if mined.index != "exact":
+        share = (
+            "" if mined.recall is None else f": it found {mined.recall:.1%} of the hardest pairs"
+        )
+        warnings.append(f"The index {mined.index} is approximate{share}.")
+    if mined.strangers and not mined.excluded:
+        warnings.append(
+            f"None of the excluded pairs is of these faces: {mined.strangers:,} of their paths no "
+            "face has; were they made from another folder?"
+        )
+    return [*warnings, *_hub_warning(mined)]
+
+
+def _hub_warning(mined: Mined) -> list[str]:
+    """One sentence on the images, characters and pairs of them that dominate without a cap."""
+    found, rules = mined.hubness, mined.rules
+    kinds = {
+        "image": (found.image, rules.max_per_image),
+        "character": (found.character, rules.max_per_character),
+        "character pair": (found.character_pair, rules.max_per_character_pair),
+    }
+    if mined.label:
+        del kinds["character pair"]  # which is the character
+    hubs = {
+        kind: hub
+        for kind, (hub, cap) in kinds.items()
+        if hub is not None and cap is None and _dominates(kind, hub, mined)
+    }
+    if not hubs:
+        return []
+    shares = [
+        f"one {kind} is in {hub.count:,} of the {len(mined):,} pairs ({100 * hub.share:.1f} %)"
+        for kind, hub in hubs.items()
+    ]
+    flags = [f"--max-per-{kind.replace(' ', '-')} N" for kind in hubs]
+    return [f"Hubs fill the set: {', '.join(shares)}. To spread it: {', '.join(flags)}."]
+
+
+def _dominates(kind: str, hub: Hub, mined: Mined) -> bool:
+    often = hub.count >= HUB_PAIRS and hub.share > HUB_SHARE
+    return often and hub.share > HUB_TIMES * chance_of(kind, hub.names, mined)
+
+
+def chance_of(kind: str, names: tuple[str, ...], mined: Mined) -> float:
+    """The share of all pairs that an image, a character or two of them (`kind`) is in.
+
+    All pairs are those of the searched faces with the label of the mined ones.
+    """
+    space, sizes = PairSpace.of(mined.faces), Counter(mined.faces.characters.tolist())
+    faces = len(mined.faces)
+    if kind == "image":
+        own = sizes[mined.pairs.identity(names[0])]
+        pairs = own - 1 if mined.label else faces - own
+    elif mined.label:
+        pairs = sizes[names[0]] * (sizes[names[0]] - 1) // 2
+    elif kind == "character":
+        pairs = sizes[names[0]] * (faces - sizes[names[0]])
+    else:
+        pairs = sizes[names[0]] * sizes[names[1]]
+    return pairs / (space.count_positives if mined.label else space.count_negatives)

@@ -1,0 +1,1 @@
+"""Scores of pair sets, wherever they come from."""

@@ -1,0 +1,44 @@
+"""A pair set under a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import pair_scores
+from mining.embeddings.store import Embeddings
+from pairsets.pairset import PairSet
+
+
+def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
+    """Score of each row, `[N]`: the inner product of the two faces' vectors.
+
+    The same numbers as the miner ranks by, whatever the order of the two faces; nan where one of
+    them is an image that was skipped while embedding, so that there is no score.
+
+    Raises:
+        pairsets.FacesError: a face of a pair was neither embedded nor skipped.
+    """
+    vectors, there = embeddings.vectors, readable(pairs, [embeddings])
+    path_a, path_b = pairs.path_a, pairs.path_b
+    if not there.all():
+        path_a, path_b = path_a[there], path_b[there]
+    found = pair_scores(
+        vectors, vectors, embeddings.faces.positions(path_a), embeddings.faces.positions(path_b)
+    )
+    if there.all():
+        return found
+    scores = np.full(len(pairs), np.nan)
+    scores[there] = found
+    return scores
+
+
+def readable(pairs: PairSet, embeddings: Sequence[Embeddings]) -> NDArray[np.bool_]:
+    """`[N]`: pairs of which no image was skipped while embedding, by any of the models."""
+    lost = {path for one in embeddings for path in one.skipped}
+    if not lost:
+        return np.ones(len(pairs), np.bool_)
+    kept = [not (a in lost or b in lost) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]
+    return np.array(kept, np.bool_)

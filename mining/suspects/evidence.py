@@ -1,0 +1,239 @@
+"""What suspects are looked for with, and the checks that it is enough for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mining.embeddings.store import Embeddings
+from mining.suspects.check import Check
+from pairsets.errors import PairSetError
+from pairsets.files.suspects import KINDS, Suspects
+from pairsets.funnel import FunnelRow
+from pairsets.images import MAX_PIXELS
+from pairsets.pairset import PairSet
+from pairsets.storage.artefacts import sha256
+
+if TYPE_CHECKING:
+    from mining.suspects.identity.characters import Characters
+
+# What names the evidence that is for one kind alone.
+_OPTIONS = {"alias": "--aliases", "crop": "--detector", "veto": "--veto"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What suspects are looked for with.
+
+    Attributes:
+        faces: the folder of images; duplicates and bad crops are seen in it.
+        references: embeddings by which a face, or a character, may look like another.
+        second: embeddings of another model, which may veto.
+        aliases: file of names of one character.
+        detector: ONNX file of a face detector.
+        max_pixels: width times height above which an image is refused undecoded.
+
+    Raises:
+        PairSetError: the model that vetoes is one of the references, whose hardest pairs score
+            high because they were chosen so.
+    """
+
+    faces: Path | None = None
+    references: Sequence[Embeddings] = ()
+    second: Embeddings | None = None
+    aliases: Path | None = None
+    detector: Path | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if self.second is not None:
+            mine = [one.manifest["fingerprint"] for one in self.references]
+            if self.second.manifest["fingerprint"] in mine:
+                raise PairSetError(
+                    f"{self.second.model} cannot veto: it is the model by whose vectors pairs are "
+                    "mined or compared; name another one"
+                )
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """The kinds that cannot be looked for, and the option that is missing."""
+        found: dict[str, str] = {}
+        if self.faces is None:
+            found |= dict.fromkeys(("duplicate", "crop"), "--faces")
+        if not self.references:
+            found["mislabel"] = "--embeddings"
+        if self.second is None:
+            found["veto"] = "--veto"
+        return {kind: found[kind] for kind in KINDS if kind in found}
+
+    def checks(self, kinds: Collection[str] | None = None) -> list[Check]:
+        """A check of each kind, or of each that can be looked for.
+
+        Raises:
+            PairSetError: no such kind, one that lacks what it is seen in, or evidence that is for
+                none of `kinds`.
+            ModelError: a package of the extra `suspects` is not installed.
+        """
+        if kinds is None:
+            kinds = KINDS.keys() - self.lacking.keys()
+        given = {"alias": self.aliases, "crop": self.detector, "veto": self.second}
+        for kind, evidence in given.items():
+            if evidence is not None and kind not in kinds:
+                raise PairSetError(
+                    f"{_OPTIONS[kind]} is for suspects of the kind {kind}, which are not looked for"
+                )
+        refuse_unknown(kinds)
+        return [self._check(kind) for kind in KINDS if kind in kinds]
+
+    @cached_property
+    def _characters(self) -> list[Characters]:
+        """The references' characters, grouped and searched once for all checks."""
+        from mining.suspects.identity.characters import grouped
+
+        return grouped(self.references)
+
+    def _check(self, kind: str) -> Check:
+        """The check of a kind; imported when it is needed."""
+        if kind == "duplicate" and self.faces is not None:
+            from mining.suspects.duplicates import DuplicatePictures
+
+            return DuplicatePictures(self.faces, max_pixels=self.max_pixels)
+        if kind == "crop" and self.faces is not None:
+            from mining.models.face_detector import OnnxFaceDetector
+            from mining.suspects.crops import BadCrops
+
+            detector = OnnxFaceDetector(self.detector) if self.detector is not None else None
+            return BadCrops(self.faces, detector=detector, max_pixels=self.max_pixels)
+        if kind == "veto" and self.second is not None:
+            from mining.suspects.vetoes import SecondModel
+
+            return SecondModel(self.second)
+        if kind == "mislabel" and self.references:
+            from mining.suspects.mislabels import Mislabelled
+
+            return Mislabelled(self._characters)
+        if kind == "alias":
+            from mining.suspects.aliases import SameCharacter
+            from pairsets.files.aliases import Aliases
+
+            aliases = Aliases.read(self.aliases) if self.aliases is not None else None
+            return SameCharacter(self._characters, aliases=aliases)
+        raise PairSetError(
+            f"{KINDS[kind]} ({kind}) cannot be looked for without {self.lacking[kind]}"
+        )
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Which suspects are not mined, and the files they are looked for with.
+
+    Attributes:
+        kinds: of suspects.
+        faces: the folder of images.
+        veto: folder with the embeddings of another model.
+        aliases, detector, max_pixels: see `Evidence`.
+
+    Raises:
+        PairSetError: no kind, or no such one.
+    """
+
+    kinds: tuple[str, ...]
+    faces: Path | None = None
+    veto: Path | None = None
+    aliases: Path | None = None
+    detector: Path | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        refuse_unknown(self.kinds)
+        if not self.kinds:
+            raise PairSetError(f"no kind of suspects to drop; expected some of {', '.join(KINDS)}")
+
+    @property
+    def files(self) -> list[Path]:
+        """The files among what it names."""
+        return [file for file in (self.aliases, self.detector) if file is not None]
+
+    def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:
+        """Raise what `Evidence.checks` would for a kind that needs no vectors, or a second model.
+
+        Args:
+            models: that are evaluated beside the references; the first one may veto.
+            named: all that were asked for, references among them.
+        """
+        if "veto" in self.kinds and not models:
+            only = f"--model {named[0]} is a reference itself" if named else "there is none"
+            raise PairSetError(
+                "--drop-suspects veto needs a second model, beside those that mine, and "
+                f"{only}; name one with --model (pixels, the floor of the tables, vetoes only if "
+                "it is named, too)"
+            )
+        seen = [kind for kind in self.kinds if kind in ("duplicate", "alias", "crop")]
+        self.evidence([]).checks(seen)
+
+    def refuse_for_positives(self) -> None:
+        """Raise PairSetError for kinds that no pair of one character can be of."""
+        wrong = [kind for kind in self.kinds if kind in ("alias", "veto")]
+        if wrong:
+            raise PairSetError(
+                f"{', '.join(wrong)}: a doubt about pairs of different characters, and hard "
+                "positives are of one; expected duplicate, mislabel or crop"
+            )
+
+    def evidence(
+        self, references: Sequence[Embeddings], second: Embeddings | None = None
+    ) -> Evidence:
+        """What suspects are looked for with, beside the references that mine.
+
+        Args:
+            references: their embeddings.
+            second: those of another model; by default those that `veto` names.
+        """
+        if second is None and self.veto is not None:
+            second = Embeddings.load(self.veto)
+        return Evidence(
+            self.faces, references, second, self.aliases, self.detector, self.max_pixels
+        )
+
+
+def dropped_rows(found: Suspects) -> list[FunnelRow]:
+    """Funnel rows of mining on until no suspect is left; each suspect under its first kind."""
+    dropped = np.flatnonzero(found.dropped).tolist()
+    first = [found.kinds(row)[0] for row in dropped]
+    said = ", ".join(f"{KINDS[kind]} {first.count(kind):,}" for kind in found.flags)
+    what = f"suspects that other pairs replaced ({said})"
+    return [FunnelRow("suspects", what, len(dropped), kept=True)]
+
+
+def not_looked_at(pairs: PairSet, label: int, path: Path) -> list[str]:
+    """A sentence on the pairs that join the mined ones, of which none was looked at."""
+    count = int((pairs.label != label).sum())
+    if not count:
+        return []
+    kind = ("negatives", "positives")[1 - label]
+    return [
+        f"Only mined pairs were looked at: the {count:,} {kind} may hold suspects, too. "
+        f"`lookalikes suspects {path}` looks at all."
+    ]
+
+
+def refuse_unknown(kinds: Iterable[str]) -> None:
+    """Raise PairSetError unless all are kinds of doubt."""
+    for kind in kinds:
+        if kind not in KINDS:
+            raise PairSetError(f"no suspects of kind {kind!r}; expected {', '.join(KINDS)}")
+
+
+def digests_of(evidence: Evidence) -> Mapping[str, object]:
+    """What a manifest says of the files that suspects were looked for with."""
+    second = evidence.second
+    return {
+        "aliases_sha256": None if evidence.aliases is None else sha256(evidence.aliases),
+        "detector_sha256": None if evidence.detector is None else sha256(evidence.detector),
+        "veto": None if second is None else second.manifest["fingerprint"],
+    }

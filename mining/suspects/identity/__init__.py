@@ -1,0 +1,1 @@
+"""Identities compared by their names and vectors."""

@@ -1,0 +1,282 @@
+"""What is kept of a face's picture, so that two of them can be laid over each other quickly.
+
+Padding is cut off first: what two pictures have in common must lie within them. What is left is
+brought to one size, and the spots that stand out in it are described as SIFT does (Lowe, 2004),
+but upright: a picture that is copied is cut, squeezed and mirrored, hardly ever turned.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mining.errors import SuspectError
+from pairsets import images
+
+# Pixels on the longer side of what is compared.
+SIDE = 128
+SPOTS = 128
+# Levels by which a pixel of padding may differ from its line: JPEG leaves some.
+PADDING_LEVELS = 12
+# Of a side, what is left of a picture that is nothing but padding.
+LEAST_LEFT = 0.15
+# Pictures that may be asked for again: what is looked at of every pair, and of likely ones.
+SPOTS_BYTES, PIXELS_BYTES = 384 * 2**20, 96 * 2**20
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Box = tuple[int, int, int, int]
+T = TypeVar("T")
+
+
+def needed(what: str, *modules: str) -> None:
+    """Import modules of the extra `suspects`.
+
+    Raises:
+        SuspectError: one of them is not installed.
+    """
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise SuspectError(
+                f"{what}: needs {module} ({error}): pip install 'lookalikes[suspects]'"
+            ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What one face is found by.
+
+    Attributes:
+        size: width and height of the image.
+        kept: left, top, right and bottom of what is no padding, in pixels of the image.
+        shape: height and width of what is compared, `SIDE` the longer one.
+        spots: `[K, 2]` float32, x and y of what stands out, in pixels of what is compared.
+        scales: `[K]` float32, how large each is.
+        words: `[K, 128]` uint8, what each looks like: the root of a SIFT descriptor.
+        hashes: the perceptual hash (64 bits) as it is, and mirrored.
+        digest: of the size and of all pixels of the image: equal, and the images are.
+    """
+
+    size: tuple[int, int]
+    kept: Box
+    shape: tuple[int, int]
+    spots: Floats
+    scales: Floats
+    words: Bytes
+    hashes: tuple[int, int]
+    digest: bytes
+
+    @property
+    def share(self) -> float:
+        """Pixels compared for one of the image: above 1, it was blown up."""
+        left, top, right, bottom = self.kept
+        return max(self.shape) / max(right - left, bottom - top)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether a good part of the image is padding."""
+        left, top, right, bottom = self.kept
+        return (right - left) * (bottom - top) < 0.9 * self.size[0] * self.size[1]
+
+
+def picture_of(image: Image.Image) -> tuple[Picture, Bytes]:
+    """A picture of an RGB image, and its pixels that are compared, `[h, w, 3]`."""
+    kept = inner_box(image)
+    inside = image.crop(kept)
+    scale = SIDE / max(inside.size)
+    width, height = (max(8, round(side * scale)) for side in inside.size)
+    pixels = _compared(image, kept, (height, width))
+    spots, scales, words = _describe(pixels)
+    hashes = _hashes(inside)
+    digest = blake2b(b"%d x %d" % image.size, digest_size=16)
+    digest.update(image.tobytes())
+    shape = height, width
+    return Picture(image.size, kept, shape, spots, scales, words, hashes, digest.digest()), pixels
+
+
+def _compared(image: Image.Image, kept: Box, shape: tuple[int, int]) -> Bytes:
+    """What is compared of an image: what is no padding, at one size."""
+    inside = image.crop(kept)
+    return np.asarray(inside.resize((shape[1], shape[0]), Image.Resampling.BICUBIC))
+
+
+def inner_box(image: Image.Image) -> Box:
+    """Left, top, right and bottom of an RGB image without lines of one colour at its edges."""
+    # A large picture need not be looked at pixel by pixel.
+    step = max(1, max(image.size) // 512)
+    pixels = np.asarray(image)[::step, ::step]
+    height, width = pixels.shape[:2]
+    top, bottom = _inner(pixels)
+    left, right = _inner(pixels[top:bottom].transpose(1, 0, 2))
+    # Rows again: what stood at their ends may have been padding.
+    first, last = _inner(pixels[top:bottom, left:right])
+    top, bottom = top + first, top + last
+    return (
+        left * step,
+        top * step,
+        image.size[0] if right == width else right * step,
+        image.size[1] if bottom == height else bottom * step,
+    )
+
+
+def _inner(lines: Bytes) -> tuple[int, int]:
+    """The first line that is not of one colour, and one past the last; `lines` is `[n, m, 3]`."""
+    # A hundred pixels tell whether a line is even, and few stray ones make no picture.
+    lines = lines[:, :: max(1, lines.shape[1] // 100)]
+    rank = min(max(1, round(0.03 * lines.shape[1])), lines.shape[1] // 2)
+    high = lines.shape[1] - 1 - rank
+    ordered = np.partition(lines, (rank, high), axis=1)
+    spread = ordered[:, high].astype(np.int16) - ordered[:, rank]
+    uneven = np.flatnonzero(spread.max(axis=1) > 2 * PADDING_LEVELS)
+    least = max(1, int(len(lines) * LEAST_LEFT))
+    if not len(uneven):
+        middle = (len(lines) - least) // 2
+        return middle, middle + least
+    first, last = int(uneven[0]), int(uneven[-1]) + 1
+    if last - first < least:
+        first = max(0, min(first, len(lines) - least))
+        last = first + least
+    return first, last
+
+
+def _hashes(image: Image.Image) -> tuple[int, int]:
+    """imagehash's `phash` of an image and of its mirror image, as numbers."""
+    import imagehash
+
+    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
+    both = (small, small.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    first, second = (int(str(imagehash.phash(one)), 16) for one in both)
+    return first, second
+
+
+def _describe(pixels: Bytes) -> tuple[Floats, Floats, Bytes]:
+    """Places, scales and upright descriptors of the `SPOTS` strongest spots."""
+    import cv2
+
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    opencv: Any = cv2  # its stubs lack SIFT
+    sift = opencv.SIFT_create(nOctaveLayers=4, contrastThreshold=0.01, edgeThreshold=20)
+    found: dict[tuple[float, ...], Any] = {}
+    for spot in sift.detect(grey, None):
+        # One place has several spots that differ in their direction alone.
+        spot.angle = 0
+        found.setdefault((*spot.pt, spot.size), spot)
+    chosen = sorted(found.values(), key=lambda spot: (-spot.response, spot.pt, spot.size))[:SPOTS]
+    if not chosen:
+        return np.zeros((0, 2), np.float32), np.zeros(0, np.float32), np.zeros((0, 128), np.uint8)
+    chosen, words = sift.compute(grey, chosen)
+    # Roots of shares: Arandjelovic and Zisserman, 2012.
+    words = np.sqrt(words / np.maximum(words.sum(axis=1, keepdims=True), 1e-6))
+    return (
+        np.array([spot.pt for spot in chosen], np.float32),
+        np.array([spot.size for spot in chosen], np.float32),
+        np.rint(words * 255).astype(np.uint8),
+    )
+
+
+def mirrored_words(words: Bytes) -> Bytes:
+    """What the same spots look like in the mirror.
+
+    A descriptor is 4 rows by 4 columns of 8 directions: columns change places, directions turn.
+    """
+    cells = words.reshape(-1, 4, 4, 8)
+    return np.ascontiguousarray(cells[:, :, ::-1][..., (4 - np.arange(8)) % 8]).reshape(-1, 128)
+
+
+class Recent(Generic[T]):
+    """What was used last, up to so many bytes; for several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._held = limit, 0
+        self._items: OrderedDict[str, tuple[T, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, name: str) -> T | None:
+        """What was kept under a name, if it still is."""
+        with self._lock:
+            if name not in self._items:
+                return None
+            self._items.move_to_end(name)
+            return self._items[name][0]
+
+    def keep(self, name: str, item: T, size: int) -> None:
+        """Keep an item of so many bytes, and drop what was not used for longest."""
+        with self._lock:
+            self._held += size - self._items.pop(name, (item, 0))[1]
+            self._items[name] = (item, size)
+            while self._held > self._limit and len(self._items) > 1:
+                _, (_, freed) = self._items.popitem(last=False)
+                self._held -= freed
+
+
+class PictureCache:
+    """The pictures of the faces in a folder, each made once while there is room to keep it.
+
+    Attributes:
+        unread: the paths asked for that could not be read, and why.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        max_pixels: int,
+        spots_bytes: int = SPOTS_BYTES,
+        pixels_bytes: int = PIXELS_BYTES,
+    ) -> None:
+        self._root, self._max_pixels = root, max_pixels
+        self._pictures: Recent[Picture] = Recent(spots_bytes)
+        self._pixels: Recent[Bytes] = Recent(pixels_bytes)
+        self.unread: dict[str, str] = {}
+
+    def picture(self, path: str) -> Picture | None:
+        """The picture of a face; None where the file cannot be read."""
+        found = self._pictures.get(path)
+        if found is not None:
+            return found
+        image = self._image(path)
+        if image is None:
+            return None
+        picture, pixels = picture_of(image)
+        # Some hundred bytes for the objects.
+        size = 800 + picture.spots.nbytes + picture.scales.nbytes + picture.words.nbytes
+        self._pictures.keep(path, picture, size)
+        self._pixels.keep(path, pixels, 200 + pixels.nbytes)
+        return picture
+
+    def pixels(self, path: str, picture: Picture) -> Bytes | None:
+        """What is compared of a face, `[h, w, 3]`; None where the file cannot be read.
+
+        Of a picture made before no more than its pixels is made again.
+        """
+        found = self._pixels.get(path)
+        if found is not None:
+            return found
+        image = self._image(path)
+        # Written over since: where its padding ends is not known.
+        if image is None or image.size != picture.size:
+            return None
+        pixels = _compared(image, picture.kept, picture.shape)
+        self._pixels.keep(path, pixels, 200 + pixels.nbytes)
+        return pixels
+
+    def _image(self, path: str) -> Image.Image | None:
+        """A face, decoded."""
+        if path in self.unread:
+            return None
+        file = self._root / path
+        try:
+            return images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
+        except images.ImageError as error:
+            self.unread[path] = error.cause
+            return None

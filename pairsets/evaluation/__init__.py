@@ -1,0 +1,1 @@
+"""Scores of pair sets evaluated: rates, intervals, differences, agreement."""

@@ -1,0 +1,325 @@
+"""A pair set and its scores -> the rates ZACI-20 reports, how well they are known, and more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pairsets.errors import ScoresError
+from pairsets.evaluation.bootstrap import DRAWS, Draws, resample
+from pairsets.evaluation.clusters import By, Clusters
+from pairsets.evaluation.human import resolve_target
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, Rate, clustered_rate, wilson
+from pairsets.evaluation.missing_scores import Missing, settle
+from pairsets.evaluation.rates import (
+    Curve,
+    area_under,
+    equal_error,
+    fnr_at_fpr,
+    fnr_at_fpr_interpolated,
+    fpr_at_fnr,
+    fpr_at_fnr_interpolated,
+    is_resolvable,
+    roc,
+    sensitivity_index,
+)
+from pairsets.evaluation.resamples import Resampled, Targets
+from pairsets.evaluation.result import Carried, Evaluation, OperatingPoint
+from pairsets.pairset import PairSet
+
+# Rates that every model is also reported at: FPR at these FNRs, FNR at these FPRs.
+TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
+# A draw of the bootstrap keeps one pair in so many: a target must be resolvable there too.
+_KEPT = 4
+# A rate at a threshold that there is not.
+_UNKNOWN = Rate(math.nan, math.nan, math.nan, 0, 0, math.nan, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelEvaluation:
+    """A model's evaluation, and what a comparison with other models needs.
+
+    Attributes:
+        evaluation: the numbers.
+        curve: its ROC.
+        right: `[N]` of the pairs evaluated, whether the verdict at `evaluation.threshold` is right;
+            all false where no threshold reaches the target (`evaluation.reaches_target`).
+        resampled: by statistic, see `pairsets.evaluation.bootstrap.resample`; empty where nothing
+            was.
+    """
+
+    evaluation: Evaluation
+    curve: Curve
+    right: NDArray[np.bool_]
+    resampled: Mapping[str, Resampled]
+
+
+def evaluate(
+    pairs: PairSet,
+    scores: ArrayLike,
+    target_fnr: float | str | None = None,
+    *,
+    missing: Missing = "fail",
+    distance: bool = False,
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluate `scores [N]`, one a row of `pairs`; invalid rows are left out.
+
+    Args:
+        pairs: the pair set.
+        scores: higher is more alike; those of invalid rows are not looked at. nan and either
+            infinity are no score.
+        target_fnr: a share, `"human"` (the person's FNR on these pairs), or None: human where
+            every valid pair was judged, else 0.139 as in the original evaluator.
+        missing: of pairs without a score, see `pairsets.evaluation.missing_scores.settle`.
+        distance: the scores are distances: lower is more alike.
+        clusters: what pairs share that makes them depend on one another.
+        draws: of the bootstrap; 0 leaves out what has no closed form.
+        seed: of the draws.
+
+    Raises:
+        ScoresError: another number of scores, pairs without one (unless `missing` says what to do
+            about them), scores that are all the same, one class only.
+        PairSetError: the human FNR is asked for and pairs are not judged.
+    """
+    values = scores_of(pairs, scores, "")
+    judged = evaluate_all(
+        pairs,
+        {"": -values if distance else values},
+        target_fnr,
+        missing=missing,
+        turned=[""] if distance else (),
+        clusters=clusters,
+        draws=draws,
+        seed=seed,
+    )
+    return judged[""].evaluation
+
+
+def evaluate_all(
+    pairs: PairSet,
+    scores: Mapping[str, ArrayLike],
+    target_fnr: float | str | None = None,
+    *,
+    missing: Missing = "fail",
+    turned: Collection[str] = (),
+    dropped: int = 0,
+    clusters: By = "character",
+    draws: int = DRAWS,
+    seed: int = 0,
+    carried: Mapping[str, tuple[float, str]] | None = None,
+) -> dict[str, ModelEvaluation]:
+    """Evaluate several models on the same valid rows and the same draws; see `evaluate`.
+
+    `carried` has a threshold and the name of its set by model; `turned` names the models whose
+    scores are distances, turned round already; `dropped` counts pairs that were left out before
+    for want of a score.
+    """
+    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
+    kept, values = settle(pairs, given, missing)
+    if not kept.all():
+        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
+        dropped += int((~kept).sum())
+    target = resolve_target(pairs, target_fnr)
+    if not given:
+        return {}
+    rows = pairs.valid
+    for model, one in values.items():
+        _refuse_constant(one[rows], model)
+    return judge(
+        pairs.label[rows],
+        {model: one[rows] for model, one in values.items()},
+        # Packed, so that rows left out do not change what the others' clusters draw.
+        Clusters.of(pairs, clusters).take(rows).packed(),
+        target,
+        draws=draws,
+        seed=seed,
+        carried=carried,
+        invalid=int((~rows).sum()),
+        dropped=dropped,
+        turned=turned,
+    )
+
+
+def judge(
+    labels: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    clusters: Clusters,
+    target_fnr: float,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    carried: Mapping[str, tuple[float, str]] | None = None,
+    invalid: int = 0,
+    dropped: int = 0,
+    turned: Collection[str] = (),
+    confidence: float = CONFIDENCE,
+) -> dict[str, ModelEvaluation]:
+    """Evaluate scores `[N]` by model against `labels [N]`, pairs of `clusters`.
+
+    Arrays in, so that ten million pairs need no ten million names. A pair that scores -inf is
+    rejected at every threshold.
+
+    Raises:
+        ScoresError: scores of nan or +inf, another length, one class only.
+    """
+    truth, target_fnr = np.asarray(labels) == 1, float(target_fnr)
+    if truth.shape != clusters.a.shape:
+        raise ScoresError(f"clusters of {len(clusters)} pairs for labels of shape {truth.shape}")
+    curves = {}
+    for model, values in scores.items():
+        try:
+            curves[model] = roc(labels, values)
+        except ScoresError as error:
+            left = f" (after {invalid} invalid pairs were left out)" if invalid else ""
+            raise ScoresError(f"{_of(model)}{error}{left}") from None
+    aims = Targets(tuple(dict.fromkeys((target_fnr, *TARGETS))), TARGETS)
+    tables: dict[str, dict[str, Resampled]] = {}
+    if draws:
+        tables = resample(labels, scores, clusters, Draws.of(clusters, draws, seed), aims)
+    kinds = {kind: (rows, clusters.take(rows)) for kind, rows in ((0, ~truth), (1, truth))}
+
+    def rate(kind: int, accepted: NDArray[np.bool_]) -> Rate:
+        rows, ends = kinds[kind]
+        wrong = ~accepted[rows] if kind else accepted[rows]
+        return clustered_rate(wrong, ends, confidence)
+
+    found = {}
+    for model, curve in curves.items():
+        values, table = np.asarray(scores[model], np.float64), tables.get(model, {})
+        achieved = fpr_at_fnr(curve, target_fnr)
+        eer, eer_threshold = equal_error(curve)
+        interpolated = fpr_at_fnr_interpolated(curve, target_fnr)
+        intervals: dict[str, Interval | None] = {}
+        area = area_under(curve)
+        if table:
+            main, fewer = table[f"fpr@{target_fnr!r}"], min(curve.positives, curve.negatives)
+            for name, value, resampled, count in (
+                ("fpr_interpolated", interpolated, main, curve.negatives),
+                ("fpr_achieved", achieved.fpr, main, curve.negatives),
+                ("eer", eer, table["eer"], fewer),
+                ("auc", area, table["auc"], fewer),
+            ):
+                intervals[name] = _share(resampled, value, count, confidence)
+            intervals["dprime"] = table["dprime"].interval(confidence)
+        known = {name: one for name, one in intervals.items() if one is not None}
+        reached = not math.isnan(achieved.threshold)
+        accepted = values >= achieved.threshold
+        evaluation = Evaluation(
+            target_fnr=target_fnr,
+            fpr_interpolated=interpolated,
+            fpr_achieved=achieved.fpr,
+            fnr_achieved=achieved.fnr,
+            threshold=achieved.threshold,
+            eer=eer,
+            eer_threshold=eer_threshold,
+            auc=area,
+            dprime=sensitivity_index(labels, values),
+            positives=curve.positives,
+            negatives=curve.negatives,
+            invalid=invalid,
+            fpr_rate=rate(0, accepted) if reached else _UNKNOWN,
+            fnr_rate=rate(1, accepted) if reached else _UNKNOWN,
+            intervals=known,
+            points=_points(curve, table, confidence),
+            carried=_carried(values, carried, model, rate),
+            clusters=clusters.used,
+            rejected_positives=curve.rejected_positives,
+            rejected_negatives=curve.rejected_negatives,
+            dropped=dropped,
+            distance=model in turned,
+        )
+        found[model] = ModelEvaluation(evaluation, curve, (accepted == truth) & reached, table)
+    return found
+
+
+def _points(
+    curve: Curve, table: Mapping[str, Resampled], confidence: float
+) -> list[OperatingPoint]:
+    kinds: tuple[tuple[Literal["fnr", "fpr"], int, int], ...] = (
+        ("fnr", curve.positives, curve.negatives),
+        ("fpr", curve.negatives, curve.positives),
+    )
+    points = []
+    for fixed, count, others in kinds:
+        for target in TARGETS:
+            if fixed == "fnr":
+                at, name = fpr_at_fnr(curve, target), f"fpr@{target!r}"
+                value, between = at.fpr, fpr_at_fnr_interpolated(curve, target)
+            else:
+                at, name = fnr_at_fpr(curve, target), f"fnr@{target!r}"
+                value, between = at.fnr, fnr_at_fpr_interpolated(curve, target)
+            interval = None
+            if table and is_resolvable(target, count // _KEPT):
+                interval = _share(table[name], value, others, confidence)
+            known = is_resolvable(target, count)
+            points.append(
+                OperatingPoint(
+                    fixed, target, at.threshold, at.fpr, at.fnr, between, interval, known
+                )
+            )
+    return points
+
+
+def _share(resampled: Resampled, value: float, count: int, confidence: float) -> Interval | None:
+    """The interval of a share of `count` pairs, cut down to what a share can be.
+
+    Where no pair, or every pair, is an error, all draws agree, which does not make the rate
+    certain: then it reaches as far as Wilson's.
+    """
+    interval = None if math.isnan(value) else resampled.around(value, confidence)
+    if interval is None:
+        return None
+    low, high = (min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
+    if resampled.value in (0.0, 1.0):
+        least = wilson(resampled.value, count, confidence)
+        low, high = min(low, least.low), max(high, least.high)
+    return Interval(low, high)
+
+
+def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float64]:
+    """`scores [N]` as float64.
+
+    Raises:
+        ScoresError: no numbers, or not one a row of `pairs`.
+    """
+    try:
+        values = np.asarray(scores, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScoresError(f"{_of(model)}scores that are not one number a pair: {error}") from None
+    if values.shape != (len(pairs),):
+        raise ScoresError(f"{_of(model)}scores of shape {values.shape} for {len(pairs)} pairs")
+    return values
+
+
+def _refuse_constant(values: NDArray[np.float64], model: str) -> None:
+    known = values[np.isfinite(values)]
+    if known.size > 1 and (known == known[0]).all():
+        raise ScoresError(
+            f"{_of(model)}all {known.size} scores are {known[0]:g}, so that no threshold tells any "
+            "two pairs apart; is it the right column, or a model that maps all faces to one point?"
+        )
+
+
+def _of(model: str) -> str:
+    return f"{model}: " if model else ""
+
+
+def _carried(
+    values: NDArray[np.float64],
+    carried: Mapping[str, tuple[float, str]] | None,
+    model: str,
+    rate: Callable[[int, NDArray[np.bool_]], Rate],
+) -> Carried | None:
+    if carried is None or model not in carried:
+        return None
+    threshold, source = carried[model]
+    accepted = values >= threshold
+    return Carried(threshold, source, rate(0, accepted), rate(1, accepted))

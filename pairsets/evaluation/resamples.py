@@ -1,0 +1,290 @@
+"""One model's pairs in order of score: its rates on any part of them, and their influence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.evaluation.clusters import Clusters
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student
+from pairsets.evaluation.rates import checked_share
+
+
+class RankedScores:
+    """One model's pairs in falling order of score, to find its rates on any part of them.
+
+    A score of -inf is that of a pair which every threshold rejects, as in
+    `pairsets.evaluation.rates`.
+    """
+
+    def __init__(self, positive: NDArray[np.bool_], scores: Floats, targets: Targets) -> None:
+        self.positive, self.scores, self.targets = positive, scores, targets
+        self.order = np.argsort(-scores, kind="stable")
+        ranked = scores[self.order]
+        distinct = ranked[1:] != ranked[:-1]
+        self.last = None if distinct.all() else np.r_[np.flatnonzero(distinct), ranked.size - 1]
+        self.hits = positive[self.order]
+        # Pairs without a score (-inf) come last, and share the vertex after the last threshold.
+        self.scored = int(np.isfinite(ranked).sum())
+        vertices = ranked.size if self.last is None else self.last.size
+        self.end = vertices - (self.scored < ranked.size)
+        # Centred, so that sums of squares keep their digits.
+        known = ranked[: self.scored]
+        self.centred = known - known.mean()
+        self.squares = self.centred**2
+        self.rounding = 1e-9 * float(self.squares.mean())
+        everything = np.ones(scores.size, np.bool_)
+        self.vertices = self._vertices(everything)
+        self.value = self._statistics(everything, *self.vertices)
+        self.at = self._points(*self.vertices)
+
+    @property
+    def width(self) -> int:
+        """Statistics a draw, and after them FPR and FNR at the fixed point of each rate."""
+        return len(self.names) + 2 * (len(self.names) - 2)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the statistics; the first are those of a point on the curve."""
+        return [
+            *(f"fpr@{target!r}" for target in self.targets.fnrs),
+            *(f"fnr@{target!r}" for target in self.targets.fprs),
+            "eer",
+            "auc",
+            "dprime",
+        ]
+
+    def statistics(self, pairs: Kept) -> Floats:
+        """The statistics over the pairs `[N]` kept, and the rates at the points of all pairs."""
+        kept = pairs[self.order]
+        fp, tp = self._vertices(kept)
+        found = np.full(self.width, np.nan)
+        if fp[-1] and tp[-1]:
+            found[: len(self.names)] = self._statistics(kept, fp, tp)
+            rates = np.stack([fp[self.at] / fp[-1], 1 - tp[self.at] / tp[-1]])
+            found[len(self.names) :] = rates.ravel()
+        return found
+
+    def _vertices(self, kept: Kept) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """False and true positives at each distinct score, after those of no pair accepted."""
+        tp = np.cumsum(kept * self.hits, dtype=np.int32)
+        fp = np.cumsum(kept, dtype=np.int32) - tp
+        if self.last is not None:
+            tp, fp = tp[self.last], fp[self.last]
+        zero = np.zeros(1, np.int64)
+        return np.concatenate([zero, fp]), np.concatenate([zero, tp])
+
+    def _points(self, fp: NDArray[np.int64], tp: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The vertex of each target, then that at the EER; one beyond `end` has no threshold."""
+        negatives, positives = int(fp[-1]), int(tp[-1])
+        at = [
+            int(np.searchsorted(tp, positives - steps(target, positives)))
+            for target in self.targets.fnrs
+        ]
+        at += [
+            min(int(np.searchsorted(fp, steps(target, negatives), side="right")) - 1, self.end)
+            for target in self.targets.fprs
+        ]
+        return np.array([*at, crossing(fp, tp)])
+
+    def _statistics(self, kept: Kept, fp: NDArray[np.int64], tp: NDArray[np.int64]) -> Floats:
+        negatives, positives = int(fp[-1]), int(tp[-1])
+        *at, after = self._points(fp, tp).tolist()
+        split = len(self.targets.fnrs)
+        nan = float("nan")
+        rates = [fp[one] / negatives if one <= self.end else nan for one in at[:split]]
+        rates += [1 - tp[one] / positives for one in at[split:]]
+        before = after - 1
+        gap = (positives - tp[before]) / positives - fp[before] / negatives
+        over = fp[after] / negatives - (positives - tp[after]) / positives
+        fnr = (positives - tp[[before, after]]) / positives
+        eer = fnr[0] + (fnr[1] - fnr[0]) * (gap / (gap + over)) if after <= self.end else nan
+        twice = int(np.diff(fp) @ (tp[1:] + tp[:-1]))
+        auc = twice / (2 * positives * negatives)
+        return np.array([*rates, eer, auc, self._dprime(kept, positives, negatives)])
+
+    def _dprime(self, kept: Kept, positives: int, negatives: int) -> float:
+        means, variances = [], []
+        hits, kept = self.hits[: self.scored], kept[: self.scored]
+        for kind, count in ((hits, positives), (~hits, negatives)):
+            chosen = (kept * kind).astype(np.float64)
+            if self.scored < self.hits.size:
+                count = int(chosen.sum())
+                if not count:
+                    return float("nan")
+            mean = _dot(self.centred, chosen) / count
+            means.append(mean)
+            variances.append(_dot(self.squares, chosen) / count - mean * mean)
+        spread = sum(variances) / 2
+        # Of equal scores the sums leave a rounding error, which is no spread.
+        return (means[0] - means[1]) / spread**0.5 if spread > self.rounding else float("nan")
+
+    def resampled(self, found: Floats, clusters: Clusters) -> dict[str, Resampled]:
+        """Every statistic, from the table of its draws."""
+        points = len(self.names) - 2
+        fixed = found[:, len(self.names) :]
+        result = {}
+        for column, name in enumerate(self.names):
+            draws = found[:, column]
+            if column < points:
+                fpr, fnr = fixed[:, column], fixed[:, points + column]
+                influence = self._of_rate(column, draws, fpr, fnr)
+            else:
+                influence = self._of_area() if name == "auc" else self._of_dprime()
+            spread = clusters.spread(influence)
+            result[name] = Resampled(
+                float(self.value[column]), draws, influence, spread.shrinkage, spread.degrees
+            )
+        return result
+
+    def _of_rate(self, column: int, draws: Floats, fpr: Floats, fnr: Floats) -> Floats:
+        """Influence on a rate of the curve: a sum of those on FPR and FNR at its point.
+
+        The error of FPR at a target FNR is that of the FPR at the fixed threshold, plus the slope
+        of the curve times that of the FNR; an EER mixes the two. The slope, or the mixture, is
+        what fits the draws best.
+        """
+        if not np.isfinite(self.value[column]):
+            return np.zeros(self.scores.size)
+        all_fp, all_tp = self.vertices
+        at = self.at[column]
+        share = all_fp[at] / all_fp[-1], 1 - all_tp[at] / all_tp[-1]
+        parts = fpr - share[0], fnr - share[1]
+        error = draws - self.value[column]
+        if column < len(self.targets.fnrs):
+            weights = 1.0, _slope(error - parts[0], parts[1])
+        elif column < len(self.targets.fnrs) + len(self.targets.fprs):
+            weights = _slope(error - parts[1], parts[0]), 1.0
+        else:
+            mixed = min(_slope(error - parts[1], parts[0] - parts[1]), 1.0)
+            weights = mixed, 1.0 - mixed
+        accepted = np.empty(self.scores.size, np.bool_)
+        ends = np.r_[0, np.arange(1, len(all_fp)) if self.last is None else self.last + 1]
+        accepted[self.order] = np.arange(self.scores.size) < ends[at]
+        return self._by_kind(
+            weights[1] * (~accepted - share[1]) / all_tp[-1],
+            weights[0] * (accepted - share[0]) / all_fp[-1],
+        )
+
+    def _by_kind(self, positives: Floats, negatives: Floats) -> Floats:
+        return np.where(self.positive, positives, negatives).astype(np.float64)
+
+    def _of_area(self) -> Floats:
+        """Influence on the AUC: placements (DeLong, DeLong and Clarke-Pearson 1988)."""
+        kinds = [np.sort(self.scores[self.positive]), np.sort(self.scores[~self.positive])]
+        positives_below, negatives_below = (
+            (other.searchsorted(self.scores) + other.searchsorted(self.scores, "right"))
+            / (2 * other.size)
+            for other in kinds
+        )
+        area = self.value[self.names.index("auc")]
+        return self._by_kind(
+            (negatives_below - area) / kinds[0].size, (1 - positives_below - area) / kinds[1].size
+        )
+
+    def _of_dprime(self) -> Floats:
+        """Influence on d': that of two means and two variances."""
+        influence = np.zeros(self.scores.size)
+        value = self.value[self.names.index("dprime")]
+        if not np.isfinite(value):
+            return influence
+        known = np.isfinite(self.scores)
+        masks = self.positive & known, ~self.positive & known
+        spread = sum(float(self.scores[mask].var()) for mask in masks) / 2
+        for sign, mask in zip((1, -1), masks, strict=True):
+            apart = self.scores[mask] - self.scores[mask].mean()
+            through = value / (4 * spread) * (apart**2 - (apart**2).mean())
+            influence[mask] = (sign * apart / spread**0.5 - through) / mask.sum()
+        return influence
+
+
+def _dot(first: Floats, second: Floats) -> float:
+    """By einsum, as `@` hands so short a sum to threads, which wait for one another."""
+    return float(np.einsum("i,i->", first, second))
+
+
+def steps(share: float, count: int) -> int:
+    """The most of `count` pairs that are at most that share, as `evaluation.rates` counts."""
+    # A product may be rounded either way; the quotient is what `rates` compares.
+    steps = int(share * count) + 1
+    while steps / count > share:
+        steps -= 1
+    return steps
+
+
+def crossing(fp: NDArray[np.int64], tp: NDArray[np.int64]) -> int:
+    """The first vertex whose FPR is not below its FNR."""
+    negatives, positives = int(fp[-1]), int(tp[-1])
+    return int(np.argmax(fp.astype(np.int64) * positives >= (positives - tp) * negatives))
+
+
+def _slope(error: Floats, part: Floats) -> float:
+    """The least-squares slope of `error` over `part` through nought, no less than nought."""
+    known = np.isfinite(error) & np.isfinite(part)
+    squares = float(part[known] @ part[known])
+    return max(float(error[known] @ part[known]) / squares, 0.0) if squares > 0 else 0.0
+
+
+# Of the draws, those that a statistic must exist in for an interval to be given.
+_ENOUGH = 0.95
+Floats = NDArray[np.float64]
+# Of each pair, whether a draw keeps it, or what it counts there.
+Kept = NDArray[np.bool_] | NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """A statistic, its value in each draw, and what each pair adds to its error.
+
+    Attributes:
+        value: on all pairs.
+        draws: `[B]`; nan where a draw left no positive or no negative.
+        influence: `[N]`: the error of `value` is near to their sum.
+        shrinkage, degrees: see `pairsets.evaluation.clusters.Spread`.
+    """
+
+    value: float
+    draws: Floats
+    influence: Floats
+    shrinkage: float
+    degrees: float = math.inf
+
+    @property
+    def deviations(self) -> Floats:
+        """Of the draws from the value, brought to the right variance; none where too few exist."""
+        found = self.draws[np.isfinite(self.draws)]
+        if found.size < _ENOUGH * self.draws.size or not np.isfinite(self.value):
+            return np.empty(0)
+        return (found - self.value) * self.shrinkage
+
+    def interval(self, confidence: float = CONFIDENCE) -> Interval | None:
+        """The percentile interval; None where too many draws had no such statistic."""
+        return self.around(self.value, confidence)
+
+    def around(self, value: float, confidence: float = CONFIDENCE) -> Interval | None:
+        """The interval of another definition of the same statistic, with these deviations."""
+        # Of few clusters, or a few that outweigh the rest, the draws vary as little as those do.
+        wider = student(confidence, self.degrees) / deviate(confidence)
+        deviations = self.deviations * wider
+        if not deviations.size:
+            return None
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(deviations, [tail, 1 - tail])
+        return Interval(float(value + low), float(value + high))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is resampled beside EER, AUC and d': FPR at these FNRs, FNR at these FPRs."""
+
+    fnrs: Sequence[float] = ()
+    fprs: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        for rates, what in ((self.fnrs, "FNR"), (self.fprs, "FPR")):
+            for rate in rates:
+                checked_share(rate, what)

@@ -1,0 +1,96 @@
+"""Names that somebody says are one character's."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pairsets.errors import PairSetError
+from pairsets.storage.csv_tables import reading, table_rows
+
+COLUMNS = ("character", "alias")
+
+
+@dataclass(frozen=True, eq=False)
+class Aliases:
+    """Groups of names, each of one character.
+
+    Attributes:
+        groups: name, as `plain_name` has it -> a number, equal for names of one character.
+    """
+
+    groups: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Aliases:
+        """Groups of names, each two of which are one character's; also by way of others.
+
+        >>> Aliases.of([("rei", "ayanami_rei"), ("rei", "rei_ii")]).same("rei_ii", "ayanami_rei")
+        True
+        """
+        above: dict[str, str] = {}
+
+        def first(name: str) -> str:
+            while above.setdefault(name, name) != name:
+                above[name] = name = above[above[name]]
+            return name
+
+        for one, other in pairs:
+            above[first(plain_name(other))] = first(plain_name(one))
+        numbers: dict[str, int] = {}
+        return cls({name: numbers.setdefault(first(name), len(numbers)) for name in list(above)})
+
+    @classmethod
+    def read(cls, path: str | Path) -> Aliases:
+        """Read a UTF-8 CSV with the header `character,alias`.
+
+        Each row says that two names are one character's. A byte-order mark, CRLF, quotes and empty
+        lines are understood.
+
+        Raises:
+            PairSetError: the file is missing, not CSV, has another header, no rows, or a row with
+                another number of names or an empty one; the message gives the file and the line.
+        """
+        path = Path(path)
+        with reading(path, "file of aliases") as stream:
+            found = cls.of(_rows(path, stream))
+        if not len(found):
+            raise PairSetError(
+                f"{path}: a header and no aliases; expected rows such as rei,ayanami_rei"
+            )
+        return found
+
+    def __len__(self) -> int:
+        """How many names are listed."""
+        return len(self.groups)
+
+    def same(self, a: str, b: str) -> bool:
+        """Whether both names are listed, as one character's. A name that is not is no error."""
+        group = self.groups.get(plain_name(a))
+        return group is not None and group == self.groups.get(plain_name(b))
+
+    def unknown(self, characters: Iterable[str]) -> list[str]:
+        """The listed names that none of `characters` has, sorted: most likely misspelt."""
+        return sorted({*self.groups} - {plain_name(name) for name in characters})
+
+
+def plain_name(name: str) -> str:
+    """One form of names that a file system, or an archive of pictures, writes in several.
+
+    A `/`, which a folder cannot have in its name, is written `__` by some.
+
+    >>> plain_name("saber_(fate/zero)") == plain_name("saber_(fate__zero)")
+    True
+    """
+    return unicodedata.normalize("NFC", name).replace("/", "__").strip()
+
+
+def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[str, str]]:
+    for line, (name, alias) in table_rows(path, stream, COLUMNS):
+        if not name.strip() or not alias.strip():
+            raise PairSetError(
+                f"{path}, line {line}: an empty name; expected two, such as rei,ayanami_rei"
+            )
+        yield name, alias

@@ -1,0 +1,249 @@
+"""A pair set's scores under a model, and score files."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.errors import ScoresError
+from pairsets.pairset import PairKey, PairSet, pair_key
+from pairsets.path_prefixes import cause
+from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.manifests import refuse_other
+from pairsets.storage.spreadsheets import copy_hint
+
+HEADER = ("pathA", "pathB", "rank", "score", "model")
+QUANTILE, RANK, SCORE = "quantile", "rank", "score"
+# How tools write that there is no score, in lower case: of distances that is inf as often as -inf.
+NO_SCORE = frozenset(
+    ["", "na", "<na>", "none", "null"]
+    + [sign + word for sign in ("", "+", "-") for word in ("nan", "inf", "infinity")]
+)
+
+
+def write_scores(
+    path: Path,
+    pairs: PairSet,
+    scores: Mapping[str, NDArray[np.float64]],
+    rank: NDArray[np.int64] | None = None,
+    quantiles: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Path:
+    """Write `pathA,pathB,rank,score,model`: for each model, a line a pair in the pairs' order.
+
+    A pair without a score (nan, as an invalid one may have, or -inf, where it counts as rejected)
+    has no line. `rank` is empty where it is 0 or not given. With `quantiles` of the references that
+    mined the set together there is one more column, `quantile`: empty in the lines of other models,
+    and where a pair has none (nan). Numbers are written so that reading them gives the same float64
+    back.
+    """
+    ranks = [""] * len(pairs) if rank is None else [str(r) if r else "" for r in rank.tolist()]
+    own = {
+        model: ["" if np.isnan(value) else repr(value) for value in values.tolist()]
+        for model, values in (quantiles or {}).items()
+    }
+    none = [""] * len(pairs)
+    rows = (
+        (a, b, place, repr(score), model, quantile)
+        for model, values in scores.items()
+        for a, b, place, score, quantile in zip(
+            pairs.path_a,
+            pairs.path_b,
+            ranks,
+            values.tolist(),
+            own.get(model, none),
+            strict=True,
+        )
+        if math.isfinite(score)
+    )
+    if not quantiles:
+        return write_csv(path, HEADER, (row[:-1] for row in rows))
+    return write_csv(path, (*HEADER, QUANTILE), rows)
+
+
+def quantile_columns(
+    names: Sequence[str], quantiles: NDArray[np.float64], rank: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Quantiles of mined pairs as `write_scores` takes them: by model, `[N]`, nan for positives.
+
+    Args:
+        names: the references.
+        quantiles: `[M, R]` of the mined pairs, best first, a column a reference.
+        rank: `[N]` of the rows of the pair set, as of `mining.adversarial_pairs`: 1 to M, 0 for a
+            positive.
+
+    >>> quantile_columns(["A"], np.array([[1.0], [0.5]]), np.array([2, 0, 1]))["A"].tolist()
+    [0.5, nan, 1.0]
+    """
+    # Rank 0 takes the row put last.
+    padded = np.vstack([quantiles, np.full((1, len(names)), np.nan)])
+    return dict(zip(names, padded[rank - 1].T, strict=True))
+
+
+def read_scores(
+    path: str | Path, pairs: PairSet, *, complete: bool = True
+) -> dict[str, NDArray[np.float64]]:
+    """Scores of `pairs` from a CSV: model -> `[N]`, matched by the two paths in either order.
+
+    The columns `pathA`, `pathB` and `score` are needed; without `model` the file's name is the
+    model's. Rows of pairs that are not in `pairs` are left alone. A file that is not `complete`
+    may lack pairs, whose score is nan then, or all of them; so may it say that a pair has no score:
+    an empty cell, nan, inf or -inf (in any case), NA, null or None.
+
+    Raises:
+        ScoresError: a column, a pair or a number is missing, wrong or there twice.
+        PairSetError: the manifest of the pair file that it is called after describes another one.
+    """
+    path = Path(path)
+    refuse_other(path)
+    found = _read(path, pairs, SCORE)
+    if not complete:
+        return found
+    if not found:
+        why = why_none(path, pairs.paths) or "; are they another pair set's?"
+        raise ScoresError(f"{path}: no score of any of the {len(pairs)} pairs{why}")
+    for model, values in found.items():
+        lacking = np.flatnonzero(np.isnan(values) & pairs.valid)
+        if lacking.size:
+            row = int(lacking[0])
+            raise ScoresError(
+                f"{path}: {lacking.size} of {int(pairs.valid.sum())} valid pairs have no score of "
+                f"{model}, the first {pairs.path_a[row]}, {pairs.path_b[row]}"
+            )
+    return found
+
+
+def says_none(path: Path, pair: PairKey) -> str:
+    """Where a score file that was read says that a pair has no score; empty where no line does.
+
+    For an error: the line and its cell, as in `", line 5 (score 'nan')"`.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        header = next(reader)
+        a, b, at = (header.index(name) for name in ("pathA", "pathB", SCORE))
+        for cells in reader:
+            if not cells or pair_key(cells[a], cells[b]) != pair:
+                continue
+            if cells[at].strip().lower() in NO_SCORE:
+                return f", line {reader.line_num} (score {cells[at]!r})"
+    return ""
+
+
+def why_none(path: Path, paths: Iterable[str]) -> str:
+    """The end of a message about a score file that has none of the pairs of `paths`.
+
+    The first face of the file tells whether its paths have folders in front; else it is empty.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        row = next(csv.DictReader(stream), {})
+    return cause(row.get("pathA") or "", frozenset(paths).__contains__)
+
+
+def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:
+    """The mining rank of each row of `pairs` from a score file: `[N]`, 1 the hardest, 0 where none.
+
+    Raises:
+        ScoresError: the column `rank` is missing, or two lines give a pair another rank.
+    """
+    path = Path(path)
+    found = _read(path, pairs, RANK)
+    ranks = np.zeros(len(pairs), np.int64)
+    for model, values in found.items():
+        known = ~np.isnan(values)
+        given = np.where(known, values, 0).astype(np.int64)
+        if (known & ((given != values) | (given < 1))).any():
+            raise ScoresError(f"{path}: a rank of {model} that is no whole number from 1 up")
+        if (known & (ranks > 0) & (ranks != given)).any():
+            raise ScoresError(f"{path}: the rank of a pair for {model} is another than before")
+        ranks = np.maximum(ranks, given)
+    return ranks
+
+
+def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float64]]:
+    """Each reference's quantiles of `pairs`, from a score file: model -> `[N]`, nan where none.
+
+    Pairs are matched as by `read_scores`. Models that did not mine the set are left out.
+
+    Raises:
+        ScoresError: the column `quantile` is missing, as in files of a set that one model mined;
+            a value is no share, or there twice.
+    """
+    path = Path(path)
+    found = _read(path, pairs, QUANTILE)
+    for model, values in found.items():
+        if not ((values >= 0) & (values <= 1) | np.isnan(values)).all():
+            raise ScoresError(f"{path}: a quantile of {model} outside 0 to 1")
+    return found
+
+
+def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float64]]:
+    """The numbers in `column`, of `pairs`, by model: `[N]`, nan where there is none.
+
+    Only the columns `quantile`, `rank` and `score` may have empty cells.
+    """
+    rows = {key: row for row, key in enumerate(pairs.keys)}
+    found: dict[str, list[float]] = {}
+    # Of each model, the rows that a line speaks of: it may say that there is no score.
+    told: dict[str, bytearray] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = next(reader, [])
+            missing = {"pathA", "pathB", column} - {*header}
+            if missing:
+                empty = "" if header else "; the file is empty"
+                raise ScoresError(
+                    f"{path}, line 1: column {', '.join(sorted(missing))} missing{empty}"
+                    + copy_hint(header)
+                )
+            a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
+            named = header.index("model") if "model" in header else None
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise ScoresError(
+                        f"{path}, line {reader.line_num}: more or fewer values than line 1 has; "
+                        "is a comma in a path not quoted?"
+                    )
+                key = pair_key(cells[a], cells[b])
+                row = rows.get(key)
+                if row is None or (column in (QUANTILE, RANK) and cells[at] == ""):
+                    continue
+                model = (cells[named] if named is not None else "") or path.stem
+                values = found.get(model)
+                if values is None:
+                    values = found[model] = [math.nan] * len(pairs)
+                    told[model] = bytearray(len(pairs))
+                if told[model][row]:
+                    raise ScoresError(
+                        f"{path}, line {reader.line_num}: a second {column} of {key[0]}, {key[1]} "
+                        f"for {model}"
+                    )
+                told[model][row] = 1
+                if column != SCORE or cells[at].strip().lower() not in NO_SCORE:
+                    values[row] = _number(cells[at], path, reader.line_num, column)
+    except FileNotFoundError:
+        raise ScoresError(f"{path}: no such score file") from None
+    except IsADirectoryError:
+        raise ScoresError(
+            f"{path}: a folder; expected a score file (vectors are given with --embeddings)"
+        ) from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ScoresError(f"{path}: not a CSV file ({error})") from None
+    return {model: np.array(values, np.float64) for model, values in found.items()}
+
+
+def _number(text: str, path: Path, line: int, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ScoresError(f"{path}, line {line}: {what} is {text!r}, expected a number") from None
+    if not math.isfinite(value):
+        raise ScoresError(f"{path}, line {line}: {what} is {text!r}, expected a finite number")
+    return value

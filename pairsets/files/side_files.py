@@ -1,0 +1,63 @@
+"""What lies beside a pair file, and how it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pairsets.errors import OutputError
+
+
+def manifest_of(out: Path) -> Path:
+    """Where the manifest of the pair file `out` goes."""
+    if out.suffix.lower() == ".json":
+        raise OutputError(f"{out}: the manifest's name; expected that of a pair file, such as .csv")
+    return out.with_suffix(".json")
+
+
+def characters_of(pairs: Path) -> Path:
+    """Where the folds of the characters of a pair file lie.
+
+    >>> characters_of(Path("sets/mine.csv")).as_posix()
+    'sets/mine.characters.csv'
+    """
+    return pairs.with_suffix(".characters.csv")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file, and what to call the model, or the person, in it where the user says so."""
+
+    path: Path
+    name: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Named:
+        """Of `NAME=PATH` or `PATH`; a path that exists counts as one, `=` in it or not.
+
+        >>> Named.parse("CCIP=ccip.csv").name
+        'CCIP'
+        """
+        name, sign, path = text.partition("=")
+        if not sign or not name or not path or Path(text).exists():
+            return cls(Path(text))
+        return cls(Path(path), name)
+
+
+def suspects_of(path: Path) -> Path:
+    """Where the suspects of the pair file `path` go."""
+    return path.with_suffix(".suspects.csv")
+
+
+def folds_of(pairs: Path) -> Path:
+    """Where the folds of a pair file lie.
+
+    >>> folds_of(Path("sets/lfw.csv")).as_posix()
+    'sets/lfw.folds.csv'
+    """
+    return pairs.with_suffix(".folds.csv")
+
+
+def store_of(path: Path) -> Path:
+    """Where the verdicts on the pair file `path` are kept."""
+    return path.with_suffix(".review.sqlite")

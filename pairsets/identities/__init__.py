@@ -1,0 +1,1 @@
+"""Who a picture shows."""

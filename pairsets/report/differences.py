@@ -1,0 +1,169 @@
+"""Every two models of a set: the difference, whether the data tell it, and who is right alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from pairsets.evaluation.comparison import Comparison
+from pairsets.evaluation.differences import Difference
+from pairsets.evaluation.intervals import Interval
+from pairsets.report.content import Report
+from pairsets.report.forest_plot import Scale
+from pairsets.report.wording import p_value, points
+
+# Rows that stand open; what is beyond is folded away.
+OPEN_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Alone:
+    """How many pairs one model alone gets right, and where the gallery shows how many of them.
+
+    A large set does not fit the gallery: then `shown`, which is what the address opens, is less
+    than `count`.
+    """
+
+    count: int
+    link: str = ""
+    shown: int = 0
+
+
+@dataclass(frozen=True)
+class ContrastRow:
+    """Two models, the one with the lower rate first."""
+
+    lower: str
+    higher: str
+    difference: str
+    bounds: str
+    drawing: Markup
+    p: str
+    tells: bool
+    only_lower: Alone
+    only_higher: Alone
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Every two models in one statistic.
+
+    Attributes:
+        statistic: "FPR" or "EER".
+        target: the FNR that the FPR is at, as a share.
+        rows: those that stand open: what the data tell first, then by size.
+        more: those folded away.
+        more_tell: how many of these the data tell.
+        axis: the numbers below the drawings.
+    """
+
+    statistic: str
+    target: float
+    rows: tuple[ContrastRow, ...]
+    more: tuple[ContrastRow, ...]
+    more_tell: int
+    axis: Markup
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """A set's tables, and which models are not in them."""
+
+    name: str
+    tables: tuple[Contrast, ...]
+    apart: tuple[str, ...]
+
+
+def contrasts_of(report: Report) -> list[Contrasts]:
+    """One for each set with two models to compare."""
+    found = []
+    for board in report.leaderboards:
+        one = board.comparison
+        if one is None or not any(one.differences.values()):
+            continue
+        linked = _Gallery.of(report, board.name)
+        tables = tuple(_contrast(one, key, linked) for key in one.differences)
+        found.append(Contrasts(board.name, tables, tuple(sorted(one.apart))))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Gallery:
+    """What the gallery has of a set: by model, whether its verdict on each pair is wrong."""
+
+    mistaken: Mapping[str, Sequence[bool | None]]
+
+    @classmethod
+    def of(cls, report: Report, name: str) -> _Gallery:
+        """What the gallery has of the set `name`; nothing where it has no pair of it."""
+        pairs = [pair for pair in report.gallery if name in pair.sets]
+        models = dict.fromkeys(model for pair in pairs for model in pair.verdicts)
+        return cls({model: [pair.mistaken(model) for pair in pairs] for model in models})
+
+    def count(self, right: str, wrong: str) -> int:
+        """How many pairs the view of one model right and the other wrong opens."""
+        nothing: Sequence[bool | None] = ()
+        both = zip(
+            self.mistaken.get(right, nothing), self.mistaken.get(wrong, nothing), strict=False
+        )
+        return sum(one is False and other is True for one, other in both)
+
+
+def _contrast(comparison: Comparison, statistic: str, linked: _Gallery) -> Contrast:
+    found = [_oriented(one) for one in comparison.differences[statistic]]
+    found.sort(key=lambda one: (not one.significant, one.value, one.first, one.second))
+    scale = Scale.of([100 * end for one in found for end in (one.low, one.high)])
+    rows = [_row(one, comparison.name, scale, linked) for one in found]
+    return Contrast(
+        statistic.upper(),
+        comparison.target_fnr,
+        tuple(rows[:OPEN_ROWS]),
+        tuple(rows[OPEN_ROWS:]),
+        sum(one.significant for one in found[OPEN_ROWS:]),
+        scale.axis(),
+    )
+
+
+def _oriented(one: Difference) -> Difference:
+    """The same difference, from the model with the lower rate."""
+    if one.value <= 0:
+        return one
+    return Difference(
+        one.statistic,
+        one.second,
+        one.first,
+        -one.value,
+        -one.high,
+        -one.low,
+        one.p,
+        one.p_holm,
+        one.only_second,
+        one.only_first,
+    )
+
+
+def _row(one: Difference, name: str, scale: Scale, linked: _Gallery) -> ContrastRow:
+    def alone(right: str, wrong: str, count: int) -> Alone:
+        shown = linked.count(right, wrong)
+        if not shown:
+            return Alone(count)
+        view = urlencode({"set": name, "wrong": wrong, "right": right}, errors="replace")
+        return Alone(count, f"#pairs?{view}", shown)
+
+    known = one.low == one.low
+    return ContrastRow(
+        lower=one.first,
+        higher=one.second,
+        difference=points(one.value),
+        bounds=f"[{points(one.low)}, {points(one.high)}]" if known else "",
+        drawing=scale.row(
+            100 * one.value, Interval(one.low, one.high), "" if one.significant else "faded"
+        ),
+        p=p_value(one.p_holm),
+        tells=one.significant,
+        only_lower=alone(one.first, one.second, one.only_first),
+        only_higher=alone(one.second, one.first, one.only_second),
+    )

@@ -1,0 +1,164 @@
+"""The leaderboards as the page shows them: numbers with intervals, drawn on one axis a column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from pairsets.evaluation.intervals import Interval
+from pairsets.report.forest_plot import Scale
+from pairsets.report.operating_points import operating_tables
+from pairsets.report.tables import Cell, Table
+from pairsets.report.wording import bounds, is_known, listed
+from pairsets.tables.entries import Entry
+from pairsets.tables.leaderboard import ZACI, Apart, Leaderboard, apart_cells, percent
+
+COLUMNS = ("fpr", "eer")
+
+
+@dataclass(frozen=True)
+class RateCell:
+    """A rate in a row: its text, its interval, whether it is the best, its letters, its drawing."""
+
+    text: str
+    bounds: str = ""
+    best: bool = False
+    letters: str = ""
+    drawing: Markup = field(default_factory=Markup)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a leaderboard."""
+
+    entry: Entry
+    fpr: RateCell
+    fnr: RateCell
+    eer: RateCell
+    zaci: str
+
+
+@dataclass(frozen=True)
+class LeaderboardView:
+    """A leaderboard, ready to print.
+
+    Attributes:
+        name: of the set.
+        rows: in order.
+        fpr_axis, eer_axis: the numbers below the drawings.
+        grouped: whether models have letters.
+        beside_published: whether ZACI-20's rate has a column, its published rows being among them.
+        apart: published rows of other pairs, where there are some.
+        remarks: sentences about what the data cannot tell.
+        details: tables that are folded away.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    fpr_axis: Markup
+    eer_axis: Markup
+    grouped: bool
+    beside_published: bool
+    apart: Table | None
+    remarks: tuple[str, ...]
+    details: tuple[Table, ...]
+
+
+def board_of(board: Leaderboard) -> LeaderboardView:
+    """A leaderboard as the page shows it."""
+    scales = {column: Scale.of(_ends(board.entries, column)) for column in COLUMNS}
+    rows = []
+    for entry in board.entries:
+        texts = dict(zip(("fpr", "fnr", "eer"), board.cells(entry), strict=True))
+        cells = {}
+        for column, text in texts.items():
+            value: float | None = getattr(entry, column)
+            interval: Interval | None = getattr(entry, f"{column}_interval")
+            drawing = Markup("")
+            if column in scales:
+                shown = None if value is None else 100 * value
+                drawing = scales[column].row(shown, interval, _kind(entry))
+            cells[column] = RateCell(
+                text.strip("*"),
+                bounds(interval),
+                text.startswith("**"),
+                _letters(board, entry, column),
+                drawing,
+            )
+        zaci = percent(entry.fpr_interpolated)
+        rows.append(Row(entry, cells["fpr"], cells["fnr"], cells["eer"], zaci))
+    return LeaderboardView(
+        name=board.name,
+        rows=tuple(rows),
+        fpr_axis=scales["fpr"].axis(),
+        eer_axis=scales["eer"].axis(),
+        grouped=any(row.fpr.letters or row.eer.letters for row in rows),
+        beside_published=board.beside_published,
+        apart=None if board.apart is None else _apart(board.apart),
+        remarks=tuple(filter(None, (_remark(board, column) for column in COLUMNS))),
+        details=tuple(operating_tables(board)),
+    )
+
+
+def _apart(apart: Apart) -> Table:
+    """A table of its own: what is of other pairs stands on no common axis."""
+    rows = [
+        (entry.title, (*map(Cell, apart_cells(entry)), Cell("", entry.note)))
+        for entry in apart.entries
+    ]
+    columns = (f"{ZACI} %", "FNR %", "EER %", "Note")
+    return Table(apart.title, columns, tuple(rows), foot=apart.reason, wrapping=True)
+
+
+def _ends(entries: Sequence[Entry], column: str) -> list[float]:
+    """All that the axis has to reach, in percent."""
+    found = []
+    for entry in entries:
+        value, interval = getattr(entry, column), getattr(entry, f"{column}_interval")
+        found += [] if value is None else [100 * value]
+        found += [100 * interval.high] if value is not None and is_known(interval) else []
+    return found
+
+
+def _kind(entry: Entry) -> str:
+    """The classes of the row's drawing."""
+    kinds = {
+        "person": entry.human,
+        "hollow": entry.published,
+        "faded": not entry.comparable,
+    }
+    return " ".join(kind for kind, holds in kinds.items() if holds)
+
+
+def _letters(board: Leaderboard, entry: Entry, column: str) -> str:
+    """Those of the model's own row: others of its name are not what was compared."""
+    if board.comparison is None or entry.human or entry.published or entry.pairs_mined_by:
+        return ""
+    return board.comparison.groups.get(column, {}).get(entry.model, "")
+
+
+def _remark(board: Leaderboard, column: str) -> str:
+    """Which models the best cannot be told from; empty where it can."""
+    if board.comparison is None or not board.tied(column):
+        return ""
+    best = next(
+        (
+            entry.model
+            for entry in board.entries
+            if entry.competes and getattr(entry, column) == board.best(column)
+        ),
+        None,
+    )
+    others = [
+        one.second if one.first == best else one.first
+        for one in board.comparison.differences.get(column, ())
+        if best in (one.first, one.second) and not one.significant
+    ]
+    if best is None or not others:
+        return ""
+    return (
+        f"{column.upper()}: these pairs cannot tell the lowest one, that of {best}, from "
+        f"{'that' if len(others) == 1 else 'those'} of {listed(others)}, so none is bold."
+    )

@@ -1,0 +1,134 @@
+"""What models do at other operating points, and how much the pairs tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+
+from pairsets.evaluation.evaluator import TARGETS
+from pairsets.evaluation.intervals import Rate
+from pairsets.evaluation.result import Evaluation, OperatingPoint
+from pairsets.report.tables import Cell, Table
+from pairsets.report.wording import bounds, decimal_bounds, score, share
+from pairsets.tables.leaderboard import ZACI, Leaderboard
+
+
+def operating_tables(board: Leaderboard) -> list[Table]:
+    """What the models of a board do at other targets, and how much their pairs tell."""
+    found = {
+        entry.title: entry.evaluation for entry in board.entries if entry.evaluation is not None
+    }
+    if not found:
+        return []
+    tables = [
+        Table(
+            title,
+            tuple(f"{fixed} {100 * target:g} %" for target in TARGETS),
+            tuple(
+                (model, tuple(_point(at) for at in one.points if at.fixed == fixed.lower()))
+                for model, one in found.items()
+            ),
+            foot=foot,
+        )
+        for fixed, title, foot in (
+            (
+                "FNR",
+                "FPR %, if that share of the pairs of one character may be missed",
+                "Rates of real thresholds, the highest whose FNR is not above the target, with the "
+                "interval of 95 % below.",
+            ),
+            (
+                "FPR",
+                "FNR %, if that share of the pairs of different characters may be taken for one",
+                "A set is too small for a target where not one pair may be wrong.",
+            ),
+        )
+        if any(one.points for one in found.values())
+    ]
+    tables.append(_certainty(found))
+    return [*tables, *_carried(found)]
+
+
+def _point(point: OperatingPoint) -> Cell:
+    if not point.resolvable:
+        return Cell("", "set too small")
+    if isnan(point.value):
+        return Cell("N/A", "no threshold reaches it")
+    return Cell(share(point.value), bounds(point.interval))
+
+
+def _threshold(one: Evaluation, threshold: float) -> Cell:
+    if isnan(threshold):
+        return Cell("N/A")
+    return Cell(score(one.shown(threshold)), "of distances, or less" if one.distance else "")
+
+
+def _certainty(found: Mapping[str, Evaluation]) -> Table:
+    names = (
+        "AUC",
+        "d\u2032",
+        "Threshold",
+        f"{ZACI} %",
+        "Negatives are worth",
+        "Positives are worth",
+    )
+    rows = []
+    for model, one in found.items():
+        rows.append(
+            (
+                model,
+                (
+                    Cell(f"{one.auc:.4f}", decimal_bounds(one.intervals.get("auc"), 4)),
+                    Cell("N/A")
+                    if isnan(one.dprime)
+                    else Cell(f"{one.dprime:.2f}", decimal_bounds(one.intervals.get("dprime"), 2)),
+                    _threshold(one, one.threshold),
+                    Cell(share(one.fpr_interpolated)),
+                    _worth(one.fpr_rate),
+                    _worth(one.fnr_rate),
+                ),
+            )
+        )
+    return Table(
+        "How well scores separate, and how much the pairs tell",
+        names,
+        tuple(rows),
+        foot="AUC: the chance that a pair of one character scores above a pair of two. d\u2032: "
+        "how many standard deviations the two kinds lie apart. FPR (ZACI-20): on the line between "
+        "two thresholds, as its evaluator interpolates it, to stand beside published figures; on "
+        "small or well separated sets it comes out too high. Pairs that share a character repeat "
+        "one another, so that many of them tell only as much as fewer independent ones: the number "
+        "in large. The design effect is how many times fewer.",
+    )
+
+
+def _worth(rate: Rate) -> Cell:
+    if not rate.count:
+        return Cell("N/A")
+    note = f"of {rate.count:,}, design effect {rate.design_effect:.1f}"
+    return Cell(f"{rate.effective:,.0f}", note)
+
+
+def _carried(found: Mapping[str, Evaluation]) -> list[Table]:
+    """A table a set that thresholds were fixed on."""
+    sources = dict.fromkeys(one.carried.source for one in found.values() if one.carried)
+    return [
+        Table(
+            f"At the threshold fixed on the {source} set",
+            ("Threshold", "FPR %", "FNR %"),
+            tuple(
+                (
+                    model,
+                    (
+                        _threshold(one, one.carried.threshold),
+                        Cell(share(one.carried.fpr.value), bounds(one.carried.fpr.interval)),
+                        Cell(share(one.carried.fnr.value), bounds(one.carried.fnr.interval)),
+                    ),
+                )
+                for model, one in found.items()
+                if one.carried and one.carried.source == source
+            ),
+            foot="What happens to a user who chose the threshold there and meets these pairs.",
+        )
+        for source in sources
+    ]

@@ -1,0 +1,1 @@
+"""Verdicts that leave a review or come from elsewhere."""

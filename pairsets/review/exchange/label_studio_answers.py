@@ -1,0 +1,245 @@
+"""What people answered in Label Studio: its exports `JSON` and `JSON-MIN`, read as verdicts.
+
+A task shows two pictures, and its answer is one of the words same, different, invalid, as in the
+tasks of `label_studio`. `JSON-MIN` has an answer a record, and no such value where nothing was
+chosen; `JSON` has tasks with a list of annotations. An address of a picture may be a path, or end
+in one, percent-encoded or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pairsets.pairset import PairKey, pair_key
+from pairsets.paths import is_image
+from pairsets.review.exchange.judgement_table import UNDATED, moment
+from pairsets.review.store.store import plain_name
+from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict
+from pairsets.storage.json_files import is_number, read_json
+
+_SIDES = ("left", "right")
+_NOT_ANSWERS = frozenset(
+    {"id", "pair", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", *_SIDES}
+)
+_EXPORT = (
+    "an export of Label Studio as JSON or JSON-MIN, of tasks with two pictures (left and right) "
+    f"and one choice of {', '.join(WORDS)}"
+)
+_EXPECTED = f"expected {_EXPORT}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One verdict.
+
+    Attributes:
+        key: of the pair, by the paths that its pictures are known by; None where one is not known.
+        annotator: who.
+        verdict: what.
+        seconds: how long it took, where that is known.
+        at: when; `UNDATED` where that is not known.
+    """
+
+    key: PairKey | None
+    annotator: str
+    verdict: Verdict
+    seconds: float | None
+    at: str
+
+
+@dataclass(frozen=True)
+class _Record:
+    """One annotation: the pictures, what was chosen by control, and who says so."""
+
+    number: int
+    pictures: tuple[str, str]
+    chosen: Mapping[str, str]
+    annotator: str
+    seconds: object
+    at: object
+
+
+def begins_so(start: bytes) -> bool:
+    """Whether a file that begins so is a list of JSON."""
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+
+
+def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[Answer], int]:
+    """The verdicts of an export, and how many of its tasks nobody answered.
+
+    Where a person answered a task several times, the last answer stands.
+
+    Args:
+        path: of the export.
+        faces: the paths that pictures are known by.
+
+    Raises:
+        ReviewError: another form, answers that are none of the words, or two of one person of
+            which nothing says which is the later.
+    """
+    content = read_json(path, _EXPORT, error=ReviewError, most=None)
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        raise ReviewError(f"{path}: no list of tasks; {_EXPECTED}")
+    records = [record for at, item in enumerate(content, 1) for record in _records(path, at, item)]
+    control = _control(path, records)
+    known = frozenset(faces)
+    found: dict[tuple[PairKey, str], Answer] = {}
+    unknown: list[Answer] = []
+    unanswered = sum(not item.get("annotations") for item in content if "annotations" in item)
+    for record in records:
+        word = record.chosen.get(control, "")
+        if not word:
+            unanswered += 1
+            continue
+        answer = _answer(path, record, word, known)
+        if answer.key is None:
+            unknown.append(answer)
+            continue
+        place = answer.key, answer.annotator
+        earlier = found.get(place)
+        if earlier is not None and earlier.at == answer.at and earlier.verdict != answer.verdict:
+            raise ReviewError(
+                f"{path}, task {record.number}: {answer.annotator} says {answer.verdict.word} and "
+                f"{earlier.verdict.word} of one pair, and no time tells which is the later"
+            )
+        if earlier is None or answer.at >= earlier.at:
+            found[place] = answer
+    return [*found.values(), *unknown], unanswered
+
+
+def _records(path: Path, number: int, item: Mapping[str, Any]) -> Iterator[_Record]:
+    """The annotations of a task, or the one that a record of JSON-MIN is."""
+    annotations = item.get("annotations")
+    data = item.get("data") if annotations is not None else item
+    if not isinstance(data, dict):
+        raise ReviewError(f"{path}, task {number}: no data; {_EXPECTED}")
+    pictures = _pictures(path, number, data)
+    if annotations is None:
+        chosen = {name: _word(value) for name, value in item.items() if name not in _NOT_ANSWERS}
+        at = item.get("updated_at") or item.get("created_at")
+        who = _who(path, item.get("annotator"))
+        yield _Record(number, pictures, chosen, who, item.get("lead_time"), at)
+        return
+    for one in annotations if isinstance(annotations, list) else []:
+        if not isinstance(one, dict) or not isinstance(one.get("result", []), list):
+            raise ReviewError(f"{path}, task {number}: {str(one)[:60]!r} is no annotation")
+        chosen = {} if one.get("was_cancelled") else dict(_results(one.get("result", [])))
+        at = one.get("updated_at") or one.get("created_at")
+        who = _who(path, one.get("completed_by"))
+        yield _Record(number, pictures, chosen, who, one.get("lead_time"), at)
+
+
+def _results(results: Sequence[object]) -> Iterator[tuple[str, str]]:
+    for result in results:
+        if isinstance(result, dict) and isinstance(result.get("value"), dict):
+            value = result["value"]
+            yield str(result.get("from_name")), _word(value) or _word(value.get("selected"))
+
+
+def _word(value: object) -> str:
+    """What was chosen of a control; empty where nothing was, or several were."""
+    if isinstance(value, dict):
+        value = value.get("choices")
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _control(path: Path, records: Sequence[_Record]) -> str:
+    """The control that holds the verdicts."""
+    names = dict.fromkeys(
+        name
+        for record in records
+        for name, word in record.chosen.items()
+        if word.casefold() in WORDS
+    )
+    if "verdict" in names or len(names) == 1:
+        return "verdict" if "verdict" in names else next(iter(names))
+    if names:
+        raise ReviewError(
+            f"{path}: several controls have verdicts ({', '.join(names)}); expected one, or one "
+            "called verdict"
+        )
+    preferred = any(word in _SIDES for record in records for word in record.chosen.values())
+    raise ReviewError(
+        f"{path}: no verdict in any of its {len(records)} answers; {_EXPECTED}"
+        + (
+            ". A <Pairwise> control says which of two pictures is preferred, not whether they are "
+            "the same: use <Choices>, as `review export --format label-studio` does"
+            if preferred
+            else ""
+        )
+    )
+
+
+def _answer(path: Path, record: _Record, word: str, known: frozenset[str]) -> Answer:
+    said = next((one for one in WORDS if one == word.casefold()), None)
+    if said is None:
+        raise ReviewError(
+            f"{path}, task {record.number}: {word[:40]!r}; expected one of {', '.join(WORDS)}"
+        )
+    reason = record.chosen.get("reason", "") if said == "invalid" else ""
+    try:
+        at = moment(record.at) if isinstance(record.at, str) else UNDATED
+    except ReviewError as error:
+        raise ReviewError(f"{path}, task {record.number}: {error}") from None
+    a, b = (_path_of(address, known) for address in record.pictures)
+    seconds = record.seconds
+    told = is_number(seconds) and isfinite(seconds) and seconds >= 0
+    return Answer(
+        key=None if a is None or b is None else pair_key(a, b),
+        annotator=record.annotator,
+        verdict=Verdict.of(said, reason if reason in REASONS else ""),
+        seconds=float(seconds) if told else None,  # type: ignore[arg-type]
+        at=at,
+    )
+
+
+def _pictures(path: Path, number: int, data: Mapping[str, Any]) -> tuple[str, str]:
+    """The addresses of the two pictures of a task."""
+    names = [name for name in _SIDES if isinstance(data.get(name), str)]
+    if len(names) != len(_SIDES):
+        names = [
+            name
+            for name, value in data.items()
+            if isinstance(value, str) and is_image(unquote(value))
+        ]
+    if len(names) != len(_SIDES):
+        raise ReviewError(
+            f"{path}, task {number}: {len(names)} pictures among {', '.join(map(str, data))[:90]}; "
+            f"{_EXPECTED}"
+        )
+    return data[names[0]], data[names[1]]
+
+
+def _path_of(address: str, known: frozenset[str]) -> str | None:
+    """The path that a picture is known by, whatever stands before it in its address."""
+    texts = [address, unquote(address)]
+    if "?d=" in address:
+        texts = [unquote(address.partition("?d=")[2])]
+    elif "://" in address:
+        texts = [unquote(urlsplit(address).path)]
+    for text in texts:
+        left = text
+        while left:
+            if left in known:
+                return left
+            left = left.partition("/")[2]
+    return None
+
+
+def _who(path: Path, given: object) -> str:
+    """A person's name: the address or the number that Label Studio knows them by."""
+    if isinstance(given, dict):
+        given = given.get("email") or given.get("id")
+    if isinstance(given, int):
+        return f"annotator {given}"
+    try:
+        return plain_name(given if isinstance(given, str) and given.strip() else path.stem)
+    except ReviewError as error:
+        raise ReviewError(f"{path}: {error}") from None

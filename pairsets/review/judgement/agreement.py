@@ -1,0 +1,166 @@
+"""How far the people of a review agree, and how often each errs, while they judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.evaluation.clusters import Clusters
+from pairsets.evaluation.intervals import Rate, clustered_rate
+from pairsets.evaluation.kappa import cohen
+from pairsets.review.judgement.current_verdicts import INVALID, NOTHING
+from pairsets.review.store.store import Store
+
+Said = NDArray[np.int8]
+Mask = NDArray[np.bool_]
+
+# What `_said` holds of a pair; 0 and 1 are as in `human_prediction`.
+_DIFFERENT, _SAME = 0, 1
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person.
+
+    Attributes:
+        name: who.
+        judged: pairs; `same`, `different` and `invalid` are how many were called so.
+        fpr, fnr: errors against the labels, of the pairs that count; None where no pair of two
+            characters, or of one, was judged.
+    """
+
+    name: str
+    judged: int
+    same: int
+    different: int
+    invalid: int
+    fpr: Rate | None
+    fnr: Rate | None
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two people, on the pairs that both judged.
+
+    Attributes:
+        first, second: who.
+        pairs: that both judged.
+        agreed: share of them of which both say the same: same, different or invalid.
+        kappa: Cohen's, of same and different, on the pairs that count and that neither calls
+            invalid; None where it is not defined.
+        counted: those pairs.
+        low, high: of kappa's interval, where there is one.
+    """
+
+    first: str
+    second: str
+    pairs: int
+    agreed: float
+    kappa: float | None
+    counted: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class LiveAgreement:
+    """What `live` found.
+
+    Attributes:
+        people: all who are written down, who came first before.
+        between: every two of them who have a pair in common.
+        disagreements: pairs of which two people say different things.
+        decided: those of them that a decision settles.
+    """
+
+    people: tuple[Person, ...]
+    between: tuple[Two, ...]
+    disagreements: int
+    decided: int
+
+
+def live(store: Store) -> LiveAgreement:
+    """What the verdicts that stand now say of those who gave them.
+
+    Pairs that the file itself or a decision marks invalid count in no error rate and no kappa: it
+    is settled that they say nothing. Other than in `pairsets.evaluation.annotators.agreement`, a
+    pair that one person calls invalid counts for the others: what one says changes nobody else's
+    rates.
+    """
+    names, said = _said(store)
+    decisions = _numbers(store.read("SELECT pair, invalid FROM decisions"), 2)
+    counts, settled = store.pairs.valid, np.zeros(len(store.pairs), bool)
+    counts[decisions[0][decisions[1] == 1]] = False
+    settled[decisions[0]] = True
+    ends = Clusters.of(store.pairs)
+    known = said != NOTHING
+    # Where nobody judged, the highest is -1 and the lowest made 2: not apart, as for one person.
+    apart = np.where(known, said, INVALID).min(axis=0, initial=INVALID) < said.max(
+        axis=0, initial=NOTHING
+    )
+    # Rows that the file marks invalid are nobody's to judge; what was imported of them stays apart.
+    apart &= store.pairs.valid
+    rows = list(zip(names, said, strict=True))
+    return LiveAgreement(
+        people=tuple(_person(name, mine, counts, store.pairs.label, ends) for name, mine in rows),
+        between=tuple(
+            _two(first, second, one, other, counts, ends)
+            for (first, one), (second, other) in combinations(rows, 2)
+            if ((one != NOTHING) & (other != NOTHING)).any()
+        ),
+        disagreements=int(apart.sum()),
+        decided=int((apart & settled).sum()),
+    )
+
+
+def _said(store: Store) -> tuple[list[str], Said]:
+    """Who there is, and what of theirs stands `[people, pairs]`."""
+    rows = store.read(
+        f"SELECT annotator, pair, CASE WHEN invalid THEN {INVALID} ELSE prediction END"
+        " FROM verdicts"
+    )
+    # People after verdicts: somebody new may come between the two.
+    names = store.annotators
+    people, pairs, words = _numbers(rows, 3)
+    said = np.full((len(names), len(store.pairs)), NOTHING, np.int8)
+    # Numbers of people have gaps.
+    place = np.full(max(names, default=0) + 1, -1)
+    place[list(names)] = np.arange(len(names))
+    said[place[people], pairs] = words
+    return list(names.values()), said
+
+
+def _numbers(rows: list[tuple[object, ...]], columns: int) -> NDArray[np.int64]:
+    """The columns of a query whose cells are whole numbers."""
+    flat = np.fromiter(chain.from_iterable(rows), np.int64, columns * len(rows))
+    return flat.reshape(-1, columns).T
+
+
+def _person(name: str, said: Said, counts: Mask, label: NDArray[np.int8], ends: Clusters) -> Person:
+    told = counts & ((said == _SAME) | (said == _DIFFERENT))
+    fpr, fnr = (
+        clustered_rate((said != label)[rows], ends.take(rows)) if rows.any() else None
+        for rows in (told & (label == 0), told & (label == 1))
+    )
+    words = np.bincount(said[said != NOTHING], minlength=3)
+    return Person(name, int(words.sum()), int(words[1]), int(words[0]), int(words[2]), fpr, fnr)
+
+
+def _two(first: str, second: str, one: Said, other: Said, counts: Mask, ends: Clusters) -> Two:
+    both = (one != NOTHING) & (other != NOTHING)
+    told = counts & both & (one != INVALID) & (other != INVALID)
+    kappa = cohen(one[told], other[told], ends.take(told))
+    bounds = kappa.interval
+    return Two(
+        first,
+        second,
+        int(both.sum()),
+        float((one == other)[both].mean()),
+        kappa.value,
+        kappa.count,
+        None if bounds is None else bounds.low,
+        None if bounds is None else bounds.high,
+    )

@@ -1,0 +1,263 @@
+"""Who judges which pair next: an order of one's own, pairs for everybody, pairs shared out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.review.store.store import Event, Store
+
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+
+# A pair that is on somebody's screen is kept from others for so long.
+CLAIM_S = 600.0
+# Places of an order looked at in one go.
+_STRETCH = 1024
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a person is.
+
+    Attributes:
+        done: pairs judged, of those that are to be.
+        left: pairs still to judge, skipped ones too.
+        skipped: of these, those put off.
+        seconds: that a pair takes, the median of the latest; None before the first.
+    """
+
+    done: int
+    left: int
+    skipped: int
+    seconds: float | None
+
+    @property
+    def total(self) -> int:
+        """All of this person's pairs."""
+        return self.done + self.left
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds that are left at this pace."""
+        return None if self.seconds is None else self.seconds * self.left
+
+
+@dataclass(eq=False)
+class _Desk:
+    """One person's order and what is done of it."""
+
+    order: Rows
+    place: Rows
+    swapped: Mask
+    judged: Mask
+    # Settled with what others said in sight: no longer to be judged blind.
+    decided: Mask
+    # Insertion order: the pair put off first comes again first.
+    skipped: dict[int, None] = field(default_factory=dict)
+    # All places before are done for good.
+    start: int = 0
+
+
+class Assignment:
+    """What is judged and what comes next, kept in memory and in step with the store.
+
+    Other processes may write to the same store: every question first reads what happened since.
+    The file's own invalid rows are nobody's to judge.
+
+    Args:
+        store: of the review.
+        suspects_first: pairs that `store.suspects` names come first, with as many others, among
+            them pairs of one character, so that coming early tells nothing.
+        clock: seconds that only go on.
+
+    Attributes:
+        suspects_first: whether suspects come first.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        suspects_first: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self.suspects_first = suspects_first
+        self._clock = clock
+        self._lock = RLock()
+        count = len(store.pairs)
+        self._to_judge = store.pairs.valid
+        self._shared = _shared(count, store.overlap, store.seed)
+        self._front = np.zeros(count, bool)
+        if suspects_first:
+            self._front[list(store.suspects())] = True
+        self._judges = np.zeros(count, np.int32)
+        self._desks: dict[int, _Desk] = {}
+        self._claims: dict[int, tuple[int, float]] = {}
+        # Events that a snapshot has already are harmless to apply once more: flags are set again.
+        self._last = store.last_event
+        for row in store.read("SELECT annotator, pair FROM verdicts"):
+            self._set_judged(int(row[0]), int(row[1]), True)  # type: ignore[call-overload]
+        for row in store.read("SELECT annotator, pair FROM skips ORDER BY event"):
+            self._desk(int(row[0])).skipped[int(row[1])] = None  # type: ignore[call-overload]
+        for row in store.read("SELECT annotator, pair FROM events WHERE kind = 'decide'"):
+            self._desk(int(row[0])).decided[int(row[1])] = True  # type: ignore[call-overload]
+
+    def next(self, annotator: int, count: int) -> list[int]:
+        """Up to `count` pairs for this person, the first one to be judged first.
+
+        They are kept from others for a while, unless they are everybody's.
+        """
+        with self._lock:
+            self._sync()
+            desk, now = self._desk(annotator), self._clock()
+            found = self._unjudged(annotator, desk, count, now)
+            for pair in desk.skipped if len(found) < count else ():
+                if len(found) == count:
+                    break
+                if self._open(desk, np.array([pair]))[0] and not self._held(annotator, pair, now):
+                    found.append(pair)
+            for pair in found:
+                if not self._shared[pair]:
+                    self._claims[pair] = (annotator, now + CLAIM_S)
+            return found
+
+    def progress(self, annotator: int) -> Progress:
+        """How far this person is."""
+        with self._lock:
+            self._sync()
+            desk = self._desk(annotator)
+            left = int(self._open(desk, slice(None)).sum())
+            open_skips = self._open(desk, np.array(list(desk.skipped), np.int64))
+            pace = self.store.pace(annotator)
+            return Progress(
+                # Verdicts on invalid rows may have been imported.
+                done=int((desk.judged & self._to_judge).sum()),
+                left=left,
+                skipped=int(open_skips.sum()),
+                seconds=float(np.median(pace)) if pace else None,
+            )
+
+    def is_swapped(self, annotator: int, pair: int) -> bool:
+        """Whether this person sees the second face on the left."""
+        with self._lock:
+            return bool(self._desk(annotator).swapped[pair])
+
+    def has_judged(self, annotator: int, pair: int) -> bool:
+        """Whether this person has judged a pair, and may so see what hides before."""
+        with self._lock:
+            self._sync()
+            return bool(self._desk(annotator).judged[pair])
+
+    def _unjudged(self, annotator: int, desk: _Desk, count: int, now: float) -> list[int]:
+        found: list[int] = []
+        moving = True
+        at = desk.start
+        while at < len(desk.order) and len(found) < count:
+            stretch = desk.order[at : at + _STRETCH]
+            open_ = self._open(desk, stretch)
+            if moving:
+                # Pairs put off are found by their own list.
+                waiting = np.flatnonzero(open_ & ~np.isin(stretch, list(desk.skipped)))
+                moving = waiting.size == 0
+                desk.start = at + (len(stretch) if moving else int(waiting[0]))
+            for pair in stretch[open_].tolist():
+                if pair not in desk.skipped and not self._held(annotator, pair, now):
+                    found.append(pair)
+                    if len(found) == count:
+                        break
+            at += _STRETCH
+        return found
+
+    def _open(self, desk: _Desk, pairs: Rows | slice) -> Mask:
+        """Whether a person still has to judge each pair."""
+        others = self._judges[pairs] - desk.judged[pairs]
+        mine = self._to_judge[pairs] & ~desk.judged[pairs] & ~desk.decided[pairs]
+        return np.asarray(mine & (self._shared[pairs] | (others == 0)))
+
+    def _held(self, annotator: int, pair: int, now: float) -> bool:
+        """Whether a pair is on the screen of another person."""
+        holder, until = self._claims.get(pair, (annotator, 0.0))
+        return holder != annotator and until > now
+
+    def _desk(self, annotator: int) -> _Desk:
+        if annotator not in self._desks:
+            name = self.store.annotators[annotator]
+            generator = np.random.default_rng([self.store.seed, *_numbers(name)])
+            count = len(self.store.pairs)
+            order = _order(generator, self._front, self._to_judge, self.store.pairs.label == 1)
+            if not self.suspects_first:
+                # What everybody judges comes early, so that it soon shows how far people agree.
+                order = order[np.argsort(~self._shared[order], kind="stable")]
+            place = np.empty(count, np.int64)
+            place[order] = np.arange(count)
+            swapped = generator.random(count) < 0.5
+            judged, decided = np.zeros((2, count), bool)
+            self._desks[annotator] = _Desk(order, place, swapped, judged, decided)
+        return self._desks[annotator]
+
+    def _sync(self) -> None:
+        """Apply what happened since, in this process or another."""
+        for event in self.store.events_after(self._last):
+            self._apply(event)
+            self._last = event.id
+
+    def _apply(self, event: Event) -> None:
+        desk, pair = self._desk(event.annotator), event.pair
+        if pair is None:
+            return
+        if event.kind == "decide":
+            desk.decided[pair] = True
+        elif event.kind in ("judge", "import"):
+            self._set_judged(event.annotator, pair, True)
+            desk.skipped.pop(pair, None)
+        elif event.kind == "skip":
+            desk.skipped.pop(pair, None)
+            desk.skipped[pair] = None
+        elif event.kind == "undo":
+            self._set_judged(event.annotator, pair, False)
+            desk.skipped.pop(pair, None)
+            # Open again, for this person and perhaps for others.
+            for other in self._desks.values():
+                other.start = min(other.start, int(other.place[pair]))
+
+    def _set_judged(self, annotator: int, pair: int, judged: bool) -> None:
+        mask = self._desk(annotator).judged
+        self._judges[pair] += int(judged) - int(mask[pair])
+        mask[pair] = judged
+
+
+def _shared(count: int, overlap: float, seed: int) -> Mask:
+    """The pairs that everybody judges; those of a smaller overlap are among those of a larger."""
+    rank = np.random.default_rng([seed, count]).permutation(count)
+    return np.asarray(rank < round(overlap * count))
+
+
+def _order(generator: np.random.Generator, front: Mask, counts: Mask, positive: Mask) -> Rows:
+    """All pairs at random; those in `front` before, among as many others, half of one character.
+
+    The others are of the pairs that `counts`, since the rest are never shown.
+    """
+    order = generator.permutation(front.size)
+    if not front.any():
+        return order
+    rest = order[~front[order] & counts[order]]
+    half = -(-int(front.sum()) // 2)
+    joined = np.concatenate([rest[positive[rest]][:half], rest[~positive[rest]][:half]])
+    first = front.copy()
+    first[joined] = True
+    # Shuffled once more: the others were taken from the beginning of the order.
+    block = generator.permutation(np.flatnonzero(first))
+    return np.concatenate([block, order[~first[order]]])
+
+
+def _numbers(name: str) -> list[int]:
+    digest = hashlib.sha256(name.encode()).digest()
+    return [int.from_bytes(digest[at : at + 4], "big") for at in range(0, 16, 4)]

@@ -1,0 +1,107 @@
+"""What everybody says now."""
+
+from __future__ import annotations
+
+from threading import RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsets.review.store.store import Store
+
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+# What `Standing.words` holds; 0 and 1 are as in `human_prediction`.
+NOTHING, INVALID = -1, 2
+NUMBERS = {"different": 0, "same": 1, "invalid": INVALID}
+
+
+class Standing:
+    """What everybody says of every pair now, kept in memory and in step with the store.
+
+    To ask the database for all disagreements takes as long as many verdicts, which would wait.
+
+    Attributes:
+        words: `[N]` int8 by person: 0 different, 1 same, 2 invalid, -1 nothing.
+        events: `[N]` int64 by person: the event that a verdict began with, which gives the order.
+        decided: `[N]`: whether a decision stands.
+        deciders: `[N]` by person: the pairs that this person ever decided.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = RLock()
+        # Of the events up to here all is known.
+        self._last = -1
+        self.words: dict[int, NDArray[np.int8]] = {}
+        self.events: dict[int, Rows] = {}
+        self.decided: Mask = np.zeros(len(store.pairs), bool)
+        self.deciders: dict[int, Mask] = {}
+
+    def sync(self) -> None:
+        """Learn what happened since, in this process or another."""
+        with self._lock:
+            last = self._store.last_event
+            if last == self._last:
+                return
+            # What comes between the two questions is read now and once more the next time.
+            word = f"CASE v.invalid WHEN 1 THEN {INVALID} ELSE v.prediction END"
+            if self._last < 0:
+                query, values = f"SELECT annotator, pair, {word}, event FROM verdicts v", ()
+            else:
+                query = (
+                    f"SELECT e.annotator, e.pair, {word}, v.event"
+                    " FROM (SELECT DISTINCT annotator, pair FROM events"
+                    "  WHERE id > ? AND pair IS NOT NULL) e"
+                    " LEFT JOIN verdicts v USING (annotator, pair)"
+                )
+                values = (self._last,)  # type: ignore[assignment]
+            for annotator, pair, said, event in self._store.read(query, values):
+                words, events = self.of(number_in(annotator))
+                words[pair] = NOTHING if said is None else said  # type: ignore[call-overload]
+                events[pair] = 0 if event is None else event  # type: ignore[call-overload]
+            decided = self._store.read(
+                "SELECT annotator, pair FROM events WHERE id > ? AND kind = 'decide'", (self._last,)
+            )
+            for annotator, pair in decided:
+                self.decided[pair] = self.decided_by(number_in(annotator))[pair] = True  # type: ignore[call-overload]
+            self._last = last
+
+    def of(self, annotator: int) -> tuple[NDArray[np.int8], Rows]:
+        """The words and events of one person."""
+        with self._lock:
+            if annotator not in self.words:
+                self.words[annotator] = np.full(len(self.decided), NOTHING, np.int8)
+                self.events[annotator] = np.zeros(len(self.decided), np.int64)
+            return self.words[annotator], self.events[annotator]
+
+    def decided_by(self, annotator: int) -> Mask:
+        """The pairs that one person ever decided."""
+        with self._lock:
+            return self.deciders.setdefault(annotator, np.zeros(len(self.decided), bool))
+
+    def known_to(self, annotator: int) -> Mask:
+        """`[N]`: what one person has judged or decided, and may so see all of."""
+        return np.asarray((self.of(annotator)[0] != NOTHING) | self.decided_by(annotator))
+
+    @property
+    def apart(self) -> Mask:
+        """`[N]`: whether two people say different things of a pair that counts."""
+        lowest = np.full(len(self.decided), np.iinfo(np.int8).max, np.int8)
+        highest = np.full(len(self.decided), NOTHING, np.int8)
+        with self._lock:
+            everybody = list(self.words.values())
+        for words in everybody:
+            highest = np.maximum(highest, words)
+            lowest = np.where(words == NOTHING, lowest, np.minimum(lowest, words))
+        return np.asarray((lowest < highest) & self._store.pairs.valid)
+
+    @property
+    def disputed(self) -> Mask:
+        """`[N]`: `apart`, or settled when it was: a decision stands though people agree now."""
+        return self.apart | (self.decided & self._store.pairs.valid)
+
+
+def number_in(cell: object) -> int:
+    """The whole number in a cell of a row."""
+    return int(cell)  # type: ignore[call-overload, no-any-return]

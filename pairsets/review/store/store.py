@@ -1,0 +1,646 @@
+"""The database of a review: every verdict is on the disk before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import RLock, local
+from typing import Literal
+
+from pairsets.pairset import PairSet
+from pairsets.review.store.access import connect, reading
+from pairsets.review.store.connection import Connection, DatabaseError, damaged, transaction
+from pairsets.review.store.schema import begin, pairs_in
+from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
+
+__all__ = [
+    "AlreadyJudgedError",
+    "Event",
+    "KeyReusedError",
+    "Store",
+    "VerdictRecord",
+    "now",
+    "plain_name",
+]
+
+Kind = Literal["judge", "skip", "undo", "change", "import", "decide"]
+
+
+class AlreadyJudgedError(ReviewError):
+    """A verdict on a pair that this person has judged, in another window: the first one stands."""
+
+
+class KeyReusedError(ReviewError):
+    """A key of another event: what was sent now is not written down, and must not seem so."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: see `schema`; an undo may have found no pair."""
+
+    id: int
+    kind: Kind
+    annotator: int
+    pair: int | None
+
+
+@dataclass(frozen=True)
+class VerdictRecord:
+    """What somebody says of a pair now.
+
+    Attributes:
+        annotator: who, by name.
+        pair: row of the pair set.
+        verdict: what.
+        seconds: how long the pair was on the screen, where that is known.
+        at: when, ISO 8601 in UTC.
+    """
+
+    annotator: str
+    pair: int
+    verdict: Verdict
+    seconds: float | None
+    at: str
+
+
+class Store:
+    """The database of one pair set's review; from any number of threads and processes.
+
+    Every method that writes is one transaction, and on the disk when it returns; where it raises,
+    a `DatabaseError` too, nothing of it is there.
+
+    What is said of a pair bears a time, and of one person and pair, or of the decisions on a pair,
+    each time is later than all that this database knew before, however the clock stands. So of two
+    databases' verdicts the later one was given by somebody who knew of the other, if either did;
+    those who did not know of one another go by their clocks.
+
+    Attributes:
+        path: of the database.
+        pairs: the pair set, as its file was when the review was last begun or gone on with.
+        seed: of the orders.
+        overlap: share of the pairs that everybody judges.
+        digest: tells one set of pairs from another.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: Connection,
+        pairs: PairSet | None = None,
+        *,
+        served: bool = False,
+    ) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = RLock()
+        self._place = _place(path)
+        # Who reads does not wait for who writes: every thread reads by a connection of its own.
+        self._served = served
+        self._local = local()
+        self._readers: list[Connection] = []
+        about = dict(self._db.execute("SELECT key, value FROM about").fetchall())
+        if not about:
+            raise ReviewError(f"{path}: the database of a review that was never begun: no pairs")
+        try:
+            self.seed, self.overlap = int(about["seed"]), float(about["overlap"])
+            self.digest = about["digest"]
+            self.pairs = pairs_in(connection) if pairs is None else pairs
+        except (KeyError, ValueError, TypeError) as error:
+            raise damaged(path, error) from None
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path,
+        pairs: PairSet,
+        *,
+        seed: int | None = None,
+        overlap: float | None = None,
+    ) -> Store:
+        """Begin the review of `pairs`, or go on with the one in `path`.
+
+        Args:
+            path: of the database.
+            pairs: must be the pairs that the review was begun with: the same paths and labels in
+                the same rows. Verdicts of the file itself may have changed.
+            seed: of the orders; what the review was begun with, or 0.
+            overlap: share of the pairs that everybody judges; what it was, or 1. It may change.
+
+        Raises:
+            ReviewError: other pairs, an overlap that is no share, another seed than begun with, or
+                a database that is damaged.
+        """
+        if overlap is not None and not 0 <= overlap <= 1:
+            raise ReviewError(f"an overlap of {overlap:g}; expected a share from 0 to 1")
+        connection = connect(path, create=True)
+        try:
+            with transaction(connection):
+                begin(connection, path, pairs, seed, overlap)
+            return cls(path, connection, pairs, served=True)
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open a review that was begun.
+
+        Raises:
+            ReviewError: no such file, not a review's database, or a damaged one.
+        """
+        connection = connect(path, create=False)
+        try:
+            return cls(path, connection, served=True)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file; what was acknowledged is in it already."""
+        with self._lock:
+            for one in (*self._readers, self._db):
+                one.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, query: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a query that only reads, as of the last commit."""
+        if self._served:
+            return self._reader().execute(query, tuple(values)).fetchall()
+        with self._lock:
+            return self._db.execute(query, tuple(values)).fetchall()
+
+    @property
+    def last_event(self) -> int:
+        """The number of what happened last; 0 before anything did."""
+        return int(self.read("SELECT coalesce(max(id), 0) FROM events")[0][0])  # type: ignore[call-overload, no-any-return]
+
+    def annotator(self, name: str) -> int:
+        """The number of a person, who is written down where new.
+
+        Raises:
+            ReviewError: no name, too long a one, or one with control characters.
+        """
+        name = plain_name(name)
+        with self._lock:
+            known = self._number_of(name)
+            if known is not None:
+                return known
+            with transaction(self._db):
+                return self._written_down(name)
+
+    @property
+    def annotators(self) -> dict[int, str]:
+        """Names by number."""
+        return {int(n): str(name) for n, name in self.read("SELECT id, name FROM annotators")}  # type: ignore[call-overload]
+
+    def judge(
+        self, annotator: int, pair: int, verdict: Verdict, *, key: str, seconds: float | None = None
+    ) -> None:
+        """Write a verdict down; the same key again changes nothing.
+
+        Raises:
+            AlreadyJudgedError: this person has judged the pair, under another key.
+            KeyReusedError: the key is another event's.
+            ReviewError: no such pair.
+        """
+        with self._writing(key, "judge", annotator, pair, verdict) as new:
+            if not new:
+                return
+            self._refuse_stranger(pair)
+            if self._stands(annotator, pair):
+                raise AlreadyJudgedError(
+                    f"pair {pair} is judged already, in another window; change it in the history"
+                )
+            at = self._moment(annotator, pair)
+            event = self._event("judge", annotator, pair, key, at, verdict, seconds)
+            self._write(annotator, pair, verdict, seconds, event, at)
+            self._db.execute(
+                "DELETE FROM skips WHERE annotator = ? AND pair = ?", (annotator, pair)
+            )
+
+    def skip(self, annotator: int, pair: int, *, key: str) -> None:
+        """Put a pair off: it comes again when all others are judged.
+
+        Raises:
+            AlreadyJudgedError, KeyReusedError, ReviewError: as `judge`.
+        """
+        with self._writing(key, "skip", annotator, pair) as new:
+            if not new:
+                return
+            self._refuse_stranger(pair)
+            if self._stands(annotator, pair):
+                raise AlreadyJudgedError(f"pair {pair} is judged already, in another window")
+            event = self._event("skip", annotator, pair, key, now())
+            self._db.execute("REPLACE INTO skips VALUES (?, ?, ?)", (annotator, pair, event))
+
+    def undo(self, annotator: int, *, key: str) -> int | None:
+        """Take the last verdict or skip of a person back: the pair, or None where there is none.
+
+        Verdicts that were imported are not undone. The same key again gives the same answer.
+        """
+        with self._writing(key, "undo", annotator) as new:
+            if not new:
+                query = "SELECT pair FROM events WHERE key = ?"
+                pair = self._db.execute(query, (key,)).fetchone()[0]
+                return None if pair is None else int(pair)
+            found = self._db.execute(
+                "SELECT pair, kind FROM ("
+                " SELECT * FROM (SELECT v.pair, v.event, 'verdicts' AS kind FROM verdicts v"
+                "  JOIN events e ON e.id = v.event WHERE v.annotator = ? AND e.kind = 'judge'"
+                "  ORDER BY v.event DESC LIMIT 1)"
+                " UNION ALL SELECT pair, event, 'skips' FROM skips WHERE annotator = ?"
+                ") ORDER BY event DESC LIMIT 1",
+                (annotator, annotator),
+            ).fetchone()
+            # Written down even so: the same request again must not take back what came after it.
+            pair, table = found or (None, None)
+            # Later than the verdict, or this would come back by an import.
+            at = now() if pair is None else self._moment(annotator, pair)
+            self._event("undo", annotator, pair, key, at)
+            if pair is None:
+                return None
+            self._db.execute(
+                f"DELETE FROM {table} WHERE annotator = ? AND pair = ?", (annotator, pair)
+            )
+            return int(pair)
+
+    def change(self, annotator: int, pair: int, verdict: Verdict, *, key: str) -> None:
+        """Replace a verdict of the same person.
+
+        Raises:
+            ReviewError: this person has not judged the pair.
+        """
+        with self._writing(key, "change", annotator, pair, verdict) as new:
+            if not new:
+                return
+            if not self._stands(annotator, pair):
+                raise ReviewError(f"pair {pair} is not judged by this person: nothing to change")
+            at = self._moment(annotator, pair)
+            self._event("change", annotator, pair, key, at, verdict)
+            # `event` and `seconds` stay those of the first verdict: they say in which order, and
+            # how fast, pairs were judged.
+            self._db.execute(
+                "UPDATE verdicts SET prediction = ?, invalid = ?, reason = ?, at = ?"
+                " WHERE annotator = ? AND pair = ?",
+                (*_cells(verdict), at, annotator, pair),
+            )
+
+    def decide(self, annotator: int, pair: int, verdict: Verdict, *, key: str) -> None:
+        """Settle a pair that people disagree on; a later decision replaces an earlier one.
+
+        Raises:
+            ReviewError: no such pair, or nobody judged it.
+        """
+        with self._writing(key, "decide", annotator, pair, verdict) as new:
+            if not new:
+                return
+            self._refuse_stranger(pair)
+            if not self._db.execute("SELECT 1 FROM verdicts WHERE pair = ?", (pair,)).fetchone():
+                raise ReviewError(f"pair {pair} is judged by nobody: nothing to decide")
+            at = _after(self._last_decision(pair))
+            self._event("decide", annotator, pair, key, at, verdict)
+            self._decide(annotator, pair, verdict, at)
+
+    def take_in(
+        self,
+        said: Iterable[VerdictRecord],
+        decided: Iterable[VerdictRecord] = (),
+        *,
+        annotators: Iterable[str] = (),
+    ) -> dict[str, int]:
+        """Add verdicts from elsewhere, all or none, and the people `annotators` with them.
+
+        Where a person has another verdict on the pair, the later one stands, of one time that which
+        comes in; likewise decisions. The same verdict again, given later, takes its later time.
+
+        Returns:
+            How many were `added`, `replaced`, `older` (and left out) and `known` already.
+
+        Raises:
+            ReviewError: a pair that this review does not have.
+        """
+        counts = dict.fromkeys(("added", "replaced", "older", "known"), 0)
+        said, decided = list(said), list(decided)
+        names = dict.fromkeys([*annotators, *(one.annotator for one in (*said, *decided))])
+        with self._lock, transaction(self._db):
+            numbers = {name: self._written_down(plain_name(name)) for name in names}
+            for one in said:
+                self._refuse_stranger(one.pair)
+                counts[self._take_in(numbers[one.annotator], one)] += 1
+            for one in decided:
+                self._refuse_stranger(one.pair)
+                counts[self._take_in_decision(numbers[one.annotator], one)] += 1
+        return counts
+
+    def mark(self, suspects: Mapping[int, tuple[str, str]]) -> None:
+        """Note which pairs are suspects: by row, the kinds of doubt and the reason in words."""
+        with self._lock, transaction(self._db):
+            self._db.execute("DELETE FROM suspects")
+            self._db.executemany(
+                "INSERT INTO suspects VALUES (?, ?, ?)",
+                ((pair, kinds, reason) for pair, (kinds, reason) in suspects.items()),
+            )
+
+    def said(self, pair: int | None = None) -> list[VerdictRecord]:
+        """What everybody says now, of all pairs or one: by pair, then who began first."""
+        where, values = ("", ()) if pair is None else ("WHERE v.pair = ?", (pair,))
+        return _said(
+            self.read(
+                "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds, v.at"
+                f" FROM verdicts v JOIN annotators a ON a.id = v.annotator {where}"
+                " ORDER BY v.pair, a.id",
+                values,
+            )
+        )
+
+    def decisions(self) -> dict[int, VerdictRecord]:
+        """The decisions on pairs that people disagree on, by pair."""
+        rows = self.read(
+            "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL, d.at"
+            " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY d.pair"
+        )
+        return {one.pair: one for one in _said(rows)}
+
+    def to_merge(self) -> tuple[list[VerdictRecord], list[VerdictRecord]]:
+        """What `said` and `decisions` have, each as late as all that was known when it was said.
+
+        A verdict that was given after another one was taken back is the later one, though the clock
+        was set back in between, and times once went back with it.
+        """
+        said = self.read(
+            "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds,"
+            " v.at, (SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
+            "  e.annotator = v.annotator AND e.kind <> 'decide')"
+            " FROM verdicts v JOIN annotators a ON a.id = v.annotator ORDER BY v.pair, a.id"
+        )
+        decided = self.read(
+            "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL,"
+            " d.at, (SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND e.kind = 'decide')"
+            " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY d.pair"
+        )
+        said, decided = (
+            [(*row[:6], _since(str(row[6]), row[7])) for row in rows] for rows in (said, decided)
+        )
+        return _said(said), _said(decided)
+
+    def suspects(self) -> dict[int, tuple[str, str]]:
+        """What `mark` noted."""
+        rows = self.read("SELECT pair, kinds, reason FROM suspects ORDER BY pair")
+        return {int(pair): (str(kinds), str(reason)) for pair, kinds, reason in rows}  # type: ignore[call-overload]
+
+    def events_after(self, last: int) -> list[Event]:
+        """What happened after event number `last`, in order."""
+        rows = self.read(
+            "SELECT id, kind, annotator, pair FROM events WHERE id > ? ORDER BY id", (last,)
+        )
+        return [Event(*row) for row in rows]  # type: ignore[arg-type]
+
+    def pace(self, annotator: int, count: int = 50) -> list[float]:
+        """How many seconds each of a person's latest verdicts took."""
+        rows = self.read(
+            "SELECT seconds FROM verdicts WHERE annotator = ? AND seconds IS NOT NULL"
+            " ORDER BY event DESC LIMIT ?",
+            (annotator, count),
+        )
+        return [float(row[0]) for row in rows]  # type: ignore[arg-type]
+
+    def _reader(self) -> Connection:
+        """This thread's own connection, which only reads."""
+        found: Connection | None = getattr(self._local, "reader", None)
+        if found is None:
+            found = reading(self.path)
+            self._local.reader = found
+            with self._lock:
+                self._readers.append(found)
+        return found
+
+    @contextmanager
+    def _writing(
+        self,
+        key: str,
+        kind: Kind,
+        annotator: int,
+        pair: int | None = None,
+        verdict: Verdict | None = None,
+    ) -> Iterator[bool]:
+        """A transaction; whether `key` is new in it."""
+        with self._lock, transaction(self._db):
+            if _place(self.path) != self._place:
+                # SQLite would go on writing into a file that has no name any more.
+                why = "its file was moved or deleted; stop the review and begin it again"
+                raise DatabaseError(self.path, f"not written to: {why}", why)
+            found = self._db.execute(
+                "SELECT kind, annotator, pair, prediction, invalid, reason FROM events"
+                " WHERE key = ?",
+                (key,),
+            ).fetchone()
+            if found:
+                said = None if found[3] is None else found[3:]
+                same = said == (None if verdict is None else _cells(verdict))
+                if found[:2] != (kind, annotator) or pair not in (None, found[2]) or not same:
+                    raise KeyReusedError("the key was used before, for something else")
+            yield not found
+
+    def _refuse_stranger(self, pair: int) -> None:
+        if not 0 <= pair < len(self.pairs):
+            raise ReviewError(f"no pair {pair}; there are {len(self.pairs)}, from 0")
+
+    def _stands(self, annotator: int, pair: int) -> bool:
+        query = "SELECT 1 FROM verdicts WHERE annotator = ? AND pair = ?"
+        return self._db.execute(query, (annotator, pair)).fetchone() is not None
+
+    def _number_of(self, name: str) -> int | None:
+        found = self._db.execute("SELECT id FROM annotators WHERE name = ?", (name,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def _written_down(self, name: str) -> int:
+        """The number of a person, within a transaction."""
+        known = self._number_of(name)
+        if known is not None:
+            return known
+        done = self._db.execute("INSERT INTO annotators (name) VALUES (?)", (name,))
+        return int(done.lastrowid or 0)
+
+    def _moment(self, annotator: int, pair: int) -> str:
+        """The time of what a person says of a pair now: later than all that was said before."""
+        last = self._db.execute(
+            "SELECT max(at) FROM (SELECT at FROM events WHERE annotator = :who AND pair = :pair"
+            " AND kind <> 'decide'"
+            " UNION ALL SELECT at FROM verdicts WHERE annotator = :who AND pair = :pair)",
+            {"who": annotator, "pair": pair},
+        ).fetchone()[0]
+        return _after(last)
+
+    def _last_decision(self, pair: int) -> str | None:
+        """When a pair was last decided."""
+        last: str | None = self._db.execute(
+            "SELECT max(at) FROM (SELECT at FROM events WHERE pair = :pair AND kind = 'decide'"
+            " UNION ALL SELECT at FROM decisions WHERE pair = :pair)",
+            {"pair": pair},
+        ).fetchone()[0]
+        return last
+
+    def _event(
+        self,
+        kind: Kind,
+        annotator: int,
+        pair: int | None,
+        key: str,
+        at: str,
+        verdict: Verdict | None = None,
+        seconds: float | None = None,
+    ) -> int:
+        cells = (None, None, None) if verdict is None else _cells(verdict)
+        done = self._db.execute(
+            "INSERT INTO events (kind, annotator, pair, key, prediction, invalid, reason, seconds,"
+            " at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (kind, annotator, pair, key, *cells, seconds, at),
+        )
+        return int(done.lastrowid or 0)
+
+    def _decide(self, annotator: int, pair: int, verdict: Verdict, at: str) -> None:
+        self._db.execute(
+            "REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
+            (pair, annotator, *_cells(verdict), at),
+        )
+
+    def _write(
+        self,
+        annotator: int,
+        pair: int,
+        verdict: Verdict,
+        seconds: float | None,
+        event: int,
+        at: str,
+    ) -> None:
+        self._db.execute(
+            "REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (annotator, pair, *_cells(verdict), seconds, at, event),
+        )
+
+    def _take_in(self, annotator: int, one: VerdictRecord) -> str:
+        where = (annotator, one.pair)
+        mine = self._db.execute(
+            "SELECT prediction, invalid, reason, at FROM verdicts WHERE annotator = ? AND pair = ?",
+            where,
+        ).fetchone()
+        last, taken_back = self._past(annotator, one.pair)
+        if mine is None:
+            outcome = "older" if taken_back > one.at else "added"
+        else:
+            last = _since(mine[3], last)
+            outcome = _outcome(mine[:3], last, one)
+        later = outcome == "known" and one.at > last
+        if outcome in ("added", "replaced") or later:
+            key = _import_key("import", annotator, one)
+            event = self._event(
+                "import", annotator, one.pair, key, one.at, one.verdict, one.seconds
+            )
+            if later:
+                self._db.execute(
+                    "UPDATE verdicts SET at = ? WHERE annotator = ? AND pair = ?", (one.at, *where)
+                )
+            else:
+                self._db.execute("DELETE FROM skips WHERE annotator = ? AND pair = ?", where)
+                self._write(annotator, one.pair, one.verdict, one.seconds, event, one.at)
+        return outcome
+
+    def _past(self, annotator: int, pair: int) -> tuple[str, str]:
+        """When a person last said something of a pair, and took a verdict on it back; "" never."""
+        last = taken_back = before = ""
+        for kind, at in self._db.execute(
+            "SELECT kind, at FROM events WHERE annotator = ? AND pair = ? AND kind <> 'decide'"
+            " ORDER BY id",
+            (annotator, pair),
+        ).fetchall():
+            last = max(last, at)
+            # To take back that a pair was put off takes no verdict back.
+            if kind == "undo" and before != "skip":
+                taken_back = last
+            before = kind
+        return last, taken_back
+
+    def _take_in_decision(self, annotator: int, one: VerdictRecord) -> str:
+        mine = self._db.execute(
+            "SELECT prediction, invalid, reason, at FROM decisions WHERE pair = ?", (one.pair,)
+        ).fetchone()
+        last = "" if mine is None else _since(mine[3], self._last_decision(one.pair))
+        outcome = "added" if mine is None else _outcome(mine[:3], last, one)
+        if outcome in ("added", "replaced") or (outcome == "known" and one.at > last):
+            key = _import_key("decide", annotator, one)
+            self._event("decide", annotator, one.pair, key, one.at, one.verdict)
+            self._decide(annotator, one.pair, one.verdict, one.at)
+        return outcome
+
+
+def _after(last: str | None) -> str:
+    """The time, or where the clock was set back, a moment after `last`."""
+    moment = now()
+    if last is None or moment > last:
+        return moment
+    later = _later(last)
+    if later == last:
+        raise ReviewError(
+            f"the last time of this pair is {last}, and none comes after it; did it come from a "
+            "machine whose clock was wrong?"
+        )
+    return later
+
+
+def _since(at: str, last: object) -> str:
+    """Since when what bears the time `at` stands, where something before it bears `last`."""
+    return at if last is None or str(last) <= at else _later(str(last))
+
+
+def _later(moment: str) -> str:
+    """A millisecond later; the end of time itself."""
+    try:
+        later = datetime.fromisoformat(moment) + timedelta(milliseconds=1)
+    except OverflowError:
+        return moment
+    return later.isoformat(timespec="milliseconds")
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _cells(verdict: Verdict) -> tuple[int, int, str]:
+    return verdict.prediction, int(verdict.invalid), verdict.reason
+
+
+def _said(rows: Iterable[tuple[object, ...]]) -> list[VerdictRecord]:
+    return [
+        VerdictRecord(str(name), int(pair), Verdict(said, bool(invalid), why), seconds, str(at))  # type: ignore[arg-type, call-overload]
+        for name, pair, said, invalid, why, seconds, at in rows
+    ]
+
+
+def _outcome(mine: tuple[int, int, str], last: str, theirs: VerdictRecord) -> str:
+    """What becomes of a verdict from elsewhere, beside the one that stands here since `last`."""
+    if mine == _cells(theirs.verdict):
+        return "known"
+    # Of one time, as of two pair files, which tell none: what comes last stands.
+    return "replaced" if theirs.at >= last else "older"
+
+
+def _import_key(kind: str, annotator: int, one: VerdictRecord) -> str:
+    return f"{kind}:{annotator}:{one.pair}:{one.at}:{one.verdict.word}:{now()}"

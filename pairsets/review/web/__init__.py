@@ -1,0 +1,1 @@
+"""The page of a review, and the server that it talks to."""

@@ -1,0 +1,329 @@
+"""What the browser and the server of a review say to each other."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pairsets.evaluation.intervals import Rate
+from pairsets.review.judgement.agreement import LiveAgreement
+from pairsets.review.store.verdicts import Word
+
+MOST_PAIRS = 50
+LONGEST_TEXT = 200
+# A pair that was on the screen for longer was left alone.
+MOST_SECONDS = 600.0
+# SQLite's whole numbers end at 2**63 - 1; browsers count exactly to 2**53 - 1.
+LARGEST = 2**53 - 1
+
+Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+Row = Annotated[int, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
+Reason = Literal["", "duplicate", "bad crop", "several characters", "other"]
+
+
+class _Model(BaseModel):
+    """Nothing is guessed: no other fields, no number in a string, no nan."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class NewAnnotator(_Model):
+    """A person who begins to judge."""
+
+    name: Annotated[str, Field(max_length=1000)]
+
+
+class Annotator(_Model):
+    """A person, by the one spelling of the name."""
+
+    name: str
+
+
+class Judgement(_Model):
+    """A verdict on the pair on the screen.
+
+    Attributes:
+        key: made by the page, once a verdict: sent again, it is the same verdict.
+        pair: row of the pair set.
+        verdict: what was said.
+        reason: why an invalid pair does not count.
+        seconds: how long the pair was on the screen; what is above 600 is taken as 600.
+        count: how many pairs to answer with.
+    """
+
+    key: Key
+    pair: Row
+    verdict: Word
+    reason: Reason = ""
+    seconds: Annotated[float, Field(ge=0)] | None = None
+    count: Count = 6
+
+
+class Skip(_Model):
+    """A pair that is put off."""
+
+    key: Key
+    pair: Row
+    count: Count = 6
+
+
+class Undo(_Model):
+    """The last verdict or skip is taken back."""
+
+    key: Key
+    count: Count = 6
+
+
+class Change(_Model):
+    """Another verdict on a pair that was judged."""
+
+    key: Key
+    pair: Row
+    verdict: Word
+    reason: Reason = ""
+
+
+class Decision(Change):
+    """What settles a pair that people disagree on.
+
+    Attributes:
+        seen: `at` of the decision that the page shows, None where it shows none: another one that
+            stands by now is not replaced unseen.
+    """
+
+    seen: Annotated[str, Field(max_length=64)] | None = None
+
+
+class HistoryQuery(BaseModel):
+    """Which judged pairs to list; `after` is the `next` of the answer before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    verdict: Word | Literal[""] = ""
+    who: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    show: Literal["all", "disagreements", "wrong", "suspects", "undecided"] = "all"
+    after: Annotated[str, Field(pattern=r"^([0-9]{1,16})?$")] = ""
+    limit: Count = MOST_PAIRS
+
+
+class DisagreementsQuery(BaseModel):
+    """Which disagreements to list; `after` is the `next` of the answer before.
+
+    With `unjudged` also those that this person has neither judged nor decided.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    show: Literal["all", "undecided"] = "undecided"
+    unjudged: bool = False
+    after: Annotated[str, Field(pattern=r"^([01]-[0-9]{1,16})?$")] = ""
+    limit: Count = MOST_PAIRS
+
+
+class ReviewSet(_Model):
+    """What is judged here; another `digest` after a restart means that rows are other pairs."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    name: str
+    digest: str
+    pairs: int
+    to_judge: int
+    suspects: int
+    suspects_first: bool
+    overlap: float
+    annotators: list[str]
+    as_: Annotated[str | None, Field(alias="as")]
+    reasons: list[str]
+    version: str
+
+
+class Task(_Model):
+    """A pair to judge; nothing in it tells what it is."""
+
+    pair: int
+    left: str
+    right: str
+    skipped: bool
+
+
+class Pace(_Model):
+    """How far somebody is."""
+
+    done: int
+    left: int
+    skipped: int
+    total: int
+    seconds: float | None
+    time_left: float | None
+
+
+class Work(_Model):
+    """The pairs to judge next, the first one first."""
+
+    pairs: list[Task]
+    progress: Pace
+
+
+class Was(_Model):
+    """A verdict that was taken back."""
+
+    verdict: Word
+    reason: str
+
+
+class Undone(Work):
+    """The pair taken back, which is to be judged now; None where there was nothing."""
+
+    pair: Task | None
+    was: Was | None
+
+
+class Face(_Model):
+    """One face of a pair; None for what is still hidden."""
+
+    image: str
+    path: str | None
+    character: str | None
+
+
+class Doubted(_Model):
+    """Why a pair is a suspect."""
+
+    kinds: str
+    reason: str
+
+
+class Opinion(_Model):
+    """What somebody says of a pair."""
+
+    annotator: str
+    verdict: Word
+    reason: str
+    at: str
+    seconds: float | None
+
+
+class Pair(_Model):
+    """All that is known of a pair; label, scores and suspicion are None while they are hidden."""
+
+    pair: int
+    left: Face
+    right: Face
+    label: Literal["same", "different"] | None
+    scores: dict[str, float | None] | None
+    suspect: Doubted | None
+    said: list[Opinion]
+    decision: Opinion | None
+
+
+class Listing(_Model):
+    """Some pairs of a list, and where it goes on."""
+
+    pairs: list[Pair]
+    next: str | None
+    total: int
+
+
+class ErrorRate(_Model):
+    """A share of wrong verdicts, and how well it is known."""
+
+    value: float
+    low: float | None
+    high: float | None
+    errors: int
+    count: int
+
+    @classmethod
+    def of(cls, rate: Rate | None) -> ErrorRate | None:
+        """None where no pair was judged."""
+        if rate is None or not rate.count:
+            return None
+        return cls(
+            value=rate.value,
+            low=_finite(rate.low),
+            high=_finite(rate.high),
+            errors=rate.errors,
+            count=rate.count,
+        )
+
+
+class Person(_Model):
+    """How one annotator compares with the labels."""
+
+    name: str
+    judged: int
+    fpr: ErrorRate | None
+    fnr: ErrorRate | None
+
+
+class Agreement(_Model):
+    """How two annotators agree."""
+
+    first: str
+    second: str
+    pairs: int
+    agreed: float | None
+    kappa: float | None
+    low: float | None
+    high: float | None
+
+
+class Agreements(_Model):
+    """How all agree."""
+
+    people: list[Person]
+    between: list[Agreement]
+    disagreements: int
+    decided: int
+
+    @classmethod
+    def of(cls, found: LiveAgreement) -> Agreements:
+        """What was worked out, for the page."""
+        return cls(
+            people=[
+                Person(
+                    name=one.name,
+                    judged=one.judged,
+                    fpr=ErrorRate.of(one.fpr),
+                    fnr=ErrorRate.of(one.fnr),
+                )
+                for one in found.people
+            ],
+            between=[
+                Agreement(
+                    first=two.first,
+                    second=two.second,
+                    pairs=two.pairs,
+                    agreed=_finite(two.agreed),
+                    kappa=_finite(two.kappa),
+                    low=_finite(two.low),
+                    high=_finite(two.high),
+                )
+                for two in found.between
+            ],
+            disagreements=found.disagreements,
+            decided=found.decided,
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+class Problem(_Model):
+    """What went wrong, in one sentence.
+
+    Attributes:
+        work: with the code `already_judged`: what comes next.
+        pair: with the code `already_decided`: as it stands now.
+    """
+
+    error: str
+    code: str
+    work: Work | None = None
+    pair: Pair | None = None

@@ -1,0 +1,158 @@
+"""What the pages of a review ask for, for people known by the header of their requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from urllib.parse import unquote_to_bytes
+
+from pairsets.review.judgement.agreement import live
+from pairsets.review.judgement.session import Review
+from pairsets.review.store.verdicts import Verdict, plain_name
+from pairsets.review.web import messages
+from pairsets.review.web.history import History
+from pairsets.review.web.pictures import ServedPictures
+
+
+class ApiError(Exception):
+    """An answer that says what went wrong."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        code: str,
+        *,
+        work: messages.Work | None = None,
+        pair: messages.Pair | None = None,
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.problem = messages.Problem(error=error, code=code, work=work, pair=pair)
+
+
+class Desk:
+    """A review: who asks, what comes next, and what was done."""
+
+    def __init__(self, review: Review) -> None:
+        self.review = review
+        self.store, self.board = review.store, review.board
+        self.pictures = ServedPictures(self.store.pairs, review.faces, review.max_pixels)
+        self.history = History(review, self.pictures)
+        self.digest = self.store.digest[:16]
+        self._agreement: tuple[int, messages.Agreements] | None = None
+        self._lock, self._deciding = Lock(), Lock()
+        if review.annotator is not None:
+            self.store.annotator(review.annotator)
+
+    def person(self, header: str | None) -> int:
+        """The number of who asks."""
+        if header is None and self.review.annotator is None:
+            raise ApiError(422, "who judges? X-Annotator is missing", "no_annotator")
+        try:
+            given = unquote_to_bytes(header or "").decode()
+        except UnicodeError:
+            raise ApiError(
+                422, "X-Annotator is not percent-encoded UTF-8", "bad_annotator"
+            ) from None
+        name = self.review.annotator if header is None else plain_name(given)
+        found = self.store.read("SELECT id FROM annotators WHERE name = ?", (name,))
+        if not found:
+            raise ApiError(403, "nobody of this name judges here yet", "unknown_annotator")
+        return int(found[0][0])  # type: ignore[call-overload, no-any-return]
+
+    def refuse_stranger(self, pair: int) -> None:
+        """No such pair."""
+        count = len(self.store.pairs)
+        if pair >= count:
+            raise ApiError(404, f"no pair {pair}; there are {count}, from 0", "no_pair")
+
+    def refuse_uncounted(self, pair: int) -> None:
+        """A pair that its file says does not count is nobody's to judge."""
+        self.refuse_stranger(pair)
+        if not self.store.pairs.valid[pair]:
+            error = f"pair {pair} is marked invalid in the pair file: it is not judged"
+            raise ApiError(409, error, "not_judged_here")
+
+    def work(self, annotator: int, count: int) -> messages.Work:
+        """What comes next."""
+        pairs = self.board.next(annotator, count)
+        return messages.Work(pairs=self.tasks(annotator, pairs), progress=self._pace(annotator))
+
+    def tasks(self, annotator: int, pairs: Sequence[int]) -> list[messages.Task]:
+        """Pairs as they are shown before they are judged."""
+        marks = ",".join("?" * len(pairs))
+        skips = self.store.read(
+            f"SELECT pair FROM skips WHERE annotator = ? AND pair IN ({marks})", (annotator, *pairs)
+        )
+        skipped = {row[0] for row in skips}
+        found = []
+        for pair in pairs:
+            faces = [self.store.pairs.path_a[pair], self.store.pairs.path_b[pair]]
+            if self.board.is_swapped(annotator, pair):
+                faces.reverse()
+            left, right = map(self.pictures.address, faces)
+            found.append(messages.Task(pair=pair, left=left, right=right, skipped=pair in skipped))
+        return found
+
+    def _pace(self, annotator: int) -> messages.Pace:
+        now = self.board.progress(annotator)
+        return messages.Pace(
+            done=now.done,
+            left=now.left,
+            skipped=now.skipped,
+            total=now.total,
+            seconds=now.seconds,
+            time_left=now.time_left,
+        )
+
+    def refuse_agreed(self, pair: int) -> None:
+        """Nothing to decide: to show what hides in a pair is not what decisions are for."""
+        if not self.history.is_disputed(pair):
+            raise ApiError(409, f"nobody disagrees on pair {pair} now", "no_disagreement")
+
+    def refuse_unknown(self, annotator: int, pair: int) -> None:
+        """What hides in a pair is shown to those alone who judged or decided it."""
+        if not self.history.is_known(annotator, pair):
+            raise ApiError(403, f"pair {pair} is not judged by you yet", "not_judged")
+
+    def decide(self, annotator: int, body: messages.Decision) -> messages.Pair:
+        """A decision, unless another one stands that its maker has not seen."""
+        verdict = Verdict.of(body.verdict, body.reason)
+        # One after the other: of two that are sent at once, the second has not seen the first.
+        with self._deciding:
+            stands = self.store.read(
+                "SELECT d.at, a.name FROM decisions d JOIN annotators a ON a.id = d.annotator"
+                " WHERE d.pair = ?",
+                (body.pair,),
+            )
+            # What is sent again has been written down: by now it may stand itself.
+            sent = self.store.read("SELECT 1 FROM events WHERE key = ?", (body.key,))
+            if not sent and stands and stands[0][0] != body.seen:
+                error = f"{stands[0][1]} has decided pair {body.pair} already"
+                pair = self.history.pair(annotator, body.pair)
+                raise ApiError(409, error, "already_decided", pair=pair)
+            self.store.decide(annotator, body.pair, verdict, key=body.key)
+        return self.history.pair(annotator, body.pair)
+
+    def undone(self, annotator: int, pair: int, key: str) -> messages.Was | None:
+        """The verdict that an undo took back."""
+        rows = self.store.read(
+            "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ? AND"
+            " pair = ? AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?)"
+            " ORDER BY id DESC LIMIT 1",
+            (annotator, pair, key),
+        )
+        if not rows or rows[0][0] == "skip":
+            return None
+        _, prediction, invalid, reason = rows[0]
+        verdict = Verdict(prediction, bool(invalid), str(reason))  # type: ignore[arg-type]
+        return messages.Was(verdict=verdict.word, reason=verdict.reason)
+
+    def agreement(self) -> messages.Agreements:
+        """How all agree; worked out anew where something happened."""
+        with self._lock:
+            last = self.store.last_event
+            if self._agreement is None or self._agreement[0] != last:
+                self._agreement = (last, messages.Agreements.of(live(self.store)))
+            return self._agreement[1]

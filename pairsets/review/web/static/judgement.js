@@ -1,0 +1,181 @@
+// The judging page: one pair after the other, each on the disk before the next is shown.
+import { at, counted, duration, make, number, secondsText, verdictText } from "./elements.js";
+import { makeDesk } from "./desk.js";
+import { makeLast } from "./last.js";
+import { prepare } from "./pictures.js";
+import { save } from "./outbox.js";
+import { ask, Refusal } from "./server.js";
+
+const AHEAD = 6; // pairs whose pictures are loaded before their turn
+const SEEN = 60; // milliseconds: who is faster has not seen the pair, it is a key that bounces
+const LOOK_AGAIN = 15_000; // milliseconds, where the rest is on the screens of others
+const SPOKEN = 25; // pairs until a screen reader hears how far it is
+const LONGEST = 600; // seconds that a pair may take
+
+export const makeJudging = ({ set, person }) => {
+  const host = at("judging");
+  let phase = "idle"; // then loading, ready, saving, done
+  let task = null;
+  let sight = { since: 0, spent: 0 }; // how long the pair is in sight
+  let timer = 0;
+  let turn = 0; // of questions and answers: an old answer counts no more
+
+  const desk = makeDesk(host, {
+    reasons: set.reasons,
+    on: { verdict: (...said) => judge(...said), skip: () => skip(), undo: () => undo(), names: () => last.toggle() },
+  });
+  const last = makeLast(desk);
+
+  const seen = () => sight.spent + (document.hidden ? 0 : performance.now() - sight.since);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) sight.spent += performance.now() - sight.since;
+    else sight.since = performance.now();
+  });
+
+  const showProgress = ({ done, left, total, skipped, seconds, time_left: rest }) => {
+    const pace = seconds === null ? [] : [`${secondsText(seconds)} a pair`];
+    if (rest !== null && left) pace.push(`${duration(rest)} left`);
+    if (skipped) pace.unshift(`${number(skipped)} skipped`);
+    desk.progress(done, total, { done: `${number(done)} of ${number(total)}`, pace: pace.join(" · ") });
+    // Now and then for those who do not see the bar.
+    if (done % SPOKEN === 0) desk.find(".spoken").textContent = `${number(done)} of ${number(total)} judged`;
+    if (!host.hidden) document.title = `${number(done)} of ${number(total)} · ${set.name}`;
+  };
+  const link = (to, text) => make("a", { href: `#/${to}`, class: "tool" }, text);
+  const finish = ({ left, done }) => {
+    phase = "done";
+    task = null;
+    const waits = left > 0;
+    const title = waits ? `The last ${counted(left, "pair")} are with others` : done ? "All judged" : "Nothing to judge";
+    const text = waits
+      ? "They are on other people's screens just now. This page looks again by itself."
+      : done
+        ? `You have judged all of your ${counted(done, "pair")}. Thank you. They are kept; lookalikes review export writes them out.`
+        : "No pair of this set is left for you.";
+    desk.finish(
+      title,
+      make("p", {}, text),
+      make("p", { class: "links" }, link("history", "Look through your verdicts"), link("disagreements", "Settle disagreements"), link("agreement", "See who agrees")),
+    );
+    if (waits) timer = setTimeout(refresh, LOOK_AGAIN);
+  };
+  const take = async ({ pairs, progress }) => {
+    clearTimeout(timer);
+    showProgress(progress);
+    desk.settled();
+    if (!pairs.length) {
+      finish(progress);
+      return;
+    }
+    desk.resume();
+    [task] = pairs;
+    phase = "loading";
+    delete host.dataset.sight;
+    const current = task;
+    const shown = desk.stage.show(task);
+    prepare(pairs);
+    desk.find(".said").textContent = task.skipped ? "Skipped before" : "";
+    await shown;
+    if (task !== current) return;
+    sight = { since: performance.now(), spent: 0 };
+    phase = "ready";
+    // For who looks from outside: from now on a verdict counts.
+    setTimeout(() => {
+      if (task === current && phase === "ready") host.dataset.sight = "enough";
+    }, SEEN + 5);
+    if (!desk.stage.isWhole()) desk.say("Not both faces are in sight: x for invalid, space to skip.");
+  };
+  const refresh = async () => {
+    turn += 1;
+    const mine = turn;
+    try {
+      const work = await ask(`/next?count=${AHEAD}`);
+      if (turn === mine) await take(work); // else something was judged since it was asked
+    } catch (error) {
+      if (turn !== mine) return;
+      desk.trouble(error.message, { again: false });
+      timer = setTimeout(refresh, 2000);
+    }
+  };
+
+  // Sends what was done and goes on with the answer; `told` says in words what was saved.
+  const send = async (action, path, body, told) => {
+    const before = phase;
+    phase = "saving";
+    delete host.dataset.sight;
+    turn += 1;
+    desk.saving(action);
+    let back = "";
+    try {
+      const answer = await save(path, { ...body, count: AHEAD }, {
+        onTrouble: (text) => desk.trouble(text),
+        onRecovery: () => {
+          back = "The server is back. ";
+        },
+      });
+      const text = back + told(answer);
+      const shown = take(answer.pair ? withFirst(answer) : answer);
+      desk.say(text);
+      await shown;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (error.code === "other_set") {
+        desk.trouble(error.message, { again: false }); // for good: nothing may be judged any more
+        return;
+      }
+      phase = before;
+      if (phase === "ready") host.dataset.sight = "enough";
+      desk.settled();
+      if (error.code === "already_judged" && error.work) {
+        const shown = take(error.work);
+        desk.say("That pair was judged already, in another window: this is the next one.");
+        await shown;
+      } else desk.trouble(error.message, { again: false });
+    }
+  };
+  const withFirst = (work) => ({
+    ...work,
+    pairs: [work.pair, ...work.pairs.filter((one) => one.pair !== work.pair.pair)],
+  });
+  const isReady = () => phase === "ready" && seen() >= SEEN;
+
+  const judge = (verdict, reason) => {
+    if (!isReady()) return;
+    const { pair, left, right } = task;
+    const seconds = Math.min(LONGEST, Math.round(seen()) / 1000);
+    send(verdict, "/judgements", { pair, verdict, reason, seconds }, () => {
+      last.add({ pair, left, right, verdict, reason, seconds });
+      return `Saved: ${verdictText({ verdict, reason })}.`;
+    });
+  };
+  const skip = () => {
+    if (!isReady()) return;
+    const { pair } = task;
+    send("skip", "/skips", { pair }, ({ pairs }) =>
+      pairs[0]?.pair === pair ? "Skipped: only skipped pairs are left, this one is next." : "Skipped: it comes again at the end.",
+    );
+  };
+  const undo = () => {
+    if (phase !== "ready" && phase !== "done") return;
+    send("undo", "/undo", {}, ({ pair, was }) => {
+      if (!pair) return "Nothing to take back.";
+      last.takeBack(pair.pair);
+      if (!last.current()) last.recall(person).catch(() => {});
+      return was ? `Taken back: you had said ${verdictText(was)}.` : "Taken back: you had skipped it.";
+    });
+  };
+
+  const enter = () => {
+    host.hidden = false;
+    if (phase === "saving") return; // on it already
+    refresh();
+    last.recall(person).catch(() => {});
+  };
+  const leave = () => {
+    clearTimeout(timer);
+    last.close();
+    host.hidden = true;
+  };
+  const press = (key) => last.press(key) || desk.press(key);
+  return { enter, leave, press };
+};

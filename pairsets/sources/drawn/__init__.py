@@ -1,0 +1,1 @@
+"""Faces drawn by a program, of identities known."""

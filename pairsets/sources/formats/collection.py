@@ -1,0 +1,194 @@
+"""Pairs as a file lists them -> a set, which has each once; and what a format cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from pairsets.errors import PairSetError, SourceError
+from pairsets.files.folds import Folds
+from pairsets.pairset import PairSet
+from pairsets.paths import strings, why_unsafe
+from pairsets.sources.formats import Pairs
+from pairsets.sources.formats.owners import owners
+
+REPEATED = "pairs listed again"
+ITSELF = "faces paired with themselves"
+INVALID = "invalid pairs, which the format cannot mark"
+
+
+def gather(
+    path: Path,
+    path_a: Iterable[str],
+    path_b: Iterable[str],
+    label: ArrayLike,
+    *,
+    human_prediction: ArrayLike = -1,
+    invalid: ArrayLike = 0,
+    folds: ArrayLike | None = None,
+    lines: ArrayLike | None = None,
+    unit: str = "line",
+    notes: Sequence[str] = (),
+    identities: Mapping[str, str] | None = None,
+) -> Pairs:
+    """The pairs of a file, in its order; a pair that is listed again counts once.
+
+    Args:
+        path: of the file, for errors.
+        path_a: `[N]` faces.
+        path_b: `[N]` faces.
+        label: `[N]`, 1 same, 0 different.
+        human_prediction: `[N]` or one for all, as in `PairSet`.
+        invalid: `[N]` or one for all, as in `PairSet`.
+        folds: `[N]` whole numbers; where they are not 1 to K, they are made so, and noted.
+        lines: `[N]` where each stands in the file; 1, 2, ... where it is not given.
+        unit: what `lines` count.
+        notes: sentences to hand on.
+        identities: who each face shows, by its path, where that is not the folder. Of faces in
+            no folder it is what their pairs tell: see `owners`.
+
+    Raises:
+        SourceError: no pairs, a pair that is listed with both labels, a path that leaves its
+            folder, or a value that a pair set cannot have; with the line.
+    """
+    first, second = strings(path_a), strings(path_b)
+    count = len(first)
+    if not count:
+        raise SourceError(f"{path}: no pairs in it")
+    labels, human, flags = (
+        np.broadcast_to(np.asarray(column), (count,))
+        for column in (label, human_prediction, invalid)
+    )
+    where = np.arange(1, count + 1) if lines is None else np.asarray(lines)
+    codes, distinct = pd.factorize(np.concatenate([first, second]))
+    # One string for each face from here on, however often a reader made it.
+    first, second = distinct[codes[:count]], distinct[codes[count:]]
+    low = np.minimum(codes[:count], codes[count:]).astype(np.int64)
+    high = np.maximum(codes[:count], codes[count:]).astype(np.int64)
+    alone = low == high
+    _, earliest, inverse = np.unique(
+        low * (int(codes.max()) + 1) + high, return_index=True, return_inverse=True
+    )
+    earlier = earliest[inverse]
+    both = np.flatnonzero((labels != labels[earlier]) & ~alone)
+    if both.size:
+        row = int(both[0])
+        raise SourceError(
+            f"{path}, {unit} {where[row]}: {first[row]!r} and {second[row]!r} have label "
+            f"{labels[row]}, and {labels[earlier[row]]} in {unit} {where[earlier[row]]}"
+        )
+    repeated = (earlier != np.arange(count)) & ~alone
+    kept = ~repeated & ~alone
+    dropped = {
+        what: int(mask.sum())
+        for what, mask in ((REPEATED, repeated), (ITSELF, alone))
+        if mask.any()
+    }
+    if not kept.any():
+        raise SourceError(f"{path}: nothing but faces paired with themselves")
+    for code, name in enumerate(distinct):
+        unsafe = why_unsafe(name) or _why_no_text(name)
+        if unsafe:
+            row = int(np.flatnonzero(codes == code)[0]) % count
+            raise SourceError(
+                f"{path}, {unit} {where[row]}: path {name!r} {unsafe}; expected one inside the "
+                "faces folder"
+            )
+    try:
+        pairs = PairSet(first[kept], second[kept], labels[kept], human[kept], flags[kept])
+    except PairSetError as error:
+        raise SourceError(f"{path}: {error}") from None
+    if identities is not None:
+        pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
+    told = list(notes)
+    if identities is None and not any("/" in face for face in distinct):
+        identities, how = _by_pairs(path, first, second, labels, flags)
+        told += how
+        pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
+    parts = None if folds is None else _closed_up(np.asarray(folds), kept, told)
+    return Pairs(pairs, parts, tuple(told), dropped)
+
+
+def _by_pairs(
+    path: Path,
+    path_a: NDArray[np.object_],
+    path_b: NDArray[np.object_],
+    label: NDArray[Any],
+    invalid: NDArray[Any],
+) -> tuple[dict[str, str], list[str]]:
+    """Who is on faces that lie in no folder, as far as valid pairs tell; and notes on it."""
+    valid = invalid == 0
+    known: dict[str, str] | None = None
+    notes: list[str] = []
+    if valid.any():
+        known, notes = owners(path, path_a[valid], path_b[valid], label[valid])
+    faces = {*path_a, *path_b}
+    return {face: f"as {face}" for face in faces} | (known or {}), notes
+
+
+def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
+    """What of `content` a format can hold by what it keeps, with `dropped` and `notes` of the rest.
+
+    An invalid pair does not count: a format that cannot mark it leaves it out. `dropped` and
+    `notes` are those of this step alone.
+
+    Raises:
+        SourceError: no pair is left, or a path is not UTF-8 text.
+    """
+    pairs, parts = content.pairs, content.folds
+    for path in dict.fromkeys(chain(pairs.path_a, pairs.path_b)):
+        unsafe = _why_no_text(path)
+        if unsafe:
+            raise SourceError(f"{name} cannot hold the path {path!r}: it {unsafe}")
+    notes: list[str] = []
+    dropped: dict[str, int] = {}
+    if "invalid" not in keeps and not pairs.valid.all():
+        valid = pairs.valid
+        dropped[INVALID] = int((~valid).sum())
+        if not valid.any():
+            raise SourceError(f"{name} cannot hold invalid pairs, and all {len(pairs)} are")
+        pairs = pairs.take(valid)
+        parts = None if parts is None else _closed_up(parts.numbers, valid, notes)
+    judged = int((pairs.human_prediction >= 0).sum())
+    if "human_prediction" not in keeps and judged:
+        notes.append(f"{name} does not keep what a person said of {judged} pairs")
+        pairs = replace(pairs, human_prediction=np.full(len(pairs), -1, np.int8))
+    if "identities" not in keeps and pairs.named is not None:
+        told = len({*pairs.identity_a, *pairs.identity_b})
+        notes.append(
+            f"{name} does not keep who is on a picture: {told} identities, not the folders"
+        )
+        pairs = pairs.with_identities(None)
+    if parts is not None and "folds" not in keeps:
+        notes.append(f"{name} does not keep the {len(parts)} folds")
+        parts = None
+    return replace(content, pairs=pairs, folds=parts, notes=tuple(notes), dropped=dropped)
+
+
+def _closed_up(numbers: NDArray[Any], kept: NDArray[np.bool_], notes: list[str]) -> Folds:
+    """Folds of the pairs that are kept, from 1 on; `notes` gets what that changed."""
+    before, after = np.unique(numbers), np.unique(numbers[kept])
+    if before.size != after.size:
+        notes.append(f"{before.size - after.size} of {before.size} folds lost all their pairs")
+    if after[0] != 1 or after[-1] != after.size:
+        notes.append(
+            f"folds {after[0]} to {after[-1]} are numbered anew, in their order, from 1 to "
+            f"{after.size}"
+        )
+    return Folds(np.searchsorted(after, numbers[kept]).astype(np.int32) + 1)
+
+
+def _why_no_text(path: str) -> str | None:
+    """What is wrong with a path that cannot be written as UTF-8, or None."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8 text"
+    return None

@@ -1,0 +1,1 @@
+"""Other people's text: unpacked, decoded, cut into lines or JSON."""

@@ -1,0 +1,273 @@
+"""What a report shows: which pairs, in which order, and which curves and maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+
+from pairsets import Faces, PairSet
+from pairsets.report import assembly
+from pairsets.report.assembly import (
+    ReportInputs,
+    confusions_of,
+    draw_figures,
+    gallery_of,
+    hardness_of,
+    model_scores,
+    report_of,
+)
+from pairsets.report.differences import contrasts_of
+from pairsets.tables.leaderboard import make_leaderboard
+from pairsets.tables.published import PUBLISHED, labelled_digest
+
+
+def board(name, pairs, scores, **options):
+    return make_leaderboard(name, pairs, scores, 0.25, draws=0, **options)
+
+
+def pairs_of(negatives, positives, start=0, invalid=()):
+    """Negatives between characters n0, n1, ..., positives within p0, p1, ...; by number."""
+    first = [f"n{at}/a" for at in range(start, start + negatives)]
+    second = [f"n{at}/b" for at in range(start + 1, start + negatives + 1)]
+    first += [f"p{at}/a" for at in range(positives)]
+    second += [f"p{at}/b" for at in range(positives)]
+    label = [0] * negatives + [1] * positives
+    marks = np.isin(np.arange(len(label)), invalid).astype(int)
+    return PairSet.of(first, second, label, invalid=marks)
+
+
+def shown_of(boards, **options):
+    paths = sorted({path for one in boards for path in one.comparison.pairs.paths})
+    return ReportInputs("title", Faces.of_paths(Path("faces"), paths), boards, **options)
+
+
+def keys(gallery):
+    return [(pair.set, pair.path_a, pair.rank) for pair in gallery]
+
+
+@pytest.fixture
+def shown():
+    """A mined set and another, that have all positives and a negative in common."""
+    hard = pairs_of(6, 4, invalid=[5])
+    # Threshold at the FNR of 1/4: 7. The model takes n0 and n1 for others.
+    a = np.array([8.0, 9, 1, 2, 3, 99, 6, 7, 8, 9])
+    easy = pairs_of(4, 4, start=4)
+    # The negative of n7 is taken for one; of the positives the first is missed here, too.
+    b = np.array([0.0, 1, 2, 8, 6, 7, 8, 9])
+    ranks = {"hard": np.array([3, 0, 1, 2, 0, 0, 0, 0, 0, 0])}
+    return shown_of([board("easy", easy, {"M": b}), board("hard", hard, {"M": a})], ranks=ranks)
+
+
+def test_mined_pairs_come_first_then_those_misjudged_then_the_rest(shown):
+    gallery, left_out = gallery_of(shown)
+    assert left_out == 0
+    assert keys(gallery) == [
+        ("hard", "n2/a", 1),
+        ("hard", "n3/a", 2),
+        ("hard", "n0/a", 3),
+        # Misjudged, set after set.
+        ("easy", "n7/a", 0),
+        ("easy", "p0/a", 0),
+        ("hard", "n1/a", 0),
+        # The others; n5 is invalid in the one set, and counts in the other. n4 is in both, with
+        # other scores.
+        ("easy", "n4/a", 0),
+        ("easy", "n5/a", 0),
+        ("easy", "n6/a", 0),
+        ("easy", "p1/a", 0),
+        ("easy", "p2/a", 0),
+        ("easy", "p3/a", 0),
+        ("hard", "n4/a", 0),
+    ]
+    assert [pair.also for pair in gallery if pair.path_a[0] == "p"] == [("hard",)] * 4
+    assert not [pair for pair in gallery if pair.path_a[0] == "n" and pair.also]
+
+
+def test_a_pair_carries_the_scores_and_verdicts_of_the_set_it_is_shown_of(shown):
+    gallery, _ = gallery_of(shown)
+    by_name = {pair.path_a: pair for pair in gallery[::-1]}
+    assert (by_name["n0/a"].scores, by_name["n0/a"].verdicts) == ({"M": 8.0}, {"M": True})
+    assert (by_name["n7/a"].scores, by_name["n7/a"].verdicts) == ({"M": 8.0}, {"M": True})
+    assert (by_name["p0/a"].label, by_name["p0/a"].verdicts) == (1, {"M": False})
+    assert by_name["p1/a"].verdicts == {"M": True}
+    assert (by_name["n4/a"].name_a, by_name["n4/a"].name_b) == ("n4", "n5")
+
+
+def test_a_pair_is_shown_once_whatever_its_direction():
+    one = pairs_of(5, 4)
+    other = PairSet.of(one.path_b, one.path_a, one.label)
+    values = {"M": np.arange(9.0)}
+    gallery, left_out = gallery_of(shown_of([board("x", one, values), board("y", other, values)]))
+    assert left_out == 0
+    assert len(gallery) == 9
+    assert {pair.sets for pair in gallery} == {("x", "y")}
+
+
+def test_sets_that_judge_a_pair_otherwise_show_it_each():
+    """The same scores, but another threshold: one set's verdict is not the other's."""
+    few, more = pairs_of(2, 4), pairs_of(2, 8)
+    boards = [
+        board(name, one, {"M": np.r_[0.0, 1, np.arange(1, len(one) - 1)]})
+        for name, one in (("few", few), ("more", more))
+    ]
+    # Of 4 positives one may be missed, of 8 two: thresholds of 2 and 3, and p1 has 2.
+    gallery, _ = gallery_of(shown_of(boards))
+    said = {(pair.path_a, pair.sets): pair.verdicts["M"] for pair in gallery}
+    assert len(said) == len(gallery)
+    both = {path for path, sets in said if sets == ("few", "more")}
+    assert both == {"n0/a", "n1/a", "p0/a", "p2/a", "p3/a"}
+    assert (said["p1/a", ("few",)], said["p1/a", ("more",)]) == (True, False)
+
+
+def test_links_say_how_many_pairs_they_open():
+    """Sets with pairs in common, and one too large for the gallery."""
+    generator = np.random.default_rng(1)
+    easy, hard = pairs_of(40, 30), pairs_of(70, 30, start=20)
+    sets = {
+        name: {"A": base + 2 * one.label, "B": base + generator.normal(0, 2, len(one)) + one.label}
+        for name, one in (("easy", easy), ("hard", hard))
+        for base in [np.arange(len(one)) * 0.37 % 3]
+    }
+    boards = [
+        make_leaderboard(name, one, sets[name], 0.25, draws=100)
+        for name, one in (("easy", easy), ("hard", hard))
+    ]
+    ranks = {"hard": np.r_[np.arange(70) + 1, np.zeros(30, int)]}
+    whole = report_of(shown_of(boards, ranks=ranks))
+    for limit in (None, 90, 30):
+        gallery, left_out = gallery_of(shown_of(boards, ranks=ranks), limit)
+        assert (left_out == 0) == (limit is None)
+        report = replace(whole, gallery=gallery, gallery_left_out=left_out)
+        links = [
+            (contrast.name, row, one)
+            for contrast in contrasts_of(report)
+            for row in contrast.tables[0].rows
+            for one in (row.only_lower, row.only_higher)
+        ]
+        assert len(links) == 4
+        for name, row, one in links:
+            view = dict(parse_qsl(one.link.partition("?")[2]))
+            opened = [
+                pair
+                for pair in gallery
+                if name in pair.sets
+                and pair.mistaken(view.get("right", "")) is False
+                and pair.mistaken(view.get("wrong", "")) is True
+            ]
+            assert one.shown == len(opened)
+            assert bool(one.link) == bool(opened)
+            assert one.shown == one.count or limit is not None
+            if one.link:
+                assert {view["right"], view["wrong"]} == {row.lower, row.higher}
+        assert any(one.shown < one.count for *_, one in links) == (limit is not None)
+
+
+def test_a_pair_without_a_score_has_a_verdict_alone():
+    pairs = pairs_of(3, 4)
+    values = {"M": np.array([0.0, 1, 2, 5, 6, 7, 8])}
+    shown = shown_of([board("x", pairs, values)])
+    (comparison,) = shown.comparisons
+    comparison.scores["M"][3] = -np.inf
+    by_name = {pair.path_a: pair for pair in gallery_of(shown)[0]}
+    assert (by_name["p0/a"].scores, by_name["p0/a"].verdicts) == ({}, {"M": False})
+    assert model_scores(shown, "M").groups["positives"].tolist() == [6, 7, 8]
+
+
+def test_what_the_limit_leaves_out_is_counted(shown, monkeypatch):
+    whole, _ = gallery_of(shown)
+    some, left_out = gallery_of(shown, 5)
+    assert keys(some) == keys(whole)[:5]
+    assert left_out == 8
+    assert gallery_of(shown, 13)[1] == 0
+    monkeypatch.setattr(assembly, "GALLERY", 2)
+    report = report_of(shown)
+    assert keys(report.gallery) == keys(whole)[:2]
+    assert report.gallery_left_out == 11
+
+
+def test_ties_in_rank_keep_the_order_of_the_set():
+    pairs = pairs_of(5, 4)
+    ranks = {"x": np.array([2, 1, 2, 1, 2, 0, 0, 0, 0])}
+    gallery, _ = gallery_of(
+        shown_of([board("x", pairs, {"M": np.arange(9.0)})], ranks=ranks), limit=5
+    )
+    assert [pair.path_a[1] for pair in gallery] == ["1", "3", "0", "2", "4"]
+
+
+def test_quantiles_that_are_not_there_are_not_shown():
+    pairs = pairs_of(3, 4)
+    values = np.array([0.5, np.nan, 1.0, *[np.nan] * 4])
+    shown = shown_of(
+        [board("x", pairs, {"M": np.arange(7.0)})],
+        ranks={"x": np.array([1, 2, 3, 0, 0, 0, 0])},
+        # A reference that mined and is not compared has no score for its quantiles to stand by.
+        quantiles={"x": {"M": values, "R": np.ones(7)}},
+    )
+    gallery, _ = gallery_of(shown, 3)
+    assert [pair.quantiles for pair in gallery] == [{"M": 0.5}, {}, {"M": 1.0}]
+
+
+def test_nobody_to_compare_shows_nothing():
+    empty = ReportInputs("title", Faces.of_paths(Path("faces"), ["a/1"]), [])
+    assert gallery_of(empty) == ([], 0)
+    assert (hardness_of(empty), confusions_of(empty), empty.models) == ({}, {}, [])
+
+
+def test_hardness_needs_enough_mined_negatives():
+    for mined, expected in ((39, []), (40, ["x"])):
+        pairs = pairs_of(60, 4, invalid=[59])
+        rank = np.zeros(64, int)
+        rank[:mined] = np.arange(1, mined + 1)
+        # An invalid row and a positive do not make up what is lacking.
+        rank[[59, 60]] = mined + 1, mined + 2
+        values = {"M": np.arange(64.0), "N": -np.arange(64.0)}
+        shown = shown_of([board("x", pairs, values)], ranks={"x": rank})
+        assert list(hardness_of(shown)) == expected
+    plain = shown_of([board("x", pairs, values)])
+    assert hardness_of(plain) == {}
+
+
+def test_confusions_are_of_the_mined_set_at_the_models_own_threshold(shown):
+    (name,) = confusions_of(shown)
+    assert name == "M, hard pairs"
+    assert {*confusions_of(shown)[name].characters} == {"n0", "n1", "n2"}
+    unmined = shown_of(shown.boards[::-1])
+    assert list(confusions_of(unmined)) == ["M, easy pairs"]
+    perfect = shown_of([board("x", pairs_of(5, 4), {"M": np.arange(9.0)})])
+    assert confusions_of(perfect) == {}
+
+
+def test_scores_of_a_model_are_of_the_sets_it_was_scored_on(shown):
+    found = model_scores(shown, "M")
+    assert list(found.groups) == ["positives", "easy negatives", "hard negatives"]
+    assert found.groups["positives"].tolist() == [6, 7, 8, 9]
+    # The invalid row is left out.
+    assert found.groups["hard negatives"].tolist() == [8, 9, 1, 2, 3]
+    assert found.threshold == 7
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["of these pairs", "of others"])
+def test_published_rows_are_drawn_on_an_axis_of_their_own(monkeypatch, beside):
+    pairs = pairs_of(5, 4)
+    theirs = PUBLISHED["random"]
+    if beside:
+        digest = labelled_digest(pairs)
+        theirs = replace(theirs, positives=4, negatives=5, fnr=0.25, pairs_sha256=digest)
+    drawn = {}
+    monkeypatch.setattr(assembly, "save_figure", lambda figure, path: drawn.update({path: figure}))
+    made = board("x", pairs, {"M": np.arange(9.0)}, published=theirs)
+    draw_figures(shown_of([made]), Path("f"), lambda *_: None)
+    texts = {
+        path.stem: [text.get_text() for text in figure.axes[0].texts]
+        for path, figure in drawn.items()
+        if path.stem.startswith("leaderboard")
+    }
+    # Of the published rows a person's rate alone is one that was counted.
+    assert texts["leaderboard-x"][::2] == ["M", *(["Human"] if beside else [])]
+    assert ("leaderboard-x-zaci20" in texts) == beside
+    if beside:
+        assert texts["leaderboard-x-zaci20"][4:6] == ["ResNet-152", "2.40"]

@@ -1,0 +1,120 @@
+"""What the pages for users read: archives, pair files and datasets, made of drawn faces."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import shutil
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+
+from pairsets import Faces
+from support.danbooru import post, write_faces, write_lines
+
+
+def make_danbooru(folder: Path, faces: Faces) -> None:
+    """`metadata/`, `512px/` and `faces.json`: two posts of each of 50 characters, 5 of 4 others."""
+    dice = Random(0)
+    posts, boxes = [], {}
+    for at in range(120):
+        number = 1_000_000 + 37 * at
+        character = f"girl_{at // 2}_(show)" if at < 100 else f"boy_{at // 5}_(show)"
+        left, top = dice.randrange(200), dice.randrange(200)
+        picture = Image.new("RGB", (512, 512), "white")
+        with Image.open(faces.locate(faces.paths[at % len(faces)])) as face:
+            picture.paste(face.convert("RGB").resize((240, 240)), (left, top))
+        home = folder / "512px" / f"{number % 1000:04d}"
+        home.mkdir(parents=True, exist_ok=True)
+        picture.save(home / f"{number}.jpg")
+        posts.append(post(number, character))
+        boxes[number] = [(left, top, left + 240, top + 240)]
+    (folder / "metadata").mkdir()
+    write_lines(folder / "metadata" / "2020000000000000.json", posts[:70])
+    write_lines(folder / "metadata" / "2020000000000001.json", posts[70:])
+    write_faces(folder / "faces.json", boxes)
+
+
+def make_lfw(folder: Path, faces: Faces) -> None:
+    """`lfw/name/name_0001.png` and `pairs.txt` of 3 folds; `calfw/`, flat, with its list."""
+    names = [f"Person_{chr(ord('A') + at)}" for at in range(12)]
+    flat = folder / "calfw" / "aligned_images"
+    flat.mkdir(parents=True)
+    for at, name in enumerate(names):
+        (folder / "lfw" / name).mkdir(parents=True)
+        for number in (1, 2):
+            with Image.open(faces.locate(faces.paths[2 * at + number - 1])) as face:
+                face.convert("RGB").save(folder / "lfw" / name / f"{name}_{number:04d}.jpg")
+            shutil.copy(folder / "lfw" / name / f"{name}_{number:04d}.jpg", flat)
+    lines = ["3\t4"]
+    listed = []
+    for fold in range(3):
+        own = names[4 * fold : 4 * fold + 4]
+        lines += [f"{name}\t1\t2" for name in own]
+        listed += [(f"{name}_0001.jpg", f"{name}_0002.jpg", fold + 1) for name in own]
+        others = [*itertools.combinations(own, 2)][:4]
+        lines += [f"{a}\t1\t{b}\t2" for a, b in others]
+        listed += [(f"{a}_0001.jpg", f"{b}_0002.jpg", 0) for a, b in others]
+    (folder / "pairs.txt").write_text("\n".join(lines) + "\n")
+    (folder / "calfw" / "pairs_CALFW.txt").write_text(
+        "".join(f"{a} {flag}\n{b} {flag}\n" for a, b, flag in listed)
+    )
+
+
+def make_ijb(folder: Path, faces: Faces) -> None:
+    """`loose_crop/` and `meta/`: 20 subjects of two templates, of an image and a video each."""
+    (folder / "loose_crop").mkdir(parents=True)
+    (folder / "meta").mkdir()
+    members, pairs, number = [], [], 0
+    for template in range(40):
+        for media in (0, 1, 1):
+            number += 1
+            with Image.open(faces.locate(faces.paths[number % len(faces)])) as face:
+                face.convert("RGB").save(folder / "loose_crop" / f"{number}.jpg")
+            members.append(f"{number}.jpg {template + 1} {media + 10 * template}")
+    for one, other in itertools.combinations(range(40), 2):
+        if one // 2 == other // 2 or other - one == 7:
+            pairs.append(f"{one + 1} {other + 1} {int(one // 2 == other // 2)}")
+    for name, lines in (("face_tid_mid", members), ("template_pair_label", pairs)):
+        (folder / "meta" / f"ijbc_{name}.txt").write_text("\n".join(lines) + "\n")
+
+
+def make_dataset(folder: Path, faces: Faces) -> None:
+    """An image folder as `datasets` loads it: `train/` with a table beside the images."""
+    home = folder / "train"
+    home.mkdir(parents=True)
+    with (home / "metadata.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["file_name", "character"])
+        for at, (path, character) in enumerate(zip(faces.paths, faces.characters, strict=True)):
+            shutil.copy(faces.locate(path), home / f"{at:04d}.png")
+            table.writerow([f"{at:04d}.png", character])
+
+
+def make_identities(home: Path, faces: Faces) -> None:
+    """Faces in no folders of their own: `market/`, `videos/`, and CelebA's, with a list."""
+    market = home / "market" / "bounding_box_test"
+    celeba = home / "img_align_celeba"
+    market.mkdir(parents=True)
+    celeba.mkdir()
+    listed = []
+    for at, path in enumerate(faces.paths[:24]):
+        person, number = divmod(at, 2)
+        video = home / "videos" / f"person_{person}" / f"video{number}"
+        video.mkdir(parents=True)
+        name = f"{person or -1:04d}_c1s{number}_{at:06d}_00.jpg".replace("-001", "-1")
+        with Image.open(faces.locate(path)) as face:
+            for file in (video / "1.jpg", market / name, celeba / f"{at + 1:06d}.jpg"):
+                face.convert("RGB").save(file)
+        listed.append(f"{at + 1:06d}.jpg {person}\n")
+    (home / "identity_CelebA.txt").write_text("".join(listed))
+
+
+def make_all(home: Path, faces: Faces) -> None:
+    """All of the above, under the names that the pages use."""
+    make_danbooru(home / "danbooru", faces)
+    make_lfw(home, faces)
+    make_ijb(home / "ijb", faces)
+    make_dataset(home / "my_dataset", faces)
+    make_identities(home, faces)

@@ -1,0 +1,133 @@
+"""Small worlds of faces with vectors, full of ties, and what the rules make of them, naively."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from mining import Rules
+from pairsets import Faces
+from support import oracle
+
+
+def world(vectors, characters):
+    """What a miner needs of embeddings: `faces` named `<character>/<row>`, and their vectors."""
+    paths = [f"{character}/{row:03}" for row, character in enumerate(characters)]
+    order = np.argsort(paths)
+    array = np.asarray(vectors, np.float32)[order]
+    array.setflags(write=False)
+    faces = Faces.of_paths(Path("faces"), [paths[at] for at in order])
+    return SimpleNamespace(faces=faces, vectors=array)
+
+
+@st.composite
+def worlds(draw, most=14):
+    """Few faces with vectors of small whole numbers: equal scores, duplicates, negative scores."""
+    count = draw(st.integers(2, most))
+    size = draw(st.integers(1, 3))
+    row = st.lists(st.integers(-2, 2), min_size=size, max_size=size)
+    vectors = draw(st.lists(row, min_size=count, max_size=count))
+    characters = draw(st.lists(st.sampled_from("abcde"), min_size=count, max_size=count))
+    return world(vectors, characters)
+
+
+def optional(values):
+    return st.none() | values
+
+
+@st.composite
+def rule_sets(draw, margins=True):
+    """Rules that do not contradict themselves."""
+    low, high = draw(optional(st.integers(-6, 6))), draw(optional(st.integers(-6, 6)))
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    caps = optional(st.integers(1, 4))
+    return Rules(
+        min_score=low,
+        max_score=high,
+        margin=draw(optional(st.sampled_from([0, 0.5, 1, 3]))) if margins else None,
+        relative_margin=draw(optional(st.sampled_from([0, 0.25, 1]))) if margins else None,
+        max_per_image=draw(caps),
+        max_per_character=draw(caps),
+        max_per_character_pair=draw(caps),
+    )
+
+
+def all_pairs(found, *, same=False):
+    """Every pair (i, j, score), the hardest first: one character's (`same`), or two's."""
+    characters = found.faces.characters
+    pairs = [
+        (i, j, oracle.score(found.vectors[i], found.vectors[j]))
+        for i in range(len(characters))
+        for j in range(i + 1, len(characters))
+        if (characters[i] == characters[j]) == same
+    ]
+    return sorted(pairs, key=lambda pair: (pair[2] if same else -pair[2], pair[0], pair[1]))
+
+
+def own_best(found):
+    """The score of each face with the most alike other one of its character, or None."""
+    best = [None] * len(found.faces)
+    for i, j, score in all_pairs(found, same=True):
+        for face in (i, j):
+            best[face] = score if best[face] is None else max(best[face], score)
+    return best
+
+
+def why_not(pair, found, rules, excluded=frozenset()):
+    """Which rule forbids a pair, or None."""
+    i, j, score = pair
+    if (i, j) in excluded:
+        return "excluded"
+    if rules.min_score is not None and score < rules.min_score:
+        return "low"
+    if rules.max_score is not None and score > rules.max_score:
+        return "high"
+    if rules.margins:
+        best = own_best(found)
+        for own in (best[i], best[j]):
+            if own is None:
+                continue
+            if rules.margin is not None and score > own - rules.margin:
+                return "margin"
+            if rules.relative_margin is not None and score > own - rules.relative_margin * abs(own):
+                return "margin"
+    return None
+
+
+def greedy(pairs, found, n, rules):
+    """Those of `pairs` that the caps let through, their ranks, and what each cap passed over."""
+    characters = found.faces.characters
+    images, folders, twos = Counter(), Counter(), Counter()
+    taken, ranks, passed = [], [], Counter()
+    for rank, (i, j, score) in enumerate(pairs, 1):
+        if len(taken) == n:
+            break
+        both = tuple(sorted((characters[i], characters[j])))
+        if full(rules.max_per_image, images[i], images[j]):
+            passed["image"] += 1
+        elif full(rules.max_per_character, *(folders[name] for name in both)):
+            passed["character"] += 1
+        elif full(rules.max_per_character_pair, twos[both]):
+            passed["character pair"] += 1
+        else:
+            taken.append((i, j, score))
+            ranks.append(rank)
+            images.update([i, j])
+            folders.update({*both})
+            twos.update([both])
+    return taken, ranks, passed
+
+
+def full(cap, *counts):
+    return cap is not None and max(counts) >= cap
+
+
+def rows_of(mined, found):
+    """(i, j, score) of mined pairs."""
+    rows = [found.faces.positions(paths).tolist() for paths in (mined.path_a, mined.path_b)]
+    return list(zip(*rows, mined.scores.tolist(), strict=True))
