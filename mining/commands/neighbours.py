@@ -30,7 +30,7 @@ from pairsets.progress import Progress, silent
 from pairsets.report import save_figure
 from pairsets.storage.artefacts import refuse_existing, refuse_inside
 from pairsets.storage.csv_tables import write_csv
-from pairsets.storage.publication import written_together
+from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _FLOOR = "pixels"
 
 
+@alone(otherwise=("scores", Path))
 def show_neighbours(
     face: str,
     *,

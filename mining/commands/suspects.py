@@ -25,7 +25,7 @@ from pairsets.pairset import PairSet
 from pairsets.progress import Progress, silent
 from pairsets.report import refuse_suffix, save_figure
 from pairsets.storage.artefacts import refuse_existing, refuse_inside
-from pairsets.storage.publication import written_together
+from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ SHOWN = 12
 BY_IDENTITY = ("alias", "mislabel")
 
 
+@alone(otherwise=("path", suspects_of))
 def find_suspects(
     path: Path,
     *,

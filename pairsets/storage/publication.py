@@ -98,13 +98,17 @@ def written_together(
 
 
 def alone(
-    name: str = "out", *, folder: bool = False
+    name: str = "out",
+    *,
+    folder: bool = False,
+    otherwise: tuple[str, Callable[[Path], Path]] | None = None,
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Let a command be the only one that writes what its argument of this name says.
 
     That is a file and what is called after it, or a folder. Another command that is asked to write
-    there meanwhile raises OutputError, with the process that is at work. Without the argument, or
-    where nothing can lie there, it is called as it is.
+    there meanwhile raises OutputError, with the process that is at work. Where the argument is not
+    given, `otherwise` says which other one the place follows from, and how. Without any, or where
+    nothing can lie there, the command is called as it is.
     """
 
     def decorate(command: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -112,7 +116,11 @@ def alone(
 
         @wraps(command)
         def only(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            out = parameters.bind(*args, **kwargs).arguments.get(name)
+            given = parameters.bind(*args, **kwargs).arguments
+            out = given.get(name)
+            if out is None and otherwise is not None:
+                other, place = otherwise
+                out = None if given.get(other) is None else place(Path(given[other]))
             if out is None:
                 return command(*args, **kwargs)
             with claimed(Path(out), folder=folder):

@@ -261,6 +261,16 @@ def test_one_process_at_a_time_names_the_other(tmp_path: Path) -> None:
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"a.json", "b.csv"}
 
 
+def test_what_is_claimed_may_follow_from_another_argument(tmp_path: Path) -> None:
+    @alone(otherwise=("path", lambda path: path.with_suffix(".more.csv")))
+    def write(path: Path, out: Path | None = None) -> list[str]:
+        return [file.name for file in tmp_path.iterdir()]
+
+    assert write(tmp_path / "a.csv") == [".a.more.lock"]
+    assert write(path=tmp_path / "a.csv", out=tmp_path / "b.csv") == [".b.lock"]
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_claim_of_nothing_leaves_nothing(tmp_path: Path) -> None:
     with claimed(tmp_path / "one" / "two" / "out", folder=True):
         pass
