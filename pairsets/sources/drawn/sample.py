@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -242,10 +243,24 @@ def _move_into_place(sample: Path, folder: Path) -> None:
     replaced.mkdir()
     # By the credits it is known for a sample: they come last.
     parts = sorted(sample.iterdir(), key=lambda part: (part.name == CREDITS, part.name))
-    for part in parts:
-        if part == replaced:
-            continue
-        old = folder / part.name
-        if part.is_dir() and old.exists():
-            old.rename(replaced / part.name)
-        part.replace(old)
+    moved: list[Path] = []
+    try:
+        for part in parts:
+            if part == replaced:
+                continue
+            old = folder / part.name
+            if old.is_dir():
+                old.rename(replaced / part.name)
+            elif old.exists():
+                # A file is there all the time, the old one or the new one.
+                shutil.copy2(old, replaced / part.name)
+            moved.append(part)
+            part.replace(old)
+    except BaseException:
+        for part in reversed(moved):
+            old, kept = folder / part.name, replaced / part.name
+            if old.exists():
+                old.replace(part)
+            if kept.exists():
+                kept.replace(old)
+        raise

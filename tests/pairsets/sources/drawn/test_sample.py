@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import itertools
+import os
 import random
 import re
 import sys
@@ -314,3 +316,32 @@ def test_an_interruption_leaves_what_was_there(tmp_path: Path, there: bool) -> N
     assert contents(tmp_path) == before
     assert folder.exists() is there
     assert len(list(tmp_path.iterdir())) == there
+
+
+@pytest.mark.parametrize("refused", ["faces", "lookalikes.csv", "CREDITS.txt"])
+def test_a_disk_too_full_for_the_last_move_leaves_the_old_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    draw_faces(tmp_path / "s", characters=2, images=(2, 2), size=24)
+    before = {
+        path.relative_to(tmp_path): path.read_bytes()
+        for path in sorted(tmp_path.rglob("*"))
+        if path.is_file()
+    }
+    replace, once = Path.replace, [True]
+
+    def full(part: Path, target: Path) -> Path:
+        if part.name == refused and once:
+            once.clear()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        draw_faces(tmp_path / "s", characters=3, images=(2, 2), size=24, seed=5, overwrite=True)
+    assert {
+        path.relative_to(tmp_path): path.read_bytes()
+        for path in sorted(tmp_path.rglob("*"))
+        if path.is_file()
+    } == before
+    assert [file.name for file in tmp_path.iterdir()] == ["s"]
