@@ -12,8 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mining.cli import user_errors as failures
-from mining.cli.user_errors import message_of, user_errors
+from mining.cli import user_errors
 
 INTERRUPTED = 130
 # As sysexits.h calls an error within a program: neither the user's nor the system's.
@@ -58,7 +57,7 @@ def version_lines() -> list[str]:
 
 def _set_debug(wanted: bool) -> None:
     if wanted:
-        failures.shown = True
+        user_errors.shown = True
 
 
 @app.callback()
@@ -95,7 +94,7 @@ def main(run: Callable[[], Any] = _run) -> None:
 
     70 is that of an error which nobody thought of: its name in one line, the traceback in a file.
     """
-    failures.shown = os.environ.get(DEBUG, "") not in ("", "0")
+    user_errors.shown = os.environ.get(DEBUG, "") not in ("", "0")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal cannot show is no reason to fail after the work.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -109,10 +108,12 @@ def main(run: Callable[[], Any] = _run) -> None:
         _say_interrupted()
     # Panics of libraries in Rust are no `Exception`.
     except BaseException as error:
-        known = isinstance(error, user_errors()) or failures.is_memory(error)
-        if failures.shown:
+        known = isinstance(error, user_errors.mendable()) or user_errors.is_memory(error)
+        if user_errors.shown:
             sys.stderr.write("".join(traceback.format_exception(error)))
-        said = message_of(error) if known else failures.report(error, version_lines())
+        said = (
+            user_errors.message_of(error) if known else user_errors.report(error, version_lines())
+        )
         sys.stderr.write(f"lookalikes: {said}\n")
         sys.exit(1 if known else DEFECT)
 

@@ -25,11 +25,10 @@ _HINTS = {
 shown = False
 
 
-def user_errors() -> tuple[type[Exception], ...]:
+def mendable() -> tuple[type[Exception], ...]:
     """What a user can mend: shown as one message, without a traceback."""
     from indexes import IndexesError
-    from mining.embeddings.store import EmbeddingError
-    from mining.models import ModelError
+    from mining.errors import EmbeddingError, ModelError
     from pairsets import PairsetsError
     from pairsets.images import ImageError
 
@@ -55,7 +54,7 @@ def is_memory(error: BaseException) -> bool:
 
 
 def message_of(error: BaseException) -> str:
-    """The message of one of `user_errors`, or of too little memory."""
+    """The message of one of `mendable`, or of too little memory."""
     if is_memory(error):
         return "out of memory; a smaller --batch-size needs less, and so do fewer --pairs"
     if isinstance(error, OSError) and error.strerror:

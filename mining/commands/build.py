@@ -49,7 +49,7 @@ from pairsets.pairset import PairSet, identities_of, refuse_lacking
 from pairsets.paths import read_ignore_list
 from pairsets.progress import Progress, silent
 from pairsets.random_pairs import random_pairs
-from pairsets.storage.artefacts import sha256
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.settings import settings_of
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards

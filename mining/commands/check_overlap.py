@@ -26,7 +26,8 @@ from pairsets.sources.overlap import (
     shared_posts,
     write_shared,
 )
-from pairsets.storage.artefacts import refuse_existing, refuse_inside, sha256, versions
+from pairsets.storage.artefacts import refuse_existing, refuse_inside, versions
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
 

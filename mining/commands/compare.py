@@ -39,7 +39,8 @@ from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
 from pairsets.report import write_report
 from pairsets.report.assembly import FIGURES, ReportInputs, draw_figures, report_of
-from pairsets.storage.artefacts import refuse_inside, sha256, versions, write_json
+from pairsets.storage.artefacts import refuse_inside, versions, write_json
+from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.publication import alone
 from pairsets.storage.settings import settings_of

@@ -28,7 +28,8 @@ from pairsets.sources.formats import (
     write_pairs,
 )
 from pairsets.sources.formats.owners import is_guess
-from pairsets.storage.artefacts import refuse_existing, sha256, write_json
+from pairsets.storage.artefacts import refuse_existing, write_json
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 
 # This project's own, which keeps folds, identities and a manifest in files beside.

@@ -23,7 +23,8 @@ from pairsets.sources.folders.crops import Box, CropPlan, CropSettings, crop_fac
 from pairsets.sources.folders.face_folder import FaceFolder, FolderJournal, Row, missing_row
 from pairsets.sources.folders.picture_paths import NotFoundError, PicturePaths
 from pairsets.sources.folders.safe_names import cell_of
-from pairsets.storage.artefacts import installed, sha256, versions
+from pairsets.storage.artefacts import installed, versions
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone
 
 KIND = "crops"

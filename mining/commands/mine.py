@@ -43,7 +43,8 @@ from pairsets.pairset import PairSet, identities_of, refuse_lacking
 from pairsets.paths import read_ignore_list
 from pairsets.progress import Progress, silent
 from pairsets.random_pairs import random_pairs
-from pairsets.storage.artefacts import refuse_existing, sha256
+from pairsets.storage.artefacts import refuse_existing
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 
 KINDS = {"negative": "adversarial", "positive": "hard positives"}

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.commands.result import CommandResult
-from mining.embeddings.store import SCHEMA, EmbeddingError, Embeddings
+from mining.embeddings.store import SCHEMA, Embeddings
+from mining.errors import EmbeddingError
 from pairsets.errors import SourceError
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet
@@ -24,8 +25,9 @@ from pairsets.progress import Progress, silent
 from pairsets.sources.formats import ijb
 from pairsets.sources.templates import Templates, numbered, pooled, rows_by_path, template_path
 from pairsets.sources.text.text_lines import read_head
-from pairsets.storage.artefacts import atomic_write, refuse_existing, sha256, versions, write_json
+from pairsets.storage.artefacts import atomic_write, refuse_existing, versions, write_json
 from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 
 # The manifest last: it says that the others are whole.

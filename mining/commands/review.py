@@ -159,7 +159,7 @@ def import_review(
     path: Path, source: Path, *, store: Path | None = None, who: str | None = None
 ) -> Imported:
     """Take the verdicts of a judged pair file, or of another review, into that of a pair file."""
-    from pairsets.review.exchange.export import import_judged
+    from pairsets.review.exchange.imports import import_judged
 
     where, pairs = store or store_of(path), PairSet.read(path)
     sweep([where])

@@ -32,8 +32,9 @@ from pairsets.sources.danbooru.streams import BLOCK, metadata_files
 from pairsets.sources.dataset import Dataset
 from pairsets.sources.face_boxes import read_annotations
 from pairsets.sources.folders.picture_paths import PicturePaths as PictureFolder
-from pairsets.storage.artefacts import refuse_existing, sha256, versions, write_json
+from pairsets.storage.artefacts import refuse_existing, versions, write_json
 from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 
 SCHEMA = 1

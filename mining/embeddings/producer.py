@@ -30,8 +30,9 @@ from mining.models.heap import kept_heap
 from pairsets import images
 from pairsets.faces import Faces
 from pairsets.pairset import IDENTITY_COLUMNS
-from pairsets.storage.artefacts import atomic_write, sha256, versions, write_json
+from pairsets.storage.artefacts import atomic_write, versions, write_json
 from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.digests import sha256
 from pairsets.storage.locks import LOCK
 
 BATCH_SIZE = 32

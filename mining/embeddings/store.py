@@ -30,7 +30,7 @@ from pairsets.errors import FacesError, PairSetError
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import read_identities
-from pairsets.storage.artefacts import sha256
+from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import read_object, short
 
 SCHEMA = 1

@@ -17,7 +17,7 @@ from pairsets.files.suspects import KINDS, Suspects
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
-from pairsets.storage.artefacts import sha256
+from pairsets.storage.digests import sha256
 
 if TYPE_CHECKING:
     from mining.suspects.identity.characters import Characters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from indexes import pair_scores
-from mining.embeddings.store import EmbeddingError, Embeddings
+from mining.embeddings.store import Embeddings
+from mining.errors import EmbeddingError
 from mining.models.names import short_name
 from mining.suspects.check import Progress
 from mining.suspects.identity.positive_scores import Positives

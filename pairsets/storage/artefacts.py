@@ -12,7 +12,6 @@ from typing import IO
 
 from pairsets.errors import OutputError
 from pairsets.storage import locks
-from pairsets.storage.digests import sha256 as sha256
 from pairsets.storage.json_files import json_text
 from pairsets.storage.publication import settle, sweep, temporary_name
 

@@ -89,9 +89,9 @@ def several(*calls: Callable[[], object]) -> None:
 
 def own_errors() -> tuple[type[Exception], ...]:
     """What a reader may raise of a damaged file."""
-    from mining.cli.user_errors import user_errors
+    from mining.cli.user_errors import mendable
 
-    return tuple(one for one in user_errors() if one not in (OSError, MemoryError))
+    return tuple(one for one in mendable() if one not in (OSError, MemoryError))
 
 
 # --- pair files ------------------------------------------------------------------------------

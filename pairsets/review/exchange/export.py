@@ -18,7 +18,6 @@ from pairsets.evaluation.intervals import Rate
 from pairsets.evaluation.kappa import Kappa
 from pairsets.files.submissions import pairs_digest
 from pairsets.pairset import PairSet, identities_of
-from pairsets.review.exchange.imports import Imported, import_judged
 from pairsets.review.exchange.judgement_table import Told, write_judgements
 from pairsets.review.store.store import Store, VerdictRecord
 from pairsets.review.store.verdicts import WORDS, ReviewError, Verdict, common, plain_name
@@ -26,7 +25,7 @@ from pairsets.storage.artefacts import refuse_existing, versions, with_ending, w
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
 
-__all__ = ["Exported", "ExportedVerdicts", "Imported", "export", "import_judged", "judged"]
+__all__ = ["Exported", "ExportedVerdicts", "export", "judged"]
 
 SCHEMA = 1
 KIND = "judged"

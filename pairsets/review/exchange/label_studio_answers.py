@@ -18,8 +18,7 @@ from urllib.parse import unquote, urlsplit
 from pairsets.pairset import PairKey, pair_key
 from pairsets.paths import is_image
 from pairsets.review.exchange.judgement_table import UNDATED, moment
-from pairsets.review.store.store import plain_name
-from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict
+from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict, plain_name
 from pairsets.storage.json_files import is_number, read_json
 
 _SIDES = ("left", "right")

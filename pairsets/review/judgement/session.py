@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pairsets.images import MAX_PIXELS
 from pairsets.review.judgement.assignment import Assignment
-from pairsets.review.store.store import Store, plain_name
-from pairsets.review.store.verdicts import ReviewError
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import ReviewError, plain_name
 
 
 @dataclass(frozen=True, eq=False)

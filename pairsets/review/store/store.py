@@ -23,7 +23,6 @@ __all__ = [
     "Store",
     "VerdictRecord",
     "now",
-    "plain_name",
 ]
 
 Kind = Literal["judge", "skip", "undo", "change", "import", "decide"]

@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from pairsets.images import ImageError
 from pairsets.review.judgement.session import Review
 from pairsets.review.store.connection import DatabaseError
-from pairsets.review.store.store import AlreadyJudgedError, KeyReusedError, plain_name
-from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict
+from pairsets.review.store.store import AlreadyJudgedError, KeyReusedError
+from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, plain_name
 from pairsets.review.web import messages
 from pairsets.review.web.guard import PAGES, Guard, GuardMiddleware
 from pairsets.review.web.pictures import BROWSER_KINDS, NoPictureError, ServedPictures

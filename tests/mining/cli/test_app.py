@@ -25,7 +25,7 @@ from mining.embeddings.options import EmbeddingOptions
 from mining.miners.negatives import adversarial_pairs
 from pairsets import PairSet, random_pairs
 from pairsets.files.side_files import Named
-from pairsets.storage.artefacts import sha256
+from pairsets.storage.digests import sha256
 
 COMMANDS = [
     "build", "embed", "mine", "random", "sample", "evaluate", "compare", "submit", "power", "show",

@@ -16,7 +16,7 @@ from mining import Embeddings, Rules, mine_negatives, mine_positives, score_pair
 from mining.miners.negatives import adversarial_pairs
 from pairsets import Hubness, PairSet, random_pairs
 from pairsets.faces import character_of
-from pairsets.storage.artefacts import sha256
+from pairsets.storage.digests import sha256
 
 NO_RULES = dict.fromkeys(
     [

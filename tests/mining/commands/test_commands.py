@@ -17,7 +17,7 @@ from mining.commands.mine import mine_pairs
 from mining.commands.random_pairs import sample_pairs
 from mining.commands.run_folder import RunFolder
 from mining.embeddings.options import EmbeddingOptions
-from mining.embeddings.store import EmbeddingError
+from mining.errors import EmbeddingError
 from mining.models.torchvision_ops import import_timm
 from pairsets import Faces, PairSet, PairSetError, read_ignore_list
 from pairsets.files.side_files import Named

@@ -18,7 +18,7 @@ from mining.commands.mine import mine_pairs
 from mining.commands.random_pairs import sample_pairs
 from mining.commands.suspects import find_suspects
 from mining.embeddings.options import EmbeddingOptions
-from mining.embeddings.store import EmbeddingError
+from mining.errors import EmbeddingError
 from mining.miners.inputs import contradictions
 from mining.suspects.evidence import Evidence
 from pairsets import FacesError, PairSet, PairSetError

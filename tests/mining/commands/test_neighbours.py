@@ -15,8 +15,7 @@ from support import oracle
 from mining import Embeddings, build, embed, load_model
 from mining.commands.neighbours import show_neighbours
 from mining.embeddings.options import EmbeddingOptions
-from mining.embeddings.store import EmbeddingError
-from mining.errors import RunError
+from mining.errors import EmbeddingError, RunError
 from pairsets import Faces, PairSet
 from pairsets.errors import OutputError
 from pairsets.files.score_files import HEADER, read_scores

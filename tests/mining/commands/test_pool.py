@@ -14,7 +14,7 @@ from mining import Embeddings, embed
 from mining.commands.evaluate import evaluate_pairs
 from mining.commands.pool import pool_templates
 from mining.embeddings.options import EmbeddingOptions
-from mining.embeddings.store import EmbeddingError
+from mining.errors import EmbeddingError
 from pairsets import Faces, PairSet
 from pairsets.errors import OutputError, SourceError
 from pairsets.evaluation.protocols import tar_at_far

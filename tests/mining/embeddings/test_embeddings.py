@@ -19,7 +19,7 @@ from support.drawn import draw_face
 import mining.embeddings.producer
 from mining import Embeddings, embed, load_model
 from mining.embeddings.journal import Source, VectorJournal, exclusive
-from mining.embeddings.store import EmbeddingError
+from mining.errors import EmbeddingError
 from mining.models import ModelError
 from pairsets import Faces
 

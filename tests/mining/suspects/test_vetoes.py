@@ -11,7 +11,7 @@ from support.identities import all_pairs, embedded, people, refuses_to_depend_on
 from support.worlds import all_pairs as scored_pairs
 from support.worlds import worlds
 
-from mining.embeddings.store import EmbeddingError
+from mining.errors import EmbeddingError
 from mining.suspects.vetoes import SecondModel
 from pairsets import PairSet
 from pairsets.errors import FacesError

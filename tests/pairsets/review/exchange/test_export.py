@@ -17,7 +17,8 @@ from pairsets import PairSet, PairSetError, human_rates
 from pairsets.errors import OutputError
 from pairsets.evaluation.annotator_files import read_annotators
 from pairsets.evaluation.annotators import agreement, majority
-from pairsets.review.exchange.export import export, import_judged, judged
+from pairsets.review.exchange.export import export, judged
+from pairsets.review.exchange.imports import import_judged
 from pairsets.review.exchange.judgement_table import HEADER, UNDATED, moment, read_judgements
 from pairsets.review.store.store import Store, VerdictRecord
 from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict

@@ -8,7 +8,7 @@ import pytest
 
 from pairsets import PairSet
 from pairsets.errors import PairSetError
-from pairsets.review.exchange.export import import_judged
+from pairsets.review.exchange.imports import import_judged
 from pairsets.review.exchange.label_studio import write_tasks
 from pairsets.review.store.store import Store, VerdictRecord
 from pairsets.review.store.verdicts import ReviewError, Verdict
