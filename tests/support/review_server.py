@@ -33,6 +33,8 @@ CHARACTERS = (EVIL, "d & e", "橘_雪", "שרה_כהן", "Ünal (school) %41", "
 EACH = 5
 MODELS = ("resnet", f"m {EVIL}")
 SUSPECT = f"one picture twice {EVIL}"
+# What a browser says of a server that is killed: refused, reset, or cut off within an answer.
+CUT_OFF = "net::ERR_"
 
 
 def plant(folder: Path, *, negatives: int = 250, positives: int = 40) -> Path:

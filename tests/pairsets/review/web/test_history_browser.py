@@ -7,7 +7,17 @@ from urllib.parse import quote
 import pytest
 from sklearn.metrics import cohen_kappa_score
 from support.browser import running_browser
-from support.review_server import EVIL, MODELS, SUSPECT, plant, scores, serving, suspects, until
+from support.review_server import (
+    CUT_OFF,
+    EVIL,
+    MODELS,
+    SUSPECT,
+    plant,
+    scores,
+    serving,
+    suspects,
+    until,
+)
 from support.review_server import visit_review as visit
 
 REI, KEN = "Rei 綾波", f"Ken {EVIL}"
@@ -205,7 +215,7 @@ def test_a_verdict_is_changed(browser, tmp_path):
 def test_a_change_that_is_not_answered_is_sent_again(browser, tmp_path):
     with serving(plant(tmp_path, negatives=4, positives=2)) as own:
         own.judge(REI, {0: "same"})
-        with opened(browser, own, "history", may_say="ERR_CONNECTION") as seen:
+        with opened(browser, own, "history", may_say=CUT_OFF) as seen:
             page = seen.page
             page.click("[data-pair='0'] .card-change")
             page.wait_for_selector("#pair-desk .box img")

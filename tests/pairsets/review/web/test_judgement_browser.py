@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 from support.browser import running_browser
 from support.held_clients import has_ended, never_finishing
-from support.review_server import CHARACTERS, EVIL, plant, serving, until, visit_review
+from support.review_server import (
+    CHARACTERS,
+    CUT_OFF,
+    EVIL,
+    plant,
+    serving,
+    until,
+    visit_review,
+)
 
 from pairsets.review.web.limits import LIMITS
 
@@ -311,7 +319,7 @@ def test_killed_in_the_middle_of_two_hundred(browser, tmp_path):
     """What the page showed as saved is in the database; what was not is sent until it is."""
     with serving(plant(tmp_path)) as own:
         small = {"viewport": {"width": 480, "height": 400}}
-        with opened(browser, own, "Rei", may_say="ERR_CONNECTION", **small) as seen:
+        with opened(browser, own, "Rei", may_say=CUT_OFF, **small) as seen:
             page = seen.page
             faces(page)
             # Presses a key as soon as a pair is there, and notes each that was acknowledged.
@@ -362,7 +370,7 @@ def test_killed_in_the_middle_of_two_hundred(browser, tmp_path):
 
 def test_another_set_at_the_same_address_is_not_judged(browser, tmp_path):
     with serving(plant(tmp_path)) as own:
-        with opened(browser, own, "Rei", may_say="ERR_CONNECTION") as seen:
+        with opened(browser, own, "Rei", may_say=CUT_OFF) as seen:
             page = seen.page
             shown = press(page, "s")
             own.kill()
@@ -733,7 +741,7 @@ def test_who_judges_is_asked(browser, server):
 def test_the_command_line_wins_over_the_name_of_an_earlier_review(browser, tmp_path):
     with (
         serving(plant(tmp_path, negatives=4, positives=2), person="Rei") as own,
-        visit_review(browser, own, may_say="ERR_CONNECTION") as seen,
+        visit_review(browser, own, may_say=CUT_OFF) as seen,
     ):
         page = seen.page
 
@@ -933,7 +941,7 @@ def test_the_rest_is_with_others(browser, tmp_path):
 
 def test_a_server_that_is_not_there_yet(browser, tmp_path):
     with serving(plant(tmp_path, negatives=3, positives=2)) as own:
-        with opened(browser, own, "Rei", may_say="ERR_CONNECTION") as seen:
+        with opened(browser, own, "Rei", may_say=CUT_OFF) as seen:
             faces(seen.page)
             own.kill()
             seen.page.click("nav [data-page=agreement]")
