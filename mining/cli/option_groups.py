@@ -22,7 +22,7 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
         TypeError: two parameters of one name, or a group without a default.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, tuple[type, list[str]]] = {}
+    groups: dict[str, tuple[Any, list[str]]] = {}
     flat: list[Parameter] = []
     for name, given in signature(command).parameters.items():
         kind = hints[name]
@@ -55,7 +55,7 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
         }
         command(**values, **made)
 
-    del run.__wrapped__  # type: ignore[attr-defined]  # else typer would look at its parameters
+    del run.__wrapped__  # else typer would look at its parameters
     run.__signature__ = signature(command).replace(parameters=flat)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in flat}
     return run
