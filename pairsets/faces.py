@@ -145,7 +145,7 @@ class Faces:
         return len(set(self.characters))
 
     @cached_property
-    def identities(self) -> Mapping[str, str] | None:
+    def named(self) -> Mapping[str, str] | None:
         """Identity by path, where it is not everywhere the folder; as `PairSet` takes it."""
         paths, names = self.paths.tolist(), self.characters.tolist()
         if all(map(eq, map(character_of, paths), names)):

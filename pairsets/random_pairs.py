@@ -106,7 +106,7 @@ def random_pairs(
     label = np.r_[np.ones(count_positives, np.int8), np.zeros(count_negatives, np.int8)]
     order = generator.permutation(i.size)
     i, j = np.minimum(i, j)[order], np.maximum(i, j)[order]
-    return PairSet.of(faces.paths[i], faces.paths[j], label[order], identities=faces.identities)
+    return PairSet.of(faces.paths[i], faces.paths[j], label[order], identities=faces.named)
 
 
 def _count(faces: Faces, kind: str, wanted: int | None, available: int) -> int:

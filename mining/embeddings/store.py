@@ -215,9 +215,9 @@ def _read_identities(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, 
 
 def named_otherwise(faces: Faces, paths: Sequence[str]) -> Mapping[str, str] | None:
     """Who each of these faces shows, where it is not the folder."""
-    if faces.identities is None:
+    if faces.named is None:
         return None
-    return differing({path: faces.identities[path] for path in paths})
+    return differing({path: faces.named[path] for path in paths})
 
 
 def skipped_rows(embeddings: Embeddings) -> list[FunnelRow]:

@@ -141,7 +141,7 @@ def _together(
     mined = Hubness.of(
         np.concatenate([part.mined.path_a for part in parts]),
         np.concatenate([part.mined.path_b for part in parts]),
-        shares.faces.identities,
+        shares.faces.named,
     )
     fused = [dict(part.fusion) for part in parts if part.fusion is not None]
     fusion = None

@@ -207,7 +207,7 @@ class _Seen:
             return None
         first, second = zip(*new.values(), strict=True)
         return PairSet.of(
-            first, second, hardest.mined.label, identities=hardest.mined.faces.identities
+            first, second, hardest.mined.label, identities=hardest.mined.faces.named
         )
 
     def suspects(self) -> PairSet:

@@ -73,12 +73,12 @@ class Mined:
     @property
     def pairs(self) -> PairSet:
         """The mined pairs alone, hardest first."""
-        return PairSet.of(self.path_a, self.path_b, self.label, identities=self.faces.identities)
+        return PairSet.of(self.path_a, self.path_b, self.label, identities=self.faces.named)
 
     @cached_property
     def hubness(self) -> Hubness:
         """Who fills the mined pairs."""
-        return Hubness.of(self.path_a, self.path_b, self.faces.identities)
+        return Hubness.of(self.path_a, self.path_b, self.faces.named)
 
 
 def mined_from(
@@ -109,7 +109,7 @@ def mined_from(
         without_bound = ranking.without_bound(pairs.i, pairs.j)
     before = None
     if rules.capped:
-        before = Hubness.of(faces.paths[first.i], faces.paths[first.j], faces.identities)
+        before = Hubness.of(faces.paths[first.i], faces.paths[first.j], faces.named)
     return Mined(
         path_a=faces.paths[pairs.i],
         path_b=faces.paths[pairs.j],

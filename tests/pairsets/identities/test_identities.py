@@ -65,7 +65,7 @@ def test_junk_and_distractors_are_nobody_and_are_counted(tmp_path):
         "junk, nobody in particular": 1,
         "distractors, nobody in particular": 2,
     }
-    assert faces.identities == dict(zip(faces.paths, faces.characters, strict=True))
+    assert faces.named == dict(zip(faces.paths, faces.characters, strict=True))
 
 
 @pytest.mark.parametrize(
