@@ -1,33 +1,55 @@
-"""Faces and pairs as data: files, sampling, evaluation, pictures. No model, no index."""
+"""Faces and pairs as data: files, sampling, evaluation, pictures. No model, no index.
 
-from pathlib import Path
+Names are imported when they are first used, so that the command line answers at once.
+"""
 
-from pairsets.errors import FacesError, PairSetError, PairsetsError, ScoresError
-from pairsets.evaluation.comparison import Comparison, compare
-from pairsets.evaluation.evaluator import evaluate
-from pairsets.evaluation.hubness import Hubness
-from pairsets.evaluation.human import HumanRates, human_rates
-from pairsets.evaluation.intervals import Interval, Rate
-from pairsets.evaluation.result import Evaluation
-from pairsets.faces import Faces
-from pairsets.files.exclusions import Exclusions
-from pairsets.identities.lists import ByList
-from pairsets.identities.patterns import ByPattern
-from pairsets.identities.rules import ByLevel
-from pairsets.pairset import ADVICE, PairSet
-from pairsets.paths import read_ignore_list
-from pairsets.random_pairs import random_pairs
-from pairsets.tables.leaderboard import Leaderboard
+from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
 
-def _advice(path: Path) -> str:
-    """What to do with a file of another project's form: many modules know that, imported late."""
-    from pairsets.sources.formats.advice import advice
+if TYPE_CHECKING:
+    from pairsets.errors import FacesError, PairSetError, PairsetsError, ScoresError
+    from pairsets.evaluation.comparison import Comparison, compare
+    from pairsets.evaluation.evaluator import evaluate
+    from pairsets.evaluation.hubness import Hubness
+    from pairsets.evaluation.human import HumanRates, human_rates
+    from pairsets.evaluation.intervals import Interval, Rate
+    from pairsets.evaluation.result import Evaluation
+    from pairsets.faces import Faces
+    from pairsets.files.exclusions import Exclusions
+    from pairsets.identities.lists import ByList
+    from pairsets.identities.patterns import ByPattern
+    from pairsets.identities.rules import ByLevel
+    from pairsets.pairset import PairSet
+    from pairsets.paths import read_ignore_list
+    from pairsets.random_set import random_pairs
+    from pairsets.tables.leaderboard import Leaderboard
 
-    return advice(path)
-
-
-ADVICE.append(_advice)
+_HOMES = {
+    "ByLevel": "pairsets.identities.rules",
+    "ByList": "pairsets.identities.lists",
+    "ByPattern": "pairsets.identities.patterns",
+    "Comparison": "pairsets.evaluation.comparison",
+    "Evaluation": "pairsets.evaluation.result",
+    "Exclusions": "pairsets.files.exclusions",
+    "Faces": "pairsets.faces",
+    "FacesError": "pairsets.errors",
+    "Hubness": "pairsets.evaluation.hubness",
+    "HumanRates": "pairsets.evaluation.human",
+    "Interval": "pairsets.evaluation.intervals",
+    "Leaderboard": "pairsets.tables.leaderboard",
+    "PairSet": "pairsets.pairset",
+    "PairSetError": "pairsets.errors",
+    "PairsetsError": "pairsets.errors",
+    "Rate": "pairsets.evaluation.intervals",
+    "ScoresError": "pairsets.errors",
+    "compare": "pairsets.evaluation.comparison",
+    "evaluate": "pairsets.evaluation.evaluator",
+    "human_rates": "pairsets.evaluation.human",
+    "random_pairs": "pairsets.random_set",
+    "read_ignore_list": "pairsets.paths",
+}
 
 __all__ = [
     "ByLevel",
@@ -53,3 +75,9 @@ __all__ = [
     "random_pairs",
     "read_ignore_list",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import importlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -42,9 +43,9 @@ _UNTOLD = (0, -1, 0)
 # Read at a time.
 _ROWS = 1 << 14
 
-# Asked in turn about a file that is no pair file: what to do with it, or nothing. Who knows other
-# forms of files knows this module: the package puts them in here.
-ADVICE: list[Callable[[Path], str]] = []
+# Tells what to do with a file that is no pair file, by its forms of other projects: many modules,
+# all above this one, loaded for such a file alone.
+_ADVISER = "pairsets.sources.formats.advice"
 
 # The two paths of a pair, the smaller one (by code point) first.
 PairKey = tuple[str, str]
@@ -152,7 +153,7 @@ class PairSet:
             with reading(path, "pair file") as stream:
                 lines, columns = _parse(path, csv.reader(stream, strict=True))
         except PairSetError as error:
-            told = next(filter(None, (advice(path) for advice in ADVICE)), "")
+            told = importlib.import_module(_ADVISER).advice(path)
             raise PairSetError(told or str(error)) from None
         problem = _first_problem(columns["pathA"], columns["pathB"])
         if problem:

@@ -31,7 +31,7 @@ FORBIDDEN = [
     ("indexes/tomorrow.py", "mining.commands.run_folder"),
     # faiss only in indexes
     ("mining/miners/negatives.py", "faiss"),
-    ("pairsets/random_pairs.py", "faiss"),
+    ("pairsets/random_set.py", "faiss"),
     # torch only in mining and indexes.join
     ("pairsets/faces.py", "torch"),
     ("indexes/flat.py", "torch"),
@@ -79,7 +79,7 @@ FORBIDDEN = [
     ("indexes/flat.py", "indexes.approximate"),
     ("indexes/base.py", "indexes.store"),
     # the web framework only in pairsets.review.web
-    ("pairsets/random_pairs.py", "fastapi"),
+    ("pairsets/random_set.py", "fastapi"),
     ("mining/commands/review.py", "uvicorn"),
     ("pairsets/review/store/store.py", "fastapi"),
     # other projects' formats only in pairsets.sources

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pairsets.files.suspect_kinds import KINDS
+
 if TYPE_CHECKING:
     from mining.embeddings.options import EmbeddingOptions
     from pairsets.identities.rules import Rule
@@ -19,8 +21,6 @@ Precision = Literal["fp32", "bf16"]
 OnError = Literal["fail", "skip"]
 # As `pairsets.evaluation.missing_scores.Missing`.
 Missing = Literal["fail", "reject", "drop"]
-# As `pairsets.files.suspects.KINDS`.
-KINDS = ("duplicate", "alias", "mislabel", "crop", "veto")
 # Panels of the help.
 RULES = "Which pairs are mined"
 SUSPECTS = "Suspects"
@@ -304,8 +304,7 @@ DropOption = Annotated[
         "--drop-suspects",
         metavar="KIND,...",
         callback=_check_kinds,
-        help="Suspects that the next best pairs replace: duplicate, alias, mislabel, crop, veto. "
-        "[default: none]",
+        help=f"Suspects that the next best pairs replace: {', '.join(KINDS)}. [default: none]",
         rich_help_panel=SUSPECTS,
     ),
 ]
@@ -315,7 +314,7 @@ KindsOption = Annotated[
         "--kinds",
         metavar="KIND,...",
         callback=_check_kinds,
-        help="duplicate, alias, mislabel, crop, veto. [default: all that what is given allows]",
+        help=f"{', '.join(KINDS)}. [default: all that what is given allows]",
     ),
 ]
 AliasesOption = Annotated[

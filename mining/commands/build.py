@@ -48,7 +48,7 @@ from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, identities_of, refuse_lacking
 from pairsets.paths import read_ignore_list
 from pairsets.progress import Progress, silent
-from pairsets.random_pairs import random_pairs
+from pairsets.random_set import random_pairs
 from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.settings import settings_of

@@ -18,7 +18,7 @@ from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
-from pairsets.random_pairs import sample_rows
+from pairsets.random_set import sample_rows
 from pairsets.report import save_figure, write_report
 from pairsets.report.assembly import ReportInputs, model_scores, report_of
 from pairsets.tables.leaderboard import Leaderboard

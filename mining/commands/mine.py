@@ -42,7 +42,7 @@ from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, identities_of, refuse_lacking
 from pairsets.paths import read_ignore_list
 from pairsets.progress import Progress, silent
-from pairsets.random_pairs import random_pairs
+from pairsets.random_set import random_pairs
 from pairsets.storage.artefacts import refuse_existing
 from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together

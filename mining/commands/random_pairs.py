@@ -13,7 +13,7 @@ from pairsets.funnel import FunnelRow, faces_rows
 from pairsets.identities.rules import Rule
 from pairsets.pairset import identities_of
 from pairsets.paths import read_ignore_list
-from pairsets.random_pairs import random_pairs
+from pairsets.random_set import random_pairs
 from pairsets.storage.artefacts import refuse_existing, versions
 from pairsets.storage.publication import alone, written_together
 

@@ -17,7 +17,7 @@ from pairsets.files.score_files import read_scores
 from pairsets.identities.rules import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
-from pairsets.random_pairs import sample_rows
+from pairsets.random_set import sample_rows
 from pairsets.report import save_figure
 from pairsets.storage.artefacts import refuse_existing, refuse_inside
 

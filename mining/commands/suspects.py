@@ -17,7 +17,8 @@ from mining.suspects.check import Check
 from mining.suspects.evidence import Evidence
 from pairsets.faces import resolve
 from pairsets.files.side_files import suspects_of
-from pairsets.files.suspects import KINDS, Doubt, Suspects
+from pairsets.files.suspect_kinds import KINDS
+from pairsets.files.suspects import Doubt, Suspects
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.images import MAX_PIXELS

@@ -32,7 +32,7 @@ from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, joined_identities
 from pairsets.paths import strings
 from pairsets.progress import Progress, silent
-from pairsets.random_pairs import PairSpace
+from pairsets.random_set import PairSpace
 
 Ints = NDArray[np.int64]
 

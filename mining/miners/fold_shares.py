@@ -12,7 +12,7 @@ from pairsets.faces import Faces, some_of
 from pairsets.files.character_folds import CharacterFolds
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet
-from pairsets.random_pairs import PairSpace, random_pairs
+from pairsets.random_set import PairSpace, random_pairs
 
 KINDS = ("pairs of different characters", "pairs of one character")
 

@@ -11,7 +11,7 @@ from mining.ranking.mined_pairs import Mined
 from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, ignored_rows
-from pairsets.random_pairs import PairSpace
+from pairsets.random_set import PairSpace
 from pairsets.storage.artefacts import versions
 from pairsets.storage.json_files import JsonError, read_object
 

@@ -16,7 +16,8 @@ from mining.miners.references import Hardest
 from mining.suspects.check import Check
 from pairsets.errors import PairsetsError
 from pairsets.files.exclusions import Exclusions, PathPairs
-from pairsets.files.suspects import KINDS, Doubt, Suspects, joined
+from pairsets.files.suspect_kinds import KINDS
+from pairsets.files.suspects import Doubt, Suspects, joined
 from pairsets.pairset import PairKey, PairSet
 from pairsets.paths import strings
 from pairsets.progress import Progress, silent
@@ -206,9 +207,7 @@ class _Seen:
         if not new:
             return None
         first, second = zip(*new.values(), strict=True)
-        return PairSet.of(
-            first, second, hardest.mined.label, identities=hardest.mined.faces.named
-        )
+        return PairSet.of(first, second, hardest.mined.label, identities=hardest.mined.faces.named)
 
     def suspects(self) -> PairSet:
         """The suspects, in the order in which they were found."""

@@ -22,7 +22,7 @@ from mining.ranking.rank_aggregation import (
 )
 from mining.ranking.ranked_pairs import RankedPairs, Ranking
 from pairsets.faces import Faces
-from pairsets.random_pairs import PairSpace
+from pairsets.random_set import PairSpace
 
 Rows = NDArray[np.int64]
 # Pairs listed of a model at most: 16 bytes a pair for as long as its ranking lives.

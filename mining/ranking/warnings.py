@@ -6,7 +6,7 @@ from collections import Counter
 
 from mining.ranking.mined_pairs import Mined
 from pairsets.evaluation.hubness import Hub
-from pairsets.random_pairs import PairSpace
+from pairsets.random_set import PairSpace
 
 # A hub dominates if it is in so many pairs, in more than such a share of them, and so many times
 # as often as it would be in random pairs of the same faces. In the adversarial negatives of

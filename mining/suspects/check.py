@@ -21,7 +21,7 @@ class Check(Protocol):
 
     @property
     def kind(self) -> str:
-        """A key of `pairsets.files.suspects.KINDS`."""
+        """A key of `pairsets.files.suspect_kinds.KINDS`."""
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
         """What is to be said of each pair."""

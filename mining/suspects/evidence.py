@@ -13,7 +13,8 @@ import numpy as np
 from mining.embeddings.store import Embeddings
 from mining.suspects.check import Check
 from pairsets.errors import PairSetError
-from pairsets.files.suspects import KINDS, Suspects
+from pairsets.files.suspect_kinds import KINDS
+from pairsets.files.suspects import Suspects
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet

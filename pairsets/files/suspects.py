@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import PairSetError
+from pairsets.files.suspect_kinds import KINDS
 from pairsets.pairset import PairSet, pair_key
 from pairsets.paths import strings
 from pairsets.storage.csv_tables import reading, write_csv
@@ -19,14 +20,6 @@ from pairsets.storage.spreadsheets import copy_hint
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Every kind of doubt, in the order of columns, and what it is in words.
-KINDS: Mapping[str, str] = {
-    "duplicate": "duplicate picture",
-    "alias": "same character, two names",
-    "mislabel": "mislabelled face",
-    "crop": "bad crop",
-    "veto": "positive for another model",
-}
 # What stands between kinds, which none of them has, and between their reasons.
 AND, ALSO = "+", "; "
 SUSPECT, DROPPED, REASON = "suspect", "dropped", "reason"

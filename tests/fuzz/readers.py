@@ -212,7 +212,8 @@ def _read_scores(folder: Path) -> None:
 
 
 def _make_suspects(folder: Path) -> None:
-    from pairsets.files.suspects import KINDS, Doubt, Suspects
+    from pairsets.files.suspect_kinds import KINDS
+    from pairsets.files.suspects import Doubt, Suspects
 
     pairs = _pairs()
     score = np.linspace(0, 1, len(pairs))

@@ -20,7 +20,8 @@ from support.command_line import HANGS, contents, lookalikes
 
 from mining.cli import app, options
 from pairsets import PairSet
-from pairsets.files.suspects import KINDS, Suspects
+from pairsets.files.suspect_kinds import KINDS
+from pairsets.files.suspects import Suspects
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import Verdict
 

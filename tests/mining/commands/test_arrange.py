@@ -22,7 +22,7 @@ from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import Faces
 from pairsets.identities.patterns import ByPattern
 from pairsets.identities.rules import ByLevel
-from pairsets.random_pairs import random_pairs
+from pairsets.random_set import random_pairs
 from pairsets.sources.folders.safe_names import SafeNames
 
 datasets = pytest.importorskip("datasets")

@@ -24,7 +24,7 @@ from pairsets.files.folds import Folds
 from pairsets.files.score_files import read_quantiles, read_ranks, read_scores
 from pairsets.files.side_files import characters_of, folds_of
 from pairsets.files.suspects import Suspects
-from pairsets.random_pairs import random_pairs
+from pairsets.random_set import random_pairs
 
 NAMES = ("asuka_(eva)", "rei & rei", "橘_雪", "saber_(fate__zero)", "a, b", "É")
 

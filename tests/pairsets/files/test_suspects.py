@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsets import PairSet, PairSetError
-from pairsets.files.suspects import KINDS, Doubt, Suspects, joined
+from pairsets.files.suspect_kinds import KINDS
+from pairsets.files.suspects import Doubt, Suspects, joined
 
 PAIRS = PairSet.of(
     ["rei, a/1.jpg", "b/1.jpg", "c/1.jpg", "d/1.jpg"],

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsets import Faces, PairSetError, random_pairs
-from pairsets.random_pairs import PairSpace
+from pairsets.random_set import PairSpace
 
 
 def world(sizes):

@@ -1,0 +1,12 @@
+"""Kinds of doubt about a pair. Nothing heavy is imported, as the help lists them."""
+
+from collections.abc import Mapping
+
+# Every kind of doubt, in the order of columns, and what it is in words.
+KINDS: Mapping[str, str] = {
+    "duplicate": "duplicate picture",
+    "alias": "same character, two names",
+    "mislabel": "mislabelled face",
+    "crop": "bad crop",
+    "veto": "positive for another model",
+}
