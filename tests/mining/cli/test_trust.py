@@ -18,9 +18,8 @@ import typer
 from PIL import Image, ImageOps
 from support.command_line import HANGS, contents, lookalikes
 
-from mining.cli import app, options
+from mining.cli import app
 from pairsets import PairSet
-from pairsets.files.suspect_kinds import KINDS
 from pairsets.files.suspects import Suspects
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import Verdict
@@ -70,10 +69,6 @@ def home(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def rows(path: str) -> list[dict[str, str]]:
     with Path(path).open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
-
-
-def test_the_kinds_are_those_of_the_table():
-    assert tuple(KINDS) == options.KINDS
 
 
 def test_suspects_are_flagged_listed_and_drawn(home):
