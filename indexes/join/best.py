@@ -12,10 +12,6 @@ from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import pair_scores
 from indexes.join.constraints import PairConstraints
 
-# Pairs scored exactly at a time.
-_PORTION = 2**14
-# Beside n, how many pairs may be held before all are scored exactly: ties without end need it.
-_SPARE = 2**18
 Each = Callable[[Callable[[slice], None], Sequence[slice]], None]
 
 
@@ -67,6 +63,10 @@ class Best:
         self.held = self.fresh = 0
         # Settling costs a pass over what is held: not for every handful of newcomers.
         self.patience = max(n // 8, 1024)
+        # Beside n, how many pairs may be held before all are scored exactly: for ties without end.
+        self.spare = 2**18
+        # Pairs scored exactly at a time.
+        self.portion = 2**14
         self.lock = Lock()
 
     def sift(self, i: Rows, j: Rows, filtered: Scores, margin: Scores | float) -> Found:
@@ -82,7 +82,7 @@ class Best:
         kept &= filtered + margins >= self.threshold
         found = Found(i, j, filtered, margins).take(np.flatnonzero(kept))
         found = self._crop(self._within(found))
-        if found.scores.size > 2 * self.n + _SPARE:  # ties without end
+        if found.scores.size > 2 * self.n + self.spare:  # ties without end
             found = best_of(self.n, self._exact(found, one_by_one))
         return found
 
@@ -99,8 +99,8 @@ class Best:
         if not doubt.size:
             return found
         sure = np.ones(tops.size, np.bool_)
-        for start in range(0, doubt.size, _PORTION):
-            some = doubt[start : start + _PORTION]
+        for start in range(0, doubt.size, self.portion):
+            some = doubt[start : start + self.portion]
             exact = self._score(found.i[some], found.j[some])
             found.scores[some], found.margins[some] = exact, 0.0
             sure[some] = (exact <= tops[some]) & (exact >= rules.lowest)
@@ -130,7 +130,7 @@ class Best:
         if found.scores.size >= self.n:
             self.threshold = max(self.threshold, _nth(found, self.n))
             found = found.take(np.flatnonzero(found.scores + found.margins >= self.threshold))
-            if found.scores.size > 2 * self.n + _SPARE:
+            if found.scores.size > 2 * self.n + self.spare:
                 found = best_of(self.n, self._exact(found, one_by_one))
                 self.threshold = max(self.threshold, float(found.scores.min()))
         self.parts, self.held, self.fresh = [found], found.scores.size, 0
@@ -175,7 +175,7 @@ class Best:
             some = near[rows]
             scores[some] = self._score(found.i[some], found.j[some])
 
-        each(score, [slice(at, at + _PORTION) for at in range(0, near.size, _PORTION)])
+        each(score, [slice(at, at + self.portion) for at in range(0, near.size, self.portion)])
         return Found(found.i, found.j, scores, margins)
 
     def _score(self, i: Rows, j: Rows) -> Scores:

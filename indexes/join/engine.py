@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 # A tile of which more than this share passes the last filter is not worth compacting.
 CROWD = 1 / 16
-# Fewer pairs than this are quicker gathered one by one.
-_GATHERED = 1500
 
 
 class Engine:
@@ -100,7 +98,10 @@ class Engine:
 
 
 class Worker:
-    """One thread's buffers."""
+    """Buffers of one thread."""
+
+    # Fewer pairs than this are quicker gathered one by one.
+    gathered = 1500
 
     def __init__(self, scanner: Scanner | DeviceScanner) -> None:
         self.scanner = scanner
@@ -112,7 +113,7 @@ class Worker:
 
         Tiles come row of tiles by row of tiles, so the vectors of `rows` are kept for the next.
         """
-        if len(p) < _GATHERED:
+        if len(p) < self.gathered:
             return products32(vectors, order[p], b)
         import torch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ _CHUNK = 2**16
 # Rows whose keys are equal by accident are told apart so often; then they stay alone.
 _ROUNDS = 8
 _Keys = NDArray[np.uint64]
+KeysOf = Callable[[NDArray[np.uint32], Rows], _Keys]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,9 @@ class Classes:
         return np.asarray(sizes[self.of[rows]])
 
 
-def equal_rows(vectors: Vectors, rows: Rows, groups: Rows | None = None) -> Classes | None:
+def equal_rows(
+    vectors: Vectors, rows: Rows, groups: Rows | None = None, *, keys_of: KeysOf | None = None
+) -> Classes | None:
     """Classes of many equal rows among `rows`; None where there are none.
 
     Where nothing is equal it takes a look at the first few values of each row. Which rows are
@@ -85,17 +88,19 @@ def equal_rows(vectors: Vectors, rows: Rows, groups: Rows | None = None) -> Clas
         vectors: `[N, D]`.
         rows: `[P]`, rising.
         groups: `[N]`; if given, those of the rows of a class are equal too.
+        keys_of: makes a number of each row, equal where its bits are; `row_keys` if None.
     """
     if len(rows) < MANY:
         return None
+    keys_of = keys_of or row_keys
     # As bits: a zero of either sign makes the same scores, but is not taken for the other.
     words = vectors.view(np.uint32)
     rows = np.asarray(rows, np.int64)
-    crowded = _crowded(_keys(words[:, :_FIRST], rows))
+    crowded = _crowded(keys_of(words[:, :_FIRST], rows))
     if crowded is None:
         return None
     some = rows[crowded]
-    keys = _keys(words, some)
+    keys = keys_of(words, some)
     if groups is not None:
         keys += groups[some].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     order = np.argsort(keys, kind="stable")
@@ -129,7 +134,7 @@ def _crowded(keys: _Keys) -> NDArray[np.bool_] | None:
     return np.asarray(often[at] == keys)
 
 
-def _keys(words: NDArray[np.uint32], rows: Rows) -> _Keys:
+def row_keys(words: NDArray[np.uint32], rows: Rows) -> _Keys:
     """`[P]`: a number of each row that is equal where all its bits are."""
     width = words.shape[1]
     factors = np.random.default_rng(0).integers(0, 2**64, width, np.uint64, endpoint=False) | 1

@@ -25,8 +25,6 @@ from indexes.join.equal import Classes
 Pairs = tuple[Rows, Rows, Scores]
 # Finds the best pairs of some rows by the rules given: as many as asked for, in order.
 Search = Callable[[PairConstraints, Rows, int], Pairs]
-# Pairs spelled out at a time.
-_LEAST, _MOST = 2**14, 2**20
 # How much deeper the classes are searched where they were not enough.
 _DEEPER = 4
 
@@ -41,6 +39,9 @@ class Grouped:
         classes: of the rows that take part.
         sign: as of `Best`.
     """
+
+    # Pairs spelled out at a time.
+    least, most = 2**14, 2**20
 
     def __init__(
         self, vectors: Vectors, n: int, rules: PairConstraints, classes: Classes, sign: int = 1
@@ -185,7 +186,7 @@ class Grouped:
         """Of pairs of heads with their parts of the pool, the first `wanted` that are admitted."""
         ends = np.cumsum(counts)
         found, size, at = [(heads[:0], heads[:0])], 0, 0
-        most = min(max(wanted, _LEAST), _MOST)
+        most = min(max(wanted, self.least), self.most)
         while at < len(heads) and size < wanted:
             before = int(ends[at] - counts[at])
             stop = max(at + 1, int(np.searchsorted(ends, before + most, side="right")))

@@ -14,7 +14,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 Spectrum = Literal["auto", "off"]
 # Multiplications below which numpy is done before torch is imported, or its threads are started;
 # above which a CUDA device is worth starting.
-_SMALL, _LARGE = (3e10, 3e9), 1e12
+SMALL, _LARGE = (3e10, 3e9), 1e12
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SearchOptions:
     def is_plain(self, count: int, width: int) -> bool:
         """Whether `count` vectors are so few that numpy is done before torch has started."""
         asked = self.precision != "auto" or self.device.startswith("cuda")
-        return count < 2 or (not asked and _work(count, width) < _SMALL["torch" in sys.modules])
+        return count < 2 or (not asked and _work(count, width) < SMALL["torch" in sys.modules])
 
     def device_for(self, count: int, width: int) -> str | None:
         """The CUDA device to use, if any."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # Fewer hits than this are never too many.
 FEW = 2048
-# Rows that are looked at as one, as long as fewer than this share of the products are hits.
-_STACK, _RARE = 16, 5e-4
+# Rows that are looked at as one where hits are rare.
+_STACK = 16
 # A box of a tile: rows from, to, columns from, to.
 Box = tuple[int, int, int, int]
 # Bits of a negative bfloat16 that is no number: below any threshold.
@@ -29,6 +29,9 @@ _NOTHING = np.int16(-1)
 
 class Scanner:
     """Buffers of one worker for tiles of at most `area` pairs on the processor."""
+
+    # Hits are rare where they are fewer than this share of the products.
+    rare = 5e-4
 
     def __init__(self, area: int, dtype: torch.dtype) -> None:
         import torch
@@ -60,7 +63,7 @@ class Scanner:
             table[top:bottom, first:last] = _NOTHING if self.low else -np.inf
         limit = floor_bits(least) if self.low else rounded(least, FLOAT32)
         # Bits of negative bfloat16 numbers stand in the reverse of their order.
-        stacked = self.share < _RARE and (limit >= 0 or not self.low)
+        stacked = self.share < self.rare and (limit >= 0 or not self.low)
         found = self._in_stacks(table, limit) if stacked else None
         if found is None:
             found = self._one_by_one(table.ravel(), limit)
@@ -86,7 +89,7 @@ class Scanner:
         np.maximum.reduce(stacks, axis=1, out=tops.reshape(len(stacks), width))
         mask = np.greater_equal(tops, limit, out=self.mask[: tops.size])
         found = np.flatnonzero(mask)
-        if found.size > table.size * _RARE:
+        if found.size > table.size * self.rare:
             return None
         stack, column = np.divmod(found, width)
         inside = (stack * _STACK * width + column)[:, None] + np.arange(_STACK) * width

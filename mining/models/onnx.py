@@ -46,7 +46,7 @@ METADATA_KEY = "lookalikes"
 DEFAULT_SIZE = 224
 CHANNELS = ("RGB", "BGR")
 # Nodes that take a scale from the whole of what they are given.
-_DYNAMIC = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+DYNAMIC_NODES = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 
 
 class OnnxModel:
@@ -190,7 +190,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
     )
     plan = _preprocessing(taken, options, path)
     notes = _assumed(taken, plan, options, path)
-    dynamic = taken.batch != 1 and bool(node_types(path.read_bytes()) & _DYNAMIC)
+    dynamic = taken.batch != 1 and bool(node_types(path.read_bytes()) & DYNAMIC_NODES)
     if dynamic:
         notes.append(
             f"{path}: quantised dynamically, so that a picture's vector depends on what shares a "

@@ -21,7 +21,7 @@ from pairsets.sources.text.text_lines import text_lines, write_lines
 Progress = Callable[[int, int], None]
 _EXPECTED = "expected IMAGE TEMPLATE MEDIA, as in 1.jpg 1 69544"
 # Pictures whose vectors are summed at a time.
-_BLOCK = 1 << 14
+BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +134,7 @@ def pooled(
     templates: ArrayLike,
     media: ArrayLike,
     *,
+    block: int = BLOCK,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """One vector a template: the mean over its media of the mean over each one's pictures.
@@ -146,6 +147,7 @@ def pooled(
         rows: `[N]`, of the vector of each picture of a template.
         templates: `[N]`.
         media: `[N]`, within their template.
+        block: pictures whose vectors are summed at a time.
         progress: called with pictures done and in all.
 
     Returns:
@@ -166,7 +168,7 @@ def pooled(
     first = 0
     while first < begins.size:
         # As many whole templates as fit, and at least one.
-        last = max(int(np.searchsorted(ends, begins[first] + _BLOCK, side="right")), first + 1)
+        last = max(int(np.searchsorted(ends, begins[first] + block, side="right")), first + 1)
         low, high = int(begins[first]), int(ends[last - 1])
         starts = media_begin[slice(*np.searchsorted(media_begin, (low, high)))]
         means = np.add.reduceat(vectors[picture[low:high]].astype(np.float64), starts - low)

@@ -21,8 +21,6 @@ from mining.suspects.identity.positive_scores import Positives
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# At most so many faces are looked at together, and so many scores: 32 MB in float32.
-_FACES, _SCORES = 512, 2**23
 # Products are rounded, so that it does not show in which block a face was computed. So many digits
 # are kept of what a score of typical vectors is, whatever their length.
 _DIGITS = 9
@@ -42,6 +40,9 @@ class Characters:
         own: `[C]` mean score of a character's own pairs; nan where it has one face.
         lengths: `[N]` norms of the faces' vectors.
     """
+
+    # At most so many faces are looked at together, and so many scores: 32 MB in float32.
+    most_faces, most_scores = 512, 2**23
 
     def __init__(self, embeddings: Embeddings) -> None:
         self._embeddings = embeddings
@@ -105,8 +106,8 @@ class Characters:
         """`[M]`: how near faces are to characters, themselves left out; nan: nobody is left."""
         codes = np.broadcast_to(codes, rows.shape)
         found = np.empty(len(rows))
-        for start in range(0, len(rows), _FACES):
-            part = slice(start, start + _FACES)
+        for start in range(0, len(rows), self.most_faces):
+            part = slice(start, start + self.most_faces)
             vectors = self._vectors[rows[part]].astype(np.float64)
             inside = self.codes[rows[part]] == codes[part]
             sums = np.einsum("nd,nd->n", vectors, self._sums[codes[part]])
@@ -141,7 +142,7 @@ class Characters:
         if not np.isnan(best).any():
             return self._nearest[rows], best, self._next[rows]
         todo = self.unsearched(rows)
-        step = max(1, min(_FACES, _SCORES // max(1, len(self.names))))
+        step = max(1, min(self.most_faces, self.most_scores // max(1, len(self.names))))
         for start in range(0, len(todo), step):
             part = todo[start : start + step]
             self._nearest[part], self._best[part], self._next[part] = self._search(part)
@@ -199,8 +200,8 @@ class Characters:
             # To a model of few different vectors all are as near.
             return self._rounded((vectors @ self._sums.T)[at, codes] / self.sizes[codes])
         found = np.empty(len(at))
-        for start in range(0, len(at), _FACES):
-            part = slice(start, start + _FACES)
+        for start in range(0, len(at), self.most_faces):
+            part = slice(start, start + self.most_faces)
             found[part] = np.einsum("nd,nd->n", vectors[at[part]], self._sums[codes[part]])
         return self._rounded(found / self.sizes[codes])
 

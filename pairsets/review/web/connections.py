@@ -18,9 +18,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pairsets.review.web.guard import LET_IN
 from pairsets.review.web.limits import LIMITS, Limits
 
-# Seconds that a client has to hear the answer before a connection is closed on which it is still
-# sending: what arrives at a closed one makes its system throw away the answer that it had.
-_PARTING_S = 2.0
 # Bytes of one body as they come, with what wraps its chunks, and of what is thrown away at parting.
 LARGEST_RAW_BODY = 2**20
 
@@ -188,7 +185,7 @@ class Connection(H11Protocol):
             Phase.HEADERS: limits.headers_s,
             Phase.BODY: limits.body_s,
             Phase.TAKING: limits.answer_s,
-            Phase.PARTING: _PARTING_S,
+            Phase.PARTING: limits.parting_s,
         }.get(phase)
         self._end = None if seconds is None else self.loop.call_later(seconds, self.end)
 

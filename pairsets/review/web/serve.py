@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 PORT = 8765
-# What is on its way at Ctrl-C may still arrive.
-_LAST_S = 2
 # Connections taken at once, before one too many is seen to be one; and those that wait meanwhile.
 _AT_ONCE, _WAITING = 32, 1024
 # Files that are open beside connections: libraries, the database, pictures.
@@ -115,7 +113,7 @@ def server(
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type] # seconds, to asyncio
-            timeout_graceful_shutdown=_LAST_S,
+            timeout_graceful_shutdown=limits.last_s,  # type: ignore[arg-type] # likewise
         )
     )
 
