@@ -65,7 +65,7 @@ class FlatIndex:
 
     @cached_property
     def _classes(self) -> Classes | None:
-        """Rows of which one is searched for all that are equal to it."""
+        """Classes of equal rows, of which one row each is searched for all; None without any."""
         return equal_rows(self.vectors, np.arange(len(self)))
 
     @cached_property
@@ -236,7 +236,7 @@ class FlatIndex:
 
     @classmethod
     def load(cls, path: str | Path) -> FlatIndex:
-        """Read what `save` wrote.
+        """Read an index that `save` wrote.
 
         Raises:
             IndexesError: a file is missing, damaged, or of another kind.

@@ -27,12 +27,12 @@ class Found(NamedTuple):
     margins: Scores
 
     def take(self, kept: Rows | slice) -> Found:
-        """Some of them."""
+        """Some of the pairs, by number or slice."""
         return Found(self.i[kept], self.j[kept], self.scores[kept], self.margins[kept])
 
     @classmethod
     def joined(cls, parts: Sequence[Found]) -> Found:
-        """All of `parts`."""
+        """All pairs of `parts` as one."""
         if len(parts) == 1:
             return parts[0]
         if not parts:
@@ -70,7 +70,7 @@ class Best:
         self.lock = Lock()
 
     def sift(self, i: Rows, j: Rows, filtered: Scores, margin: Scores | float) -> Found:
-        """Of the pairs i < j, those that may be among the best.
+        """Drop the pairs i < j that cannot be among the best.
 
         Args:
             i, j: `[M]`.
@@ -87,7 +87,7 @@ class Best:
         return found
 
     def _within(self, found: Found) -> Found:
-        """Only pairs whose exact scores the rules allow; where that is in doubt it is settled."""
+        """Drop pairs whose exact scores the rules forbid; where that is in doubt it is settled."""
         rules = self.rules
         if not rules.capped and rules.lowest == -np.inf:
             return found
@@ -107,7 +107,7 @@ class Best:
         return found.take(np.flatnonzero(sure))
 
     def _crop(self, found: Found) -> Found:
-        """`found` less those that can not be among its own n best."""
+        """Drop the pairs of `found` that can not be among its own n best."""
         if found.scores.size <= self.n:
             return found
         return found.take(np.flatnonzero(found.scores + found.margins >= _nth(found, self.n)))
@@ -140,7 +140,7 @@ class Best:
         self.threshold = max(self.threshold, threshold)
 
     def snapshot(self) -> Found:
-        """What is held, in no order."""
+        """Pairs that are held now, in no order."""
         with self.lock:
             self._settle()
             return self.parts[0]

@@ -26,14 +26,14 @@ SIDE = 16384
 
 
 class DeviceScanner:
-    """As `Scanner`, for filters whose values lie on `device`; in bfloat16 only."""
+    """Scanner for filters whose values lie on `device`; as `Scanner`, in bfloat16 only."""
 
     def __init__(self, area: int, device: str) -> None:
         self.products = torch.empty(area, dtype=torch.bfloat16, device=device)
         self.mask = torch.empty(area, dtype=torch.bool, device=device)
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
-        """Fill the buffer with the tile's product; its shape."""
+        """Fill the buffer with the tile's product; returns its shape."""
         left, right = bound.left(tile.rows), bound.right(tile.columns)
         shape = len(left), len(right)
         torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
@@ -66,7 +66,7 @@ class DeviceScanner:
         return p + tile.rows.start, q + tile.columns.start
 
     def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
-        """See `Scanner.most_at`."""
+        """Upper bounds of the products of the tile multiplied last; see `Scanner.most_at`."""
         width = tile.columns.stop - tile.columns.start
         found = (p - tile.rows.start) * width + (q - tile.columns.start)
         at = torch.from_numpy(found).to(self.products.device)

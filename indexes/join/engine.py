@@ -31,7 +31,7 @@ CROWD = 1 / 16
 
 
 class Engine:
-    """What every worker needs to search a tile.
+    """Search of one tile after the other for `best`, by filters tried in turn.
 
     Args:
         best: what to fill.
@@ -52,7 +52,7 @@ class Engine:
         self.plain = Plain(best, order, lengths)
 
     def search(self, tile: Tile, worker: Worker) -> list[Found]:
-        """What the tile holds for `best`."""
+        """Pairs of the tile that may be among the best."""
         closed = self._closed(tile)
         if closed is None:
             return []
@@ -201,6 +201,6 @@ def arranged(groups: Rows, order: Rows, lengths: Scores, near: Scores) -> Rows:
 
 
 def _runs(codes: Rows) -> list[tuple[int, int]]:
-    """From, to of the runs of equal codes."""
+    """Bounds (from, to) of the runs of equal codes."""
     edges = np.flatnonzero(np.diff(codes)) + 1
     return list(zip([0, *edges.tolist()], [*edges.tolist(), len(codes)], strict=True))

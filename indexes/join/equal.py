@@ -1,4 +1,4 @@
-"""Many equal rows: found, so that one of them can be searched for all."""
+"""Classes of many equal rows: found, so that one of them can be searched for all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Classes:
 
     @classmethod
     def among(cls, rows: Rows, count: int, members: Sequence[Rows]) -> Classes:
-        """The classes with these `members` among some `rows` of `count`."""
+        """Make the classes with these `members` among some `rows` of `count`."""
         joined = np.concatenate(members)
         sizes = [len(part) for part in members]
         starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -71,7 +71,7 @@ class Classes:
         return which, np.where(at[which] < 0, rows[which], self.members[inside])
 
     def sizes(self, rows: Rows, most: int) -> Rows:
-        """How many rows are equal to each of `rows`, itself among them, and `most` at most."""
+        """Number of rows that are equal to each of `rows`, itself among them, `most` at most."""
         sizes = np.minimum(np.append(np.diff(self.starts), 1), most)
         return np.asarray(sizes[self.of[rows]])
 

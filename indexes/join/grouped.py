@@ -1,4 +1,4 @@
-"""The best pairs where many rows are equal: one of each class is searched, the rest follows.
+"""Best pairs where many rows are equal: one of each class is searched, the rest follows.
 
 All pairs of two classes, or of one with itself, score the same, and of equal scores the pairs that
 come first by (i, j) are the best. So the pairs of classes are searched like pairs of rows, each
@@ -30,7 +30,7 @@ _DEEPER = 4
 
 
 class Grouped:
-    """The n best pairs of rows, of which many are equal.
+    """Search for the n best pairs of rows, of which many are equal.
 
     Args:
         vectors: `[N, D]`.
@@ -136,7 +136,7 @@ class Grouped:
         return self._ordered(parts) if len(parts) > 1 else known
 
     def _ordered(self, parts: list[Pairs]) -> Pairs:
-        """The n best of all of them, in order."""
+        """The n best pairs of all `parts`, in order."""
         i, j, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         order = np.lexsort((j, i, -scores))[: self.n]
         return i[order], j[order], scores[order]
@@ -183,7 +183,7 @@ class Grouped:
     def _admitted(
         self, heads: Rows, starts: Rows, counts: Rows, pool: Rows, wanted: int
     ) -> tuple[Rows, Rows]:
-        """Of pairs of heads with their parts of the pool, the first `wanted` that are admitted."""
+        """First `wanted` pairs that are admitted, of heads with their parts of the pool."""
         ends = np.cumsum(counts)
         found, size, at = [(heads[:0], heads[:0])], 0, 0
         most = min(max(wanted, self.least), self.most)

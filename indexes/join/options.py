@@ -1,4 +1,4 @@
-"""What a search may use: device, precision, threads. Nothing of it changes the answer."""
+"""Options of a search: device, precision, threads. None of them changes the answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL, _LARGE = (3e10, 3e9), 1e12
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What a search may use; nothing of it changes the answer.
+    """Options of a search; none of them changes the answer.
 
     Attributes:
         device: `auto` (CUDA where there is one and the work is large), `cpu`, `cuda`, `cuda:N`.
@@ -56,7 +56,7 @@ class SearchOptions:
         return count < 2 or (not asked and _work(count, width) < SMALL["torch" in sys.modules])
 
     def device_for(self, count: int, width: int) -> str | None:
-        """The CUDA device to use, if any."""
+        """CUDA device to use for `count` vectors of `width`, or None."""
         import torch
 
         if self.device == "cpu" or self.precision == "fp32":

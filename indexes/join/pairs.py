@@ -1,4 +1,4 @@
-"""The questions the join answers: best pairs across groups, worst within, best partner."""
+"""Questions the join answers: best pairs across groups, worst within, best partner."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def bottom_pairs(
 
 
 class _Told:
-    """What is reported of searches of which each may be of fewer rows, or be done again deeper.
+    """Progress of searches of which each may be of fewer rows, or be done again deeper.
 
     Args:
         progress: called with the work done and the `total`, never with less than before.
@@ -146,7 +146,7 @@ class _Told:
         self.progress, self.total, self.most = progress, total, -1
 
     def of(self, whole: int) -> Callable[[int], None]:
-        """To be called with each part of a search's work of `whole`."""
+        """Report to be called with each part of a search's work of `whole`."""
         done = 0
 
         def report(part: int) -> None:
@@ -157,7 +157,7 @@ class _Told:
         return report
 
     def end(self) -> None:
-        """All is done."""
+        """Report that all is done."""
         if self.most < self.total:
             self._tell(self.total)
 

@@ -45,7 +45,7 @@ class Scanner:
         self.share = 1.0
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
-        """Fill the buffer with the tile's product; its shape."""
+        """Fill the buffer with the tile's product; returns its shape."""
         import torch
 
         left, right = bound.left(tile.rows), bound.right(tile.columns)
@@ -54,7 +54,7 @@ class Scanner:
         return shape
 
     def compact(self, shape: tuple[int, int], least: float, closed: Sequence[Box] = ()) -> Rows:
-        """Where the products are at least `least`, or would be but for rounding; rising.
+        """Places where the products are at least `least`, or would be but for rounding; rising.
 
         `closed` boxes of the tile are left out, and blanked.
         """
@@ -79,7 +79,7 @@ class Scanner:
         return np.flatnonzero(mask)
 
     def _in_stacks(self, table: NDArray[Any], limit: Any) -> Rows | None:
-        """Where the table's numbers are at least `limit`, by the largest of 16 in a column.
+        """Places where the table is at least `limit`, by the largest of 16 in a column.
 
         Half the time of looking at each, if hits are rare; None if they are not.
         """
@@ -120,7 +120,7 @@ class Scanner:
         return p, q
 
     def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
-        """What the products of the tile multiplied last were at most, before they were rounded."""
+        """Upper bounds of the products of the tile multiplied last, before they were rounded."""
         width = tile.columns.stop - tile.columns.start
         found = (p - tile.rows.start) * width + (q - tile.columns.start)
         if not self.low:

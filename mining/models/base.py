@@ -1,4 +1,4 @@
-"""What a reference model is: two methods, a similarity and a fingerprint."""
+"""Protocol of a reference model: two methods, a similarity and a fingerprint."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Model(Protocol):
 
     @property
     def similarity(self) -> Similarity:
-        """How two of its vectors are compared; `cosine` vectors are stored with unit norm."""
+        """Measure that compares two of its vectors; `cosine` ones are stored with unit norm."""
 
     @property
     def provenance(self) -> Mapping[str, object]:

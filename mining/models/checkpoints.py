@@ -1,4 +1,4 @@
-"""What is in a checkpoint file: every state dict, read without running what is in it.
+"""Contents of a checkpoint file: every state dict, read without running what is in it.
 
 Beside the tensors trainers keep settings, which PyTorch's safe reader refuses for the one class it
 does not know (`argparse.Namespace`, a NumPy number). Those named in `SET_ASIDE` are read as

@@ -23,7 +23,7 @@ BIAS = 0.05
 
 
 class Pixels:
-    """Where the colours lie in an image, and which they are.
+    """Model without weights, by the layout of an image's colours and which they are.
 
     A vector has `3 * 16 * 16 + 4` components: the 16 x 16 RGB thumbnail with each channel's mean
     taken off (the layout of hair, skin and background, divided by 16 so that its length is the

@@ -69,7 +69,7 @@ class Mislabelled:
         self._known: dict[str, tuple[float, str]] = {}
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
-        """What the worse face of each pair is suspected of.
+        """Doubt of each pair by the worse of its two faces.
 
         Raises:
             pairsets.FacesError: a face was not embedded.
@@ -138,7 +138,7 @@ class Mislabelled:
 
 
 class _Seen:
-    """What one model says of faces, `[M]` each.
+    """Faces `[M]` as one model sees them beside their own and other characters.
 
     Attributes:
         nearest: name of the other character each is nearest to; empty where there is none.
@@ -155,7 +155,7 @@ class _Seen:
         self.nearest: NDArray[np.object_] = names[found]
 
     def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """How far each face stands apart from its own, how well it belongs to another, by name.
+        """Strength of the evidence that each face is apart from its own and belongs to another.
 
         And whether it is nearer to that other at all. The first two are nan where it cannot be
         told: no such character, its own, a face alone.
@@ -169,7 +169,7 @@ class _Seen:
         return apart / unit, np.where(known, belongs / unit, np.nan), near > self._own
 
     def compared(self, others: NDArray[np.object_]) -> tuple[Floats, Floats]:
-        """How near each face is to another character, and to its own."""
+        """Nearness of each face to another character, by name, and to its own."""
         return self._near(others)[1], self._own
 
     def name(self, at: int) -> str:
@@ -177,7 +177,7 @@ class _Seen:
         return str(self._characters.names[self._characters.codes[self._rows[at]]])
 
     def size(self, at: int) -> int:
-        """How many faces the character of a face has."""
+        """Number of faces that the character of a face has."""
         return int(self._characters.sizes[self._characters.codes[self._rows[at]]])
 
     def _near(self, others: NDArray[np.object_]) -> tuple[Rows, Floats]:

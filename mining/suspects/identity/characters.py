@@ -151,11 +151,11 @@ class Characters:
         return self._nearest[rows], self._best[rows], self._next[rows]
 
     def unsearched(self, rows: Rows) -> Rows:
-        """Those of the rows, each once, that `rivals` has not seen."""
+        """Rows, each once, that `rivals` has not searched for yet."""
         return np.unique(rows[np.isnan(self._best[rows])])
 
     def _search(self, rows: Rows) -> tuple[Rows, Floats, Floats]:
-        """Roughly in float32; those that may be the nearest or the next are settled in float64."""
+        """Find the nearest and the next character of faces: in float32, settled in float64."""
         vectors = self._vectors[rows].astype(np.float64)
         scaled = vectors / self._length
         rough = scaled.astype(np.float32) @ self._centres.T
@@ -195,7 +195,7 @@ class Characters:
         return np.asarray(2 * (error + ties + 2.0**-100), np.float32)
 
     def _exact(self, vectors: Floats, at: Rows, codes: Rows) -> Floats:
-        """How near face `at[k]` is to character `codes[k]`, another one."""
+        """Nearness, in float64, of face `at[k]` to character `codes[k]`, another one."""
         if len(at) > len(vectors) * (len(self.names) // 16 + 16):
             # To a model of few different vectors all are as near.
             return self._rounded((vectors @ self._sums.T)[at, codes] / self.sizes[codes])
@@ -223,7 +223,7 @@ class Characters:
 
 
 def grouped(models: Sequence[Embeddings | Characters]) -> list[Characters]:
-    """Of each model its characters; those that were grouped before are taken as they are."""
+    """Characters of each model; those that were grouped before are taken as they are."""
     return [each if isinstance(each, Characters) else Characters(each) for each in models]
 
 

@@ -1,4 +1,4 @@
-"""What two characters' names say about whether they are one character.
+"""Names of two characters, read for whether the two are one character.
 
 Names are read as Danbooru writes them: `jeanne_d'arc_(summer)_(fate)`. What stands before the
 brackets is the *stem*, the last brackets usually hold the series, earlier ones a costume, a form,
@@ -55,7 +55,7 @@ _WORD = 3
 
 
 class Likeness(IntEnum):
-    """How strongly two names say that they are one character's, the strongest last."""
+    """Strength of the evidence that two names are one character's, the strongest last."""
 
     NONE = 0
     SHARED = 1
@@ -104,7 +104,7 @@ def _name(text: str) -> Name:
 
 
 def likeness(a: str, b: str) -> Likeness:
-    """What two names say of each other, in either order.
+    """Likeness of two names, the same in either order.
 
     >>> likeness("hatsune_miku", "miku_hatsune").name
     'ORDER'
@@ -156,7 +156,7 @@ def _level(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, list[str]]:
-    """What stands before the outermost brackets, and what in each; behind them counts as before."""
+    """Split a name into the text outside the outermost brackets and the text in each of them."""
     outside: list[str] = []
     inside: list[list[str]] = []
     depth = 0
@@ -181,7 +181,7 @@ def _words(text: str) -> Words:
 
 
 def _same_letters(a: Words, b: Words) -> bool:
-    """The same words, or the same letters with spaces elsewhere; numbers must stand alone alike."""
+    """Whether words or their letters are the same; numbers must stand alone alike."""
     if a == b:
         return True
     letters = "".join(a)
@@ -220,7 +220,7 @@ def _is_costume(words: Words) -> bool:
 
 
 def _behind(a: Words, b: Words) -> Words:
-    """What the longer stem has behind the shorter one; nothing where it does not begin with it."""
+    """Words that the longer stem has behind the shorter one; none where it begins otherwise."""
     short, long = sorted((a, b), key=len)
     return long[len(short) :] if long[: len(short)] == short else ()
 

@@ -1,4 +1,4 @@
-"""How alike a model finds two pictures of one character: the scores of its positives."""
+"""Scores of a model's positives: how alike it finds two pictures of one character."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Positives:
 
     @cached_property
     def mean(self) -> float:
-        """Of the scores; nan where there are none."""
+        """Mean of the scores; nan where there are none."""
         return float(self.scores.mean()) if len(self) else np.nan
 
     @cached_property
