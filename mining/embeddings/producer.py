@@ -107,7 +107,7 @@ def embed(
 
 
 def _refuse_other_content(folder: Path) -> None:
-    """Vectors are kept in a folder of their own: a stranger's manifest would be replaced."""
+    """Refuse a folder of other content: a stranger's manifest would be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir():

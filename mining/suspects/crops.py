@@ -167,7 +167,7 @@ class BadCrops:
 
 
 def _below(value: float, limit: float) -> float:
-    """1 at nought, `THRESHOLD` at the limit, ever less above it."""
+    """Score of a fault: 1 at nought, `THRESHOLD` at the limit, ever less above it."""
     # Rounding must not decide what lies at a limit.
     return round(limit / (limit + max(value, 0.0)), 9)
 

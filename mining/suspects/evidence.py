@@ -156,7 +156,7 @@ class Drop:
 
     @property
     def files(self) -> list[Path]:
-        """The files among what it names."""
+        """Files that suspects are looked for with: aliases and detector, as far as given."""
         return [file for file in (self.aliases, self.detector) if file is not None]
 
     def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:

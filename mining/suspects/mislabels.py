@@ -155,10 +155,10 @@ class _Seen:
         self.nearest: NDArray[np.object_] = names[found]
 
     def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Strength of the evidence that each face is apart from its own and belongs to another.
+        """Distance of each face from its own, its fit to another, and whether that one is nearer.
 
-        And whether it is nearer to that other at all. The first two are nan where it cannot be
-        told: no such character, its own, a face alone.
+        Distance and fit are in spreads of positives, and nan where they cannot be told: no such
+        character, its own, a face alone.
         """
         codes, near = self._near(others)
         spread = self._characters.positives.spread

@@ -80,5 +80,5 @@ class SecondModel:
 
 
 def _share(share: float) -> str:
-    """In percent, never rounded up to all."""
+    """Share in percent, never rounded up to all."""
     return "all" if share == 1 else f"{np.floor(share * 1000) / 10:.1f} %"

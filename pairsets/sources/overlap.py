@@ -205,7 +205,7 @@ def ordered(found: Iterable[Shared]) -> list[Shared]:
 
 
 def counts_of(found: Iterable[Shared]) -> dict[str, int]:
-    """How many things of the test set are in both, by kind: each once, as often as it is found."""
+    """Number of things of the test set that are in both, by kind, each counted once."""
     counts = Counter(kind for kind, _ in {(one.kind, one.test) for one in found})
     return {kind: counts[kind] for kind in KINDS}
 

@@ -26,7 +26,7 @@ BLOCK = 1 << 14
 
 @dataclass(frozen=True, eq=False)
 class Templates:
-    """Which picture belongs to which medium of which template.
+    """Table of pictures by template, and within it by medium.
 
     Attributes:
         images: `[N]` str, paths of pictures; one may be in several templates.
@@ -87,7 +87,7 @@ class Templates:
         return Path(path)
 
     def __len__(self) -> int:
-        """How many pictures are listed, each as often as it is in a template."""
+        """Number of pictures that are listed, each as often as it is in a template."""
         return len(self.images)
 
     @property
@@ -97,7 +97,7 @@ class Templates:
 
 
 def rows_by_path(wanted: Iterable[str], paths: Iterable[str]) -> NDArray[np.int64]:
-    """Which of `paths` each of `wanted` is; -1 for none.
+    """Rows among `paths` of each of `wanted`; -1 for none.
 
     A path that is not there as it is is looked for below other folders: `1.jpg` is
     `loose_crop/1.jpg` if no other path ends so.
@@ -222,7 +222,7 @@ def _hint(text: str) -> str:
 
 
 def template_path(subject: int, template: int) -> str:
-    """What a template is called among faces: in the folder of its subject.
+    """Path of a template among faces: in the folder of its subject.
 
     >>> template_path(123, 12065)
     'subject_000123/12065'

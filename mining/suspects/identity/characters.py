@@ -228,5 +228,5 @@ def grouped(models: Sequence[Embeddings | Characters]) -> list[Characters]:
 
 
 def _power_of_two(value: float) -> float:
-    """The largest that is not above a value; 1 for nought."""
+    """Largest power of two that is not above a value; 1 for nought."""
     return float(2.0 ** np.floor(np.log2(value))) if value > 0 else 1.0

@@ -141,7 +141,7 @@ def likeness(a: str, b: str) -> Likeness:
 
 
 def _level(text: str) -> str:
-    """One form of compatible characters, no case; Latin letters without their marks."""
+    """Text in one form: compatible characters, no case, Latin letters without their marks."""
     letters: list[str] = []
     latin = False
     for letter in unicodedata.normalize("NFKD", text.casefold()):
@@ -189,7 +189,7 @@ def _same_letters(a: Words, b: Words) -> bool:
 
 
 def _same_words(a: Words, b: Words) -> bool:
-    """`_same_letters`, and no word so short that the space makes it another name."""
+    """Whether `_same_letters` holds, and no word is so short that the space makes another name."""
     if a == b or not _same_letters(a, b):
         return a == b
     words = [_size(word) for word in {*a} ^ {*b}]
@@ -197,7 +197,7 @@ def _same_words(a: Words, b: Words) -> bool:
 
 
 def _size(letters: str) -> float:
-    """Latin letters; of Chinese, Japanese and Korean ones two say as much as five."""
+    """Number of Latin letters; of Chinese, Japanese and Korean ones two say as much as five."""
     return sum(2.5 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in letters)
 
 
@@ -226,7 +226,7 @@ def _behind(a: Words, b: Words) -> Words:
 
 
 def _mostly_shared(one: Name, other: Name) -> bool:
-    """Two words in common, or one and the series, and at most one word of each left over."""
+    """Whether two words are in common, or one and the series, and one of each left over at most."""
     a, b = {*one.stem}, {*other.stem}
     common = a & b
     series = one.brackets[-1:] == other.brackets[-1:]
@@ -239,7 +239,7 @@ def _mostly_shared(one: Name, other: Name) -> bool:
 
 
 def _nearly_spelt(a: Words, b: Words) -> bool:
-    """One letter more, fewer or another, or long vowels written otherwise; never a number."""
+    """Whether one letter or long vowels alone are written otherwise; never a number."""
     one, other = "".join(a), "".join(b)
     shorter = min(len(one), len(other))
     if shorter < _LONG or re.findall(r"\d+", one) != re.findall(r"\d+", other):

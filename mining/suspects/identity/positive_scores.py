@@ -36,7 +36,7 @@ class Positives:
 
     @classmethod
     def of(cls, embeddings: Embeddings, most: int = MOST) -> Positives:
-        """All pairs of one character, or `most` of them drawn with a fixed seed."""
+        """Scores of all pairs of one character, or of `most` of them drawn with a fixed seed."""
         vectors = embeddings.vectors
         i, j = _drawn(embeddings.faces.groups, most)
         apart = np.ones(len(i), bool)

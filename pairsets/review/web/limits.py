@@ -1,4 +1,4 @@
-"""How long a client of the review may take, and how many may be there."""
+"""Limits of a review's clients: how long each may take, and how many may be there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pairsets.review.store.verdicts import ReviewError
 
 @dataclass(frozen=True)
 class Limits:
-    """What a client that never finishes may hold, and for how long.
+    """Limits on what clients that never finish may hold, and for how long.
 
     Seconds count from the beginning of what is limited to its end: who sends a byte now and then
     gains no time by it. All are far above what people need, with a telephone on a bad line, too.

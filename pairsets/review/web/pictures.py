@@ -88,7 +88,7 @@ class ServedPictures:
         self._turns = Condition()
 
     def address(self, path: str) -> str:
-        """Where the page finds a face."""
+        """Address of a face on the page."""
         return f"/image/{self._names[path]}"
 
     def get(self, name: str) -> Picture:
@@ -106,7 +106,7 @@ class ServedPictures:
             return self._kept(name) or self._keep(name, self._anew(self._file(name)))
 
     def ready(self, name: str) -> Picture | None:
-        """As `get`, but only what has not to be made: None where it has."""
+        """Picture of this name, if it has not to be made: None where it has."""
         file = self._file(name)
         kept = self._kept(name)
         if kept is not None:
@@ -140,7 +140,7 @@ class ServedPictures:
             raise ImageError(error.cause) from None
 
     def _kept(self, name: str) -> Picture | None:
-        """What was made before."""
+        """Picture that was made before, or None."""
         with self._lock:
             if name in self._made:
                 self._made.move_to_end(name)

@@ -29,7 +29,7 @@ _SCHEMA = 2
 
 @dataclass
 class File:
-    """What was read of one file.
+    """Counts of what was read of one file.
 
     Attributes:
         path: of the file.
@@ -80,7 +80,7 @@ class Metadata:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What a journal must be of, to go on with it."""
+        """Facts that a journal must be of, to go on with it."""
         stamps = [
             one.stamp
             if isinstance(one, Sidecars)

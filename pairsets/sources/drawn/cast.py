@@ -103,7 +103,7 @@ def make_cast(
 
 
 def file_system_key(name: str) -> str:
-    """What two names share when some file system takes them for one."""
+    """Key that two names share when some file system takes them for one."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

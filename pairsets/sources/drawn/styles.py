@@ -1,4 +1,4 @@
-"""What the sample's artists drew: which parts make a character, and which a mere picture of it."""
+"""Styles of the drawn sample: which parts make a character, and which a mere picture of it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def colour_gap(one: str, other: str) -> float:
 
 @dataclass(frozen=True)
 class DrawnStyle:
-    """How to make characters and pictures out of one set of drawings.
+    """Style by which characters and pictures are made out of one set of drawings.
 
     Attributes:
         name: the style's file in `dicebear_styles`, without its ending.

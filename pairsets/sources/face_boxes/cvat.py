@@ -25,7 +25,7 @@ _WHO = ("character", "identity", "name")
 
 
 class Cvat:
-    """Takes images, of any number of files."""
+    """Reader of CVAT's images, of any number of files."""
 
     def __init__(self, table: Table) -> None:
         """Fill `table`."""

@@ -1,4 +1,4 @@
-"""What a face, its box and its picture are called in JSON, and which forms they may have."""
+"""Fields of a face, its box and its picture in JSON: their names and the forms they may have."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def picture_id(name: str) -> PictureId:
 
 
 def _post(digits: str) -> int | None:
-    """A number without leading zeros, which a file's name would not have."""
+    """Number of a post, without leading zeros, which a file's name would not have."""
     if digits.isascii() and digits.isdigit() and len(digits) < 19:
         return int(digits) if digits == "0" or digits[0] != "0" else None
     return None
@@ -154,7 +154,7 @@ def number(value: object) -> float:
 
 
 def numbers(values: object, what: str = "box") -> Box:
-    """Four numbers.
+    """Four numbers of a box.
 
     Raises:
         SourceError: not four, or no numbers.
@@ -228,7 +228,7 @@ def _face(face: object) -> Found:
 
 
 def _by_name(box: dict[str, Any]) -> Box:
-    """A box whose sides have names."""
+    """Box from an object whose sides have names."""
     for names in _SIDES:
         if all(name in box for name in names):
             return numbers([box[name] for name in names])
@@ -239,6 +239,6 @@ def _by_name(box: dict[str, Any]) -> Box:
 
 
 def _score(value: object) -> float:
-    """How sure; nan where nothing is said, or nothing finite."""
+    """Confidence of a face; nan where none is given, or it is not finite."""
     score = math.nan if value is None else number(value)
     return score if math.isfinite(score) else math.nan

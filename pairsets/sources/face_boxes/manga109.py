@@ -28,7 +28,7 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 class Manga109:
-    """Takes books, of any number of files."""
+    """Reader of Manga109's books, of any number of files."""
 
     def __init__(self, table: Table) -> None:
         """Fill `table`."""

@@ -21,7 +21,7 @@ _OBJECT = ("annotation", "object")
 
 
 class Voc:
-    """Takes pictures, of any number of files.
+    """Reader of Pascal VOC's pictures, of any number of files.
 
     Attributes:
         folder: of the file that is read, below the folder that was given: pictures lie likewise.

@@ -1,4 +1,4 @@
-"""What is arranged into a folder per character: what each picture is called, and where it is."""
+"""Origins of pictures that are arranged into a folder per character: names and pictures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
 
 class Origin(Protocol):
-    """Where faces come from: what to call each, and then its picture.
+    """Origin of faces: the name to give each, and then its picture.
 
     Attributes:
         names: of the characters' folders.
@@ -153,7 +153,7 @@ class TableOrigin:
 
 
 def _file_names(paths: Sequence[str]) -> dict[str, str]:
-    """What to call each of a character's files: as it is, with its folders where that is no name.
+    """Names for the files of a character: as they are, with folders where that is no name.
 
     Of two names that some file system takes for one, one gets a digest before its ending.
     """

@@ -105,7 +105,7 @@ def _naming(
     *,
     in_none: bool,
 ) -> Naming:
-    """Who each picture shows."""
+    """Naming of each picture: whom it shows."""
     if paths and rule is not None:
         return rule.name(paths)
     if paths and not in_none:

@@ -35,7 +35,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:<>"|?*]|^ +|[. ]+\Z')
 
 @dataclass(frozen=True)
 class SafeNames:
-    """Which characters have a folder of another name.
+    """Names of folders that differ from the names of their characters.
 
     Attributes:
         changed: folder by character, of those whose folder is not called what they are.
@@ -154,7 +154,7 @@ def safe_names(
 
 
 def spelling(name: str) -> str:
-    """What names have in common that some file system, or `Faces`, takes for one.
+    """Key that names share which some file system, or `Faces`, takes for one.
 
     >>> spelling("ZOE\u0308") == spelling("zo\u00eb")
     True

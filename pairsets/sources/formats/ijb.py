@@ -117,7 +117,7 @@ def write(content: Pairs, path: Path) -> Pairs:
 
 
 def names_of_templates(path: Path) -> dict[int, str]:
-    """What the templates of a file are called as faces, by number.
+    """Names of a file's templates as faces, by number.
 
     Raises:
         SourceError: as `read`.
