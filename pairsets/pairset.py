@@ -202,7 +202,7 @@ class PairSet:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """`[N]`: rows that count."""
+        """`[N]`: whether each row counts, not being marked invalid."""
         return np.asarray(self.invalid == 0)
 
     @property

@@ -1,4 +1,4 @@
-"""Each face embedded once, going on after a kill."""
+"""Producer of embeddings: each face is embedded once, going on after a kill."""
 
 from __future__ import annotations
 

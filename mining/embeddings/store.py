@@ -1,4 +1,4 @@
-"""Faces and a model -> one vector a face, kept on disk and made once.
+"""Store of embeddings: one vector a face, kept on disk and made once.
 
 A folder of embeddings holds
 
@@ -46,7 +46,7 @@ IMAGES_HEADER = ["path", "sha256"]
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """One vector a face.
+    """Embeddings of faces: one vector a face, and what model made them.
 
     Attributes:
         faces: the embedded faces, in row order.

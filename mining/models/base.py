@@ -17,7 +17,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Model(Protocol):
-    """Turns decoded images into vectors.
+    """Reference model that turns decoded images into vectors.
 
     The embedding stage calls `preprocess` once an image, from several threads, and `encode` once
     a batch, from one thread; neither may depend on what was called before.

@@ -49,10 +49,10 @@ class Aside:
         return super().__new__(cls)
 
     def __init__(self, *args: object, **options: object) -> None:
-        """Take nothing up."""
+        """Take any arguments, and keep none."""
 
     def __setstate__(self, state: object) -> None:
-        """Take nothing up."""
+        """Take any state, and keep none."""
 
 
 def _plain_dict(*args: object) -> dict[Any, Any]:

@@ -12,7 +12,7 @@ _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
 
 
 def embeddings_name(model: Model) -> str:
-    """A folder name for a model's vectors: readable, and another one for other weights.
+    """Folder name for a model's vectors: readable, and another one for other weights.
 
     What tells two models of one short name apart is the beginning of the fingerprint.
     """

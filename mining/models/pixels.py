@@ -1,4 +1,4 @@
-"""The floor: a colour thumbnail, no network and no weights.
+"""Model of the floor: a colour thumbnail, no network and no weights.
 
 A reference model that does not beat it has learned nothing about faces.
 """
@@ -63,7 +63,7 @@ class Pixels:
 
 
 def load(argument: str, *, name: str, device: str, precision: Precision) -> Pixels:
-    """`pixels`: takes no argument, computes on the CPU in fp32 whatever the device.
+    """Load the model `pixels`: no argument, and fp32 on the CPU whatever the device.
 
     Raises:
         ModelError: given an argument, or asked for bf16.

@@ -26,7 +26,7 @@ _AVERAGED, _RAW = ("state_dict_ema", "model_ema"), ("state_dict", "model")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state dicts of one file.
+    """Checkpoint of one file: its state dicts.
 
     Attributes:
         label: how messages call the file.
@@ -178,7 +178,7 @@ class Reading:
 
 
 def read_checkpoint(source: Path | bytes, label: str, part: str | None = None) -> Checkpoint:
-    """The state dicts of a file.
+    """Read the state dicts of a file.
 
     Args:
         source: a file, `.safetensors` or saved by `torch.save`, or the bytes of the latter.
@@ -293,7 +293,7 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
 
 
 def some(names: list[str], count: int = 4) -> str:
-    """The first few of a list, for a message.
+    """Text of the first few of a list, for a message.
 
     >>> some(["a", "b", "c"], 2)
     'a, b, ...'

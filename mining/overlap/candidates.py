@@ -33,7 +33,7 @@ Signs = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Twins:
-    """Pictures that others may show.
+    """Index of pictures that others may show.
 
     Attributes:
         hashes: `[P, 2]` uint64, the perceptual hash of each, as it is and mirrored.

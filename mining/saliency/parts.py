@@ -218,5 +218,5 @@ def _maps(model: TorchModel, inputs: Tensor, step: int, layout: Layout, score: f
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    """A copy in float64, which not every device has."""
+    """Copy in float64, which not every device has."""
     return tensor.detach().cpu().to(torch.float64)

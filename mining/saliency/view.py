@@ -1,4 +1,4 @@
-"""A picture as a model is given it: where it looks, and how something else is laid over it."""
+"""View of a picture by a model: where it looks, and how something else is laid over it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STRAIGHT = 3.0
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A picture on its way into a model.
+    """View of a picture, as it goes into a model.
 
     Attributes:
         model: whose way.

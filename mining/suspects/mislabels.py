@@ -173,7 +173,7 @@ class _Seen:
         return self._near(others)[1], self._own
 
     def name(self, at: int) -> str:
-        """Whose face it is said to be."""
+        """Name of the character that a face is said to show."""
         return str(self._characters.names[self._characters.codes[self._rows[at]]])
 
     def size(self, at: int) -> int:
@@ -188,7 +188,7 @@ class _Seen:
 
 
 def _score(strengths: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Floats:
-    """One number of the means of what models say, 0 where one of them does not agree."""
+    """Score of the means of what models say, 0 where one of them does not agree."""
     apart = np.mean([each for each, _, _ in strengths], axis=0)
     belongs = np.mean([each for _, each, _ in strengths], axis=0)
     excess = np.minimum(_APART_SLOPE * (apart - APART), _BELONGS_SLOPE * (belongs - BELONGS))

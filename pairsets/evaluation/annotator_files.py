@@ -79,7 +79,7 @@ def rates_of(people: Mapping[str, PairSet], clusters: By) -> dict[str, HumanRate
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedSet(Mapping[str, PairSet]):
-    """By person, the pairs of one set with that person's verdicts: rows in the set's order.
+    """Pairs of one set by person, with that person's verdicts: rows in the set's order.
 
     Attributes:
         people: by name; labels are the set's, a row is invalid where it is so in either file.

@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Between:
-    """Two people, on the pairs that both judged.
+    """Agreement of two people, on the pairs that both judged.
 
     Attributes:
         first, second: who.

@@ -25,7 +25,7 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HardnessBin:
-    """Pairs of neighbouring ranks.
+    """Bin of pairs of neighbouring ranks, with the error rates among them.
 
     Attributes:
         first, last: their lowest and highest rank.

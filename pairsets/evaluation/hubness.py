@@ -102,7 +102,7 @@ class Hubness:
         return cls.of(pairs.path_a[kept], pairs.path_b[kept], pairs.identities)
 
     def content(self) -> dict[str, object]:
-        """Fields by name, for JSON."""
+        """Hubness as fields by name, for JSON."""
         return asdict(self)
 
     def rows(self) -> list[tuple[str, str]]:
@@ -129,7 +129,7 @@ class Hubness:
         ]
 
     def sentence(self) -> str:
-        """Hubness in one line.
+        """Hubness as one line of text.
 
         >>> Hubness.of(["rei/1"], ["asuka/1"]).sentence()[:44]
         'images 2, characters 2, character pairs 1, i'

@@ -53,7 +53,7 @@ class Rate:
 
     @property
     def interval(self) -> Interval:
-        """Interval from `low` to `high`."""
+        """Interval of the rate, from `low` to `high`."""
         return Interval(self.low, self.high)
 
 

@@ -12,7 +12,7 @@ from pairsets.evaluation.intervals import Interval, Rate
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One rate at a target of the other.
+    """Operating point: one rate at a target of the other.
 
     Attributes:
         fixed: which rate the target is of.

@@ -1,4 +1,4 @@
-"""Two faces, and over each where a model looked."""
+"""Figure of two faces, and over each where a model looked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def saliency(
     model: str | None = None,
     masks: int | None = None,
 ) -> Figure:
-    """Both faces, plain on top and below with their maps, on one scale of colours.
+    """Figure of both faces, plain and below with their maps, on one scale of colours.
 
     Axes 0 and 1 of the figure hold faces A and B, 2 and 3 their maps, 4 the scale.
 

@@ -47,7 +47,7 @@ class ByList:
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
         column = f"{self.column}=" if self.column is not None else ""
         return f"--identities {column}{self.path.name}"
 
@@ -137,7 +137,7 @@ class _Table:
 
     @classmethod
     def read(cls, path: Path) -> _Table:
-        """A CSV (or with tabs or semicolons), or lines of a file and an identity.
+        """Read a CSV (or with tabs or semicolons), or lines of a file and an identity.
 
         Raises:
             FacesError: no such file, not text, or rows of several lengths.

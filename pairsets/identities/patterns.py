@@ -133,7 +133,7 @@ class ByPattern:
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
         return f"--identity-pattern {self.text if self.text in NAMED else repr(self.text)}"
 
     def name(self, paths: Sequence[str]) -> Naming:

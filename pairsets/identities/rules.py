@@ -57,7 +57,7 @@ class Rule(Protocol):
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
 
     def name(self, paths: Sequence[str]) -> Naming:
         """Who each of these relative, `/`-separated paths shows.
@@ -85,7 +85,7 @@ class ByLevel:
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
         return f"--identity-level {self.level}"
 
     def name(self, paths: Sequence[str]) -> Naming:

@@ -115,7 +115,7 @@ class Dataset:
 
     @classmethod
     def read(cls, path: str | Path) -> Dataset:
-        """Read ZACI-20's JSON.
+        """Read a dataset from ZACI-20's JSON.
 
         Raises:
             SourceError: the file is missing, not JSON, or an entry is of another form; the message

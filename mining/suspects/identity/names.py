@@ -77,7 +77,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class Name:
-    """A name taken apart.
+    """Name taken apart into stem and brackets.
 
     Attributes:
         stem: its words before the first bracket.

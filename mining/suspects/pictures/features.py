@@ -271,7 +271,7 @@ class PictureCache:
         return pixels
 
     def _image(self, path: str) -> Image.Image | None:
-        """A face, decoded."""
+        """Decoded image of a face; None where it cannot be read."""
         if path in self.unread:
             return None
         file = self._root / path

@@ -82,7 +82,7 @@ def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way
 
 
 def size_of(affine: Affine) -> float:
-    """By how much larger the second picture shows what the first does."""
+    """Factor by which the second picture shows larger what the first does."""
     return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
 
 

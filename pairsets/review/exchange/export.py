@@ -181,7 +181,7 @@ def export(
 
 
 def _known(store: Store, who: str | None) -> str | None:
-    """The name as the store has it."""
+    """Name of a person as the store has it."""
     if who is None:
         return None
     name, names = plain_name(who), sorted(store.annotators.values())

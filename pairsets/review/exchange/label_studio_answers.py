@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Record:
-    """One annotation: the pictures, what was chosen by control, and who says so."""
+    """Record of one annotation: the pictures, what was chosen by control, and who says so."""
 
     number: int
     pictures: tuple[str, str]

@@ -170,7 +170,7 @@ class Work(_Model):
 
 
 class Was(_Model):
-    """A verdict that was taken back."""
+    """Verdict that an undo took back."""
 
     verdict: Word
     reason: str

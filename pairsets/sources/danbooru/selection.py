@@ -84,7 +84,7 @@ class Selection:
         self._owners.append(np.array(owners, np.int32))
 
     def pictures(self) -> SelectedPictures:
-        """The pictures that stay."""
+        """Pictures that were selected, once all blocks are added."""
         rows = np.concatenate([np.empty(0, np.int64), *self._rows])
         owner = np.concatenate([np.empty(0, np.int32), *self._owners])
         return SelectedPictures(

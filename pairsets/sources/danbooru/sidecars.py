@@ -59,7 +59,7 @@ class Sidecars:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Bytes of all files together."""
         return sum(file.stat().st_size for file in self.files)
 
     @property

@@ -37,7 +37,7 @@ MOST_CHARACTERS = len(_GIVEN) * len(_AFTER)
 
 @dataclass(frozen=True)
 class Character:
-    """A made-up character.
+    """Made-up character: its name and traits.
 
     Attributes:
         name: its folder's name.

@@ -31,7 +31,7 @@ _GROUNDS = 9  # how many backgrounds a character is seen before
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """A sample on disk.
+    """Drawn sample on disk.
 
     Attributes:
         folder: holds `faces/<character>/<image>.png`, `CREDITS.txt` and `lookalikes.csv`.
@@ -49,7 +49,7 @@ class DrawnSample:
 
     @property
     def faces(self) -> Path:
-        """The folder per character."""
+        """Path of the folder that holds a folder per character."""
         return self.folder / FACES
 
 

@@ -38,7 +38,7 @@ UNNAMED = "category of a box that is not among `categories`"
 
 
 def read(stream: JsonStream) -> Table:
-    """Read COCO's JSON.
+    """Read faces from COCO's JSON.
 
     Raises:
         SourceError: not of this form; says in which line, and which entry of which list.

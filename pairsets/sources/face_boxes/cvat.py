@@ -28,7 +28,7 @@ class Cvat:
     """Reader of CVAT's images, of any number of files."""
 
     def __init__(self, table: Table) -> None:
-        """Fill `table`."""
+        """Make a reader that fills `table`."""
         self._table = table
         self.folder = ""
         self._row: int | None = None

@@ -82,7 +82,7 @@ def key_of(record: Mapping[str, Any], names: tuple[str, ...] = PICTURE) -> Pictu
 
 
 def as_id(value: object) -> PictureId:
-    """A picture by its number or path.
+    """Id of a picture, from its number or path.
 
     Raises:
         SourceError: neither.
@@ -136,7 +136,7 @@ def size_of(record: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def number(value: object) -> float:
-    """A number, also one written as text.
+    """Number of a JSON value, which may be written as text.
 
     Raises:
         SourceError: neither.
@@ -169,12 +169,12 @@ def numbers(values: object, what: str = "box") -> Box:
 
 
 def spanned(left: float, top: float, width: float, height: float) -> Box:
-    """A box by its corner, width and height."""
+    """Box of sides, from its corner, width and height."""
     return left, top, left + width, top + height
 
 
 def labelled(box: Box, label: str, score: float = math.nan) -> Found:
-    """A box by what it is labelled with: any face, a thing that is none, or a name.
+    """Face of a labelled box: any face, a thing that is none, or one of a name.
 
     >>> labelled((0, 0, 9, 9), "Body").other, labelled((0, 0, 9, 9), "rei").name
     ('Body', 'rei')

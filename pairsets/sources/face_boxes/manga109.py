@@ -31,7 +31,7 @@ class Manga109:
     """Reader of Manga109's books, of any number of files."""
 
     def __init__(self, table: Table) -> None:
-        """Fill `table`."""
+        """Make a reader that fills `table`."""
         self._table = table
         self.folder = ""
         self._books: set[str] = set()

@@ -28,7 +28,7 @@ class Voc:
     """
 
     def __init__(self, table: Table) -> None:
-        """Fill `table`."""
+        """Make a reader that fills `table`."""
         self._table = table
         self.folder = ""
         self._fields: dict[str, str] = {}

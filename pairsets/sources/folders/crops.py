@@ -76,7 +76,7 @@ class CropSettings:
 
 @dataclass(frozen=True)
 class Crop:
-    """A face cut out.
+    """Face that was cut out, as it is saved.
 
     Attributes:
         data: a JPEG file.

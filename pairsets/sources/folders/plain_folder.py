@@ -154,7 +154,7 @@ def _of_split(
 
 
 def _entries(folder: Path, prefix: str, *, deep: bool) -> Iterator[tuple[str, str]]:
-    """Each file of a folder, and what is wrong with it, if anything is; sorted by name."""
+    """Files of a folder, each with what is wrong with it, if anything is; sorted by name."""
     with os.scandir(folder) as entries:
         listed = sorted(entries, key=lambda one: one.name)
     for entry in listed:

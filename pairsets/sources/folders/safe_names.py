@@ -166,7 +166,7 @@ def spelling(name: str) -> str:
 
 
 def cell_of(name: str) -> str:
-    """A name as a cell of a table; as JSON where a table could lose it, or it looks like JSON.
+    """Cell of a table for a name; as JSON where a table could lose it, or it looks like JSON.
 
     >>> cell_of("橘_雪"), cell_of("")
     ('橘_雪', '""')
@@ -180,7 +180,7 @@ def cell_of(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name's folder, as long as it may be and if no other wants it; idempotent."""
+    """Folder for a name, as long as it may be and if no other wants it; idempotent."""
     joined = name.replace("/", "__")
     device = _DEVICE.match(joined)
     if not joined:

@@ -202,7 +202,7 @@ def _of_paths(rest: set[str], side: str) -> bool:
 
 
 def _found(path: Path, names: Sequence[str]) -> Columns:
-    """The columns by known names.
+    """Columns of a table, found by known names.
 
     Raises:
         SourceError: there are none, or several that might be meant.

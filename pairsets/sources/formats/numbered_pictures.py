@@ -42,7 +42,7 @@ class Form:
             raise SourceError(f"a suffix {self.rest!r}; expected one such as .jpg or _0.png")
 
     def path(self, wanted: Wanted) -> str:
-        """The path of a picture."""
+        """Path of a picture whose file is named in this form."""
         start, number = wanted
         return f"{start}{number:0{self.digits}d}{self.rest}"
 

@@ -239,7 +239,7 @@ def _gathered(path: Path, found: dict[str, NDArray[Any]], faces: Sequence[str]) 
 
 
 def _listed(images: Path) -> list[str]:
-    """The column `path` of a CSV."""
+    """Paths in the column `path` of a CSV."""
     rows = csv_rows(images, what="CSV of images")
     _, header = next(rows, (1, []))
     if "path" not in header:

@@ -28,7 +28,7 @@ def gather_records(
     unit: str = "line",
     notes: Sequence[str] = (),
 ) -> Pairs:
-    """The pairs of records.
+    """Pairs that records tell, as `Pairs`.
 
     Args:
         path: of the file, for errors.
