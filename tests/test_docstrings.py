@@ -104,10 +104,10 @@ def leaning(source: str) -> list[str]:
 
 
 def modules() -> dict[str, str]:
-    """Text of each module of the three packages, by path."""
+    """Text of each module of the three packages and of `support`, by path."""
     return {
         path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-        for package in ("mining", "pairsets", "indexes")
+        for package in ("mining", "pairsets", "indexes", "tests/support")
         for path in sorted((ROOT / package).rglob("*.py"))
     }
 
