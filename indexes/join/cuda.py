@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexes.base import Rows
 from indexes.join.bfloat16 import floor_bits, unrounded
 from indexes.join.filters import Filter
-from indexes.join.scan import FEW, Box
+from indexes.join.scan import Box, Scanner
 from indexes.join.tiles import Tile
 from indexes.join.workers import Meanwhile
 
@@ -27,6 +27,8 @@ SIDE = 16384
 
 class DeviceScanner:
     """Scanner for filters whose values lie on `device`; as `Scanner`, in bfloat16 only."""
+
+    few = Scanner.few
 
     def __init__(self, area: int, device: str) -> None:
         self.products = torch.empty(area, dtype=torch.bfloat16, device=device)
@@ -59,7 +61,7 @@ class DeviceScanner:
             table[top:bottom, first:last] = False
         if tile.diagonal:
             table.triu_(1)
-        if int(mask.count_nonzero()) > max(FEW, size * crowd):
+        if int(mask.count_nonzero()) > max(self.few, size * crowd):
             return None
         found: Rows = mask.nonzero().squeeze(1).cpu().numpy()
         p, q = np.divmod(found, shape[1])

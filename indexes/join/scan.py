@@ -17,8 +17,6 @@ from indexes.join.tiles import Tile
 if TYPE_CHECKING:
     import torch
 
-# Fewer hits than this are never too many.
-FEW = 2048
 # Rows that are looked at as one where hits are rare.
 _STACK = 16
 # A box of a tile: rows from, to, columns from, to.
@@ -32,6 +30,8 @@ class Scanner:
 
     # Hits are rare where they are fewer than this share of the products.
     rare = 5e-4
+    # Fewer hits than this are never too many.
+    few = 2048
 
     def __init__(self, area: int, dtype: torch.dtype) -> None:
         import torch
@@ -112,7 +112,7 @@ class Scanner:
         """
         shape = self.multiply(bound, tile)
         found = self.compact(shape, threshold - bound.margin(tile), closed)
-        if found.size > max(FEW, shape[0] * shape[1] * crowd):
+        if found.size > max(self.few, shape[0] * shape[1] * crowd):
             return None
         p, q = np.divmod(found, shape[1])
         p += tile.rows.start

@@ -75,9 +75,9 @@ class ReportInputs:
         return list(dict.fromkeys(model for one in self.comparisons for model in one.judged))
 
 
-def report_of(shown: ReportInputs) -> Report:
-    """Content of a report on `shown`."""
-    gallery, left_out = gallery_of(shown)
+def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
+    """Content of a report on `shown`, with at most `limit` pairs in the gallery."""
+    gallery, left_out = gallery_of(shown, limit)
     return Report(
         title=shown.title,
         faces_root=shown.faces.root,

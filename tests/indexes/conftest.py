@@ -62,7 +62,7 @@ def way(request, monkeypatch) -> Way:
     narrow_first(monkeypatch, crowd=0.0 if in_vain else 1.0)
     if in_vain:
         monkeypatch.setattr(scan.Scanner, "rare", 0.0)
-        monkeypatch.setattr(scan, "FEW", 0)
+        monkeypatch.setattr(scan.Scanner, "few", 0)
         monkeypatch.setattr(search, "CROWD", 0.0 if rest.startswith("all") else 1.0)
     return partial(join.SearchOptions, precision=precision)
 
