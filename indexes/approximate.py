@@ -158,7 +158,7 @@ class ApproximateIndex:
 
     @classmethod
     def load(cls, path: str | Path, vectors: ArrayLike) -> ApproximateIndex:
-        """Read what `save` wrote; `vectors` are those it was built from, for exact scores."""
+        """Read an index that `save` wrote, and score exactly by the `vectors` it was built from."""
         loaded = cls.__new__(cls)
         loaded._faiss, facts = store.load(Path(path), kind="approximate")
         loaded.vectors = as_vectors(vectors)
@@ -182,14 +182,14 @@ class ApproximateIndex:
 
 
 def _expect_few(faiss: Any, index: Any) -> None:
-    """Keep FAISS from warning on the terminal of few vectors a cluster: recall tells the same."""
+    """Keep FAISS from warning on the terminal of few vectors a cluster: recall tells as much."""
     inverted = faiss.try_extract_index_ivf(index)
     if inverted is not None:
         inverted.cp.min_points_per_centroid = 1
 
 
 class _one_thread:  # noqa: N801  (reads as a phrase in `with`)
-    """FAISS's graph indexes depend on the order in which threads insert."""
+    """Keep FAISS to one thread: its graph indexes depend on the order in which threads insert."""
 
     def __init__(self, faiss: Any) -> None:
         self.faiss = faiss

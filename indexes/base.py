@@ -38,7 +38,7 @@ class IndexesError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Answer of `search`.
+    """Rows that `search` found, each with its score.
 
     Attributes:
         rows: `[Q, k]`, best first; -1 where an approximate index found fewer than k.
@@ -53,7 +53,7 @@ class Neighbours:
 
 @dataclass(frozen=True, eq=False)
 class TopPairs:
-    """Answer of `top_pairs`.
+    """Best pairs that `top_pairs` found, each with its score.
 
     Attributes:
         i, j: `[M]`, i < j, M the number asked for or, if fewer exist, all.
@@ -123,14 +123,14 @@ def _freeze(answer: TopPairs | BottomPairs, *names: str) -> None:
 
 
 class Index(Protocol):
-    """What every index answers; `tests/indexes/test_contract.py` runs on each kind."""
+    """Contract of every index; `tests/indexes/test_contract.py` runs on each kind."""
 
     @property
     def exact(self) -> bool:
         """Whether its answers can not be bettered."""
 
     def __len__(self) -> int:
-        """How many vectors it holds."""
+        """Number of vectors that the index holds."""
 
     def search(self, queries: ArrayLike, k: int) -> Neighbours:
         """The k best rows for each of `queries [Q, D]`."""

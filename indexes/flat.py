@@ -27,8 +27,6 @@ from indexes.join.equal import Classes, equal_rows
 
 # FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
 _SPARE = 16
-# Neighbours held at once, so that many ties do not take memory for queries times rows.
-_FETCHED = 2**21
 # Values that are copied at once on their way into an index.
 _COPIED = 2**22
 
@@ -50,6 +48,8 @@ class FlatIndex:
     """
 
     exact = True
+    # Neighbours held at once, so that many ties do not take memory for queries times rows.
+    fetched = 2**21
 
     def __init__(self, vectors: ArrayLike) -> None:
         self.vectors: Vectors = as_vectors(vectors)
@@ -65,7 +65,7 @@ class FlatIndex:
 
     @cached_property
     def _classes(self) -> Classes | None:
-        """Rows of which one is searched for all that are equal to it."""
+        """Classes of equal rows, of which one row each is searched for all; None without any."""
         return equal_rows(self.vectors, np.arange(len(self)))
 
     @cached_property
@@ -102,14 +102,14 @@ class FlatIndex:
         if k:
             self._settle(wanted, min(len(self._standing), k + _SPARE), rows, scores)
         if self._classes is not None:
-            rows, scores = _spelled(self._classes, rows, scores, k)
+            rows, scores = _spelled(self._classes, rows, scores, k, self.fetched)
         return Neighbours(rows, scores, exact=True)
 
     def _settle(self, queries: Vectors, fetch: int, rows: Rows, scores: Scores) -> None:
         """Fill the answers, fetching more for the queries where the cut is not clear."""
         open_ = np.arange(len(queries))
         while open_.size:
-            step = max(1, _FETCHED // fetch)
+            step = max(1, self.fetched // fetch)
             parts = [open_[start : start + step] for start in range(0, open_.size, step)]
             unclear = [self._answer(queries, part, fetch, rows, scores) for part in parts]
             open_ = np.concatenate(unclear)
@@ -236,7 +236,7 @@ class FlatIndex:
 
     @classmethod
     def load(cls, path: str | Path) -> FlatIndex:
-        """Read what `save` wrote.
+        """Read an index that `save` wrote.
 
         Raises:
             IndexesError: a file is missing, damaged, or of another kind.
@@ -245,7 +245,9 @@ class FlatIndex:
         return cls(index.reconstruct_n(0, index.ntotal))
 
 
-def _spelled(classes: Classes, rows: Rows, scores: Scores, k: int) -> tuple[Rows, Scores]:
+def _spelled(
+    classes: Classes, rows: Rows, scores: Scores, k: int, fetched: int
+) -> tuple[Rows, Scores]:
     """The k nearest of all rows, `[Q, k]`, from the nearest of those that stand for all.
 
     A row that stands for others is the first of them, so what comes behind the k nearest of these
@@ -264,7 +266,7 @@ def _spelled(classes: Classes, rows: Rows, scores: Scores, k: int) -> tuple[Rows
     start = 0
     while start < count:
         past = int(totals[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(totals, past + _FETCHED, side="right")))
+        stop = max(start + 1, int(np.searchsorted(totals, past + fetched, side="right")))
         query, place = np.nonzero(needed[start:stop])
         which, found = classes.spelled(rows[start:stop][query, place], k)
         query, value = query[which], scores[start:stop][query, place][which]

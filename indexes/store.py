@@ -31,7 +31,7 @@ def faiss() -> Any:
 
 
 def sidecar(path: Path) -> Path:
-    """Where the JSON beside an index file lies."""
+    """Path of the JSON file beside an index file."""
     return path.with_suffix(".json")
 
 
@@ -94,7 +94,7 @@ def load(path: Path, kind: str) -> tuple[Any, dict[str, Any]]:
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
-    """What the JSON beside an index says; IndexesError where it is not that of one."""
+    """Read the JSON beside an index; IndexesError where it is not that of one."""
     try:
         with path.open("rb") as stream:
             data = stream.read(_MOST + 1)

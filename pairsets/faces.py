@@ -141,7 +141,7 @@ class Faces:
 
     @property
     def count_characters(self) -> int:
-        """How many characters there are."""
+        """Number of characters."""
         return len(set(self.characters))
 
     @cached_property
@@ -291,7 +291,7 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
 
 
 def _records(root: Path) -> int:
-    """How many files in `root` are what made it tells of itself, and nothing that was left out."""
+    """Number of files in `root` by which `crop` and `arrange` tell what they made."""
     names = {name for made, names in _RECORDS.items() if (root / made).is_file() for name in names}
     return sum((root / name).is_file() for name in names)
 
@@ -324,7 +324,7 @@ def _alike(names: Iterable[str]) -> list[str]:
 
 
 def _refuse_two_spellings(paths: Iterable[str]) -> None:
-    """One path in two Unicode forms or cases is one file on another system, two here."""
+    """Refuse one path in two Unicode forms or cases: one file on some systems, two here."""
     seen: dict[str, str] = {}
     for path in paths:
         # Not `casefold`, which also makes one of "weiss" and "weiß".
@@ -342,7 +342,7 @@ def _refuse_two_spellings(paths: Iterable[str]) -> None:
 
 
 def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
-    """Those of the faces that `rows`, `[N]`, is true for."""
+    """Faces that `rows`, `[N]`, is true for."""
     return Faces(faces.root, faces.paths[rows], faces.characters[rows])
 
 

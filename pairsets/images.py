@@ -161,7 +161,7 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
 
 
 def _words(error: Exception) -> str:
-    """What an exception says, or its kind where it says nothing."""
+    """Message of an exception, or its kind where it has none."""
     return str(error) or type(error).__name__
 
 

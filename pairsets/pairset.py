@@ -52,7 +52,7 @@ PairKey = tuple[str, str]
 
 
 def pair_key(a: str, b: str) -> PairKey:
-    """The same for both orders of two faces.
+    """Key of a pair of faces, equal for both orders of the two.
 
     >>> pair_key("b/1", "a/1")
     ('a/1', 'b/1')
@@ -203,7 +203,7 @@ class PairSet:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """`[N]`: rows that count."""
+        """`[N]`: whether each row counts, not being marked invalid."""
         return np.asarray(self.invalid == 0)
 
     @property
@@ -228,7 +228,7 @@ class PairSet:
 
     @property
     def keys(self) -> list[PairKey]:
-        """`N`, what tells each pair from the others, whatever the order of its faces."""
+        """Keys, `N`, that tell each pair from the others, whatever the order of its faces."""
         return list(map(pair_key, self.path_a, self.path_b))
 
     @property
@@ -261,7 +261,7 @@ class PairSet:
         return np.asarray(self.valid & (same != (self.label == 1)))
 
     def identity(self, path: str) -> str:
-        """Who a face shows.
+        """Identity that a face shows.
 
         >>> pairs = PairSet.of(["1.jpg"], ["2.jpg"], 0, identities={"1.jpg": "rei", "2.jpg": "a"})
         >>> pairs.identity("1.jpg"), PairSet.of(["rei/1"], ["a/1"], 0).identity("rei/1")
@@ -270,7 +270,7 @@ class PairSet:
         return character_of(path) if self.identities is None else self.identities[path]
 
     def with_identities(self, identities: Mapping[str, str] | None) -> PairSet:
-        """The same pairs, of whom `identities` says who is on them; None is the folders.
+        """Copy in which `identities` says who is on the faces; None is the folders.
 
         Raises:
             PairSetError: it lacks a face.
@@ -287,7 +287,7 @@ class PairSet:
         return self.identity(self.path_a[row]), self.identity(self.path_b[row])
 
     def named_by(self, rule: Rule) -> PairSet:
-        """The same pairs, of whom `rule` says who is on them.
+        """Copy in which `rule` says who is on the faces.
 
         Raises:
             FacesError: it does not fit the paths.
@@ -322,7 +322,7 @@ class PairSet:
 
 
 def identities_of(pairs: Path) -> Path:
-    """Where the identities of a pair file's faces lie, where they are not the folders.
+    """Path of the file of identities beside a pair file, where they are not the folders.
 
     >>> identities_of(Path("sets/market.csv")).as_posix()
     'sets/market.identities.csv'
@@ -465,7 +465,7 @@ def _flags(name: str, values: ArrayLike, length: int) -> NDArray[np.int8]:
 
 
 def _such(path: object) -> str:
-    """What a path that begins outside the faces folder most likely is, within it."""
+    """Advice on what a path that begins outside the faces folder most likely is, within it."""
     parts = path.replace("\\", "/").split("/")[-2:] if isinstance(path, str) else []
     if len(parts) < 2 or not all(parts) or ".." in parts:
         return ""

@@ -48,7 +48,7 @@ def base_name(path: str) -> str:
 
 
 def why_unsafe(path: str) -> str | None:
-    """What is wrong with a path that should stay inside its folder, or None.
+    """Reason why a path may leave its folder or is not plain, or None.
 
     >>> why_unsafe("../secret.png")
     'leaves its folder (..)'

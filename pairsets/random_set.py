@@ -41,18 +41,18 @@ class PairSpace:
 
     @property
     def count_positives(self) -> int:
-        """How many same-character pairs there are."""
+        """Number of same-character pairs."""
         sizes = np.diff(self.starts)
         return int((sizes * (sizes - 1) // 2).sum())
 
     @property
     def count_negatives(self) -> int:
-        """How many pairs of different characters there are."""
+        """Number of pairs of different characters."""
         total = self.rows.size
         return total * (total - 1) // 2 - self.count_positives
 
     def _ends(self) -> Rows:
-        """Where the run of each face's own character ends."""
+        """End of the run of each face's own character."""
         return np.repeat(self.starts[1:], np.diff(self.starts))
 
     def positives(self, numbers: Rows) -> tuple[Rows, Rows]:

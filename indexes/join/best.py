@@ -12,10 +12,6 @@ from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import pair_scores
 from indexes.join.constraints import PairConstraints
 
-# Pairs scored exactly at a time.
-_PORTION = 2**14
-# Beside n, how many pairs may be held before all are scored exactly: ties without end need it.
-_SPARE = 2**18
 Each = Callable[[Callable[[slice], None], Sequence[slice]], None]
 
 
@@ -31,12 +27,12 @@ class Found(NamedTuple):
     margins: Scores
 
     def take(self, kept: Rows | slice) -> Found:
-        """Some of them."""
+        """Some of the pairs, by number or slice."""
         return Found(self.i[kept], self.j[kept], self.scores[kept], self.margins[kept])
 
     @classmethod
     def joined(cls, parts: Sequence[Found]) -> Found:
-        """All of `parts`."""
+        """All pairs of `parts` as one."""
         if len(parts) == 1:
             return parts[0]
         if not parts:
@@ -67,10 +63,14 @@ class Best:
         self.held = self.fresh = 0
         # Settling costs a pass over what is held: not for every handful of newcomers.
         self.patience = max(n // 8, 1024)
+        # Beside n, how many pairs may be held before all are scored exactly: for ties without end.
+        self.spare = 2**18
+        # Pairs scored exactly at a time.
+        self.portion = 2**14
         self.lock = Lock()
 
     def sift(self, i: Rows, j: Rows, filtered: Scores, margin: Scores | float) -> Found:
-        """Of the pairs i < j, those that may be among the best.
+        """Drop the pairs i < j that cannot be among the best.
 
         Args:
             i, j: `[M]`.
@@ -82,12 +82,12 @@ class Best:
         kept &= filtered + margins >= self.threshold
         found = Found(i, j, filtered, margins).take(np.flatnonzero(kept))
         found = self._crop(self._within(found))
-        if found.scores.size > 2 * self.n + _SPARE:  # ties without end
+        if found.scores.size > 2 * self.n + self.spare:  # ties without end
             found = best_of(self.n, self._exact(found, one_by_one))
         return found
 
     def _within(self, found: Found) -> Found:
-        """Only pairs whose exact scores the rules allow; where that is in doubt it is settled."""
+        """Drop pairs whose exact scores the rules forbid; where that is in doubt it is settled."""
         rules = self.rules
         if not rules.capped and rules.lowest == -np.inf:
             return found
@@ -99,15 +99,15 @@ class Best:
         if not doubt.size:
             return found
         sure = np.ones(tops.size, np.bool_)
-        for start in range(0, doubt.size, _PORTION):
-            some = doubt[start : start + _PORTION]
+        for start in range(0, doubt.size, self.portion):
+            some = doubt[start : start + self.portion]
             exact = self._score(found.i[some], found.j[some])
             found.scores[some], found.margins[some] = exact, 0.0
             sure[some] = (exact <= tops[some]) & (exact >= rules.lowest)
         return found.take(np.flatnonzero(sure))
 
     def _crop(self, found: Found) -> Found:
-        """`found` less those that can not be among its own n best."""
+        """Drop the pairs of `found` that can not be among its own n best."""
         if found.scores.size <= self.n:
             return found
         return found.take(np.flatnonzero(found.scores + found.margins >= _nth(found, self.n)))
@@ -130,7 +130,7 @@ class Best:
         if found.scores.size >= self.n:
             self.threshold = max(self.threshold, _nth(found, self.n))
             found = found.take(np.flatnonzero(found.scores + found.margins >= self.threshold))
-            if found.scores.size > 2 * self.n + _SPARE:
+            if found.scores.size > 2 * self.n + self.spare:
                 found = best_of(self.n, self._exact(found, one_by_one))
                 self.threshold = max(self.threshold, float(found.scores.min()))
         self.parts, self.held, self.fresh = [found], found.scores.size, 0
@@ -140,7 +140,7 @@ class Best:
         self.threshold = max(self.threshold, threshold)
 
     def snapshot(self) -> Found:
-        """What is held, in no order."""
+        """Pairs that are held now, in no order."""
         with self.lock:
             self._settle()
             return self.parts[0]
@@ -175,7 +175,7 @@ class Best:
             some = near[rows]
             scores[some] = self._score(found.i[some], found.j[some])
 
-        each(score, [slice(at, at + _PORTION) for at in range(0, near.size, _PORTION)])
+        each(score, [slice(at, at + self.portion) for at in range(0, near.size, self.portion)])
         return Found(found.i, found.j, scores, margins)
 
     def _score(self, i: Rows, j: Rows) -> Scores:

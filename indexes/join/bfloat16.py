@@ -37,5 +37,5 @@ def at_least(bits: NDArray[np.int16], least: np.int16, out: NDArray[np.bool_]) -
 
 
 def unrounded(products: Scores) -> Scores:
-    """What numbers were at most, before they were rounded to these bfloat16 ones."""
+    """Upper bounds of the numbers that were rounded to these bfloat16 ones."""
     return products + np.abs(products) * 2.0**-7 + 2.0**-126

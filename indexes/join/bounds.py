@@ -80,7 +80,7 @@ def norms(vectors: Vectors) -> Scores:
 
 
 def norms32(vectors: Vectors) -> Scores:
-    """As `norms`, but quicker and looser: sums in float32, their error and underflow added."""
+    """Upper bounds `[N]` of the norms, quicker and looser than `norms`: summed in float32."""
     width = vectors.shape[1]
     squares = np.einsum("nd,nd->n", vectors, vectors).astype(np.float64)
     return np.asarray(np.sqrt(squares * (1 + width * 2.0**-23) + width * 2.0**-125))
@@ -96,7 +96,7 @@ Bound = TypeVar("Bound", float, NDArray[np.float64])
 
 
 def margin(terms: int, product: Bound, dtype: np.dtype[np.floating] = FLOAT32) -> Bound:
-    """How far a `dtype` dot product of D = `terms` can lie from the reported score.
+    """Largest distance of a `dtype` dot product of D = `terms` from the reported score.
 
     `product` bounds |x| |y|, of one pair or of many; the derivation is in the module's docstring.
     """

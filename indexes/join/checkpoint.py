@@ -1,4 +1,4 @@
-"""What a long search has found, kept in a file, so that an interrupted one goes on."""
+"""Checkpoints of a long search: the pairs found so far, so that an interrupted one goes on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SCHEMA = 2
 
 
 class Ledger:
-    """Which tiles are done, and what they held.
+    """Record of the tiles that are done and the pairs they held, kept in a file.
 
     Args:
         best: what is filled.
@@ -51,7 +51,7 @@ class Ledger:
             self._load(path)
 
     def plan(self, order: Rows, side: int, tiles: Sequence[Tile]) -> list[tuple[int, Tile]]:
-        """The tiles of this order that are not done yet, with their numbers."""
+        """Tiles of this order that are not done yet, with their numbers."""
         self.order, self.side = order, side
         if self._done.size != len(tiles):
             # A file of other tiles: what it holds would be found twice.
@@ -60,7 +60,7 @@ class Ledger:
         return [(number, tile) for number, tile in enumerate(tiles) if not self._done[number]]
 
     def commit(self, number: int, found: Iterable[Found]) -> None:
-        """Take what a tile held; it is done."""
+        """Take the pairs that a tile held, and mark it as done."""
         parts = list(found)
         with self._lock:
             # Interrupted from here on, the tile would be kept as not done, and found twice.
@@ -71,7 +71,7 @@ class Ledger:
             self._whole = True
 
     def keep(self, *, now: bool = False) -> None:
-        """Save, if it is due; `now`, if it is worth it."""
+        """Save the checkpoint, if it is due; with `now`, if it is worth it."""
         clock = time.monotonic()
         if self.path is None or self.order is None or not self._whole:
             return
@@ -81,7 +81,7 @@ class Ledger:
         self._saved = time.monotonic()
 
     def remove(self) -> None:
-        """The search is done."""
+        """Remove the checkpoint of a search that is done."""
         # Where there is none, a disk that is read-only need not be written to.
         if self.path is not None and self.path.exists():
             self.path.unlink()
@@ -130,7 +130,7 @@ class Ledger:
             ) from None
 
     def _digest(self) -> str:
-        """Of the vectors and the question."""
+        """Digest of the vectors and the question, which a checkpoint must be of."""
         if not self._key:
             best, rules = self.best, self.best.rules
             digest = hashlib.blake2b(digest_size=16)

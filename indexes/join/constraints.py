@@ -1,4 +1,4 @@
-"""Which pairs may be taken at all, whatever they score, and between which scores."""
+"""Constraints on the pairs that may be taken: groups, exclusions, and the scores between limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class PairConstraints:
-    """What a pair of rows has to be.
+    """Constraints that a pair of rows has to meet.
 
     Attributes:
         groups: `[N]` codes.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexes.base import Rows
 from indexes.join.bfloat16 import floor_bits, unrounded
 from indexes.join.filters import Filter
-from indexes.join.scan import FEW, Box
+from indexes.join.scan import Box, Scanner
 from indexes.join.tiles import Tile
 from indexes.join.workers import Meanwhile
 
@@ -26,14 +26,16 @@ SIDE = 16384
 
 
 class DeviceScanner:
-    """As `Scanner`, for filters whose values lie on `device`; in bfloat16 only."""
+    """Scanner for filters whose values lie on `device`; as `Scanner`, in bfloat16 only."""
+
+    few = Scanner.few
 
     def __init__(self, area: int, device: str) -> None:
         self.products = torch.empty(area, dtype=torch.bfloat16, device=device)
         self.mask = torch.empty(area, dtype=torch.bool, device=device)
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
-        """Fill the buffer with the tile's product; its shape."""
+        """Fill the buffer with the tile's product; returns its shape."""
         left, right = bound.left(tile.rows), bound.right(tile.columns)
         shape = len(left), len(right)
         torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
@@ -59,14 +61,14 @@ class DeviceScanner:
             table[top:bottom, first:last] = False
         if tile.diagonal:
             table.triu_(1)
-        if int(mask.count_nonzero()) > max(FEW, size * crowd):
+        if int(mask.count_nonzero()) > max(self.few, size * crowd):
             return None
         found: Rows = mask.nonzero().squeeze(1).cpu().numpy()
         p, q = np.divmod(found, shape[1])
         return p + tile.rows.start, q + tile.columns.start
 
     def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
-        """See `Scanner.most_at`."""
+        """Upper bounds of the products of the tile multiplied last; see `Scanner.most_at`."""
         width = tile.columns.stop - tile.columns.start
         found = (p - tile.rows.start) * width + (q - tile.columns.start)
         at = torch.from_numpy(found).to(self.products.device)

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 
 # A tile of which more than this share passes the last filter is not worth compacting.
 CROWD = 1 / 16
-# Fewer pairs than this are quicker gathered one by one.
-_GATHERED = 1500
 
 
 class Engine:
-    """What every worker needs to search a tile.
+    """Search of one tile after the other for `best`, by filters tried in turn.
 
     Args:
         best: what to fill.
@@ -54,7 +52,7 @@ class Engine:
         self.plain = Plain(best, order, lengths)
 
     def search(self, tile: Tile, worker: Worker) -> list[Found]:
-        """What the tile holds for `best`."""
+        """Pairs of the tile that may be among the best."""
         closed = self._closed(tile)
         if closed is None:
             return []
@@ -100,7 +98,10 @@ class Engine:
 
 
 class Worker:
-    """One thread's buffers."""
+    """Buffers of one thread."""
+
+    # Fewer pairs than this are quicker gathered one by one.
+    gathered = 1500
 
     def __init__(self, scanner: Scanner | DeviceScanner) -> None:
         self.scanner = scanner
@@ -112,7 +113,7 @@ class Worker:
 
         Tiles come row of tiles by row of tiles, so the vectors of `rows` are kept for the next.
         """
-        if len(p) < _GATHERED:
+        if len(p) < self.gathered:
             return products32(vectors, order[p], b)
         import torch
 
@@ -200,6 +201,6 @@ def arranged(groups: Rows, order: Rows, lengths: Scores, near: Scores) -> Rows:
 
 
 def _runs(codes: Rows) -> list[tuple[int, int]]:
-    """From, to of the runs of equal codes."""
+    """Bounds (from, to) of the runs of equal codes."""
     edges = np.flatnonzero(np.diff(codes)) + 1
     return list(zip([0, *edges.tolist()], [*edges.tolist(), len(codes)], strict=True))

@@ -1,8 +1,8 @@
-"""Many equal rows: found, so that one of them can be searched for all."""
+"""Classes of many equal rows: found, so that one of them can be searched for all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ _CHUNK = 2**16
 # Rows whose keys are equal by accident are told apart so often; then they stay alone.
 _ROUNDS = 8
 _Keys = NDArray[np.uint64]
+KeysOf = Callable[[NDArray[np.uint32], Rows], _Keys]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Classes:
 
     @classmethod
     def among(cls, rows: Rows, count: int, members: Sequence[Rows]) -> Classes:
-        """The classes with these `members` among some `rows` of `count`."""
+        """Make the classes with these `members` among some `rows` of `count`."""
         joined = np.concatenate(members)
         sizes = [len(part) for part in members]
         starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -70,12 +71,14 @@ class Classes:
         return which, np.where(at[which] < 0, rows[which], self.members[inside])
 
     def sizes(self, rows: Rows, most: int) -> Rows:
-        """How many rows are equal to each of `rows`, itself among them, and `most` at most."""
+        """Number of rows that are equal to each of `rows`, itself among them, `most` at most."""
         sizes = np.minimum(np.append(np.diff(self.starts), 1), most)
         return np.asarray(sizes[self.of[rows]])
 
 
-def equal_rows(vectors: Vectors, rows: Rows, groups: Rows | None = None) -> Classes | None:
+def equal_rows(
+    vectors: Vectors, rows: Rows, groups: Rows | None = None, *, keys_of: KeysOf | None = None
+) -> Classes | None:
     """Classes of many equal rows among `rows`; None where there are none.
 
     Where nothing is equal it takes a look at the first few values of each row. Which rows are
@@ -85,17 +88,19 @@ def equal_rows(vectors: Vectors, rows: Rows, groups: Rows | None = None) -> Clas
         vectors: `[N, D]`.
         rows: `[P]`, rising.
         groups: `[N]`; if given, those of the rows of a class are equal too.
+        keys_of: makes a number of each row, equal where its bits are; `row_keys` if None.
     """
     if len(rows) < MANY:
         return None
+    keys_of = keys_of or row_keys
     # As bits: a zero of either sign makes the same scores, but is not taken for the other.
     words = vectors.view(np.uint32)
     rows = np.asarray(rows, np.int64)
-    crowded = _crowded(_keys(words[:, :_FIRST], rows))
+    crowded = _crowded(keys_of(words[:, :_FIRST], rows))
     if crowded is None:
         return None
     some = rows[crowded]
-    keys = _keys(words, some)
+    keys = keys_of(words, some)
     if groups is not None:
         keys += groups[some].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     order = np.argsort(keys, kind="stable")
@@ -129,7 +134,7 @@ def _crowded(keys: _Keys) -> NDArray[np.bool_] | None:
     return np.asarray(often[at] == keys)
 
 
-def _keys(words: NDArray[np.uint32], rows: Rows) -> _Keys:
+def row_keys(words: NDArray[np.uint32], rows: Rows) -> _Keys:
     """`[P]`: a number of each row that is equal where all its bits are."""
     width = words.shape[1]
     factors = np.random.default_rng(0).integers(0, 2**64, width, np.uint64, endpoint=False) | 1

@@ -32,21 +32,21 @@ Map = Callable[[Callable[[slice], None], list[slice]], None]
 
 
 class Filter(Protocol):
-    """Bounds of a tile's scores."""
+    """Filter that bounds the scores of a tile from above."""
 
     width: int
 
     def left(self, rows: slice) -> Tensor:
-        """`[R, W]` of the positions `rows`."""
+        """Values `[R, W]` of the positions `rows`, the left factor of a tile's product."""
 
     def right(self, columns: slice) -> Tensor:
-        """`[C, W]` of the positions `columns`."""
+        """Values `[C, W]` of the positions `columns`, the right factor of a tile's product."""
 
     def margin(self, tile: Tile) -> float:
-        """How far a score of the tile can lie above its product."""
+        """Largest distance by which a score of the tile can lie above its product."""
 
     def margins(self, p: Rows, q: Rows) -> Scores:
-        """`[M]`: how far the score of each pair of positions can lie above its product."""
+        """Distances `[M]` by which the score of each pair of positions can exceed its product."""
 
 
 class Exact32:
@@ -57,7 +57,7 @@ class Exact32:
         self.width = vectors.shape[1]
 
     def left(self, rows: slice) -> Tensor:
-        """The vectors of `rows`."""
+        """Vectors at the positions `rows`."""
         import torch
 
         return torch.from_numpy(gathered(self.vectors, self.order, rows))
@@ -65,12 +65,12 @@ class Exact32:
     right = left
 
     def margin(self, tile: Tile) -> float:
-        """By the bound for float32."""
+        """Largest error of a float32 product in the tile."""
         largest = float(self.lengths[tile.rows].max() * self.lengths[tile.columns].max())
         return margin(self.width, largest)
 
     def margins(self, p: Rows, q: Rows) -> Scores:
-        """The same, pair by pair."""
+        """Largest error `[M]` of the float32 product of each pair of positions."""
         return np.asarray(margin(self.width, self.lengths[p] * self.lengths[q]))
 
 
@@ -104,11 +104,11 @@ class Rounded:
     right = left
 
     def margin(self, tile: Tile) -> float:
-        """|e_x| |y| + |x'| |e_y|, and the sums' own errors."""
+        """Margin of the tile: |e_x| |y| + |x'| |e_y|, and the sums' own errors."""
         return float(_margin(self.width, self.noise, *_maxima(self._norms, tile)))
 
     def margins(self, p: Rows, q: Rows) -> Scores:
-        """The same, pair by pair: rows with large norms do not blunt the others' bounds."""
+        """Margins `[M]` pair by pair: rows with large norms do not blunt the others' bounds."""
         return _of_pairs(self.width, self.noise, self._norms, p, q)
 
     @property
@@ -129,7 +129,7 @@ def _of_pairs(width: int, noise: float, norms: Norms, p: Rows, q: Rows) -> Score
 
 
 def _margin(width: int, noise: float, left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
-    """The bound of the module `bounds` from both sides' norms: lengths, before, kept, errors."""
+    """Bound of the module `bounds` from both sides' norms: lengths, before, kept, errors."""
     length, _, kept, errors = left
     other_length, before, other_kept, other_errors = right
     gamma = width * _UNIT / (1 - width * _UNIT)
@@ -163,11 +163,11 @@ class Rounding:
     right = left
 
     def margin(self, tile: Tile) -> float:
-        """As `Rounded`."""
+        """Margin of the tile, as that of `Rounded`."""
         return float(_margin(self.width, self.width * NOISE, *_maxima(self._norms, tile)))
 
     def margins(self, p: Rows, q: Rows) -> Scores:
-        """As `Rounded`."""
+        """Margins `[M]` pair by pair, as those of `Rounded`."""
         return _of_pairs(self.width, self.width * NOISE, self._norms, p, q)
 
 

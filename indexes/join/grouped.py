@@ -1,4 +1,4 @@
-"""The best pairs where many rows are equal: one of each class is searched, the rest follows.
+"""Best pairs where many rows are equal: one of each class is searched, the rest follows.
 
 All pairs of two classes, or of one with itself, score the same, and of equal scores the pairs that
 come first by (i, j) are the best. So the pairs of classes are searched like pairs of rows, each
@@ -25,14 +25,12 @@ from indexes.join.equal import Classes
 Pairs = tuple[Rows, Rows, Scores]
 # Finds the best pairs of some rows by the rules given: as many as asked for, in order.
 Search = Callable[[PairConstraints, Rows, int], Pairs]
-# Pairs spelled out at a time.
-_LEAST, _MOST = 2**14, 2**20
 # How much deeper the classes are searched where they were not enough.
 _DEEPER = 4
 
 
 class Grouped:
-    """The n best pairs of rows, of which many are equal.
+    """Search for the n best pairs of rows, of which many are equal.
 
     Args:
         vectors: `[N, D]`.
@@ -41,6 +39,9 @@ class Grouped:
         classes: of the rows that take part.
         sign: as of `Best`.
     """
+
+    # Pairs spelled out at a time.
+    least, most = 2**14, 2**20
 
     def __init__(
         self, vectors: Vectors, n: int, rules: PairConstraints, classes: Classes, sign: int = 1
@@ -135,7 +136,7 @@ class Grouped:
         return self._ordered(parts) if len(parts) > 1 else known
 
     def _ordered(self, parts: list[Pairs]) -> Pairs:
-        """The n best of all of them, in order."""
+        """The n best pairs of all `parts`, in order."""
         i, j, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         order = np.lexsort((j, i, -scores))[: self.n]
         return i[order], j[order], scores[order]
@@ -182,10 +183,10 @@ class Grouped:
     def _admitted(
         self, heads: Rows, starts: Rows, counts: Rows, pool: Rows, wanted: int
     ) -> tuple[Rows, Rows]:
-        """Of pairs of heads with their parts of the pool, the first `wanted` that are admitted."""
+        """First `wanted` pairs that are admitted, of heads with their parts of the pool."""
         ends = np.cumsum(counts)
         found, size, at = [(heads[:0], heads[:0])], 0, 0
-        most = min(max(wanted, _LEAST), _MOST)
+        most = min(max(wanted, self.least), self.most)
         while at < len(heads) and size < wanted:
             before = int(ends[at] - counts[at])
             stop = max(at + 1, int(np.searchsorted(ends, before + most, side="right")))

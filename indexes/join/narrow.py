@@ -31,7 +31,7 @@ _PART = 256
 def narrow(
     vectors: Vectors, order: Rows, lengths: Scores, basis: Vectors, dtype: torch.dtype, each: Map
 ) -> Rounded:
-    """(p, r) of each vector for a float32 `basis [D, d]`, rounded to `dtype`.
+    """Narrow bound: (p, r) of each vector for a float32 `basis [D, d]`, rounded to `dtype`.
 
     With V the basis as it is, V^T V = 1 + E, and P the projection on its span,
 

@@ -1,4 +1,4 @@
-"""What a search may use: device, precision, threads. Nothing of it changes the answer."""
+"""Options of a search: device, precision, threads. None of them changes the answer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Precision = Literal["auto", "fp32", "bf16"]
 Spectrum = Literal["auto", "off"]
 # Multiplications below which numpy is done before torch is imported, or its threads are started;
 # above which a CUDA device is worth starting.
-_SMALL, _LARGE = (3e10, 3e9), 1e12
+SMALL, _LARGE = (3e10, 3e9), 1e12
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What a search may use; nothing of it changes the answer.
+    """Options of a search; none of them changes the answer.
 
     Attributes:
         device: `auto` (CUDA where there is one and the work is large), `cpu`, `cuda`, `cuda:N`.
@@ -53,10 +53,10 @@ class SearchOptions:
     def is_plain(self, count: int, width: int) -> bool:
         """Whether `count` vectors are so few that numpy is done before torch has started."""
         asked = self.precision != "auto" or self.device.startswith("cuda")
-        return count < 2 or (not asked and _work(count, width) < _SMALL["torch" in sys.modules])
+        return count < 2 or (not asked and _work(count, width) < SMALL["torch" in sys.modules])
 
     def device_for(self, count: int, width: int) -> str | None:
-        """The CUDA device to use, if any."""
+        """CUDA device to use for `count` vectors of `width`, or None."""
         import torch
 
         if self.device == "cpu" or self.precision == "fp32":

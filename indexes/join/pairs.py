@@ -1,4 +1,4 @@
-"""The questions the join answers: best pairs across groups, worst within, best partner."""
+"""Questions the join answers: best pairs across groups, worst within, best partner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from indexes.join.tiles import BLOCK, Plain, Tile
 
 Progress = Callable[[int, int], None]
 # Values of the widest block that `best_of_group` holds.
-_STRIP = 2**22
+STRIP = 2**22
 
 
 def top_pairs(
@@ -136,7 +136,7 @@ def bottom_pairs(
 
 
 class _Told:
-    """What is reported of searches of which each may be of fewer rows, or be done again deeper.
+    """Progress of searches of which each may be of fewer rows, or be done again deeper.
 
     Args:
         progress: called with the work done and the `total`, never with less than before.
@@ -146,7 +146,7 @@ class _Told:
         self.progress, self.total, self.most = progress, total, -1
 
     def of(self, whole: int) -> Callable[[int], None]:
-        """To be called with each part of a search's work of `whole`."""
+        """Report to be called with each part of a search's work of `whole`."""
         done = 0
 
         def report(part: int) -> None:
@@ -157,7 +157,7 @@ class _Told:
         return report
 
     def end(self) -> None:
-        """All is done."""
+        """Report that all is done."""
         if self.most < self.total:
             self._tell(self.total)
 
@@ -167,21 +167,24 @@ class _Told:
             self.progress(self.most, self.total)
 
 
-def best_of_group(vectors: Vectors, groups: Rows) -> Scores:
-    """`[N]`: the highest score of each row with another row of its group; -inf where none is."""
+def best_of_group(vectors: Vectors, groups: Rows, strip: int = STRIP) -> Scores:
+    """`[N]`: the highest score of each row with another row of its group; -inf where none is.
+
+    At most `strip` products are held at once, or those of one row with its group.
+    """
     everything = np.arange(len(vectors))
     classes = equal_rows(vectors, everything, groups)
     if classes is None:
-        return _best_partner(vectors, groups, everything)
+        return _best_partner(vectors, groups, everything, strip)
     # One of each class finds the best partner outside it; inside, they have one another.
     first = classes.first
-    best = _best_partner(vectors, groups, classes.standing)
+    best = _best_partner(vectors, groups, classes.standing, strip)
     best[first] = np.maximum(best[first], pair_scores(vectors, vectors, first, first))
     best[classes.members] = np.repeat(best[first], np.diff(classes.starts))
     return best
 
 
-def _best_partner(vectors: Vectors, groups: Rows, rows: Rows) -> Scores:
+def _best_partner(vectors: Vectors, groups: Rows, rows: Rows, strip: int) -> Scores:
     """`[N]`: the highest score of each of `rows` with another one of its group; -inf elsewhere."""
     count = len(rows)
     order = rows[np.argsort(groups[rows], kind="stable")]
@@ -193,11 +196,11 @@ def _best_partner(vectors: Vectors, groups: Rows, rows: Rows) -> Scores:
     best = np.full(len(vectors), -np.inf)
     top = 0
     while top < count:
-        height = max(1, min(BLOCK, _STRIP // int(ends[top] - starts[top])))
+        height = max(1, min(BLOCK, strip // int(ends[top] - starts[top])))
         # A block may not be wider than its memory: the last row's group may be a large one.
         while height > 1:
             last = min(top + height, count) - 1
-            if height * int(ends[last] - starts[top]) <= _STRIP:
+            if height * int(ends[last] - starts[top]) <= strip:
                 break
             height //= 2
         at = np.arange(top, min(top + height, count))

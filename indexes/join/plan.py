@@ -1,4 +1,4 @@
-"""Whether a narrow bound pays, and how wide it should be, by measuring on a sample."""
+"""Plan of a search: whether a narrow bound pays, and how wide it should be, by a sample."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TRIAL = 512
 
 
 class Plan:
-    """How to filter: by the whole vectors, or first by a narrow bound.
+    """Choice of the filter: the whole vectors, or first a narrow bound.
 
     Args:
         vectors: `[N, D]`.
@@ -87,7 +87,7 @@ class Plan:
             self.crowd = min(CROWD, whole / gather)
 
     def _pass(self, turned: Vectors, chosen: Rows, widths: Sequence[int], threshold: float) -> None:
-        """Shares of the sample's pairs of different groups that the bounds let through."""
+        """Measure the shares of a sample's pairs of different groups that bounds let through."""
         sizes, codes = self.lengths[chosen], self.groups[chosen]
         other = codes[:_TRIAL, None] != codes[None, _TRIAL:]
         # About what rounding takes: half the worst, for as many pairs as in a tile.
@@ -100,7 +100,7 @@ class Plan:
             self.shares[width] = float(((bounds >= least) & other).mean())
 
     def _turning(self, some: Vectors, basis: Vectors) -> float:
-        """Seconds a pair and coordinate of the bound, of turning all rows into it."""
+        """Seconds that turning all rows into the bound takes, a pair and coordinate."""
         import torch
 
         left, right = torch.from_numpy(some[:_TRIAL]), torch.from_numpy(basis)
@@ -110,14 +110,14 @@ class Plan:
         return 2 * row * 2 / len(self.order)
 
     def _gather(self, chosen: Rows) -> float:
-        """Seconds a pair, of looking again at what a bound lets through."""
+        """Seconds, a pair, of scoring again the pairs that a bound lets through."""
         rows = slice(0, _TRIAL)
         p, b = np.repeat(np.arange(_TRIAL), 4), np.resize(chosen, 4 * _TRIAL)
         return _seconds(lambda: self.worker.products(self.vectors, chosen, rows, p, b)) / len(p)
 
 
 def _blank(width: int, tile: Tile, dtype: torch.dtype) -> Rounded:
-    """A filter of that width and the tile's size, to be timed."""
+    """Filter of that width and the tile's size, to be timed."""
     import torch
 
     size = max(tile.rows.stop, tile.columns.stop)
@@ -126,7 +126,7 @@ def _blank(width: int, tile: Tile, dtype: torch.dtype) -> Rounded:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """The shortest of three runs."""
+    """Seconds of the shortest of three runs."""
     times = []
     for _ in range(3):
         start = time.perf_counter()

@@ -17,10 +17,8 @@ from indexes.join.tiles import Tile
 if TYPE_CHECKING:
     import torch
 
-# Fewer hits than this are never too many.
-FEW = 2048
-# Rows that are looked at as one, as long as fewer than this share of the products are hits.
-_STACK, _RARE = 16, 5e-4
+# Rows that are looked at as one where hits are rare.
+_STACK = 16
 # A box of a tile: rows from, to, columns from, to.
 Box = tuple[int, int, int, int]
 # Bits of a negative bfloat16 that is no number: below any threshold.
@@ -29,6 +27,11 @@ _NOTHING = np.int16(-1)
 
 class Scanner:
     """Buffers of one worker for tiles of at most `area` pairs on the processor."""
+
+    # Hits are rare where they are fewer than this share of the products.
+    rare = 5e-4
+    # Fewer hits than this are never too many.
+    few = 2048
 
     def __init__(self, area: int, dtype: torch.dtype) -> None:
         import torch
@@ -42,7 +45,7 @@ class Scanner:
         self.share = 1.0
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
-        """Fill the buffer with the tile's product; its shape."""
+        """Fill the buffer with the tile's product; returns its shape."""
         import torch
 
         left, right = bound.left(tile.rows), bound.right(tile.columns)
@@ -51,7 +54,7 @@ class Scanner:
         return shape
 
     def compact(self, shape: tuple[int, int], least: float, closed: Sequence[Box] = ()) -> Rows:
-        """Where the products are at least `least`, or would be but for rounding; rising.
+        """Places where the products are at least `least`, or would be but for rounding; rising.
 
         `closed` boxes of the tile are left out, and blanked.
         """
@@ -60,7 +63,7 @@ class Scanner:
             table[top:bottom, first:last] = _NOTHING if self.low else -np.inf
         limit = floor_bits(least) if self.low else rounded(least, FLOAT32)
         # Bits of negative bfloat16 numbers stand in the reverse of their order.
-        stacked = self.share < _RARE and (limit >= 0 or not self.low)
+        stacked = self.share < self.rare and (limit >= 0 or not self.low)
         found = self._in_stacks(table, limit) if stacked else None
         if found is None:
             found = self._one_by_one(table.ravel(), limit)
@@ -76,7 +79,7 @@ class Scanner:
         return np.flatnonzero(mask)
 
     def _in_stacks(self, table: NDArray[Any], limit: Any) -> Rows | None:
-        """Where the table's numbers are at least `limit`, by the largest of 16 in a column.
+        """Places where the table is at least `limit`, by the largest of 16 in a column.
 
         Half the time of looking at each, if hits are rare; None if they are not.
         """
@@ -86,7 +89,7 @@ class Scanner:
         np.maximum.reduce(stacks, axis=1, out=tops.reshape(len(stacks), width))
         mask = np.greater_equal(tops, limit, out=self.mask[: tops.size])
         found = np.flatnonzero(mask)
-        if found.size > table.size * _RARE:
+        if found.size > table.size * self.rare:
             return None
         stack, column = np.divmod(found, width)
         inside = (stack * _STACK * width + column)[:, None] + np.arange(_STACK) * width
@@ -109,7 +112,7 @@ class Scanner:
         """
         shape = self.multiply(bound, tile)
         found = self.compact(shape, threshold - bound.margin(tile), closed)
-        if found.size > max(FEW, shape[0] * shape[1] * crowd):
+        if found.size > max(self.few, shape[0] * shape[1] * crowd):
             return None
         p, q = np.divmod(found, shape[1])
         p += tile.rows.start
@@ -117,7 +120,7 @@ class Scanner:
         return p, q
 
     def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
-        """What the products of the tile multiplied last were at most, before they were rounded."""
+        """Upper bounds of the products of the tile multiplied last, before they were rounded."""
         width = tile.columns.stop - tile.columns.start
         found = (p - tile.rows.start) * width + (q - tile.columns.start)
         if not self.low:

@@ -28,7 +28,7 @@ _BUFFERS = 2**29
 
 
 def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledger: Ledger) -> None:
-    """By numpy, tile by tile."""
+    """Fill `best` by numpy, tile by tile."""
     fresh = ledger.order is None
     if ledger.order is None:
         ledger.order, ledger.side = order, tile or BLOCK
@@ -66,7 +66,7 @@ def _seed_plain(plain: Plain) -> None:
 def search_fast(
     best: Best, order: Rows, how: SearchOptions, report: Report, ledger: Ledger
 ) -> None:
-    """By torch, on all cores or on a CUDA device."""
+    """Fill `best` by torch, on all cores or on a CUDA device."""
     import torch
 
     width = best.vectors.shape[1]

@@ -40,7 +40,7 @@ class Tile:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of positions p < q it holds."""
+        """Number of pairs of positions p < q in the tile."""
         height: int = self.rows.stop - self.rows.start
         return height * (height - 1) // 2 if self.diagonal else self.area
 
@@ -62,7 +62,7 @@ def triangle(count: int, size: int) -> list[Tile]:
 
 
 def halved(count: int, size: int) -> list[Tile]:
-    """As `triangle`, but tiles on the diagonal, of which half is empty, in quarters."""
+    """Tiles as of `triangle`, but those on the diagonal, of which half is empty, in quarters."""
     tiles: list[Tile] = []
     for tile in triangle(count, size):
         tiles += tile.blocks(max(1, size // 2)) if tile.diagonal else [tile]
@@ -70,7 +70,7 @@ def halved(count: int, size: int) -> list[Tile]:
 
 
 class Plain:
-    """Blocks multiplied by numpy.
+    """Filter that multiplies blocks by numpy.
 
     Args:
         best: what to fill.
@@ -83,7 +83,7 @@ class Plain:
         self.dtype = filter_dtype(lengths[order])
 
     def search(self, tile: Tile, block: int = BLOCK) -> Iterator[Found]:
-        """What the tile holds for `best`, block by block."""
+        """Pairs of the tile that may be among the best, block by block."""
         for part in tile.blocks(block):
             yield self._block(part)
 

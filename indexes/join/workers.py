@@ -25,7 +25,7 @@ class Meanwhile:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Inside it, the setting is made."""
+        """Make the setting, for as long as the context lasts."""
         with self._lock:
             if not self._inside:
                 self._made.enter_context(self._setting())

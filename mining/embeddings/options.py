@@ -1,4 +1,4 @@
-"""How a command runs its models: device, precision, batches, and what is done about bad images."""
+"""Options of embedding: device, precision, batches, and whether bad images are skipped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLOOR = "pixels"
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """How models run and images are read; see `mining.load_model` and `mining.embed`."""
+    """Options of running models and reading images; see `mining.load_model`, `mining.embed`."""
 
     device: str = "auto"
     precision: Precision = "fp32"
@@ -53,5 +53,5 @@ class EmbeddingOptions:
 
 
 def notes_of(models: Iterable[Model]) -> list[str]:
-    """What a user should know of how the files of these models were read, each sentence once."""
+    """Notes for a user on how the files of these models were read, each sentence once."""
     return list(dict.fromkeys(note for model in models for note in model.notes))

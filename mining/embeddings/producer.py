@@ -1,4 +1,4 @@
-"""Each face embedded once, going on after a kill."""
+"""Producer of embeddings: each face is embedded once, going on after a kill."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def embed(
 
 
 def _refuse_other_content(folder: Path) -> None:
-    """Vectors are kept in a folder of their own: a stranger's manifest would be replaced."""
+    """Refuse a folder of other content: a stranger's manifest would be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Faces and a model -> one vector a face, kept on disk and made once.
+"""Store of embeddings: one vector a face, kept on disk and made once.
 
 A folder of embeddings holds
 
@@ -46,7 +46,7 @@ IMAGES_HEADER = ["path", "sha256"]
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """One vector a face.
+    """Embeddings of faces: one vector a face, and what model made them.
 
     Attributes:
         faces: the embedded faces, in row order.
@@ -67,7 +67,7 @@ class Embeddings:
 
     @property
     def similarity(self) -> Similarity:
-        """How the vectors are compared; either way the score is their inner product."""
+        """Measure that compares the vectors; either way the score is their inner product."""
         return cast(Similarity, self.manifest["similarity"])
 
     @property
@@ -80,7 +80,7 @@ class Embeddings:
         return len(self.faces)
 
     def take(self, rows: NDArray[np.int64]) -> Embeddings:
-        """Those of some faces, by number, in memory; the manifest stays that of the folder."""
+        """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
         faces = Faces(
             self.faces.root,
             self.faces.paths[rows],
@@ -144,7 +144,7 @@ class Embeddings:
 
 
 def _inner(folder: Path) -> str:
-    """What to do about a folder that is none of embeddings: there may be some in it."""
+    """Advice on a folder that is none of embeddings: there may be some in it."""
     inside = sorted(found.parent for found in folder.glob("*/manifest.json"))
     if inside:
         return f"did you mean {inside[0]}?"

@@ -27,7 +27,7 @@ FAMILIES: dict[str, str] = {
 
 
 class Loader(Protocol):
-    """What a line of `FAMILIES` names: makes a model from the text after the family."""
+    """Value of a line of `FAMILIES`: makes a model from the text after the family."""
 
     def __call__(self, argument: str, *, name: str, device: str, precision: Precision) -> Model:
         """The model called `name`; raises ModelError where it cannot be had."""

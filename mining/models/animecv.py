@@ -32,7 +32,7 @@ MEMBERS = {"conf.json": 2**20, "trunk.pth": 4 * 2**30, "embedder.pth": 2**30}
 
 @dataclass(frozen=True)
 class Conf:
-    """What `conf.json` = `[CONF, PARAMS]` says of the network."""
+    """Facts of the network that `conf.json` = `[CONF, PARAMS]` states."""
 
     trunk: str
     dim: int

@@ -1,4 +1,4 @@
-"""What a reference model is: two methods, a similarity and a fingerprint."""
+"""Protocol of a reference model: two methods, a similarity and a fingerprint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Model(Protocol):
-    """Turns decoded images into vectors.
+    """Reference model that turns decoded images into vectors.
 
     The embedding stage calls `preprocess` once an image, from several threads, and `encode` once
     a batch, from one thread; neither may depend on what was called before.
@@ -29,7 +29,7 @@ class Model(Protocol):
 
     @property
     def similarity(self) -> Similarity:
-        """How two of its vectors are compared; `cosine` vectors are stored with unit norm."""
+        """Measure that compares two of its vectors; `cosine` ones are stored with unit norm."""
 
     @property
     def provenance(self) -> Mapping[str, object]:

@@ -70,7 +70,7 @@ class UserModel:
         self.fingerprint = digest(self.provenance)
 
     def preprocess(self, image: Image.Image) -> NDArray[np.generic]:
-        """What the object makes of an image; for a callable the image itself, in a 0-d array."""
+        """Image as the user's object prepares it; for a callable as it is, in a 0-d array."""
         return np.asarray(self._preprocess(image))
 
     def encode(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:

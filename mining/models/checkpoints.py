@@ -1,4 +1,4 @@
-"""What is in a checkpoint file: every state dict, read without running what is in it.
+"""Contents of a checkpoint file: every state dict, read without running what is in it.
 
 Beside the tensors trainers keep settings, which PyTorch's safe reader refuses for the one class it
 does not know (`argparse.Namespace`, a NumPy number). Those named in `SET_ASIDE` are read as
@@ -49,10 +49,10 @@ class Aside:
         return super().__new__(cls)
 
     def __init__(self, *args: object, **options: object) -> None:
-        """Take nothing up."""
+        """Take any arguments, and keep none."""
 
     def __setstate__(self, state: object) -> None:
-        """Take nothing up."""
+        """Take any state, and keep none."""
 
 
 def _plain_dict(*args: object) -> dict[Any, Any]:

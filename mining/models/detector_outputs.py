@@ -1,4 +1,4 @@
-"""What the output of a face detector of the YOLO family means: boxes, and how sure each is.
+"""Outputs of face detectors of the YOLO family, read as boxes and how sure each is.
 
 An output is a table of A candidates with W numbers each, `[1, W, A]` or `[1, A, W]`:
 

@@ -1,4 +1,4 @@
-"""What tables and folders call a model."""
+"""Names of models in tables and of their folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
 
 
 def embeddings_name(model: Model) -> str:
-    """A folder name for a model's vectors: readable, and another one for other weights.
+    """Folder name for a model's vectors: readable, and another one for other weights.
 
     What tells two models of one short name apart is the beginning of the fingerprint.
     """
@@ -35,7 +35,7 @@ def _plain(model: Model) -> str:
 
 
 def short_name(spec: str) -> str:
-    """What tables call a model: its family and name, without folders, weights and suffix.
+    """Name of a model in tables: its family and name, without folders, weights and suffix.
 
     >>> short_name("animecv:models/0206_resnet152.zip")
     'animecv:0206_resnet152'

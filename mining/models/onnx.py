@@ -46,7 +46,7 @@ METADATA_KEY = "lookalikes"
 DEFAULT_SIZE = 224
 CHANNELS = ("RGB", "BGR")
 # Nodes that take a scale from the whole of what they are given.
-_DYNAMIC = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+DYNAMIC_NODES = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 
 
 class OnnxModel:
@@ -129,7 +129,7 @@ class OnnxModel:
         return np.concatenate(parts).astype(np.float32, copy=False)
 
     def _inputs(self, batch: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """What the network is given of uint8 `[B, H, W, 3]`."""
+        """Input of the network, from uint8 `[B, H, W, 3]`."""
         inputs: NDArray[Any]
         if self._input.dtype == np.uint8:
             inputs = batch.transpose(0, 3, 1, 2)
@@ -142,7 +142,7 @@ class OnnxModel:
         return np.ascontiguousarray(inputs, self._input.dtype)
 
     def _run(self, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
-        """One call of the session, its output's shape checked."""
+        """Run the session once, and check the shape of its output."""
         try:
             vectors = np.asarray(self._session.run([self._output], {self._input.name: inputs})[0])
         except Exception as error:
@@ -190,7 +190,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
     )
     plan = _preprocessing(taken, options, path)
     notes = _assumed(taken, plan, options, path)
-    dynamic = taken.batch != 1 and bool(node_types(path.read_bytes()) & _DYNAMIC)
+    dynamic = taken.batch != 1 and bool(node_types(path.read_bytes()) & DYNAMIC_NODES)
     if dynamic:
         notes.append(
             f"{path}: quantised dynamically, so that a picture's vector depends on what shares a "
@@ -230,7 +230,7 @@ def _options(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _preprocessing(taken: ImageInput, options: Mapping[str, Any], path: Path) -> Preprocessing:
-    """What the input's shape and the options say together."""
+    """Preprocessing that the input's shape and the options together ask for."""
     if taken.dtype == np.uint8 and options.keys() & {"mean", "std"}:
         raise ModelError(
             f"{path}: takes bytes (uint8), which it normalises itself; leave mean and std out of "
@@ -277,7 +277,7 @@ def _output(outputs: list[Any], wanted: object, path: Path) -> str:
 def _assumed(
     taken: ImageInput, plan: Preprocessing, options: Mapping[str, Any], path: Path
 ) -> list[str]:
-    """What neither the file nor its options say, and was taken for granted."""
+    """Notes on preprocessing that neither the file nor its options state, and was assumed."""
     said = []
     if None in (taken.height, taken.width) and "size" not in options:
         said.append(f"pictures of {plan.size[0]} x {plan.size[1]} pixels")

@@ -1,4 +1,4 @@
-"""The floor: a colour thumbnail, no network and no weights.
+"""Model of the floor: a colour thumbnail, no network and no weights.
 
 A reference model that does not beat it has learned nothing about faces.
 """
@@ -23,7 +23,7 @@ BIAS = 0.05
 
 
 class Pixels:
-    """Where the colours lie in an image, and which they are.
+    """Model without weights, by the layout of an image's colours and which they are.
 
     A vector has `3 * 16 * 16 + 4` components: the 16 x 16 RGB thumbnail with each channel's mean
     taken off (the layout of hair, skin and background, divided by 16 so that its length is the
@@ -63,7 +63,7 @@ class Pixels:
 
 
 def load(argument: str, *, name: str, device: str, precision: Precision) -> Pixels:
-    """`pixels`: takes no argument, computes on the CPU in fp32 whatever the device.
+    """Load the model `pixels`: no argument, and fp32 on the CPU whatever the device.
 
     Raises:
         ModelError: given an argument, or asked for bf16.

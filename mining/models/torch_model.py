@@ -117,7 +117,7 @@ class TorchModel:
         return self._module
 
     def inputs(self, batch: NDArray[np.generic]) -> torch.Tensor:
-        """What the network is given of uint8 `[B, H, W, 3]`: float32 `[B, 3, H, W]`, normalised."""
+        """Input of the network, float32 `[B, 3, H, W]`, normalised, from uint8 `[B, H, W, 3]`."""
         # Copied: PyTorch does not take a read-only array.
         pixels = torch.empty(batch.shape, dtype=torch.uint8)
         pixels.numpy()[...] = batch

@@ -1,4 +1,4 @@
-"""How an image is brought to a network's input: resize, crop, normalise."""
+"""Preprocessing that brings an image to a network's input: resize, crop, normalise."""
 
 from __future__ import annotations
 
@@ -116,5 +116,5 @@ def _trimmed(image: Image.Image) -> Image.Image:
 
 
 def _offset(length: int, crop: int) -> int:
-    """Where a centred crop starts; negative where the crop is longer and black is added."""
+    """Start of a centred crop; negative where the crop is longer and black is added."""
     return -((crop - length) // 2) if crop > length else round((length - crop) / 2)

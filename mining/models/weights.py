@@ -26,7 +26,7 @@ _AVERAGED, _RAW = ("state_dict_ema", "model_ema"), ("state_dict", "model")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state dicts of one file.
+    """Checkpoint of one file: its state dicts.
 
     Attributes:
         label: how messages call the file.
@@ -41,7 +41,7 @@ class Checkpoint:
     def reading(
         self, wanted: Mapping[str, Tensor | None], *, classifier: Iterable[str] = ()
     ) -> Reading:
-        """Which tensors are those of a network.
+        """Find the tensors of the file that are those of a network.
 
         They are looked for in every state dict, with the names as they stand or after any prefix
         that all of them share (`module.`, `model.backbone.`).
@@ -128,7 +128,7 @@ class Reading:
 
     @property
     def faults(self) -> int:
-        """How many tensors stand in the way."""
+        """Number of tensors that are missing, unexpected, or of another shape or kind."""
         named = (self.missing, self.unexpected, self.reshaped, self.retyped)
         return sum(map(len, named))
 
@@ -150,7 +150,7 @@ class Reading:
 
     @property
     def words(self) -> list[str]:
-        """What `part` may name it by: its keys and the words of its prefix, and these joined.
+        """Words that `part` may name the reading by: its keys, its prefix's words, both joined.
 
         The file's own dict, which has neither, is `.`.
         """
@@ -160,7 +160,7 @@ class Reading:
         return [word for word in words if word] or ["."]
 
     def note(self, label: str, beside: Mapping[str, State]) -> str | None:
-        """What was taken, where that is not the whole file as it stands.
+        """Sentence on the weights that were taken; None for the whole file as it stands.
 
         Args:
             label: how the file is called.
@@ -178,7 +178,7 @@ class Reading:
 
 
 def read_checkpoint(source: Path | bytes, label: str, part: str | None = None) -> Checkpoint:
-    """The state dicts of a file.
+    """Read the state dicts of a file.
 
     Args:
         source: a file, `.safetensors` or saved by `torch.save`, or the bytes of the latter.
@@ -293,7 +293,7 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
 
 
 def some(names: list[str], count: int = 4) -> str:
-    """The first few of a list, for a message.
+    """Text of the first few of a list, for a message.
 
     >>> some(["a", "b", "c"], 2)
     'a, b, ...'

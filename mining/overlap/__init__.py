@@ -1,1 +1,1 @@
-"""What two collections of pictures have in common."""
+"""Overlap of two collections of pictures: names and pictures that are in both."""

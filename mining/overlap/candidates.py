@@ -1,4 +1,4 @@
-"""Which pictures of one collection may show a picture of another: few of all pairs, by votes.
+"""Candidates of pictures that show the same in two collections: few of all pairs, by votes.
 
 Every picture has its strongest spots described (`features`). Words that look alike fall under one
 key in some of several tables, so that a picture's words vote for the pictures that have many of
@@ -33,7 +33,7 @@ Signs = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Twins:
-    """Pictures that others may show.
+    """Index of pictures that others may show.
 
     Attributes:
         hashes: `[P, 2]` uint64, the perceptual hash of each, as it is and mirrored.
@@ -51,7 +51,7 @@ class Twins:
 
     @classmethod
     def of(cls, pictures: Sequence[Picture]) -> Twins:
-        """Of so many pictures; memory grows by some 25 kB with each."""
+        """Index `pictures` by their words, hashes and digests; some 25 kB of memory each."""
         words = [picture.words for picture in pictures]
         everything = np.concatenate([*words, np.zeros((0, 128), np.uint8)])
         # Bits that are as often set as not tell most. A sample of words says where that is.

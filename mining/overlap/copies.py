@@ -1,4 +1,4 @@
-"""Two folders of faces: which pictures of the one show a picture of the other."""
+"""Copies between two folders of faces: which pictures of one show a picture of the other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHUNK = 16
 
 
 class Match(NamedTuple):
-    """One picture that shows another.
+    """Match of two pictures, of which one shows the other.
 
     Attributes:
         path: of the one that was given.
@@ -42,7 +42,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """The pictures of one folder, ready to be found in another.
+    """Matching of two folders: pictures of the one, ready to be found in the other.
 
     Attributes:
         kept: their faces, but for those that cannot be read.

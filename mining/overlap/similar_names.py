@@ -33,7 +33,7 @@ def similar_names(first: Iterable[str], second: Iterable[str]) -> list[tuple[str
 
 
 def _keys(name: str) -> Iterator[Hashable]:
-    """What names so alike have in common: the letters of the stem, in any order.
+    """Keys that names so alike have in common: the letters of the stem, in any order.
 
     Or, where one of them was rebuilt, those of the stem without the word behind it.
     """

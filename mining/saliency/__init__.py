@@ -1,4 +1,4 @@
-"""Where a model looks when it finds two faces alike: maps of both faces, and the step's picture."""
+"""Maps of where a model looks when it finds two faces alike, and the picture of the maps."""
 
 from mining.saliency.explanation import Explanation, Method, explain
 from mining.saliency.masks import MASKS

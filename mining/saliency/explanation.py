@@ -1,4 +1,4 @@
-"""Where a model looks when it scores two faces."""
+"""Explanation of a score of two faces: maps of where the model looks."""
 
 from __future__ import annotations
 

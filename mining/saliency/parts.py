@@ -38,7 +38,7 @@ Maps = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor `[B, ...]` holds features of `shape` positions; `channels` is their axis."""
+    """Layout of a tensor `[B, ...]` of features at `shape` positions; `channels` is their axis."""
 
     shape: tuple[int, int]
     channels: int
@@ -138,7 +138,7 @@ def _earliest_affine(model: TorchModel, inputs: Tensor) -> tuple[int, Layout]:
 
 
 def _layout(shape: tuple[int, ...], count: int, size: tuple[int, int]) -> Layout | None:
-    """How a tensor of this shape holds positions of images of `size`, if it does."""
+    """Layout of a tensor of this shape that holds positions of images of `size`, or None."""
     if shape[:1] != (count,):
         return None
     if len(shape) == 4:
@@ -218,5 +218,5 @@ def _maps(model: TorchModel, inputs: Tensor, step: int, layout: Layout, score: f
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    """A copy in float64, which not every device has."""
+    """Copy in float64, which not every device has."""
     return tensor.detach().cpu().to(torch.float64)

@@ -1,4 +1,4 @@
-"""A picture as a model is given it: where it looks, and how something else is laid over it."""
+"""View of a picture by a model: where it looks, and how something else is laid over it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STRAIGHT = 3.0
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A picture on its way into a model.
+    """View of a picture, as it goes into a model.
 
     Attributes:
         model: whose way.
@@ -36,7 +36,7 @@ class View:
 
     @classmethod
     def of(cls, image: Image.Image, model: Model) -> View:
-        """How `model` sees an RGB image.
+        """View that `model` has of an RGB image.
 
         Where masks can be laid over the model's own input, they are: they then hide what they
         should whatever was cropped, and nothing is resized anew. Whether they can is tried, with a
@@ -51,7 +51,7 @@ class View:
         return cls(model, np.asarray(image), WHOLE, is_input=False)
 
     def stack(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.generic]:
-        """What `encode` takes of pictures of the size of `pixels`."""
+        """Batch for `encode` from pictures of the size of `pixels`."""
         if self.is_input:
             return np.stack(pictures)
         return np.stack(
@@ -68,14 +68,14 @@ def _ramps(width: int, height: int) -> Image.Image:
 
 
 def _box(seen: NDArray[np.uint8]) -> Box | None:
-    """Which part of the ramps this is; None where they do not rise straight any more."""
+    """Part of the ramps that a picture shows; None where they do not rise straight any more."""
     across = _edges(seen[:, :, 0].mean(axis=0), seen[:, :, 0])
     down = _edges(seen[:, :, 1].mean(axis=1), seen[:, :, 1].T)
     return None if across is None or down is None else (across[0], down[0], across[1], down[1])
 
 
 def _edges(means: NDArray[np.float64], lines: NDArray[np.uint8]) -> tuple[float, float] | None:
-    """Where the first pixel begins and the last one ends, as fractions of the ramp."""
+    """Begin of the first pixel and end of the last one, as fractions of the ramp."""
     count = len(means)
     if count < 2:
         return WHOLE[0], WHOLE[2]

@@ -73,7 +73,7 @@ class SameCharacter:
         self._near: dict[tuple[str, str], list[Nearness]] = {}
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
-        """What names and pictures say of each pair; nothing of positives.
+        """Doubt of each pair by names and pictures of its characters; none of positives.
 
         Raises:
             pairsets.FacesError: a face of a negative was not embedded.
@@ -158,7 +158,7 @@ class SameCharacter:
         return self._near[a, b]
 
     def _alike(self, near: list[Nearness]) -> str:
-        """What the model that is the least sure says."""
+        """Words on how alike two characters are to the model that is the least sure."""
         at = min(range(len(near)), key=lambda at: near[at].strength)
         found = near[at]
         who = f", {self._names[at]}" if len(near) > 1 else ""

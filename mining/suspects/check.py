@@ -24,4 +24,4 @@ class Check(Protocol):
         """A key of `pairsets.files.suspect_kinds.KINDS`."""
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
-        """What is to be said of each pair."""
+        """Doubt of each pair, with the reasons in words."""

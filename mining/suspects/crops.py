@@ -130,7 +130,7 @@ class BadCrops:
         return Doubt(self.kind, score, score >= THRESHOLD, tuple(reasons))
 
     def _face(self, path: str) -> Score:
-        """How bad a face is, and why in words."""
+        """Score of how bad a face is, and the reason in words."""
         file = self._root / path
         try:
             image = images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
@@ -167,7 +167,7 @@ class BadCrops:
 
 
 def _below(value: float, limit: float) -> float:
-    """1 at nought, `THRESHOLD` at the limit, ever less above it."""
+    """Score of a fault: 1 at nought, `THRESHOLD` at the limit, ever less above it."""
     # Rounding must not decide what lies at a limit.
     return round(limit / (limit + max(value, 0.0)), 9)
 
@@ -183,7 +183,7 @@ def of_one_colour(image: Image.Image) -> float:
 
 
 def detail_of(image: Image.Image) -> float:
-    """What an image loses, of its contrast, as one of few pixels: the less of either side.
+    """Share of its contrast that an image loses as one of few pixels: the less of either side.
 
     Flat colours lose as much as fine shading: their edges are sharp. Only luminance counts. An
     image of one colour has none to lose: 1.

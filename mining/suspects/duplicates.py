@@ -116,7 +116,7 @@ class DuplicatePictures:
 
 
 def _reason(a: Picture, b: Picture, way: Way, overlay: Overlay) -> str:
-    """How the two pictures differ, in words."""
+    """Differences of two pictures of the same content, in words."""
     how = []
     if way.mirrored:
         how.append("mirrored")

@@ -1,4 +1,4 @@
-"""What suspects are looked for with, and the checks that it is enough for."""
+"""Evidence that suspects are looked for with, and the checks that it is enough for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPTIONS = {"alias": "--aliases", "crop": "--detector", "veto": "--veto"}
 
 @dataclass(frozen=True)
 class Evidence:
-    """What suspects are looked for with.
+    """Evidence that suspects are looked for with: images, embeddings, aliases, a detector.
 
     Attributes:
         faces: the folder of images; duplicates and bad crops are seen in it.
@@ -131,7 +131,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Drop:
-    """Which suspects are not mined, and the files they are looked for with.
+    """Kinds of suspects that are not mined, and the files they are looked for with.
 
     Attributes:
         kinds: of suspects.
@@ -157,7 +157,7 @@ class Drop:
 
     @property
     def files(self) -> list[Path]:
-        """The files among what it names."""
+        """Files that suspects are looked for with: aliases and detector, as far as given."""
         return [file for file in (self.aliases, self.detector) if file is not None]
 
     def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:
@@ -189,7 +189,7 @@ class Drop:
     def evidence(
         self, references: Sequence[Embeddings], second: Embeddings | None = None
     ) -> Evidence:
-        """What suspects are looked for with, beside the references that mine.
+        """Evidence that suspects are looked for with, the references that mine included.
 
         Args:
             references: their embeddings.
@@ -231,7 +231,7 @@ def refuse_unknown(kinds: Iterable[str]) -> None:
 
 
 def digests_of(evidence: Evidence) -> Mapping[str, object]:
-    """What a manifest says of the files that suspects were looked for with."""
+    """Digests, for a manifest, of the files that suspects were looked for with."""
     second = evidence.second
     return {
         "aliases_sha256": None if evidence.aliases is None else sha256(evidence.aliases),

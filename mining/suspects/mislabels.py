@@ -69,7 +69,7 @@ class Mislabelled:
         self._known: dict[str, tuple[float, str]] = {}
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
-        """What the worse face of each pair is suspected of.
+        """Doubt of each pair by the worse of its two faces.
 
         Raises:
             pairsets.FacesError: a face was not embedded.
@@ -138,7 +138,7 @@ class Mislabelled:
 
 
 class _Seen:
-    """What one model says of faces, `[M]` each.
+    """Faces `[M]` as one model sees them beside their own and other characters.
 
     Attributes:
         nearest: name of the other character each is nearest to; empty where there is none.
@@ -155,10 +155,10 @@ class _Seen:
         self.nearest: NDArray[np.object_] = names[found]
 
     def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """How far each face stands apart from its own, how well it belongs to another, by name.
+        """Distance of each face from its own, its fit to another, and whether that one is nearer.
 
-        And whether it is nearer to that other at all. The first two are nan where it cannot be
-        told: no such character, its own, a face alone.
+        Distance and fit are in spreads of positives, and nan where they cannot be told: no such
+        character, its own, a face alone.
         """
         codes, near = self._near(others)
         spread = self._characters.positives.spread
@@ -169,15 +169,15 @@ class _Seen:
         return apart / unit, np.where(known, belongs / unit, np.nan), near > self._own
 
     def compared(self, others: NDArray[np.object_]) -> tuple[Floats, Floats]:
-        """How near each face is to another character, and to its own."""
+        """Nearness of each face to another character, by name, and to its own."""
         return self._near(others)[1], self._own
 
     def name(self, at: int) -> str:
-        """Whose face it is said to be."""
+        """Name of the character that a face is said to show."""
         return str(self._characters.names[self._characters.codes[self._rows[at]]])
 
     def size(self, at: int) -> int:
-        """How many faces the character of a face has."""
+        """Number of faces that the character of a face has."""
         return int(self._characters.sizes[self._characters.codes[self._rows[at]]])
 
     def _near(self, others: NDArray[np.object_]) -> tuple[Rows, Floats]:
@@ -188,7 +188,7 @@ class _Seen:
 
 
 def _score(strengths: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Floats:
-    """One number of the means of what models say, 0 where one of them does not agree."""
+    """Score of the means of what models say, 0 where one of them does not agree."""
     apart = np.mean([each for each, _, _ in strengths], axis=0)
     belongs = np.mean([each for _, each, _ in strengths], axis=0)
     excess = np.minimum(_APART_SLOPE * (apart - APART), _BELONGS_SLOPE * (belongs - BELONGS))

@@ -53,7 +53,7 @@ class SecondModel:
             )
 
     def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
-        """What the second model says of each pair; nothing of positives.
+        """Doubt of each pair by the score of the second model; none of positives.
 
         Raises:
             pairsets.FacesError: a face of a negative was not embedded.
@@ -80,5 +80,5 @@ class SecondModel:
 
 
 def _share(share: float) -> str:
-    """In percent, never rounded up to all."""
+    """Share in percent, never rounded up to all."""
     return "all" if share == 1 else f"{np.floor(share * 1000) / 10:.1f} %"

@@ -23,7 +23,7 @@ OWN = "Human"
 def people_of(
     sets: Mapping[str, PairSet], annotators: Sequence[Named]
 ) -> dict[str, Mapping[str, PairSet]]:
-    """By set, what each person said of its pairs, in its order.
+    """People who judged each set, with their verdicts on its pairs, in its order.
 
     Raises:
         PairSetError: a file of another set, or without a verdict; a person given twice; and what
@@ -66,7 +66,7 @@ def with_own(pairs: PairSet, people: Mapping[str, PairSet]) -> dict[str, PairSet
 
 
 def taken(people: Mapping[str, PairSet], rows: NDArray[np.bool_]) -> dict[str, PairSet]:
-    """What they said of some rows."""
+    """Verdicts of these people on some rows."""
     return {person: said.take(rows) for person, said in people.items()}
 
 
@@ -79,7 +79,7 @@ def rates_of(people: Mapping[str, PairSet], clusters: By) -> dict[str, HumanRate
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedSet(Mapping[str, PairSet]):
-    """By person, the pairs of one set with that person's verdicts: rows in the set's order.
+    """Pairs of one set by person, with that person's verdicts: rows in the set's order.
 
     Attributes:
         people: by name; labels are the set's, a row is invalid where it is so in either file.
@@ -204,7 +204,7 @@ def rows_among(
 
 
 def common_pairs(annotated: Mapping[str, PairSet]) -> PairSet:
-    """The first person's pairs, if all have the same ones."""
+    """Pairs of the first person, if all have the same ones."""
     if not annotated:
         raise PairSetError("nobody judged; expected the pairs of one person or more")
     name, first = next(iter(annotated.items()))

@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Between:
-    """Two people, on the pairs that both judged.
+    """Agreement of two people, on the pairs that both judged.
 
     Attributes:
         first, second: who.
@@ -45,7 +45,7 @@ class Between:
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """What `agreement` found.
+    """Agreement of several people on one set, as `agreement` finds it.
 
     Kappa hangs on the mix of labels, which in a pair set is somebody's choice: compare kappas of
     one set, not of two.
@@ -82,7 +82,7 @@ def agreement(
     clusters: By = "character",
     confidence: float = CONFIDENCE,
 ) -> Agreement:
-    """How often each person errs, and how far they agree.
+    """Errors of each person, and how far several people agree.
 
     A pair that anybody marked invalid is left out for all. Errors of a person are over what they
     judged, those of two people over what both judged; Fleiss' kappa is of the pairs that everybody

@@ -32,7 +32,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Which clusters each draw keeps: `kept [B, K]` bool."""
+    """Clusters that each draw keeps: `kept [B, K]` bool."""
 
     kept: NDArray[np.bool_]
 
@@ -100,7 +100,7 @@ def resample(
 
 
 def _weights(positive: NDArray[np.bool_], clusters: Clusters) -> NDArray[np.int8] | None:
-    """What a kept pair counts, where one kind has pairs both inside a cluster and across two.
+    """Weight of each kept pair, where one kind has pairs inside a cluster and across two.
 
     The first are kept half of the time, the others a quarter: they would crowd out the others.
     None where all pairs of a kind have the same chance.

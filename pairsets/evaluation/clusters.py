@@ -1,4 +1,4 @@
-"""Which pairs share an identity, and what that does to the variance of a sum over pairs.
+"""Clusters of pairs that share an identity, and the variance of a sum over such pairs.
 
 Pairs are not independent: those that share a character share its difficulty. Sums over pairs are
 dyadic data, and their variance takes in the covariance of all pairs that share an end (Fafchamps
@@ -43,12 +43,12 @@ class Spread:
 
     @property
     def variance(self) -> float:
-        """Of the sum: a negative covariance counts as none (Fogliato et al., section 3)."""
+        """Variance of the sum: a negative covariance counts as none (Fogliato et al., sect. 3)."""
         return self.inside + self.across + max(self.shared, 0.0)
 
     @property
     def resampled(self) -> float:
-        """The variance that the double-or-nothing bootstrap over clusters gives the same sum.
+        """Variance of the sum under the double-or-nothing bootstrap over clusters.
 
         A pair of two clusters has the weight W_i W_j, W being 0 or 2: its variance is 3, where 1
         would be right; covariances and pairs inside one cluster come out as they should.
@@ -68,7 +68,7 @@ class Spread:
 
     @property
     def shrinkage(self) -> float:
-        """By what to multiply deviations under the bootstrap so that their variance is right."""
+        """Factor that gives deviations under the bootstrap the right variance."""
         return (self.variance / self.resampled) ** 0.5 if self.resampled > 0 else 1.0
 
 
@@ -126,13 +126,13 @@ class Clusters:
         return Clusters(self.a[rows], self.b[rows], self.count, self.by)
 
     def packed(self) -> Clusters:
-        """The same, those that stand in no pair left out and the others numbered in their order."""
+        """Clusters without those that stand in no pair; the others numbered in their order."""
         numbers = np.cumsum(self._ends > 0) - 1
         return Clusters(numbers[self.a], numbers[self.b], self.used, self.by)
 
     @property
     def used(self) -> int:
-        """How many clusters stand in a pair."""
+        """Number of clusters that stand in a pair."""
         return int(np.count_nonzero(self._ends))
 
     @cached_property
@@ -179,7 +179,7 @@ class Clusters:
 
 
 def _squares(values: NDArray[Any]) -> float:
-    """The sum of the squares, the same to the last bit however many noughts stand among them."""
+    """Sum of squares, equal to the last bit however many noughts stand among the values."""
     # Among noughts the others would be added in groups that hang on how many there are.
     others = values[values != 0]
     return float(others @ others)

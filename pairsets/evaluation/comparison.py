@@ -25,7 +25,7 @@ FEW = 20
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found on one set.
+    """Models compared on one set, as `compare` finds them.
 
     Attributes:
         name: of the set.
@@ -70,7 +70,7 @@ class Comparison:
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before reading the numbers, in sentences."""
+        """Warnings to read before the numbers, in sentences."""
         found = []
         for one in list(self.evaluations.values())[:1]:
             if self.target_fnr > 0 and not is_resolvable(self.target_fnr, one.positives):
@@ -89,7 +89,7 @@ class Comparison:
         ]
 
     def _unreached(self, model: str, one: Evaluation) -> list[str]:
-        """What rejected positives leave no threshold for."""
+        """Sentence on the rates that rejected positives leave no threshold for, if any."""
         lost = [] if one.reaches_target else [f"no FPR at an FNR of {100 * self.target_fnr:.3g} %"]
         lost += ["no EER"] if np.isnan(one.eer) else []
         if not lost:
@@ -222,7 +222,7 @@ def has_rate(evaluation: Evaluation, statistic: str) -> bool:
 def _ranked(
     models: Iterable[str], evaluations: Mapping[str, Evaluation], statistic: str
 ) -> list[str]:
-    """Best first, by the rate that tables lead with and differences are of; last who has none."""
+    """Models, best first, by the rate that tables lead with; last those that have none."""
     column = "eer" if statistic == "eer" else "fpr_achieved"
     rates = {model: float(getattr(evaluations[model], column)) for model in models}
     return sorted(rates, key=lambda model: np.inf if np.isnan(rates[model]) else rates[model])

@@ -1,4 +1,4 @@
-"""Which characters a model takes for which: a map of its false accepts."""
+"""Map of which characters a model takes for which: its false accepts."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ class _Edges:
 
     @property
     def confused(self) -> int:
-        """How many characters have a false accept."""
+        """Number of characters that have a false accept."""
         wrong = self.accepted > 0
         return len(np.union1d(self.low[wrong], self.high[wrong]))
 

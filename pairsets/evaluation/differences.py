@@ -162,7 +162,7 @@ def letters(models: Sequence[str], found: Sequence[Difference]) -> dict[str, str
 
 
 def _letter(at: int) -> str:
-    """a to z, then A to Z, then numbers in brackets."""
+    """Letter of a group by its number: a to z, then A to Z, then numbers in brackets."""
     if at < 26:
         return chr(ord("a") + at)
     return chr(ord("A") + at - 26) if at < 52 else f"({at + 1})"
@@ -188,7 +188,7 @@ def _difference(first: Resampled, second: Resampled, clusters: Clusters) -> tupl
 
 
 def _blind(table: Resampled, judged: ModelEvaluation, statistic: str) -> float:
-    """The standard error of a rate of 0 or 1, about which all draws agree: that of Wilson's."""
+    """Wilson's standard error of a rate of 0 or 1, about which all draws agree."""
     if 0 < table.value < 1:
         return 0.0
     found = judged.evaluation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,11 +161,12 @@ def judge(
     dropped: int = 0,
     turned: Collection[str] = (),
     confidence: float = CONFIDENCE,
+    targets: Sequence[float] = TARGETS,
 ) -> dict[str, ModelEvaluation]:
     """Evaluate scores `[N]` by model against `labels [N]`, pairs of `clusters`.
 
     Arrays in, so that ten million pairs need no ten million names. A pair that scores -inf is
-    rejected at every threshold.
+    rejected at every threshold. At each of `targets`, FPR is told at that FNR, and FNR at that FPR.
 
     Raises:
         ScoresError: scores of nan or +inf, another length, one class only.
@@ -180,7 +181,7 @@ def judge(
         except ScoresError as error:
             left = f" (after {invalid} invalid pairs were left out)" if invalid else ""
             raise ScoresError(f"{_of(model)}{error}{left}") from None
-    aims = Targets(tuple(dict.fromkeys((target_fnr, *TARGETS))), TARGETS)
+    aims = Targets(tuple(dict.fromkeys((target_fnr, *targets))), targets)
     tables: dict[str, dict[str, Resampled]] = {}
     if draws:
         tables = resample(labels, scores, clusters, Draws.of(clusters, draws, seed), aims)
@@ -228,7 +229,7 @@ def judge(
             fpr_rate=rate(0, accepted) if reached else _UNKNOWN,
             fnr_rate=rate(1, accepted) if reached else _UNKNOWN,
             intervals=known,
-            points=_points(curve, table, confidence),
+            points=_points(curve, table, confidence, targets),
             carried=_carried(values, carried, model, rate),
             clusters=clusters.used,
             rejected_positives=curve.rejected_positives,
@@ -241,7 +242,7 @@ def judge(
 
 
 def _points(
-    curve: Curve, table: Mapping[str, Resampled], confidence: float
+    curve: Curve, table: Mapping[str, Resampled], confidence: float, targets: Sequence[float]
 ) -> list[OperatingPoint]:
     kinds: tuple[tuple[Literal["fnr", "fpr"], int, int], ...] = (
         ("fnr", curve.positives, curve.negatives),
@@ -249,7 +250,7 @@ def _points(
     )
     points = []
     for fixed, count, others in kinds:
-        for target in TARGETS:
+        for target in targets:
             if fixed == "fnr":
                 at, name = fpr_at_fnr(curve, target), f"fpr@{target!r}"
                 value, between = at.fpr, fpr_at_fnr_interpolated(curve, target)

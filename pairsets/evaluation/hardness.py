@@ -1,4 +1,4 @@
-"""How fast a mined set gets easier: error rates by rank, and what hubs have to do with them."""
+"""Hardness of a mined set over its ranks: error rates, and the part that hubs have in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HardnessBin:
-    """Pairs of neighbouring ranks.
+    """Bin of pairs of neighbouring ranks, with the error rates among them.
 
     Attributes:
         first, last: their lowest and highest rank.
@@ -78,7 +78,7 @@ class Hardness:
 
     @property
     def models(self) -> list[str]:
-        """Whose rates these are."""
+        """Models whose rates these are."""
         return list(self.cumulative)
 
     @property

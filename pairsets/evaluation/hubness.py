@@ -1,4 +1,4 @@
-"""Who fills a pair set: how few images and characters stand in how many of its pairs.
+"""Hubness of a pair set: how few images and characters stand in how many of its pairs.
 
 The best-scoring pairs of a model gather around hubs, faces that are near to everything. In the
 adversarial negatives of ZACI-20, 1,076 images fill 2,991 pairs, and one image is in 63 of them.
@@ -22,7 +22,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Hub:
-    """What stands in more pairs of a set than any other of its kind.
+    """Image, character or pair of characters that stands in more pairs than any other of its kind.
 
     Attributes:
         names: of the image (its path) or the character; the two characters of a pair of them.
@@ -37,7 +37,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class Hubness:
-    """How evenly the pairs of a set are spread.
+    """Evenness with which the pairs of a set are spread over images and characters.
 
     Attributes:
         pairs: how many there are.
@@ -97,16 +97,16 @@ class Hubness:
 
     @classmethod
     def of_negatives(cls, pairs: PairSet) -> Hubness:
-        """Of the valid pairs of different characters."""
+        """Hubs among the valid pairs of different characters."""
         kept = pairs.negatives
         return cls.of(pairs.path_a[kept], pairs.path_b[kept], pairs.identities)
 
     def content(self) -> dict[str, object]:
-        """As JSON: the fields by name."""
+        """Hubness as fields by name, for JSON."""
         return asdict(self)
 
     def rows(self) -> list[tuple[str, str]]:
-        """(what, how much) as a person reads it.
+        """Rows (name, number) as a person reads them.
 
         >>> Hubness.of(["rei/1"], ["asuka/1"]).rows()[-1]
         ('most pairs with one character pair', '1 (100.0 %)')
@@ -129,7 +129,7 @@ class Hubness:
         ]
 
     def sentence(self) -> str:
-        """The same in one line.
+        """Hubness as one line of text.
 
         >>> Hubness.of(["rei/1"], ["asuka/1"]).sentence()[:44]
         'images 2, characters 2, character pairs 1, i'

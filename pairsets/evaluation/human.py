@@ -1,4 +1,4 @@
-"""What a person who judged the pairs got wrong."""
+"""Errors of a person who judged the pairs."""
 
 from __future__ import annotations
 

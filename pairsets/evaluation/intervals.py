@@ -22,7 +22,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """From `low` to `high`, both included; nan where there is no telling."""
+    """Interval from `low` to `high`, both included; nan where there is no telling."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ class Rate:
 
     @property
     def interval(self) -> Interval:
-        """`low` and `high`."""
+        """Interval of the rate, from `low` to `high`."""
         return Interval(self.low, self.high)
 
 
@@ -125,7 +125,7 @@ def deviate(confidence: float) -> float:
 
 
 def student(confidence: float, degrees: float) -> float:
-    """The same of Student's t with so many degrees of freedom, 3 at the least.
+    """Deviate of Student's t with so many degrees of freedom, 3 at the least.
 
     The expansion about the normal deviate of Fisher and Cornish (1960): from 3 degrees of freedom
     on it is right to 0.2 % at a confidence of 0.95.

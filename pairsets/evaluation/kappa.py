@@ -29,7 +29,7 @@ _NOTHING = 1e-9
 
 @dataclass(frozen=True)
 class Kappa:
-    """Agreement beyond chance.
+    """Kappa, an agreement beyond chance, with its interval.
 
     Attributes:
         value: 1 where all agree, 0 where they agree as blind verdicts would; None where everybody

@@ -48,7 +48,7 @@ def refuse_unscored(
 def settle(
     pairs: PairSet, scores: Mapping[str, Scores], missing: Missing = "fail"
 ) -> tuple[NDArray[np.bool_], dict[str, Scores]]:
-    """Which rows stay `[N]`, and the scores by model `[N]`, -inf where a pair counts as rejected.
+    """Rows that stay, `[N]`, and scores by model `[N]`, -inf where a pair counts as rejected.
 
     Args:
         pairs: the set.

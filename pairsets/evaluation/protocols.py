@@ -1,4 +1,4 @@
-"""How LFW and IJB score verification: accuracy over folds, and TAR at fixed FAR.
+"""Protocols of LFW and IJB: accuracy over folds, and TAR at fixed FAR.
 
 Pure functions of labels and scores. A pair is accepted if score >= threshold, as in
 `pairsets.evaluation.rates`, and one that scores -inf never is; TAR is 1 - FNR and FAR is FPR in the
@@ -37,7 +37,7 @@ class FoldAccuracy:
     pairs: NDArray[np.int64]
 
     def __len__(self) -> int:
-        """How many folds there are."""
+        """Number of folds."""
         return len(self.accuracy)
 
     @property
@@ -47,7 +47,7 @@ class FoldAccuracy:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean: the standard deviation over folds (K - 1) divided by sqrt(K)."""
+        """Standard error of the mean: the deviation over folds (K - 1) divided by sqrt(K)."""
         return float(self.accuracy.std(ddof=1) / len(self) ** 0.5)
 
 

@@ -39,12 +39,12 @@ class Curve:
 
     @property
     def positives(self) -> int:
-        """How many positives there are, rejected ones among them."""
+        """Number of positives, rejected ones among them."""
         return int(self.true_positives[-1]) + self.rejected_positives
 
     @property
     def negatives(self) -> int:
-        """How many negatives there are, rejected ones among them."""
+        """Number of negatives, rejected ones among them."""
         return int(self.false_positives[-1]) + self.rejected_negatives
 
     @cached_property

@@ -44,12 +44,12 @@ class RankedScores:
 
     @property
     def width(self) -> int:
-        """Statistics a draw, and after them FPR and FNR at the fixed point of each rate."""
+        """Number of columns of a draw: statistics, then FPR and FNR at each rate's fixed point."""
         return len(self.names) + 2 * (len(self.names) - 2)
 
     @property
     def names(self) -> list[str]:
-        """Of the statistics; the first are those of a point on the curve."""
+        """Names of the statistics; the first are those of a point on the curve."""
         return [
             *(f"fpr@{target!r}" for target in self.targets.fnrs),
             *(f"fnr@{target!r}" for target in self.targets.fprs),
@@ -124,7 +124,7 @@ class RankedScores:
         return (means[0] - means[1]) / spread**0.5 if spread > self.rounding else float("nan")
 
     def resampled(self, found: Floats, clusters: Clusters) -> dict[str, Resampled]:
-        """Every statistic, from the table of its draws."""
+        """Resampled statistics by name, from the table of their draws."""
         points = len(self.names) - 2
         fixed = found[:, len(self.names) :]
         result = {}
@@ -203,12 +203,12 @@ class RankedScores:
 
 
 def _dot(first: Floats, second: Floats) -> float:
-    """By einsum, as `@` hands so short a sum to threads, which wait for one another."""
+    """Dot product by einsum: `@` hands so short a sum to threads, which wait for one another."""
     return float(np.einsum("i,i->", first, second))
 
 
 def steps(share: float, count: int) -> int:
-    """The most of `count` pairs that are at most that share, as `evaluation.rates` counts."""
+    """Largest number of `count` pairs that is at most that share, as `evaluation.rates` counts."""
     # A product may be rounded either way; the quotient is what `rates` compares.
     steps = int(share * count) + 1
     while steps / count > share:
@@ -255,7 +255,7 @@ class Resampled:
 
     @property
     def deviations(self) -> Floats:
-        """Of the draws from the value, brought to the right variance; none where too few exist."""
+        """Deviations of draws from the value, of the right variance; none where too few exist."""
         found = self.draws[np.isfinite(self.draws)]
         if found.size < _ENOUGH * self.draws.size or not np.isfinite(self.value):
             return np.empty(0)
@@ -266,7 +266,7 @@ class Resampled:
         return self.around(self.value, confidence)
 
     def around(self, value: float, confidence: float = CONFIDENCE) -> Interval | None:
-        """The interval of another definition of the same statistic, with these deviations."""
+        """Interval of another definition of the same statistic, with these deviations."""
         # Of few clusters, or a few that outweigh the rest, the draws vary as little as those do.
         wider = student(confidence, self.degrees) / deviate(confidence)
         deviations = self.deviations * wider
@@ -279,7 +279,7 @@ class Resampled:
 
 @dataclass(frozen=True)
 class Targets:
-    """What is resampled beside EER, AUC and d': FPR at these FNRs, FNR at these FPRs."""
+    """Rates resampled beside EER, AUC and d': FPR at these FNRs, FNR at these FPRs."""
 
     fnrs: Sequence[float] = ()
     fprs: Sequence[float] = ()

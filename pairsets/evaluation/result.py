@@ -1,4 +1,4 @@
-"""What a model's scores are worth on a pair set: the numbers, and as files hold them."""
+"""Evaluation of a model on a pair set: the numbers, and as files hold them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pairsets.evaluation.intervals import Interval, Rate
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One rate at a target of the other.
+    """Operating point: one rate at a target of the other.
 
     Attributes:
         fixed: which rate the target is of.
@@ -50,7 +50,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model's scores are worth on a pair set.
+    """Evaluation of a model's scores on a pair set.
 
     Attributes:
         target_fnr: the FNR at which FPR is reported. Where no threshold reaches it, since so many
@@ -107,7 +107,7 @@ class Evaluation:
 
     @property
     def rejected(self) -> int:
-        """Pairs of either kind without a score, counted as rejected."""
+        """Number of pairs of either kind without a score, rejected at every threshold."""
         return self.rejected_positives + self.rejected_negatives
 
     @property
@@ -116,16 +116,16 @@ class Evaluation:
         return self.rejected_positives / self.positives
 
     def shown(self, threshold: float) -> float:
-        """A threshold in the units that were given: of distances, accept if distance <= it."""
+        """Threshold in the units that were given: of distances, accept if distance <= it."""
         return shown_threshold(threshold, distance=self.distance)
 
     @property
     def accepts(self) -> str:
-        """Which pairs a threshold as files and tables have it accepts."""
+        """Rule by which a threshold, as files and tables have it, accepts a pair."""
         return "distance <= threshold" if self.distance else "score >= threshold"
 
     def record(self) -> dict[str, float | int | str | None]:
-        """Flat, as files hold it; None for what is not known or not finite."""
+        """Flat record as files hold it; None for what is not known or not finite."""
         found: dict[str, float | int | str | None] = {name: getattr(self, name) for name in _PLAIN}
         for name in ("threshold", "eer_threshold"):
             found[name] = self.shown(getattr(self, name))
@@ -160,7 +160,7 @@ class Evaluation:
 
 
 def shown_threshold(threshold: float, *, distance: bool) -> float:
-    """A threshold of scores as users have it: of distances turned round, that of the distances.
+    """Threshold of scores as users have it: of distances turned round, that of the distances.
 
     >>> shown_threshold(-0.4, distance=True), shown_threshold(0.4, distance=False)
     (0.4, 0.4)

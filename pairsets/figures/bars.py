@@ -116,7 +116,7 @@ def _mark(axes: Axes, entry: Entry, row: int, column: str) -> tuple[str, Artist]
 
 
 def _words(axes: Axes, entry: Entry, row: int, column: str) -> None:
-    """The name at the left, the number at the right."""
+    """Write the name at the left and the number at the right."""
     how = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "va": "center"}
     name = fitted(entry.title, 72 * (_NAME - 0.25), 9, lines=1)
     axes.annotate(name, (0, row), (-8, 0), ha="right", parse_math=False, **how)  # type: ignore[arg-type]

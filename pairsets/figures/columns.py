@@ -1,4 +1,4 @@
-"""Pairs of faces in columns."""
+"""Figure of pairs of faces in columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pair_columns(
     title: str | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> Figure:
-    """Pairs in columns, face A above face B, as in Figures 1 and 2 of ZACI-20.
+    """Figure of pairs in columns, face A above face B, as Figures 1 and 2 of ZACI-20.
 
     More than `COLUMNS` pairs go on in a further band of two rows. Axes `2 k` and `2 k + 1` of the
     figure hold the faces of pair `k`.

@@ -105,7 +105,7 @@ def confusion_map(
 
 
 def _length(text: str, size: float) -> float:
-    """Of a line of text, in points."""
+    """Length of a line of text, in points."""
     font = font_manager.FontProperties(family=list(families()), size=size)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
@@ -115,7 +115,7 @@ def _opacity(errors: int, most: int) -> float:
 
 
 def _cells(axes: Axes, confusion: Confusion, points: float | None) -> None:
-    """A square a pair of characters, with its number if `points` says how large."""
+    """Draw a square a pair of characters, with its number if `points` says how large."""
     most = int(confusion.accepted.max())
     for (row, column), count in np.ndenumerate(confusion.counts):
         errors = int(confusion.accepted[row, column])
@@ -134,7 +134,7 @@ def _cells(axes: Axes, confusion: Confusion, points: float | None) -> None:
 
 
 def _groups(axes: Axes, confusion: Confusion) -> None:
-    """An outline around each group's block on the diagonal."""
+    """Draw an outline around each group's block on the diagonal."""
     names = confusion.characters.tolist()
     for group in confusion.groups:
         start = names.index(group[0])
@@ -154,7 +154,7 @@ def _square(x: float, y: float, *, facecolor: str, alpha: float, inset: float = 
 
 
 def _key(axes: Axes, most: int, high: float) -> None:
-    """What the colours mean, in a line below the matrix."""
+    """Draw the key of the colours, in a line below the matrix."""
     axes.set(xlim=(0, _KEY), ylim=(0, high))
     x, y, square = 0.0, high / 2 - 0.09, 0.14
 

@@ -132,7 +132,7 @@ def roc_curves(
 
 
 def _size(curves: Mapping[str, Curve]) -> tuple[float, float]:
-    """In inches: the axes keep their height however many rows the legend has."""
+    """Size of the figure in inches: the axes keep their height however many rows the legend has."""
     return 4.6, 3.8 + 0.2 * ((len(curves) + 2) // 2)
 
 
@@ -141,7 +141,7 @@ def _look(at: int) -> dict[str, object]:
 
 
 def _known(human: Point | HumanRates | None) -> Point | HumanRates | None:
-    """The person, unless a rate of theirs does not exist."""
+    """The person's rates, unless one of them does not exist."""
     return human if human and isfinite(human.fpr) and isfinite(human.fnr) else None
 
 
@@ -158,7 +158,7 @@ def _person(
     across: Callable[[Shares], Shares],
     up: Callable[[Shares], Shares],
 ) -> list[Artist]:
-    """The star of a person; `across` and `up` say where a rate lies on either axis."""
+    """Draw the star of a person; `across` and `up` say where a rate lies on either axis."""
     x, y = across(np.array([human.fpr])), up(np.array([human.fnr]))
     bounds = _bounds(human)
     if bounds is not None:
@@ -187,7 +187,7 @@ def _floor(shares: Sequence[float]) -> float:
 
 
 def _rows(curve: Curve, grid: Shares) -> NDArray[np.int64]:
-    """Of the vertices, all of a short curve; of a long one those beside the rates of `grid`."""
+    """Numbers of vertices to draw: all of a short curve, else those beside the rates of `grid`."""
     count = curve.thresholds.size
     if count <= 400:
         return np.arange(count)
@@ -196,7 +196,7 @@ def _rows(curve: Curve, grid: Shares) -> NDArray[np.int64]:
 
 
 def _det_vertices(curve: Curve) -> tuple[Shares, Shares]:
-    """Deviates of FPR and FNR."""
+    """Vertices of the DET curve: deviates of FPR and FNR."""
     rows = _rows(curve, np.array([_NORMAL.cdf(at) for at in np.linspace(-4.3, 4.3, 260)]))
     return (
         _deviates(curve.fpr[rows], 0.5 / curve.negatives),

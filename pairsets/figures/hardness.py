@@ -1,4 +1,4 @@
-"""How fast a mined set gets easier."""
+"""Hardness of a mined set, drawn: error rates by rank."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ def hardness_curves(hardness: Hardness) -> Figure:
 
 
 def _band(axes: Axes, edges: Shares, low: Shares, high: Shares, color: str) -> None:
-    """The intervals as steps: they are of whole bins."""
+    """Draw the intervals as steps: they are of whole bins."""
     axes.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.15, linewidth=0)
 
 
 def _limits(axes: Axes) -> tuple[float, float]:
-    """Of the rates: from nought where that wastes little, never beyond what a rate can be."""
+    """Limits of the axis of rates: from nought where that wastes little, to 102 % at most."""
     low, high = axes.get_ylim()
     return (max(0.0, low) if low > 40 else 0.0), min(high, 102.0)
 

@@ -1,4 +1,4 @@
-"""Score histograms."""
+"""Figure of score histograms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pairsets.figures.style import (
 def score_histograms(
     groups: Mapping[str, ArrayLike], *, threshold: float | None = None, xlabel: str = "score"
 ) -> Figure:
-    """Histograms of scores, each normalised to a sum of 100 %, on the same 60 bins.
+    """Figure of score histograms, each of a sum of 100 %, on the same 60 bins.
 
     Args:
         groups: scores by the name in the legend; a group without any is left out.

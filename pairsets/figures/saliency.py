@@ -1,4 +1,4 @@
-"""Two faces, and over each where a model looked."""
+"""Figure of two faces, and over each where a model looked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def saliency(
     model: str | None = None,
     masks: int | None = None,
 ) -> Figure:
-    """Both faces, plain on top and below with their maps, on one scale of colours.
+    """Figure of both faces, plain and below with their maps, on one scale of colours.
 
     Axes 0 and 1 of the figure hold faces A and B, 2 and 3 their maps, 4 the scale.
 
@@ -113,7 +113,7 @@ def saliency(
 
 
 def _overlay(axes: Axes, face: Image.Image, values: Map, box: Box) -> None:
-    """The face in pale grey, and the map in colour over the part that it covers."""
+    """Draw the face in pale grey, and the map in colour over the part that it covers."""
     width, height = face.size
     grey = np.asarray(face.convert("L"), np.float64) / 255
     pale = np.repeat((0.5 + 0.5 * grey)[:, :, None], 3, axis=2)
@@ -152,7 +152,7 @@ def _colored(values: Map) -> NDArray[np.float64]:
 
 
 def _scale(axes: Axes, low: float, high: float, limit: float) -> None:
-    """The colours between the lowest and the highest value, over the same pale grey."""
+    """Draw the colours between the lowest and the highest value, over the same pale grey."""
     values = np.linspace(low, high, 512)[None]
     axes.imshow(_colored(values / limit), extent=(low, high, 0, 1), aspect="auto")
     axes.set(facecolor=(_PALE,) * 3, yticks=[])
@@ -170,7 +170,7 @@ def _words(
     boxes: tuple[Box, Box],
     masks: int | None,
 ) -> list[str]:
-    """What the colours mean, in plain words: two or three lines."""
+    """Lines on what the colours mean, in plain words: two or three."""
     is_lowered = any((values < 0).any() for values in maps)
     lines = [f"Orange places raise the score{', blue ones lower it' if is_lowered else ''}."]
     if kind == "shares":

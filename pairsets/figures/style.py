@@ -1,4 +1,4 @@
-"""What all figures share: colours, fonts, legends, and how a figure becomes bytes."""
+"""Style of all figures: colours, fonts, legends, and how a figure becomes bytes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who a picture shows."""
+"""Identities: rules for whom a picture shows."""

@@ -109,7 +109,7 @@ def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> N
 def _nested(
     root: Path, paths: Sequence[str], depths: Mapping[int, int], firsts: Sequence[str]
 ) -> str:
-    """Which folder is the identity? With what each answer gives."""
+    """Question which folder is the identity, with the number of identities by each answer."""
     deepest = [path for path in paths if path.count("/") == max(depths)]
     lowest = min(depth for depth, count in depths.items() if count)
     choices = [

@@ -27,7 +27,7 @@ _UNTOLD = frozenset({"", "nan", "none", "null"})
 
 @dataclass(frozen=True)
 class ByList:
-    """The identity is what a list says of the picture.
+    """Rule by which the identity is what a list says of the picture.
 
     Attributes:
         path: of the list: lines `FILE ID`, or a CSV with or without a header.
@@ -39,7 +39,7 @@ class ByList:
 
     @classmethod
     def of(cls, text: str) -> ByList:
-        """`FILE`, or `COLUMN=FILE` where no file is called so."""
+        """Rule of an option's text: `FILE`, or `COLUMN=FILE` where no file is called so."""
         column, sign, file = text.partition("=")
         if sign and column and not Path(text).exists():
             return cls(Path(file), column)
@@ -47,12 +47,12 @@ class ByList:
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
         column = f"{self.column}=" if self.column is not None else ""
         return f"--identities {column}{self.path.name}"
 
     def name(self, paths: Sequence[str]) -> Naming:
-        """What the list says of each of these paths.
+        """Identities that the list gives to each of these paths.
 
         A list may name files with folders in front that the paths lack, or without some that they
         have, where that leaves no doubt.
@@ -137,7 +137,7 @@ class _Table:
 
     @classmethod
     def read(cls, path: Path) -> _Table:
-        """A CSV (or with tabs or semicolons), or lines of a file and an identity.
+        """Read a CSV (or with tabs or semicolons), or lines of a file and an identity.
 
         Raises:
             FacesError: no such file, not text, or rows of several lengths.
@@ -206,7 +206,7 @@ class _Table:
             yield self.lines[at], _plain(cells[file].strip()), cells[identity].strip()
 
     def _parted(self, names: _Names) -> _Table:
-        """The same lines, parted where a picture's name ends or begins, since both may have blanks.
+        """Lines parted where a picture's name ends or begins, since both may have blanks.
 
         Raises:
             FacesError: they are of three values or more, some of them numbers.
@@ -260,7 +260,7 @@ class _Table:
         return file, 1 - file
 
     def _hits(self, column: int, names: _Names, body: range) -> tuple[int, int]:
-        """How many cells name a picture; and how many do but for an ending: numbers may, too."""
+        """Number of cells that name a picture, and of those that do but for an ending."""
         cells = [base_name(_plain(self.rows[at][column].strip())) for at in body]
         return sum(cell in names.whole for cell in cells), sum(c in names.bare for c in cells)
 

@@ -19,7 +19,7 @@ _FITS = 0.9
 
 @dataclass(frozen=True)
 class NamedPattern:
-    """How a published data set names its pictures.
+    """Pattern by which a published data set names its pictures.
 
     Attributes:
         about: the data set and its naming.
@@ -94,7 +94,7 @@ NAMED: Mapping[str, NamedPattern] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ByPattern:
-    """The identity is what a group of a regular expression finds in the path.
+    """Rule by which the identity is what a group of a regular expression finds in the path.
 
     Attributes:
         text: the expression, or the name of one of `NAMED`.
@@ -133,11 +133,11 @@ class ByPattern:
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
         return f"--identity-pattern {self.text if self.text in NAMED else repr(self.text)}"
 
     def name(self, paths: Sequence[str]) -> Naming:
-        """What the group finds in each path.
+        """Identities that the group finds in each path.
 
         Raises:
             FacesError: it fits none of the paths, or leaves over more than it fits.

@@ -1,4 +1,4 @@
-"""Which pictures the files of a list are, where it names them with other folders or endings."""
+"""Places of a list's files among pictures, where it has other folders or endings."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def placed(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[di
 
 
 def _behind(list_: Path, listed: Sequence[str], rows: dict[str, int]) -> tuple[dict[str, int], str]:
-    """Files that are listed with the folders above this one."""
+    """Rows of files that are listed with the folders above this one; and a sentence on it."""
     fronts: Counter[str] = Counter()
     for file in listed:
         for at, sign in enumerate(file):
@@ -79,7 +79,7 @@ def _behind(list_: Path, listed: Sequence[str], rows: dict[str, int]) -> tuple[d
 
 
 def _inside(list_: Path, listed: Sequence[str], paths: Sequence[str]) -> tuple[dict[str, int], str]:
-    """Files that are listed without some folders that they lie in."""
+    """Rows of files that are listed without some folders they lie in; and a sentence on it."""
     wanted = frozenset(listed)
     places: dict[str, int] = {}
     for row, path in enumerate(paths):

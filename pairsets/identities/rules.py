@@ -1,4 +1,4 @@
-"""Who a picture shows, told by its path: the folder, a level of folders, a pattern, or a list.
+"""Rules that tell who a picture shows by its path: a level of folders, a pattern, or a list.
 
 A rule is one class with the methods of `Rule`: `ByLevel` is here, `ByPattern` in `patterns.py`,
 `ByList` in `lists.py`. Without a rule it is the folder, as far as that can be known: `by_folder`,
@@ -35,7 +35,7 @@ REMEDIES = (
 
 @dataclass(frozen=True)
 class Naming:
-    """What a rule makes of some paths.
+    """Identities that a rule gives to some paths.
 
     Attributes:
         identities: `N`, who each shows; None where it is nobody, or cannot be told.
@@ -49,7 +49,7 @@ class Naming:
 
 
 class Rule(Protocol):
-    """How identities are told.
+    """Rule by which identities are told.
 
     Attributes:
         said: the option that asks for it, for messages and manifests.
@@ -57,7 +57,7 @@ class Rule(Protocol):
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
 
     def name(self, paths: Sequence[str]) -> Naming:
         """Who each of these relative, `/`-separated paths shows.
@@ -69,7 +69,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class ByLevel:
-    """The identity is the path down to its `level`-th folder.
+    """Rule by which the identity is the path down to its `level`-th folder.
 
     >>> ByLevel(1).name(["rei/video1/1.jpg", "rei/video2/1.jpg"]).identities
     ['rei', 'rei']
@@ -85,7 +85,7 @@ class ByLevel:
 
     @property
     def said(self) -> str:
-        """The option that asks for it."""
+        """Option that asks for this rule."""
         return f"--identity-level {self.level}"
 
     def name(self, paths: Sequence[str]) -> Naming:
@@ -106,7 +106,7 @@ class ByLevel:
         return Naming(found, notes=self._notes(dict.fromkeys(found)))
 
     def _notes(self, names: Iterable[str]) -> list[str]:
-        """What a level may tear apart, or throw together."""
+        """Notes on identities that a level may tear apart, or throw together."""
         names = list(names)
         notes = []
         if self.level > 1:
@@ -140,7 +140,7 @@ class ByLevel:
 
 
 def nearly_all_single(identities: Iterable[str]) -> tuple[int, int] | None:
-    """How many identities there are and how many have one picture, if nearly all of five or more.
+    """Numbers of identities and of those with one picture, if nearly all of five or more.
 
     >>> nearly_all_single(["a", "b", "c", "d", "e"]), nearly_all_single(["a", "a", "b"])
     ((5, 5), None)
@@ -162,7 +162,7 @@ def is_split(name: str) -> bool:
 
 
 def some(paths: Sequence[str]) -> str:
-    """The first path, and how many others."""
+    """Text of the first path, and how many others."""
     if len(paths) == 1:
         return f"{paths[0]!r} is"
     return f"{paths[0]!r} and {len(paths) - 1:,} more are"

@@ -1,4 +1,4 @@
-"""What a report and its figures show of models on pair sets, wherever the sets came from."""
+"""Assembly of a report and its figures from models on pair sets, wherever the sets came from."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GalleryPlace = tuple[Comparison, int]
 
 @dataclass(frozen=True, eq=False)
 class ReportInputs:
-    """What was found, as a report takes it.
+    """Findings on pair sets, from which a report is made.
 
     Attributes:
         title: of the page.
@@ -66,18 +66,18 @@ class ReportInputs:
 
     @property
     def comparisons(self) -> list[Comparison]:
-        """One a set, in the order of the boards."""
+        """Comparisons of the boards, one a set, in their order."""
         return [board.comparison for board in self.boards if board.comparison is not None]
 
     @property
     def models(self) -> list[str]:
-        """All that were evaluated, in order of appearance."""
+        """Models that were evaluated, in order of appearance."""
         return list(dict.fromkeys(model for one in self.comparisons for model in one.judged))
 
 
-def report_of(shown: ReportInputs) -> Report:
-    """The report's content."""
-    gallery, left_out = gallery_of(shown)
+def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
+    """Content of a report on `shown`, with at most `limit` pairs in the gallery."""
+    gallery, left_out = gallery_of(shown, limit)
     return Report(
         title=shown.title,
         faces_root=shown.faces.root,
@@ -128,7 +128,7 @@ def model_scores(shown: ReportInputs, model: str) -> ModelScores:
 
 
 def hardness_of(shown: ReportInputs) -> dict[str, Hardness]:
-    """Of each mined set with pairs enough."""
+    """Hardness of each mined set that has pairs enough."""
     found = {}
     for one in shown.comparisons:
         rank = shown.ranks.get(one.name)
@@ -150,7 +150,7 @@ def confusions_of(shown: ReportInputs) -> dict[str, Confusion]:
 
 
 def _mapped(shown: ReportInputs) -> list[tuple[Comparison, str]]:
-    """Each model on the last mined set, or on the last one where none was mined."""
+    """Models with the set whose false accepts are mapped: the last mined one, or else the last."""
     mined = [one for one in shown.comparisons if one.name in shown.ranks]
     last = (mined or shown.comparisons)[-1:]
     return [(one, model) for one in last for model in one.thresholds]
@@ -256,7 +256,7 @@ def _pair(
 
 
 def draw_figures(shown: ReportInputs, folder: Path, progress: Step) -> list[Path]:
-    """Every chart of the report as a file of its own, as PNG and as SVG; returns the paths."""
+    """Draw every chart of the report as a file of its own, as PNG and as SVG; returns the paths."""
     made = list(_figures(shown))
     written = []
     for done, (name, draw) in enumerate(made):
@@ -269,7 +269,7 @@ def draw_figures(shown: ReportInputs, folder: Path, progress: Step) -> list[Path
 
 
 def _figures(shown: ReportInputs) -> Iterator[tuple[str, Callable[[], figures.Figure]]]:
-    """Names, without suffix, and what draws them."""
+    """Names of figures, without suffix, each with the function that draws it."""
     for board in shown.boards:
         if any(entry.fpr is not None for entry in board.entries):
             yield f"leaderboard-{board.name}", partial(figures.interval_bars, board.entries)

@@ -30,7 +30,7 @@ class Chart:
 
 
 def trade_off(group: DetSet, at: int) -> list[Chart]:
-    """DET and ROC of a set."""
+    """DET and ROC curves of a set."""
     from pairsets.figures import det_curves, roc_curves
 
     if not group.curves:
@@ -80,7 +80,7 @@ def _person_words(group: DetSet) -> str:
 
 
 def histogram(scores: ModelScores, at: int) -> Chart | None:
-    """A model's scores; None where it has none."""
+    """Histogram of a model's scores; None where it has none."""
     from pairsets.figures import score_histograms
 
     groups = {name: values for name, values in scores.groups.items() if len(values)}
@@ -93,7 +93,7 @@ def histogram(scores: ModelScores, at: int) -> Chart | None:
 
 
 def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
-    """FPR over rank; None without a model."""
+    """Chart of FPR over rank; None without a model."""
     from pairsets.figures import hardness_curves
 
     if not hardness.models:
@@ -106,7 +106,7 @@ def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
 
 
 def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
-    """The map of a model's false accepts; without any, words alone."""
+    """Chart of a model's false accepts as a map; without any, words alone."""
     from pairsets.figures import confusion_map
 
     title = name

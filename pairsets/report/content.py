@@ -1,4 +1,4 @@
-"""What a report shows, as data that checks itself. Nothing here knows HTML."""
+"""Content of a report, as data that checks itself. Nothing here knows HTML."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DetSet:
 
 @dataclass(frozen=True)
 class GalleryPair:
-    """A pair to look at.
+    """Pair of faces in the gallery, with its scores and verdicts.
 
     Attributes:
         rank: 1 is the pair that the reference model, or several together, find most alike; 0 where
@@ -101,7 +101,7 @@ class GalleryPair:
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """All sets that it is of."""
+        """Names of all sets that the pair is of."""
         return (self.set, *self.also)
 
     def mistaken(self, model: str) -> bool | None:
@@ -112,7 +112,7 @@ class GalleryPair:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything on the page, in the order shown.
+    """Content of the whole page, in the order shown.
 
     Attributes:
         title: of the page.
@@ -161,7 +161,7 @@ class Report:
 
     @property
     def headline(self) -> Headline | None:
-        """What the page says first; see `pairsets.report.headline`."""
+        """Headline of the page; see `pairsets.report.headline`."""
         return headline_of(self.leaderboards, self.ranked)
 
     @property

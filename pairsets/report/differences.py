@@ -21,7 +21,7 @@ OPEN_ROWS = 12
 
 @dataclass(frozen=True)
 class Alone:
-    """How many pairs one model alone gets right, and where the gallery shows how many of them.
+    """Number of pairs that one model alone gets right, and where the gallery shows them.
 
     A large set does not fit the gallery: then `shown`, which is what the address opens, is less
     than `count`.
@@ -34,7 +34,7 @@ class Alone:
 
 @dataclass(frozen=True)
 class ContrastRow:
-    """Two models, the one with the lower rate first."""
+    """Row of a contrast: two models, the one with the lower rate first."""
 
     lower: str
     higher: str
@@ -49,7 +49,7 @@ class ContrastRow:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Every two models in one statistic.
+    """Differences of every two models in one statistic.
 
     Attributes:
         statistic: "FPR" or "EER".
@@ -70,7 +70,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Contrasts:
-    """A set's tables, and which models are not in them."""
+    """Tables of a set's differences, and which models are not in them."""
 
     name: str
     tables: tuple[Contrast, ...]
@@ -78,7 +78,7 @@ class Contrasts:
 
 
 def contrasts_of(report: Report) -> list[Contrasts]:
-    """One for each set with two models to compare."""
+    """Contrasts of each set with two models to compare."""
     found = []
     for board in report.leaderboards:
         one = board.comparison
@@ -92,19 +92,19 @@ def contrasts_of(report: Report) -> list[Contrasts]:
 
 @dataclass(frozen=True, eq=False)
 class _Gallery:
-    """What the gallery has of a set: by model, whether its verdict on each pair is wrong."""
+    """Verdicts in the gallery on the pairs of a set: by model, whether each is wrong."""
 
     mistaken: Mapping[str, Sequence[bool | None]]
 
     @classmethod
     def of(cls, report: Report, name: str) -> _Gallery:
-        """What the gallery has of the set `name`; nothing where it has no pair of it."""
+        """Verdicts in the gallery on the set `name`; none where it has no pair of it."""
         pairs = [pair for pair in report.gallery if name in pair.sets]
         models = dict.fromkeys(model for pair in pairs for model in pair.verdicts)
         return cls({model: [pair.mistaken(model) for pair in pairs] for model in models})
 
     def count(self, right: str, wrong: str) -> int:
-        """How many pairs the view of one model right and the other wrong opens."""
+        """Number of pairs that the view of one model right and the other wrong opens."""
         nothing: Sequence[bool | None] = ()
         both = zip(
             self.mistaken.get(right, nothing), self.mistaken.get(wrong, nothing), strict=False
@@ -128,7 +128,7 @@ def _contrast(comparison: Comparison, statistic: str, linked: _Gallery) -> Contr
 
 
 def _oriented(one: Difference) -> Difference:
-    """The same difference, from the model with the lower rate."""
+    """Difference turned round, if need be, to begin with the model of the lower rate."""
     if one.value <= 0:
         return one
     return Difference(

@@ -47,7 +47,7 @@ class Scale:
         return cls(ticks[0], ticks[-1], ticks)
 
     def place(self, value: float) -> str:
-        """Where a value lies, as SVG has it; beyond an end, at the end.
+        """Place of a value on the axis, as SVG has it; beyond an end, at the end.
 
         >>> Scale.of([2.4, 9.1]).place(2.5)
         '25%'
@@ -98,7 +98,7 @@ class Scale:
 
 
 def _svg(kind: str, parts: Iterable[Markup]) -> Markup:
-    """Hidden from screen readers: the same numbers stand beside it as text."""
+    """SVG element hidden from screen readers: the same numbers stand beside it as text."""
     name = f"forest {kind}".strip()
     return Markup('<svg class="{}" aria-hidden="true">{}</svg>').format(
         name, Markup("").join(parts)

@@ -39,7 +39,7 @@ _ESCAPED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 @dataclass(frozen=True)
 class GalleryParts:
-    """What a page needs to show the gallery.
+    """Parts of a page that show the gallery: HTML, styles and scripts.
 
     Attributes:
         section: the whole `<section id="pairs">`, the enlarged view included.
@@ -115,7 +115,7 @@ def _in_order_of_rank(gallery: Sequence[GalleryPair]) -> bool:
 def _columns(
     gallery: Sequence[GalleryPair], models: Sequence[str], paths: Sequence[str]
 ) -> dict[str, Any]:
-    """The pairs, one list or string a column; names and paths stand once and are counted off."""
+    """Columns of the pairs, a list or string each; names and paths stand once, counted off."""
     names = list(dict.fromkeys(name for pair in gallery for name in (pair.name_a, pair.name_b)))
     sets = list(dict.fromkeys(name for pair in gallery for name in pair.sets))
     name_at, path_at, set_at = (
@@ -147,13 +147,13 @@ def _columns(
 
 
 def _numbers(values: Iterable[float | None]) -> list[float | None] | None:
-    """The column, or None where nothing is in it."""
+    """Column of numbers, or None where nothing is in it."""
     column = [None if value is None else float(value) for value in values]
     return None if all(value is None for value in column) else column
 
 
 def _digits(values: Iterable[int | bool | None]) -> str:
-    """A column of yes, no and unknown, one sign each.
+    """Column of yes, no and unknown as text, one sign each.
 
     >>> _digits([True, 0, None])
     '10-'
@@ -172,7 +172,7 @@ def _json(value: object) -> Markup:
 
 
 def _text(name: str) -> str:
-    """The name as a page of UTF-8 can say it: a file's name may hold bytes that are no text."""
+    """Name as a page of UTF-8 can say it: a file's name may hold bytes that are no text."""
     return name.encode("utf-8", "replace").decode()
 
 
@@ -189,7 +189,7 @@ def _ends(name: str) -> Markup:
 
 
 def _quantile(value: float) -> str:
-    """As many digits as tell it from 1: two of its distance.
+    """Text of a quantile with the digits that tell it from 1: two of its distance.
 
     >>> _quantile(1.0), _quantile(0.75), _quantile(0.999_853), _quantile(0.999_999_6)
     ('1', '0.75', '0.99985', '0.9999996')

@@ -1,4 +1,4 @@
-"""What the page says first: which model does best on pairs that no model picked."""
+"""Headline of the page: which model does best on pairs that no model picked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pairsets.tables.published import PUBLISHED
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """How the model of the headline fares on another set.
+    """Row of the headline's model on another set.
 
     Attributes:
         name: of the set.

@@ -103,7 +103,7 @@ def board_of(board: Leaderboard) -> LeaderboardView:
 
 
 def _apart(apart: Apart) -> Table:
-    """A table of its own: what is of other pairs stands on no common axis."""
+    """Table of rows that stand on no common axis, being of other pairs."""
     rows = [
         (entry.title, (*map(Cell, apart_cells(entry)), Cell("", entry.note)))
         for entry in apart.entries
@@ -113,7 +113,7 @@ def _apart(apart: Apart) -> Table:
 
 
 def _ends(entries: Sequence[Entry], column: str) -> list[float]:
-    """All that the axis has to reach, in percent."""
+    """Values in percent that the axis has to reach."""
     found = []
     for entry in entries:
         value, interval = getattr(entry, column), getattr(entry, f"{column}_interval")
@@ -123,7 +123,7 @@ def _ends(entries: Sequence[Entry], column: str) -> list[float]:
 
 
 def _kind(entry: Entry) -> str:
-    """The classes of the row's drawing."""
+    """Classes of the drawing of a row."""
     kinds = {
         "person": entry.human,
         "hollow": entry.published,
@@ -133,14 +133,14 @@ def _kind(entry: Entry) -> str:
 
 
 def _letters(board: Leaderboard, entry: Entry, column: str) -> str:
-    """Those of the model's own row: others of its name are not what was compared."""
+    """Group letters of the model's own row: others of its name are not what was compared."""
     if board.comparison is None or entry.human or entry.published or entry.pairs_mined_by:
         return ""
     return board.comparison.groups.get(column, {}).get(entry.model, "")
 
 
 def _remark(board: Leaderboard, column: str) -> str:
-    """Which models the best cannot be told from; empty where it can."""
+    """Sentence on the models that the best cannot be told from; empty where it can."""
     if board.comparison is None or not board.tied(column):
         return ""
     best = next(

@@ -1,4 +1,4 @@
-"""What models do at other operating points, and how much the pairs tell of it."""
+"""Rates at further operating points, and how much the pairs tell of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pairsets.tables.leaderboard import ZACI, Leaderboard
 
 
 def operating_tables(board: Leaderboard) -> list[Table]:
-    """What the models of a board do at other targets, and how much their pairs tell."""
+    """Tables of a board's models at other targets, and of how much their pairs tell."""
     found = {
         entry.title: entry.evaluation for entry in board.entries if entry.evaluation is not None
     }
@@ -110,7 +110,7 @@ def _worth(rate: Rate) -> Cell:
 
 
 def _carried(found: Mapping[str, Evaluation]) -> list[Table]:
-    """A table a set that thresholds were fixed on."""
+    """Tables of carried thresholds, one for each set that thresholds were fixed on."""
     sources = dict.fromkeys(one.carried.source for one in found.values() if one.carried)
     return [
         Table(

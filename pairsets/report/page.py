@@ -118,7 +118,7 @@ def _there(found: Iterable[Found | None]) -> list[Found]:
 
 
 def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
-    """The numbers drawn large: a row, its set, and a class."""
+    """Numbers drawn large: a row, its set, and a class each."""
     if headline is None:
         return []
     hard = headline.hard
@@ -127,7 +127,7 @@ def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
 
 
 def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:
-    """The first negatives that show no character twice, so that no hub face fills the row."""
+    """First negatives that show no character twice, so that no hub face fills the row."""
     seen: set[str] = set()
     chosen: list[GalleryPair] = []
     for pair in gallery:
@@ -154,13 +154,13 @@ def _policy(styles: Sequence[str], scripts: Sequence[str], images: Sequence[str]
 
 
 def _uncompared(report: Report) -> list[tuple[str, str]]:
-    """Sets without two models to compare, and why."""
+    """Sets without two models to compare, each with the reason."""
     found = [board.comparison for board in report.leaderboards if board.comparison is not None]
     return [(one.name, why) for one in found if (why := why_not_compared(one))]
 
 
 def _kinds(report: Report) -> dict[str, bool]:
-    """Which kinds of rows the leaderboards have, so that the page explains no other."""
+    """Kinds of rows that the leaderboards have, so that the page explains no other."""
     entries = [entry for board in report.leaderboards for entry in board.entries]
     return {
         "published": any(entry.published for entry in entries),

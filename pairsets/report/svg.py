@@ -74,7 +74,7 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
 
 
 def refuse_suffix(path: Path) -> str:
-    """`png` or `svg`, by the path's suffix.
+    """Format of a figure by the suffix of its path, `png` or `svg`; any other is refused.
 
     Raises:
         PairsetsError: another suffix.
@@ -100,7 +100,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 
 def _is_dead(element: ElementTree.Element) -> bool:
-    """Metadata, and style sheets, which would reach beyond the chart."""
+    """Whether an element is metadata or a style sheet, which would reach beyond the chart."""
     return element.tag.rpartition("}")[2] in ("metadata", "style")
 
 

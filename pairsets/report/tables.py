@@ -37,7 +37,7 @@ class Table:
 
 
 def hubness_table(hubness: Mapping[str, Hubness]) -> Table | None:
-    """Who fills the sets, side by side, with the names of those who stand in most pairs."""
+    """Table of hubs in the sets, side by side, with the names of those in most pairs."""
     if not hubness:
         return None
     rows: dict[str, dict[str, Cell]] = {"pairs of different characters": {}}
@@ -61,7 +61,7 @@ def hubness_table(hubness: Mapping[str, Hubness]) -> Table | None:
 
 
 def agreement_tables(agreement: Agreement) -> list[Table]:
-    """Each person's errors, and how far every two agree."""
+    """Tables of each person's errors, and of how far every two agree."""
     people = [*agreement.rates.items()]
     if agreement.majority is not None:
         people.append(("Majority", agreement.majority))
@@ -107,7 +107,7 @@ def agreement_tables(agreement: Agreement) -> list[Table]:
 
 
 def agreement_sentence(agreement: Agreement) -> str:
-    """All people together, in words."""
+    """Sentences on all people together."""
     count = len(agreement.people)
     text = f"{count} people judged {agreement.pairs:,} pairs"
     if agreement.pairs and count > 1:
@@ -138,7 +138,7 @@ def _kappa(kappa: Kappa) -> Cell:
 
 
 def hardness_table(hardness: Hardness) -> Table:
-    """What hub images have to do with the errors of each model."""
+    """Table of the false accepts of each model with and without hub images."""
     rows = []
     first, last = hardness.bins[0], hardness.bins[-1]
     for model in hardness.models:
@@ -175,7 +175,7 @@ def hardness_table(hardness: Hardness) -> Table:
 
 
 def hardness_sentence(hardness: Hardness) -> str:
-    """Who the hubs are, and how much of the set they hold."""
+    """Sentence on who the hubs are, and how much of the set they hold."""
     count = len(hardness.hubs)
     if not count:
         return (

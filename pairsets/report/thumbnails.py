@@ -52,7 +52,7 @@ def face_sheet(
 
 
 def as_sheet(paths: Sequence[str], pictures: Sequence[str], prefix: str) -> FaceSheet:
-    """The sheet of these faces, whose pictures are already encoded."""
+    """Style sheet of these faces, whose pictures are already encoded."""
     classes = {path: f"{prefix}{at}" for at, path in enumerate(paths)}
     rules = [
         f".{name}{{background-image:url({DATA_URI}{picture})}}\n"
@@ -67,7 +67,7 @@ def distinct_faces(gallery: Iterable[GalleryPair]) -> list[str]:
 
 
 def pixels_for(faces: int) -> int:
-    """The longer side of each of so many faces."""
+    """Longer side, in pixels, of a thumbnail on a page of so many faces."""
     return PIXELS_OF_FEW if faces <= FEW_FACES else PIXELS_OF_MANY
 
 

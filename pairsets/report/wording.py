@@ -15,7 +15,7 @@ MINUS = "\u2212"
 
 
 def share(value: float | None) -> str:
-    """A share in percent; of one that is not known, "N/A".
+    """Text of a share in percent; of one that is not known, "N/A".
 
     >>> share(0.139), share(float("nan"))
     ('13.9', 'N/A')
@@ -24,7 +24,7 @@ def share(value: float | None) -> str:
 
 
 def bounds(interval: Interval | None) -> str:
-    """An interval of a share, in percent; empty where it is not known.
+    """Text of an interval of a share, in percent; empty where it is not known.
 
     >>> bounds(Interval(0.0990, 0.1841)), bounds(None)
     ('[9.90, 18.4]', '')
@@ -35,7 +35,7 @@ def bounds(interval: Interval | None) -> str:
 
 
 def decimal_bounds(interval: Interval | None, digits: int) -> str:
-    """An interval of plain numbers.
+    """Text of an interval of plain numbers.
 
     >>> decimal_bounds(Interval(-0.5, 0.25), 2)
     '[−0.50, 0.25]'
@@ -51,7 +51,7 @@ def is_known(interval: Interval | None) -> TypeGuard[Interval]:
 
 
 def points(difference: float) -> str:
-    """A difference of shares in percentage points, with its sign.
+    """Text of a difference of shares in percentage points, with its sign.
 
     >>> points(-0.024), points(0.31), points(1e-18)
     ('−2.40', '+31.0', '0.00')
@@ -73,19 +73,19 @@ def p_value(p: float) -> str:
 
 
 def score(value: float) -> str:
-    """A score or a threshold, which may be infinite."""
+    """Text of a score or a threshold, which may be infinite."""
     from pairsets.figures import format_score
 
     return format_score(value).replace("inf", "\u221e").replace("-", MINUS)
 
 
 def breakable(name: str) -> Markup:
-    """The name with places to break a line after `_`, `/` and `-`."""
+    """Name with places to break a line after `_`, `/` and `-`."""
     return Markup("<wbr>").join(re.split(r"(?<=[_/-])(?=.)", name))
 
 
 def listed(names: list[str], most: int = 4) -> str:
-    """Names in a sentence; of many the first ones and how many more.
+    """Names joined in a sentence; of many the first ones and how many more.
 
     >>> listed(["A"]), listed(["A", "B", "C"]), listed(["A", "B", "C", "D"], most=2)
     ('A', 'A, B and C', 'A, B and 2 more')

@@ -1,1 +1,1 @@
-"""Where faces and pairs come from: one module per source."""
+"""Sources of faces and pairs: one module per source."""

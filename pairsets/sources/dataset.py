@@ -115,7 +115,7 @@ class Dataset:
 
     @classmethod
     def read(cls, path: str | Path) -> Dataset:
-        """Read ZACI-20's JSON.
+        """Read a dataset from ZACI-20's JSON.
 
         Raises:
             SourceError: the file is missing, not JSON, or an entry is of another form; the message
@@ -161,7 +161,7 @@ class Dataset:
         return path
 
     def __len__(self) -> int:
-        """How many faces there are."""
+        """Number of faces."""
         return len(self.ids)
 
     def __iter__(self) -> Iterator[BoxedFace]:
@@ -176,7 +176,7 @@ class Dataset:
 
     @property
     def histogram(self) -> dict[int, int]:
-        """How many characters have so many faces, by number of faces."""
+        """Number of characters that have so many faces, by number of faces."""
         sizes, times = np.unique(self.counts, return_counts=True)
         return dict(zip(sizes.tolist(), times.tolist(), strict=True))
 

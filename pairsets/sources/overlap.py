@@ -44,7 +44,7 @@ _LONGEST = 18
 
 
 class Shared(NamedTuple):
-    """One thing that is in both.
+    """Character or post that is in both collections.
 
     Attributes:
         kind: of `KINDS`.
@@ -62,7 +62,7 @@ class Shared(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """One side.
+    """Collection of faces that is compared: the training set or the test set.
 
     Attributes:
         source: the folder or file.
@@ -105,7 +105,7 @@ class Collection:
 
     @property
     def posts(self) -> tuple[dict[Hashable, PictureId], str]:
-        """Picture by what it is known by elsewhere, and why it may be known by nothing.
+        """Pictures by the post or path that tells them elsewhere, and why there may be none.
 
         A number in a dataset is that of a post. So is a file's name, if all names are numbers, none
         comes twice, and they do not just go on by one. Other paths of a dataset are what they are;
@@ -199,13 +199,13 @@ def write_shared(found: Iterable[Shared], path: str | Path) -> Path:
 
 
 def ordered(found: Iterable[Shared]) -> list[Shared]:
-    """By kind, then by what it is called in the test set, then in training."""
+    """Sort shared things by kind, then by their names in the test set, then in training."""
     place = {kind: at for at, kind in enumerate(KINDS)}
     return sorted(found, key=lambda one: (place[one.kind], one.test, one.train))
 
 
 def counts_of(found: Iterable[Shared]) -> dict[str, int]:
-    """How many things of the test set are in both, by kind: each once, as often as it is found."""
+    """Number of things of the test set that are in both, by kind, each counted once."""
     counts = Counter(kind for kind, _ in {(one.kind, one.test) for one in found})
     return {kind: counts[kind] for kind in KINDS}
 

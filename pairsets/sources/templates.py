@@ -21,12 +21,12 @@ from pairsets.sources.text.text_lines import text_lines, write_lines
 Progress = Callable[[int, int], None]
 _EXPECTED = "expected IMAGE TEMPLATE MEDIA, as in 1.jpg 1 69544"
 # Pictures whose vectors are summed at a time.
-_BLOCK = 1 << 14
+BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
 class Templates:
-    """Which picture belongs to which medium of which template.
+    """Table of pictures by template, and within it by medium.
 
     Attributes:
         images: `[N]` str, paths of pictures; one may be in several templates.
@@ -87,7 +87,7 @@ class Templates:
         return Path(path)
 
     def __len__(self) -> int:
-        """How many pictures are listed, each as often as it is in a template."""
+        """Number of pictures that are listed, each as often as it is in a template."""
         return len(self.images)
 
     @property
@@ -97,7 +97,7 @@ class Templates:
 
 
 def rows_by_path(wanted: Iterable[str], paths: Iterable[str]) -> NDArray[np.int64]:
-    """Which of `paths` each of `wanted` is; -1 for none.
+    """Rows among `paths` of each of `wanted`; -1 for none.
 
     A path that is not there as it is is looked for below other folders: `1.jpg` is
     `loose_crop/1.jpg` if no other path ends so.
@@ -134,6 +134,7 @@ def pooled(
     templates: ArrayLike,
     media: ArrayLike,
     *,
+    block: int = BLOCK,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """One vector a template: the mean over its media of the mean over each one's pictures.
@@ -146,6 +147,7 @@ def pooled(
         rows: `[N]`, of the vector of each picture of a template.
         templates: `[N]`.
         media: `[N]`, within their template.
+        block: pictures whose vectors are summed at a time.
         progress: called with pictures done and in all.
 
     Returns:
@@ -166,7 +168,7 @@ def pooled(
     first = 0
     while first < begins.size:
         # As many whole templates as fit, and at least one.
-        last = max(int(np.searchsorted(ends, begins[first] + _BLOCK, side="right")), first + 1)
+        last = max(int(np.searchsorted(ends, begins[first] + block, side="right")), first + 1)
         low, high = int(begins[first]), int(ends[last - 1])
         starts = media_begin[slice(*np.searchsorted(media_begin, (low, high)))]
         means = np.add.reduceat(vectors[picture[low:high]].astype(np.float64), starts - low)
@@ -220,7 +222,7 @@ def _hint(text: str) -> str:
 
 
 def template_path(subject: int, template: int) -> str:
-    """What a template is called among faces: in the folder of its subject.
+    """Path of a template among faces: in the folder of its subject.
 
     >>> template_path(123, 12065)
     'subject_000123/12065'

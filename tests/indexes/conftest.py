@@ -52,17 +52,17 @@ def way(request, monkeypatch) -> Way:
     if name == "device":
         monkeypatch.setattr(join.SearchOptions, "device_for", lambda *_: "cpu")
         return partial(join.SearchOptions, precision="bf16")
-    monkeypatch.setattr(scan, "_RARE", 2.0)  # hits are as rare as in a search of many pairs
+    monkeypatch.setattr(scan.Scanner, "rare", 2.0)  # hits are as rare as in a search of many pairs
     precision, _, rest = name.partition(", ")
     if not rest:
         return partial(join.SearchOptions, precision=precision, spectrum="off")
     # What passes is looked at as it would be if it were many pairs; above, as few.
-    monkeypatch.setattr(engine, "_GATHERED", 0)
+    monkeypatch.setattr(engine.Worker, "gathered", 0)
     in_vain = rest.endswith("in vain")
     narrow_first(monkeypatch, crowd=0.0 if in_vain else 1.0)
     if in_vain:
-        monkeypatch.setattr(scan, "_RARE", 0.0)
-        monkeypatch.setattr(scan, "FEW", 0)
+        monkeypatch.setattr(scan.Scanner, "rare", 0.0)
+        monkeypatch.setattr(scan.Scanner, "few", 0)
         monkeypatch.setattr(search, "CROWD", 0.0 if rest.startswith("all") else 1.0)
     return partial(join.SearchOptions, precision=precision)
 

@@ -50,16 +50,15 @@ def test_few_vectors_a_cluster_are_no_noise(capfd):
 
 def test_many_ties_in_bounded_memory(monkeypatch):
     """All rows are equal: every query needs every row, a few queries at a time."""
-    import indexes.flat
-
     asked = []
     scores = join.pair_scores
-    monkeypatch.setattr(indexes.flat, "_FETCHED", 1000)
     monkeypatch.setattr(
         join, "pair_scores", lambda *four: asked.append(len(four[2])) or scores(*four)
     )
     vectors = np.ones((300, 3), np.float32)
-    found = FlatIndex(vectors).search(vectors, 5)
+    index = FlatIndex(vectors)
+    index.fetched = 1000
+    found = index.search(vectors, 5)
     assert (found.rows == np.arange(5)).all()
     assert max(asked) <= 1000
 

@@ -53,16 +53,13 @@ def test_the_answer_is_that_of_exact_scores(spare, patience, search):
         highest=np.inf if highest is None else float(highest),
         ceilings=ceilings,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(best, "_SPARE", spare)
-        patch.setattr(best, "_PORTION", 5)
-        kept = best.Best(vectors, n, rules)
-        kept.patience = patience
-        thresholds = []
-        for part in parts:
-            kept.take(kept.sift(*part))
-            thresholds.append(kept.threshold)
-        found = list(zip(*(column.tolist() for column in kept.result()), strict=True))
+    kept = best.Best(vectors, n, rules)
+    kept.patience, kept.spare, kept.portion = patience, spare, 5
+    thresholds = []
+    for part in parts:
+        kept.take(kept.sift(*part))
+        thresholds.append(kept.threshold)
+    found = list(zip(*(column.tolist() for column in kept.result()), strict=True))
     options = {"min_score": lowest, "max_score": highest, "ceilings": ceilings}
     assert found == oracle.top_pairs(vectors, codes, n, **options)
     assert thresholds == sorted(thresholds)
@@ -101,11 +98,10 @@ def test_the_bar_rises_as_soon_as_n_pairs_are_known():
     assert later.i.tolist() == [0]
 
 
-def test_many_equal_scores_take_bounded_memory(monkeypatch):
-    monkeypatch.setattr(best, "_SPARE", 10)
+def test_many_equal_scores_take_bounded_memory():
     vectors = np.ones((80, 2), np.float32)
     kept = best.Best(vectors, 7, PairConstraints(np.arange(80)))
-    kept.patience = 50
+    kept.patience, kept.spare = 50, 10
     i, j = np.triu_indices(80, 1)
     for start in range(0, i.size, 40):
         some = slice(start, start + 40)

@@ -11,7 +11,7 @@ from support import oracle
 from support.oracle import as_bytes, listed
 
 from indexes import join
-from indexes.join import search
+from indexes.join import plan, search
 from indexes.join.best import Best
 from indexes.join.constraints import PairConstraints
 from indexes.join.engine import Engine
@@ -149,18 +149,21 @@ def test_as_many_rows_as_seed_and_measure(spread, monkeypatch):
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     codes = generator.integers(0, 400, 1500)
     reference = as_bytes(join.top_pairs(vectors, codes, 2000, how=join.SearchOptions(tile=512)))
-    planned = []
-    original = search._Search._plan
-    monkeypatch.setattr(
-        search._Search, "_plan", lambda self: planned.append(original(self)) or planned[-1]
-    )
+    planned, original = [], plan.Plan.__init__
+
+    def noted(self, *given):
+        original(self, *given)
+        planned.append(self)
+
+    monkeypatch.setattr(plan.Plan, "__init__", noted)
     for precision in ("bf16", "fp32"):
         found = join.top_pairs(
             vectors, codes, 2000, how=join.SearchOptions(precision=precision, tile=300)
         )
         assert as_bytes(found) == reference
     # The narrower the spectrum, the less a narrow bound lets through.
-    least = [min(plan.shares.values()) for plan in planned]
+    assert len(planned) == 2
+    least = [min(made.shares.values()) for made in planned]
     assert all((share < 0.01) == (spread < 1) for share in least)
 
 

@@ -64,7 +64,7 @@ def test_the_best_pairs_are_those_of_the_double_loop(crowd, n, many, how, data):
     named = HOWS[how] | {"tile": data.draw(st.integers(1, 9)), "threads": 2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(equal, "MANY", many)
-        patch.setattr(grouped, "_LEAST", data.draw(st.sampled_from([1, 2**14])))
+        patch.setattr(grouped.Grouped, "least", data.draw(st.sampled_from([1, 2**14])))
         found = join.top_pairs(vectors, codes, n, how=join.SearchOptions(**named), **options)
     assert listed(found) == oracle.top_pairs(vectors, codes, n, **options)
     alone = join.top_pairs(vectors, codes, n, how=join.SearchOptions(**named), **options)
@@ -96,8 +96,9 @@ def test_neighbours_too(crowd, k, many, fetched):
     queries = np.concatenate([vectors[:3], np.ones((1, vectors.shape[1]), np.float32)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(equal, "MANY", many)
-        patch.setattr("indexes.flat._FETCHED", fetched)
-        found = FlatIndex(vectors).search(queries, k)
+        index = FlatIndex(vectors)
+        index.fetched = fetched
+        found = index.search(queries, k)
     for query, rows, scores in zip(queries, found.rows, found.scores, strict=True):
         assert list(zip(rows.tolist(), scores.tolist(), strict=True)) == oracle.search(
             vectors, query, k
@@ -154,10 +155,12 @@ def test_classes_are_searched_deeper_where_the_first_hold_no_pair():
 
 
 @pytest.mark.parametrize("collide", [False, True])
-def test_classes_are_the_sets_of_equal_rows(collide, monkeypatch):
+def test_classes_are_the_sets_of_equal_rows(collide):
     """Also where rows that differ have the same key."""
-    if collide:
-        monkeypatch.setattr(equal, "_keys", lambda words, rows: np.zeros(len(rows), np.uint64))
+
+    def keys_of(words, rows):
+        return np.zeros(len(rows), np.uint64) if collide else equal.row_keys(words, rows)
+
     generator = np.random.default_rng(3)
     kinds = generator.integers(-1, 2, (5, 33)).astype(np.float32)
     kinds[1, :32] = kinds[0, :32]  # they differ in the last value alone
@@ -169,7 +172,7 @@ def test_classes_are_the_sets_of_equal_rows(collide, monkeypatch):
         keys = which if codes is None else which * 2 + groups
         truth = {tuple(rows[keys[rows] == key]) for key in set(keys.tolist())}
         truth = {members for members in truth if len(members) >= equal.MANY}
-        classes = equal_rows(kinds[which], rows, codes)
+        classes = equal_rows(kinds[which], rows, codes, keys_of=keys_of)
         assert classes is not None
         assert {tuple(classes.with_row(row)) for row in classes.first.tolist()} == truth
         hidden = {row for members in truth for row in members[1:]}

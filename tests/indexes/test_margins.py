@@ -145,7 +145,7 @@ def test_few_and_many_candidates_are_scored_again_alike(precision, monkeypatch):
     """By the pair, or by torch's sampled products: float32 rounds in both."""
     vectors = one_product_rounded_down()
     for few in (0, 10**9):
-        monkeypatch.setattr(engine, "_GATHERED", few)
+        monkeypatch.setattr(engine.Worker, "gathered", few)
         assert found_on_the_threshold(
             vectors, join.SearchOptions(precision=precision, spectrum="off")
         )

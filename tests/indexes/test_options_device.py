@@ -18,7 +18,7 @@ from indexes.join import cuda, options, scan, search, tiles
 
 @pytest.mark.parametrize("pays", [False, True])
 def test_the_precision_is_chosen_by_measurement(pays, monkeypatch):
-    monkeypatch.setattr(options, "_SMALL", (0, 0))
+    monkeypatch.setattr(options, "SMALL", (0, 0))
     monkeypatch.setattr(search, "low_pays", lambda width, threads: pays)
     dtypes = set()
     original = scan.Scanner.__init__

@@ -10,7 +10,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes.join import cuda, scan
 from indexes.join.cuda import DeviceScanner
 from indexes.join.scan import Scanner
 from indexes.join.tiles import Tile
@@ -76,19 +75,18 @@ def test_what_reaches_the_threshold(kind, rare, scanned):
     numbers, requests = scanned
     dtype = torch.float32 if kind == "fp32" else torch.bfloat16
     table = torch.from_numpy(numbers).to(dtype)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "_RARE", rare)
-        scanner = SCANNERS[kind](SIZE * SIZE)
-        for tile, least, closed in requests:
-            p, q = scanner.hits(filter_of(table), tile, least, 1.0, closed)
-            found = list(zip(p.tolist(), q.tolist(), strict=True))
-            if tile.diagonal:
-                found = [(i, j) for i, j in found if i < j]
-            assert found == expected(table, tile, least, closed)
-            most = scanner.most_at(tile, p, q)
-            values = table.to(torch.float64).numpy()[p, q]
-            assert (most >= values).all()
-            assert (most <= values + np.abs(values) * 2.0**-7 + 2.0**-126).all()
+    scanner = SCANNERS[kind](SIZE * SIZE)
+    scanner.rare = rare
+    for tile, least, closed in requests:
+        p, q = scanner.hits(filter_of(table), tile, least, 1.0, closed)
+        found = list(zip(p.tolist(), q.tolist(), strict=True))
+        if tile.diagonal:
+            found = [(i, j) for i, j in found if i < j]
+        assert found == expected(table, tile, least, closed)
+        most = scanner.most_at(tile, p, q)
+        values = table.to(torch.float64).numpy()[p, q]
+        assert (most >= values).all()
+        assert (most <= values + np.abs(values) * 2.0**-7 + 2.0**-126).all()
 
 
 @pytest.mark.parametrize("kind", SCANNERS)
@@ -103,12 +101,11 @@ def test_the_margin_lowers_the_threshold(kind):
 
 @pytest.mark.parametrize("kind", SCANNERS)
 @pytest.mark.parametrize(("few", "crowd", "most"), [(0, 0.5, 300), (300, 0.1, 300), (7, 0.2, 120)])
-def test_too_many_hits_are_not_listed(kind, few, crowd, most, monkeypatch):
+def test_too_many_hits_are_not_listed(kind, few, crowd, most):
     """More than a few, and than the share of the 600 numbers."""
-    for module in (scan, cuda):
-        monkeypatch.setattr(module, "FEW", few)
     table = torch.zeros((SIZE, SIZE), dtype=torch.float32 if kind == "fp32" else torch.bfloat16)
     scanner, tile = SCANNERS[kind](SIZE * SIZE), Tile(slice(0, 20), slice(20, 50))
+    scanner.few = few
     for count, listed in ((most, True), (most + 1, False)):
         table[:20, 20:] = (torch.arange(600) < count).view(20, 30)
         hits = scanner.hits(filter_of(table), tile, 1.0, crowd)

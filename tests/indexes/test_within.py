@@ -37,21 +37,21 @@ def test_strips_of_any_width(world, block, monkeypatch):
 
 
 @pytest.mark.parametrize("strip", [1, 50, 300])
-def test_groups_wider_than_the_memory_of_a_block(world, strip, monkeypatch):
+def test_groups_wider_than_the_memory_of_a_block(world, strip):
     vectors, codes = world
-    monkeypatch.setattr(pairs, "_STRIP", strip)
-    assert join.best_of_group(vectors, codes).tolist() == oracle.best_of_group(vectors, codes)
+    assert join.best_of_group(vectors, codes, strip).tolist() == oracle.best_of_group(
+        vectors, codes
+    )
 
 
 def test_blocks_take_no_more_memory_than_they_may(monkeypatch):
     """One group of 60 among 40 of 2, by blocks of 300 products at most."""
     vectors = np.random.default_rng(1).standard_normal((140, 4)).astype(np.float32)
     codes = np.r_[np.arange(40) % 20, np.full(60, 20), np.arange(40) % 20 + 21]
-    monkeypatch.setattr(pairs, "_STRIP", 300)
     made = []
     nonzero = np.nonzero
     monkeypatch.setattr(pairs.np, "nonzero", lambda mask: made.append(mask.size) or nonzero(mask))
-    assert join.best_of_group(vectors, codes).tolist() == oracle.best_of_group(vectors, codes)
+    assert join.best_of_group(vectors, codes, 300).tolist() == oracle.best_of_group(vectors, codes)
     assert 60 <= max(made) <= 300
 
 

@@ -175,7 +175,7 @@ def test_an_error_in_a_tile_ends_the_search(way, torch_threads, monkeypatch):
         raise MemoryError("no room for a tile")
 
     monkeypatch.setattr(engine.Engine, "search", broken)
-    monkeypatch.setattr(engine.Plain, "_block", broken)
+    monkeypatch.setattr(engine.Plain, "search", broken)
     vectors, alive = np.eye(90, dtype=np.float32), threading.active_count()
     with pytest.raises(MemoryError, match="no room for a tile"):
         join.top_pairs(vectors, np.arange(90), 5, min_score=-1, how=way(tile=8, threads=2))

@@ -1,1 +1,1 @@
-"""What tests share: oracles, planted worlds, servers, crashes."""
+"""Helpers that tests share: oracles, planted worlds, servers, crashes."""

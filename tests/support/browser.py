@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages: found on this machine, never downloaded."""
+"""Browser for the tests of pages: a real one found on this machine, never downloaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WATCH = """addEventListener("securitypolicyviolation", (event) =>
 
 
 def find_browser() -> str | None:
-    """The program that `LOOKALIKES_BROWSER` names, else the first Chromium on PATH."""
+    """Path of the browser that `LOOKALIKES_BROWSER` names, else the first Chromium on PATH."""
     named = os.environ.get(VARIABLE)
     if named:
         return shutil.which(named)
@@ -34,7 +34,7 @@ def find_browser() -> str | None:
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """A headless Chromium; skips the test where there is none.
+    """Start a headless Chromium; skips the test where there is none.
 
     Playwright keeps an event loop in this thread while it runs: do not hold it open across
     modules.
@@ -54,7 +54,7 @@ def running_browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page in the browser, and what it complained of or asked for."""
+    """Visit of a page in the browser, with what it complained of or asked for."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -97,5 +97,5 @@ def _note(seen: Visit, kind: str, text: str) -> None:
 
 
 def address_of(path: Path, fragment: str = "") -> str:
-    """A file's address."""
+    """Address of a file, for a browser."""
     return path.as_uri() + fragment

@@ -1,4 +1,4 @@
-"""What parametrised cases are called: short printable text, the same in every process."""
+"""Names of parametrised cases: short printable text, the same in every process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def name_of_value(value: object, argument: str) -> str | None:
 
 
 def fault_of(name: str) -> str | None:
-    """What is wrong with a test's name, if anything.
+    """Fault in a test's name, or None.
 
     >>> fault_of("test_a.py::test_b[an empty file-refused]")
     >>> fault_of(r"test_a.py::test_b[\\x1f\\x8b]")

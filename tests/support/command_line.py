@@ -30,7 +30,7 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """The one message of a failure, after checking that it is one and nothing else."""
+        """Message of a failure, after checking that it is one and nothing else."""
         assert self.code == 1, (self.code, self.out, self.err)
         assert self.err.startswith("lookalikes: ")
         assert self.err.count("lookalikes: ") == 1
@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def usage(self) -> str:
-        """What a wrong usage was answered with, in one line without the frame."""
+        """Usage that a wrong call was answered with, in one line without the frame."""
         assert self.code == 2, (self.code, self.out, self.err)
         assert "Usage: lookalikes" in self.err
         assert "Traceback" not in self.err
@@ -49,7 +49,7 @@ class Outcome:
 
     @property
     def summary(self) -> str:
-        """What a success printed, in one line."""
+        """Output of a success, in one line."""
         assert self.code == 0, (self.code, self.out, self.err)
         assert self.err == ""
         return " ".join(self.out.split())
@@ -57,7 +57,7 @@ class Outcome:
 
 @cache
 def program() -> Callable[[], object]:
-    """What `main` runs. To make it takes longer than most commands that are refused."""
+    """Program that `main` runs. To make it takes longer than most commands that are refused."""
     return partial(typer.main.get_command(app), prog_name="lookalikes")
 
 
@@ -109,7 +109,7 @@ def lookalikes_apart(
 def what_reaches(
     monkeypatch: pytest.MonkeyPatch, step: str, command: str
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a command calls `mining.commands.STEP` with, which is not run but called once."""
+    """Arguments that a command calls `mining.commands.STEP` with, which is not run."""
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def stop(*arguments: Any, **options: Any) -> None:
@@ -123,7 +123,7 @@ def what_reaches(
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
-    """Every entry below a folder: a file's bytes, None for the others."""
+    """Content of every entry below a folder: a file's bytes, None for the others."""
     return {
         str(entry.relative_to(folder)): entry.read_bytes() if entry.is_file() else None
         for entry in sorted(folder.rglob("*"))

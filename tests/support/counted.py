@@ -1,4 +1,4 @@
-"""How much work something is, told by what it does: seconds would tell of the machine."""
+"""Amount of work, by counted calls: seconds would tell of the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 def calls_of(work: Callable[[], Result]) -> tuple[int, Result]:
-    """How many functions, Python's and C's, are called in this thread; and what comes out.
+    """Number of functions, Python's and C's, that are called in this thread; and the result.
 
     >>> calls_of(lambda: [abs(number) for number in range(1000)])[0] > 1000
     True

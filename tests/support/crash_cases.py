@@ -49,7 +49,7 @@ Command = tuple[str, ...]
 
 
 def write_inputs(folder: Path) -> None:
-    """The files that the cases read, where no command makes them."""
+    """Write the files that the cases read, where no command makes them."""
     (folder / "corners.py").write_text(_MODEL)
     root = folder / "in"
     dice = np.random.default_rng(0)
@@ -191,7 +191,7 @@ def _mine(*options: str) -> Command:
 def _both(
     name: str, command: Command, old: Command, readers: tuple[Command, ...] = ()
 ) -> tuple[Case, Case]:
-    """A command where nothing is yet, and with `--overwrite` over what `old` left."""
+    """Cases of a command where nothing is yet, and with `--overwrite` over what `old` left."""
     return (
         Case(name, command, (), readers),
         Case(f"{name} --overwrite", (*command, "--overwrite"), (old,), readers),
@@ -568,7 +568,7 @@ PAIRINGS = _pairings()
 
 
 def prepared(root: Path, hook: Hook) -> Place:
-    """A place below `root` with the inputs of all cases."""
+    """Place below `root` with the inputs of all cases."""
     inputs = root / "inputs"
     inputs.mkdir(parents=True)
     place = Place(inputs, root, hook, OTHERS)

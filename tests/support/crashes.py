@@ -1,4 +1,4 @@
-"""What a crash, a second process, or a full disk may leave, checked for one command at a time.
+"""Checks of what a crash, a second process, or a full disk leave, one command at a time.
 
 A `Case` is a command, the files it begins with, and who reads what it writes. Every check runs it
 in a folder of its own, as children of this process (see `disk_changes`), and compares whole trees:
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Failure:
-    """What was wrong: in which case, after which disturbance, of which kind."""
+    """Failure of a check: in which case, after which disturbance, of which kind."""
 
     case: str
     disturbed: str
@@ -57,7 +57,7 @@ class Failure:
 
 @dataclass
 class Found:
-    """What a check counted, and what was wrong."""
+    """Findings of a check: what it counted, and what was wrong."""
 
     counts: dict[str, int] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Place:
             folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, case: Case) -> Tree:
-        """Make what the case begins with, and keep a copy; what is then there."""
+        """Make what the case begins with, keep a copy, and return the tree that is then there."""
         fill(self.folder, self._inputs)
         for command in case.before:
             ended = self.run(command)
@@ -142,7 +142,7 @@ def fill(folder: Path, source: Path) -> None:
 
 
 def _walked(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Every name below, a folder's with a slash; inode, size and time of each file."""
+    """Names below a folder, a folder's with a slash; inode, size and time of each file."""
     found: dict[str, tuple[int, int, int]] = {}
     left = [""]
     while left:
@@ -164,7 +164,7 @@ _digests: dict[tuple[object, ...], str] = {}
 
 
 def tree(folder: Path) -> Tree:
-    """Every name below `folder`, with a digest of what is in it."""
+    """Names of all entries below `folder`, with a digest of what is in each."""
     found, walked = {}, _walked(folder)
     for name, state in sorted(walked.items()):
         if name.endswith("/"):
@@ -188,7 +188,7 @@ def _digest(file: Path) -> str:
 
 
 def _said_by(database: Path) -> str:
-    """What a database says, without its times; SQLite's pages need not be the same."""
+    """Content of a database without its times; SQLite's pages need not be the same."""
     try:
         connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
         try:
@@ -201,7 +201,7 @@ def _said_by(database: Path) -> str:
 
 
 def differences(found: Tree, expected: Tree) -> str:
-    """How two trees differ, in one line; nothing where they do not."""
+    """Differences of two trees, in one line; empty where there are none."""
     told = [f"+{name}" for name in sorted(found.keys() - expected.keys())]
     told += [f"-{name}" for name in sorted(expected.keys() - found.keys())]
     told += [
@@ -214,7 +214,7 @@ def differences(found: Tree, expected: Tree) -> str:
 
 @dataclass
 class Undisturbed:
-    """A case as it goes when nothing happens."""
+    """Outcome of a case when nothing happens."""
 
     began: Tree
     result: Tree
@@ -248,7 +248,7 @@ def undisturbed(place: Place, case: Case) -> Undisturbed:
 
 
 def kill_points(changes: Sequence[Change], *, writes: bool = True) -> list[tuple[int, int]]:
-    """(what to do, at which change): a kill before each, and after the last.
+    """Points (what to do, at which change) of a kill before each change, and after the last.
 
     Of writes in a row to one file the first and the last are taken, and torn as well.
     """
@@ -270,7 +270,7 @@ def kill_points(changes: Sequence[Change], *, writes: bool = True) -> list[tuple
 
 
 def full_points(changes: Sequence[Change]) -> list[int]:
-    """Which changes a full disk refuses; of writes in a row to one file the first and the last."""
+    """Numbers of changes a full disk refuses; of writes in a row to one file first and last."""
     return [at for act, at in kill_points(changes) if act == KILL and changes[at - 1].what in GROWS]
 
 
@@ -280,7 +280,7 @@ _HIDDEN = re.compile(r"[+](\S*/)?\.\S+|[+]\S*\.tmp/\S*|and \d+ more")
 
 
 def _failure(case: str, disturbed: str, wrong: Sequence[tuple[str, str]]) -> Failure:
-    """One failure of all that was wrong; the first says its kind."""
+    """Failure that stands for all that was wrong; the first says its kind."""
     text = "; ".join(text for _, text in wrong)
     return Failure(case, _CHANCE.sub(".*.tmp", disturbed), wrong[0][0], _CHANCE.sub(".*.tmp", text))
 
@@ -290,7 +290,7 @@ def _last(ended: Ended) -> str:
 
 
 def _kind(difference: str) -> str:
-    """Of a difference between trees."""
+    """Kind of a difference between trees."""
     return "other bytes" if _HIDDEN.sub("", difference).strip() else "litter"
 
 
@@ -343,7 +343,7 @@ _NAMES = {KILL: "killed before", TORN: "killed half-way in", LAST: "killed after
 
 
 def _state(folder: Path, pid: int) -> dict[str, str]:
-    """What a process left, without its number, chance, and when it began."""
+    """State that a process left, without its number, chance, and when it began."""
     found = {}
     for name, digest in tree(folder).items():
         plain = _CHANCE.sub(".tmp", name).replace(str(pid), "PID")
@@ -454,7 +454,7 @@ def _kept_open(names: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two commands in one folder; the same files to begin with."""
+    """Pairing of two commands in one folder; the same files to begin with."""
 
     name: str
     one: tuple[str, ...]
@@ -464,7 +464,7 @@ class Pairing:
 
 @dataclass
 class Orders:
-    """What two commands leave, one after the other, in each order; and each alone."""
+    """Trees that two commands leave, one after the other, in each order; and each alone."""
 
     trees: dict[str, Tree]
     ends: dict[str, tuple[Ended, ...]]
@@ -494,7 +494,7 @@ def in_order(place: Place, pairing: Pairing) -> Orders:
 def _outcome(
     orders: Orders, pids: tuple[int, int], ends: tuple[Ended, Ended], found: Tree, note: Found
 ) -> list[tuple[str, str]]:
-    """What is wrong with how two commands at once ended; nothing where all is well."""
+    """Faults in how two commands at once ended; none where all is well."""
     well = [end.code in (0, 3) for end in ends]
     wrong: list[tuple[str, str]] = []
     expected = {one.err for both in orders.ends.values() for one in both}

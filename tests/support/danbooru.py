@@ -85,7 +85,7 @@ def newer(number: int, *characters: str, **changes: Any) -> dict[str, Any]:
 
 
 def write_lines(path: Path, posts: list[Any]) -> Path:
-    """A file of posts; a str is a line as it stands."""
+    """Write a file of posts; a str is a line as it stands."""
     lines = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in posts]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes("".join(line + "\n" for line in lines).encode())
@@ -93,7 +93,7 @@ def write_lines(path: Path, posts: list[Any]) -> Path:
 
 
 def write_faces(path: Path, faces: dict[Any, list[Any]], score: float = 0.9) -> Path:
-    """Boxes by post, as a detector gives them; `(box, score)` has its own score."""
+    """Write boxes by post, as a detector gives them; `(box, score)` has its own score."""
     content = {}
     for number, boxes in faces.items():
         both = [one if len(one) == 2 else (one, score) for one in boxes]
@@ -138,7 +138,7 @@ def names_of(count: int) -> list[str]:
 
 
 def real_sized(count: int, *, characters: int, seed: int = 0) -> Iterator[tuple[str, bool]]:
-    """Lines of about 2.4 kB, as long as real ones are, and whether the post is to have one face.
+    """Lines of about 2.4 kB, as real ones are, and whether each post is to have one face.
 
     Characters differ in how often they occur, as real ones do: many are in two posts or three.
     """

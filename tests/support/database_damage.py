@@ -60,7 +60,7 @@ def databases(folder: Path) -> list[Path]:
 
 
 def readers() -> dict[str, Reader]:
-    """Everything that opens a review's database, by what it is for."""
+    """Readers of a review's database, all there are, by what each is for."""
     return {
         "review": _judge,
         "review export": _export,
@@ -72,7 +72,7 @@ def readers() -> dict[str, Reader]:
 
 @contextmanager
 def _refused_unchanged(*files: Path) -> Iterator[None]:
-    """What is refused stays as it is, and nothing is left beside it."""
+    """Check that what is refused stays as it is, and nothing is left beside it."""
     before = [file.read_bytes() for file in files]
     beside = [_beside(file) for file in files]
     try:
@@ -88,7 +88,7 @@ def _refused_unchanged(*files: Path) -> Iterator[None]:
 
 
 def _beside(file: Path) -> list[Path]:
-    """What lies beside a database, but for what SQLite makes where its header forbids to write."""
+    """Files beside a database, but for SQLite's own where its header forbids to write."""
     own = [file.with_name(file.name + end) for end in ("-wal", "-shm")]
     return sorted(
         one
@@ -98,7 +98,7 @@ def _beside(file: Path) -> list[Path]:
 
 
 def _placed(path: Path, scratch: Path) -> tuple[Path, Path]:
-    """The pair file, and the damaged database as that of its review."""
+    """Paths of the pair file and of its review's database, the damaged one put in its place."""
     (scratch / "faces").mkdir(parents=True, exist_ok=True)
     pairs, store = scratch / "set.csv", scratch / "set.review.sqlite"
     # Of an earlier call, if the folder is used again.
@@ -118,7 +118,7 @@ def _judge(path: Path, scratch: Path) -> None:
 
 
 def _click_through(desk: Desk) -> None:
-    """Everything that a page asks for, as `pairsets.review.web.app` passes it on."""
+    """Ask for everything that a page asks for, as `pairsets.review.web.app` passes it on."""
     store, rei = desk.store, desk.store.annotator("Rei")
     same = Verdict.of("same")
     for click in (
@@ -174,7 +174,7 @@ def _import_into(path: Path, scratch: Path) -> None:
 
 
 def mutated(content: bytes, dice: random.Random) -> bytes:
-    """A few bytes or bits, a piece, a page or the end of a file changed."""
+    """Damaged file: a few bytes or bits, a piece, a page or the end of it changed."""
     data = bytearray(content)
     size = int.from_bytes(content[16:18], "big") or 4096
     size = 65536 if size == 1 else size
@@ -241,7 +241,7 @@ def rebuilt(path: Path, change: Callable[[str], str], *statements: str) -> None:
 
 
 def _loose(statement: str) -> Callable[[Path], None]:
-    """Values that the tables forbid, in tables that look as if they did."""
+    """Way to give a database values that tables forbid, in tables that look as if they did."""
     return lambda path: rebuilt(
         path,
         lambda line: (

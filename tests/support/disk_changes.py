@@ -33,7 +33,7 @@ _GROWING = ("create", "mkdir", "link", "write", "fsync")
 
 @dataclass(frozen=True)
 class Change:
-    """Number `number` of a command: `what` was done to `path` (and `other`), below its folder."""
+    """Change of the disk, number `number` of a command: `what` was done to `path` and `other`."""
 
     number: int
     what: str
@@ -45,17 +45,17 @@ class Change:
 
 
 class Hook(Protocol):
-    """What sees the changes of a process."""
+    """Hook that sees the changes a process makes of the disk."""
 
     def arm(self, root: Path, act: int, at: int, told: Path) -> None:
         """From now on count below `root`, write each into `told`, and do `act` at number `at`."""
 
 
 class Interposed:
-    """A hook of Python alone: it sees what Python code does to the disk, not what libraries do."""
+    """Hook of Python alone: it sees what Python code does to the disk, not what libraries do."""
 
     def arm(self, root: Path, act: int, at: int, told: Path) -> None:
-        """See `Hook`; only once a process."""
+        """Count from now on; see `Hook`; only once a process."""
         counter = _Counter(f"{root}", act, at, told)
         sys.addaudithook(counter.audit)
         real = os.fsync
@@ -154,7 +154,7 @@ def _path_of(file: int) -> str:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit status, -9 where it was killed, and what it printed."""
+    """End of a command: its exit status, -9 where it was killed, and what it printed."""
 
     code: int
     out: str
@@ -162,7 +162,7 @@ class Ended:
 
     @property
     def clear(self) -> bool:
-        """Whether it was refused with one message and nothing else."""
+        """Whether the command was refused with one message and nothing else."""
         return (
             self.code in (1, 2, 3)
             and (self.err.startswith("lookalikes: ") or "Usage: lookalikes" in self.err)
@@ -173,7 +173,7 @@ class Ended:
 
 @cache
 def program() -> Callable[[], object]:
-    """What `main` runs; made before a fork, it need not be made in each."""
+    """Program that `main` runs; made before a fork, it need not be made in each."""
     import typer
 
     from mining.cli import app
@@ -200,7 +200,7 @@ def get_ready() -> None:
 
 
 class Child:
-    """A command in a process of its own, forked of this one with all that is imported."""
+    """Child process with a command, forked of this one with all that is imported."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class Child:
         self._status: int | None = None
 
     def stopped(self) -> bool:
-        """Wait until it stops or ends; whether it stopped."""
+        """Wait until the command stops or ends; whether it stopped."""
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         if os.WIFSTOPPED(status):
             return True
@@ -234,11 +234,11 @@ class Child:
         return False
 
     def go_on(self) -> None:
-        """Let a stopped one go on."""
+        """Let a stopped command go on."""
         os.kill(self.pid, signal.SIGCONT)
 
     def over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the command has ended."""
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -246,7 +246,7 @@ class Child:
         return self._status is not None
 
     def kill(self) -> None:
-        """End it as a crash would, with its own children."""
+        """End the command as a crash would, with its own children."""
         if self._status is None:
             try:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -254,14 +254,14 @@ class Child:
                 os.kill(self.pid, signal.SIGKILL)
 
     def ended(self) -> Ended:
-        """Wait for its end."""
+        """Wait for the command's end."""
         if self._status is None:
             _, self._status = os.waitpid(self.pid, 0)
         out, err = (file.read_text("utf-8", "replace") for file in self._files[:2])
         return Ended(os.waitstatus_to_exitcode(self._status), out, err)
 
     def changes(self) -> list[Change]:
-        """The changes it made, once it has ended."""
+        """Changes that the command made, once it has ended."""
         try:
             text = self._files[2].read_text("utf-8", "replace")
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a page of HTML holds, for tests that read it as a browser would."""
+"""Elements of a page of HTML, for tests that read it as a browser would."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Page(HTMLParser):
     def of(
         self, tag: str, css_class: str = "", within: str = ""
     ) -> list[tuple[dict[str, str], str]]:
-        """(attributes, text) of the elements of this tag that have this class.
+        """Elements of this tag that have this class, as (attributes, text).
 
         `within` asks for those inside the element of that id.
         """
@@ -57,7 +57,7 @@ class Page(HTMLParser):
         ]
 
     def rows(self, css_class: str, within: str = "") -> list[list[list[str]]]:
-        """Of each table of a class, the texts of the cells of each row of its head and body."""
+        """Texts of the cells of each row, head and body, of each table of a class."""
         found = []
         for attributes, _ in self.of("table", css_class, within):
             table = next(at for at, (_, one) in enumerate(self.elements) if one is attributes)

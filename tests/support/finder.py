@@ -1,4 +1,4 @@
-"""A face detector whose faces are what is red, and what is blue, in a picture."""
+"""Face detector whose faces are what is red, and what is blue, in a picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CANDIDATES = 40
 
 
 def write_finder(path: Path, height: int = 96, width: int = 128) -> Path:
-    """A network of the YOLOv8 kind, of four candidates that count and many that do not.
+    """Write a network of the YOLOv8 kind, of four candidates that count and many that do not.
 
     They are the smallest box around all that is red, sure by how red the reddest pixel is; that
     of blue, a tenth less sure; and each of the two again, a little shifted and half as sure.

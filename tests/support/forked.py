@@ -1,4 +1,4 @@
-"""The command `lookalikes` for shells, without the seconds that each new Python takes to begin.
+"""Program `lookalikes` for shells, without the seconds that each new Python takes to begin.
 
 A server imports the packages once; each call is a fork of it, with the folder, the environment, the
 arguments and the three streams of who calls. Run as a program, this file is that server.

@@ -1,4 +1,4 @@
-"""For each format of `FORMATS` one set of pairs that it can hold whole."""
+"""Examples for each format of `FORMATS`: one set of pairs that it can hold whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def numbered(character: str, number: int) -> str:
 
 
 def balanced(folds: int = 3, size: int = 4) -> Pairs:
-    """`size` positives, then as many negatives, in each fold; all pairs differ."""
+    """Pairs of folds, in each `size` positives, then as many negatives; all pairs differ."""
     a, b, label = [], [], []
     for fold in range(folds):
         for at in range(size):
@@ -57,13 +57,13 @@ def of_any_kind(*, count: int = 60, seed: int = 3, folds: int = 4) -> Pairs:
 
 
 def labelled() -> Pairs:
-    """Valid pairs that nobody judged, without folds: what libraries for training hold."""
+    """Pairs that are valid and judged by nobody, without folds, as training libraries hold."""
     found = of_any_kind().pairs
     return Pairs(PairSet.of(found.path_a, found.path_b, found.label))
 
 
 def starred() -> Pairs:
-    """Each anchor has positives and negatives, as tuples need."""
+    """Pairs in which each anchor has positives and negatives, as tuples need."""
     a, b, label = [], [], []
     for at, name in enumerate(NAMES):
         a += [f"{name}/1.jpg"] * 3
@@ -73,7 +73,7 @@ def starred() -> Pairs:
 
 
 def templates() -> Pairs:
-    """IJB's: a template belongs to the subject of the smallest template it is tied to."""
+    """Pairs of IJB: a template is of the subject of the smallest template it is tied to."""
     subjects = {1: (1, 11, 111), 2: (2, 22), 5: (5, 50)}
     face = {t: f"subject_{s:06d}/{t}" for s, all_of in subjects.items() for t in all_of}
     rows = [(1, 11, 1), (11, 111, 1), (2, 22, 1), (50, 5, 1), (1, 2, 0), (111, 50, 0), (22, 5, 0)]
@@ -85,7 +85,7 @@ def templates() -> Pairs:
 
 
 def flat() -> Pairs:
-    """Numbered pictures in one folder, in two folds of three positives and three negatives."""
+    """Pairs of numbered pictures in one folder, two folds of three positives, three negatives."""
     a, b = np.arange(24).reshape(2, 6, 2).transpose(2, 0, 1).reshape(2, 12)
     label = [1, 1, 1, 0, 0, 0] * 2
     names = [[f"{number}.jpg" for number in side.tolist()] for side in (a, b)]

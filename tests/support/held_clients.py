@@ -13,7 +13,7 @@ from support.command_line import HANGS
 
 @contextmanager
 def never_finishing(link: str, count: int) -> Iterator[list[socket.socket]]:
-    """`count` clients of the server at `link` whose headers never end."""
+    """Connect `count` clients to the server at `link`, whose headers never end."""
     address = urlsplit(link)
     with ExitStack() as stack:
         held = []
@@ -25,7 +25,7 @@ def never_finishing(link: str, count: int) -> Iterator[list[socket.socket]]:
 
 
 def has_ended(client: socket.socket) -> bool:
-    """Whether the server has ended it by now; what it said before is thrown away."""
+    """Whether the server has ended a connection by now; what it said is thrown away."""
     try:
         while select.select([client], [], [], 0)[0]:
             if not client.recv(65536):

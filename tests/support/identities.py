@@ -44,7 +44,7 @@ def all_pairs(found: Embeddings) -> PairSet:
 
 
 def one_pair_each(found: Embeddings) -> PairSet:
-    """One pair of faces of every two characters."""
+    """Pairs of faces, one of every two characters."""
     first: dict[str, str] = {}
     for path, name in zip(found.faces.paths, found.faces.characters, strict=True):
         first.setdefault(name, path)
@@ -54,7 +54,7 @@ def one_pair_each(found: Embeddings) -> PairSet:
 
 
 def said_of(doubt, pairs: PairSet) -> set[tuple[str, str]]:
-    """The characters of the pairs that are flagged."""
+    """Characters of the pairs that are flagged."""
     return {
         (min(names), max(names))
         for row in np.flatnonzero(doubt.flagged)
@@ -63,7 +63,7 @@ def said_of(doubt, pairs: PairSet) -> set[tuple[str, str]]:
 
 
 def refuses_to_depend_on_company(check, pairs: PairSet) -> None:
-    """A pair's verdict is the same alone, in another order, the other way round, and again."""
+    """Check that a verdict is the same alone, in other orders, and when asked again."""
     whole = check()(pairs)
     order = np.random.default_rng(1).permutation(len(pairs))
     turned = pairs.take(order)

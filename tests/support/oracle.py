@@ -1,4 +1,4 @@
-"""The naive answers that everything fast is compared with."""
+"""Oracle of naive answers that everything fast is compared with."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def search(vectors: np.ndarray, query: np.ndarray, k: int) -> list[tuple[int, fl
 
 
 def listed(found) -> list[tuple[int, int, float]]:
-    """A `TopPairs` or `BottomPairs` as the list that the functions above give."""
+    """List of a `TopPairs` or `BottomPairs`, as the functions above give one."""
     return list(zip(found.i.tolist(), found.j.tolist(), found.scores.tolist(), strict=True))
 
 
 def as_bytes(pairs) -> tuple[bytes, bytes, bytes]:
-    """Rows and scores of such a list, or of an answer, byte for byte: -0.0 is not 0.0."""
+    """Bytes of the rows and scores of a list or an answer: -0.0 is not 0.0."""
     i, j, scores = zip(*(pairs if isinstance(pairs, list) else listed(pairs)), strict=True)
     return np.array(i, int).tobytes(), np.array(j, int).tobytes(), np.array(scores, float).tobytes()
 
 
 def _pairs(vectors, min_score, max_score, exclude):
-    """All pairs i < j between the limits that are not excluded, either way round."""
+    """Pairs i < j between the limits that are not excluded, either way round."""
     left_out = set() if exclude is None else {frozenset(map(int, pair)) for pair in exclude}
     for i in range(len(vectors)):
         for j in range(i + 1, len(vectors)):

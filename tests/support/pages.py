@@ -1,4 +1,4 @@
-"""Runs the code blocks of Markdown pages as a reader would, and finds where their links lead."""
+"""Pages of Markdown: their code blocks run as by a reader, and their links followed."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _LINK = re.compile(
 
 
 class PageError(AssertionError):
-    """A block that fails, or a page that breaks the rules; says where."""
+    """Error of a block that fails, or a page that breaks the rules; says where."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: `line` is that of its first line of code, `reason` why it is not run."""
+    """Fenced block: `line` is that of its first line of code, `reason` why it is not run."""
 
     page: str
     line: int
@@ -65,12 +65,12 @@ class Block:
 
     @property
     def where(self) -> str:
-        """Page and line, as editors understand it."""
+        """Place of the block, page and line, as editors understand it."""
         return f"{self.page}:{self.line}"
 
 
 def blocks_of(page: str, text: str) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+    """Fenced blocks of a page, in order."""
     blocks, lines = [], text.splitlines()
     at = 0
     while at < len(lines):
@@ -108,7 +108,7 @@ def check_block(block: Block) -> None:
 
 @dataclass
 class Reader:
-    """Someone who types a page's blocks, one after the other, in one folder.
+    """Reader who types a page's blocks, one after the other, in one folder.
 
     Shell blocks run with `bash -euo pipefail`, `programs` and those of this environment first on
     PATH;
@@ -122,7 +122,7 @@ class Reader:
     programs: Path | None = None
 
     def run(self, blocks: Iterable[Block]) -> None:
-        """Run those blocks that are code and not marked.
+        """Run the blocks that are code and not marked.
 
         Raises:
             PageError: the first that fails, with its page, line and output.
@@ -141,7 +141,7 @@ class Reader:
                 )
 
     def _shell(self, block: Block) -> str | None:
-        """The output where the block fails."""
+        """Output of a block of shell that fails, or None."""
         own = [str(self.programs)] if self.programs else []
         path = [*own, str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         environment = os.environ | {
@@ -164,7 +164,7 @@ class Reader:
         return f"{done.stdout}\nexit status {done.returncode}" if done.returncode else None
 
     def _python(self, block: Block) -> str | None:
-        """The output where the block fails; tracebacks have the page's own line numbers."""
+        """Output of a block of Python that fails; tracebacks have the page's line numbers."""
         output = io.StringIO()
         try:
             code = compile("\n" * (block.line - 1) + block.code, block.page, "exec")
@@ -234,6 +234,6 @@ def _without_fences(text: str) -> str:
 
 
 def _without_code(text: str) -> str:
-    """A page without its code and comments, where a bracket is no link."""
+    """Text of a page without its code and comments, where a bracket is no link."""
     text = re.sub(r"<!--.*?-->", "", _without_fences(text), flags=re.DOTALL)
     return re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text, flags=re.DOTALL)

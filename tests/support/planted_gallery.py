@@ -1,4 +1,4 @@
-"""A gallery whose every filter and order is known: 3,000 pairs, 800 faces, 3 models.
+"""Gallery whose every filter and order is known: 3,000 pairs, 800 faces, 3 models.
 
 The oracle reads the pairs themselves, in the plainest words there are.
 """
@@ -36,13 +36,13 @@ CHARACTERS, FACES_EACH, PAIRS = 200, 4, 3000
 
 
 def names() -> list[str]:
-    """Two hundred characters; of each kind equally many."""
+    """Names of two hundred characters; of each kind equally many."""
     kinds = list(KINDS)
     return [f"{kinds[at % len(kinds)]}_{at}" for at in range(CHARACTERS)]
 
 
 def planted_report(root: Path, pairs: int = PAIRS, seed: int = 0) -> Report:
-    """Draws the faces below `root`. Scores tie; some are missing, as are verdicts and people."""
+    """Report of the gallery, its faces drawn below `root`; scores tie, some are missing."""
     generator = np.random.default_rng(seed)
     called = names()
     for at in range(CHARACTERS * FACES_EACH):
@@ -89,7 +89,7 @@ def _path(face: int) -> str:
 
 
 def page_of(parts: GalleryParts) -> str:
-    """The gallery in a page of its own, under the policy that a report has."""
+    """Page of the gallery alone, under the policy that a report has."""
     base = files("pairsets.report").joinpath("assets/page.css").read_text("utf-8")
     styles = (base, *parts.styles)
     policy = (
@@ -119,7 +119,7 @@ def _digests(texts: tuple[str, ...]) -> str:
 
 
 def write_page(report: Report, path: Path) -> Path:
-    """The page of `report`, faces small."""
+    """Write the page of `report`, faces small."""
     path.write_text(page_of(gallery_parts(report, thumbnail_pixels=24)), "utf-8")
     return path
 
@@ -151,7 +151,7 @@ def kept(pair: GalleryPair, view: Mapping[str, str]) -> bool:
 
 
 def ordered(report: Report, sort: str) -> list[int]:
-    """All pairs in an order, ties by rank, those without a rank after the others as listed."""
+    """Pairs in an order, ties by rank, those without a rank after the others as listed."""
     gallery = report.gallery
     everything = range(len(gallery))
     if not sort:
@@ -187,7 +187,7 @@ def _minority(pair: GalleryPair) -> int:
 
 
 def _spreads(report: Report) -> np.ndarray:
-    """How far apart the models place each pair; places as whole numbers, so that ties are ties."""
+    """Spread of the models' places of each pair, in whole numbers, so that ties are ties."""
     places = np.full((len(MODELS), len(report.gallery)), np.nan)
     for row, model in enumerate(MODELS):
         scores = np.array([pair.scores.get(model, np.nan) for pair in report.gallery])
@@ -198,5 +198,5 @@ def _spreads(report: Report) -> np.ndarray:
 
 
 def shown(report: Report, view: Mapping[str, str]) -> list[int]:
-    """The pairs of a view, in its order."""
+    """Pairs of a view, in its order."""
     return [at for at in ordered(report, view.get("sort", "")) if kept(report.gallery[at], view)]

@@ -1,4 +1,4 @@
-"""What the pages for users read: archives, pair files and datasets, made of drawn faces."""
+"""Data that the pages for users read: archives, pair files and datasets of drawn faces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.danbooru import post, write_faces, write_lines
 
 
 def make_danbooru(folder: Path, faces: Faces) -> None:
-    """`metadata/`, `512px/` and `faces.json`: two posts of each of 50 characters, 5 of 4 others."""
+    """Make `metadata/`, `512px/`, `faces.json`: two posts of 50 characters, 5 of 4 others."""
     dice = Random(0)
     posts, boxes = [], {}
     for at in range(120):
@@ -37,7 +37,7 @@ def make_danbooru(folder: Path, faces: Faces) -> None:
 
 
 def make_lfw(folder: Path, faces: Faces) -> None:
-    """`lfw/name/name_0001.png` and `pairs.txt` of 3 folds; `calfw/`, flat, with its list."""
+    """Make `lfw/name/name_0001.png`, `pairs.txt` of 3 folds, and `calfw/`, flat, with a list."""
     names = [f"Person_{chr(ord('A') + at)}" for at in range(12)]
     flat = folder / "calfw" / "aligned_images"
     flat.mkdir(parents=True)
@@ -63,7 +63,7 @@ def make_lfw(folder: Path, faces: Faces) -> None:
 
 
 def make_ijb(folder: Path, faces: Faces) -> None:
-    """`loose_crop/` and `meta/`: 20 subjects of two templates, of an image and a video each."""
+    """Make `loose_crop/` and `meta/`: 20 subjects of two templates, an image and a video each."""
     (folder / "loose_crop").mkdir(parents=True)
     (folder / "meta").mkdir()
     members, pairs, number = [], [], 0
@@ -81,7 +81,7 @@ def make_ijb(folder: Path, faces: Faces) -> None:
 
 
 def make_dataset(folder: Path, faces: Faces) -> None:
-    """An image folder as `datasets` loads it: `train/` with a table beside the images."""
+    """Make an image folder as `datasets` loads it: `train/` with a table beside the images."""
     home = folder / "train"
     home.mkdir(parents=True)
     with (home / "metadata.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -93,7 +93,7 @@ def make_dataset(folder: Path, faces: Faces) -> None:
 
 
 def make_identities(home: Path, faces: Faces) -> None:
-    """Faces in no folders of their own: `market/`, `videos/`, and CelebA's, with a list."""
+    """Make faces in no folders of their own: `market/`, `videos/`, CelebA's with a list."""
     market = home / "market" / "bounding_box_test"
     celeba = home / "img_align_celeba"
     market.mkdir(parents=True)
@@ -112,7 +112,7 @@ def make_identities(home: Path, faces: Faces) -> None:
 
 
 def make_all(home: Path, faces: Faces) -> None:
-    """All of the above, under the names that the pages use."""
+    """Make all data that the pages use, under the names that they use."""
     make_danbooru(home / "danbooru", faces)
     make_lfw(home, faces)
     make_ijb(home / "ijb", faces)

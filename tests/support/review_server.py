@@ -38,7 +38,7 @@ CUT_OFF = "net::ERR_"
 
 
 def plant(folder: Path, *, negatives: int = 250, positives: int = 40) -> Path:
-    """Faces in `folder/faces` and pairs of them in `folder/pairs.csv`, which is returned."""
+    """Plant faces in `folder/faces`, and pairs of them in `folder/pairs.csv`, the path returned."""
     generator = np.random.default_rng(5)
     faces = []
     for character in CHARACTERS:
@@ -64,12 +64,12 @@ def plant(folder: Path, *, negatives: int = 250, positives: int = 40) -> Path:
 
 
 def suspects(pairs: PairSet) -> list[int]:
-    """The rows that are marked as suspects."""
+    """Rows that are marked as suspects."""
     return list(range(0, len(pairs), 7))
 
 
 def scores(pairs: PairSet) -> dict[str, Any]:
-    """A model's scores of every pair, and one's of every second."""
+    """Scores of two models: one of every pair, the other of every second."""
     drawn = np.random.default_rng(9).normal(size=(2, len(pairs)))
     drawn[1, ::2] = np.nan
     return dict(zip(MODELS, drawn, strict=True))
@@ -77,7 +77,7 @@ def scores(pairs: PairSet) -> dict[str, Any]:
 
 @dataclass
 class ReviewServer:
-    """The server's process, which can be killed and started again at the same address."""
+    """Server of a review in a process, which can be killed and started again in place."""
 
     file: Path
     overlap: float = 1.0
@@ -98,7 +98,7 @@ class ReviewServer:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        """Returns when the page can be opened."""
+        """Start the server; returns when the page can be opened."""
         given = [
             self.file,
             self.file.parent / "faces",
@@ -116,18 +116,18 @@ class ReviewServer:
         self.port = int(announced.rstrip("/").rpartition(":")[2])
 
     def kill(self) -> None:
-        """As `kill -9` does."""
+        """Kill the server as `kill -9` does."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """What stands in the database."""
+        """Rows of a query of the database."""
         with closing(sqlite3.connect(self.store)) as connection:
             return connection.execute(query, values).fetchall()
 
     def said(self, person: str) -> list[tuple[int, int, int, str]]:
-        """A person's verdicts in their order: pair, prediction, invalid, reason."""
+        """Verdicts of a person in their order: pair, prediction, invalid, reason."""
         return self.rows(
             "SELECT pair, prediction, invalid, reason FROM verdicts JOIN annotators a"
             " ON a.id = annotator WHERE a.name = ? ORDER BY event",
@@ -135,7 +135,7 @@ class ReviewServer:
         )
 
     def ask(self, person: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """What the API answers."""
+        """Answer of the API to a request."""
         request = Request(
             f"{self.link}api{path}",
             data=None if body is None else json.dumps(body).encode(),
@@ -145,7 +145,7 @@ class ReviewServer:
             return json.load(answer)
 
     def judge(self, person: str, verdicts: dict[int, str]) -> None:
-        """Judge pairs without a browser: the word, or the reason for which one is invalid."""
+        """Judge pairs without a browser: by the word, or the reason that makes one invalid."""
         self.ask(person, "/annotators", {"name": person})
         for pair, word in verdicts.items():
             known = word in ("same", "different")
@@ -156,7 +156,7 @@ class ReviewServer:
 
 @contextmanager
 def serving(file: Path, *, overlap: float = 1.0, person: str = "") -> Iterator[ReviewServer]:
-    """A review of the pairs in `file`, served until the end."""
+    """Serve a review of the pairs in `file` until the end."""
     server = ReviewServer(file, overlap, person)
     server.start()
     try:
@@ -167,7 +167,7 @@ def serving(file: Path, *, overlap: float = 1.0, person: str = "") -> Iterator[R
 
 @dataclass
 class Visit:
-    """A page in the browser, what it complained of and what it was answered."""
+    """Visit of a page in the browser: what it complained of, what it was answered."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -179,7 +179,7 @@ class Visit:
 def visit_review(
     browser: Browser, server: ReviewServer, where: str = "", *, may_say: str = "", **context: Any
 ) -> Iterator[Visit]:
-    """Open the review in a fresh profile; fails if it complains, or asks anybody else.
+    """Open the review in a fresh profile; fails if the page complains, or asks anybody else.
 
     Args:
         browser: from `browser.running_browser`.

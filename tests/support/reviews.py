@@ -1,4 +1,4 @@
-"""A small review whose answers are known: faces, pairs, and a browser's stand-in."""
+"""Small review whose answers are known: faces, pairs, and a browser's stand-in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HERE = "http://127.0.0.1:8765"
 
 
 def draw(seed: int, size: tuple[int, int] = (24, 24)) -> Image.Image:
-    """A picture; the same seed gives the same one."""
+    """Draw a picture; the same seed gives the same one."""
     pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
@@ -48,7 +48,7 @@ def all_pairs(faces: int = 4, count: int | None = None, invalid: int = 0) -> Pai
 
 @dataclass
 class Person:
-    """Somebody with a browser."""
+    """Person with a browser."""
 
     client: TestClient
     name: str
@@ -56,31 +56,31 @@ class Person:
     said: dict[int, str] = field(default_factory=dict)
 
     def ask(self, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-        """Whatever is answered."""
+        """Answer to a request, whatever it is."""
         header = {"X-Annotator": quote(self.name)}
         if body is None:
             return self.client.get(path, headers=header, params=query)
         return self.client.post(path, headers=header, json={"key": str(uuid4())} | body)
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON of a request that must succeed."""
+        """JSON of a GET request that must succeed."""
         answer = self.ask(path, **query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str, **body: Any) -> Any:
-        """The JSON of a request that must succeed."""
+        """JSON of a POST request that must succeed."""
         answer = self.ask(path, body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def next(self) -> int | None:
-        """The pair that comes next."""
+        """Pair that comes next."""
         pairs = self.get("/api/next", count=self.count)["pairs"]
         return pairs[0]["pair"] if pairs else None
 
     def judge(self, pair: int, verdict: str, reason: str = "", seconds: float = 1.0) -> Any:
-        """A verdict that must be taken."""
+        """Send a verdict that must be taken."""
         self.said[pair] = verdict
         body = {"pair": pair, "verdict": verdict, "reason": reason, "seconds": seconds}
         return self.post("/api/judgements", **body)
@@ -88,7 +88,7 @@ class Person:
 
 @dataclass
 class Planted:
-    """A review, its files, and who judges."""
+    """Planted review, its files, and who judges."""
 
     folder: Path
     faces: Path
@@ -98,7 +98,7 @@ class Planted:
     client: TestClient
 
     def person(self, name: str) -> Person:
-        """Somebody who is written down."""
+        """Person who is written down as an annotator."""
         who = Person(self.client, name)
         answer = self.client.post("/api/annotators", json={"name": name})
         assert answer.status_code == 200, answer.text
@@ -106,7 +106,7 @@ class Planted:
 
 
 def write_faces(folder: Path, pairs: PairSet) -> Path:
-    """A picture for every face of `pairs`."""
+    """Draw a picture for every face of `pairs`."""
     for seed, path in enumerate(pairs.paths):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         draw(seed).save(folder / path)
@@ -124,7 +124,7 @@ def planted(
     annotator: str | None = None,
     **settings: Any,
 ) -> Iterator[Planted]:
-    """A review below `folder`, with scores that nobody may see and two suspects."""
+    """Plant a review below `folder`, with scores that nobody may see and two suspects."""
     pairs = all_pairs() if pairs is None else pairs
     faces = write_faces(folder / "faces", pairs)
     scores = {
@@ -151,7 +151,7 @@ def problem(answer: Any, status: int, code: str) -> str:
 
 
 def together(*work: Any) -> list[BaseException]:
-    """Run functions at once, each in a thread; what they raised."""
+    """Run functions at once, each in a thread; returns what they raised."""
     raised: list[BaseException] = []
 
     def run(one: Any) -> None:

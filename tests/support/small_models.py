@@ -64,7 +64,7 @@ def random_state(module: torch.nn.Module, seed: int) -> State:
 
 
 def photo(seed: int, size: tuple[int, int] = (60, 44)) -> Image.Image:
-    """Large random blobs: they survive a resize to a few pixels."""
+    """Picture of large random blobs: they survive a resize to a few pixels."""
     blobs = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
     return Image.fromarray(blobs).resize(size, Image.Resampling.BICUBIC)
 
@@ -115,7 +115,7 @@ def animecv_zip(folder: Path, seed: int) -> str:
 
 
 def animesion_state(seed: int) -> State:
-    """A transformer of 2 blocks, in pytorch-pretrained-vit's names."""
+    """State dict of a transformer of 2 blocks, in pytorch-pretrained-vit's names."""
     state = random_state(build(Shape(32, 8, 64, 96, 2, 1)), seed)
     renamed = {
         "class_token": state["cls_token"],
@@ -155,7 +155,7 @@ def onnx_graph(
     external: str | None = None,
     element: int = 1,
 ) -> Path:
-    """`vectors = flatten(image) @ weight`; more outputs and inputs are idle."""
+    """Graph of `vectors = flatten(image) @ weight`; more outputs and inputs are idle."""
     import onnx
     from onnx import helper
 
@@ -196,7 +196,7 @@ def onnx_file(folder: Path, seed: int) -> str:
 
 
 def python_file(folder: Path, seed: int, factory: str) -> str:
-    """Code, found from the current directory alone."""
+    """Write code that is found from the current directory alone."""
     (folder / f"made_by_{factory.lower()}.py").write_text(CODE.format(seed=seed))
     return f"python:made_by_{factory.lower()}:{factory}"
 

@@ -1,4 +1,4 @@
-"""Small worlds of faces with vectors, full of ties, and what the rules make of them, naively."""
+"""Worlds of few faces with vectors, full of ties, and naive answers under the rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support import oracle
 
 
 def world(vectors, characters):
-    """What a miner needs of embeddings: `faces` named `<character>/<row>`, and their vectors."""
+    """World that a miner can take for embeddings: `faces` `<character>/<row>`, and vectors."""
     paths = [f"{character}/{row:03}" for row, character in enumerate(characters)]
     order = np.argsort(paths)
     array = np.asarray(vectors, np.float32)[order]
@@ -26,7 +26,7 @@ def world(vectors, characters):
 
 @st.composite
 def worlds(draw, most=14):
-    """Few faces with vectors of small whole numbers: equal scores, duplicates, negative scores."""
+    """Worlds of few faces with small whole numbers: equal scores, duplicates, negative scores."""
     count = draw(st.integers(2, most))
     size = draw(st.integers(1, 3))
     row = st.lists(st.integers(-2, 2), min_size=size, max_size=size)
@@ -58,7 +58,7 @@ def rule_sets(draw, margins=True):
 
 
 def all_pairs(found, *, same=False):
-    """Every pair (i, j, score), the hardest first: one character's (`same`), or two's."""
+    """Pairs (i, j, score), the hardest first: one character's (`same`), or two's."""
     characters = found.faces.characters
     pairs = [
         (i, j, oracle.score(found.vectors[i], found.vectors[j]))
@@ -70,7 +70,7 @@ def all_pairs(found, *, same=False):
 
 
 def own_best(found):
-    """The score of each face with the most alike other one of its character, or None."""
+    """Best score of each face with another of its character, or None."""
     best = [None] * len(found.faces)
     for i, j, score in all_pairs(found, same=True):
         for face in (i, j):
@@ -79,7 +79,7 @@ def own_best(found):
 
 
 def why_not(pair, found, rules, excluded=frozenset()):
-    """Which rule forbids a pair, or None."""
+    """Name of the rule that forbids a pair, or None."""
     i, j, score = pair
     if (i, j) in excluded:
         return "excluded"
@@ -100,7 +100,7 @@ def why_not(pair, found, rules, excluded=frozenset()):
 
 
 def greedy(pairs, found, n, rules):
-    """Those of `pairs` that the caps let through, their ranks, and what each cap passed over."""
+    """Pairs that the caps let through, their ranks, and the number each cap passed over."""
     characters = found.faces.characters
     images, folders, twos = Counter(), Counter(), Counter()
     taken, ranks, passed = [], [], Counter()
@@ -128,6 +128,6 @@ def full(cap, *counts):
 
 
 def rows_of(mined, found):
-    """(i, j, score) of mined pairs."""
+    """Rows (i, j, score) of mined pairs."""
     rows = [found.faces.positions(paths).tolist() for paths in (mined.path_a, mined.path_b)]
     return list(zip(*rows, mined.scores.tolist(), strict=True))

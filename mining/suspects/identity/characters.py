@@ -21,8 +21,6 @@ from mining.suspects.identity.positive_scores import Positives
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# At most so many faces are looked at together, and so many scores: 32 MB in float32.
-_FACES, _SCORES = 512, 2**23
 # Products are rounded, so that it does not show in which block a face was computed. So many digits
 # are kept of what a score of typical vectors is, whatever their length.
 _DIGITS = 9
@@ -42,6 +40,9 @@ class Characters:
         own: `[C]` mean score of a character's own pairs; nan where it has one face.
         lengths: `[N]` norms of the faces' vectors.
     """
+
+    # At most so many faces are looked at together, and so many scores: 32 MB in float32.
+    most_faces, most_scores = 512, 2**23
 
     def __init__(self, embeddings: Embeddings) -> None:
         self._embeddings = embeddings
@@ -105,8 +106,8 @@ class Characters:
         """`[M]`: how near faces are to characters, themselves left out; nan: nobody is left."""
         codes = np.broadcast_to(codes, rows.shape)
         found = np.empty(len(rows))
-        for start in range(0, len(rows), _FACES):
-            part = slice(start, start + _FACES)
+        for start in range(0, len(rows), self.most_faces):
+            part = slice(start, start + self.most_faces)
             vectors = self._vectors[rows[part]].astype(np.float64)
             inside = self.codes[rows[part]] == codes[part]
             sums = np.einsum("nd,nd->n", vectors, self._sums[codes[part]])
@@ -141,7 +142,7 @@ class Characters:
         if not np.isnan(best).any():
             return self._nearest[rows], best, self._next[rows]
         todo = self.unsearched(rows)
-        step = max(1, min(_FACES, _SCORES // max(1, len(self.names))))
+        step = max(1, min(self.most_faces, self.most_scores // max(1, len(self.names))))
         for start in range(0, len(todo), step):
             part = todo[start : start + step]
             self._nearest[part], self._best[part], self._next[part] = self._search(part)
@@ -150,11 +151,11 @@ class Characters:
         return self._nearest[rows], self._best[rows], self._next[rows]
 
     def unsearched(self, rows: Rows) -> Rows:
-        """Those of the rows, each once, that `rivals` has not seen."""
+        """Rows, each once, that `rivals` has not searched for yet."""
         return np.unique(rows[np.isnan(self._best[rows])])
 
     def _search(self, rows: Rows) -> tuple[Rows, Floats, Floats]:
-        """Roughly in float32; those that may be the nearest or the next are settled in float64."""
+        """Find the nearest and the next character of faces: in float32, settled in float64."""
         vectors = self._vectors[rows].astype(np.float64)
         scaled = vectors / self._length
         rough = scaled.astype(np.float32) @ self._centres.T
@@ -194,13 +195,13 @@ class Characters:
         return np.asarray(2 * (error + ties + 2.0**-100), np.float32)
 
     def _exact(self, vectors: Floats, at: Rows, codes: Rows) -> Floats:
-        """How near face `at[k]` is to character `codes[k]`, another one."""
+        """Nearness, in float64, of face `at[k]` to character `codes[k]`, another one."""
         if len(at) > len(vectors) * (len(self.names) // 16 + 16):
             # To a model of few different vectors all are as near.
             return self._rounded((vectors @ self._sums.T)[at, codes] / self.sizes[codes])
         found = np.empty(len(at))
-        for start in range(0, len(at), _FACES):
-            part = slice(start, start + _FACES)
+        for start in range(0, len(at), self.most_faces):
+            part = slice(start, start + self.most_faces)
             found[part] = np.einsum("nd,nd->n", vectors[at[part]], self._sums[codes[part]])
         return self._rounded(found / self.sizes[codes])
 
@@ -222,10 +223,10 @@ class Characters:
 
 
 def grouped(models: Sequence[Embeddings | Characters]) -> list[Characters]:
-    """Of each model its characters; those that were grouped before are taken as they are."""
+    """Characters of each model; those that were grouped before are taken as they are."""
     return [each if isinstance(each, Characters) else Characters(each) for each in models]
 
 
 def _power_of_two(value: float) -> float:
-    """The largest that is not above a value; 1 for nought."""
+    """Largest power of two that is not above a value; 1 for nought."""
     return float(2.0 ** np.floor(np.log2(value))) if value > 0 else 1.0

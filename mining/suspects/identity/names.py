@@ -1,4 +1,4 @@
-"""What two characters' names say about whether they are one character.
+"""Names of two characters, read for whether the two are one character.
 
 Names are read as Danbooru writes them: `jeanne_d'arc_(summer)_(fate)`. What stands before the
 brackets is the *stem*, the last brackets usually hold the series, earlier ones a costume, a form,
@@ -55,7 +55,7 @@ _WORD = 3
 
 
 class Likeness(IntEnum):
-    """How strongly two names say that they are one character's, the strongest last."""
+    """Strength of the evidence that two names are one character's, the strongest last."""
 
     NONE = 0
     SHARED = 1
@@ -77,7 +77,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class Name:
-    """A name taken apart.
+    """Name taken apart into stem and brackets.
 
     Attributes:
         stem: its words before the first bracket.
@@ -104,7 +104,7 @@ def _name(text: str) -> Name:
 
 
 def likeness(a: str, b: str) -> Likeness:
-    """What two names say of each other, in either order.
+    """Likeness of two names, the same in either order.
 
     >>> likeness("hatsune_miku", "miku_hatsune").name
     'ORDER'
@@ -141,7 +141,7 @@ def likeness(a: str, b: str) -> Likeness:
 
 
 def _level(text: str) -> str:
-    """One form of compatible characters, no case; Latin letters without their marks."""
+    """Text in one form: compatible characters, no case, Latin letters without their marks."""
     letters: list[str] = []
     latin = False
     for letter in unicodedata.normalize("NFKD", text.casefold()):
@@ -156,7 +156,7 @@ def _level(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, list[str]]:
-    """What stands before the outermost brackets, and what in each; behind them counts as before."""
+    """Split a name into the text outside the outermost brackets and the text in each of them."""
     outside: list[str] = []
     inside: list[list[str]] = []
     depth = 0
@@ -181,7 +181,7 @@ def _words(text: str) -> Words:
 
 
 def _same_letters(a: Words, b: Words) -> bool:
-    """The same words, or the same letters with spaces elsewhere; numbers must stand alone alike."""
+    """Whether words or their letters are the same; numbers must stand alone alike."""
     if a == b:
         return True
     letters = "".join(a)
@@ -189,7 +189,7 @@ def _same_letters(a: Words, b: Words) -> bool:
 
 
 def _same_words(a: Words, b: Words) -> bool:
-    """`_same_letters`, and no word so short that the space makes it another name."""
+    """Whether `_same_letters` holds, and no word is so short that the space makes another name."""
     if a == b or not _same_letters(a, b):
         return a == b
     words = [_size(word) for word in {*a} ^ {*b}]
@@ -197,7 +197,7 @@ def _same_words(a: Words, b: Words) -> bool:
 
 
 def _size(letters: str) -> float:
-    """Latin letters; of Chinese, Japanese and Korean ones two say as much as five."""
+    """Number of Latin letters; of Chinese, Japanese and Korean ones two say as much as five."""
     return sum(2.5 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in letters)
 
 
@@ -220,13 +220,13 @@ def _is_costume(words: Words) -> bool:
 
 
 def _behind(a: Words, b: Words) -> Words:
-    """What the longer stem has behind the shorter one; nothing where it does not begin with it."""
+    """Words that the longer stem has behind the shorter one; none where it begins otherwise."""
     short, long = sorted((a, b), key=len)
     return long[len(short) :] if long[: len(short)] == short else ()
 
 
 def _mostly_shared(one: Name, other: Name) -> bool:
-    """Two words in common, or one and the series, and at most one word of each left over."""
+    """Whether two words are in common, or one and the series, and one of each left over at most."""
     a, b = {*one.stem}, {*other.stem}
     common = a & b
     series = one.brackets[-1:] == other.brackets[-1:]
@@ -239,7 +239,7 @@ def _mostly_shared(one: Name, other: Name) -> bool:
 
 
 def _nearly_spelt(a: Words, b: Words) -> bool:
-    """One letter more, fewer or another, or long vowels written otherwise; never a number."""
+    """Whether one letter or long vowels alone are written otherwise; never a number."""
     one, other = "".join(a), "".join(b)
     shorter = min(len(one), len(other))
     if shorter < _LONG or re.findall(r"\d+", one) != re.findall(r"\d+", other):

@@ -1,4 +1,4 @@
-"""How near two characters' pictures are: whether one model takes them for one character.
+"""Nearness of two characters' pictures: whether one model takes them for one character.
 
 Two things are asked, in units of the spread of the scores of all pairs of one character:
 
@@ -50,7 +50,7 @@ _LEAST_CHANCE = 0.5
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near two characters are to each other under one model.
+    """Nearness of two characters to each other under one model.
 
     Attributes:
         strength: higher is more likely one character; nan where the model cannot tell.
@@ -69,7 +69,7 @@ UNKNOWN = Nearness(np.nan, np.nan, np.nan, 0)
 
 
 def nearness(characters: Characters, a: int, b: int) -> Nearness:
-    """How near characters a and b, by number, are; the same in either order."""
+    """Nearness of characters a and b, by number; the same in either order."""
     a, b = min(a, b), max(a, b)
     spread = characters.positives.spread
     if not spread > 0:
@@ -110,7 +110,7 @@ def nearness(characters: Characters, a: int, b: int) -> Nearness:
 
 
 def _lead(characters: Characters, rows: Rows, other: int, near: Floats) -> float:
-    """How much nearer the median face is to `other` than to the nearest of the rest."""
+    """Lead of `other` over the nearest of the rest, for the median face."""
     nearest, best, after = characters.rivals(rows)
     ahead = near - np.where(nearest == other, after, best)
     # Of two characters in all there is no rest.

@@ -1,4 +1,4 @@
-"""How alike a model finds two pictures of one character: the scores of its positives."""
+"""Scores of a model's positives: how alike it finds two pictures of one character."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Positives:
 
     @classmethod
     def of(cls, embeddings: Embeddings, most: int = MOST) -> Positives:
-        """All pairs of one character, or `most` of them drawn with a fixed seed."""
+        """Scores of all pairs of one character, or of `most` of them drawn with a fixed seed."""
         vectors = embeddings.vectors
         i, j = _drawn(embeddings.faces.groups, most)
         apart = np.ones(len(i), bool)
@@ -59,7 +59,7 @@ class Positives:
 
     @cached_property
     def mean(self) -> float:
-        """Of the scores; nan where there are none."""
+        """Mean of the scores; nan where there are none."""
         return float(self.scores.mean()) if len(self) else np.nan
 
     @cached_property

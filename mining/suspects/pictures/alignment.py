@@ -1,4 +1,4 @@
-"""How one picture lies over another: from spots that match to the same place in both.
+"""Alignment of two pictures, from spots that match to the same place in both.
 
 A way to lie is an affine matrix `[2, 3]` that takes a place of the first picture to one of the
 second, in the pixels that are compared (`features.SIDE`).
@@ -38,7 +38,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """How the second picture may lie over the first: `affine`, of the mirrored second or not."""
+    """Way in which the second picture may lie over the first, mirrored or not."""
 
     affine: Affine
     mirrored: bool

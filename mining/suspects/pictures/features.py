@@ -1,4 +1,4 @@
-"""What is kept of a face's picture, so that two of them can be laid over each other quickly.
+"""Features kept of a face's picture, so that two can be laid over each other quickly.
 
 Padding is cut off first: what two pictures have in common must lie within them. What is left is
 brought to one size, and the spots that stand out in it are described as SIFT does (Lowe, 2004),
@@ -55,7 +55,7 @@ def needed(what: str, *modules: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What one face is found by.
+    """Features by which the picture of a face is found again.
 
     Attributes:
         size: width and height of the image.
@@ -106,7 +106,7 @@ def picture_of(image: Image.Image) -> tuple[Picture, Bytes]:
 
 
 def _compared(image: Image.Image, kept: Box, shape: tuple[int, int]) -> Bytes:
-    """What is compared of an image: what is no padding, at one size."""
+    """Pixels of an image that are compared: all but the padding, at one size."""
     inside = image.crop(kept)
     return np.asarray(inside.resize((shape[1], shape[0]), Image.Resampling.BICUBIC))
 
@@ -186,7 +186,7 @@ def _describe(pixels: Bytes) -> tuple[Floats, Floats, Bytes]:
 
 
 def mirrored_words(words: Bytes) -> Bytes:
-    """What the same spots look like in the mirror.
+    """Descriptors of the same spots in the mirror image.
 
     A descriptor is 4 rows by 4 columns of 8 directions: columns change places, directions turn.
     """
@@ -195,7 +195,7 @@ def mirrored_words(words: Bytes) -> Bytes:
 
 
 class Recent(Generic[T]):
-    """What was used last, up to so many bytes; for several threads."""
+    """Cache of the items used last, up to so many bytes; for several threads."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._held = limit, 0
@@ -203,7 +203,7 @@ class Recent(Generic[T]):
         self._lock = Lock()
 
     def get(self, name: str) -> T | None:
-        """What was kept under a name, if it still is."""
+        """Item kept under a name, or None where it is kept no more."""
         with self._lock:
             if name not in self._items:
                 return None
@@ -255,7 +255,7 @@ class PictureCache:
         return picture
 
     def pixels(self, path: str, picture: Picture) -> Bytes | None:
-        """What is compared of a face, `[h, w, 3]`; None where the file cannot be read.
+        """Pixels of a face that are compared, `[h, w, 3]`; None where the file cannot be read.
 
         Of a picture made before no more than its pixels is made again.
         """
@@ -271,7 +271,7 @@ class PictureCache:
         return pixels
 
     def _image(self, path: str) -> Image.Image | None:
-        """A face, decoded."""
+        """Decoded image of a face; None where it cannot be read."""
         if path in self.unread:
             return None
         file = self._root / path

@@ -41,7 +41,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Overlay:
-    """How two pictures agree.
+    """Agreement of two pictures that are laid over each other.
 
     Attributes:
         score: correlation at the worst spot, 0 to 1; 0 where too little is textured.
@@ -82,7 +82,7 @@ def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way
 
 
 def size_of(affine: Affine) -> float:
-    """By how much larger the second picture shows what the first does."""
+    """Factor by which the second picture shows larger what the first does."""
     return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
 
 
@@ -91,7 +91,7 @@ def _inverse(affine: Affine) -> Affine:
 
 
 def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine) -> Overlay | None:
-    """The same, where the second picture is the finer one."""
+    """Compare two pictures, of which the second is the finer one, place by place."""
     import cv2
 
     size = size_of(affine)
@@ -200,7 +200,7 @@ def _edges(pixels: Bytes) -> Map:
 
 
 def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
-    """How well two pictures agree where they agree least, 0 to 1."""
+    """Correlation of two pictures where they agree least, 0 to 1."""
     import cv2
 
     weight = inside.astype(np.float32)
@@ -238,7 +238,7 @@ def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
 
 
 def _largest_spot(places: NDArray[np.bool_]) -> int:
-    """How many of the places hang together, of those that most do."""
+    """Number of places that hang together, in the largest group of them."""
     import cv2
 
     count, _, numbers, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=8)

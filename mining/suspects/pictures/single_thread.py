@@ -1,4 +1,4 @@
-"""What a thread of ours does by itself alone, where libraries would start more."""
+"""Work that a thread does by itself alone, where libraries would start more threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people said, out of the review and into it: pair files, all verdicts, other reviews.
+"""Export of a review's verdicts: pair files, all verdicts, other reviews.
 
 What comes in is in `pairsets.review.exchange.imports`.
 """
@@ -58,7 +58,7 @@ class ExportedVerdicts:
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """What `export` wrote.
+    """Result of `export`: its files and what they say.
 
     Attributes:
         files: the pair file, its manifest, all verdicts.
@@ -181,7 +181,7 @@ def export(
 
 
 def _known(store: Store, who: str | None) -> str | None:
-    """The name as the store has it."""
+    """Name of a person as the store has it."""
     if who is None:
         return None
     name, names = plain_name(who), sorted(store.annotators.values())
@@ -255,7 +255,7 @@ def _judged(pairs: PairSet, told: Iterable[Told], who: str | None) -> ExportedVe
 def _agreement(
     found: ExportedVerdicts, told: Iterable[Told], people: Mapping[str, ExportedVerdicts]
 ) -> Agreement | None:
-    """Of those who judged pairs that count for all; None for fewer than two."""
+    """Agreement of those who judged pairs that count for all; None for fewer than two."""
     if len(people) < 2:
         return None
     away = np.max([mine.pairs.invalid for mine in people.values()], axis=0)
@@ -299,7 +299,7 @@ def _rates(found: HumanRates) -> dict[str, object]:
 
 
 def _rate(rate: Rate) -> dict[str, object] | None:
-    """What JSON can hold of a rate; None of no pairs."""
+    """Rate as JSON holds it; None of no pairs."""
     if not rate.count:
         return None
     return {name: getattr(rate, name) for name in ("value", "low", "high", "errors", "count")}

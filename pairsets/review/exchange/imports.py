@@ -29,7 +29,7 @@ _MOST_HEADER = 4096
 
 @dataclass(frozen=True)
 class Imported:
-    """What `import_judged` did.
+    """Result of `import_judged`: whose verdicts were taken in, and how many.
 
     Attributes:
         kind: of the source: a judged pair file, a file of all verdicts, a review's database, an
@@ -57,7 +57,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Found:
-    """What a source has, in the rows of this set.
+    """Verdicts and decisions of a source, in the rows of this set.
 
     Attributes:
         said, decided: verdicts and decisions; `pair` is -1 where this set lacks the pair.
@@ -231,7 +231,7 @@ def _of_database(store: Store, source: Path) -> _Found:
 
 
 def _placed(store: Store, theirs: PairSet, source: Path) -> NDArray[np.int64]:
-    """The row here of each of their pairs, -1 where there is none."""
+    """Rows here of the source's pairs, -1 where there is none."""
     return rows_among(theirs, store.pairs, source, whose="of this review", where="this review")
 
 

@@ -28,7 +28,7 @@ PREFIX = "/data/local-files/?d="
 
 @dataclass(frozen=True)
 class Tasks:
-    """What `write_tasks` wrote.
+    """Result of `write_tasks`: its files, and how many tasks they hold.
 
     Attributes:
         files: the tasks, and the labelling interface.
@@ -147,7 +147,7 @@ def _tasks(
 
 
 def _results(verdicts: ExportedVerdicts, row: int) -> list[dict[str, object]]:
-    """What is said of a pair, as choices."""
+    """Verdict on a pair and its reason, as choices of Label Studio."""
     prediction, invalid = verdicts.pairs.human_prediction[row], verdicts.pairs.invalid[row]
     if not invalid and prediction < 0:
         return []

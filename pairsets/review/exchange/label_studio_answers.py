@@ -1,4 +1,4 @@
-"""What people answered in Label Studio: its exports `JSON` and `JSON-MIN`, read as verdicts.
+"""Answers of people in Label Studio: its exports `JSON` and `JSON-MIN`, read as verdicts.
 
 A task shows two pictures, and its answer is one of the words same, different, invalid, as in the
 tasks of `label_studio`. `JSON-MIN` has an answer a record, and no such value where nothing was
@@ -34,7 +34,7 @@ _EXPECTED = f"expected {_EXPORT}"
 
 @dataclass(frozen=True)
 class Answer:
-    """One verdict.
+    """Verdict of one person on one task.
 
     Attributes:
         key: of the pair, by the paths that its pictures are known by; None where one is not known.
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Record:
-    """One annotation: the pictures, what was chosen by control, and who says so."""
+    """Record of one annotation: the pictures, what was chosen by control, and who says so."""
 
     number: int
     pictures: tuple[str, str]
@@ -141,7 +141,7 @@ def _results(results: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 
 def _word(value: object) -> str:
-    """What was chosen of a control; empty where nothing was, or several were."""
+    """Word that was chosen in a control; empty where none was, or several were."""
     if isinstance(value, dict):
         value = value.get("choices")
     if isinstance(value, list) and len(value) == 1:
@@ -233,7 +233,7 @@ def _path_of(address: str, known: frozenset[str]) -> str | None:
 
 
 def _who(path: Path, given: object) -> str:
-    """A person's name: the address or the number that Label Studio knows them by."""
+    """Name of a person: the address or the number that Label Studio knows them by."""
     if isinstance(given, dict):
         given = given.get("email") or given.get("id")
     if isinstance(given, int):

@@ -1,4 +1,4 @@
-"""How far the people of a review agree, and how often each errs, while they judge."""
+"""Agreement of the people of a review, and the errors of each, while they judge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DIFFERENT, _SAME = 0, 1
 
 @dataclass(frozen=True)
 class Person:
-    """One person.
+    """Verdicts of one person, counted, and their error rates.
 
     Attributes:
         name: who.
@@ -43,7 +43,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Two:
-    """Two people, on the pairs that both judged.
+    """Agreement of two people, on the pairs that both judged.
 
     Attributes:
         first, second: who.
@@ -67,7 +67,7 @@ class Two:
 
 @dataclass(frozen=True)
 class LiveAgreement:
-    """What `live` found.
+    """Agreement in a review, as `live` finds it.
 
     Attributes:
         people: all who are written down, who came first before.
@@ -83,7 +83,7 @@ class LiveAgreement:
 
 
 def live(store: Store) -> LiveAgreement:
-    """What the verdicts that stand now say of those who gave them.
+    """Agreement and errors by the verdicts that stand now.
 
     Pairs that the file itself or a decision marks invalid count in no error rate and no kappa: it
     is settled that they say nothing. Other than in `pairsets.evaluation.annotators.agreement`, a
@@ -117,7 +117,7 @@ def live(store: Store) -> LiveAgreement:
 
 
 def _said(store: Store) -> tuple[list[str], Said]:
-    """Who there is, and what of theirs stands `[people, pairs]`."""
+    """Names of the people, and their verdicts that stand, `[people, pairs]`."""
     rows = store.read(
         f"SELECT annotator, pair, CASE WHEN invalid THEN {INVALID} ELSE prediction END"
         " FROM verdicts"

@@ -1,4 +1,4 @@
-"""Who judges which pair next: an order of one's own, pairs for everybody, pairs shared out."""
+"""Assignment of pairs to people: an order of one's own, pairs for all, pairs shared out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STRETCH = 1024
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a person is.
+    """Progress of one person: pairs judged, left and skipped.
 
     Attributes:
         done: pairs judged, of those that are to be.
@@ -40,18 +40,18 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """All of this person's pairs."""
+        """Number of all pairs of this person."""
         return self.done + self.left
 
     @property
     def time_left(self) -> float | None:
-        """Seconds that are left at this pace."""
+        """Seconds that the pairs left take at this pace."""
         return None if self.seconds is None else self.seconds * self.left
 
 
 @dataclass(eq=False)
 class _Desk:
-    """One person's order and what is done of it."""
+    """Order of one person's pairs, and which of them are done."""
 
     order: Rows
     place: Rows
@@ -66,7 +66,7 @@ class _Desk:
 
 
 class Assignment:
-    """What is judged and what comes next, kept in memory and in step with the store.
+    """Assignment of the next pairs, kept in memory and in step with the store.
 
     Other processes may write to the same store: every question first reads what happened since.
     The file's own invalid rows are nobody's to judge.
@@ -130,7 +130,7 @@ class Assignment:
             return found
 
     def progress(self, annotator: int) -> Progress:
-        """How far this person is."""
+        """Progress of this person."""
         with self._lock:
             self._sync()
             desk = self._desk(annotator)

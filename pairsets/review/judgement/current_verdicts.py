@@ -1,4 +1,4 @@
-"""What everybody says now."""
+"""Verdicts that stand now, of everybody."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBERS = {"different": 0, "same": 1, "invalid": INVALID}
 
 
 class Standing:
-    """What everybody says of every pair now, kept in memory and in step with the store.
+    """Verdicts that stand now, kept in memory and in step with the store.
 
     To ask the database for all disagreements takes as long as many verdicts, which would wait.
 
@@ -68,7 +68,7 @@ class Standing:
             self._last = last
 
     def of(self, annotator: int) -> tuple[NDArray[np.int8], Rows]:
-        """The words and events of one person."""
+        """Verdicts and events of one person, `[N]` each."""
         with self._lock:
             if annotator not in self.words:
                 self.words[annotator] = np.full(len(self.decided), NOTHING, np.int8)
@@ -81,7 +81,7 @@ class Standing:
             return self.deciders.setdefault(annotator, np.zeros(len(self.decided), bool))
 
     def known_to(self, annotator: int) -> Mask:
-        """`[N]`: what one person has judged or decided, and may so see all of."""
+        """`[N]`: pairs that a person has judged or decided, and so may see all of."""
         return np.asarray((self.of(annotator)[0] != NOTHING) | self.decided_by(annotator))
 
     @property

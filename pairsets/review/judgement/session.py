@@ -1,4 +1,4 @@
-"""What is served in a review."""
+"""Session of a review: all that its server needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pairsets.review.store.verdicts import ReviewError, plain_name
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """A review as it is served.
+    """Review as it is served.
 
     Attributes:
         store, board: of the review.

@@ -18,15 +18,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pairsets.review.web.guard import LET_IN
 from pairsets.review.web.limits import LIMITS, Limits
 
-# Seconds that a client has to hear the answer before a connection is closed on which it is still
-# sending: what arrives at a closed one makes its system throw away the answer that it had.
-_PARTING_S = 2.0
 # Bytes of one body as they come, with what wraps its chunks, and of what is thrown away at parting.
 LARGEST_RAW_BODY = 2**20
 
 
 class Phase(Enum):
-    """What a connection waits for."""
+    """Phase of a connection: whom or what it waits for."""
 
     HEADERS = auto()  # the client's next headers, or their rest
     BODY = auto()  # the rest of the client's body
@@ -66,7 +63,7 @@ class Connection(H11Protocol):
         return self._known
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Another client; where that is one too many, a connection is shed."""
+        """Take another client; where that is one too many, a connection is shed."""
         # With no room for bytes that wait, `pause_writing` tells of the first and
         # `resume_writing` of the last.
         transport.set_write_buffer_limits(0)
@@ -76,12 +73,12 @@ class Connection(H11Protocol):
             self._shed_one()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone, or was sent away."""
+        """Note that the client is gone, or was sent away."""
         self._enter(Phase.GONE)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """The client's next bytes."""
+        """Take the client's next bytes."""
         if self.phase in (Phase.BODY, Phase.PARTING):
             self._raw_body += len(data)
             if self._raw_body > LARGEST_RAW_BODY:
@@ -94,7 +91,7 @@ class Connection(H11Protocol):
         self._look()
 
     def on_response_complete(self) -> None:
-        """An answer is given, if not yet taken."""
+        """Note that an answer is given, if not yet taken."""
         _ = self.known  # the scope will be the next request's
         if self.conn.their_state is h11.SEND_BODY:
             # Answered without its body, which nobody will read.
@@ -105,19 +102,19 @@ class Connection(H11Protocol):
         self._look()
 
     def pause_writing(self) -> None:
-        """Bytes wait for the client to take them."""
+        """Note that bytes wait for the client to take them."""
         super().pause_writing()
         self._untaken = True
         self._look()
 
     def resume_writing(self) -> None:
-        """The client took all."""
+        """Note that the client took all."""
         super().resume_writing()
         self._untaken = False
         self._look()
 
     def shutdown(self) -> None:
-        """The server stops."""
+        """End the connection, as the server stops."""
         if self.phase is Phase.PARTING:
             self.end()
         else:
@@ -161,7 +158,7 @@ class Connection(H11Protocol):
         min(older, key=lambda one: one.phase is Phase.IDLE).end()
 
     def _look(self) -> None:
-        """Find what is waited for now."""
+        """Find the phase that the connection is in now."""
         if self.phase in (Phase.PARTING, Phase.GONE):
             return
         theirs = self.conn.their_state
@@ -178,7 +175,7 @@ class Connection(H11Protocol):
             self._enter(phase)
 
     def _enter(self, phase: Phase) -> None:
-        """A phase begins."""
+        """Begin a phase, and its limit of time."""
         self.phase, self.since = phase, self.loop.time()
         if self._end is not None:
             self._end.cancel()
@@ -188,7 +185,7 @@ class Connection(H11Protocol):
             Phase.HEADERS: limits.headers_s,
             Phase.BODY: limits.body_s,
             Phase.TAKING: limits.answer_s,
-            Phase.PARTING: _PARTING_S,
+            Phase.PARTING: limits.parting_s,
         }.get(phase)
         self._end = None if seconds is None else self.loop.call_later(seconds, self.end)
 

@@ -1,4 +1,4 @@
-"""Who may ask: one check of every request, before anything else looks at it."""
+"""Guard of a review: one check of every request, before anything else looks at it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _NO_TOKEN = (
 
 @dataclass(frozen=True)
 class Guard:
-    """Who may ask.
+    """Rules of who may ask: names and addresses of hosts, and a token.
 
     Attributes:
         hosts: names and addresses, lower case, that the page may be opened by.
@@ -65,7 +65,7 @@ class Guard:
 
     @classmethod
     def of(cls, host: str, address: str, allowed: Iterable[str] = ()) -> Guard:
-        """For a server that listens on `address`, an IP address that was asked for as `host`.
+        """Guard of a server that listens on `address`, an IP address asked for as `host`.
 
         Raises:
             ReviewError: a name in `allowed` that is none.
@@ -85,7 +85,7 @@ class Guard:
 
     @property
     def cookie(self) -> str:
-        """The cookie's name: one browser may visit several reviews of one machine."""
+        """Name of the cookie: one browser may visit several reviews of one machine."""
         return "lookalikes-" + hashlib.sha256((self.token or "").encode()).hexdigest()[:12]
 
     def knows(self, host: str) -> bool:
@@ -109,7 +109,7 @@ class Guard:
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, which no caller sees
-    """An answer instead of the app's."""
+    """Answer that is given instead of the app's."""
 
     def __init__(self, status: int, error: str, code: str) -> None:
         super().__init__(error)
@@ -127,7 +127,7 @@ class GuardMiddleware:
         self.app, self.guard = app, guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Answer one request, or refuse it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -186,7 +186,7 @@ class GuardMiddleware:
         raise Refusal(403, _NO_TOKEN, "no_token")
 
     async def _welcome(self, send: Send, headers: Headers, there: str) -> None:
-        """The token becomes a cookie, and leaves the address."""
+        """Make the token a cookie, and take it from the address."""
         cookie = f"{self.guard.cookie}={self.guard.token}; HttpOnly; SameSite=Strict; Path=/"
         found = {"set-cookie": cookie, "cache-control": "no-store"}
         if _only(headers, "sec-fetch-site") in (None, "none", "same-origin"):
@@ -211,7 +211,7 @@ def _refuse_long(scope: Scope) -> None:
 
 
 def _refuse_others(scope: Scope, headers: Headers, host: str) -> None:
-    """Refuse what a page elsewhere asks."""
+    """Refuse requests that a page elsewhere makes."""
     origins = headers.get("origin", [])
     if origins and (len(origins) > 1 or not _is_own(origins[0], host)):
         raise Refusal(403, "a page of another site asked: refused", "wrong_origin")
@@ -257,7 +257,7 @@ def _spelled(name: str) -> str:
 
 
 def _name(host: str) -> str:
-    """A host that a person named."""
+    """Name of a host that a person gave, in one spelling."""
     bare = host if ":" in host and host.count(":") == 1 else f"[{host}]" if ":" in host else host
     name = _host_of(bare)
     if name is None or "*" in name or "/" in host:
@@ -291,7 +291,7 @@ def _cookies(headers: Headers, name: str) -> list[str]:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
-    """All of the body, which is small."""
+    """Body of a request, all of it, which is small."""
     if scope["method"] in ("GET", "HEAD"):
         return b""
     told = _only(_headers(scope), "content-length")

@@ -1,4 +1,4 @@
-"""What was judged: the pairs with their names, who said what of them, and where people disagree."""
+"""History of a review: judged pairs with their names, all verdicts, and disagreements."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class History:
         return bool(self._standing.disputed[pair])
 
     def judged(self, annotator: int, query: HistoryQuery) -> Listing:
-        """What this person judged, the latest first."""
+        """List the pairs that this person judged, the latest first."""
         standing = self._standing
         standing.sync()
         words, events = standing.of(annotator)
@@ -156,7 +156,7 @@ class History:
         return found
 
     def _faces(self, annotator: int, pair: int, names: bool) -> list[Face]:
-        """Left and right, as this person saw them."""
+        """Left and right face of a pair, as this person saw them."""
         paths = [self._store.pairs.path_a[pair], self._store.pairs.path_b[pair]]
         if self._board.is_swapped(annotator, pair):
             paths.reverse()
@@ -198,6 +198,6 @@ class History:
         return found
 
     def _of(self, query: str, pairs: Sequence[int], order: str = "") -> list[tuple[object, ...]]:
-        """The rows of a table that are about these pairs."""
+        """Rows of a table that are about these pairs."""
         marks = ",".join("?" * len(pairs))
         return self._store.read(f"{query} WHERE pair IN ({marks}) {order}", pairs)

@@ -1,4 +1,4 @@
-"""What the browser and the server of a review say to each other."""
+"""Messages between the browser and the server of a review."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ Reason = Literal["", "duplicate", "bad crop", "several characters", "other"]
 
 
 class _Model(BaseModel):
-    """Nothing is guessed: no other fields, no number in a string, no nan."""
+    """Message of which nothing is guessed: no other fields, no number in a string, no nan."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NewAnnotator(_Model):
-    """A person who begins to judge."""
+    """Name of a person who begins to judge."""
 
     name: Annotated[str, Field(max_length=1000)]
 
 
 class Annotator(_Model):
-    """A person, by the one spelling of the name."""
+    """Person who judges, by the one spelling of the name."""
 
     name: str
 
 
 class Judgement(_Model):
-    """A verdict on the pair on the screen.
+    """Verdict on the pair on the screen.
 
     Attributes:
         key: made by the page, once a verdict: sent again, it is the same verdict.
@@ -63,7 +63,7 @@ class Judgement(_Model):
 
 
 class Skip(_Model):
-    """A pair that is put off."""
+    """Request to put off a pair."""
 
     key: Key
     pair: Row
@@ -71,14 +71,14 @@ class Skip(_Model):
 
 
 class Undo(_Model):
-    """The last verdict or skip is taken back."""
+    """Request to take back the last verdict or skip."""
 
     key: Key
     count: Count = 6
 
 
 class Change(_Model):
-    """Another verdict on a pair that was judged."""
+    """New verdict on a pair that was judged."""
 
     key: Key
     pair: Row
@@ -87,7 +87,7 @@ class Change(_Model):
 
 
 class Decision(Change):
-    """What settles a pair that people disagree on.
+    """Verdict that settles a pair that people disagree on.
 
     Attributes:
         seen: `at` of the decision that the page shows, None where it shows none: another one that
@@ -98,7 +98,7 @@ class Decision(Change):
 
 
 class HistoryQuery(BaseModel):
-    """Which judged pairs to list; `after` is the `next` of the answer before."""
+    """Query of judged pairs; `after` is the `next` of the answer before."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -111,7 +111,7 @@ class HistoryQuery(BaseModel):
 
 
 class DisagreementsQuery(BaseModel):
-    """Which disagreements to list; `after` is the `next` of the answer before.
+    """Query of disagreements; `after` is the `next` of the answer before.
 
     With `unjudged` also those that this person has neither judged nor decided.
     """
@@ -125,7 +125,7 @@ class DisagreementsQuery(BaseModel):
 
 
 class ReviewSet(_Model):
-    """What is judged here; another `digest` after a restart means that rows are other pairs."""
+    """Facts of the set that is judged; another `digest` after a restart: rows are other pairs."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -152,7 +152,7 @@ class Task(_Model):
 
 
 class Pace(_Model):
-    """How far somebody is."""
+    """Progress of a person, and the time it takes."""
 
     done: int
     left: int
@@ -170,7 +170,7 @@ class Work(_Model):
 
 
 class Was(_Model):
-    """A verdict that was taken back."""
+    """Verdict that an undo took back."""
 
     verdict: Word
     reason: str
@@ -192,14 +192,14 @@ class Face(_Model):
 
 
 class Doubted(_Model):
-    """Why a pair is a suspect."""
+    """Kinds of doubt about a suspect, and the reason."""
 
     kinds: str
     reason: str
 
 
 class Opinion(_Model):
-    """What somebody says of a pair."""
+    """Verdict of one person on a pair."""
 
     annotator: str
     verdict: Word
@@ -222,7 +222,7 @@ class Pair(_Model):
 
 
 class Listing(_Model):
-    """Some pairs of a list, and where it goes on."""
+    """Page of a list of pairs, and where the list goes on."""
 
     pairs: list[Pair]
     next: str | None
@@ -240,7 +240,7 @@ class ErrorRate(_Model):
 
     @classmethod
     def of(cls, rate: Rate | None) -> ErrorRate | None:
-        """None where no pair was judged."""
+        """Message of a rate; None where no pair was judged."""
         if rate is None or not rate.count:
             return None
         return cls(
@@ -253,7 +253,7 @@ class ErrorRate(_Model):
 
 
 class Person(_Model):
-    """How one annotator compares with the labels."""
+    """Errors of one annotator against the labels."""
 
     name: str
     judged: int
@@ -262,7 +262,7 @@ class Person(_Model):
 
 
 class Agreement(_Model):
-    """How two annotators agree."""
+    """Agreement of two annotators."""
 
     first: str
     second: str
@@ -274,7 +274,7 @@ class Agreement(_Model):
 
 
 class Agreements(_Model):
-    """How all agree."""
+    """Agreement of all annotators, and the errors of each."""
 
     people: list[Person]
     between: list[Agreement]
@@ -283,7 +283,7 @@ class Agreements(_Model):
 
     @classmethod
     def of(cls, found: LiveAgreement) -> Agreements:
-        """What was worked out, for the page."""
+        """Message of the agreement `found`."""
         return cls(
             people=[
                 Person(
@@ -316,7 +316,7 @@ def _finite(value: float | None) -> float | None:
 
 
 class Problem(_Model):
-    """What went wrong, in one sentence.
+    """Error in one sentence, and what the page needs to go on.
 
     Attributes:
         work: with the code `already_judged`: what comes next.

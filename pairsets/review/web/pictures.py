@@ -28,11 +28,8 @@ _SHOWN = {
 BROWSER_KINDS = frozenset(_SHOWN.values())
 _PLAIN_MODES = ("RGB", "L", "P", "1")
 LARGEST_SIDE = 2048
-_LARGEST_FILE = 16 * 2**20
 # Small pictures are made anew without loss; large ones would take seconds.
 _SMALL, _QUALITY = 512 * 512, 95
-# Bytes of pictures made here that are kept: to make one again takes up to a second.
-_KEPT_BYTES = 32 * 2**20
 # Large pictures take hundreds of MB while they are decoded.
 _DECODERS = 2
 
@@ -59,12 +56,24 @@ class ServedPictures:
         pairs: whose faces are shown, and nothing else is.
         faces: the folder of the faces.
         max_pixels: width times height above which a picture is not opened.
+        largest_file: bytes of a file above which it is not read before its turn.
+        kept_bytes: bytes of pictures made here that are kept: to make one again takes up to a
+            second.
     """
 
-    def __init__(self, pairs: PairSet, faces: Path, max_pixels: int) -> None:
+    def __init__(
+        self,
+        pairs: PairSet,
+        faces: Path,
+        max_pixels: int,
+        *,
+        largest_file: int = 16 * 2**20,
+        kept_bytes: int = 32 * 2**20,
+    ) -> None:
         self._faces = faces
         self._inside = faces.resolve()
         self._max_pixels = max_pixels
+        self._largest_file, self._kept_bytes = largest_file, kept_bytes
         paths = list(dict.fromkeys([*pairs.path_a, *pairs.path_b]))
         key = hashlib.sha256("\0".join(paths).encode()).digest()
         self._names = {
@@ -79,7 +88,7 @@ class ServedPictures:
         self._turns = Condition()
 
     def address(self, path: str) -> str:
-        """Where the page finds a face."""
+        """Address of a face on the page."""
         return f"/image/{self._names[path]}"
 
     def get(self, name: str) -> Picture:
@@ -97,14 +106,14 @@ class ServedPictures:
             return self._kept(name) or self._keep(name, self._anew(self._file(name)))
 
     def ready(self, name: str) -> Picture | None:
-        """As `get`, but only what has not to be made: None where it has."""
+        """Picture of this name, if it has not to be made: None where it has."""
         file = self._file(name)
         kept = self._kept(name)
         if kept is not None:
             return kept
         try:
             # Many large files at once would not fit into the memory.
-            if file.stat().st_size > _LARGEST_FILE:
+            if file.stat().st_size > self._largest_file:
                 return None
         except OSError:
             raise NoPictureError("the picture's file is not there") from None
@@ -131,7 +140,7 @@ class ServedPictures:
             raise ImageError(error.cause) from None
 
     def _kept(self, name: str) -> Picture | None:
-        """What was made before."""
+        """Picture that was made before, or None."""
         with self._lock:
             if name in self._made:
                 self._made.move_to_end(name)
@@ -188,6 +197,6 @@ class ServedPictures:
     def _keep(self, name: str, picture: Picture) -> Picture:
         with self._lock:
             self._made[name] = picture
-            while sum(len(one.data) for one in self._made.values()) > _KEPT_BYTES:
+            while sum(len(one.data) for one in self._made.values()) > self._kept_bytes:
                 self._made.popitem(last=False)
         return picture

@@ -1,4 +1,4 @@
-"""Serve a review to the browsers of this machine, or of the network where that is asked for."""
+"""Server of a review, for this machine's browsers or the network where that is asked for."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 PORT = 8765
-# What is on its way at Ctrl-C may still arrive.
-_LAST_S = 2
 # Connections taken at once, before one too many is seen to be one; and those that wait meanwhile.
 _AT_ONCE, _WAITING = 32, 1024
 # Files that are open beside connections: libraries, the database, pictures.
@@ -37,7 +35,7 @@ def serve(
     announce: Callable[[str], None],
     limits: Limits = LIMITS,
 ) -> None:
-    """Serve until Ctrl-C.
+    """Serve `review` until Ctrl-C.
 
     Args:
         review: what to serve.
@@ -86,7 +84,7 @@ def serve(
 def server(
     app: Callable[..., Any], limits: Limits, started: Callable[[], None] = lambda: None
 ) -> uvicorn.Server:
-    """A server of `app` that sheds who does not finish; `started` is called once it answers."""
+    """Server of `app` that sheds who does not finish; `started` is called once it answers."""
     import uvicorn
 
     from pairsets.review.web.connections import connections
@@ -115,13 +113,13 @@ def server(
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type] # seconds, to asyncio
-            timeout_graceful_shutdown=_LAST_S,
+            timeout_graceful_shutdown=limits.last_s,  # type: ignore[arg-type] # likewise
         )
     )
 
 
 def _within_files(limits: Limits) -> Limits:
-    """These limits, with no more connections than this process may have files open.
+    """Limits with no more connections than this process may have files open.
 
     A server that cannot open one more cannot take the connection for which another would make room.
     And asyncio tries as often as it was to take connections at once, reports each failure, and a
@@ -140,7 +138,7 @@ def _within_files(limits: Limits) -> Limits:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens."""
+    """Socket that listens on `host` and `port`."""
     if not 0 <= port <= 65535:
         raise ReviewError(f"port {port}; expected 1 to 65535, or 0 for a free one")
     try:
@@ -165,7 +163,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _link(address: str, port: int, guard: Guard) -> str:
-    """What to open."""
+    """Link that opens the page."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     shown = _own_address(ip.version) if ip.is_unspecified else str(ip)
     place = f"[{shown}]" if ":" in shown else shown

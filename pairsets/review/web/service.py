@@ -1,4 +1,4 @@
-"""What the pages of a review ask for, for people known by the header of their requests."""
+"""Service behind the pages of a review, for people known by the header of their requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pairsets.review.web.pictures import ServedPictures
 
 
 class ApiError(Exception):
-    """An answer that says what went wrong."""
+    """Answer that says what went wrong."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class ApiError(Exception):
 
 
 class Desk:
-    """A review: who asks, what comes next, and what was done."""
+    """Service of one review: who asks, what comes next, and what was done."""
 
     def __init__(self, review: Review) -> None:
         self.review = review
@@ -46,7 +46,7 @@ class Desk:
             self.store.annotator(review.annotator)
 
     def person(self, header: str | None) -> int:
-        """The number of who asks."""
+        """Number of the person who asks."""
         if header is None and self.review.annotator is None:
             raise ApiError(422, "who judges? X-Annotator is missing", "no_annotator")
         try:
@@ -62,20 +62,20 @@ class Desk:
         return int(found[0][0])  # type: ignore[call-overload, no-any-return]
 
     def refuse_stranger(self, pair: int) -> None:
-        """No such pair."""
+        """Refuse a pair that does not exist."""
         count = len(self.store.pairs)
         if pair >= count:
             raise ApiError(404, f"no pair {pair}; there are {count}, from 0", "no_pair")
 
     def refuse_uncounted(self, pair: int) -> None:
-        """A pair that its file says does not count is nobody's to judge."""
+        """Refuse a pair that its file marks invalid: nobody is to judge it."""
         self.refuse_stranger(pair)
         if not self.store.pairs.valid[pair]:
             error = f"pair {pair} is marked invalid in the pair file: it is not judged"
             raise ApiError(409, error, "not_judged_here")
 
     def work(self, annotator: int, count: int) -> messages.Work:
-        """What comes next."""
+        """Pairs that come next for a person, and the person's progress."""
         pairs = self.board.next(annotator, count)
         return messages.Work(pairs=self.tasks(annotator, pairs), progress=self._pace(annotator))
 
@@ -107,17 +107,17 @@ class Desk:
         )
 
     def refuse_agreed(self, pair: int) -> None:
-        """Nothing to decide: to show what hides in a pair is not what decisions are for."""
+        """Refuse a decision where nothing is to decide: it would show what hides in a pair."""
         if not self.history.is_disputed(pair):
             raise ApiError(409, f"nobody disagrees on pair {pair} now", "no_disagreement")
 
     def refuse_unknown(self, annotator: int, pair: int) -> None:
-        """What hides in a pair is shown to those alone who judged or decided it."""
+        """Refuse to show what hides in a pair to who has neither judged nor decided it."""
         if not self.history.is_known(annotator, pair):
             raise ApiError(403, f"pair {pair} is not judged by you yet", "not_judged")
 
     def decide(self, annotator: int, body: messages.Decision) -> messages.Pair:
-        """A decision, unless another one stands that its maker has not seen."""
+        """Store a decision, unless another one stands that its maker has not seen."""
         verdict = Verdict.of(body.verdict, body.reason)
         # One after the other: of two that are sent at once, the second has not seen the first.
         with self._deciding:
@@ -136,7 +136,7 @@ class Desk:
         return self.history.pair(annotator, body.pair)
 
     def undone(self, annotator: int, pair: int, key: str) -> messages.Was | None:
-        """The verdict that an undo took back."""
+        """Verdict that an undo took back; None where it was a skip."""
         rows = self.store.read(
             "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ? AND"
             " pair = ? AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?)"
@@ -150,7 +150,7 @@ class Desk:
         return messages.Was(verdict=verdict.word, reason=verdict.reason)
 
     def agreement(self) -> messages.Agreements:
-        """How all agree; worked out anew where something happened."""
+        """Agreement of all people; worked out anew where something happened."""
         with self._lock:
             last = self.store.last_event
             if self._agreement is None or self._agreement[0] != last:

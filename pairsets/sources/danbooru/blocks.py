@@ -24,7 +24,7 @@ _decode = json.JSONDecoder().decode
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """What the posts of some lines are, in their order.
+    """Posts of some lines of metadata, in their order.
 
     Attributes:
         lines: how many there are; blank ones are no posts, and no trouble.
@@ -44,7 +44,7 @@ class Block:
     shown: tuple[tuple[int, str], ...]
 
     def to_bytes(self) -> bytes:
-        """The block for a pipe or a file."""
+        """Bytes of the block for a pipe or a file."""
         facts = [self.lines, self.strays, self.shown, self.names]
         text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
         ids, marks = self.ids.astype("<i4"), self.marks.astype("<u4")
@@ -52,7 +52,7 @@ class Block:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Block:
-        """What `to_bytes` wrote."""
+        """Read a block that `to_bytes` wrote."""
         text, count = _HEAD.unpack_from(data)
         start = _HEAD.size + text
         lines, strays, shown, names = json.loads(data[_HEAD.size : start])

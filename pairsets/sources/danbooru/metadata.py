@@ -1,4 +1,4 @@
-"""All the metadata once: streamed, judged in several processes, journaled, counted by file."""
+"""Metadata read once: streamed, judged in several processes, journaled, counted by file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SCHEMA = 2
 
 @dataclass
 class File:
-    """What was read of one file.
+    """Counts of what was read of one file.
 
     Attributes:
         path: of the file.
@@ -75,12 +75,12 @@ class Metadata:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Bytes of all files together."""
         return sum(file.bytes for file in self.files)
 
     @property
     def facts(self) -> dict[str, object]:
-        """What a journal must be of, to go on with it."""
+        """Facts that a journal must be of, to go on with it."""
         stamps = [
             one.stamp
             if isinstance(one, Sidecars)
@@ -97,7 +97,7 @@ class Metadata:
     def blocks(
         self, journal: Journal, *, workers: int, step: Callable[[int, int], None]
     ) -> Generator[Block, None, None]:
-        """All blocks in their order, first those that the journal has.
+        """Blocks of all files in their order, first those that the journal has.
 
         `step` is told MiB that are done, and of all.
 

@@ -44,7 +44,7 @@ _FILES = ("image", "file_url")
 
 @dataclass(frozen=True)
 class Rule:
-    """Which posts may be taken.
+    """Rule of which posts may be taken: ratings, types of files, deleted and banned ones.
 
     Attributes:
         ratings: of `RATINGS`.
@@ -76,7 +76,7 @@ class Rule:
 
     @property
     def reasons(self) -> dict[int, str]:
-        """What the funnel calls the posts left out, in the order of the rule."""
+        """Reasons in the funnel for posts left out, in the order of the rule."""
         return {
             DELETED: "deleted",
             BANNED: "banned",
@@ -164,7 +164,7 @@ def _elsewhere(post: Mapping[str, Any]) -> set[Any] | None:
 
 
 def _listed(value: object) -> set[Any]:
-    """Names in one text, at blanks alone, for there are names with other kinds of space; or a list.
+    """Names in one text, parted at blanks alone, for there are other kinds of space; or in a list.
 
     What is neither is one name that names nothing.
     """
@@ -191,7 +191,7 @@ def _extension(post: Mapping[str, Any]) -> object:
 
 
 def _inner(post: Mapping[str, Any], outer: str, inner: str) -> object:
-    """A field of an object within a post."""
+    """Field of an object within a post."""
     value = post.get(outer)
     return value.get(inner) if type(value) is dict else None
 

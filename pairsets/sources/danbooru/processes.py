@@ -36,14 +36,14 @@ _PIPE = 2**20
 
 
 def usable_cores() -> int:
-    """How many workers there are unless the user says."""
+    """Number of workers unless the user says another."""
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), _MOST)
     return min(os.cpu_count() or 1, _MOST)
 
 
 def read_blocks(blocks: Iterable[bytes], rule: Rule, workers: int) -> Generator[bytes, None, None]:
-    """`Block.to_bytes` of each of `blocks`, in their order.
+    """Bytes of each block judged, as `Block.to_bytes` has them, in the order of `blocks`.
 
     At most two blocks a worker are held. With one worker this process does the work.
 
@@ -155,7 +155,7 @@ def _give(pipe: IO[bytes], data: bytes) -> None:
 
 
 def _take(pipe: IO[bytes]) -> bytes | None:
-    """The next message; None at the end."""
+    """Next message from a pipe; None at the end."""
     head = _exactly(pipe, _LENGTH.size)
     return None if head is None else _exactly(pipe, _LENGTH.unpack(head)[0])
 

@@ -44,7 +44,7 @@ class SelectedPictures:
 
 
 class Selection:
-    """What was selected of the blocks so far. Held are the pictures that stay, and a mark a post.
+    """Pictures selected from the blocks so far, with the fates of all posts.
 
     Attributes:
         fates: posts by why they are left out, `KEPT` those of one character.
@@ -55,7 +55,7 @@ class Selection:
     """
 
     def __init__(self, boxed: Boxed, posts: NDArray[np.int64]) -> None:
-        """An empty one; `boxed` and the posts of its pictures are as `Boxed.by_post` has them."""
+        """Begin empty; `boxed` and the posts of its pictures are as `Boxed.by_post` has them."""
         self.fates: Counter[int] = Counter()
         self.faces: Counter[int] = Counter()
         self.repeated = self.disagreeing = self.joined = 0
@@ -66,7 +66,7 @@ class Selection:
         self._owners: list[NDArray[np.int32]] = []
 
     def add(self, block: Block) -> None:
-        """Take what stays of the next block."""
+        """Take the pictures of the next block that stay."""
         fresh = self._first(block.ids, block.marks)
         kept = block.marks >= KEPT
         reasons = np.minimum(block.marks, KEPT)[fresh]
@@ -84,7 +84,7 @@ class Selection:
         self._owners.append(np.array(owners, np.int32))
 
     def pictures(self) -> SelectedPictures:
-        """The pictures that stay."""
+        """Pictures that were selected, once all blocks are added."""
         rows = np.concatenate([np.empty(0, np.int64), *self._rows])
         owner = np.concatenate([np.empty(0, np.int32), *self._owners])
         return SelectedPictures(
@@ -100,7 +100,7 @@ class Selection:
         return np.where(known[at] == ids, at, -1)
 
     def _first(self, ids: NDArray[np.int32], marks: NDArray[np.uint32]) -> NDArray[np.bool_]:
-        """Which posts were not there before; their marks are kept, for those that come again."""
+        """Mask of the posts that were not there before; their marks are kept."""
         _, at, back = np.unique(ids, return_index=True, return_inverse=True)
         fresh = np.zeros(len(ids), bool)
         fresh[at] = True
@@ -167,7 +167,7 @@ def named_boxes(
 
 
 def repeated(found: SelectedPictures) -> int:
-    """How many faces are of a character whom the same picture shows in another box already."""
+    """Number of faces of a character whom the same picture shows in another box already."""
     return len(found) - len(set(zip(found.ids.tolist(), found.owner.tolist(), strict=True)))
 
 

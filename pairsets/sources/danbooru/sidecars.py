@@ -47,7 +47,7 @@ def is_sidecar(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Sidecars:
-    """Files of one post each, in an order.
+    """Posts in files of their own, one each, in an order.
 
     Attributes:
         path: the folder, or the one file.
@@ -59,12 +59,12 @@ class Sidecars:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Bytes of all files together."""
         return sum(file.stat().st_size for file in self.files)
 
     @property
     def stamp(self) -> list[object]:
-        """What changes with any of the files."""
+        """Stamp that changes with any of the files."""
         digest = hashlib.sha256()
         for file in self.files:
             status = file.stat()

@@ -1,4 +1,4 @@
-"""Where the one face of each picture lies, or each face; or why it is left out."""
+"""Faces of pictures that show a single one, or each face; or why they are left out."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Boxed:
 
     @property
     def reasons(self) -> dict[int, str]:
-        """What the funnel calls the pictures left out, in the order of the rule."""
+        """Reasons in the funnel for pictures left out, in the order of the rule."""
         return {
             NO_FACE: "no face",
             FACES: "more than one face",

@@ -1,4 +1,4 @@
-"""How large the pictures are whose boxes do not say it: asked, looked at, or known of Danbooru."""
+"""Sizes of pictures whose boxes do not say them: asked, looked at, or known of Danbooru."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REMEDY = (
 
 
 class Limits(TypedDict):
-    """Which faces count: the arguments of `Boxed.of` and `Boxed.each`."""
+    """Limits on the faces that count: the arguments of `Boxed.of` and `Boxed.each`."""
 
     min_score: float | None
     min_size: int

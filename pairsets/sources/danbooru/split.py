@@ -88,7 +88,7 @@ def two_spellings(names: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def statistics(found: Dataset) -> dict[str, object]:
-    """How many characters and images, and how many images a character has."""
+    """Numbers of characters and images, and of images a character."""
     counts = found.counts
     quantiles = {
         name: int(np.quantile(counts, share, method="inverted_cdf")) if len(counts) else None

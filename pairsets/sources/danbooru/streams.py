@@ -95,11 +95,11 @@ class Stream:
         sha256: of the file, once all blocks were taken.
     """
 
-    def __init__(self, path: Path, block: int = BLOCK) -> None:
-        """A stream of `path` in blocks of about `block` bytes of text."""
+    def __init__(self, path: Path, block: int = BLOCK, longest: int = LONGEST) -> None:
+        """Read `path` in blocks of about `block` bytes of text, of lines of `longest` at most."""
         self.path, self.taken, self.sha256 = path, 0, ""
         self.size = path.stat().st_size
-        self._block = block
+        self._block, self._longest = block, longest
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole lines; only the last may lack its line end.
@@ -134,10 +134,9 @@ class Stream:
             end = data.rfind(b"\n") + 1
             if end:
                 yield data[:end]
-            elif length > LONGEST:
-                raise SourceError(
-                    f"{self.path}: a line of more than {LONGEST >> 20} MiB; expected {_EXPECTED}"
-                )
+            elif length > self._longest:
+                most = f"{self._longest >> 20} MiB"
+                raise SourceError(f"{self.path}: a line of more than {most}; expected {_EXPECTED}")
             parts, length = [data[end:]], length - end
         if length:
             yield b"".join(parts)

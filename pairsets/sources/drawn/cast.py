@@ -37,7 +37,7 @@ MOST_CHARACTERS = len(_GIVEN) * len(_AFTER)
 
 @dataclass(frozen=True)
 class Character:
-    """A made-up character.
+    """Made-up character: its name and traits.
 
     Attributes:
         name: its folder's name.
@@ -103,7 +103,7 @@ def make_cast(
 
 
 def file_system_key(name: str) -> str:
-    """What two names share when some file system takes them for one."""
+    """Key that two names share when some file system takes them for one."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

@@ -31,7 +31,7 @@ _GROUNDS = 9  # how many backgrounds a character is seen before
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """A sample on disk.
+    """Drawn sample on disk.
 
     Attributes:
         folder: holds `faces/<character>/<image>.png`, `CREDITS.txt` and `lookalikes.csv`.
@@ -49,7 +49,7 @@ class DrawnSample:
 
     @property
     def faces(self) -> Path:
-        """The folder per character."""
+        """Path of the folder that holds a folder per character."""
         return self.folder / FACES
 
 
@@ -155,7 +155,7 @@ def picture_options(
 
 
 def definition_of(style: str) -> dict[str, Any]:
-    """What `dicebear_styles` holds of a style: its parts, colours, authors and licence.
+    """Definition of a style in `dicebear_styles`: its parts, colours, authors and licence.
 
     Raises:
         ImportError: the package is missing.
@@ -169,7 +169,7 @@ def definition_of(style: str) -> dict[str, Any]:
 
 
 def _artist(style: str, size: int) -> tuple[Callable[[dict[str, object]], bytes], str]:
-    """What turns drawing options into PNG bytes, and the credit of the drawings."""
+    """Function that turns drawing options into PNG bytes, and the credit of the drawings."""
     try:
         from dicebear import Avatar, Style
         from resvg_py import svg_to_bytes
@@ -213,7 +213,7 @@ def _pairs_of(groups: Sequence[LookAlikes]) -> list[tuple[str, str, str]]:
 
 
 def _refuse_other_content(folder: Path, overwrite: bool) -> None:
-    """`SampleError` unless `folder` is missing, empty or a sample that may be replaced."""
+    """Raise `SampleError` unless `folder` is missing, empty, or a sample to be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What the sample's artists drew: which parts make a character, and which a mere picture of it."""
+"""Styles of the drawn sample: which parts make a character, and which a mere picture of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def variants(numbers: str, prefix: str = "variant") -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Trait:
-    """One part of a face and what it may be.
+    """Trait of a face: one part of it, and what it may be.
 
     Attributes:
         word: what `lookalikes.csv` calls it.
@@ -53,7 +53,7 @@ class Trait:
         return {chance: 100, self.option: choice} if choice else {chance: 0}
 
     def others(self, choice: str) -> list[str]:
-        """Every other choice once, for colours the nearest shade first.
+        """Other choices of the trait, each once, for colours the nearest shade first.
 
         >>> Trait("hair colour", "hairColor", ("000000", "ffffff", "ffff00")).others("ffffff")
         ['ffff00', '000000']
@@ -74,7 +74,7 @@ def colour_gap(one: str, other: str) -> float:
 
 @dataclass(frozen=True)
 class DrawnStyle:
-    """How to make characters and pictures out of one set of drawings.
+    """Style by which characters and pictures are made out of one set of drawings.
 
     Attributes:
         name: the style's file in `dicebear_styles`, without its ending.

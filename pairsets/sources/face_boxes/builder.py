@@ -104,7 +104,7 @@ class Table:
         return self._names.setdefault(name, len(self._names)) if is_text(name) else _NOBODY
 
     def made(self) -> FaceBoxes:
-        """The table of all that was taken.
+        """Table of all faces that were taken, as `FaceBoxes`.
 
         Raises:
             SourceError: no picture, or boxes of another kind.

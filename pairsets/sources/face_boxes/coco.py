@@ -38,7 +38,7 @@ UNNAMED = "category of a box that is not among `categories`"
 
 
 def read(stream: JsonStream) -> Table:
-    """Read COCO's JSON.
+    """Read faces from COCO's JSON.
 
     Raises:
         SourceError: not of this form; says in which line, and which entry of which list.
@@ -103,7 +103,7 @@ class _Coco:
         self._numbers.extend((*box, score))
 
     def table(self) -> Table:
-        """What the lists say together."""
+        """Table of the faces that the three lists together tell."""
         table = Table()
         table.skipped[CROWD] += self.crowds
         table.named = table.apart = any(
@@ -146,5 +146,5 @@ class _Coco:
 
 
 def _twice(what: str, number: object, one: PictureId, other: PictureId) -> SourceError:
-    """As of files that were put together, whose boxes may be of either."""
+    """Error of a number that stands for two, as in files that were put together."""
     return SourceError(f"{what} {number!r:.40} is {one!r:.60} already, now {other!r:.60}")

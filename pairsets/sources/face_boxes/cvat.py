@@ -25,10 +25,10 @@ _WHO = ("character", "identity", "name")
 
 
 class Cvat:
-    """Takes images, of any number of files."""
+    """Reader of CVAT's images, of any number of files."""
 
     def __init__(self, table: Table) -> None:
-        """Fill `table`."""
+        """Make a reader that fills `table`."""
         self._table = table
         self.folder = ""
         self._row: int | None = None

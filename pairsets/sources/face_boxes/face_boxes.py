@@ -138,7 +138,7 @@ class FaceBoxes:
         )
 
     def __len__(self) -> int:
-        """How many pictures there are, those without a face included."""
+        """Number of pictures, those without a face included."""
         return len(self.ids)
 
     @property
@@ -187,7 +187,7 @@ def objects(values: Iterable[object]) -> NDArray[np.object_]:
 
 
 def why_no_id(picture: object) -> str | None:
-    """What is wrong with the id of a picture, or None.
+    """Reason why something cannot be the id of a picture, or None.
 
     >>> why_no_id("../secret.png")
     'leaves its folder (..)'

@@ -1,4 +1,4 @@
-"""What a face, its box and its picture are called in JSON, and which forms they may have."""
+"""Fields of a face, its box and its picture in JSON: their names and the forms they may have."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def picture_id(name: str) -> PictureId:
 
 
 def _post(digits: str) -> int | None:
-    """A number without leading zeros, which a file's name would not have."""
+    """Number of a post, without leading zeros, which a file's name would not have."""
     if digits.isascii() and digits.isdigit() and len(digits) < 19:
         return int(digits) if digits == "0" or digits[0] != "0" else None
     return None
@@ -82,7 +82,7 @@ def key_of(record: Mapping[str, Any], names: tuple[str, ...] = PICTURE) -> Pictu
 
 
 def as_id(value: object) -> PictureId:
-    """A picture by its number or path.
+    """Id of a picture, from its number or path.
 
     Raises:
         SourceError: neither.
@@ -136,7 +136,7 @@ def size_of(record: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def number(value: object) -> float:
-    """A number, also one written as text.
+    """Number of a JSON value, which may be written as text.
 
     Raises:
         SourceError: neither.
@@ -154,7 +154,7 @@ def number(value: object) -> float:
 
 
 def numbers(values: object, what: str = "box") -> Box:
-    """Four numbers.
+    """Four numbers of a box.
 
     Raises:
         SourceError: not four, or no numbers.
@@ -169,12 +169,12 @@ def numbers(values: object, what: str = "box") -> Box:
 
 
 def spanned(left: float, top: float, width: float, height: float) -> Box:
-    """A box by its corner, width and height."""
+    """Box of sides, from its corner, width and height."""
     return left, top, left + width, top + height
 
 
 def labelled(box: Box, label: str, score: float = math.nan) -> Found:
-    """A box by what it is labelled with: any face, a thing that is none, or a name.
+    """Face of a labelled box: any face, a thing that is none, or one of a name.
 
     >>> labelled((0, 0, 9, 9), "Body").other, labelled((0, 0, 9, 9), "rei").name
     ('Body', 'rei')
@@ -228,7 +228,7 @@ def _face(face: object) -> Found:
 
 
 def _by_name(box: dict[str, Any]) -> Box:
-    """A box whose sides have names."""
+    """Box from an object whose sides have names."""
     for names in _SIDES:
         if all(name in box for name in names):
             return numbers([box[name] for name in names])
@@ -239,6 +239,6 @@ def _by_name(box: dict[str, Any]) -> Box:
 
 
 def _score(value: object) -> float:
-    """How sure; nan where nothing is said, or nothing finite."""
+    """Confidence of a face; nan where none is given, or it is not finite."""
     score = math.nan if value is None else number(value)
     return score if math.isfinite(score) else math.nan

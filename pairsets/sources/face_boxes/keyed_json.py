@@ -1,4 +1,4 @@
-"""One object whose keys are pictures, or characters.
+"""JSON of one object whose keys are pictures, or characters.
 
     {"1123": [{"coordinates": [213, 15, 327, 151], "class": "face", "score": 0.93}], ...}
     {"asuka_(eva)": [{"id": 1123, "bbox": [213, 15, 327, 151]}], ...}

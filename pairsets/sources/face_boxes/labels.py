@@ -1,4 +1,4 @@
-"""What a label says of a box: that it is any face, a thing that is none, somebody, or nobody."""
+"""Labels of boxes: whether one says any face, a thing that is none, somebody, or nobody."""
 
 from __future__ import annotations
 

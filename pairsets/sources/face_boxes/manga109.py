@@ -28,10 +28,10 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 class Manga109:
-    """Takes books, of any number of files."""
+    """Reader of Manga109's books, of any number of files."""
 
     def __init__(self, table: Table) -> None:
-        """Fill `table`."""
+        """Make a reader that fills `table`."""
         self._table = table
         self.folder = ""
         self._books: set[str] = set()

@@ -146,12 +146,12 @@ def _folder(
 
 
 def _xml(table: Table) -> dict[str, xml.Reader]:
-    """A reader by the root of a file."""
+    """Readers of XML by the root of a file."""
     return {"book": Manga109(table), "annotation": Voc(table), "annotations": Cvat(table)}
 
 
 def _layout(head: str) -> str:
-    """Which of `_JSON` a file is, by its first block."""
+    """Layout of a JSON file, one of `_JSON`, by its first block."""
     stream = JsonStream(iter([head]))
     if stream.peek() == "[":
         return "records"

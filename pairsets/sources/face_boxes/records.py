@@ -65,12 +65,12 @@ def record_of(
 
 
 def _short(side: float) -> float | int:
-    """A whole number as one, and no zero below 0."""
+    """Number written shortly: a whole one as such, and no zero below 0."""
     return int(side) if side.is_integer() else side
 
 
 def read(stream: JsonStream) -> Table:
-    """Read records.
+    """Read faces from records of pictures.
 
     Raises:
         SourceError: not of this form; says in which line, and which record it is.

@@ -21,14 +21,14 @@ _OBJECT = ("annotation", "object")
 
 
 class Voc:
-    """Takes pictures, of any number of files.
+    """Reader of Pascal VOC's pictures, of any number of files.
 
     Attributes:
         folder: of the file that is read, below the folder that was given: pictures lie likewise.
     """
 
     def __init__(self, table: Table) -> None:
-        """Fill `table`."""
+        """Make a reader that fills `table`."""
         self._table = table
         self.folder = ""
         self._fields: dict[str, str] = {}

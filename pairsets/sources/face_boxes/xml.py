@@ -18,7 +18,7 @@ _LONGEST, _DEEPEST = 2**16, 64
 
 
 class Reader(Protocol):
-    """What takes the elements of one form, of any number of files.
+    """Reader that takes the elements of one form, of any number of files.
 
     Attributes:
         folder: where the file that is read lies below the folder that was given.
@@ -27,10 +27,10 @@ class Reader(Protocol):
     folder: str
 
     def begin(self, path: tuple[str, ...], attributes: Mapping[str, str]) -> None:
-        """An element begins; `path` has the names of those it lies in, then its own."""
+        """Take the beginning of an element; `path` names those it lies in, then itself."""
 
     def end(self, path: tuple[str, ...], text: str) -> None:
-        """An element ends; `text` is its own, without space around it."""
+        """Take the end of an element; `text` is its own, without space around it."""
 
 
 def read(parts: Iterable[bytes], readers: Mapping[str, Reader]) -> Reader:
@@ -103,7 +103,7 @@ class _Parsing:
 
 
 def attribute(attributes: Mapping[str, str], name: str, element: str) -> str:
-    """An attribute that an element needs.
+    """Attribute that an element needs.
 
     Raises:
         SourceError: it has none of that name.

@@ -32,7 +32,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class CropSettings:
-    """How a face is cut out and saved.
+    """Settings by which a face is cut out and saved.
 
     Attributes:
         size: side of the square crop in pixels; the box is squeezed to it.
@@ -58,7 +58,7 @@ class CropSettings:
             raise SourceError(f"a JPEG quality of {self.quality}; expected 1 to 100")
 
     def box(self, bbox: Box) -> Box:
-        """What is cut out for a face's box; it may leave the picture.
+        """Box to cut out for a face's box; it may leave the picture.
 
         >>> CropSettings(pad=0.25, square=True).box((10, 10, 18, 14))
         (8, 6, 20, 18)
@@ -76,7 +76,7 @@ class CropSettings:
 
 @dataclass(frozen=True)
 class Crop:
-    """A face cut out.
+    """Face that was cut out, as it is saved.
 
     Attributes:
         data: a JPEG file.
@@ -132,7 +132,7 @@ def crop_face(
 
 @dataclass(frozen=True, eq=False)
 class CropPlan:
-    """Which file each face of a dataset becomes.
+    """Plan of the files that the faces of a dataset become.
 
     Attributes:
         dataset: the faces.

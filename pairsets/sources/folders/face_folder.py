@@ -36,7 +36,7 @@ Row = tuple[str, ...]
 
 @dataclass(eq=False)
 class FolderJournal:
-    """What is being written into a folder; from any thread.
+    """Journal of the files that are being written into a folder; from any thread.
 
     Attributes:
         noted: how many files it vouches for since it was opened.
@@ -67,7 +67,7 @@ class FolderJournal:
 
 @dataclass(frozen=True, eq=False)
 class FaceFolder:
-    """The folder `root` of a kind of work.
+    """Folder `root` of a kind of work, with a folder per character.
 
     Attributes:
         root: of the characters' folders.
@@ -89,22 +89,22 @@ class FaceFolder:
 
     @property
     def table(self) -> Path:
-        """A row a file, when all is done."""
+        """Path of the table of files, which is there when all is done."""
         return self.root / f"{self.kind}.csv"
 
     @property
     def manifest(self) -> Path:
-        """What the files were made of and how; there when all is done."""
+        """Path of the manifest, which is there when all is done."""
         return self.root / f"{self.kind}.json"
 
     @property
     def names(self) -> Path:
-        """Characters whose folder is called otherwise, where there are any."""
+        """Path of the list of characters whose folder is called otherwise, if there are any."""
         return self.root / NAMES
 
     @property
     def missing(self) -> Path:
-        """What gave no file, and why, where there is any."""
+        """Path of the list of what gave no file, and why; there if anything did not."""
         return self.root / MISSING
 
     def refuse(self, *, overwrite: bool, keyed: bool = True) -> None:
@@ -275,7 +275,7 @@ class FaceFolder:
                     stale.add(path)
 
     def _doubtful(self, paths: Iterable[str]) -> Iterator[Row]:
-        """Rows that vouch for nothing."""
+        """Rows of files that an earlier run began and does not vouch for."""
         for path in sorted(paths):  # asked for when all of them are known
             yield (path, *[""] * (len(self.columns) - 1))
 
@@ -290,7 +290,7 @@ class FaceFolder:
 
 
 def missing_row(character: str, picture: int | str, why: str) -> Row:
-    """A row of what gave no file."""
+    """Row of the list of what gave no file."""
     return (cell_of(character), cell_of(str(picture)), cell_of(why))
 
 

@@ -97,7 +97,7 @@ class HuggingFaceImages:
 
 
 def _load(datasets: Any, source: Path) -> Mapping[str, Any]:
-    """A data set a split."""
+    """Data sets of the splits in a folder."""
     if any((source / name).is_file() for name in SAVED):
         _refuse_damaged(source)
     if (source / SAVED[1]).is_file():
@@ -133,7 +133,7 @@ def _refuse_damaged(source: Path) -> None:
 
 @contextmanager
 def _quiet(datasets: Any) -> Iterator[None]:
-    """Without the library's own progress bars, and without its telling its servers of the use."""
+    """Keep the library from drawing progress bars and from telling its servers of the use."""
     hidden, counting = datasets.utils.are_progress_bars_disabled(), "HF_UPDATE_DOWNLOAD_COUNTS"
     counted = getattr(datasets.config, counting, None)
     datasets.disable_progress_bars()

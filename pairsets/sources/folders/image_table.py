@@ -22,7 +22,7 @@ _CHARACTER_COLUMNS = WHO_COLUMNS | {"labels", "characters", "id_name", "tag"}
 
 @dataclass(frozen=True)
 class Column:
-    """What a column of a table holds.
+    """Content of a column: its kind, and the names of its classes.
 
     Attributes:
         kind: `class` is numbers that stand for `names`.
@@ -34,7 +34,7 @@ class Column:
 
 
 class Columns(NamedTuple):
-    """The columns that matter: of the picture, of the character, and of the file's name."""
+    """Columns of the picture, of the character, and of the file's name."""
 
     image: str
     character: str
@@ -54,7 +54,7 @@ class ImageTable(Protocol):
 
     @property
     def columns(self) -> Mapping[str, Column]:
-        """What each column holds."""
+        """Columns by name, each with what it holds."""
 
     def entries(self, columns: Columns) -> Iterator[Entry]:
         """The rows without their pictures, in order."""
@@ -71,7 +71,7 @@ def choose(
     character: str | None = None,
     id: str | None = None,
 ) -> Columns:
-    """Which columns to take: those named, else the only ones that can be meant.
+    """Columns to take: those named, else the only ones that can be meant.
 
     A column of classes goes before one that is merely called `label`, `character` or the like.
 

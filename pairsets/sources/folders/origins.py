@@ -1,4 +1,4 @@
-"""What is arranged into a folder per character: what each picture is called, and where it is."""
+"""Origins of pictures that are arranged into a folder per character: names and pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENDING = 5
 
 
 class Item(NamedTuple):
-    """One picture to be put in place.
+    """Picture to be put in place, with its character and name.
 
     `stem` is `<folder>/<name>`, None for a row without a character. With `ending` the picture is
     a file that is linked, unread.
@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
 
 class Origin(Protocol):
-    """Where faces come from: what to call each, and then its picture.
+    """Origin of faces: the name to give each, and then its picture.
 
     Attributes:
         names: of the characters' folders.
@@ -62,7 +62,7 @@ class Origin(Protocol):
     reasons: Mapping[str, int]
 
     def items(self) -> Iterator[Item]:
-        """All pictures in order."""
+        """Items of all pictures, in order."""
 
 
 class PlainOrigin:
@@ -90,7 +90,7 @@ class PlainOrigin:
         self.reasons = {f"entries of the folder: {why}": n for why, n in sorted(counts.items())}
 
     def items(self) -> Iterator[Item]:
-        """The files, sorted by name."""
+        """Items of the files, sorted by name."""
         plain = self._plain
         for number, (name, character) in enumerate(zip(plain.names, plain.characters, strict=True)):
             yield Item(number, character, name, self._files[number], plain.folder / name, ending="")
@@ -145,7 +145,7 @@ class TableOrigin:
         }
 
     def items(self) -> Iterator[Item]:
-        """The rows, in order."""
+        """Items of the rows, in order."""
         pictures = self._table.pictures(self._columns)
         for number, picture in enumerate(pictures):
             character, stem = self._characters[number], self._stems[number]
@@ -153,7 +153,7 @@ class TableOrigin:
 
 
 def _file_names(paths: Sequence[str]) -> dict[str, str]:
-    """What to call each of a character's files: as it is, with its folders where that is no name.
+    """Names for the files of a character: as they are, with folders where that is no name.
 
     Of two names that some file system takes for one, one gets a digest before its ending.
     """

@@ -124,7 +124,7 @@ def picture_of(value: object, root: Path) -> Picture:
 
 
 def _columns(path: Path) -> dict[str, Column]:
-    """What the columns hold: as `datasets` says in the schema, else by their types."""
+    """Columns and what they hold: as `datasets` says in the schema, else by their types."""
     pyarrow = _pyarrow()
     try:
         schema = pyarrow.parquet.read_schema(path)
@@ -144,7 +144,7 @@ def _columns(path: Path) -> dict[str, Column]:
 
 
 def _features(metadata: Mapping[bytes, bytes], path: Path) -> Mapping[str, Any]:
-    """What `datasets` says of the columns; nothing where it is not said, or said in another way."""
+    """Features of the columns as `datasets` has them; none where they are missing or otherwise."""
     if b"huggingface" not in metadata:
         return {}
     where, what = f"{path}: metadata 'huggingface'", "what datasets writes"

@@ -1,4 +1,4 @@
-"""Where the pictures of a dataset lie: Danbooru's buckets, a flat folder, or paths."""
+"""Paths of the pictures of a dataset: in Danbooru's buckets, in a flat folder, or as given."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL = "512px"
 
 
 class NotFoundError(ImageError):
-    """A picture that is not where it could be."""
+    """Error of a picture that is not where it could be."""
 
 
 @dataclass(frozen=True)

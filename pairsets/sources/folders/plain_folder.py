@@ -105,7 +105,7 @@ def _naming(
     *,
     in_none: bool,
 ) -> Naming:
-    """Who each picture shows."""
+    """Naming of each picture: whom it shows."""
     if paths and rule is not None:
         return rule.name(paths)
     if paths and not in_none:
@@ -154,7 +154,7 @@ def _of_split(
 
 
 def _entries(folder: Path, prefix: str, *, deep: bool) -> Iterator[tuple[str, str]]:
-    """Each file of a folder, and what is wrong with it, if anything is; sorted by name."""
+    """Files of a folder, each with what is wrong with it, if anything is; sorted by name."""
     with os.scandir(folder) as entries:
         listed = sorted(entries, key=lambda one: one.name)
     for entry in listed:

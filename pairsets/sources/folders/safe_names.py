@@ -35,7 +35,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:<>"|?*]|^ +|[. ]+\Z')
 
 @dataclass(frozen=True)
 class SafeNames:
-    """Which characters have a folder of another name.
+    """Names of folders that differ from the names of their characters.
 
     Attributes:
         changed: folder by character, of those whose folder is not called what they are.
@@ -154,7 +154,7 @@ def safe_names(
 
 
 def spelling(name: str) -> str:
-    """What names have in common that some file system, or `Faces`, takes for one.
+    """Key that names share which some file system, or `Faces`, takes for one.
 
     >>> spelling("ZOE\u0308") == spelling("zo\u00eb")
     True
@@ -166,7 +166,7 @@ def spelling(name: str) -> str:
 
 
 def cell_of(name: str) -> str:
-    """A name as a cell of a table; as JSON where a table could lose it, or it looks like JSON.
+    """Cell of a table for a name; as JSON where a table could lose it, or it looks like JSON.
 
     >>> cell_of("橘_雪"), cell_of("")
     ('橘_雪', '""')
@@ -180,7 +180,7 @@ def cell_of(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name's folder, as long as it may be and if no other wants it; idempotent."""
+    """Folder for a name, as long as it may be and if no other wants it; idempotent."""
     joined = name.replace("/", "__")
     device = _DEVICE.match(joined)
     if not joined:

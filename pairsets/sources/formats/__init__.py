@@ -44,7 +44,7 @@ ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What a file of any format holds.
+    """Pairs of a file of any format, with folds and notes.
 
     Attributes:
         pairs: the pairs. Where a format has no folders of characters, paths are given one, or

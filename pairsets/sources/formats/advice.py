@@ -1,4 +1,4 @@
-"""What to do with a file that is no pair file, but has another project's form."""
+"""Advice on a file that is no pair file, but has another project's form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pairsets.sources.text.text_lines import read_head
 
 
 def advice(path: Path) -> str:
-    """What to do with a file that is of another known form; empty if it is not."""
+    """Advice on a file that is of another known form; empty if it is not."""
     if not path.is_file():
         return ""
     try:

@@ -134,7 +134,7 @@ def _by_pairs(
 
 
 def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
-    """What of `content` a format can hold by what it keeps, with `dropped` and `notes` of the rest.
+    """Part of `content` that a format can hold, with `dropped` and `notes` of the rest.
 
     An invalid pair does not count: a format that cannot mark it leaves it out. `dropped` and
     `notes` are those of this step alone.
@@ -186,7 +186,7 @@ def _closed_up(numbers: NDArray[Any], kept: NDArray[np.bool_], notes: list[str])
 
 
 def _why_no_text(path: str) -> str | None:
-    """What is wrong with a path that cannot be written as UTF-8, or None."""
+    """Reason why a path cannot be written as UTF-8, or None."""
     try:
         path.encode()
     except UnicodeEncodeError:

@@ -54,7 +54,7 @@ _END = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))})(?=\s
 
 @dataclass(frozen=True)
 class Fields:
-    """What a line says.
+    """Fields of a line that names two images: the paths and the text beside them.
 
     Attributes:
         a, b: the two paths.
@@ -68,7 +68,7 @@ class Fields:
 
     @property
     def layout(self) -> Layout:
-        """Where the label stands, if there is one."""
+        """Place of the label, if there is one."""
         if self.behind:
             return "behind"
         return "before" if self.before else "none"
@@ -105,7 +105,7 @@ def fields(line: str) -> Fields | None:
 
 
 def layout_of(lines: Sequence[str]) -> Layout | None:
-    """Where the label of each line stands; None unless all lines name two images in one way.
+    """Place of the label in each line; None unless all lines name two images in one way.
 
     >>> layout_of(["1 A/1.jpg A/2.jpg", "0 A/1.jpg B/1.jpg"])
     'before'

@@ -32,7 +32,7 @@ KEEPS = frozenset({"label", "order"})
 LACKING = "pairs of a template without pictures"
 _LINE = re.compile(r"[ \t\r]*(\d{1,18})[ \t\r]+(\d{1,18})[ \t\r]+([01])[ \t\r]*", re.ASCII)
 _EXPECTED = "expected TEMPLATE1 TEMPLATE2 LABEL, as in 1 11065 1"
-_BLOCK = 1 << 22
+BLOCK = 1 << 22
 _TOO_MUCH = 10**18
 
 Numbers = NDArray[np.int64]
@@ -117,7 +117,7 @@ def write(content: Pairs, path: Path) -> Pairs:
 
 
 def names_of_templates(path: Path) -> dict[int, str]:
-    """What the templates of a file are called as faces, by number.
+    """Names of a file's templates as faces, by number.
 
     Raises:
         SourceError: as `read`.
@@ -126,8 +126,10 @@ def names_of_templates(path: Path) -> dict[int, str]:
     return dict(zip(numbers.tolist(), names.tolist(), strict=True))
 
 
-def read_numbers(path: Path, progress: Progress | None = None) -> tuple[Numbers, ...]:
-    """The two templates, the label and the number of each line, `[N]` each.
+def read_numbers(
+    path: Path, progress: Progress | None = None, block: int = BLOCK
+) -> tuple[Numbers, ...]:
+    """The two templates, the label and the number of each line, `[N]` each; by `block` bytes.
 
     Raises:
         SourceError: no such file, no lines, or a line of another form.
@@ -136,14 +138,14 @@ def read_numbers(path: Path, progress: Progress | None = None) -> tuple[Numbers,
     blocks: list[Numbers] = []
     plain, done, size = True, 0, path.stat().st_size
     with opened(path) as stream:
-        while block := b"".join(stream.readlines(_BLOCK)):
-            found = _parsed(block.removeprefix(b"\xef\xbb\xbf") if not done else block)
+        while part := b"".join(stream.readlines(block)):
+            found = _parsed(part.removeprefix(b"\xef\xbb\xbf") if not done else part)
             if found is None:
                 _blame(path)
             else:
-                plain = plain and len(found) == block.count(b"\n") + (not block.endswith(b"\n"))
+                plain = plain and len(found) == part.count(b"\n") + (not part.endswith(b"\n"))
                 blocks.append(found)
-            done += len(block)
+            done += len(part)
             if progress:
                 progress(done, size)
     rows = np.concatenate([np.empty((0, 3), np.int64), *blocks])

@@ -39,7 +39,7 @@ def read_folds(path: Path, label: ArrayLike, folds: int | None) -> tuple[Numbers
 
 
 def inferred(label: ArrayLike) -> int:
-    """How often n positives are followed by n negatives, of one n > 1; 0 unless at least twice.
+    """Number of blocks of n positives and n negatives, of one n > 1; 0 unless two at least.
 
     >>> inferred([1, 1, 0, 0, 1, 1, 0, 0]), inferred([1, 1, 0, 0]), inferred([1, 0, 1, 0])
     (2, 0, 0)
@@ -105,5 +105,5 @@ def _one_sided(labels: NDArray[np.generic], folds: int) -> list[str]:
 
 
 def _parts(count: int, folds: int) -> Numbers:
-    """1 to `folds`, each for as many pairs."""
+    """Numbers of folds, 1 to `folds`, each for equally many pairs."""
     return np.repeat(np.arange(1, folds + 1, dtype=np.int32), count // folds)

@@ -228,7 +228,7 @@ class _Row(NamedTuple):
 
 
 def _row(line: str) -> _Row | None:
-    """What a line says, if it is one of a pair."""
+    """Pair of a line, or None if it is not one of a pair."""
     cells = _cells(line)
     positive = len(cells) == 3
     if positive:
@@ -271,7 +271,7 @@ def _is_words(line: str) -> bool:
 
 
 def _counts(rows: Sequence[_Row]) -> str:
-    """What to do with a file that has not as many of each, if it is one."""
+    """Advice on a file that has not as many pairs of each label; empty if it has."""
     same = sum(row.positive for row in rows)
     if 2 * same == len(rows):
         return ""
@@ -302,7 +302,7 @@ def _header(line: str) -> tuple[int, int] | None:
 
 
 def _unlike(line: str, at: int, size: int, folds: int) -> str:
-    """What should stand in the line of pair `at`."""
+    """Error text on the line of pair `at`, with the form it should have."""
     fold, row = divmod(at, 2 * size)
     what, form = ("positive", "name n1 n2") if row < size else ("negative", "name1 n1 name2 n2")
     where = f" of fold {fold + 1}" if folds else ""

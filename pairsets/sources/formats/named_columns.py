@@ -51,7 +51,7 @@ _ADVICE = "say which with --columns A,B,LABEL or A,B,LABEL,FOLD"
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold what.
+    """Names of the columns that hold paths, label and fold.
 
     Attributes:
         a, b: the paths.
@@ -66,7 +66,7 @@ class Columns:
 
     @classmethod
     def of(cls, text: str) -> Columns:
-        """As a user names them: `A,B,LABEL` or `A,B,LABEL,FOLD`.
+        """Columns that a user names: `A,B,LABEL` or `A,B,LABEL,FOLD`.
 
         Raises:
             SourceError: other than three or four names.
@@ -84,7 +84,7 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """The names of those that there are."""
+        """Names of all columns that there are."""
         return [name for name in (self.a, self.b, self.label, self.fold) if name is not None]
 
 
@@ -202,7 +202,7 @@ def _of_paths(rest: set[str], side: str) -> bool:
 
 
 def _found(path: Path, names: Sequence[str]) -> Columns:
-    """The columns by known names.
+    """Columns of a table, found by known names.
 
     Raises:
         SourceError: there are none, or several that might be meant.

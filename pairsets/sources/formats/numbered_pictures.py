@@ -1,4 +1,4 @@
-"""Which file on disk a number stands for, where a list names pictures by number alone.
+"""Files on disk for numbers, where a list names pictures by number alone.
 
 LFW's is `name/name_0001.jpg`; others leave the noughts out (`name_1.jpg`), end otherwise, or have
 been through an aligner that numbers the faces of a picture (`name_0001_0.png`).
@@ -25,7 +25,7 @@ _USUAL = ".jpg"
 
 @dataclass(frozen=True)
 class Form:
-    """How files are called.
+    """Form of the names of numbered files.
 
     Attributes:
         digits: of a number at least, filled up with noughts; 1 for none.
@@ -42,7 +42,7 @@ class Form:
             raise SourceError(f"a suffix {self.rest!r}; expected one such as .jpg or _0.png")
 
     def path(self, wanted: Wanted) -> str:
-        """The path of a picture."""
+        """Path of a picture whose file is named in this form."""
         start, number = wanted
         return f"{start}{number:0{self.digits}d}{self.rest}"
 
@@ -51,7 +51,7 @@ class Form:
 
 
 def suffix_of(text: str) -> str:
-    """What follows a number, as a user says it.
+    """Text that follows a number in names of files, as a user says it.
 
     >>> suffix_of("png"), suffix_of(".png"), suffix_of("_0.png")
     ('.png', '.png', '_0.png')
@@ -165,7 +165,7 @@ class _Files:
         return name in self.names(folder)
 
     def beginning(self, start: str) -> Sequence[str]:
-        """What follows `start` in the paths of pictures that begin so."""
+        """Rests behind `start` of the paths of pictures that begin with it."""
         folder, _, stem = start.rpartition("/")
         return sorted(n.removeprefix(stem) for n in self.names(folder) if n.startswith(stem))
 
@@ -188,7 +188,7 @@ def _numbered(listed: _Files, one: Wanted) -> list[tuple[str, str]]:
 
 
 def _rests(listed: _Files, wanted: Sequence[Wanted], suffix: str | None) -> list[str]:
-    """What may follow a number: what does for the first that is there, or the suffix given."""
+    """Endings that may follow a number: those of the first that is there, or the one given."""
     if suffix is not None:
         return [suffix]
     for one in wanted[:64]:

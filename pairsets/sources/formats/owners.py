@@ -186,7 +186,7 @@ def joined(a: ArrayLike, b: ArrayLike, count: int) -> NDArray[np.int64]:
 
 
 def _shared(parts: Sequence[list[str]]) -> int:
-    """How many folders all have in front, as `lfw` in lfw/A and lfw/B."""
+    """Number of folders that all have in front, as `lfw` in lfw/A and lfw/B."""
     least, most = min(parts), max(parts)
     depth = 0
     while depth < min(len(least), len(most)) and least[depth] == most[depth]:

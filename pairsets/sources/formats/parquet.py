@@ -96,7 +96,7 @@ def write(content: Pairs, path: Path) -> Pairs:
 
 
 def import_pyarrow() -> tuple[ModuleType, ModuleType]:
-    """`pyarrow` and `pyarrow.parquet`.
+    """Import `pyarrow` and `pyarrow.parquet`.
 
     Raises:
         SourceError: not installed; the message names the extra.
@@ -112,7 +112,7 @@ def import_pyarrow() -> tuple[ModuleType, ModuleType]:
 
 
 def converted(convert: Callable[[], T]) -> T:
-    """What a conversion to Python's own values gives.
+    """Result of a conversion to Python's own values.
 
     Raises:
         pyarrow.ArrowInvalid: values that Python has none for, as times of other ages or zones.

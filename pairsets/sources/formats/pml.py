@@ -134,7 +134,7 @@ def write(content: Pairs, path: Path, *, images: str | Path | None = None) -> Pa
 
 
 def _save(stream: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
-    """As `numpy.savez` does, with the date that it gives all parts."""
+    """Write arrays as `numpy.savez` does, with the date that it gives all parts."""
     np.savez(stream, allow_pickle=False, **arrays)
 
 
@@ -143,7 +143,7 @@ def _kind(names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _arrays(archive: zipfile.ZipFile) -> list[str]:
-    """The names of the arrays in it."""
+    """Names of the arrays in an archive."""
     return [name.removesuffix(_ENDING) for name in archive.namelist() if name.endswith(_ENDING)]
 
 
@@ -239,7 +239,7 @@ def _gathered(path: Path, found: dict[str, NDArray[Any]], faces: Sequence[str]) 
 
 
 def _listed(images: Path) -> list[str]:
-    """The column `path` of a CSV."""
+    """Paths in the column `path` of a CSV."""
     rows = csv_rows(images, what="CSV of images")
     _, header = next(rows, (1, []))
     if "path" not in header:

@@ -28,7 +28,7 @@ def gather_records(
     unit: str = "line",
     notes: Sequence[str] = (),
 ) -> Pairs:
-    """The pairs of records.
+    """Pairs that records tell, as `Pairs`.
 
     Args:
         path: of the file, for errors.
@@ -119,7 +119,7 @@ def _folds(
 
 
 def _problem(*values: object) -> str:
-    """What is wrong with the first value that is."""
+    """Description of the first value that is wrong."""
     allowed = ((), (), (0, 1), (-1, 0, 1), (0, 1))
     for name, value, known in zip(NAMES, values, (*allowed, ()), strict=True):
         if value is None and name != "fold":

@@ -25,7 +25,7 @@ _KINDS = {"label": "int8", "is_same": "int8", "fold_id": "int32"}
 
 
 def unit_of(head: bytes) -> str:
-    """What the rows of a file that begins so are counted in."""
+    """Unit that rows of a file that begins so are counted in: row or line."""
     return "row" if head.startswith(MAGIC) else "line"
 
 
@@ -92,7 +92,7 @@ def write_rows(
 
 
 def _mark(lines: Sequence[str]) -> str:
-    """What stands between the names of columns, a comma unless there is none."""
+    """Mark between the names of columns, a comma unless there is none."""
     return next((mark for mark in ",\t;" if lines and mark in lines[0]), ",")
 
 

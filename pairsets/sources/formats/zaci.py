@@ -117,7 +117,7 @@ def _rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[str
 
 
 def _problem(*cells: str) -> str:
-    """What is wrong with the first of the last three cells that is."""
+    """Description of the first of the last three cells that is wrong."""
     for name, cell, known in zip(COLUMNS[2:], cells, (_FLAGS, _VERDICTS, _FLAGS), strict=True):
         if cell not in known:
             return f"{name} is {cell!r}, expected {' or '.join(known)}"

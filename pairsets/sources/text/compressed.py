@@ -24,7 +24,7 @@ class PackedError(SourceError):
 
 
 def unpacked(raw: BufferedReader[Any], size: int) -> Iterator[bytes]:
-    """What a file holds, in parts of about `size` bytes: unpacked, or as it is if it is plain.
+    """Content of a file in parts of about `size` bytes: unpacked, or as it is if it is plain.
 
     Raises:
         PackedError: broken or cut off, or zstd's library is not installed.
@@ -86,7 +86,7 @@ def _zstd(raw: BufferedReader[Any], size: int) -> Iterator[bytes]:
 
 
 class _BrokenError(Exception):
-    """What the library of zstd says of broken data."""
+    """Error that the library of zstd raises for broken data."""
 
 
 _UNPACK: dict[str, Callable[[BufferedReader[Any], int], Iterator[bytes]]] = {

@@ -18,7 +18,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 class JsonStream:
-    """A cursor in JSON text.
+    """Cursor in JSON text that is read piece by piece.
 
     Who opens an object by `members` or an array by `elements` gets one entry at a time. Errors
     name the line.
@@ -36,7 +36,7 @@ class JsonStream:
 
     @property
     def line(self) -> int:
-        """The line of the cursor, from 1 on."""
+        """Line of the cursor, from 1 on."""
         return self._before + self._text.count("\n", 0, self._at)
 
     def peek(self) -> str:

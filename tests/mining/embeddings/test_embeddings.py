@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 from support.drawn import draw_face
 
-import mining.embeddings.producer
 from mining import Embeddings, embed, load_model
 from mining.embeddings.journal import Source, VectorJournal, exclusive
 from mining.errors import EmbeddingError
@@ -228,17 +227,16 @@ def test_killed_between_two_moves(faces, tmp_path, monkeypatch, moves, before):
     assert files_of(folder) == files_of(tmp_path / "whole")
 
 
-def test_killed_before_the_files_are_written(faces, tmp_path, monkeypatch):
+def test_killed_before_the_files_are_written(faces, tmp_path):
     """All vectors stand in the journal; another model's folder is no reason to stop there."""
     embed(faces, Counting("one"), tmp_path / "e")
 
-    def interrupt(*_):
-        raise KeyboardInterrupt
+    def interrupt(done, total):
+        if done == total:
+            raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(mining.embeddings.producer, "_write", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            embed(faces, Counting("two"), tmp_path / "e")
+    with pytest.raises(KeyboardInterrupt):
+        embed(faces, Counting("two"), tmp_path / "e", progress=interrupt)
     rest = Counting("two")
     found = embed(faces, rest, tmp_path / "e")
     assert rest.decoded == 0

@@ -463,7 +463,7 @@ def test_it_is_embedded_alike_in_one_go_and_in_two(
 def test_not_known_to_be_quantised_it_is_found_out(
     quantised: Path, faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mining.models.onnx._DYNAMIC", set())
+    monkeypatch.setattr("mining.models.onnx.DYNAMIC_NODES", set())
     model = load_model(f"onnx:{quantised}", device="cpu")
     with pytest.raises(ModelError, match=r"depends on the others in its batch.*--batch-size 1"):
         embed(Faces.scan(faces_folder), model, tmp_path / "e", batch_size=4)

@@ -177,14 +177,13 @@ def test_a_pair_without_a_score_has_a_verdict_alone():
     assert model_scores(shown, "M").groups["positives"].tolist() == [6, 7, 8]
 
 
-def test_what_the_limit_leaves_out_is_counted(shown, monkeypatch):
+def test_what_the_limit_leaves_out_is_counted(shown):
     whole, _ = gallery_of(shown)
     some, left_out = gallery_of(shown, 5)
     assert keys(some) == keys(whole)[:5]
     assert left_out == 8
     assert gallery_of(shown, 13)[1] == 0
-    monkeypatch.setattr(assembly, "GALLERY", 2)
-    report = report_of(shown)
+    report = report_of(shown, 2)
     assert keys(report.gallery) == keys(whole)[:2]
     assert report.gallery_left_out == 11
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pairsets.sources.templates
 from pairsets.errors import SourceError
 from pairsets.sources.templates import Templates, numbered, pooled, rows_by_path
 
@@ -39,10 +38,10 @@ def albums(draw):
 
 @given(albums(), st.sampled_from([1, 3, 1 << 14]))
 def test_the_mean_over_media_of_the_mean_over_their_pictures(album, block):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairsets.sources.templates, "_BLOCK", block)
-        seen = []
-        numbers, found = pooled(*album, progress=lambda done, total: seen.append((done, total)))
+    seen = []
+    numbers, found = pooled(
+        *album, block=block, progress=lambda done, total: seen.append((done, total))
+    )
     truth = naive(*album)
     assert numbers.tolist() == sorted(truth)
     for number, vector in zip(numbers.tolist(), found, strict=True):

@@ -11,7 +11,6 @@ from support.identities import embedded, people
 from support.worlds import all_pairs as scored_pairs
 from support.worlds import worlds
 
-from mining.suspects.identity import characters as module
 from mining.suspects.identity.characters import Characters
 from mining.suspects.identity.nearness import FACES, nearness
 from mining.suspects.identity.positive_scores import Positives
@@ -64,14 +63,12 @@ def test_positives_of_a_large_set_are_drawn_evenly():
 @given(worlds(), st.integers(1, 4), st.integers(1, 20), st.sampled_from([0.25, 1, 4]))
 def test_nearness_of_faces_to_characters(world, faces, entries, scale):
     """Means of scores, the nearest other character, and the next; whatever the blocks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_FACES", faces)
-        patch.setattr(module, "_SCORES", entries)
-        world.vectors = world.vectors * np.float32(scale)
-        characters = Characters(world)
-        rows = np.arange(len(world.faces))
-        nearest, best, after = characters.rivals(rows)
-        own = characters.near(rows, characters.codes)
+    world.vectors = world.vectors * np.float32(scale)
+    characters = Characters(world)
+    characters.most_faces, characters.most_scores = faces, entries
+    rows = np.arange(len(world.faces))
+    nearest, best, after = characters.rivals(rows)
+    own = characters.near(rows, characters.codes)
     names = list(dict.fromkeys(world.faces.characters.tolist()))
     assert characters.names == names
     for row in rows.tolist():

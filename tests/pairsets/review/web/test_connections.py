@@ -365,10 +365,9 @@ def test_who_takes_it_slowly_has_it_all() -> None:
 @pytest.fixture(scope="module")
 def locked(world: Planted) -> Iterator[Serving]:
     """A review with a token, which waits long for who is still sending to hear that this is it."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pairsets.review.web.connections._PARTING_S", HANGS)
-        with serving(create_app(world.review, guard=Guard(token=TOKEN)), PATIENT) as found:
-            yield found
+    limits = replace(PATIENT, parting_s=HANGS)
+    with serving(create_app(world.review, guard=Guard(token=TOKEN)), limits) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -395,11 +394,11 @@ def test_refused_at_the_headers(locked: Serving, headers: str, status: int) -> N
             client.send("x")
 
 
-def test_who_is_still_sending_is_not_heard_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pairsets.review.web.connections._PARTING_S", SOON)
+def test_who_is_still_sending_is_not_heard_for_long() -> None:
+    limits = replace(PATIENT, parting_s=SOON)
     app, _, may = answering()
     may.set()
-    with serving(app, PATIENT) as found, Client(found.place, UNFINISHED["body"]) as client:
+    with serving(app, limits) as found, Client(found.place, UNFINISHED["body"]) as client:
         assert client.rest().endswith("\r\n\r\nxx")
         until(lambda: not found.open_connections())
 

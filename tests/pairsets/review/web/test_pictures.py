@@ -143,11 +143,12 @@ def test_what_was_made_is_kept_within_bounds(faces: Path, monkeypatch: pytest.Mo
     first = pictures.get(name_of(paths[0]))
     assert pictures.get(name_of(paths[0])) is first
     assert len(made) == 1
-    monkeypatch.setattr("pairsets.review.web.pictures._KEPT_BYTES", 3 * len(first.data))
+    few = ServedPictures(PAIRS, faces, 10_000, kept_bytes=3 * len(first.data))
+    made.clear()
     for path in paths:
-        pictures.get(name_of(path))
+        few.get(name_of(path))
     assert len(made) == len(paths)
-    assert pictures.get(name_of(paths[0])).data == first.data
+    assert few.get(name_of(paths[0])).data == first.data
     assert len(made) == len(paths) + 1
 
 
@@ -160,8 +161,6 @@ def test_one_picture_is_made_once_and_few_at_a_time(
     for seed, path in enumerate(paths):
         (faces / path).parent.mkdir(parents=True, exist_ok=True)
         draw(seed).save(faces / path, "TIFF")
-    if large:
-        monkeypatch.setattr("pairsets.review.web.pictures._LARGEST_FILE", 100)
     lock, made, now, most = Lock(), [], {"read": 0, "decode": 0}, {"read": 0, "decode": 0}
 
     def counted(what: str, function: Any) -> Any:
@@ -182,7 +181,7 @@ def test_one_picture_is_made_once_and_few_at_a_time(
 
     monkeypatch.setattr("pairsets.review.web.pictures.read", counted("read", read))
     monkeypatch.setattr("pairsets.review.web.pictures.decode", counted("decode", decode))
-    pictures = ServedPictures(PAIRS, faces, 10_000)
+    pictures = ServedPictures(PAIRS, faces, 10_000, largest_file=100 if large else 2**20)
     found: dict[str, list[Picture]] = {path: [] for path in paths}
     asking = [
         lambda path=path: found[path].append(pictures.get(name_of(path)))

@@ -122,8 +122,7 @@ def test_stops_at_once_and_quietly(folder: Path, what: signal.Signals) -> None:
     """Without waiting for the connections that browsers keep, which here would last an hour."""
     patient = """
 from pairsets.review.web import serve
-serve._LAST_S = 3600
-serve.serve.__kwdefaults__["limits"] = serve.Limits(headers_s=3600, idle_s=3600)
+serve.serve.__kwdefaults__["limits"] = serve.Limits(headers_s=3600, idle_s=3600, last_s=3600)
 """
     with (
         server(folder, before=patient) as (process, link),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 
 import pytest
 from support.danbooru import names_of, post, write_lines
@@ -208,6 +209,10 @@ def test_a_system_that_grants_no_wider_pipes(files, tmp_path, monkeypatch):
 
 
 def test_a_worker_that_dies(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(workers_of, "_PROGRAM", "import sys; sys.stdin.buffer.read(9); sys.exit(7)")
+    """Its program finds another package than ours, which ends it at the first block."""
+    (tmp_path / "path" / "pairsets").mkdir(parents=True)
+    other = tmp_path / "path" / "pairsets" / "__init__.py"
+    other.write_text("import sys; sys.stdin.buffer.read(9); sys.exit(7)")
+    monkeypatch.setattr(sys, "path", [str(other.parent.parent), *sys.path])
     with pytest.raises(SourceError, match=r"a worker process died \(exit code 7\)"):
         read(files, tmp_path / "partial", workers=2)

@@ -15,7 +15,6 @@ import pytest
 import zstandard
 
 from pairsets.errors import SourceError
-from pairsets.sources.danbooru import streams
 from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
 from pairsets.sources.danbooru.streams import Stream, metadata_files
 from pairsets.sources.text.compressed import unpacked
@@ -108,7 +107,7 @@ def test_no_line_end_a_mark_of_byte_order_and_nothing_at_all(tmp_path):
     assert stream.sha256 == hashlib.sha256(b"").hexdigest()
 
 
-def test_other_files(tmp_path, monkeypatch):
+def test_other_files(tmp_path):
     path = tmp_path / "x.json"
     path.write_bytes(b' [\n{"id": 1},\n{"id": 2}\n]')
     with pytest.raises(SourceError, match=r"x\.json, line 1: a JSON array.*jq -c"):
@@ -122,10 +121,9 @@ def test_other_files(tmp_path, monkeypatch):
     path.write_bytes(b"\x80\x04\0\0")
     with pytest.raises(SourceError, match=r"x\.json: not text; expected one post a line"):
         list(Stream(path).blocks())
-    monkeypatch.setattr(streams, "LONGEST", 10**5)
     path.write_bytes(b"x" * 10**6)
     with pytest.raises(SourceError, match=r"x\.json: a line of more than"):
-        list(Stream(path, 10**4).blocks())
+        list(Stream(path, 10**4, longest=10**5).blocks())
 
 
 def test_what_lies_in_a_folder(tmp_path):
