@@ -117,7 +117,7 @@ def build(
         progress: shows how far each step is.
 
     Raises:
-        PairsetsError, ModelError, EmbeddingError, IndexesError: the user's input; nothing but a
+        PairsetsError, MiningError, IndexesError: the user's input; nothing but a
             marked, unfinished run is left behind.
     """
     settings = settings_of(locals(), paths=_PATHS, without=UNSETTLED)

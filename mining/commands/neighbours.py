@@ -82,7 +82,7 @@ def show_neighbours(
 
     Raises:
         RunError: no such face; no or several models; options that contradict each other.
-        PairsetsError, EmbeddingError, ModelError: files that cannot be used.
+        PairsetsError, MiningError: files that cannot be used.
     """
     for name, number in (("count", count), ("per-character", per_character)):
         if number is not None and number < 1:
