@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pairsets.errors import PairSetError
 from pairsets.pairset import PairSet, pair_key
 from pairsets.paths import strings
-from pairsets.storage.csv_tables import read_table, write_csv
+from pairsets.storage.csv_tables import Row, csv_rows, csv_text, read_table, write_csv
 from pairsets.storage.spreadsheets import copy_hint
 
 Scores = NDArray[np.float64]
@@ -156,8 +157,12 @@ class Suspects:
         Raises:
             PairSetError: the message gives the file, the line, what was expected and what came.
         """
-        path = Path(path)
-        return _parse(path)
+
+        def ragged(cells: Sequence[str], header: Sequence[str]) -> str:
+            return f"{len(cells)} values, expected {len(header)}; is a comma in a path not quoted?"
+
+        path, hint = Path(path), "; make it with: lookalikes suspects"
+        return _parse(path, read_table(path, "file of suspects", hint=hint, ragged=ragged))
 
     def write(self, path: Path) -> Path:
         """Write a line a pair as CSV, with `\\n` line ends, atomically.
@@ -166,7 +171,17 @@ class Suspects:
         `dropped,reason`. `suspect` names the kinds that flag the pair, joined by `+`. A score that
         is nan is empty; others are written so that reading gives the same float64 back.
         """
-        return write_csv(path, [*_FIRST, *self.scores, DROPPED, REASON], self._rows())
+        return write_csv(path, self._header, self._rows())
+
+    def text(self) -> str:
+        """All of it as CSV, as `write` writes it."""
+        return csv_text([self._header, *self._rows()])
+
+    @classmethod
+    def of_text(cls, text: str) -> Suspects:
+        """Read what `text` gave."""
+        path = Path("suspects")
+        return _parse(path, csv_rows(path, io.StringIO(text, newline="")))
 
     def __len__(self) -> int:
         return len(self.path_a)
@@ -198,6 +213,10 @@ class Suspects:
                 found[row] = (AND.join(self.kinds(at)), self.reasons[at])
         return dict(sorted(found.items()))
 
+    @property
+    def _header(self) -> list[str]:
+        return [*_FIRST, *self.scores, DROPPED, REASON]
+
     def _rows(self) -> Iterator[list[object]]:
         for row in range(len(self)):
             scores = (float(values[row]) for values in self.scores.values())
@@ -212,12 +231,7 @@ class Suspects:
             ]
 
 
-def _parse(path: Path) -> Suspects:
-    def ragged(cells: Sequence[str], header: Sequence[str]) -> str:
-        return f"{len(cells)} values, expected {len(header)}; is a comma in a path not quoted?"
-
-    hint = "; make it with: lookalikes suspects"
-    told = read_table(path, "file of suspects", hint=hint, ragged=ragged)
+def _parse(path: Path, told: Iterator[Row]) -> Suspects:
     _, header = next(told)
     kinds = header[len(_FIRST) : -2]
     if header != [*_FIRST, *(kind for kind in KINDS if kind in kinds), DROPPED, REASON]:
