@@ -17,8 +17,8 @@ from pairsets.pairset import COLUMNS, PairSet
 from pairsets.review.exchange.judgement_table import HEADER, UNDATED, read_judgements
 from pairsets.review.exchange.label_studio_answers import begins_so, read_answers
 from pairsets.review.store.access import read_whole
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
 from pairsets.storage.csv_tables import line_cells
 
 Kind = Literal["pairs", "judgements", "database", "answers"]

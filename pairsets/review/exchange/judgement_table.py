@@ -16,8 +16,7 @@ from math import isfinite
 from pathlib import Path
 
 from pairsets.pairset import PairKey, PairSet, pair_key
-from pairsets.review.store.store import VerdictRecord
-from pairsets.review.store.verdicts import WORDS, ReviewError, Verdict, plain_name
+from pairsets.review.store.verdicts import WORDS, ReviewError, Verdict, VerdictRecord, plain_name
 from pairsets.storage.csv_tables import read_table, write_csv
 from pairsets.storage.spreadsheets import copy_hint
 
