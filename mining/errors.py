@@ -1,28 +1,40 @@
-"""Errors of mining, and which is a kind of which."""
+"""The errors of this package, for callers who catch them by kind: the message says what to mend.
+
+MiningError          a ValueError; no PairsetsError, as what mines is no pair set
+├── RunError
+├── EmbeddingError
+├── RulesError
+├── FusionError
+└── ModelError
+    ├── SuspectError
+    └── NoPartsError
+"""
 
 from __future__ import annotations
 
-from pairsets.errors import PairsetsError
+
+class MiningError(ValueError):
+    """Input that cannot be mined, or an impossible request."""
 
 
-class RunError(PairsetsError):
+class RunError(MiningError):
     """A run that cannot start where it was asked to."""
 
 
-class EmbeddingError(ValueError):
+class EmbeddingError(MiningError):
     """Images or vectors that cannot be used; the message lists every one of them."""
 
 
-class ModelError(ValueError):
-    """A model that cannot be loaded or used; the message says which, why and what to do."""
-
-
-class RulesError(PairsetsError):
+class RulesError(MiningError):
     """Rules that contradict themselves, or that these faces cannot keep."""
 
 
-class FusionError(PairsetsError):
-    """References that cannot be fused; the message says what to mend."""
+class FusionError(MiningError):
+    """References that cannot be fused."""
+
+
+class ModelError(MiningError):
+    """A model that cannot be loaded or used; the message says which and why."""
 
 
 class SuspectError(ModelError):

@@ -1,4 +1,22 @@
-"""The errors of this package, for callers who catch them by kind."""
+"""The errors of this package, for callers who catch them by kind.
+
+PairsetsError                    a ValueError
+├── FacesError
+│   └── ImageError               in images; NotFoundError in sources.folders.picture_paths
+├── PairSetError
+├── ScoresError
+├── SubmissionError              in files.submissions
+├── OutputError
+├── JsonError                    in storage.json_files
+├── SampleError
+├── SourceError
+│   └── PackedError              in sources.text.compressed
+└── ReviewError                  in review.store.verdicts
+    ├── DatabaseError            in review.store.connection
+    ├── AlreadyJudgedError       in review.store.store
+    ├── KeyReusedError           in review.store.store
+    └── NoPictureError           in review.web.pictures
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from pairsets.faces import character_of, differing, identified
 from pairsets.identities.rules import Rule, some
 from pairsets.paths import base_name, strings, why_unsafe
 from pairsets.storage.artefacts import write_json
-from pairsets.storage.csv_tables import reading, table_rows, write_csv
+from pairsets.storage.csv_tables import open_table, read_table, table_rows, write_csv
 from pairsets.storage.digests import rows_digest
 from pairsets.storage.manifests import refuse_other
 from pairsets.storage.publication import written_together
@@ -139,7 +139,7 @@ class PairSet:
         path = Path(path)
         # What is no file, as a pipe, can be read but once.
         if path.is_file():
-            with reading(path, "pair file") as stream:
+            with open_table(path, "pair file") as stream:
                 found = _columns(csv.reader(stream, strict=True))
             if found is not None:
                 sound = None
@@ -150,8 +150,7 @@ class PairSet:
                     return sound._told(path, rule)
         # Something is wrong: only then is the file read row by row, to tell in which line.
         try:
-            with reading(path, "pair file") as stream:
-                lines, columns = _parse(path, csv.reader(stream, strict=True))
+            lines, columns = _parse(path)
         except PairSetError as error:
             told = importlib.import_module(_ADVISER).advice(path)
             raise PairSetError(told or str(error)) from None
@@ -339,12 +338,9 @@ def read_identities(path: Path, paths: Iterable[str]) -> dict[str, str] | None:
     if not path.is_file():
         return None
     found: dict[str, str] = {}
-    with reading(path, "file of identities") as stream:
-        for line, (face, identity) in table_rows(path, stream, IDENTITY_COLUMNS):
-            if found.setdefault(face, identity) != identity:
-                raise PairSetError(
-                    f"{path}, line {line}: {face!r} is {identity!r} and {found[face]!r}"
-                )
+    for line, (face, identity) in table_rows(path, "file of identities", IDENTITY_COLUMNS):
+        if found.setdefault(face, identity) != identity:
+            raise PairSetError(f"{path}, line {line}: {face!r} is {identity!r} and {found[face]!r}")
     lacking = [face for face in paths if face not in found]
     if lacking:
         raise PairSetError(
@@ -382,41 +378,29 @@ def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:
     return [*map(strings, paths), *found, *untold]
 
 
-def _parse(path: Path, reader: Iterable[list[str]]) -> tuple[list[int], dict[str, list[object]]]:
-    """Line number and cells of each row; `reader` is a `csv.reader`."""
-    rows = iter(reader)
-    try:
-        header = next(rows, None)
-        if not header:
-            raise PairSetError(f"{path}: empty; expected the header {','.join(COLUMNS)}")
-        if tuple(header) not in (COLUMNS, SHORT):
-            raise PairSetError(f"{path}, line 1: {_header_problem(header)}{copy_hint(header)}")
-        lines: list[int] = []
-        columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
-        end = 1
-        for cells in rows:
-            line, end = end + 1, reader.line_num  # type: ignore[attr-defined]
-            if not cells:
-                continue
-            if len(cells) != len(header):
+def _parse(path: Path) -> tuple[list[int], dict[str, list[object]]]:
+    """Line number and cells of each row of a pair file."""
+    rows = read_table(path, "pair file")
+    _, header = next(rows)
+    if not header:
+        raise PairSetError(f"{path}: empty; expected the header {','.join(COLUMNS)}")
+    if tuple(header) not in (COLUMNS, SHORT):
+        raise PairSetError(f"{path}, line 1: {_header_problem(header)}{copy_hint(header)}")
+    lines: list[int] = []
+    columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
+    for line, cells in rows:
+        cells += map(str, _UNTOLD[len(header) - 2 :])
+        lines.append(line)
+        columns["pathA"].append(cells[0])
+        columns["pathB"].append(cells[1])
+        for name, cell in zip(COLUMNS[2:], cells[2:], strict=True):
+            value = _VALUES[name].get(cell)
+            if value is None:
                 raise PairSetError(
-                    f"{path}, line {line}: {len(cells)} values, expected {len(header)}"
-                    + ("; is a comma in a path not quoted?" if len(cells) > len(header) else "")
+                    f"{path}, line {line}: {name} is {cell!r}, expected "
+                    + " or ".join(_VALUES[name])
                 )
-            cells += map(str, _UNTOLD[len(header) - 2 :])
-            lines.append(line)
-            columns["pathA"].append(cells[0])
-            columns["pathB"].append(cells[1])
-            for name, cell in zip(COLUMNS[2:], cells[2:], strict=True):
-                value = _VALUES[name].get(cell)
-                if value is None:
-                    raise PairSetError(
-                        f"{path}, line {line}: {name} is {cell!r}, expected "
-                        + " or ".join(_VALUES[name])
-                    )
-                columns[name].append(value)
-    except csv.Error as error:
-        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None  # type: ignore[attr-defined]
+            columns[name].append(value)
     if not lines:
         raise PairSetError(f"{path}: a header and no pairs")
     return lines, columns

@@ -28,19 +28,10 @@ shown = False
 def mendable() -> tuple[type[Exception], ...]:
     """What a user can mend: shown as one message, without a traceback."""
     from indexes import IndexesError
-    from mining.errors import EmbeddingError, ModelError
+    from mining.errors import MiningError
     from pairsets import PairsetsError
-    from pairsets.images import ImageError
 
-    return (
-        PairsetsError,
-        IndexesError,
-        EmbeddingError,
-        ImageError,
-        ModelError,
-        OSError,
-        MemoryError,
-    )
+    return PairsetsError, MiningError, IndexesError, OSError, MemoryError
 
 
 def is_memory(error: BaseException) -> bool:

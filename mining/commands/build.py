@@ -28,7 +28,7 @@ from mining.miners.provenance import (
     rules_of,
 )
 from mining.miners.references import Hardest, mine_hardest, refuse_for_several, refuse_twice
-from mining.miners.suspect_free import Kept, Memory, mine_on
+from mining.miners.suspect_free import Kept, mine_on
 from mining.models.names import model_names, plain_names
 from mining.ranking.model_ranking import refuse_without_positives, search_on
 from mining.ranking.rank_aggregation import Method
@@ -51,6 +51,7 @@ from pairsets.progress import Progress, silent
 from pairsets.random_set import random_pairs
 from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
+from pairsets.storage.resume import Parts
 from pairsets.storage.settings import settings_of
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.tables.published import PUBLISHED
@@ -117,7 +118,7 @@ def build(
         progress: shows how far each step is.
 
     Raises:
-        PairsetsError, ModelError, EmbeddingError, IndexesError: the user's input; nothing but a
+        PairsetsError, MiningError, IndexesError: the user's input; nothing but a
             marked, unfinished run is left behind.
     """
     settings = settings_of(locals(), paths=_PATHS, without=UNSETTLED)
@@ -203,7 +204,7 @@ def build(
             for one in embedded[: len(miners)]
         ]
         exclusions = [sha256(Path(path)) for path in exclude]
-        memory = Memory.of(run.memory, [*facts, miners, images, exclusions])
+        memory = Parts(run.memory, [*facts, miners, images, exclusions])
         checks = evidence.checks(drop.kinds)
         looked = mine_on(search, checks, exclude=excluded, memory=memory, progress=progress)
         hardest = looked.hardest

@@ -29,6 +29,7 @@ from pairsets.sources.overlap import (
 from pairsets.storage.artefacts import refuse_existing, refuse_inside, versions
 from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
+from pairsets.storage.resume import Parts, files_of
 from pairsets.storage.spreadsheets import copies_of, write_copies
 
 # Pictures of training that are listed for one of the test set, of each kind.
@@ -132,7 +133,7 @@ def find_overlap(
         warnings.append("Pictures were not looked at: that needs two folders of faces.")
     else:
         found += _same_files(ours.faces, theirs.faces, found, progress)
-        journal = out.with_suffix(".partial.jsonl") if out is not None else None
+        journal = out.with_suffix(".partial.sqlite") if out is not None else None
         try:
             seen, unread = _same_pictures(
                 ours.faces, theirs.faces, found, workers, max_pixels, journal, progress
@@ -146,8 +147,8 @@ def find_overlap(
     if out is not None:
         files = [out, *(copies if spreadsheet_safe else ())]
         stale = [] if spreadsheet_safe else copies
-        partial = out.with_suffix(".partial.jsonl")
-        with written_together(files, stale=stale, spent=[partial], overwrite=overwrite) as folder:
+        spent = files_of(out.with_suffix(".partial.sqlite"))
+        with written_together(files, stale=stale, spent=spent, overwrite=overwrite) as folder:
             table = write_shared(listed, folder / out.name)
             if spreadsheet_safe:
                 write_copies([table])
@@ -255,7 +256,6 @@ def _same_pictures(
 ) -> tuple[list[Shared], dict[str, str]]:
     """Pictures that show the same, though their files differ; and what cannot be read."""
     from mining.overlap.copies import Matching, state_of
-    from mining.overlap.notes import Notes
 
     known = {(one.train, one.test) for one in found if one.kind in ("post", "file")}
     # The smaller side is kept in memory, the larger one goes by.
@@ -267,22 +267,24 @@ def _same_pictures(
         )
     state = state_of(kept.root, kept.paths)
     facts = [state, str(kept.root), str(passing.root), max_pixels, versions("lookalikes")]
-    notes = Notes.open(journal, facts)
+    kept_blocks = None if journal is None else Parts(journal, facts)
     unread = dict(matching.unread)
     same: list[Shared] = []
     with progress("Looking for pictures in both") as step:
         for start in range(0, len(passing), _BLOCK):
             paths = passing.paths[start : start + _BLOCK].tolist()
             state = state_of(passing.root, paths)
-            entry = notes.find(state)
-            if entry is None:
-                matches, damaged = matching.block(paths)
-                entry = notes.add(state, [list(match) for match in matches], damaged)
-            for path, other, score, why in entry.found:
+            block = None if kept_blocks is None else kept_blocks.read(state)
+            if block is None:
+                block = matching.block(paths)
+                if kept_blocks is not None:
+                    kept_blocks.write(block, state)
+            matches, damaged = block
+            for path, other, score, why in matches:
                 train, test = (other, path) if turned else (path, other)
                 if (train, test) not in known:
                     same.append(Shared("picture", train, test, why, score))
-            unread |= {str(passing.locate(path)): cause for path, cause in entry.unread.items()}
+            unread |= {str(passing.locate(path)): cause for path, cause in damaged.items()}
             step(min(start + _BLOCK, len(passing)), len(passing))
     return same, unread
 

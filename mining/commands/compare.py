@@ -135,7 +135,7 @@ def compare_models(
         progress: shows how far each step is.
 
     Raises:
-        PairsetsError, ModelError, EmbeddingError: the user's input; nothing but a marked,
+        PairsetsError, MiningError: the user's input; nothing but a marked,
             unfinished folder is left behind.
     """
     settings = settings_of(locals(), paths=("faces", "pairs"), without=(*UNSETTLED, "cache"))

@@ -8,10 +8,10 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mining.commands.detect_progress import Detected, Item, Record, detected
 from mining.commands.result import CommandResult
 from mining.models.face_detector import Letterbox, OnnxFaceDetector
 from mining.models.heap import kept_heap
@@ -26,10 +26,13 @@ from pairsets.sources.face_boxes.records import record_of
 from pairsets.sources.folders.picture_paths import PicturePaths
 from pairsets.storage.artefacts import installed, refuse_existing, versions, with_ending, write_json
 from pairsets.storage.publication import alone, written_together
+from pairsets.storage.resume import Resume, files_of
 
 SCHEMA = 1
 # Pictures decoded ahead of the one that is looked at, a thread.
 _AHEAD = 2
+# Pictures between two commits: what a kill loses at most.
+_AT_ONCE = 64
 # Unreadable pictures that are named at the end; all of them are in the file.
 _NAMED = 10
 
@@ -73,7 +76,7 @@ def detect_faces(
         SourceError: no folder of pictures, none in it or none that can be read; a value out of
             range.
         ModelError: the detector cannot be used.
-        RunError: `OUT.partial` is none, or in use.
+        OutputError: `OUT.partial` is none, or in use.
     """
     manifest = with_ending(out, ".jsonl", "its manifest takes the name with .json").with_suffix(
         ".json"
@@ -95,15 +98,22 @@ def detect_faces(
         raise SourceError(f"{folder.root}: no pictures in it")
     partial = out.with_name(f"{out.name}.partial")
     skipped: Counter[str] = Counter()
-    with detected(partial, json.dumps(facts, sort_keys=True)) as journal:
+    counts = dict.fromkeys(("pictures", "with", "faces"), 0)
+    broken: list[tuple[str, str]] = []
+    with Resume(partial, facts, every=_AT_ONCE) as kept:
         with progress("Finding faces") as step, kept_heap():
             look = _Look(folder.root, find, min_score, overlap, workers, max_pixels)
-            done = _known(ids_below(folder, skipped), folder.root, journal)
+            done = _known(ids_below(folder, skipped), folder.root, kept)
             for count, record in enumerate(look.all(done), 1):
-                journal.add(record)
+                record.keep(kept)
+                counts["pictures"] += 1
+                counts["with"] += record.faces > 0
+                counts["faces"] += record.faces
+                if record.error is not None:
+                    broken.append((record.item.path, record.error))
                 step(count, max(total, count))
-        journal.commit()
-        counts, broken = journal.counts(), journal.errors()
+        kept.commit()
+        broken.sort()
         if broken and len(broken) == counts["pictures"]:
             raise SourceError(
                 f"{folder.root}: none of its {len(broken)} pictures can be read; the first, "
@@ -118,14 +128,12 @@ def detect_faces(
             "skipped": dict(sorted(skipped.items())),
             "versions": versions("lookalikes", "onnxruntime", "pillow", "numpy"),
         }
-        # While the file is held, SQLite keeps its own journal beside it, empty.
-        spent = [partial.with_name(f"{partial.name}-journal"), partial]
         with written_together(
-            [out, manifest], manifest=manifest, spent=spent, overwrite=overwrite
+            [out, manifest], manifest=manifest, spent=files_of(partial), overwrite=overwrite
         ) as staged:
             with (staged / out.name).open("wb") as stream:
                 text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
-                text.writelines(line + "\n" for line in journal.lines())
+                text.writelines(json.loads(one)["line"] + "\n" for one in kept.current())
                 text.detach().flush()
             write_json(staged / manifest.name, content)
     warnings = [f"{path}: {cause}" for path, cause in broken[:_NAMED]]
@@ -147,16 +155,47 @@ def _funnel(counts: dict[str, int], broken: int, skipped: Counter[str]) -> list[
     ]
 
 
-def _known(
-    listed: Iterator[tuple[str, PictureId]], root: Path, journal: Detected
-) -> Iterator[Item]:
+@dataclass(frozen=True)
+class _Item:
+    """A picture as it was listed; `faces` found in it, if it was looked at and has not changed."""
+
+    path: str
+    key: PictureId
+    state: list[int]
+    faces: int | None
+
+
+@dataclass(frozen=True)
+class _Record:
+    """All that is known of a picture: its line in the file, or why it cannot be read.
+
+    Without a line, what was kept of it still holds.
+    """
+
+    item: _Item
+    faces: int
+    line: str | None = None
+    error: str | None = None
+
+    def keep(self, kept: Resume) -> None:
+        """Keep it as a part; a picture that cannot be read may be the next time."""
+        if self.line is None:
+            kept.touch(self.item.path)
+            return
+        state = self.item.state if self.error is None else None
+        content = {"state": state, "faces": self.faces, "line": self.line}
+        kept.write(self.item.path, json.dumps(content).encode())
+
+
+def _known(listed: Iterator[tuple[str, PictureId]], root: Path, kept: Resume) -> Iterator[_Item]:
     for path, key in listed:
         try:
             status = (root / path).stat()
-            size, mtime = status.st_size, status.st_mtime_ns
+            state = [status.st_size, status.st_mtime_ns]
         except OSError:  # said when it is read
-            size, mtime = -1, -1
-        yield Item(path, key, size, mtime, journal.has(path, size, mtime))
+            state = [-1, -1]
+        found = json.loads(kept.read(path) or b"{}")
+        yield _Item(path, key, state, found["faces"] if found.get("state") == state else None)
 
 
 class _Look:
@@ -175,13 +214,15 @@ class _Look:
         self._min_score, self._overlap = min_score, overlap
         self._workers = workers or os.cpu_count() or 1
 
-    def all(self, items: Iterator[Item]) -> Iterator[Record | Item]:
-        """A record of each picture; the item itself where it is known."""
+    def all(self, items: Iterator[_Item]) -> Iterator[_Record]:
+        """A record of each picture."""
         pool = ThreadPoolExecutor(self._workers, "decode")
-        waiting: deque[tuple[Item, Future[tuple[Letterbox, int]] | None]] = deque()
+        waiting: deque[tuple[_Item, Future[tuple[Letterbox, int]] | None]] = deque()
         try:
             for item in items:
-                waiting.append((item, None if item.old else pool.submit(self._decoded, item)))
+                waiting.append(
+                    (item, None if item.faces is not None else pool.submit(self._decoded, item))
+                )
                 if len(waiting) > _AHEAD * self._workers:
                     yield self._finished(*waiting.popleft())
             while waiting:
@@ -189,25 +230,25 @@ class _Look:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _decoded(self, item: Item) -> tuple[Letterbox, int]:
+    def _decoded(self, item: _Item) -> tuple[Letterbox, int]:
         """A picture as the detector takes it, small, and how the file has it turned."""
         file = self._root / item.path
         data = read(file)
         image = decode(data, path=file, max_pixels=self._max_pixels)
         return self._find.letterbox(image), orientation(data)
 
-    def _finished(self, item: Item, future: Future[tuple[Letterbox, int]] | None) -> Record | Item:
+    def _finished(self, item: _Item, future: Future[tuple[Letterbox, int]] | None) -> _Record:
         if future is None:
-            return item
+            return _Record(item, item.faces or 0)
         try:
             image, how = future.result()
         except ImageError as error:
             content: dict[str, Any] = {"id": item.key, "error": error.cause}
-            return Record(item, _line(content), 0, error.cause)
+            return _Record(item, 0, _line(content), error.cause)
         boxes, scores = self._find.find(image, min_score=self._min_score, overlap=self._overlap)
         boxes, size = turned_back(boxes, image.size, how)
         content = record_of(item.key, size, boxes, scores)
-        return Record(item, _line(content), len(content["faces"]))
+        return _Record(item, len(content["faces"]), _line(content))
 
 
 def _line(content: dict[str, Any]) -> str:

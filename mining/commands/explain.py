@@ -9,7 +9,7 @@ from mining.commands.result import CommandResult
 from mining.models.names import short_name
 from mining.saliency.explanation import Explanation, Method, check, explain
 from mining.saliency.masks import MASKS
-from pairsets.errors import PairsetsError
+from pairsets.errors import OutputError
 from pairsets.faces import resolve
 from pairsets.figures import format_score
 from pairsets.figures.saliency import saliency
@@ -50,7 +50,7 @@ def explain_pair(
     """
     check(method, masks)
     if out.suffix.lower() not in (".png", ".svg"):
-        raise PairsetsError(f"{out}: a figure is written as .png or .svg, not {out.suffix!r}")
+        raise OutputError(f"{out}: a figure is written as .png or .svg, not {out.suffix!r}")
     files = [_file(face, faces) for face in (face_a, face_b)]
     if faces is not None:
         refuse_inside(out, faces)

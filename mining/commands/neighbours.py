@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
 import unicodedata
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mining.embeddings.store import Embeddings
+from mining.embeddings.store import Embeddings, read_images
 from mining.errors import RunError
 from mining.miners.impostors import Neighboured, Query, nearest_impostors
 from mining.models import Model
@@ -82,7 +81,7 @@ def show_neighbours(
 
     Raises:
         RunError: no such face; no or several models; options that contradict each other.
-        PairsetsError, EmbeddingError, ModelError: files that cannot be used.
+        PairsetsError, MiningError: files that cannot be used.
     """
     for name, number in (("count", count), ("per-character", per_character)):
         if number is not None and number < 1:
@@ -256,8 +255,7 @@ def _of_file(
         alone = Faces.of_paths(file.parent, [file.name])
         vector = np.array(encoding.embed(alone, model, Path(folder) / "face", progress).vectors)
     content = hashlib.sha256(images.read(file)).hexdigest()
-    with (space.folder / "images.csv").open(encoding="utf-8", newline="") as stream:
-        digests = strings(row["sha256"] for row in csv.DictReader(stream))
+    digests = strings(digest for _, digest in read_images(space.folder / "images.csv"))
     alike = np.flatnonzero(space.vectors[:, 0] == vector[0, 0])
     alike = alike[(space.vectors[alike] == vector).all(axis=1)]
     # One file may come out a rounding apart in another batch: it is known by its content.

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.commands.result import CommandResult
-from mining.embeddings.store import SCHEMA, Embeddings
+from mining.embeddings.store import SCHEMA, Embeddings, read_images
 from mining.errors import EmbeddingError
 from pairsets.errors import SourceError
 from pairsets.funnel import FunnelRow
@@ -159,8 +158,7 @@ def _digests(
     media: NDArray[np.int64],
 ) -> dict[int, str]:
     """By template, a digest of its media and the content of its pictures, in whatever order."""
-    with (embeddings / "images.csv").open(encoding="utf-8", newline="") as stream:
-        content = [row["sha256"] for row in csv.DictReader(stream)]
+    content = [digest for _, digest in read_images(embeddings / "images.csv")]
     order = np.lexsort((rows, media, templates))
     found: dict[int, hashlib._Hash] = {}
     for row, template, medium in zip(

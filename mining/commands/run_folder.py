@@ -165,7 +165,7 @@ class RunFolder:
     @property
     def memory(self) -> Path:
         """What suspects were found so far; gone when mining is done."""
-        return self.root / "suspects.partial.json"
+        return self.root / "suspects.partial.sqlite"
 
     def pairs(self, name: str) -> Path:
         """The pair file called `name`."""

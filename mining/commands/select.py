@@ -21,7 +21,6 @@ from mining.commands.select_identities import of_boxes, of_names, of_posts
 from pairsets.errors import OutputError, SourceError
 from pairsets.funnel import FunnelRow
 from pairsets.progress import Progress, silent
-from pairsets.sources.danbooru.journal import opened
 from pairsets.sources.danbooru.metadata import Metadata
 from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
 from pairsets.sources.danbooru.processes import usable_cores
@@ -36,6 +35,7 @@ from pairsets.storage.artefacts import refuse_existing, versions, write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
+from pairsets.storage.resume import Resume
 
 SCHEMA = 1
 PARTIAL = "selection.partial"
@@ -151,7 +151,8 @@ def select_faces(
             what = "files in the folders that are no metadata by their names"
             funnel.append(FunnelRow("posts", what, others))
         # Kept until the split is made: one that cannot be drawn is asked for again in another way.
-        with opened(out / PARTIAL, read.facts) as journal:
+        busy = "another process is selecting into it"
+        with Resume(out / PARTIAL / "blocks.sqlite", read.facts, busy=busy) as journal:
             chosen, rows, notes = of_posts(boxed, read, journal, workers, faces, progress)
         if found.names is not None:
             notes.append(

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pairsets.errors import SourceError
 from pairsets.funnel import FunnelRow
 from pairsets.progress import Progress
-from pairsets.sources.danbooru.journal import Journal
 from pairsets.sources.danbooru.metadata import Metadata
 from pairsets.sources.danbooru.posts import (
     KEPT,
@@ -38,13 +37,14 @@ from pairsets.sources.danbooru.selection import (
 )
 from pairsets.sources.danbooru.single_faces import FACES, NO_FACE, ONE, Boxed
 from pairsets.sources.face_boxes import FaceBoxes
+from pairsets.storage.resume import Resume
 
 # As WIDER FACE calls the folders of its pictures: 0--Parade.
 _EVENT = re.compile(r"\d+--\w")
 
 
 def of_posts(
-    boxed: Boxed, read: Metadata, journal: Journal, workers: int, faces: Path, progress: Progress
+    boxed: Boxed, read: Metadata, journal: Resume, workers: int, faces: Path, progress: Progress
 ) -> tuple[SelectedPictures, list[FunnelRow], list[str]]:
     """The pictures of posts with one character, what was left out, and what to know of it."""
     try:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.errors import ModelError
+from pairsets.errors import OutputError
 from pairsets.storage import locks
 from pairsets.storage.json_files import JsonObject, parse_json
 
@@ -184,9 +185,9 @@ def _parse(line: bytes) -> JsonObject:
 
 
 def exclusive(folder: Path) -> AbstractContextManager[None]:
-    """Hold `folder` alone; another process that asks for it meanwhile gets a ModelError."""
+    """Hold `folder` alone; another process that asks for it meanwhile gets an OutputError."""
 
-    def busy(owner: locks.Owner) -> ModelError:
-        return ModelError(f"{folder}: {owner}, embeds into it; wait until it is done")
+    def busy(owner: locks.Owner) -> OutputError:
+        return OutputError(f"{folder}: {owner}, embeds into it; wait until it is done")
 
     return locks.exclusive(folder, busy)

@@ -14,7 +14,6 @@ While it is being made, finished rows stand in `partial/` (see `mining.embedding
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,10 +25,10 @@ from numpy.typing import NDArray
 from mining.embeddings.journal import Vectors
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.base import Similarity
-from pairsets.errors import FacesError, PairSetError
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import read_identities
+from pairsets.storage.csv_tables import csv_rows
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import read_object, short
 
@@ -130,7 +129,7 @@ class Embeddings:
             ) from None
         except EmbeddingError:
             raise
-        except (ValueError, csv.Error, FacesError, PairSetError) as error:
+        except ValueError as error:
             raise EmbeddingError(
                 f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
             ) from None
@@ -193,13 +192,12 @@ def _open_vectors(path: Path) -> Vectors:
 def read_images(path: Path) -> list[tuple[str, str]]:
     """Path and digest of each row; ValueError says what is wrong."""
     with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        if next(reader, None) != IMAGES_HEADER:
-            raise ValueError(f"{path.name} does not begin with {','.join(IMAGES_HEADER)}")
-        rows = list(reader)
+        rows = [cells for _, cells in csv_rows(path, stream)]
+    if rows[:1] != [IMAGES_HEADER]:
+        raise ValueError(f"{path.name} does not begin with {','.join(IMAGES_HEADER)}")
     if any(len(row) != len(IMAGES_HEADER) for row in rows):
         raise ValueError(f"{path.name} has lines that are not {','.join(IMAGES_HEADER)}")
-    return [(path, content) for path, content in rows]
+    return [(path, content) for path, content in rows[1:]]
 
 
 def _read_identities(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, str] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
-from mining.miners.fold_results import Content, Finished, Part
+from mining.miners.fold_results import Content, Part
 from mining.miners.fold_shares import KINDS, Shares
 from mining.miners.provenance import Joined, origin_of
 from mining.miners.references import Hardest
@@ -33,6 +33,7 @@ from pairsets.pairset import PairSet, joined_identities
 from pairsets.paths import strings
 from pairsets.progress import Progress, silent
 from pairsets.random_set import PairSpace
+from pairsets.storage.resume import Parts
 
 Ints = NDArray[np.int64]
 
@@ -63,20 +64,22 @@ def mine_within(
         RulesError: it has none; the message names the fold.
     """
     ignore, folds = frozenset(ignore), shares.folds
-    finished = Finished.of(out, [search.facts, shares.each, *folds.numbers.items()])
+    facts = [search.facts, shares.each, *folds.numbers.items()]
+    finished = Parts(out.with_suffix(".folds.partial.sqlite"), facts)
     parts = []
     for fold in range(1, len(folds) + 1):
-        part = finished.read(fold)
-        if part is None:
-            hardest, looked = _mined(
-                search, sources, shares, fold, finished.at(fold), ignore, exclude, progress
-            )
+        kept = finished.read(f"{fold}")
+        if kept is None:
+            stem = out.with_suffix(f".fold-{fold}.csv")
+            hardest, looked = _mined(search, sources, shares, fold, stem, ignore, exclude, progress)
             part = Part.of(hardest, Joined(shares.joined[fold - 1], ignore, shares.drawn), looked)
-            finished.write(fold, part)
+            finished.write(part.content(), f"{fold}")
+        else:
+            part = Part.read(kept)
         parts.append(part)
     content = _together(parts, shares, list(sources), [*sources.values()])
     funnel = [*_outside(shares, ignore, exclude), *shares.funnel, *content.funnel]
-    finished.clear(len(folds))
+    finished.clear()
     return replace(content, funnel=funnel)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,16 +11,13 @@ from numpy.typing import NDArray
 
 from mining.miners.provenance import Joined, hubness_of
 from mining.miners.references import Hardest
-from mining.miners.suspect_free import kept_pairs
+from mining.miners.suspect_free import columns_of, pairs_of
 from mining.ranking.mined_pairs import Mined
-from pairsets.errors import PairsetsError
 from pairsets.evaluation.hubness import Hubness
 from pairsets.files.folds import Folds
 from pairsets.files.suspects import Suspects
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet
-from pairsets.storage.artefacts import write_json
-from pairsets.storage.json_files import JsonObject, is_number, read_object
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,93 +117,28 @@ class Part:
             looked,
         )
 
-
-def _kept_quantiles(found: JsonObject) -> NDArray[np.float64] | None:
-    """The quantiles of a fold that was kept, where it has some."""
-    if "quantiles" not in found:
-        return None
-    rows = found.items("quantiles")
-    if not all(isinstance(row, list) and all(map(is_number, row)) for row in rows):
-        found.refuse("quantiles", "numbers of each pair")
-    if len({len(row) for row in rows}) > 1 or len(rows) != len(found.items("label")):
-        found.refuse("quantiles", "as many numbers of each pair")
-    return np.array(rows, np.float64)
-
-
-def _kept_row(row: JsonObject) -> FunnelRow:
-    """A row of a funnel that was kept."""
-    return FunnelRow(row.text("stage"), row.text("what"), row.count("count"), row.flag("kept"))
-
-
-@dataclass(frozen=True)
-class Finished:
-    """Where the folds that are done are kept, so that the same command need not mine them again.
-
-    Attributes:
-        stem: the pair file; `STEM.fold-1.partial.json` and so on lie beside it.
-        key: tells this work from any other.
-    """
-
-    stem: Path
-    key: str
+    def content(self) -> dict[str, object]:
+        """All of it as JSON keeps it for `read`."""
+        return {
+            **columns_of(self.mined),
+            "quantiles": None if self.quantiles is None else self.quantiles.tolist(),
+            "funnel": [asdict(row) for row in self.funnel],
+            "warnings": list(self.warnings),
+            "facts": dict(self.facts),
+            "fusion": self.fusion,
+            "looked": None if self.looked is None else self.looked.text(),
+        }
 
     @classmethod
-    def of(cls, stem: Path, facts: object) -> Finished:
-        """Of work that hangs on `facts`, which JSON can hold."""
-        return cls(stem, hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest())
-
-    def at(self, fold: int) -> Path:
-        """A path of a fold's own, for whatever is kept while it is mined."""
-        return self.stem.with_suffix(f".fold-{fold}.csv")
-
-    def write(self, fold: int, part: Part) -> None:
-        """Keep what was mined within a fold."""
-        if part.looked is not None:
-            part.looked.write(self._looked(fold))
-        else:
-            # Of other work that was not finished.
-            self._looked(fold).unlink(missing_ok=True)
-        content = {
-            "key": self.key,
-            "label": part.mined.label.tolist(),
-            "pathA": part.mined.path_a.tolist(),
-            "pathB": part.mined.path_b.tolist(),
-            "identities": None if part.mined.named is None else dict(part.mined.named),
-            "quantiles": None if part.quantiles is None else part.quantiles.tolist(),
-            "funnel": [asdict(row) for row in part.funnel],
-            "warnings": list(part.warnings),
-            "facts": dict(part.facts),
-            "fusion": part.fusion,
-        }
-        write_json(self._part(fold), content)
-
-    def read(self, fold: int) -> Part | None:
-        """What was kept of a fold; None where there is nothing, or of other work."""
-        try:
-            found = read_object(self._part(fold), "a fold that was kept", most=None)
-            if found.text("key") != self.key:
-                return None
-            looked = self._looked(fold)
-            return Part(
-                kept_pairs(found),
-                _kept_quantiles(found),
-                [_kept_row(row) for row in found.objects("funnel")],
-                found.texts("warnings"),
-                found.inner("facts").content,
-                found.inner("fusion").content if "fusion" in found else None,
-                Suspects.read(looked) if looked.exists() else None,
-            )
-        except (OSError, PairsetsError):
-            return None
-
-    def clear(self, count: int) -> None:
-        """Forget them: the work is done."""
-        for fold in range(1, count + 1):
-            self._part(fold).unlink(missing_ok=True)
-            self._looked(fold).unlink(missing_ok=True)
-
-    def _part(self, fold: int) -> Path:
-        return self.at(fold).with_suffix(".partial.json")
-
-    def _looked(self, fold: int) -> Path:
-        return self.at(fold).with_suffix(".partial.csv")
+    def read(cls, kept: Mapping[str, Any]) -> Part:
+        """The part that was kept as `content` has it."""
+        quantiles, looked = kept["quantiles"], kept["looked"]
+        return cls(
+            pairs_of(kept),
+            None if quantiles is None else np.array(quantiles, np.float64),
+            [FunnelRow(**row) for row in kept["funnel"]],
+            kept["warnings"],
+            kept["facts"],
+            kept["fusion"],
+            None if looked is None else Suspects.of_text(looked),
+        )

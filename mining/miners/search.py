@@ -11,7 +11,7 @@ from mining.embeddings.store import Embeddings
 from mining.miners.negatives import mine_negatives
 from mining.miners.positives import mine_positives
 from mining.miners.references import Hardest, mine_hardest
-from mining.miners.suspect_free import Memory, mine_on
+from mining.miners.suspect_free import mine_on
 from mining.ranking.mined_pairs import refuse_nothing
 from mining.ranking.rank_aggregation import Method
 from mining.ranking.rules import Rules
@@ -19,6 +19,7 @@ from mining.suspects.check import Check
 from pairsets.files.exclusions import PathPairs
 from pairsets.files.suspects import Suspects
 from pairsets.progress import Progress, silent
+from pairsets.storage.resume import Parts
 
 Label = Literal["negative", "positive"]
 
@@ -35,7 +36,7 @@ class Search:
         recall: measure what the approximate index finds.
         device: where the exact search runs.
         checks: of suspects that other pairs replace.
-        facts: what else the work hangs on, as JSON has it; see `mining.miners.suspect_free.Memory`.
+        facts: what else the work hangs on, as JSON has it; see `pairsets.storage.resume.Parts`.
     """
 
     label: Label = "negative"
@@ -103,6 +104,6 @@ class Search:
 
         if not self.checks:
             return mine(exclude), None
-        memory = Memory.of(stem.with_suffix(".suspects.partial.json"), self.facts)
+        memory = Parts(stem.with_suffix(".suspects.partial.sqlite"), self.facts)
         kept = mine_on(mine, self.checks, exclude=exclude, memory=memory, progress=progress)
         return kept.hardest, kept.looked

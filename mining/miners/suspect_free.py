@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,73 +12,27 @@ from numpy.typing import NDArray
 from mining.errors import RulesError
 from mining.miners.references import Hardest
 from mining.suspects.check import Check
-from pairsets.errors import PairsetsError
 from pairsets.files.exclusions import Exclusions, PathPairs
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.files.suspects import Doubt, Suspects, joined
 from pairsets.pairset import PairKey, PairSet
 from pairsets.paths import strings
 from pairsets.progress import Progress, silent
-from pairsets.storage.artefacts import write_json
-from pairsets.storage.json_files import JsonObject, read_object
+from pairsets.storage.resume import Parts
 
 Mine = Callable[[Sequence[PathPairs]], Hardest]
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Where the suspects found so far are kept, so that the same command need not mine for them.
-
-    Attributes:
-        path: of the file, in a folder that is there.
-        key: tells this work from any other; what was kept of another is not read.
-    """
-
-    path: Path
-    key: str
-
-    @classmethod
-    def of(cls, path: Path, facts: object) -> Memory:
-        """Of work that hangs on `facts`, which JSON can hold."""
-        return cls(path, hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest())
-
-    def read(self) -> PairSet | None:
-        """The pairs that were kept; None where there is no such file, or one of other work."""
-        try:
-            found = read_object(self.path, "suspects that were kept", most=None)
-            return kept_pairs(found) if found.text("key") == self.key else None
-        except (OSError, PairsetsError):
-            return None
-
-    def write(self, pairs: PairSet) -> None:
-        """Keep these pairs."""
-        columns = {"pathA": pairs.path_a, "pathB": pairs.path_b, "label": pairs.label}
-        kept: dict[str, object] = {name: column.tolist() for name, column in columns.items()}
-        if pairs.named is not None:
-            kept["identities"] = dict(pairs.named)
-        write_json(self.path, {"key": self.key, **kept})
-
-    def clear(self) -> None:
-        """Forget them: the work is done."""
-        self.path.unlink(missing_ok=True)
+def columns_of(pairs: PairSet) -> dict[str, object]:
+    """Pairs as JSON keeps them for `pairs_of`."""
+    columns = {"pathA": pairs.path_a, "pathB": pairs.path_b, "label": pairs.label}
+    named = None if pairs.named is None else dict(pairs.named)
+    return {**{name: column.tolist() for name, column in columns.items()}, "identities": named}
 
 
-def kept_pairs(found: JsonObject) -> PairSet:
-    """Pairs that were kept as `pathA`, `pathB`, `label` and, where folders do not, `identities`.
-
-    Raises:
-        PairsetsError: they were kept otherwise, or damaged.
-    """
-    label = found.items("label")
-    if not all(type(one) is int and one in (0, 1) for one in label):
-        found.refuse("label", "0 or 1 of each pair")
-    identities = found.inner("identities").content if "identities" in found else None
-    if identities is not None and not all(isinstance(one, str) for one in identities.values()):
-        found.refuse("identities", "a text of each face")
-    a, b = found.texts("pathA"), found.texts("pathB")
-    if not len(a) == len(b) == len(label):
-        found.refuse("label", f"as many as the {len(a)} pathA and {len(b)} pathB")
-    return PairSet.of(a, b, label, identities=identities)
+def pairs_of(kept: Mapping[str, Any]) -> PairSet:
+    """Pairs that were kept as `columns_of` has them."""
+    return PairSet.of(kept["pathA"], kept["pathB"], kept["label"], identities=kept["identities"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +54,7 @@ def mine_on(
     checks: Sequence[Check],
     *,
     exclude: Iterable[PathPairs] = (),
-    memory: Memory | None = None,
+    memory: Parts | None = None,
     progress: Progress = silent,
 ) -> Kept:
     """Mine, look at the pairs, drop the suspects and mine again, until none is among them.
@@ -127,7 +79,7 @@ def mine_on(
     remembered = memory.read() if memory is not None else None
     if remembered is not None:
         # What a check says of a pair hangs on that pair alone: it is a suspect again.
-        seen.look(remembered)
+        seen.look(pairs_of(remembered))
     while True:
         try:
             hardest = mine([*exclude, *seen.exclusions()])
@@ -141,7 +93,7 @@ def mine_on(
         if new is None or not seen.look(new):
             break
         if memory is not None:
-            memory.write(seen.suspects())
+            memory.write(columns_of(seen.suspects()))
     if memory is not None:
         memory.clear()
     return Kept(hardest, seen.account(hardest))

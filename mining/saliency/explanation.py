@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mining.errors import ModelError, NoPartsError
+from mining.errors import MiningError, ModelError, NoPartsError
 from mining.models.base import Model, Similarity
 from mining.saliency.masks import MASKS, correlations, score_of
 from mining.saliency.view import Box, View
-from pairsets.errors import PairsetsError
 
 Method = Literal["auto", "parts", "masks"]
 BATCH_SIZE = 32
@@ -47,9 +46,7 @@ class Explanation:
     def __post_init__(self) -> None:
         for side, values in zip("AB", self.maps, strict=True):
             if values.ndim != 2 or not np.isfinite(values).all():
-                raise PairsetsError(
-                    f"map of {side}: {values.shape}, or not finite; expected [h, w]"
-                )
+                raise MiningError(f"map of {side}: {values.shape}, or not finite; expected [h, w]")
 
 
 def explain(
@@ -80,12 +77,12 @@ def explain(
         The maps; with the faces exchanged, the same maps exchanged.
 
     Raises:
-        PairsetsError: no such method, or fewer than 2 masks.
+        MiningError: no such method, or fewer than 2 masks.
         ModelError: `parts` is asked for and does not hold, or the model gives no usable vector.
     """
     check(method, masks)
     if batch_size < 1:
-        raise PairsetsError(f"a batch size of {batch_size}; expected 1 or more")
+        raise MiningError(f"a batch size of {batch_size}; expected 1 or more")
     views = (View.of(a, model), View.of(b, model))
     vectors = (_vector(views[0], "A"), _vector(views[1], "B"))
     score = score_of(*vectors, model.similarity)
@@ -111,11 +108,11 @@ def explain(
 
 
 def check(method: str, masks: int) -> None:
-    """Raise PairsetsError unless there is such a method and masks enough for a correlation."""
+    """Raise MiningError unless there is such a method and masks enough for a correlation."""
     if method not in get_args(Method):
-        raise PairsetsError(f"method {method!r} is none of {', '.join(get_args(Method))}")
+        raise MiningError(f"method {method!r} is none of {', '.join(get_args(Method))}")
     if masks < 2:
-        raise PairsetsError(f"{masks} masks; expected 2 or more, and some hundreds to see anything")
+        raise MiningError(f"{masks} masks; expected 2 or more, and some hundreds to see anything")
 
 
 def _parts(views: tuple[View, View], score: float) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pairsets.errors import PairSetError
-from pairsets.storage.csv_tables import reading, table_rows
+from pairsets.storage.csv_tables import table_rows
 
 COLUMNS = ("character", "alias")
 
@@ -54,8 +54,7 @@ class Aliases:
                 another number of names or an empty one; the message gives the file and the line.
         """
         path = Path(path)
-        with reading(path, "file of aliases") as stream:
-            found = cls.of(_rows(path, stream))
+        found = cls.of(_rows(path))
         if not len(found):
             raise PairSetError(
                 f"{path}: a header and no aliases; expected rows such as rei,ayanami_rei"
@@ -87,8 +86,8 @@ def plain_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).replace("/", "__").strip()
 
 
-def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[str, str]]:
-    for line, (name, alias) in table_rows(path, stream, COLUMNS):
+def _rows(path: Path) -> Iterator[tuple[str, str]]:
+    for line, (name, alias) in table_rows(path, "file of aliases", COLUMNS):
         if not name.strip() or not alias.strip():
             raise PairSetError(
                 f"{path}, line {line}: an empty name; expected two, such as rei,ayanami_rei"

@@ -19,7 +19,7 @@ from pairsets.errors import PairSetError
 from pairsets.faces import Faces
 from pairsets.files.aliases import plain_name
 from pairsets.files.folds import fold_number
-from pairsets.storage.csv_tables import reading, table_rows, write_csv
+from pairsets.storage.csv_tables import table_rows, write_csv
 
 COLUMNS = ("character", "fold")
 
@@ -102,18 +102,17 @@ class CharacterFolds:
         numbers: dict[str, int] = {}
         listed: dict[str, int] = {}
         unknown = 0
-        with reading(path, "file of folds") as stream:
-            for line, name, fold in _rows(path, stream):
-                known = name if name in exact else plain.get(plain_name(name))
-                key = known or name
-                if listed.setdefault(key, line) != line:
-                    raise PairSetError(
-                        f"{path}, line {line}: {name!r} has a fold already, in line {listed[key]}"
-                    )
-                if known is None:
-                    unknown += 1
-                else:
-                    numbers[known] = fold
+        for line, name, fold in _rows(path):
+            known = name if name in exact else plain.get(plain_name(name))
+            key = known or name
+            if listed.setdefault(key, line) != line:
+                raise PairSetError(
+                    f"{path}, line {line}: {name!r} has a fold already, in line {listed[key]}"
+                )
+            if known is None:
+                unknown += 1
+            else:
+                numbers[known] = fold
         if not numbers:
             raise PairSetError(
                 f"{path}: none of its {unknown:,} characters is among the {len(exact):,} of the "
@@ -143,8 +142,8 @@ class CharacterFolds:
         return [counts[fold] for fold in range(1, len(self) + 1)]
 
 
-def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[int, str, int]]:
-    for line, (name, fold) in table_rows(path, stream, COLUMNS):
+def _rows(path: Path) -> Iterator[tuple[int, str, int]]:
+    for line, (name, fold) in table_rows(path, "file of folds", COLUMNS):
         if not name.strip():
             raise PairSetError(f"{path}, line {line}: an empty name")
         yield line, name.strip(), fold_number(fold.strip(), path, line)

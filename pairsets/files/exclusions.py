@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from pairsets.errors import PairSetError
 from pairsets.paths import strings
-from pairsets.storage.csv_tables import reading
+from pairsets.storage.csv_tables import read_table
 from pairsets.storage.spreadsheets import copy_hint
 
 COLUMNS = ("pathA", "pathB")
@@ -55,48 +54,37 @@ class Exclusions:
                 length; the message gives the file, the line, what was expected and what came.
         """
         path = Path(path)
-        with reading(path, "file of pairs to exclude", kind="file of pairs") as stream:
-            rows = list(_rows(path, stream))
+        rows = list(_rows(path))
         return cls(strings(row[0] for row in rows), strings(row[1] for row in rows))
 
     def __len__(self) -> int:
         return len(self.path_a)
 
 
-def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[str, str]]:
-    reader = csv.reader(stream, strict=True)
-    try:
-        header = next(reader, None)
-        if not header:
-            raise PairSetError(f"{path}: empty; expected a header with {' and '.join(COLUMNS)}")
-        missing = [name for name in COLUMNS if name not in header]
-        if missing:
+def _rows(path: Path) -> Iterator[tuple[str, str]]:
+    rows = read_table(path, "file of pairs to exclude", kind="file of pairs")
+    _, header = next(rows)
+    if not header:
+        raise PairSetError(f"{path}: empty; expected a header with {' and '.join(COLUMNS)}")
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise PairSetError(
+            f"{path}, line 1: column {', '.join(missing)} missing; expected pathA and pathB "
+            f"among the columns, got {','.join(header)[:80]}; is the header line missing?"
+            + copy_hint(header)
+        )
+    a, b = (header.index(name) for name in COLUMNS)
+    for line, cells in rows:
+        if not cells[a] or not cells[b]:
             raise PairSetError(
-                f"{path}, line 1: column {', '.join(missing)} missing; expected pathA and pathB "
-                f"among the columns, got {','.join(header)[:80]}; is the header line missing?"
-                + copy_hint(header)
+                f"{path}, line {line}: an empty path; expected two, such as "
+                "rei/1.jpg and asuka/2.jpg"
             )
-        a, b = (header.index(name) for name in COLUMNS)
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(header):
+        for cell in (cells[a], cells[b]):
+            if cell.startswith("/") or cell[1:3] in (":\\", ":/"):
                 raise PairSetError(
-                    f"{path}, line {reader.line_num}: {len(cells)} values, expected {len(header)}"
-                    + ("; is a comma in a path not quoted?" if len(cells) > len(header) else "")
+                    f"{path}, line {line}: path {cell!r} is absolute, so no face is "
+                    f"excluded by it; expected one relative to the faces folder, such as "
+                    f"{'/'.join(cell.replace(chr(92), '/').split('/')[-2:])}"
                 )
-            if not cells[a] or not cells[b]:
-                raise PairSetError(
-                    f"{path}, line {reader.line_num}: an empty path; expected two, such as "
-                    "rei/1.jpg and asuka/2.jpg"
-                )
-            for cell in (cells[a], cells[b]):
-                if cell.startswith("/") or cell[1:3] in (":\\", ":/"):
-                    raise PairSetError(
-                        f"{path}, line {reader.line_num}: path {cell!r} is absolute, so no face is "
-                        f"excluded by it; expected one relative to the faces folder, such as "
-                        f"{'/'.join(cell.replace(chr(92), '/').split('/')[-2:])}"
-                    )
-            yield cells[a], cells[b]
-    except csv.Error as error:
-        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        yield cells[a], cells[b]

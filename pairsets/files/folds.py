@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pairsets.errors import PairSetError
 from pairsets.pairset import PairSet, pair_key
-from pairsets.storage.csv_tables import reading, table_rows, write_csv
+from pairsets.storage.csv_tables import table_rows, write_csv
 
 COLUMNS = ("pathA", "pathB", "fold")
 
@@ -55,17 +55,16 @@ class Folds:
         path = Path(path)
         wanted = {key: row for row, key in enumerate(pairs.keys)}
         numbers = np.zeros(len(pairs), np.int32)
-        with reading(path, "file of folds") as stream:
-            for line, (a, b, fold) in table_rows(path, stream, COLUMNS):
-                row = wanted.get(pair_key(a, b))
-                if row is None:
-                    raise PairSetError(
-                        f"{path}, line {line}: {a!r} and {b!r} are no pair of the set; were the "
-                        "folds made for another one?"
-                    )
-                if numbers[row]:
-                    raise PairSetError(f"{path}, line {line}: {a!r} and {b!r} have a fold already")
-                numbers[row] = fold_number(fold, path, line)
+        for line, (a, b, fold) in table_rows(path, "file of folds", COLUMNS):
+            row = wanted.get(pair_key(a, b))
+            if row is None:
+                raise PairSetError(
+                    f"{path}, line {line}: {a!r} and {b!r} are no pair of the set; were the "
+                    "folds made for another one?"
+                )
+            if numbers[row]:
+                raise PairSetError(f"{path}, line {line}: {a!r} and {b!r} have a fold already")
+            numbers[row] = fold_number(fold, path, line)
         lacking = np.flatnonzero(numbers == 0)
         if lacking.size:
             row = int(lacking[0])

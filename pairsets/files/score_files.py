@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pairsets.errors import ScoresError
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.path_prefixes import cause
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import read_table, write_csv
 from pairsets.storage.manifests import refuse_other
 from pairsets.storage.spreadsheets import copy_hint
 
@@ -122,15 +121,12 @@ def says_none(path: Path, pair: PairKey) -> str:
 
     For an error: the line and its cell, as in `", line 5 (score 'nan')"`.
     """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        header = next(reader)
-        a, b, at = (header.index(name) for name in ("pathA", "pathB", SCORE))
-        for cells in reader:
-            if not cells or pair_key(cells[a], cells[b]) != pair:
-                continue
-            if cells[at].strip().lower() in NO_SCORE:
-                return f", line {reader.line_num} (score {cells[at]!r})"
+    rows = read_table(path, "score file", error=ScoresError)
+    _, header = next(rows)
+    a, b, at = (header.index(name) for name in ("pathA", "pathB", SCORE))
+    for line, cells in rows:
+        if pair_key(cells[a], cells[b]) == pair and cells[at].strip().lower() in NO_SCORE:
+            return f", line {line} (score {cells[at]!r})"
     return ""
 
 
@@ -139,9 +135,10 @@ def why_none(path: Path, paths: Iterable[str]) -> str:
 
     The first face of the file tells whether its paths have folders in front; else it is empty.
     """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        row = next(csv.DictReader(stream), {})
-    return cause(row.get("pathA") or "", frozenset(paths).__contains__)
+    rows = read_table(path, "score file", error=ScoresError)
+    _, header = next(rows)
+    _, first = next(rows, (0, None))
+    return cause(first[header.index("pathA")] if first else "", frozenset(paths).__contains__)
 
 
 def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:
@@ -190,53 +187,45 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float
     found: dict[str, list[float]] = {}
     # Of each model, the rows that a line speaks of: it may say that there is no score.
     told: dict[str, bytearray] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = next(reader, [])
-            missing = {"pathA", "pathB", column} - {*header}
-            if missing:
-                empty = "" if header else "; the file is empty"
-                raise ScoresError(
-                    f"{path}, line 1: column {', '.join(sorted(missing))} missing{empty}"
-                    + copy_hint(header)
-                )
-            a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
-            named = header.index("model") if "model" in header else None
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    raise ScoresError(
-                        f"{path}, line {reader.line_num}: more or fewer values than line 1 has; "
-                        "is a comma in a path not quoted?"
-                    )
-                key = pair_key(cells[a], cells[b])
-                row = rows.get(key)
-                if row is None or (column in (QUANTILE, RANK) and cells[at] == ""):
-                    continue
-                model = (cells[named] if named is not None else "") or path.stem
-                values = found.get(model)
-                if values is None:
-                    values = found[model] = [math.nan] * len(pairs)
-                    told[model] = bytearray(len(pairs))
-                if told[model][row]:
-                    raise ScoresError(
-                        f"{path}, line {reader.line_num}: a second {column} of {key[0]}, {key[1]} "
-                        f"for {model}"
-                    )
-                told[model][row] = 1
-                if column != SCORE or cells[at].strip().lower() not in NO_SCORE:
-                    values[row] = _number(cells[at], path, reader.line_num, column)
-    except FileNotFoundError:
-        raise ScoresError(f"{path}: no such score file") from None
-    except IsADirectoryError:
+    if path.is_dir():
         raise ScoresError(
             f"{path}: a folder; expected a score file (vectors are given with --embeddings)"
-        ) from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ScoresError(f"{path}: not a CSV file ({error})") from None
+        )
+    lines = read_table(
+        path, "score file", broken="not a CSV file", error=ScoresError, ragged=_ragged
+    )
+    _, header = next(lines)
+    missing = {"pathA", "pathB", column} - {*header}
+    if missing:
+        empty = "" if header else "; the file is empty"
+        raise ScoresError(
+            f"{path}, line 1: column {', '.join(sorted(missing))} missing{empty}"
+            + copy_hint(header)
+        )
+    a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
+    named = header.index("model") if "model" in header else None
+    for line, cells in lines:
+        key = pair_key(cells[a], cells[b])
+        row = rows.get(key)
+        if row is None or (column in (QUANTILE, RANK) and cells[at] == ""):
+            continue
+        model = (cells[named] if named is not None else "") or path.stem
+        values = found.get(model)
+        if values is None:
+            values = found[model] = [math.nan] * len(pairs)
+            told[model] = bytearray(len(pairs))
+        if told[model][row]:
+            raise ScoresError(
+                f"{path}, line {line}: a second {column} of {key[0]}, {key[1]} for {model}"
+            )
+        told[model][row] = 1
+        if column != SCORE or cells[at].strip().lower() not in NO_SCORE:
+            values[row] = _number(cells[at], path, line, column)
     return {model: np.array(values, np.float64) for model, values in found.items()}
+
+
+def _ragged(*_: object) -> str:
+    return "more or fewer values than line 1 has; is a comma in a path not quoted?"
 
 
 def _number(text: str, path: Path, line: int, what: str) -> float:

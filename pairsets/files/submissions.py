@@ -17,7 +17,6 @@ pairs has their number as `rejected`.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -36,7 +35,7 @@ from pairsets.errors import PairsetsError
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.path_prefixes import cause
 from pairsets.storage.artefacts import versions, write_json
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import read_table, write_csv
 from pairsets.storage.json_files import read_json
 from pairsets.storage.publication import written_together
 from pairsets.storage.spreadsheets import copy_hint
@@ -357,41 +356,26 @@ def _read_scores(
     keys: list[PairKey] = []
     values: list[float] = []
     lines: dict[PairKey, int] = {}
-    reader = None
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = next(reader, [])
-            if tuple(header) != HEADER:
-                missing = [name for name in HEADER if name not in header]
-                what = f"column {', '.join(missing)} missing; " if missing else ""
-                raise SubmissionError(
-                    f"{path}, line 1: {what}expected exactly {','.join(HEADER)}, got "
-                    f"{','.join(header)[:80]!r}{copy_hint(header)}"
-                )
-            for cells in reader:
-                if not cells:
-                    continue
-                where = f"{path}, line {reader.line_num}"
-                if len(cells) != len(HEADER):
-                    raise SubmissionError(
-                        f"{where}: {len(cells)} values, expected {len(HEADER)}"
-                        + ("; is a comma in a path not quoted?" if len(cells) > 3 else "")
-                    )
-                key = pair_key(cells[0], cells[1])
-                if key in lines:
-                    raise SubmissionError(
-                        f"{where}: {key[0]!r} and {key[1]!r} are scored in line {lines[key]} "
-                        "already, in this or the other order"
-                    )
-                lines[key] = reader.line_num
-                keys.append(key)
-                values.append(-math.inf if rejects and not cells[2] else _number(cells[2], where))
-    except UnicodeDecodeError as error:
-        raise SubmissionError(f"{path}: not UTF-8 text at byte {error.start}") from None
-    except csv.Error as error:
-        line = reader.line_num if reader is not None else 1
-        raise SubmissionError(f"{path}, line {line}: not CSV ({error})") from None
+    rows = read_table(path, "table of scores", error=SubmissionError)
+    _, header = next(rows)
+    if tuple(header) != HEADER:
+        missing = [name for name in HEADER if name not in header]
+        what = f"column {', '.join(missing)} missing; " if missing else ""
+        raise SubmissionError(
+            f"{path}, line 1: {what}expected exactly {','.join(HEADER)}, got "
+            f"{','.join(header)[:80]!r}{copy_hint(header)}"
+        )
+    for line, cells in rows:
+        where = f"{path}, line {line}"
+        key = pair_key(cells[0], cells[1])
+        if key in lines:
+            raise SubmissionError(
+                f"{where}: {key[0]!r} and {key[1]!r} are scored in line {lines[key]} "
+                "already, in this or the other order"
+            )
+        lines[key] = line
+        keys.append(key)
+        values.append(-math.inf if rejects and not cells[2] else _number(cells[2], where))
     if not keys:
         raise SubmissionError(f"{path}: a header and no scores")
     return keys, values, list(lines.values())

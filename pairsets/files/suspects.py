@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pairsets.errors import PairSetError
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.pairset import PairSet, pair_key
 from pairsets.paths import strings
-from pairsets.storage.csv_tables import reading, write_csv
+from pairsets.storage.csv_tables import Row, csv_rows, csv_text, read_table, write_csv
 from pairsets.storage.spreadsheets import copy_hint
 
 Scores = NDArray[np.float64]
@@ -150,10 +150,12 @@ class Suspects:
         Raises:
             PairSetError: the message gives the file, the line, what was expected and what came.
         """
-        path = Path(path)
-        hint = "; make it with: lookalikes suspects"
-        with reading(path, "file of suspects", hint=hint) as stream:
-            return _parse(path, stream)
+
+        def ragged(cells: Sequence[str], header: Sequence[str]) -> str:
+            return f"{len(cells)} values, expected {len(header)}; is a comma in a path not quoted?"
+
+        path, hint = Path(path), "; make it with: lookalikes suspects"
+        return _parse(path, read_table(path, "file of suspects", hint=hint, ragged=ragged))
 
     def write(self, path: Path) -> Path:
         """Write a line a pair as CSV, with `\\n` line ends, atomically.
@@ -162,7 +164,17 @@ class Suspects:
         `dropped,reason`. `suspect` names the kinds that flag the pair, joined by `+`. A score that
         is nan is empty; others are written so that reading gives the same float64 back.
         """
-        return write_csv(path, [*_FIRST, *self.scores, DROPPED, REASON], self._rows())
+        return write_csv(path, self._header, self._rows())
+
+    def text(self) -> str:
+        """All of it as CSV, as `write` writes it."""
+        return csv_text([self._header, *self._rows()])
+
+    @classmethod
+    def of_text(cls, text: str) -> Suspects:
+        """Read what `text` gave."""
+        path = Path("suspects")
+        return _parse(path, csv_rows(path, io.StringIO(text, newline="")))
 
     def __len__(self) -> int:
         return len(self.path_a)
@@ -194,6 +206,10 @@ class Suspects:
                 found[row] = (AND.join(self.kinds(at)), self.reasons[at])
         return dict(sorted(found.items()))
 
+    @property
+    def _header(self) -> list[str]:
+        return [*_FIRST, *self.scores, DROPPED, REASON]
+
     def _rows(self) -> Iterator[list[object]]:
         for row in range(len(self)):
             scores = (float(values[row]) for values in self.scores.values())
@@ -208,23 +224,16 @@ class Suspects:
             ]
 
 
-def _parse(path: Path, stream: Iterator[str]) -> Suspects:
-    reader = csv.reader(stream, strict=True)
-    try:
-        header = next(reader, None) or []
-        kinds = header[len(_FIRST) : -2]
-        if header != [*_FIRST, *(kind for kind in KINDS if kind in kinds), DROPPED, REASON]:
-            raise PairSetError(
-                f"{path}, line 1: {','.join(header)[:120]}; expected {','.join(_FIRST)}, columns "
-                f"among {','.join(KINDS)}, then {DROPPED},{REASON}; is it a file of suspects?"
-                + copy_hint(header)
-            )
-        rows = []
-        for cells in reader:
-            if cells:
-                rows.append(_checked(f"{path}, line {reader.line_num}", cells, kinds))
-    except csv.Error as error:
-        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+def _parse(path: Path, told: Iterator[Row]) -> Suspects:
+    _, header = next(told)
+    kinds = header[len(_FIRST) : -2]
+    if header != [*_FIRST, *(kind for kind in KINDS if kind in kinds), DROPPED, REASON]:
+        raise PairSetError(
+            f"{path}, line 1: {','.join(header)[:120]}; expected {','.join(_FIRST)}, columns "
+            f"among {','.join(KINDS)}, then {DROPPED},{REASON}; is it a file of suspects?"
+            + copy_hint(header)
+        )
+    rows = [_checked(f"{path}, line {line}", cells, kinds) for line, cells in told]
     scores = np.array([row[4:-2] for row in rows], np.float64).reshape(len(rows), len(kinds))
     flags = np.array(
         [[kind in row[3].split(AND) for kind in kinds] for row in rows], np.bool_
@@ -242,11 +251,6 @@ def _parse(path: Path, stream: Iterator[str]) -> Suspects:
 
 def _checked(where: str, cells: list[str], kinds: Sequence[str]) -> list[str]:
     """The cells of a line, with nan for an empty score."""
-    expected = len(_FIRST) + len(kinds) + 2
-    if len(cells) != expected:
-        raise PairSetError(
-            f"{where}: {len(cells)} values, expected {expected}; is a comma in a path not quoted?"
-        )
     for name, cell in (("label", cells[2]), (DROPPED, cells[-2])):
         if cell not in ("0", "1"):
             raise PairSetError(f"{where}: {name} is {cell!r}, expected 0 or 1")

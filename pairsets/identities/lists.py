@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pairsets.errors import FacesError
 from pairsets.identities.places import placed, stem
 from pairsets.identities.rules import WHO_COLUMNS, Naming
 from pairsets.paths import base_name, read_lines, why_unsafe
+from pairsets.storage.csv_tables import csv_rows
 
 # What columns are called, where they have names.
 _PATH_COLUMNS = frozenset(
@@ -268,13 +268,8 @@ class _Table:
 def _cells(path: Path, text: Sequence[str], comma: str | None) -> Iterator[tuple[int, list[str]]]:
     """Line and cells of each row that is not empty."""
     if comma is not None:
-        reader = csv.reader((f"{line}\n" for line in text), strict=True, delimiter=comma)
-        try:
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield reader.line_num, cells
-        except csv.Error as error:
-            raise FacesError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        rows = csv_rows(path, (f"{line}\n" for line in text), error=FacesError, mark=comma)
+        yield from ((line, cells) for line, cells in rows if any(map(str.strip, cells)))
         return
     for line, row in enumerate(text, 1):
         if row.strip():

@@ -6,7 +6,6 @@ is what names and numbers tell; what pictures tell is in `mining.commands.check_
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -22,7 +21,7 @@ from pairsets.paths import base_name, read_lines
 from pairsets.sources.dataset import Dataset, PictureId
 from pairsets.sources.folders.safe_names import COLUMNS as NAMES_COLUMNS
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import csv_rows, write_csv
 
 COLUMNS = ("kind", "train", "test", "why", "score")
 # What is found, in the order of rows, and what it is in words. The last is no overlap, but may be.
@@ -247,22 +246,19 @@ def _listed(path: Path) -> set[str]:
 
 
 def _column(path: Path, lines: Sequence[str]) -> set[str]:
-    reader = csv.reader((line + "\n" for line in lines), strict=True)
     names: set[str] = set()
     at, length = 0, 1
-    try:
-        for number, cells in enumerate(reader):
-            cells = [cell.strip() for cell in cells]
-            if not number and "character" in cells:
-                at, length = cells.index("character"), len(cells)
-            elif cells and any(cells):
-                if len(cells) != length:
-                    raise SourceError(
-                        f"{path}, line {reader.line_num}: {len(cells)} values, expected "
-                        + ("one name" if length == 1 else f"{length}, as line 1 has")
-                        + "; is a comma in a name not quoted?"
-                    )
-                names.add(cells[at])
-    except csv.Error as error:
-        raise SourceError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+    rows = csv_rows(path, (line + "\n" for line in lines), error=SourceError)
+    for number, (line, cells) in enumerate(rows):
+        cells = [cell.strip() for cell in cells]
+        if not number and "character" in cells:
+            at, length = cells.index("character"), len(cells)
+        elif any(cells):
+            if len(cells) != length:
+                raise SourceError(
+                    f"{path}, line {line}: {len(cells)} values, expected "
+                    + ("one name" if length == 1 else f"{length}, as line 1 has")
+                    + "; is a comma in a name not quoted?"
+                )
+            names.add(cells[at])
     return names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -18,8 +18,26 @@ from pairsets.storage.publication import settle
 _ROWS = 1 << 14
 
 
+Fail = Callable[[str], Exception]
+Row = tuple[int, list[str]]
+
+
+def ragged(cells: Sequence[str], header: Sequence[str]) -> str:
+    """The message about a row of another length than the header."""
+    hint = "; is a comma in a path not quoted?" if len(cells) > len(header) else ""
+    return f"{len(cells)} values, expected {len(header)}{hint}"
+
+
 @contextmanager
-def reading(path: Path, what: str, *, kind: str | None = None, hint: str = "") -> Iterator[TextIO]:
+def open_table(
+    path: Path,
+    what: str,
+    *,
+    kind: str | None = None,
+    hint: str = "",
+    broken: str = "",
+    error: Fail = PairSetError,
+) -> Iterator[TextIO]:
     """Open a CSV file as text, with or without a byte-order mark.
 
     Args:
@@ -27,59 +45,133 @@ def reading(path: Path, what: str, *, kind: str | None = None, hint: str = "") -
         what: it is, as `file of aliases`, for errors.
         kind: shorter than `what`, where a file turns out not to be one.
         hint: what to do where there is none.
+        broken: what to say of a file that is not UTF-8, or no CSV, without a place in it.
+        error: makes the error of a message.
 
     Raises:
-        PairSetError: no such file, a folder, or not UTF-8, which the block meets while it reads.
+        PairSetError, or what `error` makes: no such file, a folder, or not UTF-8, which the block
+            meets while it reads.
     """
     settle(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield stream
     except FileNotFoundError:
-        raise PairSetError(f"{path}: no such {what}{hint}") from None
+        raise error(f"{path}: no such {what}{hint}") from None
     except IsADirectoryError:
-        raise PairSetError(f"{path}: a folder; expected a {what}") from None
-    except UnicodeDecodeError as error:
-        raise PairSetError(
-            f"{path}: not UTF-8 text at byte {error.start}; is it a {kind or what}?"
+        raise error(f"{path}: a folder; expected a {what}") from None
+    except UnicodeDecodeError as fault:
+        raise error(
+            f"{path}: {broken} ({fault})"
+            if broken
+            else f"{path}: not UTF-8 text at byte {fault.start}; is it a {kind or what}?"
         ) from None
 
 
-def table_rows(
-    path: Path, stream: Iterable[str], columns: Sequence[str]
-) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of each row of a CSV with exactly these columns; empty lines are passed over.
+def csv_rows(
+    path: Path,
+    lines: Iterable[str],
+    *,
+    broken: str = "",
+    error: Fail = PairSetError,
+    mark: str = ",",
+) -> Iterator[Row]:
+    """Rows of CSV text: the line that each begins in, and its cells, which may be none.
 
     Args:
         path: of the file, for errors.
-        stream: its text, as `reading` opens it.
+        lines: of text, with their ends.
+        broken, error: see `open_table`.
+        mark: stands between cells.
+
+    Raises:
+        PairSetError, or what `error` makes: not CSV.
+    """
+    reader = csv.reader(lines, strict=True, delimiter=mark)
+    end = 0
+    try:
+        for cells in reader:
+            # A quoted cell may hold line ends.
+            line, end = end + 1, reader.line_num
+            yield line, cells
+    except csv.Error as fault:
+        told = f": {broken}" if broken else f", line {end + 1}: not CSV"
+        raise error(f"{path}{told} ({fault})") from None
+
+
+def line_cells(line: str, mark: str = ",") -> list[str]:
+    """Cells of one line of CSV; none where it is no CSV.
+
+    >>> line_cells('a,"b,c"'), line_cells('"a')
+    (['a', 'b,c'], [])
+    """
+    try:
+        return next(csv.reader([line], strict=True, delimiter=mark), [])
+    except csv.Error:
+        return []
+
+
+def read_table(
+    path: Path,
+    what: str,
+    *,
+    kind: str | None = None,
+    hint: str = "",
+    broken: str = "",
+    error: Fail = PairSetError,
+    ragged: Callable[[Sequence[str], Sequence[str]], str] = ragged,
+) -> Iterator[Row]:
+    """Rows of a CSV file with a header: that first, then all rows of its length.
+
+    Who reads them looks at the header before the next one. Empty lines are passed over; of a file
+    without text, the header has no cells.
+
+    Args:
+        path, what, kind, hint, broken, error: see `open_table`.
+        ragged: what is wrong with a row of another length, and the header.
+
+    Raises:
+        PairSetError, or what `error` makes: see `open_table`; not CSV, or a row of another length.
+    """
+    with open_table(path, what, kind=kind, hint=hint, broken=broken, error=error) as stream:
+        rows = csv_rows(path, stream, broken=broken, error=error)
+        _, header = next(rows, (1, []))
+        yield 1, header
+        for line, cells in rows:
+            if cells and len(cells) != len(header):
+                raise error(f"{path}, line {line}: {ragged(cells, header)}")
+            if cells:
+                yield line, cells
+
+
+def table_rows(
+    path: Path, what: str, columns: Sequence[str], *, error: Fail = PairSetError
+) -> Iterator[Row]:
+    """Rows of a CSV file with exactly these columns, without the header.
+
+    Args:
+        path, what, error: see `open_table`.
         columns: the header.
 
     Raises:
-        PairSetError: another header, a row of another length, or not CSV.
+        PairSetError, or what `error` makes: see `read_table`, or another header.
     """
-    reader = csv.reader(stream, strict=True)
     expected = ",".join(columns)
-    try:
-        header = next(reader, None)
-        if not header:
-            raise PairSetError(f"{path}: empty; expected the header {expected}")
-        if [cell.strip() for cell in header] != list(columns):
-            raise PairSetError(
-                f"{path}, line 1: expected the header {expected}, got {','.join(header)[:80]}; "
-                "is the header line missing?"
-            )
-        for cells in reader:
-            if cells and len(cells) != len(columns):
-                raise PairSetError(
-                    f"{path}, line {reader.line_num}: {len(cells)} "
-                    f"{'value' if len(cells) == 1 else 'values'}, expected {expected}"
-                    + ("; is a comma in one not quoted?" if len(cells) > len(columns) else "")
-                )
-            if cells:
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise PairSetError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+
+    def uneven(cells: Sequence[str], header: Sequence[str]) -> str:
+        hint = "; is a comma in one not quoted?" if len(cells) > len(header) else ""
+        return f"{len(cells)} value{'s' * (len(cells) != 1)}, expected {expected}{hint}"
+
+    rows = read_table(path, what, error=error, ragged=uneven)
+    _, header = next(rows)
+    if not header:
+        raise error(f"{path}: empty; expected the header {expected}")
+    if [cell.strip() for cell in header] != list(columns):
+        raise error(
+            f"{path}, line 1: expected the header {expected}, got {','.join(header)[:80]}; "
+            "is the header line missing?"
+        )
+    yield from rows
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
@@ -87,16 +179,16 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     left = chain([header], rows)
     with atomic_write(path) as stream:
         while batch := list(islice(left, _ROWS)):
-            stream.write(_csv_text(batch).encode())
+            stream.write(csv_text(batch).encode())
     return path
 
 
-def _csv_text(rows: Sequence[Sequence[object]], end: str = "\n") -> str:
+def csv_text(rows: Sequence[Sequence[object]], end: str = "\n") -> str:
     """Rows as CSV; what holds a carriage return is quoted, as readers take it for a row's end."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator=end).writerows(rows)
     found = text.getvalue()
     if end == "\n" and "\r" in found:
         # The writer quotes it only where it is of the rows' ends: rare, and so one by one.
-        return "".join(_csv_text([row], "\r\n").removesuffix("\r\n") + end for row in rows)
+        return "".join(csv_text([row], "\r\n").removesuffix("\r\n") + end for row in rows)
     return found

@@ -14,12 +14,12 @@ them. A copy of `NAME.csv` is called `NAME.spreadsheet.csv`; in it
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pairsets.storage.artefacts import atomic_write
+from pairsets.storage.csv_tables import csv_rows
 
 # The full-width forms are taken for the others where those are typed.
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
@@ -57,8 +57,8 @@ def write_copies(tables: Iterable[Path]) -> list[Path]:
     copies = copies_of(tables)
     for table, copy in zip(tables, copies, strict=True):
         with table.open(encoding="utf-8", newline="") as stream, atomic_write(copy) as out:
-            for line, cells in enumerate(csv.reader(stream, strict=True)):
-                out.write(_line(cells, header=line == 0).encode())
+            for row, (_, cells) in enumerate(csv_rows(table, stream)):
+                out.write(_line(cells, header=row == 0).encode())
     return copies
 
 

@@ -452,14 +452,14 @@ def _make_posts(folder: Path) -> None:
 
 
 def _read_posts(folder: Path) -> None:
-    from pairsets.sources.danbooru.journal import opened
     from pairsets.sources.danbooru.metadata import Metadata
     from pairsets.sources.danbooru.posts import Rule
     from pairsets.sources.danbooru.streams import metadata_files
+    from pairsets.storage.resume import Resume
 
     def read(source: Path) -> None:
         metadata = Metadata.of(metadata_files([source])[0], Rule(), 4096)
-        with opened(folder / "journal" / source.name, metadata.facts) as journal:
+        with Resume(folder / "journal" / source.name, metadata.facts) as journal:
             for block in metadata.blocks(journal, workers=1, step=lambda done, total: None):
                 len(block.ids)
 
@@ -665,28 +665,21 @@ def _make_half_embedded(folder: Path) -> None:
 
 
 def _make_kept(folder: Path) -> None:
-    from mining.miners.fold_results import Finished, Part
-    from mining.miners.suspect_free import Memory
-    from mining.overlap.notes import Notes
+    from mining.miners.fold_results import Part
     from pairsets.funnel import FunnelRow
+    from pairsets.storage.resume import Parts
 
     pairs = _pairs()
-    Memory.of(folder / "suspects.partial.json", 1).write(pairs)
     row = FunnelRow("mine", "pairs", 3, kept=True)
     part = Part(pairs, np.ones((len(pairs), 2)), [row], ["look"], {"exact": True}, {"by": "mean"})
-    Finished.of(folder / "set.csv", 1).write(1, part)
-    notes = Notes.open(folder / "looked.jsonl", 1)
-    notes.add("one", [["a", "b", 0.5, "why"]], {"c": "damaged"})
-    notes.add("two", [], {})
+    Parts(folder / "set.folds.partial.sqlite", 1).write(part.content(), "1")
     models = [{"model": "a", "fingerprint": "b"}, {"model": "c", "fingerprint": "d"}]
     (folder / "mined.json").write_text(json.dumps({"references": models, "fusion": {"by": "mean"}}))
     (folder / "compare.json").write_text(json.dumps({"sets": {"random": {"sha256": "0"}}}))
 
 
 _KEPT = (
-    "suspects.partial.json",
-    "set.fold-1.partial.json",
-    "looked.jsonl",
+    "set.folds.partial.sqlite",
     "mined.json",
     "compare.json",
 )
@@ -695,22 +688,18 @@ _KEPT = (
 def _read_kept(folder: Path) -> None:
     from mining.commands.compare import _Older
     from mining.commands.run_folder import RunFolder
-    from mining.miners.fold_results import Finished
+    from mining.miners.fold_results import Part
     from mining.miners.provenance import mined_by
-    from mining.miners.suspect_free import Memory
-    from mining.overlap.notes import Notes
     from mining.scores.collection import miners
+    from pairsets.storage.resume import Parts
 
-    def noted() -> None:
-        for entry in Notes.open(folder / "looked.jsonl", 1).entries.values():
-            for a, b, score, why in entry.found:
-                assert isinstance(a + b + why, str)
-                assert score == score + 0.0 or score != score
+    def kept() -> None:
+        found = Parts(folder / "set.folds.partial.sqlite", 1).read("1")
+        if found is not None:
+            Part.read(found)
 
     several(
-        lambda: Memory.of(folder / "suspects.partial.json", 1).read(),
-        lambda: Finished.of(folder / "set.csv", 1).read(1),
-        noted,
+        kept,
         lambda: miners(folder / "mined.csv"),
         lambda: json.dumps(mined_by(folder / "mined.csv"), indent=1),
         lambda: _Older.of(RunFolder(folder)),

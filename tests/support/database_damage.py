@@ -17,8 +17,8 @@ from mining.commands.review import export_review, export_tasks, import_review
 from pairsets.errors import PairsetsError
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.judgement.session import Review
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import ReviewError, Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord
 from pairsets.review.web.messages import Decision, DisagreementsQuery, HistoryQuery
 from pairsets.review.web.service import ApiError, Desk
 from support.reviews import all_pairs

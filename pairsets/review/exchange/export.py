@@ -19,8 +19,14 @@ from pairsets.evaluation.kappa import Kappa
 from pairsets.files.submissions import pairs_digest
 from pairsets.pairset import PairSet, identities_of
 from pairsets.review.exchange.judgement_table import Told, write_judgements
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import WORDS, ReviewError, Verdict, common, plain_name
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import (
+    WORDS,
+    ReviewError,
+    Verdict,
+    common,
+    plain_name,
+)
 from pairsets.storage.artefacts import refuse_existing, versions, with_ending, write_json
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
@@ -195,22 +201,7 @@ def _known(store: Store, who: str | None) -> str | None:
 
 def _told(store: Store) -> list[Told]:
     """All verdicts and decisions of one moment, by pair, those given first before."""
-    rows = store.read(
-        "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds, v.at, 0 AS decided"
-        " FROM verdicts v JOIN annotators a ON a.id = v.annotator UNION ALL"
-        " SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL, d.at, 1"
-        " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY 2, 7, 1"
-    )
-    # Of few kinds; each checks itself, but once.
-    kinds = {cells: _verdict(*cells) for cells in {row[2:5] for row in rows}}
-    return [
-        Told(VerdictRecord(row[0], row[1], kinds[row[2:5]], row[5], row[6]), bool(row[7]))  # type: ignore[arg-type]
-        for row in rows
-    ]
-
-
-def _verdict(prediction: object, invalid: object, reason: object) -> Verdict:
-    return Verdict(prediction, bool(invalid), reason)  # type: ignore[arg-type]
+    return [Told(said, decided) for said, decided in store.account()]
 
 
 def _judged(pairs: PairSet, told: Iterable[Told], who: str | None) -> ExportedVerdicts:

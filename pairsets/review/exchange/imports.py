@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,8 +17,9 @@ from pairsets.pairset import COLUMNS, PairSet
 from pairsets.review.exchange.judgement_table import HEADER, UNDATED, read_judgements
 from pairsets.review.exchange.label_studio_answers import begins_so, read_answers
 from pairsets.review.store.access import read_whole
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
+from pairsets.storage.csv_tables import line_cells
 
 Kind = Literal["pairs", "judgements", "database", "answers"]
 _SQLITE = b"SQLite format 3\0"
@@ -141,10 +141,7 @@ def _kind_of(source: Path) -> Kind:
     if begins_so(start):
         return "answers"
     line = start.decode("utf-8-sig", "replace").partition("\n")[0].removesuffix("\r")
-    try:
-        header = tuple(next(csv.reader([line], strict=True), ()))
-    except csv.Error:
-        header = ()
+    header = line_cells(line)
     # Reading it says what else is wrong with a header, if anything.
     if set(header) & (set(HEADER) - set(COLUMNS)):
         return "judgements"

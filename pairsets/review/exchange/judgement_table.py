@@ -8,7 +8,6 @@ is as in the pair file: of an invalid pair it may hold what was thought of the f
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,9 +16,8 @@ from math import isfinite
 from pathlib import Path
 
 from pairsets.pairset import PairKey, PairSet, pair_key
-from pairsets.review.store.store import VerdictRecord
-from pairsets.review.store.verdicts import WORDS, ReviewError, Verdict, plain_name
-from pairsets.storage.csv_tables import write_csv
+from pairsets.review.store.verdicts import WORDS, ReviewError, Verdict, VerdictRecord, plain_name
+from pairsets.storage.csv_tables import read_table, write_csv
 from pairsets.storage.spreadsheets import copy_hint
 
 HEADER = (
@@ -82,41 +80,26 @@ def read_judgements(path: Path) -> list[Line]:
     """
     lines: list[Line] = []
     seen: dict[tuple[PairKey, str | None], int] = {}
-    reader = None
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = next(reader, [])
-            if tuple(header) != HEADER:
-                raise ReviewError(
-                    f"{path}, line 1: expected exactly {','.join(HEADER)}, got "
-                    f"{','.join(header)[:200]!r}{copy_hint(header)}"
-                )
-            end = reader.line_num
-            for cells in reader:
-                # A quoted cell may hold line ends.
-                number, end = end + 1, reader.line_num
-                if not cells:
-                    continue
-                try:
-                    line = _line(cells, number)
-                except ReviewError as error:
-                    raise ReviewError(f"{path}, line {number}: {error}") from None
-                earlier = seen.setdefault(
-                    (line.key, None if line.decided else line.annotator), number
-                )
-                if earlier != number:
-                    what = "decision" if line.decided else f"verdict of {line.annotator}"
-                    raise ReviewError(
-                        f"{path}, line {number}: a second {what} on {cells[0]!r} and "
-                        f"{cells[1]!r}, after line {earlier}; expected one"
-                    )
-                lines.append(line)
-    except UnicodeDecodeError as error:
-        raise ReviewError(f"{path}: not UTF-8 text at byte {error.start}") from None
-    except csv.Error as error:
-        at = reader.line_num if reader is not None else 1
-        raise ReviewError(f"{path}, line {at}: not CSV ({error})") from None
+    rows = read_table(path, "table of verdicts", error=ReviewError)
+    _, header = next(rows)
+    if tuple(header) != HEADER:
+        raise ReviewError(
+            f"{path}, line 1: expected exactly {','.join(HEADER)}, got "
+            f"{','.join(header)[:200]!r}{copy_hint(header)}"
+        )
+    for number, cells in rows:
+        try:
+            line = _line(cells, number)
+        except ReviewError as error:
+            raise ReviewError(f"{path}, line {number}: {error}") from None
+        earlier = seen.setdefault((line.key, None if line.decided else line.annotator), number)
+        if earlier != number:
+            what = "decision" if line.decided else f"verdict of {line.annotator}"
+            raise ReviewError(
+                f"{path}, line {number}: a second {what} on {cells[0]!r} and "
+                f"{cells[1]!r}, after line {earlier}; expected one"
+            )
+        lines.append(line)
     return lines
 
 
@@ -159,11 +142,6 @@ def _cells(pairs: PairSet, one: Told) -> tuple[object, ...]:
 
 
 def _line(cells: list[str], number: int) -> Line:
-    if len(cells) != len(HEADER):
-        raise ReviewError(
-            f"{len(cells)} values, expected {len(HEADER)}"
-            + ("; is a comma in a path or name not quoted?" if len(cells) > len(HEADER) else "")
-        )
     a, b, annotator, word, prediction, reason, seconds, at, decided = cells
     if word not in WORDS:
         raise ReviewError(f"verdict is {word!r}, expected {', '.join(WORDS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import Rate, clustered_rate
 from pairsets.evaluation.kappa import cohen
-from pairsets.review.judgement.current_verdicts import INVALID, NOTHING
+from pairsets.review.judgement.current_verdicts import NOTHING
+from pairsets.review.store.queries import INVALID
 from pairsets.review.store.store import Store
 
 Said = NDArray[np.int8]
@@ -91,7 +93,7 @@ def live(store: Store) -> LiveAgreement:
     rates.
     """
     names, said = _said(store)
-    decisions = _numbers(store.read("SELECT pair, invalid FROM decisions"), 2)
+    decisions = _numbers(store.settled(), 2)
     counts, settled = store.pairs.valid, np.zeros(len(store.pairs), bool)
     counts[decisions[0][decisions[1] == 1]] = False
     settled[decisions[0]] = True
@@ -118,10 +120,7 @@ def live(store: Store) -> LiveAgreement:
 
 def _said(store: Store) -> tuple[list[str], Said]:
     """Names of the people, and their verdicts that stand, `[people, pairs]`."""
-    rows = store.read(
-        f"SELECT annotator, pair, CASE WHEN invalid THEN {INVALID} ELSE prediction END"
-        " FROM verdicts"
-    )
+    rows = [row[:3] for row in store.words()]
     # People after verdicts: somebody new may come between the two.
     names = store.annotators
     people, pairs, words = _numbers(rows, 3)
@@ -133,7 +132,7 @@ def _said(store: Store) -> tuple[list[str], Said]:
     return list(names.values()), said
 
 
-def _numbers(rows: list[tuple[object, ...]], columns: int) -> NDArray[np.int64]:
+def _numbers(rows: Sequence[tuple[int, ...]], columns: int) -> NDArray[np.int64]:
     """The columns of a query whose cells are whole numbers."""
     flat = np.fromiter(chain.from_iterable(rows), np.int64, columns * len(rows))
     return flat.reshape(-1, columns).T

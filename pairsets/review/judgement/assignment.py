@@ -11,7 +11,8 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.review.store.store import Event, Store
+from pairsets.review.store.queries import Event
+from pairsets.review.store.store import Store
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -103,12 +104,12 @@ class Assignment:
         self._claims: dict[int, tuple[int, float]] = {}
         # Events that a snapshot has already are harmless to apply once more: flags are set again.
         self._last = store.last_event
-        for row in store.read("SELECT annotator, pair FROM verdicts"):
-            self._set_judged(int(row[0]), int(row[1]), True)  # type: ignore[call-overload]
-        for row in store.read("SELECT annotator, pair FROM skips ORDER BY event"):
-            self._desk(int(row[0])).skipped[int(row[1])] = None  # type: ignore[call-overload]
-        for row in store.read("SELECT annotator, pair FROM events WHERE kind = 'decide'"):
-            self._desk(int(row[0])).decided[int(row[1])] = True  # type: ignore[call-overload]
+        for annotator, pair in store.judged():
+            self._set_judged(annotator, pair, True)
+        for annotator, pair in store.skipped():
+            self._desk(annotator).skipped[pair] = None
+        for annotator, pair in store.decided():
+            self._desk(annotator).decided[pair] = True
 
     def next(self, annotator: int, count: int) -> list[int]:
         """Up to `count` pairs for this person, the first one to be judged first.

@@ -7,12 +7,13 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.review.store.queries import INVALID
 from pairsets.review.store.store import Store
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 # What `Standing.words` holds; 0 and 1 are as in `human_prediction`.
-NOTHING, INVALID = -1, 2
+NOTHING = -1
 NUMBERS = {"different": 0, "same": 1, "invalid": INVALID}
 
 
@@ -45,26 +46,15 @@ class Standing:
             if last == self._last:
                 return
             # What comes between the two questions is read now and once more the next time.
-            word = f"CASE v.invalid WHEN 1 THEN {INVALID} ELSE v.prediction END"
-            if self._last < 0:
-                query, values = f"SELECT annotator, pair, {word}, event FROM verdicts v", ()
-            else:
-                query = (
-                    f"SELECT e.annotator, e.pair, {word}, v.event"
-                    " FROM (SELECT DISTINCT annotator, pair FROM events"
-                    "  WHERE id > ? AND pair IS NOT NULL) e"
-                    " LEFT JOIN verdicts v USING (annotator, pair)"
-                )
-                values = (self._last,)  # type: ignore[assignment]
-            for annotator, pair, said, event in self._store.read(query, values):
-                words, events = self.of(number_in(annotator))
-                words[pair] = NOTHING if said is None else said  # type: ignore[call-overload]
-                events[pair] = 0 if event is None else event  # type: ignore[call-overload]
-            decided = self._store.read(
-                "SELECT annotator, pair FROM events WHERE id > ? AND kind = 'decide'", (self._last,)
-            )
-            for annotator, pair in decided:
-                self.decided[pair] = self.decided_by(number_in(annotator))[pair] = True  # type: ignore[call-overload]
+            store, before = self._store, self._last
+            for annotator, pair, said, event in (
+                store.words() if before < 0 else store.words_after(before)
+            ):
+                words, events = self.of(annotator)
+                words[pair] = NOTHING if said is None else said
+                events[pair] = 0 if event is None else event
+            for annotator, pair in store.decided(before):
+                self.decided[pair] = self.decided_by(annotator)[pair] = True
             self._last = last
 
     def of(self, annotator: int) -> tuple[NDArray[np.int8], Rows]:
@@ -100,8 +90,3 @@ class Standing:
     def disputed(self) -> Mask:
         """`[N]`: `apart`, or settled when it was: a decision stands though people agree now."""
         return self.apart | (self.decided & self._store.pairs.valid)
-
-
-def number_in(cell: object) -> int:
-    """The whole number in a cell of a row."""
-    return int(cell)  # type: ignore[call-overload, no-any-return]

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from threading import RLock, local
-from typing import Literal
 
 from pairsets.pairset import PairSet
-from pairsets.review.store.access import connect, reading
+from pairsets.review.store.access import connect
 from pairsets.review.store.connection import Connection, DatabaseError, damaged, transaction
+from pairsets.review.store.queries import Kind, Queries, later, since
 from pairsets.review.store.schema import begin, pairs_in
-from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
-
-__all__ = [
-    "AlreadyJudgedError",
-    "Event",
-    "KeyReusedError",
-    "Store",
-    "VerdictRecord",
-    "now",
-]
-
-Kind = Literal["judge", "skip", "undo", "change", "import", "decide"]
+from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
 
 
 class AlreadyJudgedError(ReviewError):
@@ -36,36 +23,7 @@ class KeyReusedError(ReviewError):
     """A key of another event: what was sent now is not written down, and must not seem so."""
 
 
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened: see `schema`; an undo may have found no pair."""
-
-    id: int
-    kind: Kind
-    annotator: int
-    pair: int | None
-
-
-@dataclass(frozen=True)
-class VerdictRecord:
-    """What somebody says of a pair now.
-
-    Attributes:
-        annotator: who, by name.
-        pair: row of the pair set.
-        verdict: what.
-        seconds: how long the pair was on the screen, where that is known.
-        at: when, ISO 8601 in UTC.
-    """
-
-    annotator: str
-    pair: int
-    verdict: Verdict
-    seconds: float | None
-    at: str
-
-
-class Store:
+class Store(Queries):
     """The database of one pair set's review; from any number of threads and processes.
 
     Every method that writes is one transaction, and on the disk when it returns; where it raises,
@@ -92,14 +50,8 @@ class Store:
         *,
         served: bool = False,
     ) -> None:
-        self.path = path
-        self._db = connection
-        self._lock = RLock()
+        super().__init__(path, connection, served=served)
         self._place = _place(path)
-        # Who reads does not wait for who writes: every thread reads by a connection of its own.
-        self._served = served
-        self._local = local()
-        self._readers: list[Connection] = []
         about = dict(self._db.execute("SELECT key, value FROM about").fetchall())
         if not about:
             raise ReviewError(f"{path}: the database of a review that was never begun: no pairs")
@@ -169,18 +121,6 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, query: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
-        """The rows of a query that only reads, as of the last commit."""
-        if self._served:
-            return self._reader().execute(query, tuple(values)).fetchall()
-        with self._lock:
-            return self._db.execute(query, tuple(values)).fetchall()
-
-    @property
-    def last_event(self) -> int:
-        """The number of what happened last; 0 before anything did."""
-        return int(self.read("SELECT coalesce(max(id), 0) FROM events")[0][0])  # type: ignore[call-overload, no-any-return]
-
     def annotator(self, name: str) -> int:
         """The number of a person, who is written down where new.
 
@@ -194,11 +134,6 @@ class Store:
                 return known
             with transaction(self._db):
                 return self._written_down(name)
-
-    @property
-    def annotators(self) -> dict[int, str]:
-        """Names by number."""
-        return {int(n): str(name) for n, name in self.read("SELECT id, name FROM annotators")}  # type: ignore[call-overload]
 
     def judge(
         self, annotator: int, pair: int, verdict: Verdict, *, key: str, seconds: float | None = None
@@ -348,79 +283,6 @@ class Store:
                 ((pair, kinds, reason) for pair, (kinds, reason) in suspects.items()),
             )
 
-    def said(self, pair: int | None = None) -> list[VerdictRecord]:
-        """What everybody says now, of all pairs or one: by pair, then who began first."""
-        where, values = ("", ()) if pair is None else ("WHERE v.pair = ?", (pair,))
-        return _said(
-            self.read(
-                "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds, v.at"
-                f" FROM verdicts v JOIN annotators a ON a.id = v.annotator {where}"
-                " ORDER BY v.pair, a.id",
-                values,
-            )
-        )
-
-    def decisions(self) -> dict[int, VerdictRecord]:
-        """The decisions on pairs that people disagree on, by pair."""
-        rows = self.read(
-            "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL, d.at"
-            " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY d.pair"
-        )
-        return {one.pair: one for one in _said(rows)}
-
-    def to_merge(self) -> tuple[list[VerdictRecord], list[VerdictRecord]]:
-        """What `said` and `decisions` have, each as late as all that was known when it was said.
-
-        A verdict that was given after another one was taken back is the later one, though the clock
-        was set back in between, and times once went back with it.
-        """
-        said = self.read(
-            "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds,"
-            " v.at, (SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
-            "  e.annotator = v.annotator AND e.kind <> 'decide')"
-            " FROM verdicts v JOIN annotators a ON a.id = v.annotator ORDER BY v.pair, a.id"
-        )
-        decided = self.read(
-            "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL,"
-            " d.at, (SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND e.kind = 'decide')"
-            " FROM decisions d JOIN annotators a ON a.id = d.annotator ORDER BY d.pair"
-        )
-        said, decided = (
-            [(*row[:6], _since(str(row[6]), row[7])) for row in rows] for rows in (said, decided)
-        )
-        return _said(said), _said(decided)
-
-    def suspects(self) -> dict[int, tuple[str, str]]:
-        """What `mark` noted."""
-        rows = self.read("SELECT pair, kinds, reason FROM suspects ORDER BY pair")
-        return {int(pair): (str(kinds), str(reason)) for pair, kinds, reason in rows}  # type: ignore[call-overload]
-
-    def events_after(self, last: int) -> list[Event]:
-        """What happened after event number `last`, in order."""
-        rows = self.read(
-            "SELECT id, kind, annotator, pair FROM events WHERE id > ? ORDER BY id", (last,)
-        )
-        return [Event(*row) for row in rows]  # type: ignore[arg-type]
-
-    def pace(self, annotator: int, count: int = 50) -> list[float]:
-        """How many seconds each of a person's latest verdicts took."""
-        rows = self.read(
-            "SELECT seconds FROM verdicts WHERE annotator = ? AND seconds IS NOT NULL"
-            " ORDER BY event DESC LIMIT ?",
-            (annotator, count),
-        )
-        return [float(row[0]) for row in rows]  # type: ignore[arg-type]
-
-    def _reader(self) -> Connection:
-        """This thread's own connection, which only reads."""
-        found: Connection | None = getattr(self._local, "reader", None)
-        if found is None:
-            found = reading(self.path)
-            self._local.reader = found
-            with self._lock:
-                self._readers.append(found)
-        return found
-
     @contextmanager
     def _writing(
         self,
@@ -535,7 +397,7 @@ class Store:
         if mine is None:
             outcome = "older" if taken_back > one.at else "added"
         else:
-            last = _since(mine[3], last)
+            last = since(mine[3], last)
             outcome = _outcome(mine[:3], last, one)
         later = outcome == "known" and one.at > last
         if outcome in ("added", "replaced") or later:
@@ -571,7 +433,7 @@ class Store:
         mine = self._db.execute(
             "SELECT prediction, invalid, reason, at FROM decisions WHERE pair = ?", (one.pair,)
         ).fetchone()
-        last = "" if mine is None else _since(mine[3], self._last_decision(one.pair))
+        last = "" if mine is None else since(mine[3], self._last_decision(one.pair))
         outcome = "added" if mine is None else _outcome(mine[:3], last, one)
         if outcome in ("added", "replaced") or (outcome == "known" and one.at > last):
             key = _import_key("decide", annotator, one)
@@ -585,27 +447,13 @@ def _after(last: str | None) -> str:
     moment = now()
     if last is None or moment > last:
         return moment
-    later = _later(last)
-    if later == last:
+    after = later(last)
+    if after == last:
         raise ReviewError(
             f"the last time of this pair is {last}, and none comes after it; did it come from a "
             "machine whose clock was wrong?"
         )
-    return later
-
-
-def _since(at: str, last: object) -> str:
-    """Since when what bears the time `at` stands, where something before it bears `last`."""
-    return at if last is None or str(last) <= at else _later(str(last))
-
-
-def _later(moment: str) -> str:
-    """A millisecond later; the end of time itself."""
-    try:
-        later = datetime.fromisoformat(moment) + timedelta(milliseconds=1)
-    except OverflowError:
-        return moment
-    return later.isoformat(timespec="milliseconds")
+    return after
 
 
 def _place(path: Path) -> tuple[int, int] | None:
@@ -624,13 +472,6 @@ def now() -> str:
 
 def _cells(verdict: Verdict) -> tuple[int, int, str]:
     return verdict.prediction, int(verdict.invalid), verdict.reason
-
-
-def _said(rows: Iterable[tuple[object, ...]]) -> list[VerdictRecord]:
-    return [
-        VerdictRecord(str(name), int(pair), Verdict(said, bool(invalid), why), seconds, str(at))  # type: ignore[arg-type, call-overload]
-        for name, pair, said, invalid, why, seconds, at in rows
-    ]
 
 
 def _outcome(mine: tuple[int, int, str], last: str, theirs: VerdictRecord) -> str:

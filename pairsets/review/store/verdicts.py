@@ -105,3 +105,22 @@ def plain_name(name: str) -> str:
     if any(kind.startswith("C") or kind in ("Zl", "Zp") for kind in kinds):
         raise ReviewError(f"{plain!r}: a name with characters that cannot be shown")
     return plain
+
+
+@dataclass(frozen=True)
+class VerdictRecord:
+    """What somebody says of a pair now.
+
+    Attributes:
+        annotator: who, by name.
+        pair: row of the pair set.
+        verdict: what.
+        seconds: how long the pair was on the screen, where that is known.
+        at: when, ISO 8601 in UTC.
+    """
+
+    annotator: str
+    pair: int
+    verdict: Verdict
+    seconds: float | None
+    at: str

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 
-from pairsets.review.judgement.current_verdicts import (
-    INVALID,
-    NOTHING,
-    NUMBERS,
-    Mask,
-    Standing,
-    number_in,
-)
+from pairsets.review.judgement.current_verdicts import NOTHING, NUMBERS, Mask, Standing
 from pairsets.review.judgement.session import Review
-from pairsets.review.store.verdicts import Verdict
+from pairsets.review.store.queries import INVALID
+from pairsets.review.store.verdicts import VerdictRecord
 from pairsets.review.web.messages import (
     DisagreementsQuery,
     Doubted,
@@ -133,10 +127,12 @@ class History:
 
     def _pairs(self, annotator: int, pairs: Sequence[int], seen: set[int]) -> list[Pair]:
         """Pairs as this person may see them: names and the rest of those `seen` alone."""
-        said = self._opinions("verdicts", "v.seconds", pairs)
-        decided = self._opinions("decisions", "NULL", pairs)
-        suspects = self._of("SELECT pair, kinds, reason FROM suspects", pairs)
-        doubted = {row[0]: Doubted(kinds=str(row[1]), reason=str(row[2])) for row in suspects}
+        said = _opinions(self._store.opinions(pairs))
+        decided = _opinions(self._store.opinions(pairs, decided=True))
+        doubted = {
+            pair: Doubted(kinds=kinds, reason=reason)
+            for pair, (kinds, reason) in self._store.suspects_among(pairs).items()
+        }
         found = []
         for pair in pairs:
             names = pair in seen
@@ -176,28 +172,17 @@ class History:
         found = {model: float(scores[pair]) for model, scores in self._scores.items()}
         return {model: one if math.isfinite(one) else None for model, one in found.items()}
 
-    def _opinions(self, table: str, seconds: str, pairs: Sequence[int]) -> dict[int, list[Opinion]]:
-        rows = self._of(
-            f"SELECT v.pair, a.name, v.prediction, v.invalid, v.reason, v.at, {seconds} FROM"
-            f" {table} v JOIN annotators a ON a.id = v.annotator",
-            pairs,
-            "ORDER BY v.pair, a.id",
-        )
-        found: dict[int, list[Opinion]] = defaultdict(list)
-        for pair, name, prediction, invalid, reason, at, took in rows:
-            verdict = Verdict(number_in(prediction), bool(invalid), str(reason))
-            found[number_in(pair)].append(
-                Opinion(
-                    annotator=str(name),
-                    verdict=verdict.word,
-                    reason=verdict.reason,
-                    at=str(at),
-                    seconds=None if took is None else float(took),  # type: ignore[arg-type]
-                )
-            )
-        return found
 
-    def _of(self, query: str, pairs: Sequence[int], order: str = "") -> list[tuple[object, ...]]:
-        """Rows of a table that are about these pairs."""
-        marks = ",".join("?" * len(pairs))
-        return self._store.read(f"{query} WHERE pair IN ({marks}) {order}", pairs)
+def _opinions(said: Iterable[VerdictRecord]) -> dict[int, list[Opinion]]:
+    found: dict[int, list[Opinion]] = defaultdict(list)
+    for one in said:
+        found[one.pair].append(
+            Opinion(
+                annotator=one.annotator,
+                verdict=one.verdict.word,
+                reason=one.verdict.reason,
+                at=one.at,
+                seconds=one.seconds,
+            )
+        )
+    return found

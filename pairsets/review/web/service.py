@@ -56,10 +56,10 @@ class Desk:
                 422, "X-Annotator is not percent-encoded UTF-8", "bad_annotator"
             ) from None
         name = self.review.annotator if header is None else plain_name(given)
-        found = self.store.read("SELECT id FROM annotators WHERE name = ?", (name,))
-        if not found:
+        found = None if name is None else self.store.number_of(name)
+        if found is None:
             raise ApiError(403, "nobody of this name judges here yet", "unknown_annotator")
-        return int(found[0][0])  # type: ignore[call-overload, no-any-return]
+        return found
 
     def refuse_stranger(self, pair: int) -> None:
         """Refuse a pair that does not exist."""
@@ -81,11 +81,7 @@ class Desk:
 
     def tasks(self, annotator: int, pairs: Sequence[int]) -> list[messages.Task]:
         """Pairs as they are shown before they are judged."""
-        marks = ",".join("?" * len(pairs))
-        skips = self.store.read(
-            f"SELECT pair FROM skips WHERE annotator = ? AND pair IN ({marks})", (annotator, *pairs)
-        )
-        skipped = {row[0] for row in skips}
+        skipped = self.store.skipped_among(annotator, pairs)
         found = []
         for pair in pairs:
             faces = [self.store.pairs.path_a[pair], self.store.pairs.path_b[pair]]
@@ -121,15 +117,11 @@ class Desk:
         verdict = Verdict.of(body.verdict, body.reason)
         # One after the other: of two that are sent at once, the second has not seen the first.
         with self._deciding:
-            stands = self.store.read(
-                "SELECT d.at, a.name FROM decisions d JOIN annotators a ON a.id = d.annotator"
-                " WHERE d.pair = ?",
-                (body.pair,),
-            )
+            stands = self.store.decision(body.pair)
             # What is sent again has been written down: by now it may stand itself.
-            sent = self.store.read("SELECT 1 FROM events WHERE key = ?", (body.key,))
-            if not sent and stands and stands[0][0] != body.seen:
-                error = f"{stands[0][1]} has decided pair {body.pair} already"
+            sent = self.store.is_known(body.key)
+            if not sent and stands and stands[0] != body.seen:
+                error = f"{stands[1]} has decided pair {body.pair} already"
                 pair = self.history.pair(annotator, body.pair)
                 raise ApiError(409, error, "already_decided", pair=pair)
             self.store.decide(annotator, body.pair, verdict, key=body.key)
@@ -137,16 +129,9 @@ class Desk:
 
     def undone(self, annotator: int, pair: int, key: str) -> messages.Was | None:
         """Verdict that an undo took back; None where it was a skip."""
-        rows = self.store.read(
-            "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ? AND"
-            " pair = ? AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?)"
-            " ORDER BY id DESC LIMIT 1",
-            (annotator, pair, key),
-        )
-        if not rows or rows[0][0] == "skip":
+        verdict = self.store.before(annotator, pair, key)
+        if verdict is None:
             return None
-        _, prediction, invalid, reason = rows[0]
-        verdict = Verdict(prediction, bool(invalid), str(reason))  # type: ignore[arg-type]
         return messages.Was(verdict=verdict.word, reason=verdict.reason)
 
     def agreement(self) -> messages.Agreements:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.blocks import NO_POST, Block
-from pairsets.sources.danbooru.journal import Journal
 from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.processes import read_blocks
 from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
 from pairsets.sources.danbooru.streams import BLOCK, Stream
+from pairsets.storage.resume import Resume
 
 # Of a file's lines, one in so many may be something else than a post, and one in any case: dumps
 # end in the middle of a line. Beyond that it is another file than its user thinks.
@@ -95,7 +95,7 @@ class Metadata:
         }
 
     def blocks(
-        self, journal: Journal, *, workers: int, step: Callable[[int, int], None]
+        self, journal: Resume, *, workers: int, step: Callable[[int, int], None]
     ) -> Generator[Block, None, None]:
         """Blocks of all files in their order, first those that the journal has.
 
@@ -106,7 +106,7 @@ class Metadata:
         """
         done = [0] * len(self.files)
         ended = 0
-        for record in journal.kept():
+        for record in journal.sequence():
             number, is_end = _RECORD.unpack_from(record)
             if is_end:
                 ended = number + 1

@@ -8,8 +8,6 @@ through a link, so nothing lies outside the folder.
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import os
 import shutil
@@ -25,7 +23,7 @@ from pairsets.faces import UNFINISHED
 from pairsets.paths import why_unsafe
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
 from pairsets.storage.artefacts import refuse_below_file, write_json
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import csv_rows, csv_text, write_csv
 from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.locks import Owner, exclusive
 from pairsets.storage.settings import difference
@@ -58,10 +56,8 @@ class FolderJournal:
         self.noted += len(listed)
 
     def _write(self, rows: list[Row]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(rows)
         with self._lock:
-            self._stream.write(text.getvalue().encode())
+            self._stream.write(csv_text(rows).encode())
             self._stream.flush()
 
 
@@ -307,12 +303,12 @@ def _rows_of(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
     """Whole rows of a table; what stands behind a damaged one vouches for nothing."""
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            if tuple(next(reader, ())) != columns:
+            rows = (tuple(cells) for _, cells in csv_rows(path, stream))
+            if next(rows, ()) != columns:
                 return
-            for cells in reader:
+            for cells in rows:
                 if len(cells) != len(columns):
                     return
-                yield tuple(cells)
-    except (OSError, ValueError, csv.Error):
+                yield cells
+    except (OSError, ValueError):
         return

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pairsets.errors import PairSetError, SourceError
-from pairsets.storage.csv_tables import reading, table_rows, write_csv
+from pairsets.errors import SourceError
+from pairsets.storage.csv_tables import table_rows, write_csv
 
 COLUMNS = ("folder", "character")
 # Bytes of UTF-8. It is never less than the UTF-16 units that Windows counts.
@@ -68,16 +68,13 @@ class SafeNames:
         path = Path(path)
         changed: dict[str, str] = {}
         try:
-            with reading(path, "file of names") as stream:
-                for line, folder, name in _rows(path, stream):
-                    if _plain(folder) != folder:
-                        raise SourceError(f"{path}, line {line}: {folder!r} is no safe folder name")
-                    if name in changed:
-                        raise SourceError(f"{path}, line {line}: {name!r} is listed twice")
-                    changed[name] = folder
+            for line, folder, name in _rows(path):
+                if _plain(folder) != folder:
+                    raise SourceError(f"{path}, line {line}: {folder!r} is no safe folder name")
+                if name in changed:
+                    raise SourceError(f"{path}, line {line}: {name!r} is listed twice")
+                changed[name] = folder
             return cls(changed)
-        except PairSetError as error:
-            raise SourceError(str(error)) from None
         except SourceError as error:
             told = str(error)
             raise SourceError(told if told.startswith(str(path)) else f"{path}: {told}") from None
@@ -209,8 +206,8 @@ def _told_apart(name: str, plain: str, used: set[str], longest: int) -> str:
     raise SourceError(f"{name!r}: every folder name for it is used; is a name made to clash?")
 
 
-def _rows(path: Path, stream: Iterator[str]) -> Iterator[tuple[int, str, str]]:
-    for line, (folder, cell) in table_rows(path, stream, COLUMNS):
+def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
+    for line, (folder, cell) in table_rows(path, "file of names", COLUMNS, error=SourceError):
         name: object = cell
         if cell.startswith('"'):
             try:

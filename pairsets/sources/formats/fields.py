@@ -6,7 +6,6 @@ A path may hold blanks, but what stands behind the ending of an image and a blan
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.paths import IMAGE_SUFFIXES, is_image
+from pairsets.storage.csv_tables import line_cells
 
 Layout = Literal["behind", "before", "none"]
 # How a label is called, by what it says. Words of two rows are never mixed in one file.
@@ -165,8 +165,6 @@ def _ways(line: str) -> Iterator[list[str]]:
         yield cells
     for mark in ",;":
         if mark in line:
-            try:
-                row = next(csv.reader([line], delimiter=mark, strict=True))
+            row = line_cells(line, mark)
+            if row:
                 yield [cell.strip() for cell in row]
-            except csv.Error:
-                continue

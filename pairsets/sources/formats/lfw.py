@@ -9,7 +9,6 @@ labels are told by three cells or four, and may be as many of each as they like.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -28,6 +27,7 @@ from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.inferred_folds import in_blocks, read_folds
 from pairsets.sources.formats.numbered_pictures import Wanted, named, unsaid
 from pairsets.sources.text.text_lines import HOLDS_ANY, head_lines, text_lines, write_lines
+from pairsets.storage.csv_tables import line_cells
 
 NAME = "lfw"
 SUMMARY = "K<TAB>N, then in each fold N lines name n1 n2 and N lines name1 n1 name2 n2 (or N alone)"
@@ -319,12 +319,9 @@ def _cells(line: str) -> list[str]:
     cells = line.split()
     if "," not in line or _is_row_of(cells):
         return cells
-    try:
-        found = [cell.strip() for cell in next(csv.reader([line], strict=True))]
-    except csv.Error:
-        return cells
+    found = [cell.strip() for cell in line_cells(line)]
     # Kaggle's have an empty fourth.
-    return found[:3] if found[3:] == [""] else found
+    return found[:3] if found[3:] == [""] else found or cells
 
 
 def _is_row_of(cells: Sequence[str]) -> bool:

@@ -7,7 +7,6 @@ fold `fold`, `fold_id`. Where that leaves a choice it is asked for: `columns` na
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pairsets.sources.formats.owners import owners
 from pairsets.sources.formats.row_tables import columns as columns_in
 from pairsets.sources.formats.row_tables import read_rows, unit_of, write_rows
 from pairsets.sources.text.text_lines import read_head
+from pairsets.storage.csv_tables import line_cells
 
 NAME = "table"
 SUMMARY = (
@@ -71,10 +71,7 @@ class Columns:
         Raises:
             SourceError: other than three or four names.
         """
-        try:
-            cells = [cell.strip() for cell in next(csv.reader([text], strict=True), [])]
-        except csv.Error:
-            cells = []
+        cells = [cell.strip() for cell in line_cells(text)]
         if len(cells) not in (3, 4) or len({*cells}) != len(cells) or not all(cells):
             raise SourceError(
                 f"columns {text!r}; expected the names of three or four: A,B,LABEL or "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from pairsets.sources.formats import Progress
 from pairsets.sources.formats.parquet import MAGIC, columns_of, converted, import_pyarrow
 from pairsets.sources.text.text_lines import csv_rows, head_lines, json_objects, read_head
 from pairsets.storage.artefacts import atomic_write
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import line_cells, write_csv
 from pairsets.storage.spreadsheets import copy_hint
 
 Row = dict[str, Any]
@@ -37,10 +36,7 @@ def columns(path: Path, head: bytes) -> list[str]:
     if not lines:
         return []
     if not lines[0].lstrip().startswith("{"):
-        try:
-            return next(csv.reader([lines[0]], strict=True, delimiter=_mark(lines)), [])
-        except csv.Error:
-            return []
+        return line_cells(lines[0], _mark(lines))
     try:
         return [*json.loads(lines[0])]
     except (ValueError, RecursionError):

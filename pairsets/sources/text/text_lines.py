@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pairsets.errors import SourceError
+from pairsets.storage import csv_tables
 from pairsets.storage.artefacts import atomic_write
 
 HEAD = 65536
@@ -160,20 +160,17 @@ def csv_rows(
     with opened(path, what) as stream:
         size = path.stat().st_size
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-        reader = csv.reader(text, strict=True, delimiter=mark)
-        end = 0
+        line = 0
         try:
-            for count, cells in enumerate(reader, 1):
-                line, end = end + 1, reader.line_num
+            rows = csv_tables.csv_rows(path, text, error=SourceError, mark=mark)
+            for count, (line, cells) in enumerate(rows, 1):
                 if cells:
                     yield line, cells
                 if progress and count % _STEP == 0:
                     progress(stream.tell(), size)
-        except csv.Error as error:
-            raise SourceError(f"{path}, line {end + 1}: not CSV ({error})") from None
         except UnicodeDecodeError:
             raise SourceError(
-                f"{path}, after line {end}: not UTF-8 text; is it a {what}, and saved as UTF-8?"
+                f"{path}, after line {line}: not UTF-8 text; is it a {what}, and saved as UTF-8?"
             ) from None
         if progress:
             progress(size, size)

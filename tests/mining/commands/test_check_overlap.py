@@ -188,9 +188,8 @@ def test_an_interrupted_search_goes_on(world, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         find_overlap(train, test, out=out)
     assert not out.exists()
-    journal = out.with_suffix(".partial.jsonl")
-    # Cut off in the midst of a line, as by a power cut.
-    journal.write_text(journal.read_text() + '{"key": "')
+    journal = out.with_suffix(".partial.sqlite")
+    assert journal.exists()
     again = find_overlap(train, test, out=out)
     assert seen[2] == seen[3]
     assert len({*seen}) == len(seen) - 1

@@ -17,11 +17,10 @@ from support.finder import write_finder
 
 import mining.commands.detect
 from mining.commands.detect import detect_faces
-from mining.commands.detect_progress import detected
-from mining.errors import RunError
 from mining.models import ModelError
 from pairsets.errors import OutputError, SourceError
 from pairsets.sources.face_boxes import read_annotations
+from pairsets.storage.resume import Resume
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -347,7 +346,7 @@ def test_a_stranger_in_the_place_of_what_was_found(world, detector, tmp_path):
     out = tmp_path / "faces.jsonl"
     partial = Path(f"{out}.partial")
     partial.write_text("my own notes, which are no database " * 100)
-    with pytest.raises(RunError, match=r"faces\.jsonl\.partial: cannot be used .*; remove it"):
+    with pytest.raises(OutputError, match=r"faces\.jsonl\.partial: cannot be used .*; remove it"):
         detect_faces(world, out, detector=detector)
     assert partial.read_text().startswith("my own notes")
 
@@ -355,7 +354,7 @@ def test_a_stranger_in_the_place_of_what_was_found(world, detector, tmp_path):
 def test_two_at_once_are_told_apart(world, detector, tmp_path):
     out = tmp_path / "faces.jsonl"
     with (
-        detected(Path(f"{out}.partial"), "{}"),
-        pytest.raises(RunError, match="in use; is the same command running elsewhere"),
+        Resume(Path(f"{out}.partial"), {}),
+        pytest.raises(OutputError, match="in use; is the same command running elsewhere"),
     ):
         detect_faces(world, out, detector=detector)

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 
 from mining.commands.explain import explain_pair, name_of
 from mining.embeddings.options import EmbeddingOptions
-from mining.errors import NoPartsError
-from mining.models import ModelError, load_model
+from mining.errors import MiningError, NoPartsError
+from mining.models import load_model
 from mining.models.torchvision_ops import import_timm
 from mining.saliency import explain
 from pairsets.errors import PairsetsError
@@ -154,7 +154,7 @@ def test_refusals_come_before_the_work(
         given[key] = given[key] if given[key] is None else Path(given[key])
     before = entries(tmp_path)
     kept = Path("old.png").read_bytes()
-    with pytest.raises((PairsetsError, ModelError), match=told):
+    with pytest.raises((PairsetsError, MiningError), match=told):
         explain_pair(**given)  # type: ignore[arg-type]
     assert entries(tmp_path) == before
     assert Path("old.png").read_bytes() == kept

@@ -330,12 +330,12 @@ PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
 from mining.commands import select as selecting
-from pairsets.sources.danbooru.journal import Journal
+from pairsets.storage.resume import Resume
 from pairsets.sources.danbooru.streams import Stream
 # Else a test that is started in the background hands down that the signal is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 selecting.BLOCK = 20_000
-appended, append, start = [], Journal.append, Stream.blocks
+appended, append, start = [], Resume.append, Stream.blocks
 def stopping(journal, record):
     append(journal, record)
     appended.append(record)
@@ -346,7 +346,7 @@ def starting(stream):
     time.sleep(0.15)
     os.killpg(0, signal.SIGINT)
     yield from start(stream)
-Journal.append = stopping
+Resume.append = stopping
 if "EARLY":
     Stream.blocks = starting
 faces, metadata, out = map(Path, sys.argv[1:])

@@ -21,6 +21,7 @@ from mining.embeddings.journal import Source, VectorJournal, exclusive
 from mining.errors import EmbeddingError
 from mining.models import ModelError
 from pairsets import Faces
+from pairsets.errors import OutputError
 
 
 class Counting:
@@ -397,7 +398,7 @@ def test_vectors_of_a_wrong_shape(faces, tmp_path):
 
 def test_two_processes_keep_apart(faces, tmp_path):
     busy = f"process {os.getpid()}, at work since 20.*, embeds into it"
-    with exclusive(tmp_path / "e"), pytest.raises(ModelError, match=busy):
+    with exclusive(tmp_path / "e"), pytest.raises(OutputError, match=busy):
         embed(faces, Counting(), tmp_path / "e")
 
 

@@ -15,12 +15,13 @@ from mining.errors import RulesError
 from mining.miners.negatives import mine_negatives
 from mining.miners.positives import mine_positives
 from mining.miners.references import Hardest, mine_hardest
-from mining.miners.suspect_free import Memory, mine_on
+from mining.miners.suspect_free import mine_on, pairs_of
 from mining.ranking.mined_pairs import refuse_nothing
 from mining.ranking.rules import Rules
 from pairsets import Exclusions, Faces
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import pair_key
+from pairsets.storage.resume import Parts
 
 
 class Suspicious:
@@ -117,7 +118,7 @@ def test_an_interrupted_search_goes_on_with_the_suspects_it_found(tmp_path):
     best = rows_of(mine_negatives(found, 9))
     told = best[:3] + best[5:7]
     whole = mine_on(miner(found, 4), [Suspicious("veto", told)])
-    memory = Memory.of(tmp_path / "kept.json", ["this work"])
+    memory = Parts(tmp_path / "kept.sqlite", ["this work"])
     searches = []
 
     def interrupted(exclude):
@@ -128,8 +129,8 @@ def test_an_interrupted_search_goes_on_with_the_suspects_it_found(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         mine_on(interrupted, [Suspicious("veto", told)], memory=memory)
-    assert Memory.of(tmp_path / "kept.json", ["other work"]).read() is None
-    kept = memory.read()
+    assert Parts(tmp_path / "kept.sqlite", ["other work"]).read() is None
+    kept = pairs_of(memory.read())
     assert list(zip(kept.path_a, kept.path_b, strict=True)) == best[:3]
     again = Suspicious("veto", told)
     resumed = mine_on(miner(found, 4), [again], memory=memory)
@@ -139,13 +140,6 @@ def test_an_interrupted_search_goes_on_with_the_suspects_it_found(tmp_path):
     for name in ("path_a", "path_b", "label", "reasons", "dropped"):
         assert list(getattr(resumed.looked, name)) == list(getattr(whole.looked, name)), name
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key": 1}', b"\xff", b'{"pairs": []}'])
-def test_a_damaged_memory_is_none(tmp_path, content):
-    memory = Memory.of(tmp_path / "kept.json", [])
-    (tmp_path / "kept.json").write_bytes(content)
-    assert memory.read() is None
 
 
 def test_what_was_excluded_stays_so_and_is_counted_apart():

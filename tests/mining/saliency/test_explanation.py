@@ -13,14 +13,13 @@ from PIL import Image
 from support.small_models import BUILDERS, animecv_folder, photo, random_state
 from torch import nn
 
-from mining.errors import NoPartsError
+from mining.errors import MiningError, NoPartsError
 from mining.models import Model, ModelError, load_model
 from mining.models.base import Similarity
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm
 from mining.models.transform import Preprocessing
 from mining.saliency import Explanation, explain
-from pairsets.errors import PairsetsError
 
 SIDE = 32
 # Families whose networks end in a mean over positions; the others are explained from outside.
@@ -430,5 +429,5 @@ class TestMasks:
         ],
     )
     def test_nonsense_is_refused(self, options: dict, told: str) -> None:
-        with pytest.raises(PairsetsError, match=told):
+        with pytest.raises(MiningError, match=told):
             explain(blocks(1), blocks(2), load_model("pixels"), **options)

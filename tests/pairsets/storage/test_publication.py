@@ -16,7 +16,7 @@ import pytest
 from pairsets.errors import OutputError
 from pairsets.storage import locks
 from pairsets.storage.artefacts import atomic_write, refuse_existing
-from pairsets.storage.csv_tables import reading
+from pairsets.storage.csv_tables import open_table
 from pairsets.storage.publication import JOURNAL, alone, claimed, settle, written_together
 
 # What changes a disk, as Python tells its audit hooks.
@@ -199,7 +199,7 @@ def test_a_strange_journal_moves_nothing(tmp_path: Path, journal: object) -> Non
 def test_a_journal_cut_off_is_of_nothing_moved(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("kept")
     (tmp_path / JOURNAL).write_text('{"moves": [{"folder": "."')
-    with reading(tmp_path / "a.csv", "table") as stream:
+    with open_table(tmp_path / "a.csv", "table") as stream:
         assert stream.read() == "kept"
     assert listing(tmp_path) == {"a.csv": "kept"}
 

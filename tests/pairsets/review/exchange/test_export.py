@@ -20,8 +20,8 @@ from pairsets.evaluation.annotators import agreement, majority
 from pairsets.review.exchange.export import export, judged
 from pairsets.review.exchange.imports import import_judged
 from pairsets.review.exchange.judgement_table import HEADER, UNDATED, moment, read_judgements
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, VerdictRecord
 
 AT = "2026-05-01T09:00:00.000+00:00"
 WORD = {"s": "same", "d": "different", "i": "invalid"}

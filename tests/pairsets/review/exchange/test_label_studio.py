@@ -12,8 +12,8 @@ import pytest
 from pairsets import PairSet
 from pairsets.errors import OutputError
 from pairsets.review.exchange.label_studio import interface, write_tasks
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict, VerdictRecord
 
 AT = "2026-05-01T09:00:00.000+00:00"
 # What the import of a project asks of a task: the names of its pictures, and choices it knows.

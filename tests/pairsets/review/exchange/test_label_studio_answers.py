@@ -10,8 +10,8 @@ from pairsets import PairSet
 from pairsets.errors import PairSetError
 from pairsets.review.exchange.imports import import_judged
 from pairsets.review.exchange.label_studio import write_tasks
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import ReviewError, Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord
 
 EARLY, LATE = "2026-05-01T09:00:00.000000Z", "2026-05-01T10:00:00.000000Z"
 

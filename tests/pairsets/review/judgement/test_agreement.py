@@ -12,8 +12,8 @@ from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.kappa import cohen
 from pairsets.review.exchange.export import judged
 from pairsets.review.judgement.agreement import live
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import Verdict, VerdictRecord
 
 AT = "2026-05-01T09:00:00.000+00:00"
 WORD = {"s": "same", "d": "different", "i": "invalid"}

@@ -16,8 +16,8 @@ from support.reviews import all_pairs
 import pairsets.review.store.store as store_module
 from pairsets.review.exchange.imports import import_judged
 from pairsets.review.judgement.assignment import Assignment
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, VerdictRecord
 
 PAIRS = all_pairs(count=12, invalid=0)
 SAME, DIFFERENT = Verdict.of("same"), Verdict.of("different")

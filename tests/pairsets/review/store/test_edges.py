@@ -12,8 +12,8 @@ from support.reviews import all_pairs
 import pairsets.review.store.store as store_module
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.store.connection import DatabaseError
-from pairsets.review.store.store import KeyReusedError, Store, VerdictRecord
-from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
+from pairsets.review.store.store import KeyReusedError, Store
+from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
 
 PAIRS = all_pairs(count=30, invalid=0)
 SAME, DIFFERENT = Verdict.of("same"), Verdict.of("different")

@@ -19,8 +19,8 @@ from support.reviews import all_pairs, together
 
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.store.connection import DatabaseError
-from pairsets.review.store.store import AlreadyJudgedError, Store, VerdictRecord
-from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, plain_name
+from pairsets.review.store.store import AlreadyJudgedError, Store
+from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, VerdictRecord, plain_name
 
 PAIRS = all_pairs(count=24, invalid=2)
 SAME, DIFFERENT, INVALID = (Verdict.of(word) for word in ("same", "different", "invalid"))

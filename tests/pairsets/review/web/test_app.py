@@ -13,8 +13,7 @@ import pytest
 from support.reviews import CHARACTERS, Planted, all_pairs, planted, problem, together
 
 from pairsets.review.store.connection import failure
-from pairsets.review.store.store import VerdictRecord
-from pairsets.review.store.verdicts import Verdict
+from pairsets.review.store.verdicts import Verdict, VerdictRecord
 
 KEY = "0123456789abcdef"
 

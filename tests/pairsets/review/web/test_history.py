@@ -18,8 +18,8 @@ from pairsets.pairset import PairSet
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.judgement.current_verdicts import Standing
 from pairsets.review.judgement.session import Review
-from pairsets.review.store.store import Store, VerdictRecord
-from pairsets.review.store.verdicts import Verdict
+from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import Verdict, VerdictRecord
 from pairsets.review.web.history import History
 from pairsets.review.web.messages import DisagreementsQuery, HistoryQuery
 from pairsets.review.web.pictures import ServedPictures

@@ -9,13 +9,13 @@ import sys
 import pytest
 from support.danbooru import names_of, post, write_lines
 
-from pairsets.errors import OutputError, SourceError
+from pairsets.errors import SourceError
 from pairsets.sources.danbooru import Rule
 from pairsets.sources.danbooru import metadata as metadata_module
 from pairsets.sources.danbooru import processes as workers_of
 from pairsets.sources.danbooru.blocks import read_block
-from pairsets.sources.danbooru.journal import Journal, opened, remove
 from pairsets.sources.danbooru.metadata import Metadata
+from pairsets.storage.resume import Resume
 
 NAMES = names_of(40)
 
@@ -38,7 +38,7 @@ def files(tmp_path):
 def read(files, folder, *, workers=1, block=10_000, rule=None):
     """The metadata, and all numbers of posts, read once."""
     metadata = Metadata.of(files, rule or Rule(), block)
-    with opened(folder, metadata.facts) as journal:
+    with Resume(folder, metadata.facts) as journal:
         blocks = metadata.blocks(journal, workers=workers, step=lambda done, total: None)
         return metadata, [number for block in blocks for number in block.ids.tolist()]
 
@@ -79,9 +79,6 @@ def test_what_was_read_is_not_judged_again(files, tmp_path, monkeypatch, limit):
         counting(patch, limit)
         with pytest.raises(KeyboardInterrupt):
             read(files, tmp_path / "partial")
-    # Killed while it wrote: a record that is not whole.
-    with (tmp_path / "partial" / "blocks.bin").open("ab") as journal:
-        journal.write(b"\x10\0\0\0\1\2\3\4\5")
     with monkeypatch.context() as patch:
         judged = counting(patch)
         metadata, numbers = read(files, tmp_path / "partial")
@@ -97,7 +94,7 @@ def test_what_was_read_is_not_judged_again(files, tmp_path, monkeypatch, limit):
 
 def test_stopped_anywhere_while_blocks_are_on_their_way(files, tmp_path, monkeypatch):
     whole = read(files, tmp_path / "whole", block=10**5)
-    records, append = [], Journal.append
+    records, append = [], Resume.append
 
     def late(blocks, rule, workers):
         """As several workers do: a file ends before its last blocks are judged."""
@@ -119,7 +116,7 @@ def test_stopped_anywhere_while_blocks_are_on_their_way(files, tmp_path, monkeyp
         records.clear()
         with monkeypatch.context() as patch:
             patch.setattr(metadata_module, "read_blocks", late)
-            patch.setattr(Journal, "append", keep)
+            patch.setattr(Resume, "append", keep)
             try:
                 read(files, tmp_path / f"{limit}", block=10**5)
             except KeyboardInterrupt:
@@ -145,26 +142,13 @@ def test_what_was_read_of_something_else_is(files, tmp_path, monkeypatch, change
     elif change == "block":
         given["block"] = 30_000
     else:
-        journal = folder / "blocks.bin"
+        journal = folder
         data = bytearray(journal.read_bytes())
         data[len(data) // 2] ^= 1
         journal.write_bytes(data)
     judged = counting(monkeypatch)
     assert read(files, folder, **given)[1] == list(range(900))
     assert b"".join(judged).count(b"\n") >= (400 if change == "damage" else 900)
-
-
-def test_a_journal_is_one_process_s_and_goes_away(files, tmp_path):
-    facts = {"files": []}
-    with (
-        opened(tmp_path / "partial", facts),
-        pytest.raises(OutputError, match="partial: another process is selecting into it"),
-        opened(tmp_path / "partial", facts),
-    ):
-        pass
-    remove(tmp_path / "partial")
-    assert not (tmp_path / "partial").exists()
-    remove(tmp_path / "partial")
 
 
 def test_one_line_in_a_thousand_may_be_something_else(tmp_path):

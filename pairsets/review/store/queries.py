@@ -1,0 +1,242 @@
+"""The questions that a review asks of its database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import RLock, local
+from typing import Literal
+
+from pairsets.review.store.access import reading
+from pairsets.review.store.connection import Connection
+from pairsets.review.store.verdicts import Verdict, VerdictRecord
+
+Kind = Literal["judge", "skip", "undo", "change", "import", "decide"]
+Cells = tuple[object, ...]
+Rows = list[Cells]
+# How a verdict that says that a pair is invalid is told among numbers of predictions.
+INVALID = 2
+_WORD = f"CASE v.invalid WHEN 1 THEN {INVALID} ELSE v.prediction END"
+_VERDICTS = "verdicts v JOIN annotators a ON a.id = v.annotator"
+_DECISIONS = "decisions d JOIN annotators a ON a.id = d.annotator"
+_SAID = "SELECT a.name, v.pair, v.prediction, v.invalid, v.reason, v.seconds, v.at"
+_DECIDED = "SELECT a.name, d.pair, d.prediction, d.invalid, d.reason, NULL, d.at"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: see `schema`; an undo may have found no pair."""
+
+    id: int
+    kind: Kind
+    annotator: int
+    pair: int | None
+
+
+class Queries:
+    """A review's database as it is read: as of the last commit, from any number of threads."""
+
+    def __init__(self, path: Path, connection: Connection, *, served: bool = False) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = RLock()
+        # Who reads does not wait for who writes: every thread reads by a connection of its own.
+        self._served = served
+        self._local = local()
+        self._readers: list[Connection] = []
+
+    def read(self, query: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
+        """The rows of a query that only reads, as of the last commit."""
+        if self._served:
+            return self._reader().execute(query, tuple(values)).fetchall()
+        with self._lock:
+            return self._db.execute(query, tuple(values)).fetchall()
+
+    @property
+    def last_event(self) -> int:
+        """The number of what happened last; 0 before anything did."""
+        return int(self.read("SELECT coalesce(max(id), 0) FROM events")[0][0])  # type: ignore[call-overload, no-any-return]
+
+    @property
+    def annotators(self) -> dict[int, str]:
+        """Names by number."""
+        return {int(n): str(name) for n, name in self.read("SELECT id, name FROM annotators")}  # type: ignore[call-overload]
+
+    def said(self, pair: int | None = None) -> list[VerdictRecord]:
+        """What everybody says now, of all pairs or one: by pair, then who began first."""
+        where, values = ("", ()) if pair is None else ("WHERE v.pair = ?", (pair,))
+        return _said(self.read(f"{_SAID} FROM {_VERDICTS} {where} ORDER BY v.pair, a.id", values))
+
+    def decisions(self) -> dict[int, VerdictRecord]:
+        """The decisions on pairs that people disagree on, by pair."""
+        rows = self.read(f"{_DECIDED} FROM {_DECISIONS} ORDER BY d.pair")
+        return {one.pair: one for one in _said(rows)}
+
+    def to_merge(self) -> tuple[list[VerdictRecord], list[VerdictRecord]]:
+        """What `said` and `decisions` have, each as late as all that was known when it was said.
+
+        A verdict that was given after another one was taken back is the later one, though the clock
+        was set back in between, and times once went back with it.
+        """
+        said = self.read(
+            f"{_SAID}, (SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
+            f" e.annotator = v.annotator AND e.kind <> 'decide') FROM {_VERDICTS}"
+            " ORDER BY v.pair, a.id"
+        )
+        decided = self.read(
+            f"{_DECIDED}, (SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND"
+            f" e.kind = 'decide') FROM {_DECISIONS} ORDER BY d.pair"
+        )
+        said, decided = (
+            [(*row[:6], since(str(row[6]), row[7])) for row in rows] for rows in (said, decided)
+        )
+        return _said(said), _said(decided)
+
+    def suspects(self) -> dict[int, tuple[str, str]]:
+        """What `mark` noted."""
+        rows = self.read("SELECT pair, kinds, reason FROM suspects ORDER BY pair")
+        return {int(pair): (str(kinds), str(reason)) for pair, kinds, reason in rows}  # type: ignore[call-overload]
+
+    def events_after(self, last: int) -> list[Event]:
+        """What happened after event number `last`, in order."""
+        rows = self.read(
+            "SELECT id, kind, annotator, pair FROM events WHERE id > ? ORDER BY id", (last,)
+        )
+        return [Event(*row) for row in rows]  # type: ignore[arg-type]
+
+    def pace(self, annotator: int, count: int = 50) -> list[float]:
+        """How many seconds each of a person's latest verdicts took."""
+        rows = self.read(
+            "SELECT seconds FROM verdicts WHERE annotator = ? AND seconds IS NOT NULL"
+            " ORDER BY event DESC LIMIT ?",
+            (annotator, count),
+        )
+        return [float(row[0]) for row in rows]  # type: ignore[arg-type]
+
+    def number_of(self, name: str) -> int | None:
+        """The number of a person; None where nobody is called so."""
+        found = self.read("SELECT id FROM annotators WHERE name = ?", (name,))
+        return int(found[0][0]) if found else None  # type: ignore[call-overload]
+
+    def judged(self) -> list[tuple[int, int]]:
+        """Person and pair of each verdict."""
+        return self.read("SELECT annotator, pair FROM verdicts")  # type: ignore[return-value]
+
+    def skipped(self) -> list[tuple[int, int]]:
+        """Person and pair of what was put off, in order."""
+        return self.read("SELECT annotator, pair FROM skips ORDER BY event")  # type: ignore[return-value]
+
+    def skipped_among(self, annotator: int, pairs: Sequence[int]) -> set[int]:
+        """Those of the pairs that a person put off."""
+        rows = self._of("SELECT pair FROM skips", pairs, f"AND annotator = {int(annotator)}")
+        return {row[0] for row in rows}  # type: ignore[misc]
+
+    def decided(self, after: int = -1) -> list[tuple[int, int]]:
+        """Person and pair of each decision that was ever made after event number `after`."""
+        query = "SELECT annotator, pair FROM events WHERE id > ? AND kind = 'decide'"
+        return self.read(query, (after,))  # type: ignore[return-value]
+
+    def settled(self) -> list[tuple[int, int]]:
+        """Pair, and whether it is invalid, of each decision that stands."""
+        return self.read("SELECT pair, invalid FROM decisions")  # type: ignore[return-value]
+
+    def words(self) -> list[tuple[int, int, int, int]]:
+        """Person, pair, word and first event of each verdict; a word is 0, 1 or `INVALID`."""
+        return self.read(f"SELECT annotator, pair, {_WORD}, event FROM verdicts v")  # type: ignore[return-value]
+
+    def words_after(self, last: int) -> list[tuple[int, int, int | None, int | None]]:
+        """Words as of `words` that may be new since event number `last`; None for none."""
+        return self.read(  # type: ignore[return-value]
+            f"SELECT e.annotator, e.pair, {_WORD}, v.event FROM (SELECT DISTINCT annotator, pair"
+            " FROM events WHERE id > ? AND pair IS NOT NULL) e"
+            " LEFT JOIN verdicts v USING (annotator, pair)",
+            (last,),
+        )
+
+    def opinions(self, pairs: Sequence[int], *, decided: bool = False) -> list[VerdictRecord]:
+        """Verdicts on these pairs, or decisions: by pair, then who began first."""
+        query = f"{_DECIDED} FROM {_DECISIONS}" if decided else f"{_SAID} FROM {_VERDICTS}"
+        return _said(self._of(query, pairs, "ORDER BY pair, a.id"))
+
+    def suspects_among(self, pairs: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """The suspects of these pairs, as `suspects`."""
+        rows = self._of("SELECT pair, kinds, reason FROM suspects", pairs)
+        return {int(pair): (str(kinds), str(reason)) for pair, kinds, reason in rows}  # type: ignore[call-overload]
+
+    def decision(self, pair: int) -> tuple[str, str] | None:
+        """When a pair was decided, and by whom, where a decision stands."""
+        found = self.read(f"SELECT d.at, a.name FROM {_DECISIONS} WHERE d.pair = ?", (pair,))
+        return found[0] if found else None  # type: ignore[return-value]
+
+    def is_known(self, key: str) -> bool:
+        """Whether an event of this key was written down."""
+        return bool(self.read("SELECT 1 FROM events WHERE key = ?", (key,)))
+
+    def before(self, annotator: int, pair: int, key: str) -> Verdict | None:
+        """The verdict that a person took back by the event `key`; None for a skip, or nothing."""
+        rows = self.read(
+            "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ? AND"
+            " pair = ? AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?)"
+            " ORDER BY id DESC LIMIT 1",
+            (annotator, pair, key),
+        )
+        if not rows or rows[0][0] == "skip":
+            return None
+        _, prediction, invalid, reason = rows[0]
+        return Verdict(prediction, bool(invalid), str(reason))  # type: ignore[arg-type]
+
+    def account(self) -> list[tuple[VerdictRecord, bool]]:
+        """All verdicts and decisions of one moment, by pair, those given first before.
+
+        With each, whether it is a decision.
+        """
+        rows = self.read(
+            f"{_SAID}, 0 AS decided FROM {_VERDICTS} UNION ALL {_DECIDED}, 1 FROM {_DECISIONS}"
+            " ORDER BY 2, 7, 1"
+        )
+        return list(
+            zip(_said(row[:7] for row in rows), (bool(row[7]) for row in rows), strict=True)
+        )
+
+    def _of(self, query: str, pairs: Sequence[int], order: str = "") -> Rows:
+        """The rows of a table that are about these pairs."""
+        marks = ",".join("?" * len(pairs))
+        return self.read(f"{query} WHERE pair IN ({marks}) {order}", pairs)
+
+    def _reader(self) -> Connection:
+        """This thread's own connection, which only reads."""
+        found: Connection | None = getattr(self._local, "reader", None)
+        if found is None:
+            found = reading(self.path)
+            self._local.reader = found
+            with self._lock:
+                self._readers.append(found)
+        return found
+
+
+def since(at: str, last: object) -> str:
+    """Since when what bears the time `at` stands, where something before it bears `last`."""
+    return at if last is None or str(last) <= at else later(str(last))
+
+
+def later(moment: str) -> str:
+    """A millisecond later; the end of time itself."""
+    try:
+        later = datetime.fromisoformat(moment) + timedelta(milliseconds=1)
+    except OverflowError:
+        return moment
+    return later.isoformat(timespec="milliseconds")
+
+
+def _said(rows: Iterable[Cells]) -> list[VerdictRecord]:
+    # Of few kinds; each checks itself, but once.
+    kinds: dict[Cells, Verdict] = {}
+    found = []
+    for name, pair, *cells, seconds, at in rows:
+        said, invalid, why = kind = tuple(cells)
+        if kind not in kinds:
+            kinds[kind] = Verdict(said, bool(invalid), why)  # type: ignore[arg-type]
+        found.append(VerdictRecord(str(name), int(pair), kinds[kind], seconds, str(at)))  # type: ignore[arg-type, call-overload]
+    return found
