@@ -37,7 +37,7 @@ from benchmarks.machine import keep
 from benchmarks.planted import SHARED, WORLDS, Sample, Truth, World, plant
 from pairsets.evaluation.clusters import By
 from pairsets.evaluation.differences import ALPHA, differences
-from pairsets.evaluation.evaluator import ModelEvaluation, judge
+from pairsets.evaluation.evaluator import ModelEvaluation, evaluate_arrays
 from pairsets.evaluation.human import DEFAULT_TARGET_FNR as TARGET
 from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, wilson
 from pairsets.evaluation.resamples import Resampled
@@ -107,7 +107,7 @@ def one_set(name: str, by: By, draws: int, seed: int) -> tuple[Found, tuple[floa
     world = WORLDS[name]
     sample = plant(world, _generator(name, seed), [world.apart])
     threshold = Truth(world).threshold(TARGET)
-    judged = judge(
+    judged = evaluate_arrays(
         sample.labels,
         sample.scores,
         sample.clusters(by),
@@ -219,7 +219,7 @@ def two_models(name: str, gain: float, draws: int, seed: int) -> Compared:
     world = WORLDS[name]
     sample = plant(world, _generator(name, seed), [world.apart, world.apart + gain])
     clusters = sample.characters
-    judged = judge(sample.labels, sample.scores, clusters, TARGET, draws=draws, seed=seed)
+    judged = evaluate_arrays(sample.labels, sample.scores, clusters, TARGET, draws=draws, seed=seed)
     first, second = judged.values()
     found: Compared = {}
     for statistic, column in COLUMNS.items():

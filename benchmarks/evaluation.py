@@ -10,7 +10,7 @@ put that are no part of the project's environment:
 
 Part one is a large set and no bootstrap:
 
-- **ours**: `judge(..., draws=0)`: ROC, AUC, d', EER, nine rates at a target, achieved and
+- **ours**: `evaluate_arrays(..., draws=0)`: ROC, AUC, d', EER, nine rates at a target, achieved and
   interpolated, and the clustered intervals and design effects of FPR and FNR.
 - **scikit-learn**: `roc_curve` and `roc_auc_score`; no operating point, no interval.
 - **bob.measure**: EER, and the same nine rates (achieved); no AUC, no interval.
@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from benchmarks.machine import keep
 from benchmarks.processes import Gauge, UnfinishedError, alone
 from pairsets.evaluation.clusters import Clusters
-from pairsets.evaluation.evaluator import TARGETS, judge
+from pairsets.evaluation.evaluator import TARGETS, evaluate_arrays
 from pairsets.evaluation.human import DEFAULT_TARGET_FNR as TARGET
 from pairsets.storage.artefacts import installed
 
@@ -85,7 +85,7 @@ Work = Callable[[Arrays], Answer]
 def ours(given: Arrays) -> Answer:
     """All numbers that need no bootstrap."""
     clusters = Clusters(given.a, given.b, given.count)
-    judged = judge(given.labels, given.scores, clusters, TARGET, draws=0)
+    judged = evaluate_arrays(given.labels, given.scores, clusters, TARGET, draws=0)
     (one,) = (judged.evaluation for judged in judged.values())
     return {"auc": one.auc, "eer": one.eer, "fpr_at_fnr": one.fpr_achieved, "dprime": one.dprime}
 
@@ -134,7 +134,7 @@ def bootstrap(draws: int) -> Work:
 
     def work(given: Arrays) -> Answer:
         clusters = Clusters(given.a, given.b, given.count)
-        judged = judge(given.labels, given.scores, clusters, TARGET, draws=draws)
+        judged = evaluate_arrays(given.labels, given.scores, clusters, TARGET, draws=draws)
         first = next(iter(judged.values())).evaluation.intervals
         return {f"{name}_width": one.high - one.low for name, one in first.items()}
 

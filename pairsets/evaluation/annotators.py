@@ -13,7 +13,7 @@ from pairsets.errors import PairSetError
 from pairsets.evaluation.annotator_files import common_pairs
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.human import HumanRates, human_rates
-from pairsets.evaluation.intervals import CONFIDENCE, Rate, clustered_rate
+from pairsets.evaluation.intervals import CONFIDENCE, UNKNOWN, Rate, clustered_rate
 from pairsets.evaluation.kappa import Kappa, cohen, fleiss
 from pairsets.pairset import PairSet
 
@@ -22,25 +22,26 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Between:
+class PairwiseAgreement:
     """Agreement of two people, on the pairs that both judged.
 
     Attributes:
         first, second: who.
         kappa: Cohen's.
         agreed: share of the pairs of which both say the same (`errors` are these pairs).
-        positives, negatives: the same of the pairs of one character, and of two.
-        only_first, only_second: pairs that the one takes for one character and the other does not.
+        positives, negatives: the same of the pairs of one character, and of two, where asked for.
+        only_first, only_second: pairs that the one takes for one character and the other does not,
+            where asked for.
     """
 
     first: str
     second: str
     kappa: Kappa
     agreed: Rate
-    positives: Rate
-    negatives: Rate
-    only_first: int
-    only_second: int
+    positives: Rate = UNKNOWN
+    negatives: Rate = UNKNOWN
+    only_first: int = 0
+    only_second: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Agreement:
 
     people: tuple[str, ...]
     rates: Mapping[str, HumanRates]
-    between: tuple[Between, ...]
+    between: tuple[PairwiseAgreement, ...]
     fleiss: Kappa | None
     majority: HumanRates | None
     pairs: int
@@ -166,7 +167,7 @@ def _between(
     common: Mapping[str, PairSet],
     clusters: Clusters,
     confidence: float,
-) -> Between:
+) -> PairwiseAgreement:
     one, two = common[first].human_prediction, common[second].human_prediction
     both = (one >= 0) & (two >= 0)
     label = common[first].label
@@ -174,7 +175,7 @@ def _between(
     def agreed(rows: Mask) -> Rate:
         return clustered_rate((one == two)[rows], clusters.take(rows), confidence)
 
-    return Between(
+    return PairwiseAgreement(
         first,
         second,
         cohen(one[both], two[both], clusters.take(both), confidence),

@@ -14,7 +14,14 @@ from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS, Draws, resample
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.human import resolve_target
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, Rate, clustered_rate, wilson
+from pairsets.evaluation.intervals import (
+    CONFIDENCE,
+    UNKNOWN,
+    Interval,
+    Rate,
+    clustered_rate,
+    wilson,
+)
 from pairsets.evaluation.missing_scores import Missing, settle
 from pairsets.evaluation.rates import (
     Curve,
@@ -37,7 +44,6 @@ TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
 # A draw of the bootstrap keeps one pair in so many: a target must be resolvable there too.
 _KEPT = 4
 # A rate at a threshold that there is not.
-_UNKNOWN = Rate(math.nan, math.nan, math.nan, 0, 0, math.nan, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +139,7 @@ def evaluate_all(
     rows = pairs.valid
     for model, one in values.items():
         _refuse_constant(one[rows], model)
-    return judge(
+    return evaluate_arrays(
         pairs.label[rows],
         {model: one[rows] for model, one in values.items()},
         # Packed, so that rows left out do not change what the others' clusters draw.
@@ -148,7 +154,7 @@ def evaluate_all(
     )
 
 
-def judge(
+def evaluate_arrays(
     labels: ArrayLike,
     scores: Mapping[str, ArrayLike],
     clusters: Clusters,
@@ -226,8 +232,8 @@ def judge(
             positives=curve.positives,
             negatives=curve.negatives,
             invalid=invalid,
-            fpr_rate=rate(0, accepted) if reached else _UNKNOWN,
-            fnr_rate=rate(1, accepted) if reached else _UNKNOWN,
+            fpr_rate=rate(0, accepted) if reached else UNKNOWN,
+            fnr_rate=rate(1, accepted) if reached else UNKNOWN,
             intervals=known,
             points=_points(curve, table, confidence, targets),
             carried=_carried(values, carried, model, rate),

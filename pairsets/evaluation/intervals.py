@@ -57,6 +57,10 @@ class Rate:
         return Interval(self.low, self.high)
 
 
+# Of no pairs.
+UNKNOWN = Rate(math.nan, math.nan, math.nan, 0, 0, math.nan, 0.0)
+
+
 def wilson(share: float, count: float, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval of a share of `count` (which may be no whole number) trials.
 
@@ -96,8 +100,7 @@ def clustered_rate(wrong: ArrayLike, clusters: Clusters, confidence: float = CON
         raise ScoresError(f"{errors.shape} decisions for {len(clusters)} pairs")
     count = errors.size
     if not count:
-        nan = float("nan")
-        return Rate(nan, nan, nan, 0, 0, nan, 0.0)
+        return UNKNOWN
     found = int(errors.sum())
     share = found / count
     effective = float(count)

@@ -157,7 +157,7 @@ def power_of(
     which is itself rough where the set is small.
 
     Args:
-        first, second: of `judge`, `evaluate_all` or a comparison's `judged`.
+        first, second: of `evaluate_arrays`, `evaluate_all` or a comparison's `judged`.
         clusters: of the pairs that were judged, valid ones alone.
         statistic: `fpr` or `eer`.
         points: the difference that is to be told, a share: 0.02 is two points.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.evaluation.annotators import PairwiseAgreement
 from pairsets.evaluation.clusters import Clusters
-from pairsets.evaluation.intervals import Rate, clustered_rate
+from pairsets.evaluation.intervals import UNKNOWN, Rate, clustered_rate
 from pairsets.evaluation.kappa import cohen
 from pairsets.review.judgement.current_verdicts import NOTHING
 from pairsets.review.store.queries import INVALID
@@ -44,30 +45,6 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Two:
-    """Agreement of two people, on the pairs that both judged.
-
-    Attributes:
-        first, second: who.
-        pairs: that both judged.
-        agreed: share of them of which both say the same: same, different or invalid.
-        kappa: Cohen's, of same and different, on the pairs that count and that neither calls
-            invalid; None where it is not defined.
-        counted: those pairs.
-        low, high: of kappa's interval, where there is one.
-    """
-
-    first: str
-    second: str
-    pairs: int
-    agreed: float
-    kappa: float | None
-    counted: int
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
 class LiveAgreement:
     """Agreement in a review, as `live` finds it.
 
@@ -79,7 +56,7 @@ class LiveAgreement:
     """
 
     people: tuple[Person, ...]
-    between: tuple[Two, ...]
+    between: tuple[PairwiseAgreement, ...]
     disagreements: int
     decided: int
 
@@ -148,18 +125,15 @@ def _person(name: str, said: Said, counts: Mask, label: NDArray[np.int8], ends: 
     return Person(name, int(words.sum()), int(words[1]), int(words[0]), int(words[2]), fpr, fnr)
 
 
-def _two(first: str, second: str, one: Said, other: Said, counts: Mask, ends: Clusters) -> Two:
+def _two(
+    first: str, second: str, one: Said, other: Said, counts: Mask, ends: Clusters
+) -> PairwiseAgreement:
+    """Two people: agreed is what both call same, different or invalid, without an interval.
+
+    Kappa is of same and different, on the pairs that count and that neither calls invalid.
+    """
     both = (one != NOTHING) & (other != NOTHING)
     told = counts & both & (one != INVALID) & (other != INVALID)
-    kappa = cohen(one[told], other[told], ends.take(told))
-    bounds = kappa.interval
-    return Two(
-        first,
-        second,
-        int(both.sum()),
-        float((one == other)[both].mean()),
-        kappa.value,
-        kappa.count,
-        None if bounds is None else bounds.low,
-        None if bounds is None else bounds.high,
-    )
+    alike, count = int((one == other)[both].sum()), int(both.sum())
+    agreed = replace(UNKNOWN, value=alike / count, errors=alike, count=count)
+    return PairwiseAgreement(first, second, cohen(one[told], other[told], ends.take(told)), agreed)

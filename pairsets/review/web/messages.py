@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pairsets.evaluation.annotators import PairwiseAgreement
 from pairsets.evaluation.intervals import Rate
 from pairsets.review.judgement.agreement import LiveAgreement
 from pairsets.review.store.verdicts import Word
@@ -272,6 +273,20 @@ class Agreement(_Model):
     low: float | None
     high: float | None
 
+    @classmethod
+    def of(cls, found: PairwiseAgreement) -> Agreement:
+        """What was worked out of two people, for the page."""
+        bounds = found.kappa.interval
+        return cls(
+            first=found.first,
+            second=found.second,
+            pairs=found.agreed.count,
+            agreed=_finite(found.agreed.value),
+            kappa=_finite(found.kappa.value),
+            low=None if bounds is None else _finite(bounds.low),
+            high=None if bounds is None else _finite(bounds.high),
+        )
+
 
 class Agreements(_Model):
     """Agreement of all annotators, and the errors of each."""
@@ -294,18 +309,7 @@ class Agreements(_Model):
                 )
                 for one in found.people
             ],
-            between=[
-                Agreement(
-                    first=two.first,
-                    second=two.second,
-                    pairs=two.pairs,
-                    agreed=_finite(two.agreed),
-                    kappa=_finite(two.kappa),
-                    low=_finite(two.low),
-                    high=_finite(two.high),
-                )
-                for two in found.between
-            ],
+            between=[Agreement.of(two) for two in found.between],
             disagreements=found.disagreements,
             decided=found.decided,
         )

@@ -14,7 +14,7 @@ from scipy.stats import binom, binomtest, norm
 from pairsets import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.differences import Difference, differences, holm, letters
-from pairsets.evaluation.evaluator import judge
+from pairsets.evaluation.evaluator import evaluate_arrays
 
 NORMAL = NormalDist()
 
@@ -42,7 +42,7 @@ def world(seed, models, characters=40, negatives=600, own=0.5):
 
 
 def judged(labels, scores, clusters, draws=200, seed=0, target=0.2, **options):
-    return judge(labels, scores, clusters, target, draws=draws, seed=seed, **options)
+    return evaluate_arrays(labels, scores, clusters, target, draws=draws, seed=seed, **options)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_what_has_no_differences(three):
     labels, scores, clusters, found = three
     with pytest.raises(ScoresError, match="no differences of 'auc'; there are fpr, eer"):
         differences(found, clusters, "auc")
-    bare = judge(labels, scores, clusters, 0.2, draws=0)
+    bare = evaluate_arrays(labels, scores, clusters, 0.2, draws=0)
     with pytest.raises(ScoresError, match="A: not resampled, so that its differences have no"):
         differences(bare, clusters, "eer")
     assert differences({"A": found["A"]}, clusters, "eer") == ()

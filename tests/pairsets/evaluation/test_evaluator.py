@@ -12,7 +12,7 @@ import pytest
 
 from pairsets import PairSet, ScoresError, evaluate
 from pairsets.evaluation.clusters import Clusters
-from pairsets.evaluation.evaluator import TARGETS, evaluate_all, judge
+from pairsets.evaluation.evaluator import TARGETS, evaluate_all, evaluate_arrays
 from pairsets.evaluation.intervals import clustered_rate, wilson
 from pairsets.evaluation.missing_scores import REMEDIES
 from pairsets.evaluation.rates import (
@@ -399,17 +399,19 @@ def test_one_kind_of_pairs():
 def test_arrays_in():
     pairs, scores = set_of(8)
     ends = Clusters.of(pairs)
-    found = judge(pairs.label, {"m": scores}, ends, np.float64(0.1), draws=100)["m"]
+    found = evaluate_arrays(pairs.label, {"m": scores}, ends, np.float64(0.1), draws=100)["m"]
     assert found.evaluation == evaluate(pairs, scores, 0.1, draws=100)
-    narrow = judge(pairs.label, {"m": scores}, ends, 0.1, draws=100, confidence=0.5)["m"].evaluation
+    narrow = evaluate_arrays(pairs.label, {"m": scores}, ends, 0.1, draws=100, confidence=0.5)[
+        "m"
+    ].evaluation
     for name in INTERVALS:
         inner, outer = narrow.intervals[name], found.evaluation.intervals[name]
         assert outer.low < inner.low < inner.high < outer.high
     assert narrow.fpr_rate.high < found.evaluation.fpr_rate.high
     with pytest.raises(ScoresError, match=r"clusters of 620 pairs for labels of shape \(619,\)"):
-        judge(pairs.label[1:], {"m": scores[1:]}, ends, 0.1)
+        evaluate_arrays(pairs.label[1:], {"m": scores[1:]}, ends, 0.1)
     with pytest.raises(ScoresError, match=r"a target FNR of 13\.9"):
-        judge(pairs.label, {"m": scores}, ends, 13.9, draws=0)
+        evaluate_arrays(pairs.label, {"m": scores}, ends, 13.9, draws=0)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -438,7 +440,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         scores = np.r_[apart + v[inside], u[first] + u[second]]
         scores = scores + generator.standard_normal(scores.size)
         clusters = Clusters(np.r_[inside, first], np.r_[inside, second], characters)
-        judged = judge(
+        judged = evaluate_arrays(
             labels,
             {"m": scores},
             clusters,

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from pairsets import PairSet, ScoresError, evaluate
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.comparison import compare
-from pairsets.evaluation.evaluator import evaluate_all, judge
+from pairsets.evaluation.evaluator import evaluate_all, evaluate_arrays
 from pairsets.evaluation.missing_scores import settle
 from pairsets.evaluation.protocols import fold_accuracy, tar_at_far
 from pairsets.evaluation.rates import (
@@ -326,7 +326,9 @@ def test_the_scores_of_some_kind_may_all_be_missing():
     assert (found.auc, found.floor, found.reaches_target) == (0.0, 1.0, False)
     assert math.isnan(found.dprime)
     clusters = Clusters.of(PAIRS, "character")
-    judge(LABELS, {"m": np.where(LABELS == 0, -np.inf, scores_of(0))}, clusters, 0.2, draws=100)
+    evaluate_arrays(
+        LABELS, {"m": np.where(LABELS == 0, -np.inf, scores_of(0))}, clusters, 0.2, draws=100
+    )
 
 
 # --- distances

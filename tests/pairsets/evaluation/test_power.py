@@ -11,7 +11,7 @@ from pairsets import PairSet, ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.differences import differences
-from pairsets.evaluation.evaluator import judge
+from pairsets.evaluation.evaluator import evaluate_arrays
 from pairsets.evaluation.power import power_between, power_from, power_of
 from pairsets.evaluation.rates import fpr_at_fnr, roc
 
@@ -57,7 +57,7 @@ def truth():
 @pytest.fixture(scope="module")
 def pilot():
     labels, scores, clusters = world(np.random.default_rng(1), 400, 2400, 400)
-    return judge(labels, scores, clusters, TARGET, draws=200), clusters
+    return evaluate_arrays(labels, scores, clusters, TARGET, draws=200), clusters
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_set_of_the_planned_size_finds_the_planted_difference(plan, truth):
     found = []
     for seed in range(100):
         labels, scores, clusters = world(generator, size.characters, size.negatives, size.positives)
-        judged = judge(labels, scores, clusters, TARGET, draws=100, seed=seed)
+        judged = evaluate_arrays(labels, scores, clusters, TARGET, draws=100, seed=seed)
         (one,) = differences(judged, clusters, "fpr")
         found.append(one.p < 0.05 and one.value * truth > 0)
     assert 0.7 <= np.mean(found) <= 0.9
@@ -155,7 +155,7 @@ def test_pairs_without_a_character_in_common_are_as_good_as_independent():
     scores = {name: labels * 1.5 + generator.normal(size=900) for name in "AB"}
     ends = np.arange(900)
     clusters = Clusters(2 * ends, 2 * ends + 1, 1800)
-    judged = judge(labels, scores, clusters, TARGET, draws=200)
+    judged = evaluate_arrays(labels, scores, clusters, TARGET, draws=200)
     found = power_of(judged["A"], judged["B"], clusters, points=0.05)
     assert found.design_effect == pytest.approx(1)
     assert (found.shared, found.fixed) == pytest.approx((0, 0), abs=1e-12)
@@ -184,7 +184,7 @@ def test_when_all_twos_of_characters_are_taken_what_they_share_stays():
     shares = []
     for _ in range(4):
         labels, scores, clusters = crowded(generator, 1)
-        judged = judge(labels, scores, clusters, TARGET, draws=100)
+        judged = evaluate_arrays(labels, scores, clusters, TARGET, draws=100)
         found = planned(0.03)
         assert found.across > 0.5
         shares.append(found.fixed)
@@ -231,16 +231,20 @@ def test_of_a_comparison():
 def test_where_there_is_nothing_to_plan_from(pilot):
     judged, clusters = pilot
     labels, scores, _ = world(np.random.default_rng(1), 400, 2400, 400)
-    twice = judge(labels, {"A": scores["A"], "B": 2 * scores["A"]}, clusters, TARGET, draws=100)
+    twice = evaluate_arrays(
+        labels, {"A": scores["A"], "B": 2 * scores["A"]}, clusters, TARGET, draws=100
+    )
     with pytest.raises(ScoresError, match="A and B never differ on these pairs"):
         power_of(twice["A"], twice["B"], clusters, points=0.02, names=("A", "B"))
-    bare = judge(labels, scores, clusters, TARGET, draws=0)
+    bare = evaluate_arrays(labels, scores, clusters, TARGET, draws=0)
     with pytest.raises(ScoresError, match="not resampled"):
         power_of(bare["A"], bare["B"], clusters, points=0.02)
     with pytest.raises(ScoresError, match="judged on other pairs than the 10 given"):
         power_of(judged["A"], judged["B"], clusters.take(np.arange(10)), points=0.02)
     tiny = Clusters(np.array([0, 2, 1, 3]), np.array([0, 2, 2, 4]), 5)
-    few = judge([1, 1, 0, 0], {"A": [3, 2, 1, 0], "B": [1, 2, 3, 0]}, tiny, TARGET, draws=100)
+    few = evaluate_arrays(
+        [1, 1, 0, 0], {"A": [3, 2, 1, 0], "B": [1, 2, 3, 0]}, tiny, TARGET, draws=100
+    )
     with pytest.raises(ScoresError, match="too few pairs to know"):
         power_of(few["A"], few["B"], tiny, points=0.02)
 

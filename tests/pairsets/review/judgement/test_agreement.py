@@ -59,11 +59,21 @@ def test_counted_by_hand(store):
     assert (asuka.fnr.errors, asuka.fnr.count, asuka.fpr.errors, asuka.fpr.count) == (1, 3, 0, 1)
     assert (ikari.fnr, ikari.fpr.value) == (None, 1.0)
     first, second, third = found.between
-    assert (first.first, first.second, first.pairs, first.counted) == ("Rei", "Asuka", 5, 4)
-    assert first.agreed == 2 / 5
-    assert first.kappa == cohen([1, 0, 1, 0], [1, 1, 0, 0]).value
-    assert (second.first, second.second, second.pairs, second.agreed) == ("Rei", "碇", 1, 0.0)
-    assert (third.first, third.second, third.pairs) == ("Asuka", "碇", 1)
+    assert (first.first, first.second, first.agreed.count, first.kappa.count) == (
+        "Rei",
+        "Asuka",
+        5,
+        4,
+    )
+    assert first.agreed.value == 2 / 5
+    assert first.kappa.value == cohen([1, 0, 1, 0], [1, 1, 0, 0]).value
+    assert (second.first, second.second, second.agreed.count, second.agreed.value) == (
+        "Rei",
+        "碇",
+        1,
+        0.0,
+    )
+    assert (third.first, third.second, third.agreed.count) == ("Asuka", "碇", 1)
     # Rows 1, 2 and 3; row 6 the file itself marks invalid.
     assert (found.disagreements, found.decided) == (3, 0)
 
@@ -72,9 +82,9 @@ def test_invalid_is_a_word_of_its_own(store):
     take(store, Rei="siii...", Asuka="sids...")
     found = live(store)
     (two,) = found.between
-    assert (two.pairs, two.agreed, two.counted) == (4, 2 / 4, 1)
+    assert (two.agreed.count, two.agreed.value, two.kappa.count) == (4, 2 / 4, 1)
     # One pair, of which both say the same: agreement beyond chance is not defined.
-    assert (two.kappa, two.low, two.high) == (None, None, None)
+    assert (two.kappa.value, two.kappa.interval) == (None, None)
     assert found.disagreements == 2
 
 
@@ -89,8 +99,8 @@ def test_a_decision_settles(store):
     # Row 1 does not count any more in rates and kappa; that two differ on it still does.
     assert [one.fnr.count for one in before.people] == [3, 3]
     assert [(one.fnr.errors, one.fnr.count) for one in found.people] == [(0, 2), (0, 2)]
-    assert (before.between[0].counted, found.between[0].counted) == (6, 5)
-    assert before.between[0].agreed == found.between[0].agreed == 5 / 7
+    assert (before.between[0].kappa.count, found.between[0].kappa.count) == (6, 5)
+    assert before.between[0].agreed.value == found.between[0].agreed.value == 5 / 7
 
 
 def test_what_changes_while_people_judge(store):
@@ -98,9 +108,9 @@ def test_what_changes_while_people_judge(store):
     store.judge(rei, 3, Verdict.of("same"), key="key-00001")
     assert live(store).between == ()
     store.judge(asuka, 3, Verdict.of("different"), key="key-00002")
-    assert (live(store).disagreements, live(store).between[0].agreed) == (1, 0.0)
+    assert (live(store).disagreements, live(store).between[0].agreed.value) == (1, 0.0)
     store.change(rei, 3, Verdict.of("different"), key="key-00003")
-    assert (live(store).disagreements, live(store).between[0].agreed) == (0, 1.0)
+    assert (live(store).disagreements, live(store).between[0].agreed.value) == (0, 1.0)
     store.undo(asuka, key="key-00004")
     assert (live(store).between, live(store).people[1].judged) == ((), 0)
 
@@ -140,11 +150,8 @@ def test_the_same_as_of_finished_files(tmp_path):
         assert (one.fpr, one.fnr) == (rates.fpr_rate, rates.fnr_rate)
     for one, other in zip(found.between, expected.between, strict=True):
         assert (one.first, one.second) == (other.first, other.second)
-        assert (one.pairs, one.counted, one.agreed) == (
-            other.agreed.count, other.kappa.count, other.agreed.value,
-        )  # fmt: skip
-        assert one.kappa == other.kappa.value
-        assert (one.low, one.high) == (other.kappa.interval.low, other.kappa.interval.high)
+        assert (one.agreed.count, one.agreed.value) == (other.agreed.count, other.agreed.value)
+        assert one.kappa == other.kappa
     assert found.disagreements == sum(
         len({people[name].human_prediction[row] for name in "xyz"} - {-1}) > 1
         for row in range(len(pairs))
