@@ -19,8 +19,8 @@ from mining.errors import RulesError
 from mining.miners.fold_results import Content, Finished, Part
 from mining.miners.fold_shares import KINDS, Shares
 from mining.miners.provenance import Joined, origin_of
-from mining.miners.references import Hardest
-from mining.miners.search import Search
+from mining.miners.search import Search, WorkFiles
+from mining.ranking.mined_pairs import Mined
 from pairsets.errors import PairSetError
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import some_of
@@ -68,10 +68,10 @@ def mine_within(
     for fold in range(1, len(folds) + 1):
         part = finished.read(fold)
         if part is None:
-            hardest, looked = _mined(
+            mined = _mined(
                 search, sources, shares, fold, finished.at(fold), ignore, exclude, progress
             )
-            part = Part.of(hardest, Joined(shares.joined[fold - 1], ignore, shares.drawn), looked)
+            part = Part.of(mined, Joined(shares.joined[fold - 1], ignore, shares.drawn))
             finished.write(fold, part)
         parts.append(part)
     content = _together(parts, shares, list(sources), [*sources.values()])
@@ -89,7 +89,7 @@ def _mined(
     ignore: frozenset[str],
     exclude: Sequence[PathPairs],
     progress: Progress,
-) -> tuple[Hardest, Suspects | None]:
+) -> Mined:
     """The pairs of one fold."""
     folds, where = shares.folds, f"fold {fold} of {len(shares.folds)}"
     inside = {
@@ -98,10 +98,10 @@ def _mined(
     }
     faces = next(iter(inside.values())).faces
     try:
-        hardest, looked = search.hardest(
+        mined = search.mine(
             inside,
             shares.each,
-            stem,
+            WorkFiles.beside(stem),
             # Names of other folds' images would count as ones that no face has.
             ignore=ignore & faces.base_names,
             exclude=[_among(pairs, {*faces.paths}) for pairs in exclude],
@@ -110,14 +110,14 @@ def _mined(
         )
     except RulesError as error:
         raise RulesError(f"{where}: {error}") from None
-    count = len(hardest.mined)
+    count = len(mined)
     if count < shares.each:
         raise PairSetError(
             f"{where}: {count:,} {KINDS[shares.label]} of its own were found, and every fold needs "
             f"{shares.each:,}; ask for {count * len(folds):,} pairs at most, fewer folds or looser "
             "rules"
         )
-    return hardest, looked
+    return mined
 
 
 def _together(
@@ -165,13 +165,13 @@ def _together(
         [*shares.warnings, *_told(parts)],
         origin_of(sources, fusion),
         {"mined pairs": mined},
-        # Folds have as many pairs each: the mean is the share of all.
-        float(np.mean(recalls)) if recalls else None,
-        facts={
+        {
             "exact": all(found["exact"] for found in facts),
             "hubness": {"mined pairs": mined.content()},
             "folds": [{"fold": fold, "characters": size, **found} for fold, (found, size) in folds],
         },
+        # Folds have as many pairs each: the mean is the share of all.
+        float(np.mean(recalls)) if recalls else None,
         looked=_looked_at(parts),
         folds=Folds(numbers.astype(np.int32)),
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mining.errors import RulesError
-from mining.miners.references import Hardest
+from mining.ranking.mined_pairs import Mined
 from mining.suspects.check import Check
 from pairsets.errors import PairsetsError
 from pairsets.files.exclusions import Exclusions, PathPairs
@@ -23,7 +23,7 @@ from pairsets.progress import Progress, silent
 from pairsets.storage.artefacts import write_json
 from pairsets.storage.json_files import JsonObject, read_object
 
-Mine = Callable[[Sequence[PathPairs]], Hardest]
+Mine = Callable[[Sequence[PathPairs]], Mined]
 
 
 @dataclass(frozen=True)
@@ -82,20 +82,6 @@ def kept_pairs(found: JsonObject) -> PairSet:
     return PairSet.of(a, b, label, identities=identities)
 
 
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """What was mined without suspects.
-
-    Attributes:
-        hardest: the pairs, and who mined them.
-        looked: what the checks say of the pairs that were taken and of those dropped, in this
-            order; `dropped` tells them apart.
-    """
-
-    hardest: Hardest
-    looked: Suspects
-
-
 def mine_on(
     mine: Mine,
     checks: Sequence[Check],
@@ -103,7 +89,7 @@ def mine_on(
     exclude: Iterable[PathPairs] = (),
     memory: Memory | None = None,
     progress: Progress = silent,
-) -> Kept:
+) -> Mined:
     """Mine, look at the pairs, drop the suspects and mine again, until none is among them.
 
     The pairs are those that `mine` finds where the suspects do not exist: with occurrence caps, a
@@ -129,21 +115,21 @@ def mine_on(
         seen.look(remembered)
     while True:
         try:
-            hardest = mine([*exclude, *seen.exclusions()])
+            mined = mine([*exclude, *seen.exclusions()])
         except RulesError as error:
             if not seen.count:
                 raise
             raise RulesError(
                 f"{error}\n{seen.count:,} pairs were dropped as suspects ({', '.join(seen.kinds)})"
             ) from None
-        new = seen.unseen(hardest)
+        new = seen.unseen(mined)
         if new is None or not seen.look(new):
             break
         if memory is not None:
             memory.write(seen.suspects())
     if memory is not None:
         memory.clear()
-    return Kept(hardest, seen.account(hardest))
+    return replace(mined, looked=seen.account(mined))
 
 
 class _Seen:
@@ -195,9 +181,9 @@ class _Seen:
             if found
         ]
 
-    def unseen(self, hardest: Hardest) -> PairSet | None:
+    def unseen(self, mined: Mined) -> PairSet | None:
         """The mined pairs that were not looked at yet, each once; None if there are none."""
-        sets = [hardest.mined.pairs, *(fused.mined.pairs for fused in hardest.without.values())]
+        sets = [mined.pairs, *(others.pairs for others in mined.without.values())]
         new: dict[PairKey, tuple[str, str]] = {}
         for pairs in sets:
             for key, a, b in zip(pairs.keys, pairs.path_a, pairs.path_b, strict=True):
@@ -206,17 +192,15 @@ class _Seen:
         if not new:
             return None
         first, second = zip(*new.values(), strict=True)
-        return PairSet.of(
-            first, second, hardest.mined.label, identities=hardest.mined.faces.identities
-        )
+        return PairSet.of(first, second, mined.label, identities=mined.faces.identities)
 
     def suspects(self) -> PairSet:
         """The suspects, in the order in which they were found."""
         return self._pairs(np.flatnonzero(self._flagged()))
 
-    def account(self, hardest: Hardest) -> Suspects:
+    def account(self, mined: Mined) -> Suspects:
         """The pairs taken by rank, then the suspects in the order in which they were found."""
-        taken = np.array([self._places[key] for key in hardest.mined.pairs.keys], np.int64)
+        taken = np.array([self._places[key] for key in mined.pairs.keys], np.int64)
         rows = np.concatenate([taken, np.flatnonzero(self._flagged())])
         said = [joined(found).take(rows) for found in self._doubts.values()]
         return Suspects.of(self._pairs(rows), said, np.arange(rows.size) >= taken.size)

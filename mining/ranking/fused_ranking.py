@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +11,13 @@ from indexes.base import at_least_one
 from indexes.join import Progress
 from mining.errors import FusionError
 from mining.ranking.rank_aggregation import (
-    METHODS,
     Agreement,
     Listed,
     Method,
     agreement,
     fused_quantiles,
     quantiles,
+    refuse_method,
 )
 from mining.ranking.ranked_pairs import RankedPairs, Ranking
 from pairsets.faces import Faces
@@ -168,26 +167,6 @@ class FusedRanking:
         self._depth = depth
 
 
-@dataclass(frozen=True, eq=False)
-class LeftOutRanking:
-    """What the reference `name` can be judged on: the `ranking` of the `others`."""
-
-    name: str
-    others: tuple[str, ...]
-    ranking: FusedRanking
-
-
-def leave_one_out(fused: FusedRanking) -> Iterator[LeftOutRanking]:
-    """For each reference in turn, the ranking that the others make without it.
-
-    Raises:
-        FusionError: there is one reference alone.
-    """
-    for name in fused.names:
-        others = fused.without(name)
-        yield LeftOutRanking(name, others.names, others)
-
-
 def _part(progress: Progress | None, at: int, parts: int) -> Progress | None:
     """Progress of one of several passes of equal length, told as that of all of them."""
     if progress is None:
@@ -202,8 +181,7 @@ def _refuse_unfit(references: Sequence[Reference], method: str) -> None:
     twice = [name for at, name in enumerate(names) if name in names[:at]]
     if twice:
         raise FusionError(f"reference {twice[0]} is given twice")
-    if method not in METHODS:
-        raise FusionError(f"fusion by {method!r}; expected one of {', '.join(METHODS)}")
+    refuse_method(method)
     first = references[0]
     for other in references[1:]:
         _refuse_other_faces(first.name, first.ranking.faces, other.name, other.ranking.faces)

@@ -1,0 +1,30 @@
+"""Commands called with all their options side by side, as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from typing import Any
+
+from mining.commands import build as builder
+from mining.commands import mine as miner
+from mining.commands.build_report import TableOptions
+from mining.miners.inputs import MiningOptions, RandomSet
+
+
+def flat(command: Callable[..., Any], **groups: type) -> Callable[..., Any]:
+    """The command, which takes the fields of each of these groups as arguments of its own."""
+
+    @wraps(command)
+    def called(*args: Any, **options: Any) -> Any:
+        for name, kind in groups.items():
+            given = {one.name for one in fields(kind)} & {*options}
+            options[name] = kind(**{one: options.pop(one) for one in given})
+        return command(*args, **options)
+
+    return called
+
+
+build = flat(builder.build, mining=MiningOptions, random=RandomSet, tables=TableOptions)
+mine_pairs = flat(miner.mine_pairs, mining=MiningOptions, random=RandomSet)
