@@ -63,7 +63,7 @@ class SuspectGroup:
     detector: DetectorOption = None
 
     def drop(self, max_pixels: int) -> Drop | None:
-        """Which suspects are not mined; the files that they are looked for with need kinds."""
+        """Suspects that are not mined; the files that they are looked for with need kinds."""
         names = ("faces", "veto", "aliases", "detector")
         files = {name: getattr(self, name, None) for name in names}
         given = [f"--{name}" for name, path in files.items() if path is not None]
@@ -414,7 +414,7 @@ def _refuse_counts(label: str, joined: RandomGroup) -> None:
 
 
 def _folds_of(text: str | None) -> int | Path | None:
-    """How many folds, or the file that has them."""
+    """Number of folds, or the file that has them."""
     if text is None or not text.lstrip("+-").isdecimal():
         return None if text is None else Path(text)
     if int(text) < 2:

@@ -19,17 +19,14 @@ from mining.miners.inputs import MinerInputs, MiningOptions, RandomSet, of_faces
 from mining.miners.negatives import DEFAULT_PAIRS
 from mining.miners.provenance import (
     Joined,
-    facts_of,
-    fusion_of,
+    accounts_of,
     identities_digest,
     manifest,
     mining_rows,
-    origin_of,
 )
 from mining.miners.search import Search
 from mining.models import Model
 from mining.models.names import model_names, plain_names
-from mining.ranking.mined_pairs import Mined
 from mining.scores.collection import Gathered
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
@@ -83,10 +80,10 @@ def build(
         identities: who each picture shows, where that is not its folder: `ByLevel`, `ByPattern` or
             `ByList`.
         pairs: how many adversarial negatives.
-        mining: which of the best pairs are taken. The first of `models` may veto, where suspects
-            are dropped.
-        random: the random pair set, whose positives the adversarial set re-uses.
-        tables: what the tables show, and where.
+        mining: which of the best pairs are taken, a `mining.miners.inputs.MiningOptions`. The
+            first of `models` may veto, where suspects are dropped.
+        random: a `mining.miners.inputs.RandomSet`, whose positives the adversarial set re-uses.
+        tables: what the tables show, a `mining.commands.build_report.TableOptions`.
         encoding: how models run and images are read.
         overwrite: replace a finished run.
         progress: shows how far each step is.
@@ -97,13 +94,9 @@ def build(
     """
     mining, random = mining or MiningOptions(), random or RandomSet()
     tables, encoding = tables or TableOptions(), encoding or EmbeddingOptions()
-    asked: dict[str, object] = {
-        "faces": faces,
-        "references": references,
-        "models": models,
-        "pairs": pairs,
-    }
-    asked |= {"identities": identities, **vars(mining), **vars(random), **vars(tables)}
+    asked: dict[str, object] = {"faces": faces, "references": references, "models": models}
+    asked |= {"identities": identities, "pairs": pairs, **vars(mining), **vars(random)}
+    asked |= vars(tables)
     settings = settings_of(asked | {"precision": encoding.precision}, paths=_PATHS, without=_UNSET)
     miners = [references] if isinstance(references, str) else list(references)
     search = Search("negative", mining.fusion, mining.rules, device=encoding.device, each=True)
@@ -124,8 +117,10 @@ def build(
     before = [*faces_rows(found), *skipped_rows(embedded[0]), *lost]
     vetoing = embedded[cast.specs.index(others[0])] if mining.vetoed else None
     checks, looked_with = given.look_for_suspects(embedded[: len(miners)], vetoing)
-    records = _Records(given, pairs, embedded[0], looked_with)
-    mined = search.checking(checks, [records.mining, records.inputs], sources).mine(
+    parameters, inputs = _describe(given, pairs, embedded[0])
+    mined_with = parameters | mining.parameters
+    mined_of = inputs | given.exclusions_digest | looked_with
+    mined = search.checking(checks, [mined_with, mined_of], sources).mine(
         sources, pairs, run.work, ignore=given.ignored, exclude=given.excluded, progress=progress
     )
     joined = Joined(own, given.ignored, drawn=test is None)
@@ -133,22 +128,33 @@ def build(
     funnel = [*before, *content.funnel, *(dropped_rows(mined.looked) if mined.looked else [])]
     apart = left_out(mined, mined.references, own, seed=random.seed)
     sets = {"random": own, "adversarial": content.pairs}
-    scores = {
-        name: {
-            model: score_pairs(pair_set, one)
-            for model, one in zip(cast.names, embedded, strict=True)
-        }
-        for name, pair_set in sets.items()
-    }
+    scores = {name: _score(one, cast.names, embedded) for name, one in sets.items()}
     known = Gathered({"random": scores["random"]}, cast.fingerprints)
     before_ours = known.mined_by(Path(random.test_pairs)) if random.test_pairs is not None else []
     mined_by = {"random": before_ours, "adversarial": [*mined.references]}
     boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed)
-    _write_sets(run, records, own, content, scores, funnel)
-    without = dict(zip(apart, map(run.without, plain_names(cast.loaded)), strict=False))
+    content_of_random = manifest("random", own, parameters, inputs, funnel)
+    write_pair_file(run.pairs("random"), own, content_of_random, scores["random"])
+    write_pair_file(
+        run.pairs("adversarial"),
+        content.pairs,
+        content.manifest("adversarial", mined_with, mined_of, funnel),
+        scores["adversarial"],
+        rank=content.rank,
+        quantiles=content.quantiles,
+        suspects=content.looked,
+    )
+    without = dict(
+        zip(apart, map(run.without, plain_names(cast.loaded[: len(miners)])), strict=False)
+    )
     for name, path in without.items():
-        rows = [*before, *mining_rows(mined.without[name], joined)]
-        apart[name].pairs.write(path, records.leave_out(name, apart[name].pairs, mined, rows))
+        theirs, row = mined.without[name], apart[name]
+        rows = [*before, *mining_rows(theirs, joined)]
+        said = mined_with | {"without": name}
+        row.pairs.write(
+            path,
+            manifest("leave-one-out", row.pairs, said, mined_of, rows, **accounts_of(theirs)),
+        )
     write_leaderboards(run.leaderboard, boards)
     warnings = [*notes_of(cast.loaded), *_warnings(random, before_ours), *found.notes]
     warnings += content.warnings_beside(run.pairs("adversarial"))
@@ -222,59 +228,17 @@ class _Models:
         return [first, *others]
 
 
-@dataclass(frozen=True, eq=False)
-class _Records:
-    """Manifests of a build's pair files: what was asked for, and of which files.
-
-    Attributes:
-        given: lists that were read, and what was asked for with them.
-        pairs: how many were to be mined.
-        embedded: the faces' embeddings by the first reference.
-        looked_with: digests of what suspects were looked for with.
-    """
-
-    given: MinerInputs
-    pairs: int
-    embedded: Embeddings
-    looked_with: Mapping[str, object]
-
-    @property
-    def random(self) -> dict[str, object]:
-        """Parameters of the random pairs."""
-        random = self.given.random
-        sizes = {"positives": random.positives, "negatives": random.negatives}
-        return {"pairs": self.pairs, **sizes, "seed": random.seed}
-
-    @property
-    def mining(self) -> dict[str, object]:
-        """Parameters of mined pairs."""
-        return self.random | self.given.mining.parameters
-
-    @property
-    def random_inputs(self) -> dict[str, object]:
-        """Inputs of the random pairs."""
-        images = {"images_sha256": self.embedded.manifest["images_sha256"]}
-        return images | identities_digest(self.embedded) | self.given.random.digests
-
-    @cached_property
-    def inputs(self) -> dict[str, object]:
-        """Inputs of mined pairs."""
-        return self.random_inputs | self.given.exclusions_digest | dict(self.looked_with)
-
-    def leave_out(
-        self, name: str, pairs: PairSet, mined: Mined, funnel: Sequence[FunnelRow]
-    ) -> dict[str, object]:
-        """The manifest of the pairs that the others mined without the reference `name`."""
-        others = mined.without[name]
-        return manifest(
-            "leave-one-out",
-            pairs,
-            self.mining | {"without": name},
-            self.inputs,
-            funnel,
-            origin=origin_of(others.references.values(), fusion_of(others)),
-            mined=facts_of(others),
-        )
+def _describe(
+    given: MinerInputs, pairs: int, embedded: Embeddings
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Parameters and inputs of the manifest of the random pairs."""
+    random = given.random
+    sizes = {"positives": random.positives, "negatives": random.negatives}
+    images = {"images_sha256": embedded.manifest["images_sha256"]}
+    return (
+        {"pairs": pairs, **sizes, "seed": random.seed},
+        images | identities_digest(embedded) | random.digests,
+    )
 
 
 def _aim_drop(
@@ -318,6 +282,13 @@ def _random_set(
     return without_skipped(test, [embedded], "random", "test pairs")
 
 
+def _score(
+    pairs: PairSet, names: Sequence[str], embedded: Sequence[Embeddings]
+) -> dict[str, Scores]:
+    """Scores of the pairs by model."""
+    return {name: score_pairs(pairs, one) for name, one in zip(names, embedded, strict=True)}
+
+
 def _evaluate(
     sets: Mapping[str, PairSet],
     scores: Mapping[str, Mapping[str, Scores]],
@@ -345,32 +316,6 @@ def _evaluate(
             )
         )
     return boards
-
-
-def _write_sets(
-    run: RunFolder,
-    records: _Records,
-    random: PairSet,
-    content: Content,
-    scores: Mapping[str, Mapping[str, Scores]],
-    funnel: Sequence[FunnelRow],
-) -> None:
-    """Write the two pair files, each with what belongs beside it."""
-    write_pair_file(
-        run.pairs("random"),
-        random,
-        manifest("random", random, records.random, records.random_inputs, funnel),
-        scores["random"],
-    )
-    write_pair_file(
-        run.pairs("adversarial"),
-        content.pairs,
-        content.manifest("adversarial", records.mining, records.inputs, funnel),
-        scores["adversarial"],
-        rank=content.rank,
-        quantiles=content.quantiles,
-        suspects=content.looked,
-    )
 
 
 def _warnings(random: RandomSet, mined_by: Sequence[str]) -> list[str]:

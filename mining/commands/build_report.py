@@ -73,7 +73,7 @@ def draw_report(
 def shown_of(
     run: Run, references: Sequence[str], rank: Rows, max_pixels: int = MAX_PIXELS
 ) -> ReportInputs:
-    """What the report of a run shows."""
+    """Inputs of the report of a run."""
     # A folder's own name may be anything, a page is UTF-8.
     name = run.faces.root.resolve().name.encode("utf-8", "replace").decode()
     return ReportInputs(
@@ -97,7 +97,7 @@ def shown_of(
 
 
 def counted(pairs: PairSet) -> str:
-    """How many pairs of each kind, for people."""
+    """Numbers of pairs of each kind, for people."""
     return f"{int(pairs.positives.sum()):,} positive, {int(pairs.negatives.sum()):,} negative"
 
 

@@ -220,7 +220,7 @@ def _mine(
     out: Path,
     progress: Progress,
 ) -> Content:
-    """What the pair file is written from: of one search, or of one within each fold."""
+    """Mine what the pair file is written from: by one search, or by one within each fold."""
     ignore, exclude = given.ignored, given.excluded
     if isinstance(joined, Shares):
         return mine_within(

@@ -224,7 +224,7 @@ def _told(parts: Sequence[Part]) -> list[str]:
 
 
 def _looked_at(parts: Sequence[Part]) -> Suspects | None:
-    """What the checks say of all folds, one after another; None where nothing was looked for."""
+    """Verdicts of the checks on all folds, in turn; None where nothing was looked for."""
     found = [part.looked for part in parts if part.looked is not None]
     if not found:
         return None
@@ -240,7 +240,7 @@ def _looked_at(parts: Sequence[Part]) -> Suspects | None:
 
 
 def _among(pairs: PathPairs, paths: set[str]) -> Exclusions:
-    """Those of the pairs with both faces among `paths`."""
+    """Pairs of these with both faces among `paths`."""
     ends = [(a, b) for a, b in zip(pairs.path_a, pairs.path_b, strict=True) if {a, b} <= paths]
     return Exclusions(
         strings(a for a, _ in ends),

@@ -122,7 +122,7 @@ class Part:
 
     @classmethod
     def of(cls, mined: Mined, joined: Joined) -> Part:
-        """What a search of the fold mined, and the pairs that join it."""
+        """Part of what a search of the fold mined, and of the pairs that join it."""
         return cls(
             mined.pairs,
             mined.quantiles,
@@ -170,7 +170,7 @@ class Finished:
 
     @classmethod
     def of(cls, stem: Path, facts: object) -> Finished:
-        """Of work that hangs on `facts`, which JSON can hold."""
+        """Store of work that hangs on `facts`, which JSON can hold."""
         return cls(stem, hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest())
 
     def at(self, fold: int) -> Path:
@@ -199,7 +199,7 @@ class Finished:
         write_json(self._part(fold), content)
 
     def read(self, fold: int) -> Part | None:
-        """What was kept of a fold; None where there is nothing, or of other work."""
+        """Read what was kept of a fold; None where there is nothing, or of other work."""
         try:
             found = read_object(self._part(fold), "a fold that was kept", most=None)
             if found.text("key") != self.key:

@@ -96,7 +96,7 @@ def left_out(
     *,
     seed: int = 0,
 ) -> dict[str, LeftOut]:
-    """What the leave-one-out rows of a table are made of, by reference.
+    """Pairs and scores of the leave-one-out rows of a table, by reference.
 
     Args:
         together: from `mine_together`.

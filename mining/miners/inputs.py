@@ -57,12 +57,12 @@ class MiningOptions:
 
     @property
     def vetoed(self) -> bool:
-        """Whether another model vetoes."""
+        """True where another model vetoes."""
         return self.drop is not None and "veto" in self.drop.kinds
 
     @property
     def parameters(self) -> dict[str, object]:
-        """What a manifest's parameters say of the rules and of suspects."""
+        """Rules and suspects among the parameters of a manifest."""
         return {**vars(self.rules), "drop_suspects": [*self.drop.kinds] if self.drop else []}
 
 
@@ -72,7 +72,8 @@ class RandomSet:
 
     Attributes:
         test_pairs: the file; nothing is drawn where it is given.
-        missing: what becomes of its pairs with an image that was skipped while embedding.
+        missing: what becomes of its pairs with an image that was skipped while embedding; a build
+            leaves them out.
         positives, negatives: how many are drawn; see `pairsets.random_pairs`.
         ignore_list: file of base names of images never to draw, nor to mine.
         seed: of drawing, and of shuffling them with the mined ones.
@@ -97,7 +98,7 @@ class RandomSet:
 
     @property
     def digests(self) -> dict[str, object]:
-        """What a manifest's inputs say of its files."""
+        """Digests of the files among the inputs of a manifest."""
         files = {"test_pairs_sha256": self.test_pairs, "ignore_list_sha256": self.ignore_list}
         return {name: None if path is None else sha256(Path(path)) for name, path in files.items()}
 
@@ -157,7 +158,7 @@ class MinerInputs:
 
     @property
     def exclusions_digest(self) -> dict[str, object]:
-        """What a manifest's inputs say of the lists of exclusions."""
+        """Digests of the lists of exclusions among the inputs of a manifest."""
         return {"exclude_sha256": [sha256(Path(path)) for path in self.mining.exclude]}
 
 

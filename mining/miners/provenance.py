@@ -35,8 +35,7 @@ def manifest(
         parameters: what was asked for.
         inputs: digests of what it was made from.
         funnel: what was dropped on the way.
-        origin: that of `origin_of`, where models mined.
-        mined: facts on the mined pairs, as `facts_of` has them.
+        origin, mined: the models that mined, and facts on the mined pairs; see `accounts_of`.
     """
     content: dict[str, object] = {
         "schema": SCHEMA,
@@ -57,8 +56,14 @@ def manifest(
     return content
 
 
+def accounts_of(mined: Mined) -> dict[str, dict[str, object]]:
+    """The `origin` of mined pairs, and facts on them as `mined`, for a `manifest`."""
+    origin = origin_of(mined.references.values(), fusion_of(mined))
+    return {"origin": origin, "mined": facts_of(mined)}
+
+
 def facts_of(mined: Mined) -> dict[str, object]:
-    """What a manifest says of mined pairs."""
+    """Facts on mined pairs in a manifest."""
     return {
         "exact": mined.exact,
         "depth": mined.depth,
@@ -68,7 +73,7 @@ def facts_of(mined: Mined) -> dict[str, object]:
 
 
 def fusion_of(mined: Mined) -> dict[str, object] | None:
-    """What a manifest says of how several references were fused; None of a single one."""
+    """Facts on the fusion of several references in a manifest; None of a single one."""
     if mined.fusion is None or len(mined.fusion.names) == 1:
         return None
     method, sure, limit = mined.fusion.method, mined.fusion.sure, mined.fusion.limit
@@ -104,7 +109,7 @@ def identities_digest(embeddings: Embeddings) -> dict[str, object]:
 
 
 def mined_by(path: Path) -> dict[str, object]:
-    """What the manifest beside a pair file says of the models that mined it; else nothing."""
+    """Entries on the models that mined it in the manifest beside a pair file; else none."""
     try:
         content = read_object(path.with_suffix(".json"), "the manifest of mined pairs").content
         return {

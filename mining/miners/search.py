@@ -105,7 +105,7 @@ class Search:
     def checking(
         self, checks: Sequence[Check], facts: Sequence[object], sources: Mapping[str, Embeddings]
     ) -> Search:
-        """The same search less suspects; the work hangs on the facts, and on these references."""
+        """A search less suspects, whose work hangs on the facts, and on these references."""
         # Folders of several models may list the same images.
         vectors = [one.manifest["vectors_sha256"] for one in sources.values()]
         return replace(self, checks=checks, facts=[*facts, self.fusion, vectors])
@@ -156,7 +156,7 @@ class Search:
         exclude: Sequence[PathPairs],
         step: Step,
     ) -> Mined:
-        """The same, whatever is suspect, and even if there are none."""
+        """Pairs whatever is suspect, even if there are none."""
         if len(sources) > 1:
             return mine_together(
                 sources, n, method=self.fusion, rules=self.rules, ignore=ignore, exclude=exclude,

@@ -40,7 +40,7 @@ class Memory:
 
     @classmethod
     def of(cls, path: Path, facts: object) -> Memory:
-        """Of work that hangs on `facts`, which JSON can hold."""
+        """Memory of work that hangs on `facts`, which JSON can hold."""
         return cls(path, hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest())
 
     def read(self) -> PairSet | None:
@@ -146,12 +146,12 @@ class _Seen:
 
     @property
     def kinds(self) -> list[str]:
-        """Of suspects that are looked for."""
+        """Kinds of suspects that are looked for."""
         return [check.kind for check in self._checks]
 
     @property
     def count(self) -> int:
-        """How many suspects there are."""
+        """Number of suspects."""
         return sum(map(len, self._dropped.values()))
 
     def look(self, pairs: PairSet) -> bool:

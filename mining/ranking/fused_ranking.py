@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import at_least_one
-from indexes.join import Progress
 from mining.errors import FusionError
 from mining.ranking.rank_aggregation import (
     Agreement,
@@ -21,6 +20,7 @@ from mining.ranking.rank_aggregation import (
 )
 from mining.ranking.ranked_pairs import RankedPairs, Ranking
 from pairsets.faces import Faces
+from pairsets.progress import Step
 from pairsets.random_pairs import PairSpace
 
 Rows = NDArray[np.int64]
@@ -47,7 +47,7 @@ class Reference:
         self.depth = 0
         self._listed: Listed | None = None
 
-    def listed(self, depth: int, progress: Progress | None = None) -> Listed:
+    def listed(self, depth: int, progress: Step | None = None) -> Listed:
         """Its `depth` best pairs, or more.
 
         Raises:
@@ -105,7 +105,7 @@ class FusedRanking:
         """The references, in the order of the columns of `quantiles`."""
         return tuple(one.name for one in self.references)
 
-    def top(self, depth: int, progress: Progress | None = None) -> RankedPairs:
+    def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs, all if fewer exist.
 
         Their scores are fused quantiles, and `quantiles [M, R]` has each model's own, a column a
@@ -136,7 +136,7 @@ class FusedRanking:
         return RankedPairs(i, j, scores, own, exact=self._found.certain >= wanted)
 
     def sure(self, i: Rows, j: Rows) -> int:
-        """How many of the pairs `i, j [P]` certainly come before every pair that is not listed.
+        """Number of the pairs `i, j [P]` that certainly come before every pair that is not listed.
 
         Where it is all of a set of the size wanted, that set is exact, whatever rules it was
         taken by.
@@ -157,7 +157,7 @@ class FusedRanking:
         others = [one for one in self.references if one.name != name]
         return FusedRanking(others, self.method, limit=self.limit)
 
-    def _go_deeper(self, depth: int, progress: Progress | None) -> None:
+    def _go_deeper(self, depth: int, progress: Step | None) -> None:
         """List `depth` pairs of each model, and see what they agree on."""
         count = len(self.references)
         lists = [
@@ -167,7 +167,7 @@ class FusedRanking:
         self._depth = depth
 
 
-def _part(progress: Progress | None, at: int, parts: int) -> Progress | None:
+def _part(progress: Step | None, at: int, parts: int) -> Step | None:
     """Progress of one of several passes of equal length, told as that of all of them."""
     if progress is None:
         return None

@@ -188,7 +188,7 @@ class Drop:
     def evidence(
         self, references: Sequence[Embeddings], second: Embeddings | None = None
     ) -> Evidence:
-        """What suspects are looked for with, beside the references that mine.
+        """Evidence from these files and the references that mine.
 
         Args:
             references: their embeddings.
@@ -230,7 +230,7 @@ def refuse_unknown(kinds: Iterable[str]) -> None:
 
 
 def digests_of(evidence: Evidence) -> dict[str, object]:
-    """What a manifest says of the files that suspects were looked for with."""
+    """Digests, for a manifest, of the files that suspects were looked for with."""
     second = evidence.second
     return {
         "aliases_sha256": None if evidence.aliases is None else sha256(evidence.aliases),

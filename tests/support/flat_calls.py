@@ -9,8 +9,13 @@ from typing import Any
 
 from mining.commands import build as builder
 from mining.commands import mine as miner
+from mining.commands import neighbours as impostors
+from mining.commands import select as selection
 from mining.commands.build_report import TableOptions
+from mining.commands.neighbours import VectorSource
+from mining.commands.select import FaceLimits, SplitOptions
 from mining.miners.inputs import MiningOptions, RandomSet
+from pairsets.sources.danbooru.posts import Rule
 
 
 def flat(command: Callable[..., Any], **groups: type) -> Callable[..., Any]:
@@ -28,3 +33,5 @@ def flat(command: Callable[..., Any], **groups: type) -> Callable[..., Any]:
 
 build = flat(builder.build, mining=MiningOptions, random=RandomSet, tables=TableOptions)
 mine_pairs = flat(miner.mine_pairs, mining=MiningOptions, random=RandomSet)
+select_faces = flat(selection.select_faces, posts=Rule, limits=FaceLimits, split=SplitOptions)
+show_neighbours = flat(impostors.show_neighbours, source=VectorSource)
