@@ -119,7 +119,7 @@ class RuleGroup:
         """All but how many, as commands take it."""
         from mining.miners.inputs import MiningOptions
 
-        return MiningOptions(self.fusion or "mean", self.rules(), self.exclude or (), drop)
+        return MiningOptions(self.fusion or "mean", self.rules(), self.exclude or [], drop)
 
 
 @dataclass(frozen=True)

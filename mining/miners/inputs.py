@@ -77,6 +77,9 @@ class RandomSet:
         positives, negatives: how many are drawn; see `pairsets.random_pairs`.
         ignore_list: file of base names of images never to draw, nor to mine.
         seed: of drawing, and of shuffling them with the mined ones.
+
+    Raises:
+        PairSetError: how many are drawn, where nothing is.
     """
 
     test_pairs: str | Path | None = None
@@ -85,6 +88,13 @@ class RandomSet:
     negatives: int | None = None
     ignore_list: str | Path | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.test_pairs is not None and (self.positives, self.negatives) != (None, None):
+            raise PairSetError(
+                f"{self.test_pairs} has its pairs: leave out how many positives and negatives are "
+                "drawn"
+            )
 
     def draw(self, faces: Faces, ignored: Iterable[str], *, label: int | None = None) -> PairSet:
         """The random pairs of these faces: of both labels, or of one alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import wraps
 from typing import Any
@@ -35,3 +35,12 @@ build = flat(builder.build, mining=MiningOptions, random=RandomSet, tables=Table
 mine_pairs = flat(miner.mine_pairs, mining=MiningOptions, random=RandomSet)
 select_faces = flat(selection.select_faces, posts=Rule, limits=FaceLimits, split=SplitOptions)
 show_neighbours = flat(impostors.show_neighbours, source=VectorSource)
+GROUPS = (MiningOptions, RandomSet, TableOptions, Rule, FaceLimits, SplitOptions, VectorSource)
+
+
+def side_by_side(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a command, and in place of its groups their fields."""
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        found |= vars(value) if isinstance(value, GROUPS) else {name: value}
+    return found
