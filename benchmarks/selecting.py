@@ -41,9 +41,10 @@ from support.danbooru import real_sized
 PROGRAM = """
 import sys
 from pathlib import Path
-from mining.commands.select import select_faces
+from mining.commands.select import SplitOptions, select_faces
 faces, metadata, out = map(Path, sys.argv[1:4])
-select_faces(faces, out, metadata=[metadata], test_characters=50, workers=int(sys.argv[4]))
+split = SplitOptions(test_characters=50)
+select_faces(faces, out, metadata=[metadata], split=split, workers=int(sys.argv[4]))
 """
 # Seconds between two looks at the memory.
 LOOK = 0.02

@@ -2,58 +2,190 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mining.cli.app import app
+from mining.cli.option_groups import with_groups
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
-    BatchOption,
     DetectorOption,
-    DeviceOption,
     DropOption,
     ExcludeOption,
     FacesArgument,
     FusionOption,
-    IdentitiesOption,
-    IdentityLevelOption,
-    IdentityPatternOption,
+    IdentityGroup,
     IgnoreOption,
     MarginOption,
     MaxPixelsOption,
     MaxScoreOption,
     MinScoreOption,
     Missing,
+    ModelGroup,
     NegativesOption,
     NumberOption,
-    OnErrorOption,
     OverwriteOption,
     PerCharacterOption,
     PerCharacterPairOption,
     PerImageOption,
     PositivesOption,
-    PrecisionOption,
     RelativeMarginOption,
     SearchDeviceOption,
     SeedOption,
     TargetOption,
     TestPairsOption,
     VetoOption,
-    WorkersOption,
-    encoding_of,
     kinds_of,
-    rule_of,
     target_of,
 )
 
 if TYPE_CHECKING:
+    from mining.commands.build_report import TableOptions
+    from mining.miners.inputs import MiningOptions, RandomSet
+    from mining.ranking.rules import Rules
     from mining.suspects.evidence import Drop
 
+IDENTITY, MODELS = IdentityGroup(), ModelGroup()
 # Of the help.
 PANEL = "Build the adversarial test split"
+
+
+@dataclass(frozen=True)
+class SuspectGroup:
+    """The options of the panel `SUSPECTS` of a build, which has faces and models."""
+
+    drop_suspects: DropOption = None
+    aliases: AliasesOption = None
+    detector: DetectorOption = None
+
+    def drop(self, max_pixels: int) -> Drop | None:
+        """Suspects that are not mined; the files that they are looked for with need kinds."""
+        names = ("faces", "veto", "aliases", "detector")
+        files = {name: getattr(self, name, None) for name in names}
+        given = [f"--{name}" for name, path in files.items() if path is not None]
+        if self.drop_suspects is None:
+            if given:
+                raise typer.BadParameter(
+                    f"{', '.join(given)} without --drop-suspects, which it is for"
+                )
+            return None
+        from mining.suspects.evidence import Drop
+
+        return Drop(tuple(kinds_of(self.drop_suspects) or ()), **files, max_pixels=max_pixels)
+
+
+@dataclass(frozen=True)
+class EmbeddedSuspectGroup(SuspectGroup):
+    """The options of the panel `SUSPECTS` where there are embeddings alone."""
+
+    faces: Annotated[
+        Path | None,
+        typer.Option(
+            "--faces",
+            help="Folder of the embedded faces: suspects of kind duplicate and crop need it.",
+            rich_help_panel=SUSPECTS,
+        ),
+    ] = None
+    veto: VetoOption = None
+
+
+@dataclass(frozen=True)
+class RuleGroup:
+    """How many pairs are mined, and which."""
+
+    pairs: NumberOption = 3000
+    fusion: FusionOption = None
+    min_score: MinScoreOption = None
+    max_score: MaxScoreOption = None
+    margin: MarginOption = None
+    relative_margin: RelativeMarginOption = None
+    exclude: ExcludeOption = None
+    max_per_image: PerImageOption = None
+    max_per_character: PerCharacterOption = None
+    max_per_character_pair: PerCharacterPairOption = None
+
+    def rules(self) -> Rules:
+        """The rules as commands take them."""
+        from mining.ranking.rules import Rules
+
+        other = ("pairs", "fusion", "exclude")
+        return Rules(**{name: value for name, value in vars(self).items() if name not in other})
+
+    def options(self, drop: Drop | None) -> MiningOptions:
+        """All but how many, as commands take it."""
+        from mining.miners.inputs import MiningOptions
+
+        return MiningOptions(self.fusion or "mean", self.rules(), self.exclude or [], drop)
+
+
+@dataclass(frozen=True)
+class RandomGroup:
+    """The pairs that join mined ones."""
+
+    test_pairs: TestPairsOption = None
+    positives: PositivesOption = None
+    negatives: NegativesOption = None
+    ignore_list: IgnoreOption = None
+
+    def options(self, seed: int) -> RandomSet:
+        """The pairs as commands take them."""
+        from mining.miners.inputs import RandomSet
+
+        return RandomSet(**vars(self), seed=seed)
+
+
+@dataclass(frozen=True)
+class EmbeddedRandomGroup(RandomGroup):
+    """The pairs that join mined ones, where images may have been skipped before."""
+
+    missing: Annotated[
+        Missing,
+        typer.Option(
+            "--missing",
+            help="Test pairs with an image that was skipped while embedding: reject keeps them, "
+            "without a score; else they are left out.",
+        ),
+    ] = "fail"
+
+
+@dataclass(frozen=True)
+class TableGroup:
+    """What the tables of a build show."""
+
+    target_fnr: TargetOption = None
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
+        ),
+    ] = False
+    floor: Annotated[
+        bool,
+        typer.Option("--floor/--no-floor", help="Evaluate `pixels`: what no model scores."),
+    ] = True
+
+    def options(self) -> TableOptions:
+        """The options as `build` takes them."""
+        from mining.commands.build_report import TableOptions
+
+        return TableOptions(target_of(self.target_fnr), self.published, self.floor)
+
+
+@dataclass(frozen=True)
+class IndexGroup:
+    """An approximate index instead of the exact search."""
+
+    index: Annotated[
+        str | None,
+        typer.Option("--index", help="Approximate FAISS index, such as IVF256,Flat or HNSW32."),
+    ] = None
+    recall: Annotated[
+        bool, typer.Option("--recall", help="Measure what the approximate index finds.")
+    ] = False
 
 
 @app.command(
@@ -61,6 +193,7 @@ PANEL = "Build the adversarial test split"
     epilog="Example: `lookalikes build faces --reference animecv:0206_resnet152.zip "
     "--model timm:resnet50 --out runs/first`",
 )
+@with_groups
 def build(
     faces: FacesArgument,
     reference: Annotated[
@@ -71,89 +204,39 @@ def build(
     model: Annotated[
         list[str] | None, typer.Option("--model", help="Further model to evaluate; repeatable.")
     ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
-    pairs: NumberOption = 3000,
-    fusion: FusionOption = None,
-    test_pairs: TestPairsOption = None,
-    ignore_list: IgnoreOption = None,
-    positives: PositivesOption = None,
-    negatives: NegativesOption = None,
-    min_score: MinScoreOption = None,
-    max_score: MaxScoreOption = None,
-    margin: MarginOption = None,
-    relative_margin: RelativeMarginOption = None,
-    exclude: ExcludeOption = None,
-    max_per_image: PerImageOption = None,
-    max_per_character: PerCharacterOption = None,
-    max_per_character_pair: PerCharacterPairOption = None,
-    drop_suspects: DropOption = None,
-    aliases: AliasesOption = None,
-    detector: DetectorOption = None,
-    target_fnr: TargetOption = None,
-    published: Annotated[
-        bool,
-        typer.Option(
-            "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
-        ),
-    ] = False,
-    floor: Annotated[
-        bool,
-        typer.Option("--floor/--no-floor", help="Evaluate `pixels`: what no model scores."),
-    ] = True,
+    identity: IdentityGroup = IDENTITY,
+    mined: RuleGroup = RuleGroup(),
+    joined: RandomGroup = RandomGroup(),
+    suspects: SuspectGroup = SuspectGroup(),
+    tables: TableGroup = TableGroup(),
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    on_error: OnErrorOption = "fail",
-    max_pixels: MaxPixelsOption = 50_000_000,
+    models: ModelGroup = MODELS,
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
 
     Interrupted, the same command goes on where it stopped.
     """
-    if test_pairs is not None and (positives is not None or negatives is not None):
+    if joined.test_pairs is not None and (joined.positives, joined.negatives) != (None, None):
         raise typer.BadParameter("--test-pairs has its pairs; leave out --positives, --negatives")
-    if fusion is not None and len(reference) == 1:
+    if mined.fusion is not None and len(reference) == 1:
         raise typer.BadParameter("--fusion is of several; give --reference more than once")
-    drop = _drop_of(drop_suspects, max_pixels, aliases=aliases, detector=detector)
+    drop = suspects.drop(models.max_pixels)
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_run
     from mining.commands.build import build as run_build
-    from mining.ranking.rules import Rules
 
-    rules = Rules(
-        min_score=min_score,
-        max_score=max_score,
-        margin=margin,
-        relative_margin=relative_margin,
-        max_per_image=max_per_image,
-        max_per_character=max_per_character,
-        max_per_character_pair=max_per_character_pair,
-    )
     run = run_build(
         faces,
         reference,
         out=out,
-        fusion=fusion or "mean",
         models=model or [],
-        identities=rule_of(identity_level, identity_pattern, identities),
-        pairs=pairs,
-        test_pairs=test_pairs,
-        ignore_list=ignore_list,
-        positives=positives,
-        negatives=negatives,
-        rules=rules,
-        exclude=exclude or [],
-        drop=drop,
-        target_fnr=target_of(target_fnr),
-        published=published,
-        floor=floor,
-        seed=seed,
-        encoding=encoding_of(device, precision, batch_size, workers, on_error, max_pixels),
+        identities=identity.rule(),
+        pairs=mined.pairs,
+        mining=mined.options(drop),
+        random=joined.options(seed),
+        tables=tables.options(),
+        encoding=models.options(),
         overwrite=overwrite,
         progress=bar,
     )
@@ -164,6 +247,7 @@ def build(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes embed faces --model timm:resnet50 --out embeddings/resnet50`",
 )
+@with_groups
 def embed(
     faces: FacesArgument,
     model: Annotated[
@@ -173,23 +257,15 @@ def embed(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    on_error: OnErrorOption = "fail",
-    max_pixels: MaxPixelsOption = 50_000_000,
+    identity: IdentityGroup = IDENTITY,
+    models: ModelGroup = MODELS,
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.embed import embed_faces
 
-    encoding = encoding_of(device, precision, batch_size, workers, on_error, max_pixels)
-    rule = rule_of(identity_level, identity_pattern, identities)
+    encoding, rule = models.options(), identity.rule()
     print_made(embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar))
 
 
@@ -198,6 +274,7 @@ def embed(
     epilog="Example: `lookalikes mine embeddings/resnet50 --test-pairs random.csv "
     "--out adversarial.csv`",
 )
+@with_groups
 def mine(
     embeddings: Annotated[
         list[Path],
@@ -215,40 +292,9 @@ def mine(
             "one character that score lowest.",
         ),
     ] = "negative",
-    pairs: NumberOption = 3000,
-    fusion: FusionOption = None,
-    test_pairs: TestPairsOption = None,
-    missing: Annotated[
-        Missing,
-        typer.Option(
-            "--missing",
-            help="Test pairs with an image that was skipped while embedding: reject keeps them, "
-            "without a score; else they are left out.",
-        ),
-    ] = "fail",
-    positives: PositivesOption = None,
-    negatives: NegativesOption = None,
-    ignore_list: IgnoreOption = None,
-    min_score: MinScoreOption = None,
-    max_score: MaxScoreOption = None,
-    margin: MarginOption = None,
-    relative_margin: RelativeMarginOption = None,
-    exclude: ExcludeOption = None,
-    max_per_image: PerImageOption = None,
-    max_per_character: PerCharacterOption = None,
-    max_per_character_pair: PerCharacterPairOption = None,
-    drop_suspects: DropOption = None,
-    faces: Annotated[
-        Path | None,
-        typer.Option(
-            "--faces",
-            help="Folder of the embedded faces: suspects of kind duplicate and crop need it.",
-            rich_help_panel=SUSPECTS,
-        ),
-    ] = None,
-    veto: VetoOption = None,
-    aliases: AliasesOption = None,
-    detector: DetectorOption = None,
+    mined: RuleGroup = RuleGroup(),
+    joined: EmbeddedRandomGroup = EmbeddedRandomGroup(),
+    suspects: EmbeddedSuspectGroup = EmbeddedSuspectGroup(),
     folds: Annotated[
         str | None,
         typer.Option(
@@ -258,13 +304,7 @@ def mine(
             "character, fold.",
         ),
     ] = None,
-    index: Annotated[
-        str | None,
-        typer.Option("--index", help="Approximate FAISS index, such as IVF256,Flat or HNSW32."),
-    ] = None,
-    recall: Annotated[
-        bool, typer.Option("--recall", help="Measure what the approximate index finds.")
-    ] = False,
+    search: IndexGroup = IndexGroup(),
     seed: SeedOption = 0,
     device: SearchDeviceOption = "auto",
     max_pixels: MaxPixelsOption = 50_000_000,
@@ -274,63 +314,34 @@ def mine(
 
     Joined to the mined pairs are pairs of the other label: those of --test-pairs, or random ones.
     """
-    mined, drawn = (
-        ("--negatives", "--positives") if label == "negative" else ("--positives", "--negatives")
-    )
-    given = {"--positives": positives, "--negatives": negatives}
-    if given[mined] is not None:
-        raise typer.BadParameter(
-            f"{mined} are mined, --pairs says how many; {drawn} are drawn to join them"
-        )
-    if test_pairs is not None and given[drawn] is not None:
-        raise typer.BadParameter(f"--test-pairs has its {drawn[2:]}; leave out {drawn}")
-    if label == "positive" and index is not None:
+    _refuse_counts(label, joined)
+    if label == "positive" and search.index is not None:
         raise typer.BadParameter(
             "--index searches pairs of different characters; leave it out with --label positive"
         )
-    if fusion is not None and len(embeddings) == 1:
+    if mined.fusion is not None and len(embeddings) == 1:
         raise typer.BadParameter("--fusion is of several; give more than one EMBEDDINGS")
-    if device != "auto" and (label == "positive" or index is not None):
+    if device != "auto" and (label == "positive" or search.index is not None):
         other = "--label positive" if label == "positive" else "--index"
         raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
-    if recall and index is None:
+    if search.recall and search.index is None:
         raise typer.BadParameter("--recall is that of an approximate index; name one with --index")
-    drop = _drop_of(
-        drop_suspects, max_pixels, faces=faces, veto=veto, aliases=aliases, detector=detector
-    )
+    drop = suspects.drop(max_pixels)
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.mine import mine_pairs
-    from mining.ranking.rules import Rules
 
-    rules = Rules(
-        min_score=min_score,
-        max_score=max_score,
-        margin=margin,
-        relative_margin=relative_margin,
-        max_per_image=max_per_image,
-        max_per_character=max_per_character,
-        max_per_character_pair=max_per_character_pair,
-    )
     made = mine_pairs(
         embeddings,
         out,
-        pairs=pairs,
-        fusion=fusion or "mean",
-        test_pairs=test_pairs,
-        missing=missing,
+        pairs=mined.pairs,
         label=label,
-        rules=rules,
-        exclude=exclude or [],
-        drop=drop,
-        positives=positives,
-        negatives=negatives,
-        ignore_list=ignore_list,
-        index=index,
-        recall=recall,
+        mining=mined.options(drop),
+        random=joined.options(seed),
+        index=search.index,
+        recall=search.recall,
         folds=_folds_of(folds),
         device=device,
-        seed=seed,
         overwrite=overwrite,
         progress=bar,
     )
@@ -341,12 +352,11 @@ def mine(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes random faces --positives 900 --negatives 900 --out random.csv`",
 )
+@with_groups
 def random(
     faces: FacesArgument,
     out: Annotated[Path, typer.Option("--out", help="Pair file to write.")],
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    identity: IdentityGroup = IDENTITY,
     positives: PositivesOption = None,
     negatives: NegativesOption = None,
     ignore_list: IgnoreOption = None,
@@ -360,7 +370,7 @@ def random(
     made = sample_pairs(
         faces,
         out,
-        identities=rule_of(identity_level, identity_pattern, identities),
+        identities=identity.rule(),
         positives=positives,
         negatives=negatives,
         ignore_list=ignore_list,
@@ -389,30 +399,24 @@ def sample(
     print_made(made)
 
 
+def _refuse_counts(label: str, joined: RandomGroup) -> None:
+    """Refuse how many of the mined pairs are to be drawn, and of others that a file has."""
+    mined, drawn = (
+        ("--negatives", "--positives") if label == "negative" else ("--positives", "--negatives")
+    )
+    given = {"--positives": joined.positives, "--negatives": joined.negatives}
+    if given[mined] is not None:
+        raise typer.BadParameter(
+            f"{mined} are mined, --pairs says how many; {drawn} are drawn to join them"
+        )
+    if joined.test_pairs is not None and given[drawn] is not None:
+        raise typer.BadParameter(f"--test-pairs has its {drawn[2:]}; leave out {drawn}")
+
+
 def _folds_of(text: str | None) -> int | Path | None:
-    """How many folds, or the file that has them."""
+    """Number of folds, or the file that has them."""
     if text is None or not text.lstrip("+-").isdecimal():
         return None if text is None else Path(text)
     if int(text) < 2:
         raise typer.BadParameter(f"--folds {text}: expected two or more, or a file")
     return int(text)
-
-
-def _drop_of(kinds: str | None, max_pixels: int, **files: Path | None) -> Drop | None:
-    """Which suspects are not mined; `files` that they are looked for with need kinds."""
-    given = [f"--{name}" for name, path in files.items() if path is not None]
-    if kinds is None:
-        if given:
-            raise typer.BadParameter(f"{', '.join(given)} without --drop-suspects, which it is for")
-        return None
-    from mining.suspects.evidence import Drop
-
-    of = files.get
-    return Drop(
-        tuple(kinds_of(kinds) or ()),
-        of("faces"),
-        of("veto"),
-        of("aliases"),
-        of("detector"),
-        max_pixels,
-    )

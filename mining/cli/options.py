@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -513,3 +514,67 @@ def encoding_of(
         on_error=on_error,
         max_pixels=max_pixels,
     )
+
+
+@dataclass(frozen=True)
+class IdentityGroup:
+    """The options of the panel `IDENTITIES`."""
+
+    identity_level: IdentityLevelOption = None
+    identity_pattern: IdentityPatternOption = None
+    identities: IdentitiesOption = None
+
+    def rule(self) -> Rule | None:
+        """The rule that they give; None without any.
+
+        Raises:
+            BadParameter: more than one of them.
+        """
+        named = [
+            f"--{name.replace('_', '-')}" for name, value in vars(self).items() if value is not None
+        ]
+        if len(named) > 1:
+            raise typer.BadParameter(f"{' and '.join(named)}: identities are told in one way alone")
+        if self.identity_level is not None:
+            from pairsets.identities.rules import ByLevel
+
+            return ByLevel(self.identity_level)
+        if self.identity_pattern is not None:
+            from pairsets.identities.patterns import ByPattern
+
+            return ByPattern(self.identity_pattern)
+        if self.identities is not None:
+            from pairsets.identities.lists import ByList
+
+            return ByList.of(self.identities)
+        return None
+
+
+@dataclass(frozen=True)
+class NetworkGroup:
+    """The options of the panel `Models` of whatever runs a model."""
+
+    device: DeviceOption = "auto"
+    precision: PrecisionOption = "fp32"
+    batch_size: BatchOption = 32
+    max_pixels: MaxPixelsOption = 50_000_000
+
+    def options(self) -> EmbeddingOptions:
+        """The options as commands take them."""
+        from mining.embeddings.options import EmbeddingOptions
+
+        return EmbeddingOptions(**vars(self))
+
+
+@dataclass(frozen=True)
+class EmbeddingGroup(NetworkGroup):
+    """The options of the panel `Models` of what runs a model on the pictures of a folder."""
+
+    workers: WorkersOption = None
+
+
+@dataclass(frozen=True)
+class ModelGroup(EmbeddingGroup):
+    """The options of the panel `Models`, unreadable pictures among them."""
+
+    on_error: OnErrorOption = "fail"

@@ -136,15 +136,17 @@ def neighbours(
     """Who gets taken for a face? Its nearest impostors, beside its own character's faces."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_neighbours
-    from mining.commands.neighbours import show_neighbours
+    from mining.commands.neighbours import VectorSource, show_neighbours
 
     found = show_neighbours(
         face,
-        embeddings=embeddings,
-        faces=faces,
-        identities=rule_of(identity_level, identity_pattern, identities),
-        model=model,
-        cache=cache,
+        source=VectorSource(
+            embeddings,
+            faces,
+            rule_of(identity_level, identity_pattern, identities),
+            model,
+            cache,
+        ),
         count=count,
         per_character=per_character or None,
         out=out,
@@ -152,7 +154,6 @@ def neighbours(
         overwrite=overwrite,
         spreadsheet_safe=spreadsheet_safe,
         encoding=encoding_of(device, precision, batch_size, workers, "fail", max_pixels),
-        max_pixels=max_pixels,
         progress=bar,
     )
     print_neighbours(found)

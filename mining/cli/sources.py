@@ -134,26 +134,20 @@ def select(
     """
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
-    from mining.commands.select import select_faces
+    from mining.commands.select import FaceLimits, SplitOptions, select_faces
+    from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
 
+    kinds = tuple(words_of(extensions) or EXTENSIONS)
     made = select_faces(
         faces,
         out,
         metadata=metadata or [],
         tag_ids=tag_ids,
         pictures=pictures,
-        min_images=min_images,
-        test_characters=test_characters,
-        test_images=test_images,
-        ratings=words_of(rating) or (),
-        extensions=words_of(extensions),
-        keep_deleted=keep_deleted,
-        keep_banned=keep_banned,
-        min_score=min_score,
-        min_size=min_size,
-        picture_size=picture_size,
+        posts=Rule(tuple(words_of(rating) or ()), kinds, keep_deleted, keep_banned),
+        limits=FaceLimits(min_score, min_size, picture_size),
+        split=SplitOptions(min_images, test_characters, test_images, seed),
         workers=processes,
-        seed=seed,
         overwrite=overwrite,
         progress=bar,
     )

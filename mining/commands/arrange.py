@@ -84,25 +84,12 @@ def arrange_faces(
             chosen, a library is missing, or not one picture can be used.
         OutputError: `out` holds something else, something finished, or a link.
     """
-    if not source.exists():
-        raise SourceError(f"{source}: no such file or folder; data sets are read from this machine")
-    if source.is_dir():
-        refuse_inside(out, source)
+    _refuse_source(source, out)
     found = _kind_of(source) if kind == "auto" else kind
     plain = found in ("flat", "folders")
-    options = {
-        "--image-column": image_column,
-        "--character-column": character_column,
-        "--id-column": id_column,
-        "--split": split if found == "flat" else None,
-    }
-    named = [option for option, value in options.items() if value is not None]
-    if plain and named:
-        raise SourceError(
-            f"{source}: a plain folder has no columns{' or splits' * (found == 'flat')}: leave "
-            f"{named[0]} out"
-        )
-    if identities is not None and not plain:
+    if plain:
+        _refuse_columns(source, found, image_column, character_column, id_column, split)
+    elif identities is not None:
         raise SourceError(
             f"{source}: {identities.said} is of pictures in plain folders; here a column says who "
             "is shown: --character-column"
@@ -140,6 +127,37 @@ def arrange_faces(
             rows, origin.names, work.missing, manifest, missing_columns=columns_of_missing
         )
     return CommandResult([out, *files], work.funnel(), [*notes, *work.warnings()])
+
+
+def _refuse_source(source: Path, out: Path) -> None:
+    """Raise where the data set is not there, or would hold what is made of it."""
+    if not source.exists():
+        raise SourceError(f"{source}: no such file or folder; data sets are read from this machine")
+    if source.is_dir():
+        refuse_inside(out, source)
+
+
+def _refuse_columns(
+    source: Path,
+    kind: str,
+    image: str | None,
+    character: str | None,
+    name: str | None,
+    split: str | None,
+) -> None:
+    """Raise SourceError where a column, or a split of flat folders, was named."""
+    options = {
+        "--image-column": image,
+        "--character-column": character,
+        "--id-column": name,
+        "--split": split if kind == "flat" else None,
+    }
+    named = [option for option, value in options.items() if value is not None]
+    if named:
+        raise SourceError(
+            f"{source}: a plain folder has no columns{' or splits' * (kind == 'flat')}: leave "
+            f"{named[0]} out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +289,7 @@ class _Arranging:
 
 
 def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat", "folders"]:
-    """What lies at `source`."""
+    """Kind of data set that lies at `source`."""
     if source.is_file():
         if source.suffix.lower() == SUFFIX:
             return "parquet"

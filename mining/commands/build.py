@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from indexes import FlatIndex
-from mining.commands.build_report import Run, draw_report
+from mining.commands.build_report import Run, Scores, TableOptions, draw_report
+from mining.commands.pair_file import write_pair_file
 from mining.commands.run_folder import UNSETTLED, RunFolder
 from mining.embeddings.options import FLOOR, EmbeddingOptions, notes_of
-from mining.embeddings.store import skipped_rows
-from mining.miners.inputs import (
-    of_faces,
-    refuse_misfit,
-    refuse_one_character,
-    refuse_single,
-    refuse_unfit,
-)
-from mining.miners.negatives import DEFAULT_PAIRS, adversarial_pairs
+from mining.embeddings.store import Embeddings, skipped_rows
+from mining.miners.fold_results import Content
+from mining.miners.fused_negatives import left_out, refuse_twice
+from mining.miners.inputs import MinerInputs, MiningOptions, RandomSet, of_faces, refuse_unfit
+from mining.miners.negatives import DEFAULT_PAIRS
 from mining.miners.provenance import (
     Joined,
-    hubness_of,
+    accounts_of,
     identities_digest,
     manifest,
     mining_rows,
-    rules_of,
 )
-from mining.miners.references import Hardest, mine_hardest, refuse_for_several, refuse_twice
-from mining.miners.suspect_free import Kept, mine_on
+from mining.miners.search import Search
+from mining.models import Model
 from mining.models.names import model_names, plain_names
-from mining.ranking.model_ranking import refuse_without_positives, search_on
-from mining.ranking.rank_aggregation import Method
-from mining.ranking.rules import Rules
 from mining.scores.collection import Gathered
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
-from mining.suspects.evidence import Drop, Evidence, digests_of, dropped_rows, not_looked_at
+from mining.suspects.evidence import dropped_rows
 from pairsets.evaluation.human import resolve_target
 from pairsets.faces import Faces
-from pairsets.files.exclusions import Exclusions, PathPairs
-from pairsets.files.score_files import write_scores
 from pairsets.files.side_files import suspects_of
-from pairsets.files.suspects import Suspects
-from pairsets.funnel import faces_rows
+from pairsets.funnel import FunnelRow, faces_rows
 from pairsets.identities.rules import Rule
-from pairsets.pairset import PairSet, identities_of, refuse_lacking
-from pairsets.paths import read_ignore_list
+from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
-from pairsets.random_set import random_pairs
-from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
-from pairsets.storage.resume import Parts
 from pairsets.storage.settings import settings_of
-from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.tables.leaderboard import Leaderboard, LeftOut, make_leaderboard, write_leaderboards
 from pairsets.tables.published import PUBLISHED
 
 # Arguments of a build that are paths.
 _PATHS = ("faces", "exclude", "test_pairs", "ignore_list")
+# Of embeddings alone: a build makes its own.
+_UNSET = (*UNSETTLED, "missing")
 
 
 @alone(folder=True)
@@ -66,21 +55,12 @@ def build(
     references: str | Sequence[str],
     *,
     out: str | Path,
-    fusion: Method = "mean",
     models: Sequence[str] = (),
     identities: Rule | None = None,
     pairs: int = DEFAULT_PAIRS,
-    rules: Rules | None = None,
-    exclude: Sequence[str | Path] = (),
-    drop: Drop | None = None,
-    test_pairs: str | Path | None = None,
-    ignore_list: str | Path | None = None,
-    positives: int | None = None,
-    negatives: int | None = None,
-    target_fnr: float | str | None = None,
-    published: bool = False,
-    floor: bool = True,
-    seed: int = 0,
+    mining: MiningOptions | None = None,
+    random: RandomSet | None = None,
+    tables: TableOptions | None = None,
     encoding: EmbeddingOptions | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
@@ -96,23 +76,14 @@ def build(
         faces: folder with one folder per character.
         references: `family:argument` of the model that mines, or of several.
         out: the run's folder.
-        fusion: of several references; see `mining.mine_together`.
         models: further models to evaluate.
         identities: who each picture shows, where that is not its folder: `ByLevel`, `ByPattern` or
             `ByList`.
         pairs: how many adversarial negatives.
-        rules: which of the best pairs are taken; by default all of them.
-        exclude: files with the columns `pathA` and `pathB`: pairs never to mine.
-        drop: suspects that are replaced by the next best pairs; the first of `models` may veto.
-        test_pairs: the random pair set, whose positives the adversarial set re-uses; drawn where
-            it is not given.
-        ignore_list: base names of images never to take into a pair.
-        positives, negatives: sizes of a drawn random set; see `pairsets.random_pairs`.
-        target_fnr: see `pairsets.evaluate`; one target, from the random set, serves both sets,
-            whose positives are the same, and so does its threshold.
-        published: add ZACI-20's published rows to the tables.
-        floor: evaluate the `pixels` model too, to show what no model scores.
-        seed: of the random pairs and the shuffle.
+        mining: which of the best pairs are taken, a `mining.miners.inputs.MiningOptions`. The
+            first of `models` may veto, where suspects are dropped.
+        random: a `mining.miners.inputs.RandomSet`, whose positives the adversarial set re-uses.
+        tables: what the tables show, a `mining.commands.build_report.TableOptions`.
         encoding: how models run and images are read.
         overwrite: replace a finished run.
         progress: shows how far each step is.
@@ -121,228 +92,237 @@ def build(
         PairsetsError, MiningError, IndexesError: the user's input; nothing but a
             marked, unfinished run is left behind.
     """
-    settings = settings_of(locals(), paths=_PATHS, without=UNSETTLED)
-    encoding, rules = encoding or EmbeddingOptions(), rules or Rules()
-    settings["precision"] = encoding.precision
+    mining, random = mining or MiningOptions(), random or RandomSet()
+    tables, encoding = tables or TableOptions(), encoding or EmbeddingOptions()
+    asked: dict[str, object] = {"faces": faces, "references": references, "models": models}
+    asked |= {"identities": identities, "pairs": pairs, **vars(mining), **vars(random)}
+    asked |= vars(tables)
+    settings = settings_of(asked | {"precision": encoding.precision}, paths=_PATHS, without=_UNSET)
     miners = [references] if isinstance(references, str) else list(references)
-    refuse_for_several(len(miners), fusion, rules)
+    search = Search("negative", mining.fusion, mining.rules, device=encoding.device, each=True)
+    search.refuse_unfit(len(miners))
     refuse_twice(miners)
-    search_on(encoding.device)
-    others = list[str]()
-    if drop is not None:
-        drop = replace(drop, faces=Path(faces), max_pixels=encoding.max_pixels)
-        others = [model for model in models if model not in miners]
-        drop.refuse_early(others, models)
-    excluded = [Exclusions.read(path) for path in exclude]
+    others = [model for model in models if model not in miners]
+    mining = _aim_drop(mining, Path(faces), encoding, others, models)
+    given = MinerInputs.read(mining, random)
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces, identities)
-    ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
-    given = PairSet.read(test_pairs) if test_pairs is not None else None
-    if given is None:
-        refuse_single(found, found.root)
-    refuse_one_character(found, ignored, found.root)
-    refuse_misfit(excluded, exclude, found)
-    if rules.margins:
-        refuse_without_positives(found, ignored)
-    if given is None:
-        sizes = {"positives": positives, "negatives": negatives}
-        trial, source = random_pairs(found, **sizes, seed=seed, ignore=ignored), found.root
-    else:
-        given = of_faces(given, found, str(test_pairs))
-        trial, source = given, Path(str(test_pairs))
-    refuse_lacking(trial, [0, 1], str(source))
-    refuse_unfit(trial, str(source))
-    resolve_target(trial, target_fnr)
-    specs = list(dict.fromkeys([*miners, *models, *([FLOOR] if floor else [])]))
-    names = model_names(specs)
-    loaded = [encoding.load(spec) for spec in specs]
-    refuse_twice(miners, [model.fingerprint for model in loaded[: len(miners)]])
+    test = _read_test_pairs(given, found, tables.target_fnr)
+    cast = _Models.load(miners, [*models, *([FLOOR] if tables.floor else [])], encoding)
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)
-    funnel = faces_rows(found)
 
-    embedded = [encoding.embed(found, loaded[0], run.embeddings(loaded[0]), progress)]
-    kept = embedded[0].faces
-    for model in loaded[1:]:
-        embedded.append(encoding.embed(kept, model, run.embeddings(model), progress))
-    funnel += skipped_rows(embedded[0])
-    kept.write(run.faces)
-    with written_together([run.index, run.index.with_suffix(".json")]) as staged:
-        FlatIndex(embedded[0].vectors).save(staged / run.index.name)
-
-    if given is None:
-        random = random_pairs(
-            kept, positives=positives, negatives=negatives, seed=seed, ignore=ignored
-        )
-    else:
-        random, row = without_skipped(given, [embedded[0]], "random", "test pairs")
-        funnel += row
-
-    def search(exclude: Sequence[PathPairs]) -> Hardest:
-        with progress("Comparing all pairs of faces") as step:
-            return mine_hardest(
-                dict(zip(names[: len(miners)], embedded, strict=False)),
-                pairs,
-                method=fusion,
-                rules=rules,
-                ignore=ignored,
-                exclude=exclude,
-                checkpoint=run.checkpoint,
-                device=encoding.device,
-                progress=step,
-            )
-
-    looked: Kept | None = None
-    evidence: Evidence | None = None
-    if drop is None:
-        hardest = search(excluded)
-    else:
-        second = embedded[specs.index(others[0])] if "veto" in drop.kinds else None
-        evidence = drop.evidence(embedded[: len(miners)], second)
-        facts = [asdict(rules), drop.kinds, pairs, fusion, sorted(ignored), digests_of(evidence)]
-        images = [
-            (one.manifest["images_sha256"], *identities_digest(one).values())
-            for one in embedded[: len(miners)]
-        ]
-        exclusions = [sha256(Path(path)) for path in exclude]
-        memory = Parts(run.memory, [*facts, miners, images, exclusions])
-        checks = evidence.checks(drop.kinds)
-        looked = mine_on(search, checks, exclude=excluded, memory=memory, progress=progress)
-        hardest = looked.hardest
-    mined = hardest.mined
-    adversarial, rank = adversarial_pairs(mined, random, seed=seed)
-    quantiles = hardest.quantiles(rank)
-    apart = hardest.left_out(random, seed=seed)
-    joined = Joined(random, ignored, drawn=given is None)
-    before, funnel = funnel, funnel + hardest.funnel(joined)
-    if looked is not None:
-        funnel += dropped_rows(looked.looked)
-
-    sets = {"random": random, "adversarial": adversarial}
-    scores = {
-        name: {
-            model: score_pairs(pair_set, item) for model, item in zip(names, embedded, strict=True)
-        }
-        for name, pair_set in sets.items()
-    }
-    target = resolve_target(random, target_fnr)
-    prints = {name: model.fingerprint for name, model in zip(names, loaded, strict=True)}
-    known = Gathered({"random": scores["random"]}, prints)
-    mined_by = {
-        "random": [] if test_pairs is None else known.mined_by(Path(test_pairs)),
-        "adversarial": list(hardest.references),
-    }
-    boards: list[Leaderboard] = []
-    for name, pair_set in sets.items():
-        thresholds = boards[0].comparison.thresholds if boards and boards[0].comparison else {}
-        mined_set = name == "adversarial"
-        boards.append(
-            make_leaderboard(
-                name,
-                pair_set,
-                scores[name],
-                target,
-                mined_by=mined_by[name] or None,
-                left_out=apart if mined_set else None,
-                published=PUBLISHED[name] if published else None,
-                seed=seed,
-                carried={model: (cut, "random") for model, cut in thresholds.items()},
-            )
-        )
-    inputs = {
-        "images_sha256": embedded[0].manifest["images_sha256"],
-        **identities_digest(embedded[0]),
-        "test_pairs_sha256": None if test_pairs is None else sha256(Path(test_pairs)),
-        "ignore_list_sha256": None if ignore_list is None else sha256(Path(ignore_list)),
-    }
-    more: dict[str, object] = {"exclude_sha256": [sha256(Path(path)) for path in exclude]}
-    more |= digests_of(evidence) if evidence is not None else {}
-    parameters = {"pairs": pairs, "positives": positives, "negatives": negatives, "seed": seed}
-    dropping = {"drop_suspects": list(drop.kinds) if drop is not None else []}
-    _write_set(
-        run.pairs("random"),
-        random,
-        manifest("random", random, parameters, inputs, funnel),
-        lambda path: write_scores(path, random, scores["random"]),
+    embedded = cast.embed(found, run, encoding, progress)
+    sources = dict(zip(cast.names[: len(miners)], embedded, strict=False))
+    own, lost = _random_set(given, test, embedded[0])
+    before = [*faces_rows(found), *skipped_rows(embedded[0]), *lost]
+    vetoing = embedded[cast.specs.index(others[0])] if mining.vetoed else None
+    checks, looked_with = given.look_for_suspects(embedded[: len(miners)], vetoing)
+    parameters, inputs = _describe(given, pairs, embedded[0])
+    mined_with = parameters | mining.parameters
+    mined_of = inputs | given.exclusions_digest | looked_with
+    mined = search.checking(checks, [mined_with, mined_of], sources).mine(
+        sources, pairs, run.work, ignore=given.ignored, exclude=given.excluded, progress=progress
     )
-    _write_set(
+    joined = Joined(own, given.ignored, drawn=test is None)
+    content = Content.of(mined, joined, seed=random.seed)
+    funnel = [*before, *content.funnel, *(dropped_rows(mined.looked) if mined.looked else [])]
+    apart = left_out(mined, mined.references, own, seed=random.seed)
+    sets = {"random": own, "adversarial": content.pairs}
+    scores = {name: _score(one, cast.names, embedded) for name, one in sets.items()}
+    known = Gathered({"random": scores["random"]}, cast.fingerprints)
+    before_ours = known.mined_by(Path(random.test_pairs)) if random.test_pairs is not None else []
+    mined_by = {"random": before_ours, "adversarial": [*mined.references]}
+    boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed)
+    content_of_random = manifest("random", own, parameters, inputs, funnel)
+    write_pair_file(run.pairs("random"), own, content_of_random, scores["random"])
+    write_pair_file(
         run.pairs("adversarial"),
-        adversarial,
-        manifest(
-            "adversarial",
-            adversarial,
-            parameters | rules_of(mined) | dropping,
-            inputs | more,
-            funnel,
-            origin=hardest.origin,
-            mined=mined,
-        ),
-        lambda path: write_scores(path, adversarial, scores["adversarial"], rank, quantiles),
-        looked.looked if looked is not None else None,
+        content.pairs,
+        content.manifest("adversarial", mined_with, mined_of, funnel),
+        scores["adversarial"],
+        rank=content.rank,
+        quantiles=content.quantiles,
+        suspects=content.looked,
     )
-    without = dict(zip(apart, map(run.without, plain_names(loaded[: len(miners)])), strict=False))
+    without = dict(
+        zip(apart, map(run.without, plain_names(cast.loaded[: len(miners)])), strict=False)
+    )
     for name, path in without.items():
-        fused = hardest.without[name]
-        apart[name].pairs.write(
+        theirs, row = mined.without[name], apart[name]
+        rows = [*before, *mining_rows(theirs, joined)]
+        said = mined_with | {"without": name}
+        row.pairs.write(
             path,
-            manifest(
-                "leave-one-out",
-                apart[name].pairs,
-                parameters | rules_of(fused.mined) | dropping | {"without": name},
-                inputs | more,
-                before + mining_rows(fused.mined, joined),
-                origin=hardest.origin_of(fused),
-                mined=fused.mined,
-            ),
+            manifest("leave-one-out", row.pairs, said, mined_of, rows, **accounts_of(theirs)),
         )
-    listed, warnings = suspects_of(run.pairs("adversarial")), [*found.notes, *hardest.warnings]
-    if looked is not None:
-        warnings = warnings + not_looked_at(adversarial, mined.label, run.pairs("adversarial"))
-    if mined_by["random"]:
-        warnings = [
-            f"{test_pairs}: a model mined these pairs, so that no rate on them is one of random "
-            "pairs; lookalikes random draws such.",
-            *warnings,
-        ]
-    warnings = [*notes_of(loaded), *warnings]
     write_leaderboards(run.leaderboard, boards)
+    warnings = [*notes_of(cast.loaded), *_warnings(random, before_ours), *found.notes]
+    warnings += content.warnings_beside(run.pairs("adversarial"))
     made = Run(
         run,
-        kept,
-        random,
-        adversarial,
+        embedded[0].faces,
+        own,
+        content.pairs,
         scores,
         boards,
         funnel,
         warnings,
-        hubness_of(mined),
-        list(hardest.references),
-        hardest.method,
-        quantiles,
+        content.hubness,
+        mined_by["adversarial"],
+        None if mined.fusion is None else mined.fusion.method,
+        content.quantiles,
         without,
-        listed if looked is not None else None,
+        suspects_of(run.pairs("adversarial")) if mined.looked else None,
     )
     with progress("Drawing the report"):
-        draw_report(made, made.references, rank, encoding.max_pixels)
-    run.finish([run.embeddings(model) for model in loaded], without.values())
+        draw_report(made, made.references, content.rank, encoding.max_pixels)
+    run.finish([run.embeddings(model) for model in cast.loaded], without.values())
     return made
 
 
-def _write_set(
-    path: Path,
-    pairs: PairSet,
-    content: Mapping[str, object],
-    write: Callable[[Path], object],
-    suspects: Suspects | None = None,
-) -> None:
-    """A pair file with its manifest, scores and suspects: all of them or none."""
-    scores, listed, named = path.with_suffix(".scores.csv"), suspects_of(path), identities_of(path)
-    files = [path, path.with_suffix(".json"), scores]
-    files += [named] if pairs.named is not None else []
-    files += [listed] if suspects is not None else []
-    # Of the pairs that stood here before.
-    stale = [file for file in (named, listed) if file not in files]
-    with written_together(files, manifest=files[1], stale=stale) as folder:
-        pairs.write(folder / path.name, content)
-        write(folder / scores.name)
-        if suspects is not None:
-            suspects.write(folder / listed.name)
+@dataclass(frozen=True, eq=False)
+class _Models:
+    """The models of a build, those that mine first.
+
+    Attributes:
+        specs: `family:argument` of each.
+        loaded: the models.
+    """
+
+    specs: Sequence[str]
+    loaded: Sequence[Model]
+
+    @classmethod
+    def load(
+        cls, miners: Sequence[str], further: Sequence[str], encoding: EmbeddingOptions
+    ) -> _Models:
+        """Load each once; no two that mine may be one."""
+        specs = list(dict.fromkeys([*miners, *further]))
+        loaded = [encoding.load(spec) for spec in specs]
+        refuse_twice(miners, [model.fingerprint for model in loaded[: len(miners)]])
+        return cls(specs, loaded)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the models in tables."""
+        return model_names(self.specs)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the models by these names."""
+        loaded = zip(self.names, self.loaded, strict=True)
+        return {name: model.fingerprint for name, model in loaded}
+
+    def embed(
+        self, faces: Faces, run: RunFolder, encoding: EmbeddingOptions, progress: Progress
+    ) -> list[Embeddings]:
+        """Embed with the first all faces, with the others those that it could; write their list."""
+        first = encoding.embed(faces, self.loaded[0], run.embeddings(self.loaded[0]), progress)
+        others = [
+            encoding.embed(first.faces, model, run.embeddings(model), progress)
+            for model in self.loaded[1:]
+        ]
+        first.faces.write(run.faces)
+        with written_together([run.index, run.index.with_suffix(".json")]) as staged:
+            FlatIndex(first.vectors).save(staged / run.index.name)
+        return [first, *others]
+
+
+def _describe(
+    given: MinerInputs, pairs: int, embedded: Embeddings
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Parameters and inputs of the manifest of the random pairs."""
+    random = given.random
+    sizes = {"positives": random.positives, "negatives": random.negatives}
+    images = {"images_sha256": embedded.manifest["images_sha256"]}
+    return (
+        {"pairs": pairs, **sizes, "seed": random.seed},
+        images | identities_digest(embedded) | random.digests,
+    )
+
+
+def _aim_drop(
+    mining: MiningOptions,
+    faces: Path,
+    encoding: EmbeddingOptions,
+    others: Sequence[str],
+    models: Sequence[str],
+) -> MiningOptions:
+    """Look for the suspects to drop among these faces; refuse early what cannot be looked for."""
+    if mining.drop is None:
+        return mining
+    drop = replace(mining.drop, faces=faces, max_pixels=encoding.max_pixels)
+    drop.refuse_early(others, models)
+    return replace(mining, drop=drop)
+
+
+def _read_test_pairs(
+    given: MinerInputs, faces: Faces, target_fnr: float | str | None
+) -> PairSet | None:
+    """The random set where it is a file; refuse what cannot be mined, joined or evaluated."""
+    test, source = given.random.test_pairs, faces.root
+    pairs = PairSet.read(test) if test is not None else None
+    given.refuse_misfit(faces, faces.root)
+    if pairs is None:
+        trial = given.random.draw(faces, given.ignored)
+    else:
+        trial, source = of_faces(pairs, faces, str(test)), Path(str(test))
+    refuse_lacking(trial, [0, 1], str(source))
+    refuse_unfit(trial, str(source))
+    resolve_target(trial, target_fnr)
+    return None if pairs is None else trial
+
+
+def _random_set(
+    given: MinerInputs, test: PairSet | None, embedded: Embeddings
+) -> tuple[PairSet, list[FunnelRow]]:
+    """The random set of the faces that could be embedded; what test pairs lose."""
+    if test is None:
+        return given.random.draw(embedded.faces, given.ignored), []
+    return without_skipped(test, [embedded], "random", "test pairs")
+
+
+def _score(
+    pairs: PairSet, names: Sequence[str], embedded: Sequence[Embeddings]
+) -> dict[str, Scores]:
+    """Scores of the pairs by model."""
+    return {name: score_pairs(pairs, one) for name, one in zip(names, embedded, strict=True)}
+
+
+def _evaluate(
+    sets: Mapping[str, PairSet],
+    scores: Mapping[str, Mapping[str, Scores]],
+    mined_by: Mapping[str, Sequence[str]],
+    apart: Mapping[str, LeftOut],
+    tables: TableOptions,
+    seed: int,
+) -> list[Leaderboard]:
+    """A leaderboard of each set, at the target and the thresholds of the random one."""
+    target = resolve_target(sets["random"], tables.target_fnr)
+    boards: list[Leaderboard] = []
+    for name, pairs in sets.items():
+        thresholds = boards[0].comparison.thresholds if boards and boards[0].comparison else {}
+        boards.append(
+            make_leaderboard(
+                name,
+                pairs,
+                scores[name],
+                target,
+                mined_by=mined_by[name] or None,
+                left_out=apart if name == "adversarial" else None,
+                published=PUBLISHED[name] if tables.published else None,
+                seed=seed,
+                carried={model: (cut, "random") for model, cut in thresholds.items()},
+            )
+        )
+    return boards
+
+
+def _warnings(random: RandomSet, mined_by: Sequence[str]) -> list[str]:
+    """A sentence on test pairs that a model mined."""
+    if not mined_by:
+        return []
+    return [
+        f"{random.test_pairs}: a model mined these pairs, so that no rate on them is one of random "
+        "pairs; lookalikes random draws such."
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,6 @@ from pairsets.random_set import sample_rows
 from pairsets.report import save_figure, write_report
 from pairsets.report.assembly import ReportInputs, model_scores, report_of
 from pairsets.tables.leaderboard import Leaderboard
-
-if TYPE_CHECKING:
-    pass
 
 COLUMNS = 10
 Rows = NDArray[np.int64]
@@ -77,7 +73,7 @@ def draw_report(
 def shown_of(
     run: Run, references: Sequence[str], rank: Rows, max_pixels: int = MAX_PIXELS
 ) -> ReportInputs:
-    """What the report of a run shows."""
+    """Inputs of the report of a run."""
     # A folder's own name may be anything, a page is UTF-8.
     name = run.faces.root.resolve().name.encode("utf-8", "replace").decode()
     return ReportInputs(
@@ -101,7 +97,7 @@ def shown_of(
 
 
 def counted(pairs: PairSet) -> str:
-    """How many pairs of each kind, for people."""
+    """Numbers of pairs of each kind, for people."""
     return f"{int(pairs.positives.sum()):,} positive, {int(pairs.negatives.sum()):,} negative"
 
 
@@ -114,9 +110,25 @@ def _reference_fact(run: Run, references: Sequence[str]) -> tuple[str, str]:
 Scores = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class TableOptions:
+    """What the tables of a build show.
+
+    Attributes:
+        target_fnr: see `pairsets.evaluate`; one target, from the random set, serves both sets,
+            whose positives are the same, and so does its threshold.
+        published: add ZACI-20's published rows.
+        floor: evaluate the `pixels` model too, to show what no model scores.
+    """
+
+    target_fnr: float | str | None = None
+    published: bool = False
+    floor: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What `build` made.
+    """The result of `build`.
 
     Attributes:
         folder: where it lies.

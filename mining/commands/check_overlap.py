@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,10 +99,9 @@ def find_overlap(
         PairSetError: a file of aliases that cannot be.
         OutputError: `out` exists, or is one of the files that are read.
     """
-    copies = copies_of([out] if out is not None else [])
     if out is not None:
         refuse_existing(
-            [out, *copies],
+            [out, *copies_of([out])],
             overwrite=overwrite,
             inputs=[aliases, *(p for p in (train, test) if p.is_file())],
         )
@@ -122,10 +121,11 @@ def find_overlap(
         found += [one for one in _similar(ours, theirs) if (one.train, one.test) not in named]
         step(1, 1)
     found += shared_posts(ours, theirs)
-    for name, side in sides.items():
-        why = side.posts[1]
-        if why:
-            warnings.append(f"File names in {name} are not taken for numbers of posts: {why}.")
+    warnings += [
+        f"File names in {name} are not taken for numbers of posts: {side.posts[1]}."
+        for name, side in sides.items()
+        if side.posts[1]
+    ]
     unread: dict[str, str] = {}
     if not pictures:
         warnings.append("Files and pictures were not looked at.")
@@ -133,10 +133,9 @@ def find_overlap(
         warnings.append("Pictures were not looked at: that needs two folders of faces.")
     else:
         found += _same_files(ours.faces, theirs.faces, found, progress)
-        journal = out.with_suffix(".partial.sqlite") if out is not None else None
         try:
             seen, unread = _same_pictures(
-                ours.faces, theirs.faces, found, workers, max_pixels, journal, progress
+                ours.faces, theirs.faces, found, workers, max_pixels, _journal_of(out), progress
             )
             found += seen
         except ModelError as error:
@@ -145,18 +144,45 @@ def find_overlap(
     listed, further = _capped(ordered(found))
     files = []
     if out is not None:
-        files = [out, *(copies if spreadsheet_safe else ())]
-        stale = [] if spreadsheet_safe else copies
-        spent = files_of(out.with_suffix(".partial.sqlite"))
-        with written_together(files, stale=stale, spent=spent, overwrite=overwrite) as folder:
-            table = write_shared(listed, folder / out.name)
-            if spreadsheet_safe:
-                write_copies([table])
-    if unread:
-        first = min(unread)
-        warnings.append(
-            f"{len(unread):,} pictures cannot be read, the first {first}: {unread[first]}"
-        )
+        files = _write(listed, out, spreadsheet_safe=spreadsheet_safe, overwrite=overwrite)
+    warnings += _unread(unread)
+    rows = _rows(sides, len(unread), counts, further)
+    return Overlap(
+        CommandResult(files, rows, warnings, hints=_told(listed, counts)), listed, counts
+    )
+
+
+def _unread(causes: Mapping[str, str]) -> list[str]:
+    """A sentence on the pictures that cannot be read."""
+    if not causes:
+        return []
+    first = min(causes)
+    return [f"{len(causes):,} pictures cannot be read, the first {first}: {causes[first]}"]
+
+
+def _journal_of(out: Path | None) -> Path | None:
+    """Where pictures that were looked at are noted."""
+    return None if out is None else out.with_suffix(".partial.sqlite")
+
+
+def _write(
+    listed: Sequence[Shared], out: Path, *, spreadsheet_safe: bool, overwrite: bool
+) -> list[Path]:
+    """Write the table, and its copy where one is wanted."""
+    copies, spent = copies_of([out]), files_of(out.with_suffix(".partial.sqlite"))
+    files = [out, *(copies if spreadsheet_safe else ())]
+    stale = [] if spreadsheet_safe else copies
+    with written_together(files, stale=stale, spent=spent, overwrite=overwrite) as folder:
+        table = write_shared(listed, folder / out.name)
+        if spreadsheet_safe:
+            write_copies([table])
+    return files
+
+
+def _rows(
+    sides: Mapping[str, Collection], unread: int, counts: Mapping[str, int], further: int
+) -> list[FunnelRow]:
+    """Funnel rows of what was compared, and what was found."""
     rows = [
         FunnelRow("overlap", f"{what} in {name}", len(content), kept=True)
         for name, side in sides.items()
@@ -164,14 +190,12 @@ def find_overlap(
         if content
     ]
     if unread:
-        rows.append(FunnelRow("overlap", "pictures that cannot be read", len(unread)))
+        rows.append(FunnelRow("overlap", "pictures that cannot be read", unread))
     rows += [FunnelRow("overlap", KINDS[kind], n, kept=True) for kind, n in counts.items()]
     if further:
         what = f"further pictures of training, not listed: more than {LISTED} of one"
         rows.append(FunnelRow("overlap", what, further))
-    return Overlap(
-        CommandResult(files, rows, warnings, hints=_told(listed, counts)), listed, counts
-    )
+    return rows
 
 
 def _unknown(known: Aliases | None, sides: Iterable[Collection], aliases: Path | None) -> list[str]:

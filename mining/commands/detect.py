@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +82,7 @@ def detect_faces(
         ".json"
     )
     refuse_existing([out, manifest], overwrite=overwrite, inputs=[detector])
-    for name, value in {"min_score": min_score, "overlap": overlap}.items():
-        if not 0 <= value <= 1:
-            raise SourceError(f"{name} of {value}; expected 0 to 1")
-    if workers is not None and workers < 1:
-        raise SourceError(f"{workers} workers; expected 1 or more")
+    _refuse_numbers(min_score, overlap, workers)
     folder = PicturePaths(pictures)
     find = OnnxFaceDetector(detector, device=device)
     parameters = {"min_score": min_score, "overlap": overlap, "max_pixels": max_pixels}
@@ -136,10 +132,24 @@ def detect_faces(
                 text.writelines(json.loads(one)["line"] + "\n" for one in kept.current())
                 text.detach().flush()
             write_json(staged / manifest.name, content)
+    return CommandResult([out, manifest], funnel, _warnings(broken, out))
+
+
+def _refuse_numbers(min_score: float, overlap: float, workers: int | None) -> None:
+    """Raise SourceError for a number out of its range."""
+    for name, value in {"min_score": min_score, "overlap": overlap}.items():
+        if not 0 <= value <= 1:
+            raise SourceError(f"{name} of {value}; expected 0 to 1")
+    if workers is not None and workers < 1:
+        raise SourceError(f"{workers} workers; expected 1 or more")
+
+
+def _warnings(broken: Sequence[tuple[str, str]], out: Path) -> list[str]:
+    """A sentence on each of the first pictures that cannot be read, and one on the others."""
     warnings = [f"{path}: {cause}" for path, cause in broken[:_NAMED]]
     if len(broken) > _NAMED:
         warnings.append(f"{len(broken) - _NAMED:,} more pictures that cannot be read: see {out}")
-    return CommandResult([out, manifest], funnel, warnings)
+    return warnings
 
 
 def _funnel(counts: dict[str, int], broken: int, skipped: Counter[str]) -> list[FunnelRow]:

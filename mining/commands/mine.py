@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mining.commands.pair_file import files_of, write_pair_file
 from mining.commands.result import CommandResult
 from mining.embeddings.store import Embeddings
-from mining.errors import FusionError, RulesError
 from mining.miners.fold_miner import mine_within
 from mining.miners.fold_results import Content
 from mining.miners.fold_shares import Shares
-from mining.miners.inputs import (
-    of_faces,
-    refuse_misfit,
-    refuse_one_character,
-    refuse_single,
-    refuse_unfit,
-)
-from mining.miners.negatives import adversarial_pairs, refuse_for_index
-from mining.miners.provenance import Joined, identities_digest, manifest
-from mining.miners.references import refuse_for_several, refuse_twice
-from mining.miners.search import Label, Search
+from mining.miners.fused_negatives import refuse_twice
+from mining.miners.inputs import MinerInputs, MiningOptions, RandomSet, of_faces, refuse_unfit
+from mining.miners.provenance import Joined, identities_digest
+from mining.miners.search import Label, Search, WorkFiles
 from mining.models.names import model_names
-from mining.ranking.model_ranking import refuse_without_positives, search_on
-from mining.ranking.positive_ranking import refuse_margins
-from mining.ranking.rank_aggregation import Method
-from mining.ranking.rules import Rules
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
-from mining.suspects.evidence import Drop, digests_of, dropped_rows, not_looked_at
+from mining.suspects.evidence import dropped_rows
 from pairsets.errors import PairSetError
-from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import resolve
 from pairsets.files.character_folds import CharacterFolds
-from pairsets.files.exclusions import Exclusions
-from pairsets.files.score_files import write_scores
-from pairsets.files.side_files import characters_of, folds_of, manifest_of, suspects_of
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, identities_of, refuse_lacking
-from pairsets.paths import read_ignore_list
 from pairsets.progress import Progress, silent
-from pairsets.random_set import random_pairs
 from pairsets.storage.artefacts import refuse_existing
 from pairsets.storage.digests import sha256
-from pairsets.storage.publication import alone, written_together
+from pairsets.storage.publication import alone
 
-KINDS = {"negative": "adversarial", "positive": "hard positives"}
+KINDS = ("adversarial", "hard positives")
 
 
 @alone()
@@ -56,17 +39,9 @@ def mine_pairs(
     out: Path,
     *,
     pairs: int,
-    fusion: Method = "mean",
     label: Label = "negative",
-    rules: Rules | None = None,
-    exclude: Sequence[Path] = (),
-    drop: Drop | None = None,
-    test_pairs: Path | None = None,
-    missing: Missing = "fail",
-    ignore_list: Path | None = None,
-    positives: int | None = None,
-    negatives: int | None = None,
-    seed: int = 0,
+    mining: MiningOptions | None = None,
+    random: RandomSet | None = None,
     index: str | None = None,
     recall: bool = False,
     folds: int | Path | None = None,
@@ -76,159 +51,65 @@ def mine_pairs(
 ) -> CommandResult:
     """Mine the embeddings in a folder into the pair file `out`, its manifest and its scores.
 
-    Mined negatives are joined by the positives of `test_pairs` or, where there is none, by
-    `positives` random ones; hard positives by negatives in the same way. Embeddings in several
-    folders are those of several references, which mine together. Suspects that `drop` names are
-    replaced by the next best pairs, and listed in `OUT.suspects.csv`. Test pairs with an image that
-    was skipped while embedding are left out, unless `missing` is `reject`: then they stay in the
-    pair file, without a score.
+    Mined negatives are joined by the positives of `random`, hard positives by its negatives; test
+    pairs of an image that was skipped while embedding are left out, or stay without a score where
+    missing ones are to be rejected. Embeddings in several folders are those of several references,
+    which mine together. Dropped suspects are listed in `OUT.suspects.csv`.
 
-    With `folds`, so many or those of a file `character,fold`, no two folds share a character: each
-    has as many of the pairs, mined among its own characters alone, and as many random ones, or as
-    many of `test_pairs`, to join them. They stand fold by fold, positives first, the hardest
-    negatives first; a rank is that within its fold. `OUT.folds.csv` and `OUT.characters.csv` say
-    which is in which.
+    With `folds`, so many or those of a file `character,fold`, no two share a character: see
+    `mining.miners.fold_miner`. `OUT.folds.csv` and `OUT.characters.csv` say which is in which.
     """
-    rules = rules or Rules()
-    scores = out.with_suffix(".scores.csv")
-    listed = suspects_of(out)
-    parted = [folds_of(out), characters_of(out)]
-    files = [out, manifest_of(out), scores, *([listed] if drop else [])]
-    files += parted if folds is not None else []
-    named = identities_of(out)
+    mining, random = mining or MiningOptions(), random or RandomSet()
     folders = [embeddings] if isinstance(embeddings, Path) else list(embeddings)
-    parts = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
-    given = folds if isinstance(folds, Path) else None
-    inputs = [test_pairs, ignore_list, given, *parts, *(drop.files if drop else [])]
-    refuse_existing([*files, named], overwrite=overwrite, inputs=[*inputs, *exclude])
-    refuse_for_several(len(folders), fusion, rules)
-    if len(folders) > 1 and (label == "positive" or index is not None):
-        what = "hard positives" if label == "positive" else "an approximate index"
-        raise FusionError(f"{what} of several references; mine those of one alone")
-    search_on(device)
-    excluded = [Exclusions.read(path) for path in exclude]
-    if label == "positive":
-        refuse_margins(rules)
-        if drop:
-            drop.refuse_for_positives()
-    elif index is not None:
-        refuse_for_index(rules, excluded)
-        if drop:
-            raise RulesError("suspects cannot be dropped with an approximate index: leave it out")
+    _refuse_existing(out, folders, mining, random, folds, overwrite=overwrite)
+    search = Search(label, mining.fusion, mining.rules, index, recall, device)
+    search.refuse_unfit(len(folders), mining.exclude, mining.drop)
+    given = MinerInputs.read(mining, random)
     sources = _load(folders)
-    source = next(iter(sources.values()))
-    refuse_misfit(excluded, exclude, source.faces)
-    ignored = read_ignore_list(ignore_list) if ignore_list is not None else frozenset[str]()
-    if test_pairs is None:
-        refuse_single(source.faces, folders[0])
-    if label == "negative":
-        refuse_one_character(source.faces, ignored, folders[0])
-        if rules.margins:
-            refuse_without_positives(source.faces, ignored)
-    joined, asked = (0, negatives) if label == "positive" else (1, positives)
-    test, lost = None, list[FunnelRow]()
-    if test_pairs is not None:
-        test, lost = _taken_over(test_pairs, list(sources.values()), joined=joined, missing=missing)
-    joining: Shares | PairSet
-    if folds is not None:
-        joining = Shares.of(
-            source.faces,
-            _folds(folds, source, ignored, seed),
-            pairs,
-            asked,
-            mined=1 - joined,
-            test=test,
-            ignore=ignored,
-            seed=seed,
-        )
-    elif test is not None:
-        joining = test
-    else:
-        counts = {"positives": asked if joined else 0, "negatives": 0 if joined else asked}
-        joining = random_pairs(source.faces, **counts, seed=seed, ignore=ignored)
-    shares = joining if isinstance(joining, Shares) else None
-    evidence = drop.evidence(list(sources.values())) if drop else None
-    checks = evidence.checks(drop.kinds) if evidence and drop else []
-    if drop and drop.faces is not None:
-        resolve(drop.faces, source.faces.paths)
-    images = [one.manifest["images_sha256"] for one in sources.values()]
-    digests: dict[str, object] = {
-        "images_sha256": images[0] if len(images) == 1 else images,
-        **identities_digest(source),
-        "test_pairs_sha256": None if test_pairs is None else sha256(test_pairs),
-        "ignore_list_sha256": None if ignore_list is None else sha256(ignore_list),
-        "exclude_sha256": [sha256(path) for path in exclude],
-    }
-    parameters: dict[str, object] = {
-        "pairs": pairs,
-        "label": label,
-        "positives": positives,
-        "negatives": negatives,
-        "seed": seed,
-        "index": index or "exact",
-        "recall": None,
-        **asdict(rules),
-        "drop_suspects": list(drop.kinds) if drop else [],
-    }
-    if missing == "reject":
-        parameters["missing"] = missing
-    if shares:
-        parameters["folds"] = shares.content()
-        digests["folds_sha256"] = None if given is None else sha256(given)
-    if evidence:
-        digests |= digests_of(evidence)
-    # Folders of several models may list the same images.
-    vectors = [one.manifest["vectors_sha256"] for one in sources.values()]
-    facts = [parameters, digests, fusion, vectors]
-    search = Search(label, fusion, rules, index, recall, device, checks, facts)
+    faces = next(iter(sources.values())).faces
+    given.refuse_misfit(faces, folders[0], label=search.mined_label)
+    joined, lost = _join(search, pairs, given, folds, list(sources.values()))
+    checks, looked_with = given.look_for_suspects(list(sources.values()))
+    if mining.drop is not None and mining.drop.faces is not None:
+        resolve(mining.drop.faces, faces.paths)
+    digests = _digest(given, list(sources.values()), folds) | looked_with
+    parameters = _list_parameters(search, pairs, given, joined)
+    search = search.checking(checks, [parameters, digests], sources)
     # A long search leaves its checkpoints beside `out`.
     out.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(joining, Shares):
-        found = mine_within(
-            search, sources, joining, out, ignore=ignored, exclude=excluded, progress=progress
-        )
-    else:
-        hardest, looked = search.hardest(
-            sources, pairs, out, ignore=ignored, exclude=excluded, progress=progress
-        )
-        made, rank = adversarial_pairs(hardest.mined, joining, seed=seed)
-        rows = hardest.funnel(Joined(joining, ignored, drawn=test is None))
-        found = Content.of(hardest, looked, made, rank, rows)
+    found = _mine(search, pairs, given, sources, joined, out, progress)
     parameters["recall"] = found.recall
     funnel = [*lost, *found.funnel, *(dropped_rows(found.looked) if found.looked else [])]
-    content = manifest(
-        KINDS[label], found.pairs, parameters, digests, funnel,
-        origin=found.origin, mined=found.mined,
-    )  # fmt: skip
-    if found.facts is not None:
-        content["mined"] = found.facts
-    values = {name: score_pairs(found.pairs, one) for name, one in sources.items()}
-    if found.pairs.named is not None:
-        files.append(named)
-    # Of the pairs that stood here before.
-    stale = {listed, named, *(parted if out.exists() else ())} - {*files}
-    with written_together(
-        files, manifest=manifest_of(out), stale=sorted(stale), overwrite=overwrite
-    ) as folder:
-        found.pairs.write(folder / out.name, content)
-        write_scores(folder / scores.name, found.pairs, values, found.rank, found.quantiles)
-        if found.looked:
-            found.looked.write(folder / listed.name)
-        if shares and found.folds:
-            found.folds.write(folder / parted[0].name, found.pairs)
-            shares.folds.write(folder / parted[1].name)
-    warnings = [*found.warnings]
-    if found.looked:
-        warnings += not_looked_at(found.pairs, 1 - joined, out)
-    return CommandResult(files, funnel, warnings, hubness=found.hubness)
+    files = write_pair_file(
+        out,
+        found.pairs,
+        found.manifest(KINDS[search.mined_label], parameters, digests, funnel),
+        {name: score_pairs(found.pairs, one) for name, one in sources.items()},
+        rank=found.rank,
+        quantiles=found.quantiles,
+        suspects=found.looked,
+        folds=(found.folds, joined.folds) if found.folds and isinstance(joined, Shares) else None,
+        overwrite=overwrite,
+    )
+    return CommandResult(files, funnel, found.warnings_beside(out), hubness=found.hubness)
 
 
-def _folds(
-    folds: int | Path, source: Embeddings, ignored: frozenset[str], seed: int
-) -> CharacterFolds:
-    if isinstance(folds, Path):
-        return CharacterFolds.read(folds, source.faces)
-    return CharacterFolds.drawn(source.faces, folds, ignore=ignored, seed=seed)
+def _refuse_existing(
+    out: Path,
+    folders: Sequence[Path],
+    mining: MiningOptions,
+    random: RandomSet,
+    folds: int | Path | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Raise OutputError where files are there, or are read."""
+    files = files_of(out, suspects=mining.drop is not None, folds=folds is not None)
+    parts = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
+    read = [random.test_pairs, random.ignore_list, folds if isinstance(folds, Path) else None]
+    inputs = [None if path is None else Path(path) for path in read] + parts
+    inputs += [*(mining.drop.files if mining.drop else []), *map(Path, mining.exclude)]
+    refuse_existing([*files, identities_of(out)], overwrite=overwrite, inputs=inputs)
 
 
 def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:
@@ -239,14 +120,38 @@ def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:
     return dict(zip(names, sources, strict=True))
 
 
-def _taken_over(
-    path: Path,
+def _join(
+    search: Search,
+    pairs: int,
+    given: MinerInputs,
+    folds: int | Path | None,
     sources: Sequence[Embeddings],
-    *,
-    joined: int,
-    missing: Missing,
+) -> tuple[Joined | Shares, list[FunnelRow]]:
+    """The pairs that join the mined ones, with folds in equal shares; what test pairs lose."""
+    random, faces, mined = given.random, sources[0].faces, search.mined_label
+    asked = random.negatives if mined else random.positives
+    test, lost = None, list[FunnelRow]()
+    if random.test_pairs is not None:
+        test, lost = _take_over(Path(random.test_pairs), random, sources, label=1 - mined)
+    if folds is not None:
+        of = (
+            CharacterFolds.read(folds, faces)
+            if isinstance(folds, Path)
+            else CharacterFolds.drawn(faces, folds, ignore=given.ignored, seed=random.seed)
+        )
+        return Shares.of(
+            faces, of, pairs, asked, mined=mined, test=test, ignore=given.ignored, seed=random.seed
+        ), lost
+    if test is not None:
+        return Joined(test, given.ignored), lost
+    drawn = random.draw(faces, given.ignored, label=1 - mined)
+    return Joined(drawn, given.ignored, drawn=True), lost
+
+
+def _take_over(
+    path: Path, random: RandomSet, sources: Sequence[Embeddings], *, label: int
 ) -> tuple[PairSet, list[FunnelRow]]:
-    """The pair file whose rows with the label `joined` join the mined pairs; what it loses.
+    """The test pairs whose rows with this label join the mined pairs; what they lose.
 
     That is the pairs of images that were skipped while embedding.
     """
@@ -255,7 +160,7 @@ def _taken_over(
     for source in sources:
         source.faces.positions(test.paths)
     test = of_faces(test, sources[0].faces, str(path))
-    if missing == "reject" and lost:
+    if random.missing == "reject" and lost:
         if test.identities is not None and whole.identities is None:
             raise PairSetError(
                 f"{path}: of the images that cannot be read it is not known who they show, since "
@@ -263,6 +168,64 @@ def _taken_over(
             )
         test = whole
         lost = [replace(row, what=f"{row.what}, kept without a score", kept=True) for row in lost]
-    refuse_lacking(test, [joined], str(path))
-    refuse_unfit(test, str(path), joined)
+    refuse_lacking(test, [label], str(path))
+    refuse_unfit(test, str(path), label)
     return test, lost
+
+
+def _digest(
+    given: MinerInputs, sources: Sequence[Embeddings], folds: int | Path | None
+) -> dict[str, object]:
+    """The inputs of the manifest, but for what suspects are looked for with."""
+    images = [one.manifest["images_sha256"] for one in sources]
+    digests: dict[str, object] = {
+        "images_sha256": images[0] if len(images) == 1 else images,
+        **identities_digest(sources[0]),
+        **given.random.digests,
+        **given.exclusions_digest,
+    }
+    if folds is not None:
+        digests["folds_sha256"] = sha256(folds) if isinstance(folds, Path) else None
+    return digests
+
+
+def _list_parameters(
+    search: Search, pairs: int, given: MinerInputs, joined: Joined | Shares
+) -> dict[str, object]:
+    """The parameters of the manifest; what an index finds is not known yet."""
+    random = given.random
+    parameters: dict[str, object] = {
+        "pairs": pairs,
+        "label": search.label,
+        "positives": random.positives,
+        "negatives": random.negatives,
+        "seed": random.seed,
+        "index": search.index or "exact",
+        "recall": None,
+        **given.mining.parameters,
+    }
+    if random.missing == "reject":
+        parameters["missing"] = random.missing
+    if isinstance(joined, Shares):
+        parameters["folds"] = joined.content()
+    return parameters
+
+
+def _mine(
+    search: Search,
+    pairs: int,
+    given: MinerInputs,
+    sources: Mapping[str, Embeddings],
+    joined: Joined | Shares,
+    out: Path,
+    progress: Progress,
+) -> Content:
+    """Mine what the pair file is written from: by one search, or by one within each fold."""
+    ignore, exclude = given.ignored, given.excluded
+    if isinstance(joined, Shares):
+        return mine_within(
+            search, sources, joined, out, ignore=ignore, exclude=exclude, progress=progress
+        )
+    work = WorkFiles.beside(out)
+    mined = search.mine(sources, pairs, work, ignore=ignore, exclude=exclude, progress=progress)
+    return Content.of(mined, joined, seed=given.random.seed)

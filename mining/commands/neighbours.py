@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import unicodedata
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -39,15 +39,49 @@ if TYPE_CHECKING:
 _FLOOR = "pixels"
 
 
+@dataclass(frozen=True)
+class VectorSource:
+    """Where the vectors come from that impostors are searched among.
+
+    Attributes:
+        embeddings: what `lookalikes embed` or `lookalikes build` made.
+        faces: the folder of faces; needed for a picture, and without `embeddings`.
+        identities: who each of `faces` shows, where that is not its folder; `embeddings` know it.
+        model: which model of a run; without `embeddings` the one to embed the faces with.
+        cache: where the vectors of `model` are kept; by default beside `faces`.
+
+    Raises:
+        RunError: options that contradict each other.
+    """
+
+    embeddings: Path | None = None
+    faces: Path | None = None
+    identities: Rule | None = None
+    model: str | None = None
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.embeddings is None:
+            if self.faces is None or self.model is None:
+                raise RunError(
+                    "no vectors to search: name --embeddings, what `lookalikes embed` or "
+                    "`lookalikes build` made, or --faces and --model"
+                )
+            return
+        if self.identities is not None:
+            raise RunError(
+                f"{self.identities.said}: the embeddings know who each face shows; give it to "
+                "lookalikes embed"
+            )
+        if self.cache is not None:
+            raise RunError("--cache keeps the vectors of --model; with --embeddings there are some")
+
+
 @alone(otherwise=("scores", Path))
 def show_neighbours(
     face: str,
     *,
-    embeddings: Path | None = None,
-    faces: Path | None = None,
-    identities: Rule | None = None,
-    model: str | None = None,
-    cache: Path | None = None,
+    source: VectorSource,
     count: int = 10,
     per_character: int | None = 1,
     out: Path | None = None,
@@ -55,20 +89,15 @@ def show_neighbours(
     overwrite: bool = False,
     spreadsheet_safe: bool = False,
     encoding: EmbeddingOptions,
-    max_pixels: int = images.MAX_PIXELS,
     progress: Progress = silent,
 ) -> Neighboured:
     """Find who gets taken for `face`, and draw it.
 
     Args:
         face: the path of an embedded face (`character/name.jpg`), the name of a character, whose
-            faces are all asked about, or any image file. The last is embedded with `model`; its
-            character is unknown, so every face counts.
-        embeddings: what `lookalikes embed` or `lookalikes build` made.
-        faces: the folder of faces; needed for a picture, and without `embeddings`.
-        identities: who each of `faces` shows, where that is not its folder; `embeddings` know it.
-        model: which model of a run; without `embeddings` the one to embed the faces with.
-        cache: where the vectors of `model` are kept; by default beside `faces`.
+            faces are all asked about, or any image file. The last is embedded with the model of
+            `source`; its character is unknown, so every face counts.
+        source: of the vectors to search.
         count: how many impostors.
         per_character: at most so many of one character; None for any number.
         out: picture to write, .png or .svg.
@@ -76,8 +105,8 @@ def show_neighbours(
         overwrite: replace `out` and `scores`.
         spreadsheet_safe: write a copy of `scores` for spreadsheets, see
             `pairsets.storage.spreadsheets`.
-        encoding: how models run and images are read.
-        max_pixels: width times height above which a face is not drawn.
+        encoding: how models run and images are read, those drawn too.
+        progress: shows how far each step is.
 
     Raises:
         RunError: no such face; no or several models; options that contradict each other.
@@ -87,25 +116,20 @@ def show_neighbours(
         if number is not None and number < 1:
             raise RunError(f"--{name} {number}; expected 1 or more")
     if out is not None:
-        if faces is None:
+        if source.faces is None:
             raise RunError("--out needs --faces, the folder whose pictures are drawn")
         if out.suffix.lower() not in (".png", ".svg"):
             raise RunError(f"{out}: a figure is written as .png or .svg, not {out.suffix!r}")
-        refuse_inside(out, faces)
+        refuse_inside(out, source.faces)
     files = [path for path in (out, scores) if path is not None]
     copies = copies_of([scores] if scores is not None else [])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=[Path(face)])
     if out is not None and scores is not None and out.name == scores.name:
         raise RunError(f"{scores}: the name of the picture, too; choose another --scores")
-    if identities is not None and embeddings is not None:
-        raise RunError(
-            f"{identities.said}: the embeddings know who each face shows; give it to "
-            "lookalikes embed"
-        )
-    space, loaded = _source(embeddings, faces, identities, model, cache, encoding, progress)
-    known = _known(face, space, faces)
+    space, loaded = _read_vectors(source, encoding, progress)
+    known = _known(face, space, source.faces)
     if known is None:
-        loaded = loaded or _same_model(model, space, encoding)
+        loaded = loaded or _same_model(source.model, space, encoding)
         query = _of_file(face, space, loaded, encoding, progress)
     else:
         query = known
@@ -116,7 +140,7 @@ def show_neighbours(
         stale = [] if spreadsheet_safe else copies
         with written_together(files, stale=stale, overwrite=overwrite) as folder:
             if out is not None:
-                figure = impostor_figure(found, space.faces, query.file, max_pixels)
+                figure = impostor_figure(found, space.faces, query.file, encoding.max_pixels)
                 save_figure(figure, folder / out.name)
             if scores is not None:
                 scored = zip(found.resembles, found.paths, found.scores.tolist(), strict=True)
@@ -132,29 +156,19 @@ def show_neighbours(
     )
 
 
-def _source(
-    embeddings: Path | None,
-    faces: Path | None,
-    identities: Rule | None,
-    model: str | None,
-    cache: Path | None,
-    encoding: EmbeddingOptions,
-    progress: Progress,
+def _read_vectors(
+    source: VectorSource, encoding: EmbeddingOptions, progress: Progress
 ) -> tuple[Embeddings, Model | None]:
     """The vectors to search, and the model where it had to be loaded for them."""
-    if embeddings is not None:
-        if cache is not None:
-            raise RunError("--cache keeps the vectors of --model; with --embeddings there are some")
-        if not (embeddings / "embeddings").is_dir():
-            return Embeddings.load(embeddings, faces or ""), None
-        return _of_run(embeddings, faces, model), None
+    faces, model = source.faces, source.model
+    if source.embeddings is not None:
+        if not (source.embeddings / "embeddings").is_dir():
+            return Embeddings.load(source.embeddings, faces or ""), None
+        return _of_run(source.embeddings, faces, model), None
     if faces is None or model is None:
-        raise RunError(
-            "no vectors to search: name --embeddings, what `lookalikes embed` or `lookalikes "
-            "build` made, or --faces and --model"
-        )
-    found = Faces.scan(faces, identities)
-    kept = cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
+        raise ValueError(f"{source}: refused when it was made")
+    found = Faces.scan(faces, source.identities)
+    kept = source.cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
     refuse_inside(kept, faces)
     loaded = encoding.load(model)
     made = encoding.embed(found, loaded, kept / embeddings_name(loaded), progress)

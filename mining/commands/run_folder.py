@@ -11,6 +11,7 @@ from typing import Literal
 
 from mining.embeddings.store import Embeddings
 from mining.errors import RunError
+from mining.miners.search import WorkFiles
 from mining.models.base import Model
 from mining.models.names import embeddings_name, model_names
 from pairsets.pairset import identities_of
@@ -158,14 +159,9 @@ class RunFolder:
         return self.root / "leaderboard"
 
     @property
-    def checkpoint(self) -> Path:
-        """What a long search has found so far; gone when it is done."""
-        return self.root / "search.partial.npz"
-
-    @property
-    def memory(self) -> Path:
-        """What suspects were found so far; gone when mining is done."""
-        return self.root / "suspects.partial.sqlite"
+    def work(self) -> WorkFiles:
+        """Files of mining; gone when it is done."""
+        return WorkFiles(self.root / "search.partial.npz", self.root / "suspects.partial.sqlite")
 
     def pairs(self, name: str) -> Path:
         """The pair file called `name`."""

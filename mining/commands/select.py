@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 
@@ -22,14 +22,15 @@ from pairsets.errors import OutputError, SourceError
 from pairsets.funnel import FunnelRow
 from pairsets.progress import Progress, silent
 from pairsets.sources.danbooru.metadata import Metadata
-from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
+from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.processes import usable_cores
+from pairsets.sources.danbooru.selection import SelectedPictures
 from pairsets.sources.danbooru.single_faces import Boxed
 from pairsets.sources.danbooru.sizes import Limits, sizes_for
 from pairsets.sources.danbooru.split import dataset_of, draw_test, statistics, two_spellings
 from pairsets.sources.danbooru.streams import BLOCK, metadata_files
 from pairsets.sources.dataset import Dataset
-from pairsets.sources.face_boxes import read_annotations
+from pairsets.sources.face_boxes import FaceBoxes, read_annotations
 from pairsets.sources.folders.picture_paths import PicturePaths as PictureFolder
 from pairsets.storage.artefacts import refuse_existing, versions, write_json
 from pairsets.storage.csv_tables import write_csv
@@ -46,6 +47,68 @@ MIN_SIZE = 20
 _FEW = 8 * 2**20
 
 
+@dataclass(frozen=True)
+class FaceLimits:
+    """Which faces count.
+
+    Attributes:
+        min_score, min_size: see `pairsets.sources.danbooru.single_faces.Boxed.of`.
+        picture_size: width and height of pictures whose size nobody says; by default 512 for
+            posts, the small pictures of Danbooru, and unknown for others.
+
+    Raises:
+        SourceError: a number with which nothing can be selected.
+    """
+
+    min_score: float | None = None
+    min_size: int = MIN_SIZE
+    picture_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.picture_size is not None:
+            _refuse_below(1, picture_size=self.picture_size)
+        _refuse_below(0, min_size=self.min_size)
+        score = self.min_score
+        if score is not None and not (isinstance(score, float | int) and isfinite(score)):
+            raise SourceError(f"min score {score}; expected a number")
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """Which characters are drawn to test on.
+
+    Attributes:
+        min_images: characters with fewer are left out.
+        test_characters: how many to draw; 0 makes no test set.
+        test_images: pictures that a character to test on has, exactly.
+        seed: of the draw.
+
+    Raises:
+        SourceError: a number with which nothing can be selected, or drawn.
+    """
+
+    min_images: int = 2
+    test_characters: int = 1003
+    test_images: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _refuse_below(1, min_images=self.min_images, test_images=self.test_images)
+        _refuse_below(0, test_characters=self.test_characters, seed=self.seed)
+        if self.test_characters > 0 and self.test_images < self.min_images:
+            raise SourceError(
+                f"characters to test on have {self.test_images} images, but those with fewer than "
+                f"{self.min_images} are left out; lower the one or raise the other"
+            )
+
+
+def _refuse_below(lowest: int, **given: object) -> None:
+    """Raise SourceError unless each is a whole number of at least so much."""
+    for name, value in given.items():
+        if not isinstance(value, int) or value < lowest:
+            raise SourceError(f"{name.replace('_', ' ')} {value}; expected {lowest} or more")
+
+
 @alone(folder=True)
 def select_faces(
     faces: Path,
@@ -54,18 +117,10 @@ def select_faces(
     metadata: Sequence[Path] = (),
     tag_ids: Path | None = None,
     pictures: Path | None = None,
-    min_images: int = 2,
-    test_characters: int = 1003,
-    test_images: int = 2,
-    ratings: Sequence[str] = ("g", "s"),
-    extensions: Sequence[str] | None = None,
-    keep_deleted: bool = False,
-    keep_banned: bool = False,
-    min_score: float | None = None,
-    min_size: int = MIN_SIZE,
-    picture_size: int | None = None,
+    posts: Rule | None = None,
+    limits: FaceLimits | None = None,
+    split: SplitOptions | None = None,
     workers: int | None = None,
-    seed: int = 0,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> CommandResult:
@@ -78,16 +133,10 @@ def select_faces(
             names, or the boxes of a picture, or else the folder in which a picture lies.
         tag_ids: names of the tags in a `faces.tsv`.
         pictures: where the pictures lie: those whose size the boxes do not say are looked at.
-        min_images: characters with fewer are left out.
-        test_characters: how many to draw; 0 makes no test set.
-        test_images: pictures that a character to test on has, exactly.
-        ratings, extensions, keep_deleted, keep_banned: which posts; see `Rule`. No
-            extensions are those of still pictures.
-        min_score, min_size: which faces; see `Boxed.of`.
-        picture_size: width and height of pictures whose size nobody says; by default 512 for
-            posts, the small pictures of Danbooru, and unknown for others.
+        posts: which posts count; by default those of still pictures, rated g or s.
+        limits: which faces count.
+        split: which characters are drawn to test on.
         workers: processes that read metadata; by default one a core. The result is the same.
-        seed: of the draw.
         overwrite: replace what is in `out`.
         progress: shows how far it is, in MiB of metadata.
 
@@ -95,55 +144,29 @@ def select_faces(
         SourceError: an input that cannot be used, or too few characters to draw.
         OutputError: `out` may not be written.
     """
-    rule = Rule(tuple(ratings), tuple(extensions or EXTENSIONS), keep_deleted, keep_banned)
-    parameters: dict[str, object] = {
-        "min_images": min_images,
-        "test_characters": test_characters,
-        "test_images": test_images,
-        **(asdict(rule) if metadata else {}),
-        "min_score": min_score,
-        "min_size": min_size,
-        "picture_size": picture_size,
-        **({} if pictures is None else {"pictures": pictures.name}),
-        "seed": seed,
-    }
-    _refuse_numbers({**parameters, "workers": 1 if workers is None else workers})
-    if test_characters > 0 and test_images < min_images:
-        raise SourceError(
-            f"characters to test on have {test_images} images, but those with fewer than "
-            f"{min_images} are left out; lower the one or raise the other"
-        )
+    posts, limits = posts or Rule(), limits or FaceLimits()
+    split = split or SplitOptions()
+    if workers is not None:
+        _refuse_below(1, workers=workers)
     files = [out / name for name in ("train.json", "test.json", "selection.json", "statistics.csv")]
     paths, others = metadata_files(metadata)
     singles = [path for path in paths if isinstance(path, Path)]
     refuse_existing(files, overwrite=overwrite, inputs=[faces, tag_ids, *singles])
-    for path in (*metadata, faces):
-        if path.is_dir() and path.resolve() == out.resolve():
-            what = "boxes" if path == faces else "metadata"
-            raise OutputError(f"{out}: the folder of the {what}; choose another --out")
+    _refuse_inputs(out, metadata, faces)
     place = None if pictures is None else PictureFolder(pictures)
-    read = Metadata.of(paths, rule, BLOCK)
+    read = Metadata.of(paths, posts, BLOCK)
     if workers is None:
         workers = 1 if read.size < _FEW else usable_cores()
-    with progress("Reading the faces") as step:
-        found = read_annotations(
-            faces,
-            tag_ids=tag_ids,
-            pictures=place,
-            sized=picture_size is not None,
-            progress=step,
-        )
-    with progress("Looking at the pictures") as step:
-        sizes, looked, notes = sizes_for(found, faces, picture_size, place, step)
-    limits: Limits = {"min_score": min_score, "min_size": min_size, "picture_size": sizes}
-    boxed, each = Boxed.of(found, **limits), None
+    found, sizes, funnel, warnings = _read_faces(faces, tag_ids, place, limits, progress)
+    of: Limits = {
+        "min_score": limits.min_score, "min_size": limits.min_size, "picture_size": sizes
+    }  # fmt: skip
+    boxed, each = Boxed.of(found, **of), None
     if found.names is not None and not metadata:
-        boxed, each = Boxed.each(found, **limits)
-    funnel = [FunnelRow("annotations", what, n) for what, n in sorted(found.skipped.items())]
-    funnel += [FunnelRow("annotations", what, n) for what, n in looked.items() if n]
-    if min_score is not None:
-        funnel.append(FunnelRow("annotations", f"faces that score below {min_score}", boxed.weak))
-    warnings = notes
+        boxed, each = Boxed.each(found, **of)
+    if limits.min_score is not None:
+        what = f"faces that score below {limits.min_score}"
+        funnel.append(FunnelRow("annotations", what, boxed.weak))
     if boxed.unscored:
         warnings.append(f"{boxed.unscored:,} faces have no score: the least score spares them.")
     if metadata:
@@ -163,15 +186,68 @@ def select_faces(
         chosen, rows, notes = of_boxes(found, boxed, each, faces)
     else:
         chosen, rows, notes = of_names(found, boxed, faces)
-    funnel, warnings = [*funnel, *rows], [*warnings, *notes]
+    sets, funnel, told = _draw(chosen, split, [*funnel, *rows])
+    parameters = {
+        "min_images": split.min_images,
+        "test_characters": split.test_characters,
+        "test_images": split.test_images,
+        **(asdict(posts) if metadata else {}),
+        **asdict(limits),
+        **({} if pictures is None else {"pictures": pictures.name}),
+        "seed": split.seed,
+    }
+    content = _manifest(parameters, faces, tag_ids, read, funnel, sets)
+    written = _write(files, sets, content, overwrite)
+    return CommandResult(written, funnel, [*warnings, *notes, *told])
+
+
+def _refuse_inputs(out: Path, metadata: Sequence[Path], faces: Path) -> None:
+    """Raise OutputError where the split would lie in a folder that is read."""
+    for path in (*metadata, faces):
+        if path.is_dir() and path.resolve() == out.resolve():
+            what = "boxes" if path == faces else "metadata"
+            raise OutputError(f"{out}: the folder of the {what}; choose another --out")
+
+
+def _read_faces(
+    faces: Path,
+    tag_ids: Path | None,
+    place: PictureFolder | None,
+    limits: FaceLimits,
+    progress: Progress,
+) -> tuple[FaceBoxes, NDArray[np.int64], list[FunnelRow], list[str]]:
+    """The boxes, the sizes of their pictures, and what was dropped and noticed on the way."""
+    with progress("Reading the faces") as step:
+        found = read_annotations(
+            faces,
+            tag_ids=tag_ids,
+            pictures=place,
+            sized=limits.picture_size is not None,
+            progress=step,
+        )
+    with progress("Looking at the pictures") as step:
+        sizes, looked, notes = sizes_for(found, faces, limits.picture_size, place, step)
+    funnel = [FunnelRow("annotations", what, n) for what, n in sorted(found.skipped.items())]
+    funnel += [FunnelRow("annotations", what, n) for what, n in looked.items() if n]
+    return found, sizes, funnel, notes
+
+
+def _draw(
+    chosen: SelectedPictures, split: SplitOptions, funnel: Sequence[FunnelRow]
+) -> tuple[dict[str, Dataset], list[FunnelRow], list[str]]:
+    """The two sets, the whole funnel, and a sentence on each thing to look at."""
     counts = chosen.counts
-    kept = counts >= min_images
-    funnel += _character_rows(counts, kept, min_images)
+    kept = counts >= split.min_images
+    funnel = [*funnel, *_character_rows(counts, kept, split.min_images)]
     names = {chosen.names[at]: int(counts[at]) for at in np.flatnonzero(kept)}
     if not names:
-        raise SourceError(f"no character with {min_images} images is left{_most_lost(funnel)}")
+        raise SourceError(
+            f"no character with {split.min_images} images is left{_most_lost(funnel)}"
+        )
     try:
-        drawn = draw_test(names, characters=test_characters, images=test_images, seed=seed)
+        drawn = draw_test(
+            names, characters=split.test_characters, images=split.test_images, seed=split.seed
+        )
     except SourceError as error:
         raise SourceError(f"{error}{_most_lost(funnel)}") from None
     testing = np.array([name in drawn for name in chosen.names], bool)
@@ -179,9 +255,20 @@ def select_faces(
     for name, one in sets.items():
         funnel.append(FunnelRow("split", f"{name} characters", len(one.characters), kept=True))
         funnel.append(FunnelRow("split", f"{name} images", len(one), kept=True))
-    warnings += _split_warnings(sets["train"], names)
-    warnings += _shared_pictures(sets["train"], sets["test"])
-    content = {
+    told = _split_warnings(sets["train"], names)
+    return sets, funnel, told + _shared_pictures(sets["train"], sets["test"])
+
+
+def _manifest(
+    parameters: Mapping[str, object],
+    faces: Path,
+    tag_ids: Path | None,
+    read: Metadata,
+    funnel: Sequence[FunnelRow],
+    sets: Mapping[str, Dataset],
+) -> dict[str, object]:
+    """Content of `selection.json`."""
+    return {
         "schema": SCHEMA,
         "kind": "selection",
         "parameters": parameters,
@@ -195,8 +282,6 @@ def select_faces(
         "sets": {name: statistics(one) for name, one in sets.items()},
         "versions": versions("lookalikes", "numpy"),
     }
-    written = _write(files, sets, content, overwrite)
-    return CommandResult(written, funnel, warnings)
 
 
 def _write(
@@ -249,7 +334,7 @@ def _character_rows(
 
 
 def _most_lost(funnel: Sequence[FunnelRow]) -> str:
-    """What took most away, for those who get no funnel because too little is left."""
+    """The largest losses, for those who get no funnel because too little is left."""
     lost = sorted((row for row in funnel if not row.kept), key=lambda row: -row.count)
     most = ", ".join(f"{row.what}: {row.count:,}" for row in lost[:4] if row.count)
     return f"; left out were {most}" if most else ""
@@ -279,18 +364,3 @@ def _input(path: Path) -> dict[str, object]:
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n".encode())
     size = sum(file.stat().st_size for file in listed)
     return {"path": path.name, "files": len(listed), "bytes": size, "sha256": digest.hexdigest()}
-
-
-def _refuse_numbers(given: Mapping[str, object]) -> None:
-    """Raise SourceError for numbers with which nothing can be selected."""
-    least = {"test_characters": 0, "min_size": 0, "seed": 0}
-    whole = ["min_images", "test_images", "workers"]
-    if given["picture_size"] is not None:
-        whole.append("picture_size")
-    for name, lowest in {**dict.fromkeys(whole, 1), **least}.items():
-        value = given[name]
-        if not isinstance(value, int) or value < lowest:
-            raise SourceError(f"{name.replace('_', ' ')} {value}; expected {lowest} or more")
-    score = given["min_score"]
-    if score is not None and not (isinstance(score, float | int) and isfinite(score)):
-        raise SourceError(f"min score {score}; expected a number")

@@ -19,7 +19,6 @@ from mining.embeddings.store import (
     IMAGES_HEADER,
     SCHEMA,
     Embeddings,
-    Progress,
     named_otherwise,
     read_images,
     read_manifest,
@@ -30,6 +29,7 @@ from mining.models.heap import kept_heap
 from pairsets import images
 from pairsets.faces import Faces
 from pairsets.pairset import IDENTITY_COLUMNS
+from pairsets.progress import Step
 from pairsets.storage.artefacts import atomic_write, versions, write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
@@ -48,7 +48,7 @@ def embed(
     workers: int | None = None,
     on_error: OnError = "fail",
     max_pixels: int = images.MAX_PIXELS,
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> Embeddings:
     """Embed each face once and keep the vectors in `folder`.
 
@@ -130,7 +130,7 @@ def _embed_rest(
     workers: int | None,
     on_error: OnError,
     max_pixels: int,
-    progress: Progress | None,
+    progress: Step | None,
 ) -> dict[str, str]:
     """Embed the faces not in `found` and add them to it; returns the failures with their causes."""
     todo = [path for path in faces.paths if path not in found]
@@ -169,7 +169,7 @@ class _Known:
                 self.add(_read_sources(folder, self.finished), self.finished.vectors)
         self.add(journal.sources, journal.vectors())
 
-    def still_good(self, faces: Faces, progress: Progress | None) -> dict[str, Source]:
+    def still_good(self, faces: Faces, progress: Step | None) -> dict[str, Source]:
         """The records of the faces that need not be embedded."""
         found = {}
         for done, path in enumerate(faces.paths):

@@ -19,8 +19,8 @@ from mining.errors import RulesError
 from mining.miners.fold_results import Content, Part
 from mining.miners.fold_shares import KINDS, Shares
 from mining.miners.provenance import Joined, origin_of
-from mining.miners.references import Hardest
-from mining.miners.search import Search
+from mining.miners.search import Search, WorkFiles
+from mining.ranking.mined_pairs import Mined
 from pairsets.errors import PairSetError
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import some_of
@@ -71,8 +71,8 @@ def mine_within(
         kept = finished.read(f"{fold}")
         if kept is None:
             stem = out.with_suffix(f".fold-{fold}.csv")
-            hardest, looked = _mined(search, sources, shares, fold, stem, ignore, exclude, progress)
-            part = Part.of(hardest, Joined(shares.joined[fold - 1], ignore, shares.drawn), looked)
+            mined = _mined(search, sources, shares, fold, stem, ignore, exclude, progress)
+            part = Part.of(mined, Joined(shares.joined[fold - 1], ignore, shares.drawn))
             finished.write(part.content(), f"{fold}")
         else:
             part = Part.read(kept)
@@ -92,7 +92,7 @@ def _mined(
     ignore: frozenset[str],
     exclude: Sequence[PathPairs],
     progress: Progress,
-) -> tuple[Hardest, Suspects | None]:
+) -> Mined:
     """The pairs of one fold."""
     folds, where = shares.folds, f"fold {fold} of {len(shares.folds)}"
     inside = {
@@ -101,10 +101,10 @@ def _mined(
     }
     faces = next(iter(inside.values())).faces
     try:
-        hardest, looked = search.hardest(
+        mined = search.mine(
             inside,
             shares.each,
-            stem,
+            WorkFiles.beside(stem),
             # Names of other folds' images would count as ones that no face has.
             ignore=ignore & faces.base_names,
             exclude=[_among(pairs, {*faces.paths}) for pairs in exclude],
@@ -113,14 +113,14 @@ def _mined(
         )
     except RulesError as error:
         raise RulesError(f"{where}: {error}") from None
-    count = len(hardest.mined)
+    count = len(mined)
     if count < shares.each:
         raise PairSetError(
             f"{where}: {count:,} {KINDS[shares.label]} of its own were found, and every fold needs "
             f"{shares.each:,}; ask for {count * len(folds):,} pairs at most, fewer folds or looser "
             "rules"
         )
-    return hardest, looked
+    return mined
 
 
 def _together(
@@ -168,13 +168,13 @@ def _together(
         [*shares.warnings, *_told(parts)],
         origin_of(sources, fusion),
         {"mined pairs": mined},
-        # Folds have as many pairs each: the mean is the share of all.
-        float(np.mean(recalls)) if recalls else None,
-        facts={
+        {
             "exact": all(found["exact"] for found in facts),
             "hubness": {"mined pairs": mined.content()},
             "folds": [{"fold": fold, "characters": size, **found} for fold, (found, size) in folds],
         },
+        # Folds have as many pairs each: the mean is the share of all.
+        float(np.mean(recalls)) if recalls else None,
         looked=_looked_at(parts),
         folds=Folds(numbers.astype(np.int32)),
     )
@@ -227,7 +227,7 @@ def _told(parts: Sequence[Part]) -> list[str]:
 
 
 def _looked_at(parts: Sequence[Part]) -> Suspects | None:
-    """What the checks say of all folds, one after another; None where nothing was looked for."""
+    """Verdicts of the checks on all folds, in turn; None where nothing was looked for."""
     found = [part.looked for part in parts if part.looked is not None]
     if not found:
         return None
@@ -243,7 +243,7 @@ def _looked_at(parts: Sequence[Part]) -> Suspects | None:
 
 
 def _among(pairs: PathPairs, paths: set[str]) -> Exclusions:
-    """Those of the pairs with both faces among `paths`."""
+    """Pairs of these with both faces among `paths`."""
     ends = [(a, b) for a, b in zip(pairs.path_a, pairs.path_b, strict=True) if {a, b} <= paths]
     return Exclusions(
         strings(a for a, _ in ends),

@@ -1,18 +1,21 @@
-"""What was mined, as a pair file is written from it: whole, or of one fold until all are done."""
+"""Results of mining that a pair file is written from: whole, or of a fold until all are done."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mining.miners.provenance import Joined, hubness_of
-from mining.miners.references import Hardest
+from mining.miners.negatives import adversarial_pairs
+from mining.miners.provenance import Joined, facts_of, fusion_of, manifest, mining_rows, origin_of
 from mining.miners.suspect_free import columns_of, pairs_of
 from mining.ranking.mined_pairs import Mined
+from mining.ranking.warnings import warnings_of
+from mining.suspects.evidence import not_looked_at
 from pairsets.evaluation.hubness import Hubness
 from pairsets.files.folds import Folds
 from pairsets.files.suspects import Suspects
@@ -32,9 +35,8 @@ class Content:
         warnings: a sentence on each thing to look at.
         origin: what a manifest says of the models.
         hubness: who fills the mined pairs.
+        facts: what a manifest says of the mined pairs.
         recall: of an approximate index, where it was measured.
-        mined: the mined pairs, where one search mined them.
-        facts: what a manifest says of them otherwise.
         looked: what the checks say of the pairs taken and dropped.
         folds: of the pairs, where they have some.
     """
@@ -46,34 +48,49 @@ class Content:
     warnings: Sequence[str]
     origin: Mapping[str, object]
     hubness: Mapping[str, Hubness]
+    facts: Mapping[str, object]
     recall: float | None = None
-    mined: Mined | None = None
-    facts: Mapping[str, object] | None = None
     looked: Suspects | None = None
     folds: Folds | None = None
 
     @classmethod
-    def of(
-        cls,
-        hardest: Hardest,
-        looked: Suspects | None,
-        pairs: PairSet,
-        rank: NDArray[np.int64],
-        funnel: Sequence[FunnelRow],
-    ) -> Content:
-        """The same of what one search mined."""
+    def of(cls, mined: Mined, joined: Joined, *, seed: int) -> Content:
+        """Content of what one search mined and the pairs that join it, shuffled by `seed`."""
+        pairs, rank = adversarial_pairs(mined, joined.pairs, seed=seed)
         return cls(
             pairs,
             rank,
-            hardest.quantiles(rank),
-            funnel,
-            hardest.warnings,
-            hardest.origin,
-            hubness_of(hardest.mined),
-            hardest.mined.recall,
-            hardest.mined,
-            looked=looked,
+            mined.quantiles_of(rank),
+            mining_rows(mined, joined),
+            warnings_of(mined),
+            origin_of(mined.references.values(), fusion_of(mined)),
+            mined.hubness_by_caps,
+            facts_of(mined),
+            mined.recall,
+            mined.looked,
         )
+
+    def manifest(
+        self,
+        kind: str,
+        parameters: Mapping[str, object],
+        inputs: Mapping[str, object],
+        funnel: Sequence[FunnelRow],
+    ) -> dict[str, object]:
+        """The provenance of the pair file; see `mining.miners.provenance.manifest`."""
+        whole = self.facts if self.folds is None else None
+        content = manifest(
+            kind, self.pairs, parameters, inputs, funnel, origin=self.origin, mined=whole
+        )
+        # Of folds it stands last.
+        return content | {"mined": dict(self.facts)}
+
+    def warnings_beside(self, path: Path) -> list[str]:
+        """The warnings, and one on the pairs of the file in which suspects may be left."""
+        if self.looked is None:
+            return [*self.warnings]
+        mined = int(self.looked.label[0])
+        return [*self.warnings, *not_looked_at(self.pairs, mined, path)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,22 +116,21 @@ class Part:
     looked: Suspects | None = None
 
     @classmethod
-    def of(cls, hardest: Hardest, joined: Joined, looked: Suspects | None) -> Part:
-        """The same of what was mined, and the pairs that join it."""
-        mined, together = hardest.mined, hardest.together
+    def of(cls, mined: Mined, joined: Joined) -> Part:
+        """Part of what a search of the fold mined, and of the pairs that join it."""
         return cls(
             mined.pairs,
             mined.quantiles,
-            hardest.funnel(joined),
-            hardest.warnings,
+            mining_rows(mined, joined),
+            warnings_of(mined),
             {
                 "exact": mined.exact,
                 "depth": mined.depth,
                 "depth_is_exact": mined.listed,
                 "recall": mined.recall,
             },
-            together.fused.content() if together else None,
-            looked,
+            fusion_of(mined),
+            mined.looked,
         )
 
     def content(self) -> dict[str, object]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mining.embeddings.store import Embeddings
@@ -11,71 +11,17 @@ from mining.errors import FusionError, RulesError
 from mining.miners.negatives import adversarial_pairs
 from mining.ranking.checkpoints import Checkpoints
 from mining.ranking.filtered_ranking import FilteredRanking
-from mining.ranking.fused_ranking import LIMIT, FusedRanking, Reference, leave_one_out
-from mining.ranking.mined_pairs import Mined, mined_from
+from mining.ranking.fused_ranking import LIMIT, FusedRanking, Reference
+from mining.ranking.mined_pairs import Fusion, Mined, mined_from
 from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.rank_aggregation import Method
-from mining.ranking.ranked_pairs import Progress
 from mining.ranking.rules import Rules
 from mining.ranking.search_space import SearchSpace
 from mining.scores.score_pairs import score_pairs
 from pairsets.files.exclusions import PathPairs
 from pairsets.pairset import PairSet
+from pairsets.progress import Step
 from pairsets.tables.leaderboard import LeftOut
-
-
-@dataclass(frozen=True, eq=False)
-class Fused:
-    """Pairs that several references mined together.
-
-    Attributes:
-        mined: the pairs; their scores are fused quantiles, `quantiles` has a column a reference.
-        names: the references, in that order.
-        method: how their quantiles were fused.
-        sure: how many of the pairs are certainly the hardest; all, where `mined.exact`.
-        limit: pairs listed of a model at most.
-    """
-
-    mined: Mined
-    names: tuple[str, ...]
-    method: Method
-    sure: int
-    limit: int
-
-    def content(self) -> dict[str, object]:
-        """What a manifest says of the fusion."""
-        return {
-            "method": self.method,
-            "sure": self.sure,
-            "exact": self.mined.exact,
-            "limit": self.limit,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Together:
-    """What several references mined, and what each is judged on.
-
-    Attributes:
-        fused: by all of them.
-        without: by reference, as many pairs of the others; nothing where it was not asked for.
-    """
-
-    fused: Fused
-    without: Mapping[str, Fused]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a user should know where the answer is not exact."""
-        found = [("", self.fused)]
-        found += [(f" mined without {name}", fused) for name, fused in self.without.items()]
-        return [
-            f"{', '.join(fused.names)} agree on too little for an exact answer: of the "
-            f"{len(fused.mined):,} pairs{which}, {fused.sure:,} are certainly the hardest; harder "
-            "ones than the others may be missing."
-            for which, fused in found
-            if not fused.mined.exact
-        ]
 
 
 def mine_together(
@@ -90,8 +36,8 @@ def mine_together(
     checkpoint: Path | None = None,
     device: str = "auto",
     each: bool = True,
-    progress: Progress | None = None,
-) -> Together:
+    progress: Step | None = None,
+) -> Mined:
     """The n pairs of different characters that are hardest for several references together.
 
     Pairs stand by the fused quantile of the models: see `mining.ranking.rank_aggregation`. What may
@@ -132,25 +78,25 @@ def mine_together(
     ]
     fused = FusedRanking(references, method, limit=limit)
     space = SearchSpace.of(sources[names[0]].faces, ignore, exclude)
-    mined = _mine(fused, rules, space, n, progress)
-    as_many = max(1, len(mined.mined))
+    mined = _mine(fused, sources, rules, space, n, progress)
+    as_many = max(1, len(mined))
     without = {
-        one.name: _mine(one.ranking, rules, space, as_many, progress)
-        for one in (leave_one_out(fused) if each else ())
+        name: _mine(fused.without(name), sources, rules, space, as_many, progress)
+        for name in (names if each else ())
     }
     # Those of every model: their names begin with the one that was given.
     Checkpoints(checkpoint).clear()
-    return Together(mined, without)
+    return replace(mined, without=without)
 
 
 def left_out(
-    together: Together,
+    together: Mined,
     sources: Mapping[str, Embeddings],
     test: PairSet,
     *,
     seed: int = 0,
 ) -> dict[str, LeftOut]:
-    """What the leave-one-out rows of a table are made of, by reference.
+    """Pairs and scores of the leave-one-out rows of a table, by reference.
 
     Args:
         together: from `mine_together`.
@@ -159,21 +105,30 @@ def left_out(
             positives are the same.
     """
     rows = {}
-    for name, fused in together.without.items():
-        pairs, _ = adversarial_pairs(fused.mined, test, seed=seed)
-        rows[name] = LeftOut(pairs, score_pairs(pairs, sources[name]), fused.names)
+    for name, mined in together.without.items():
+        pairs, _ = adversarial_pairs(mined, test, seed=seed)
+        rows[name] = LeftOut(pairs, score_pairs(pairs, sources[name]), tuple(mined.references))
     return rows
 
 
 def _mine(
-    ranking: FusedRanking, rules: Rules, space: SearchSpace, n: int, progress: Progress | None
-) -> Fused:
+    ranking: FusedRanking,
+    sources: Mapping[str, Embeddings],
+    rules: Rules,
+    space: SearchSpace,
+    n: int,
+    progress: Step | None,
+) -> Mined:
     mined = mined_from(FilteredRanking(ranking, rules, space), n, progress=progress)
     rows = (space.faces.positions(paths) for paths in (mined.path_a, mined.path_b))
     sure = ranking.sure(*rows)
     # More was listed than was taken: that it is not all certain does not matter then.
-    exact = mined.exact or sure == n
-    return Fused(replace(mined, exact=exact), ranking.names, ranking.method, sure, ranking.limit)
+    return replace(
+        mined,
+        exact=mined.exact or sure == n,
+        references={name: sources[name] for name in ranking.names},
+        fusion=Fusion(ranking.names, ranking.method, sure, ranking.limit),
+    )
 
 
 def _file(checkpoint: Path | None, at: int) -> Path | None:
@@ -194,3 +149,33 @@ def refuse_scores(rules: Rules) -> None:
             f"{', '.join(given)} with several references, whose scores share no scale: leave out "
             "one or the other"
         )
+
+
+def refuse_for_several(count: int, rules: Rules) -> None:
+    """Raise unless `count` references can mine together: told before the work.
+
+    Raises:
+        FusionError: no reference.
+        RulesError: rules about the scores of one model.
+    """
+    if not count:
+        raise FusionError("no reference to mine with; expected one or more")
+    if count > 1:
+        refuse_scores(rules)
+
+
+def refuse_twice(names: Sequence[str], fingerprints: Sequence[str] = ()) -> None:
+    """Raise FusionError where two references are one model, by name or by fingerprint.
+
+    Such a model would be judged on pairs that it picked itself.
+    """
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise FusionError(f"reference {name} is given twice; name different models")
+    for at, fingerprint in enumerate(fingerprints):
+        if fingerprint in fingerprints[:at]:
+            other = names[fingerprints.index(fingerprint)]
+            raise FusionError(
+                f"references {other} and {names[at]} are one model: their fingerprints are equal; "
+                "name different models"
+            )

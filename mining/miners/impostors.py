@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,12 +17,12 @@ from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.models.names import short_name
 from pairsets.paths import strings
+from pairsets.progress import Step
 
 Kind = Literal["face", "character", "file"]
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Step = Callable[[int, int], None]
 # Fetched at first; four times as many wherever these do not settle the answer.
 _SPARE = 32
 # Neighbours held at once.

@@ -1,25 +1,175 @@
-"""What cannot be mined or evaluated, told before the work and not after it."""
+"""Inputs of a miner beside vectors, read and checked before the work and not after it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from mining.embeddings.store import Embeddings
+from mining.ranking.model_ranking import refuse_without_positives
+from mining.ranking.rank_aggregation import Method, refuse_method
+from mining.ranking.rules import Rules
+from mining.suspects.check import Check
+from mining.suspects.evidence import Drop, digests_of
 from pairsets.errors import FacesError, PairSetError
 from pairsets.evaluation.clusters import By
+from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import Faces, differing
-from pairsets.files.exclusions import PathPairs
+from pairsets.files.exclusions import Exclusions, PathPairs
 from pairsets.identities.folders import fitting
 from pairsets.identities.rules import REMEDIES, nearly_all_single
 from pairsets.pairset import PairSet
 from pairsets.path_prefixes import cause
+from pairsets.paths import read_ignore_list
+from pairsets.random_set import random_pairs
+from pairsets.storage.digests import sha256
 
 # Share of pairs whose label may contradict who is shown: mistakes, not another meaning of paths.
 CONTRADICTING = 0.05
 # The same of the pairs of one label: there may be many more of the other, which hide them.
 CONTRADICTING_OF_ONE = 0.25
+
+
+@dataclass(frozen=True)
+class MiningOptions:
+    """Which of the best pairs are mined, as a user asks for them.
+
+    Attributes:
+        fusion: how several references mine together; see `mining.mine_together`.
+        rules: which pairs are taken; by default all.
+        exclude: files with the columns `pathA` and `pathB`: pairs never to mine.
+        drop: suspects that are replaced by the next best pairs.
+
+    Raises:
+        FusionError: no such way to fuse.
+    """
+
+    fusion: Method = "mean"
+    rules: Rules = field(default_factory=Rules)
+    exclude: Sequence[str | Path] = ()
+    drop: Drop | None = None
+
+    def __post_init__(self) -> None:
+        refuse_method(self.fusion)
+
+    @property
+    def vetoed(self) -> bool:
+        """True where another model vetoes."""
+        return self.drop is not None and "veto" in self.drop.kinds
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Rules and suspects among the parameters of a manifest."""
+        return {**vars(self.rules), "drop_suspects": [*self.drop.kinds] if self.drop else []}
+
+
+@dataclass(frozen=True)
+class RandomSet:
+    """The pairs that join mined ones: drawn at random, or those of a file.
+
+    Attributes:
+        test_pairs: the file; nothing is drawn where it is given.
+        missing: what becomes of its pairs with an image that was skipped while embedding; a build
+            leaves them out.
+        positives, negatives: how many are drawn; see `pairsets.random_pairs`.
+        ignore_list: file of base names of images never to draw, nor to mine.
+        seed: of drawing, and of shuffling them with the mined ones.
+
+    Raises:
+        PairSetError: how many are drawn, where nothing is.
+    """
+
+    test_pairs: str | Path | None = None
+    missing: Missing = "fail"
+    positives: int | None = None
+    negatives: int | None = None
+    ignore_list: str | Path | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.test_pairs is not None and (self.positives, self.negatives) != (None, None):
+            raise PairSetError(
+                f"{self.test_pairs} has its pairs: leave out how many positives and negatives are "
+                "drawn"
+            )
+
+    def draw(self, faces: Faces, ignored: Iterable[str], *, label: int | None = None) -> PairSet:
+        """The random pairs of these faces: of both labels, or of one alone."""
+        return random_pairs(
+            faces,
+            positives=0 if label == 0 else self.positives,
+            negatives=0 if label == 1 else self.negatives,
+            seed=self.seed,
+            ignore=ignored,
+        )
+
+    @property
+    def digests(self) -> dict[str, object]:
+        """Digests of the files among the inputs of a manifest."""
+        files = {"test_pairs_sha256": self.test_pairs, "ignore_list_sha256": self.ignore_list}
+        return {name: None if path is None else sha256(Path(path)) for name, path in files.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class MinerInputs:
+    """Lists that a miner keeps to, read.
+
+    Attributes:
+        mining, random: what was asked for.
+        excluded: pairs not to be taken, by file.
+        ignored: base names of images not to be taken.
+    """
+
+    mining: MiningOptions
+    random: RandomSet
+    excluded: Sequence[Exclusions]
+    ignored: frozenset[str]
+
+    @classmethod
+    def read(cls, mining: MiningOptions, random: RandomSet) -> MinerInputs:
+        """Read the files that the two name."""
+        excluded = [Exclusions.read(path) for path in mining.exclude]
+        names = read_ignore_list(random.ignore_list) if random.ignore_list is not None else ()
+        return cls(mining, random, excluded, frozenset(names))
+
+    def refuse_misfit(self, faces: Faces, source: Path, *, label: int = 0) -> None:
+        """Raise where pairs of this label cannot be mined of `faces`, which are called `source`.
+
+        Raises:
+            FacesError: there is one character, or a picture of each, which nobody said may be.
+            PairSetError: a list of exclusions is of other paths.
+            RulesError: there is nothing to keep a margin from.
+        """
+        refuse_misfit(self.excluded, self.mining.exclude, faces)
+        if self.random.test_pairs is None:
+            refuse_single(faces, source)
+        if label == 0:
+            refuse_one_character(faces, self.ignored, source)
+            if self.mining.rules.margins:
+                refuse_without_positives(faces, self.ignored)
+
+    def look_for_suspects(
+        self, references: Sequence[Embeddings], second: Embeddings | None = None
+    ) -> tuple[list[Check], dict[str, object]]:
+        """The checks of suspects to drop, and what a manifest's inputs say of their evidence.
+
+        Args:
+            references: embeddings of the models that mine.
+            second: those of the model that may veto; see `Drop.evidence`.
+        """
+        drop = self.mining.drop
+        if drop is None:
+            return [], {}
+        evidence = drop.evidence(references, second)
+        return evidence.checks(drop.kinds), digests_of(evidence)
+
+    @property
+    def exclusions_digest(self) -> dict[str, object]:
+        """Digests of the lists of exclusions among the inputs of a manifest."""
+        return {"exclude_sha256": [sha256(Path(path)) for path in self.mining.exclude]}
 
 
 def refuse_single(faces: Faces, source: Path) -> None:

@@ -13,11 +13,11 @@ from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
 from mining.ranking.mined_pairs import Mined, mined_from
 from mining.ranking.model_ranking import ModelRanking
-from mining.ranking.ranked_pairs import Progress
 from mining.ranking.rules import Rules
 from mining.ranking.search_space import SearchSpace
 from pairsets.files.exclusions import PathPairs
 from pairsets.pairset import PairSet, joined_identities
+from pairsets.progress import Step
 
 DEFAULT_PAIRS = 3000
 
@@ -33,7 +33,7 @@ def mine_negatives(
     recall: bool = False,
     checkpoint: Path | None = None,
     device: str = "auto",
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> Mined:
     """The n best-scoring pairs of different characters: exact over all pairs, unless asked not to.
 
@@ -120,7 +120,7 @@ def _approximate(
     ignore: Iterable[str],
     factory: str,
     recall: bool,
-    progress: Progress | None,
+    progress: Step | None,
 ) -> Mined:
     space = SearchSpace.of(embeddings.faces, ignore)
     faces = space.faces

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from mining.embeddings.store import Embeddings
 from mining.ranking.mined_pairs import Mined, mined_from
 from mining.ranking.positive_ranking import PositiveRanking
-from mining.ranking.ranked_pairs import Progress
 from mining.ranking.rules import Rules
 from pairsets.files.exclusions import PathPairs
+from pairsets.progress import Step
 
 
 def mine_positives(
@@ -19,7 +19,7 @@ def mine_positives(
     rules: Rules | None = None,
     ignore: Iterable[str] = (),
     exclude: Iterable[PathPairs] = (),
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> Mined:
     """The n pairs of one character that score lowest, exact over all pairs.
 

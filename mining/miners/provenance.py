@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mining.embeddings.store import Embeddings
 from mining.ranking.mined_pairs import Mined
-from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, ignored_rows
 from pairsets.random_set import PairSpace
@@ -26,11 +25,17 @@ def manifest(
     funnel: Sequence[FunnelRow],
     *,
     origin: Mapping[str, object] | None = None,
-    mined: Mined | None = None,
+    mined: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """The provenance of a pair file; of the mined pairs in it, where there are any.
 
-    `origin` is that of `origin_of`, where models mined.
+    Args:
+        kind: of the pair file.
+        pairs: all of them.
+        parameters: what was asked for.
+        inputs: digests of what it was made from.
+        funnel: what was dropped on the way.
+        origin, mined: the models that mined, and facts on the mined pairs; see `accounts_of`.
     """
     content: dict[str, object] = {
         "schema": SCHEMA,
@@ -45,25 +50,44 @@ def manifest(
     }
     content |= origin or {}
     if mined is not None:
-        content["mined"] = {
-            "exact": mined.exact,
-            "depth": mined.depth,
-            "depth_is_exact": mined.listed,
-            "hubness": {name: found.content() for name, found in hubness_of(mined).items()},
-        }
+        content["mined"] = dict(mined)
     content["funnel"] = [asdict(row) for row in funnel]
     content["versions"] = versions("lookalikes", "numpy", "pandas", "faiss-cpu", "faiss-gpu")
     return content
 
 
+def accounts_of(mined: Mined) -> dict[str, dict[str, object]]:
+    """The `origin` of mined pairs, and facts on them as `mined`, for a `manifest`."""
+    origin = origin_of(mined.references.values(), fusion_of(mined))
+    return {"origin": origin, "mined": facts_of(mined)}
+
+
+def facts_of(mined: Mined) -> dict[str, object]:
+    """Facts on mined pairs in a manifest."""
+    return {
+        "exact": mined.exact,
+        "depth": mined.depth,
+        "depth_is_exact": mined.listed,
+        "hubness": {name: found.content() for name, found in mined.hubness_by_caps.items()},
+    }
+
+
+def fusion_of(mined: Mined) -> dict[str, object] | None:
+    """Facts on the fusion of several references in a manifest; None of a single one."""
+    if mined.fusion is None or len(mined.fusion.names) == 1:
+        return None
+    method, sure, limit = mined.fusion.method, mined.fusion.sure, mined.fusion.limit
+    return {"method": method, "sure": sure, "exact": mined.exact, "limit": limit}
+
+
 def origin_of(
-    references: Sequence[Embeddings], fusion: Mapping[str, object] | None = None
+    references: Iterable[Embeddings], fusion: Mapping[str, object] | None
 ) -> dict[str, object]:
     """The models that mined, as a manifest names them: `reference`, or `references` of several.
 
     Args:
         references: their embeddings.
-        fusion: how several were fused.
+        fusion: how several were fused; see `fusion_of`.
     """
     facts = [
         {
@@ -85,7 +109,7 @@ def identities_digest(embeddings: Embeddings) -> dict[str, object]:
 
 
 def mined_by(path: Path) -> dict[str, object]:
-    """What the manifest beside a pair file says of the models that mined it; else nothing."""
+    """Entries on the models that mined it in the manifest beside a pair file; else none."""
     try:
         content = read_object(path.with_suffix(".json"), "the manifest of mined pairs").content
         return {
@@ -129,7 +153,7 @@ class Joined:
 
 
 def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
-    """Funnel rows of the mining stage, and of the pairs that join what was mined."""
+    """Funnel rows of mining, of the pairs that join what was mined, and of leaving each one out."""
     space = PairSpace.of(mined.faces)
     counts = (space.count_negatives, space.count_positives)
     alike = ("pairs of different characters", "pairs of one character")
@@ -160,16 +184,11 @@ def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
         funnel.append(FunnelRow("mine", what, mined.without_bound, kept=True))
     what = ("adversarial negatives", "hard positives")[own]
     funnel.append(FunnelRow("mine", what, len(mined), kept=True))
-    return [*funnel, *joined.funnel(other)]
-
-
-def rules_of(mined: Mined) -> dict[str, object]:
-    """The rules, as parameters of a manifest."""
-    return asdict(mined.rules)
-
-
-def hubness_of(mined: Mined) -> dict[str, Hubness]:
-    """Who fills the mined pairs, by what to call them: with caps, before and after."""
-    if mined.before is None:
-        return {"mined pairs": mined.hubness}
-    return {"before caps": mined.before, "after caps": mined.hubness}
+    return [
+        *funnel,
+        *joined.funnel(other),
+        *(
+            FunnelRow("leave-one-out", f"negatives mined without {name}", len(one), kept=True)
+            for name, one in mined.without.items()
+        ),
+    ]

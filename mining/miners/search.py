@@ -1,27 +1,48 @@
-"""How a command mines some faces: which search it is, and mining on where suspects are dropped."""
+"""Mining of some faces: one reference or several, with suspects or without them, in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from mining.embeddings.store import Embeddings
-from mining.miners.negatives import mine_negatives
+from mining.errors import FusionError, RulesError
+from mining.miners.fused_negatives import mine_together, refuse_for_several
+from mining.miners.negatives import mine_negatives, refuse_for_index
 from mining.miners.positives import mine_positives
-from mining.miners.references import Hardest, mine_hardest
 from mining.miners.suspect_free import mine_on
-from mining.ranking.mined_pairs import refuse_nothing
+from mining.ranking.mined_pairs import Mined, refuse_nothing
+from mining.ranking.model_ranking import search_on
+from mining.ranking.positive_ranking import refuse_margins
 from mining.ranking.rank_aggregation import Method
 from mining.ranking.rules import Rules
 from mining.suspects.check import Check
+from mining.suspects.evidence import Drop
 from pairsets.files.exclusions import PathPairs
-from pairsets.files.suspects import Suspects
-from pairsets.progress import Progress, silent
+from pairsets.progress import Progress, Step, silent
 from pairsets.storage.resume import Parts
 
 Label = Literal["negative", "positive"]
+
+
+@dataclass(frozen=True)
+class WorkFiles:
+    """Files in which long work keeps what it has found until it is done; their folder is there.
+
+    Attributes:
+        checkpoint: first of those of the searches.
+        suspects: that of the suspects.
+    """
+
+    checkpoint: Path
+    suspects: Path
+
+    @classmethod
+    def beside(cls, stem: Path) -> WorkFiles:
+        """Files called after a pair file, beside it."""
+        return cls(stem.with_suffix(".partial.npz"), stem.with_suffix(".suspects.partial.sqlite"))
 
 
 @dataclass(frozen=True)
@@ -35,6 +56,7 @@ class Search:
         index: factory string of an approximate index; None for the exact search.
         recall: measure what the approximate index finds.
         device: where the exact search runs.
+        each: mine also what each of several references is judged on.
         checks: of suspects that other pairs replace.
         facts: what else the work hangs on, as JSON has it; see `pairsets.storage.resume.Parts`.
     """
@@ -45,26 +67,67 @@ class Search:
     index: str | None = None
     recall: bool = False
     device: str = "auto"
+    each: bool = False
     checks: Sequence[Check] = ()
     facts: object = None
 
-    def hardest(
+    @property
+    def mined_label(self) -> int:
+        """The label of the mined pairs in a pair file."""
+        return int(self.label == "positive")
+
+    def refuse_unfit(
+        self, references: int, exclude: Sequence[object] = (), drop: Drop | None = None
+    ) -> None:
+        """Raise where so many references, exclusions or suspects do not go together with this.
+
+        Raises:
+            FusionError: no reference, or several, which mine negatives alone, exactly.
+            RulesError: rules that mean nothing here.
+            PairSetError: suspects that no such pair can be.
+            ModelError: there is no such device.
+        """
+        refuse_for_several(references, self.rules)
+        if references > 1 and (self.label == "positive" or self.index is not None):
+            what = "hard positives" if self.label == "positive" else "an approximate index"
+            raise FusionError(f"{what} of several references; mine those of one alone")
+        search_on(self.device)
+        if self.label == "positive":
+            refuse_margins(self.rules)
+            if drop is not None:
+                drop.refuse_for_positives()
+        elif self.index is not None:
+            refuse_for_index(self.rules, exclude)
+            if drop is not None:
+                raise RulesError(
+                    "suspects cannot be dropped with an approximate index: leave it out"
+                )
+
+    def checking(
+        self, checks: Sequence[Check], facts: Sequence[object], sources: Mapping[str, Embeddings]
+    ) -> Search:
+        """A search less suspects, whose work hangs on the facts, and on these references."""
+        # Folders of several models may list the same images.
+        vectors = [one.manifest["vectors_sha256"] for one in sources.values()]
+        return replace(self, checks=checks, facts=[*facts, self.fusion, vectors])
+
+    def mine(
         self,
         sources: Mapping[str, Embeddings],
         n: int,
-        stem: Path,
+        work: WorkFiles,
         *,
         ignore: Iterable[str] = (),
         exclude: Sequence[PathPairs] = (),
         what: str = "Comparing all pairs of faces",
         progress: Progress = silent,
-    ) -> tuple[Hardest, Suspects | None]:
-        """The n hardest pairs of `sources`, and what the checks say of them and of those dropped.
+    ) -> Mined:
+        """The n hardest pairs of `sources`; with checks, those without a suspect among them.
 
         Args:
             sources: the references' embeddings, by name.
             n: how many pairs; all if fewer exist.
-            stem: a path, in a folder that is there, beside which long work keeps what it has found.
+            work: where long work keeps what it has found.
             ignore, exclude: faces and pairs not to be taken.
             what: is told of the search while it runs.
             progress: shows how far the work is.
@@ -74,36 +137,40 @@ class Search:
         """
         ignore = frozenset(ignore)
 
-        def mine(exclude: Sequence[PathPairs]) -> Hardest:
+        def mine(exclude: Sequence[PathPairs]) -> Mined:
             with progress(what) as step:
-                if self.label == "negative" and self.index is None:
-                    return mine_hardest(
-                        sources,
-                        n,
-                        method=self.fusion,
-                        rules=self.rules,
-                        ignore=ignore,
-                        exclude=exclude,
-                        checkpoint=stem.with_suffix(".partial.npz"),
-                        device=self.device,
-                        each=False,
-                        progress=step,
-                    )
-                (source,) = sources.values()
-                if self.label == "positive":
-                    mined = mine_positives(
-                        source, n, rules=self.rules, ignore=ignore, exclude=exclude, progress=step
-                    )
-                else:
-                    mined = mine_negatives(
-                        source, n, ignore=ignore, index=self.index, recall=self.recall,
-                        progress=step,
-                    )  # fmt: skip
+                mined = self._mine(sources, n, work.checkpoint, ignore, exclude, step)
                 refuse_nothing(mined)
-                return Hardest(mined, sources)
+            return mined
 
         if not self.checks:
-            return mine(exclude), None
-        memory = Parts(stem.with_suffix(".suspects.partial.sqlite"), self.facts)
-        kept = mine_on(mine, self.checks, exclude=exclude, memory=memory, progress=progress)
-        return kept.hardest, kept.looked
+            return mine(exclude)
+        memory = Parts(work.suspects, self.facts)
+        return mine_on(mine, self.checks, exclude=exclude, memory=memory, progress=progress)
+
+    def _mine(
+        self,
+        sources: Mapping[str, Embeddings],
+        n: int,
+        checkpoint: Path,
+        ignore: frozenset[str],
+        exclude: Sequence[PathPairs],
+        step: Step,
+    ) -> Mined:
+        """Pairs whatever is suspect, even if there are none."""
+        if len(sources) > 1:
+            return mine_together(
+                sources, n, method=self.fusion, rules=self.rules, ignore=ignore, exclude=exclude,
+                checkpoint=checkpoint, device=self.device, each=self.each, progress=step,
+            )  # fmt: skip
+        (source,) = sources.values()
+        if self.label == "positive":
+            mined = mine_positives(
+                source, n, rules=self.rules, ignore=ignore, exclude=exclude, progress=step
+            )
+        else:
+            mined = mine_negatives(
+                source, n, rules=self.rules, ignore=ignore, exclude=exclude, index=self.index,
+                recall=self.recall, checkpoint=checkpoint, device=self.device, progress=step,
+            )  # fmt: skip
+        return replace(mined, references=sources)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mining.errors import RulesError
-from mining.miners.references import Hardest
+from mining.ranking.mined_pairs import Mined
 from mining.suspects.check import Check
 from pairsets.files.exclusions import Exclusions, PathPairs
 from pairsets.files.suspect_kinds import KINDS
@@ -20,7 +20,7 @@ from pairsets.paths import strings
 from pairsets.progress import Progress, silent
 from pairsets.storage.resume import Parts
 
-Mine = Callable[[Sequence[PathPairs]], Hardest]
+Mine = Callable[[Sequence[PathPairs]], Mined]
 
 
 def columns_of(pairs: PairSet) -> dict[str, object]:
@@ -35,20 +35,6 @@ def pairs_of(kept: Mapping[str, Any]) -> PairSet:
     return PairSet.of(kept["pathA"], kept["pathB"], kept["label"], identities=kept["identities"])
 
 
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """What was mined without suspects.
-
-    Attributes:
-        hardest: the pairs, and who mined them.
-        looked: what the checks say of the pairs that were taken and of those dropped, in this
-            order; `dropped` tells them apart.
-    """
-
-    hardest: Hardest
-    looked: Suspects
-
-
 def mine_on(
     mine: Mine,
     checks: Sequence[Check],
@@ -56,7 +42,7 @@ def mine_on(
     exclude: Iterable[PathPairs] = (),
     memory: Parts | None = None,
     progress: Progress = silent,
-) -> Kept:
+) -> Mined:
     """Mine, look at the pairs, drop the suspects and mine again, until none is among them.
 
     The pairs are those that `mine` finds where the suspects do not exist: with occurrence caps, a
@@ -82,21 +68,21 @@ def mine_on(
         seen.look(pairs_of(remembered))
     while True:
         try:
-            hardest = mine([*exclude, *seen.exclusions()])
+            mined = mine([*exclude, *seen.exclusions()])
         except RulesError as error:
             if not seen.count:
                 raise
             raise RulesError(
                 f"{error}\n{seen.count:,} pairs were dropped as suspects ({', '.join(seen.kinds)})"
             ) from None
-        new = seen.unseen(hardest)
+        new = seen.unseen(mined)
         if new is None or not seen.look(new):
             break
         if memory is not None:
             memory.write(columns_of(seen.suspects()))
     if memory is not None:
         memory.clear()
-    return Kept(hardest, seen.account(hardest))
+    return replace(mined, looked=seen.account(mined))
 
 
 class _Seen:
@@ -113,12 +99,12 @@ class _Seen:
 
     @property
     def kinds(self) -> list[str]:
-        """Of suspects that are looked for."""
+        """Kinds of suspects that are looked for."""
         return [check.kind for check in self._checks]
 
     @property
     def count(self) -> int:
-        """How many suspects there are."""
+        """Number of suspects."""
         return sum(map(len, self._dropped.values()))
 
     def look(self, pairs: PairSet) -> bool:
@@ -148,9 +134,9 @@ class _Seen:
             if found
         ]
 
-    def unseen(self, hardest: Hardest) -> PairSet | None:
+    def unseen(self, mined: Mined) -> PairSet | None:
         """The mined pairs that were not looked at yet, each once; None if there are none."""
-        sets = [hardest.mined.pairs, *(fused.mined.pairs for fused in hardest.without.values())]
+        sets = [mined.pairs, *(others.pairs for others in mined.without.values())]
         new: dict[PairKey, tuple[str, str]] = {}
         for pairs in sets:
             for key, a, b in zip(pairs.keys, pairs.path_a, pairs.path_b, strict=True):
@@ -159,15 +145,15 @@ class _Seen:
         if not new:
             return None
         first, second = zip(*new.values(), strict=True)
-        return PairSet.of(first, second, hardest.mined.label, identities=hardest.mined.faces.named)
+        return PairSet.of(first, second, mined.label, identities=mined.faces.named)
 
     def suspects(self) -> PairSet:
         """The suspects, in the order in which they were found."""
         return self._pairs(np.flatnonzero(self._flagged()))
 
-    def account(self, hardest: Hardest) -> Suspects:
+    def account(self, mined: Mined) -> Suspects:
         """The pairs taken by rank, then the suspects in the order in which they were found."""
-        taken = np.array([self._places[key] for key in hardest.mined.pairs.keys], np.int64)
+        taken = np.array([self._places[key] for key in mined.pairs.keys], np.int64)
         rows = np.concatenate([taken, np.flatnonzero(self._flagged())])
         said = [joined(found).take(rows) for found in self._doubts.values()]
         return Suspects.of(self._pairs(rows), said, np.arange(rows.size) >= taken.size)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mining.errors import RulesError
-from mining.ranking.ranked_pairs import Progress, RankedPairs, Ranking, Rows, in_window
+from mining.ranking.ranked_pairs import RankedPairs, Ranking, Rows, in_window
 from mining.ranking.rules import Rules
 from mining.ranking.search_space import SearchSpace
 from pairsets.faces import Faces
+from pairsets.progress import Step
 
 # Pairs of the unfiltered ranking that are listed at most.
 DEEPEST = 2**22
@@ -40,7 +41,7 @@ class FilteredRanking:
         self._keys = _keys(self._excluded.rows, len(self.faces))
         self._listed: RankedPairs | None = None
 
-    def top(self, depth: int, progress: Progress | None = None) -> RankedPairs:
+    def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs; all if fewer exist.
 
         Where the unfiltered ranking is too long to be listed so far, `exact` is false and there
@@ -65,9 +66,9 @@ class FilteredRanking:
         )
 
     def turned_away(
-        self, last: float | None, progress: Progress | None = None
+        self, last: float | None, progress: Step | None = None
     ) -> list[tuple[str, int]]:
-        """What each rule turned away, of the pairs that had to be listed."""
+        """Counts of what each rule turned away, of the pairs that had to be listed."""
         if self._listed is None:
             return []
         found, rules, drops = self._listed, self.rules, []

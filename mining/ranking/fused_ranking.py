@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import at_least_one
-from indexes.join import Progress
 from mining.errors import FusionError
 from mining.ranking.rank_aggregation import (
-    METHODS,
     Agreement,
     Listed,
     Method,
     agreement,
     fused_quantiles,
     quantiles,
+    refuse_method,
 )
 from mining.ranking.ranked_pairs import RankedPairs, Ranking
 from pairsets.faces import Faces
+from pairsets.progress import Step
 from pairsets.random_set import PairSpace
 
 Rows = NDArray[np.int64]
@@ -48,7 +47,7 @@ class Reference:
         self.depth = 0
         self._listed: Listed | None = None
 
-    def listed(self, depth: int, progress: Progress | None = None) -> Listed:
+    def listed(self, depth: int, progress: Step | None = None) -> Listed:
         """Its `depth` best pairs, or more.
 
         Raises:
@@ -106,7 +105,7 @@ class FusedRanking:
         """The references, in the order of the columns of `quantiles`."""
         return tuple(one.name for one in self.references)
 
-    def top(self, depth: int, progress: Progress | None = None) -> RankedPairs:
+    def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs, all if fewer exist.
 
         Their scores are fused quantiles, and `quantiles [M, R]` has each model's own, a column a
@@ -137,7 +136,7 @@ class FusedRanking:
         return RankedPairs(i, j, scores, own, exact=self._found.certain >= wanted)
 
     def sure(self, i: Rows, j: Rows) -> int:
-        """How many of the pairs `i, j [P]` certainly come before every pair that is not listed.
+        """Number of the pairs `i, j [P]` that certainly come before every pair that is not listed.
 
         Where it is all of a set of the size wanted, that set is exact, whatever rules it was
         taken by.
@@ -158,7 +157,7 @@ class FusedRanking:
         others = [one for one in self.references if one.name != name]
         return FusedRanking(others, self.method, limit=self.limit)
 
-    def _go_deeper(self, depth: int, progress: Progress | None) -> None:
+    def _go_deeper(self, depth: int, progress: Step | None) -> None:
         """List `depth` pairs of each model, and see what they agree on."""
         count = len(self.references)
         lists = [
@@ -168,27 +167,7 @@ class FusedRanking:
         self._depth = depth
 
 
-@dataclass(frozen=True, eq=False)
-class LeftOutRanking:
-    """What the reference `name` can be judged on: the `ranking` of the `others`."""
-
-    name: str
-    others: tuple[str, ...]
-    ranking: FusedRanking
-
-
-def leave_one_out(fused: FusedRanking) -> Iterator[LeftOutRanking]:
-    """For each reference in turn, the ranking that the others make without it.
-
-    Raises:
-        FusionError: there is one reference alone.
-    """
-    for name in fused.names:
-        others = fused.without(name)
-        yield LeftOutRanking(name, others.names, others)
-
-
-def _part(progress: Progress | None, at: int, parts: int) -> Progress | None:
+def _part(progress: Step | None, at: int, parts: int) -> Step | None:
     """Progress of one of several passes of equal length, told as that of all of them."""
     if progress is None:
         return None
@@ -202,8 +181,7 @@ def _refuse_unfit(references: Sequence[Reference], method: str) -> None:
     twice = [name for at, name in enumerate(names) if name in names[:at]]
     if twice:
         raise FusionError(f"reference {twice[0]} is given twice")
-    if method not in METHODS:
-        raise FusionError(f"fusion by {method!r}; expected one of {', '.join(METHODS)}")
+    refuse_method(method)
     first = references[0]
     for other in references[1:]:
         _refuse_other_faces(first.name, first.ranking.faces, other.name, other.ranking.faces)

@@ -1,21 +1,44 @@
-"""What a miner returns: the pairs taken from a ranking, and an account of those that were not."""
+"""Mined pairs: those taken from a ranking, who mined them, and an account of those not taken."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
 from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.occurrence_caps import take
-from mining.ranking.ranked_pairs import Progress, RuledRanking
+from mining.ranking.rank_aggregation import Method
+from mining.ranking.ranked_pairs import RuledRanking
 from mining.ranking.rules import Rules
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
+from pairsets.files.score_files import quantile_columns
+from pairsets.files.suspects import Suspects
 from pairsets.pairset import PairSet
+from pairsets.progress import Step
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How several references mined together.
+
+    Attributes:
+        names: the references, in the order of the columns of quantiles.
+        method: how their quantiles were fused.
+        sure: how many of the pairs are certainly the hardest; all, where they are exact.
+        limit: pairs listed of a model at most.
+    """
+
+    names: tuple[str, ...]
+    method: Method
+    sure: int
+    limit: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +47,7 @@ class Mined:
 
     Attributes:
         path_a, path_b: `[M]` face paths; A stands before B in the order of the faces.
-        scores: `[M]` float64, falling; rising for hard positives.
+        scores: `[M]` float64, falling; rising for hard positives. Fused quantiles, of several.
         faces: the faces that were searched (those not ignored).
         wanted: how many pairs were asked for.
         label: 0 where the pairs are of different characters, 1 where they are of one.
@@ -44,6 +67,12 @@ class Mined:
             another of its character.
         quantiles: `[M, R]` of each of several reference models.
         before: who would fill the set without caps, where there are caps.
+        references: by name, the embeddings of the models that mined.
+        fusion: how several mined together.
+        without: by reference, as many pairs that the others mined, to judge it on; nothing of a
+            single one, and where it was not asked for.
+        looked: what checks say of the pairs taken, by rank, and then of those dropped as suspects;
+            None where nothing was looked for.
     """
 
     path_a: NDArray[np.object_]
@@ -66,6 +95,10 @@ class Mined:
     without_bound: int | None = None
     quantiles: NDArray[np.float64] | None = None
     before: Hubness | None = None
+    references: Mapping[str, Embeddings] = field(default_factory=dict)
+    fusion: Fusion | None = None
+    without: Mapping[str, Mined] = field(default_factory=dict)
+    looked: Suspects | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -80,9 +113,39 @@ class Mined:
         """Who fills the mined pairs."""
         return Hubness.of(self.path_a, self.path_b, self.faces.named)
 
+    @property
+    def hubness_by_caps(self) -> dict[str, Hubness]:
+        """Who fills the mined pairs, by what to call them: with caps, before and after."""
+        if self.before is None:
+            return {"mined pairs": self.hubness}
+        return {"before caps": self.before, "after caps": self.hubness}
+
+    @property
+    def sure(self) -> int:
+        """Number of the pairs that are certainly the hardest, of several references."""
+        return len(self) if self.fusion is None else self.fusion.sure
+
+    @property
+    def fused(self) -> Mined:
+        """These pairs themselves: `mine_together` once had them as `fused.mined`."""
+        return self
+
+    mined = fused
+
+    def quantiles_of(self, rank: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Each of several references' own quantiles, `[N]` by name; of a single one, nothing.
+
+        Args:
+            rank: `[N]` of the rows of a pair set; see
+                `pairsets.files.score_files.quantile_columns`.
+        """
+        if self.fusion is None or self.quantiles is None:
+            return {}
+        return quantile_columns(self.fusion.names, self.quantiles, rank)
+
 
 def mined_from(
-    ranking: RuledRanking, n: int, *, label: int = 0, progress: Progress | None = None
+    ranking: RuledRanking, n: int, *, label: int = 0, progress: Step | None = None
 ) -> Mined:
     """The n best pairs of `ranking` within the occurrence caps of its rules.
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from indexes import FlatIndex, pair_scores
-from indexes.join import Progress as Progress
 from indexes.join import SearchOptions
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
@@ -19,6 +18,7 @@ from mining.ranking.rules import Rules
 from mining.ranking.search_space import SearchSpace
 from pairsets.faces import Faces
 from pairsets.files.exclusions import PathPairs
+from pairsets.progress import Step
 
 
 class ModelRanking:
@@ -71,7 +71,7 @@ class ModelRanking:
     def _ceilings(self) -> Scores | None:
         return self.rules.ceilings(self._best) if self.rules.margins else None
 
-    def top(self, depth: int, progress: Progress | None = None) -> RankedPairs:
+    def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs; all if fewer exist."""
         found = self._index.top_pairs(
             depth,
@@ -86,7 +86,7 @@ class ModelRanking:
         )
         return RankedPairs(found.i, found.j, found.scores)
 
-    def below(self, depth: int, spent: Spent, progress: Progress | None = None) -> RankedPairs:
+    def below(self, depth: int, spent: Spent, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs of what `spent` leaves; all if fewer exist."""
         found = self._index.top_pairs(
             depth,
@@ -104,13 +104,13 @@ class ModelRanking:
         return RankedPairs(found.i, found.j, found.scores)
 
     def without_bound(self, i: Rows, j: Rows) -> int:
-        """How many of the pairs have no face with another of its character, so no margin."""
+        """Number of the pairs of no face with another of its character, so no margin."""
         return int((np.isneginf(self._best[i]) & np.isneginf(self._best[j])).sum())
 
     def turned_away(
-        self, last: float | None, progress: Progress | None = None
+        self, last: float | None, progress: Step | None = None
     ) -> list[tuple[str, int]]:
-        """What each rule turned away; with `max_score` or a margin, counted by one more search."""
+        """Counts of what each rule turned away; of `max_score` and margins, by one more search."""
         vectors, rules = self._index.vectors, self.rules
         drops = []
         i, j = self._excluded.rows.T
@@ -152,7 +152,7 @@ class ModelRanking:
 
 
 def search_on(device: str) -> SearchOptions | None:
-    """How a search runs on a device named as for models; its answer is the same on each.
+    """Options of a search on a device named as for models; its answer is the same on each.
 
     `auto` decides by the work, `cuda` and `cuda:N` are what they say; all else is the processor,
     `mps` too: the search has no code for it.

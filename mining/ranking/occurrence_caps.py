@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import at_least_one
-from mining.ranking.ranked_pairs import DeepRanking, Progress, RankedPairs, Ranking, Spent
+from mining.ranking.ranked_pairs import DeepRanking, RankedPairs, Ranking, Spent
 from mining.ranking.rules import Rules
 from pairsets.faces import Faces
+from pairsets.progress import Step
 
 Mask = NDArray[np.bool_]
 # Pairs that are listed at once, whatever the caps.
@@ -50,7 +51,7 @@ def take(
     ranking: Ranking,
     n: int,
     rules: Rules,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     *,
     deepest: int | None = None,
 ) -> Taken:

@@ -9,11 +9,12 @@ import numpy as np
 from indexes import FlatIndex, pair_scores
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
-from mining.ranking.ranked_pairs import COUNTED, Progress, RankedPairs, Spent, in_window
+from mining.ranking.ranked_pairs import COUNTED, RankedPairs, Spent, in_window
 from mining.ranking.rules import Rules
 from mining.ranking.search_space import SearchSpace
 from pairsets.faces import Faces
 from pairsets.files.exclusions import PathPairs
+from pairsets.progress import Step
 
 
 class PositiveRanking:
@@ -43,7 +44,7 @@ class PositiveRanking:
         self._groups = self.faces.groups
         self._excluded = self.space.excluded(same=True)
 
-    def top(self, depth: int, progress: Progress | None = None) -> RankedPairs:
+    def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` pairs that are least alike; all if fewer exist."""
         found = FlatIndex(self._vectors).bottom_pairs(
             depth,
@@ -55,7 +56,7 @@ class PositiveRanking:
         )
         return RankedPairs(found.i, found.j, found.scores)
 
-    def below(self, depth: int, spent: Spent, progress: Progress | None = None) -> RankedPairs:
+    def below(self, depth: int, spent: Spent, progress: Step | None = None) -> RankedPairs:
         """The `depth` least alike of the pairs that `spent` leaves; all if fewer exist."""
         first, second = spent.characters.T
         usable = spent.active & ~np.isin(self._groups, first[first == second])
@@ -78,9 +79,9 @@ class PositiveRanking:
         return RankedPairs(rows[found.i], rows[found.j], found.scores)
 
     def turned_away(
-        self, last: float | None, progress: Progress | None = None
+        self, last: float | None, progress: Step | None = None
     ) -> list[tuple[str, int]]:
-        """What each rule turned away; with `min_score`, counted by one more search."""
+        """Counts of what each rule turned away; with `min_score`, counted by one more search."""
         drops = []
         i, j = self._excluded.rows.T
         if i.size:

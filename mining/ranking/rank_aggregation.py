@@ -29,10 +29,18 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.errors import FusionError
+
 Method = Literal["mean", "min"]
 METHODS: tuple[Method, ...] = get_args(Method)
 Integers = NDArray[np.int64]
 Quantiles = NDArray[np.float64]
+
+
+def refuse_method(method: str) -> None:
+    """Raise FusionError where there is no such way to fuse."""
+    if method not in METHODS:
+        raise FusionError(f"fusion by {method!r}; expected one of {', '.join(METHODS)}")
 
 
 @dataclass(frozen=True, eq=False)

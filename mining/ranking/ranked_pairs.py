@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.join import Progress as Progress
 from mining.ranking.rules import Rules
 from mining.ranking.search_space import SearchSpace
 from pairsets.faces import Faces
+from pairsets.progress import Step
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -82,7 +82,7 @@ class Ranking(Protocol):
     def faces(self) -> Faces:
         """The faces that its rows number."""
 
-    def top(self, depth: int, progress: Progress | None = None) -> RankedPairs:
+    def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs; all if fewer exist."""
 
 
@@ -90,7 +90,7 @@ class Ranking(Protocol):
 class DeepRanking(Ranking, Protocol):
     """A ranking that goes on where it is too long to be listed from the top."""
 
-    def below(self, depth: int, spent: Spent, progress: Progress | None = None) -> RankedPairs:
+    def below(self, depth: int, spent: Spent, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs of what `spent` leaves; all if fewer exist."""
 
 
@@ -99,16 +99,16 @@ class RuledRanking(Ranking, Protocol):
 
     @property
     def space(self) -> SearchSpace:
-        """Which faces are searched, and which pairs are excluded."""
+        """Faces that are searched, and pairs that are excluded."""
 
     @property
     def rules(self) -> Rules:
-        """What the pairs keep to; the caps are left to `mining.ranking.occurrence_caps`."""
+        """Rules that the pairs keep to; the caps are left to `mining.ranking.occurrence_caps`."""
 
     def turned_away(
-        self, last: float | None, progress: Progress | None = None
+        self, last: float | None, progress: Step | None = None
     ) -> list[tuple[str, int]]:
-        """What each rule turned away: (which, how many pairs), each pair under one rule.
+        """Counts of what each rule turned away: (which, how many pairs), each pair under one rule.
 
         Args:
             last: score of the last pair taken, below which nothing is counted but exclusions;

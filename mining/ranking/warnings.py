@@ -26,7 +26,6 @@ def warnings_of(mined: Mined) -> list[str]:
             found = f"were found{kept}; further down there may be more."
         warnings.append(f"{mined.wanted:,} pairs were asked for, but only {len(mined):,} {found}")
     elif not mined.exact and mined.index == "exact" and mined.quantiles is None:
-        # Of several references, `mining.miners.fused_negatives` says more.
         warnings.append("Better pairs than some of these may have been missed.")
     if mined.index != "exact":
         share = (
@@ -38,7 +37,20 @@ def warnings_of(mined: Mined) -> list[str]:
             f"None of the excluded pairs is of these faces: {mined.strangers:,} of their paths no "
             "face has; were they made from another folder?"
         )
-    return [*warnings, *_hub_warning(mined)]
+    return [*warnings, *_hub_warning(mined), *fusion_warnings(mined)]
+
+
+def fusion_warnings(mined: Mined) -> list[str]:
+    """A sentence on each answer of several references that is not exact."""
+    found = [("", mined)]
+    found += [(f" mined without {name}", others) for name, others in mined.without.items()]
+    return [
+        f"{', '.join(one.fusion.names)} agree on too little for an exact answer: of the "
+        f"{len(one):,} pairs{which}, {one.sure:,} are certainly the hardest; harder ones than the "
+        "others may be missing."
+        for which, one in found
+        if one.fusion is not None and not one.exact
+    ]
 
 
 def _hub_warning(mined: Mined) -> list[str]:

@@ -9,13 +9,13 @@ import numpy as np
 
 from mining.embeddings.store import Embeddings
 from mining.models.names import model_names
-from mining.suspects.check import Progress
 from mining.suspects.identity.characters import Characters, grouped
 from mining.suspects.identity.names import WHY, Likeness, likeness
 from mining.suspects.identity.nearness import FACES, NEAR, Nearness, nearness
 from pairsets.files.aliases import Aliases
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
+from pairsets.progress import Step
 
 THRESHOLD = 0.5
 """Scores from here on are flagged.
@@ -72,7 +72,7 @@ class SameCharacter:
         self._names = model_names([each.model for each in self._models])
         self._near: dict[tuple[str, str], list[Nearness]] = {}
 
-    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
         """Doubt of each pair by names and pictures of its characters; none of positives.
 
         Raises:
@@ -108,7 +108,7 @@ class SameCharacter:
         known = {pairs.identity(path) for path in pairs.paths}
         return self._aliases.unknown(known.union(*(model.names for model in self._models)))
 
-    def _prepare(self, names: list[tuple[str, str]], progress: Progress | None) -> int:
+    def _prepare(self, names: list[tuple[str, str]], progress: Step | None) -> int:
         """Search the nearest characters of all faces in one go, which is much quicker.
 
         Returns how many faces; the progress is to end with as many more as there are names.

@@ -14,12 +14,12 @@ from PIL import Image
 
 from mining.models.face_detector import FaceDetector
 from mining.parallel import in_chunks
-from mining.suspects.check import Progress
 from mining.suspects.pictures.features import inner_box
 from pairsets import images
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
+from pairsets.progress import Step
 
 # Limits below, calibrated on drawn and real faces (benchmarks/suspect_pictures.py). Where clean
 # faces end: 63 % of one colour, 0.20 of detail, 50 % besides padding.
@@ -108,7 +108,7 @@ class BadCrops:
         """The faces of all pairs so far that could not be read, and why: their scores are nan."""
         return dict(sorted(self._unread.items()))
 
-    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
         """Score of each pair: that of its worse face, nan if one cannot be read."""
         paths = pairs.paths
         new = [path for path in paths if path not in self._found]

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from mining.parallel import in_chunks
-from mining.suspects.check import Progress
 from mining.suspects.pictures.alignment import Way, ways
 from mining.suspects.pictures.features import Picture, PictureCache, needed
 from mining.suspects.pictures.overlay import Overlay, laid_over
@@ -22,6 +21,7 @@ from mining.suspects.pictures.single_thread import opencv_alone
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairKey, PairSet
+from pairsets.progress import Step
 
 # Agreement at the worst spot from which two files show one picture. Drawn pairs of different
 # characters, and of one in other expressions, reach 0.4 (but for two, drawn in other colours
@@ -74,7 +74,7 @@ class DuplicatePictures:
         """The faces of all pairs so far that could not be read, and why: their scores are nan."""
         return dict(sorted(self._pictures.unread.items()))
 
-    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
         """Score of each pair: how well its files agree at the worst spot, 1 if they are equal.
 
         nan if one cannot be read.

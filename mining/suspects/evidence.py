@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -230,7 +230,7 @@ def refuse_unknown(kinds: Iterable[str]) -> None:
             raise PairSetError(f"no suspects of kind {kind!r}; expected {', '.join(KINDS)}")
 
 
-def digests_of(evidence: Evidence) -> Mapping[str, object]:
+def digests_of(evidence: Evidence) -> dict[str, object]:
     """Digests, for a manifest, of the files that suspects were looked for with."""
     second = evidence.second
     return {

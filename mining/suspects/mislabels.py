@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from mining.embeddings.store import Embeddings
 from mining.models.names import model_names
-from mining.suspects.check import Progress
 from mining.suspects.identity.characters import Characters, Floats, Rows, grouped
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
+from pairsets.progress import Step
 
 THRESHOLD = 0.5
 """Scores from here on are flagged: there both `APART` and `BELONGS` are reached."""
@@ -68,7 +68,7 @@ class Mislabelled:
         # Of a face's path: score and reason.
         self._known: dict[str, tuple[float, str]] = {}
 
-    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
         """Doubt of each pair by the worse of its two faces.
 
         Raises:
@@ -89,7 +89,7 @@ class Mislabelled:
         return Doubt(self.kind, score, flagged, tuple(reasons))
 
     def of_faces(
-        self, paths: Sequence[str], progress: Progress | None = None
+        self, paths: Sequence[str], progress: Step | None = None
     ) -> tuple[Floats, list[str]]:
         """Score and reason of each face, the reason empty where it is not suspected.
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.embeddings.store import Embeddings
-from mining.suspects.check import Progress
 from mining.suspects.identity.positive_scores import Positives
+from pairsets.progress import Step
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -132,7 +132,7 @@ class Characters:
         others = self.own[codes] * self.sizes[codes] - own
         return np.asarray((others + _PRIOR * self.positives.mean) / (count + _PRIOR))
 
-    def rivals(self, rows: Rows, progress: Progress | None = None) -> tuple[Rows, Floats, Floats]:
+    def rivals(self, rows: Rows, progress: Step | None = None) -> tuple[Rows, Floats, Floats]:
         """The other character each face is nearest to, how near it is, and how near the next is.
 
         All -1 and -inf where there is no other character, the last also where there is one. Of ties

@@ -15,6 +15,7 @@ import pytest
 import typer
 from PIL import Image
 from support.command_line import contents, lookalikes, lookalikes_apart, what_reaches
+from support.flat_calls import side_by_side
 
 import mining.commands.random_pairs
 import mining.commands.show
@@ -506,18 +507,17 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
         (
             "neighbours",
             "show_neighbours",
-            "neighbours X --embeddings E --faces F --model M --count 3 --per-character 2 --out O "
+            "neighbours X --faces F --model M --count 3 --per-character 2 --out O "
             "--scores S --cache C --overwrite --device cpu --precision bf16 --batch-size 3 "
             "--workers 2 --max-pixels 99",
             {
-                "embeddings": Path("E"), "faces": Path("F"), "model": "M", "count": 3,
+                "embeddings": None, "faces": Path("F"), "model": "M", "count": 3,
                 "per_character": 2, "out": Path("O"), "scores": Path("S"), "cache": Path("C"),
                 "overwrite": True, "encoding": EmbeddingOptions("cpu", "bf16", 3, 2, "fail", 99),
-                "max_pixels": 99,
             },
         ),
-        ("neighbours", "show_neighbours", "neighbours X --per-character 0",
-         {"per_character": None}),
+        ("neighbours", "show_neighbours", "neighbours X --embeddings E --per-character 0",
+         {"embeddings": Path("E"), "per_character": None}),
         (
             "explain",
             "explain_pair",
@@ -539,6 +539,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
     _, options = what_reaches(monkeypatch, f"{module}.{step}", command)
+    options = side_by_side(options)
     assert {name: options[name] for name in given} == given
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.command_line import lookalikes
 
-import mining.miners.references
+import mining.miners.search
 import mining.ranking.warnings
 from mining import Embeddings, Rules, mine_negatives, mine_positives, score_pairs
 from mining.miners.negatives import adversarial_pairs
@@ -254,7 +254,7 @@ def test_a_build_hands_its_checkpoint_on(home, monkeypatch):
         given.append(checkpoint)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mining.miners.references, "mine_negatives", stop)
+    monkeypatch.setattr(mining.miners.search, "mine_negatives", stop)
     build = ("build", "faces", "--reference", "pixels", "--no-floor", "--out", "run")
     assert lookalikes(*build).code == 130
     assert lookalikes("mine", "embeddings", "--out", "deep/a.csv").code == 130

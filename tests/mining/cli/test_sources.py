@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 from support.command_line import contents, lookalikes, what_reaches
 from support.danbooru import post, write_faces, write_lines
+from support.flat_calls import side_by_side
 
 from mining.cli import convert
 from pairsets import PairSet
 from pairsets.identities.rules import ByLevel
 from pairsets.images import MAX_PIXELS
+from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.dataset import Dataset
 from pairsets.sources.formats import FORMATS
 
@@ -160,13 +162,13 @@ def test_pairs_go_round_through_other_formats(home):
             "--overwrite",
             {
                 "metadata": [Path("M"), Path("N")], "tag_ids": Path("T"), "min_images": 3,
-                "test_characters": 9, "test_images": 4, "ratings": ["e", "q"],
-                "extensions": ["jpg"], "keep_deleted": True, "keep_banned": True,
+                "test_characters": 9, "test_images": 4, "ratings": ("q", "e"),
+                "extensions": ("jpg",), "keep_deleted": True, "keep_banned": True,
                 "min_score": 0.5, "min_size": 33, "picture_size": 256, "seed": 7, "workers": 2,
                 "overwrite": True,
             },
         ),
-        ("select", "select_faces", "select --faces F --out O", {"extensions": None}),
+        ("select", "select_faces", "select --faces F --out O", {"extensions": Rule().extensions}),
         (
             "crop",
             "crop_faces",
@@ -253,6 +255,7 @@ def test_pairs_go_round_through_other_formats(home):
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
     _, options = what_reaches(monkeypatch, f"{module}.{step}", command)
+    options = side_by_side(options)
     assert {name: options[name] for name in given} == given
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.drawn import draw_face
+from support.flat_calls import build
 
 import mining.commands.build
 import mining.commands.build_report
 import pairsets.report.assembly
-from mining import Embeddings, build, mine_negatives
+from mining import Embeddings, mine_negatives
 from mining.commands.run_folder import RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import RunError

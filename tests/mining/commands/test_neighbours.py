@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import oracle
+from support.flat_calls import build, show_neighbours
 
-from mining import Embeddings, build, embed, load_model
-from mining.commands.neighbours import show_neighbours
+from mining import Embeddings, embed, load_model
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import EmbeddingError, RunError
 from pairsets import Faces, PairSet

@@ -15,9 +15,9 @@ from random import Random
 import pytest
 from support.command_line import HANGS
 from support.danbooru import names_of, newer, post, quirky, tag, write_faces, write_lines
+from support.flat_calls import select_faces
 
 from mining.commands import select
-from mining.commands.select import select_faces
 from pairsets.errors import OutputError, SourceError
 from pairsets.sources.danbooru import processes
 from pairsets.sources.dataset import Dataset
@@ -351,7 +351,8 @@ if "EARLY":
     Stream.blocks = starting
 faces, metadata, out = map(Path, sys.argv[1:])
 try:
-    selecting.select_faces(faces, out, metadata=[metadata], test_characters=5, workers=2)
+    split = selecting.SplitOptions(test_characters=5)
+    selecting.select_faces(faces, out, metadata=[metadata], split=split, workers=2)
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from support.flat_calls import select_faces
 
 from mining.commands.crop import crop_faces
-from mining.commands.select import select_faces
 from pairsets.errors import OutputError, SourceError
 from pairsets.sources.dataset import Dataset
 

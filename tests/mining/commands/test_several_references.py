@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.flat_calls import build
 
 import mining.commands.build
 import mining.commands.build_report
-import mining.miners.references
+import mining.miners.search
 from indexes import FlatIndex
 from indexes.join import SearchOptions
-from mining import Rules, build, mine_together, score_pairs
+from mining import Rules, mine_together, score_pairs
 from mining.commands.evaluate import evaluate_pairs
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import FusionError, RulesError
@@ -25,6 +26,7 @@ from mining.models import load_model
 from mining.models.names import plain_names
 from mining.ranking.fused_ranking import LIMIT
 from mining.ranking.model_ranking import search_on
+from mining.ranking.warnings import fusion_warnings
 from pairsets import PairSet, evaluate
 from pairsets.files.score_files import HEADER, QUANTILE, read_quantiles, read_scores
 from pairsets.files.side_files import Named
@@ -85,7 +87,7 @@ def test_the_set_is_what_they_mine_together(home, models, undrawn, fusion):
     )  # fmt: skip
     sources = sources_of(run, names)
     together = mine_together(sources, 25, method=fusion, rules=Rules(max_per_image=5))
-    mined = together.fused.mined
+    mined = together
     pairs, rank = adversarial_pairs(mined, run.random, seed=4)
     assert PairSet.read("run/adversarial.csv") == run.adversarial == pairs
     own = read_quantiles("run/adversarial.scores.csv", pairs)
@@ -139,7 +141,7 @@ def test_a_row_of_each_on_what_the_others_mined(home, models, undrawn):
     together = mine_together(sources, 25)
     for at, (name, path) in enumerate(run.without.items()):
         pairs = PairSet.read(path)
-        mined = together.without[name].mined
+        mined = together.without[name]
         assert pairs == adversarial_pairs(mined, run.random, seed=4)[0] != run.adversarial
         by_hand = evaluate(pairs, score_pairs(pairs, sources[name]), 0.2)
         assert entries[2 * at + 1].evaluation == by_hand
@@ -211,7 +213,7 @@ def test_the_search_has_the_checkpoint_of_the_command(home, models, monkeypatch)
         given.append((checkpoint.as_posix(), each))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mining.miners.references, "mine_together", stop)
+    monkeypatch.setattr(mining.miners.search, "mine_together", stop)
     for model, out in zip(("pixels", models[0]), "ef", strict=True):
         assert lookalikes("embed", "faces", "--model", model, "--out", out).code == 0
     assert lookalikes("mine", "e", "f", "--out", "deep/a.csv").code == 130
@@ -279,7 +281,7 @@ def test_what_the_figures_and_the_report_show(home, models, monkeypatch):
     )
     names = ["pixels", models[0]]
     run = build("faces", names, out="run", models=models[1:], pairs=25)
-    mined = mine_together(sources_of(run, names), 25).fused.mined
+    mined = mine_together(sources_of(run, names), 25)
     (report,) = reports
     assert dict(report.facts)["Reference models"] == f"pixels, {models[0]} (mean of quantiles)"
     assert "Reference model" not in dict(report.facts)
@@ -372,16 +374,15 @@ def test_a_manifest_that_names_no_reference_properly_marks_none(home, content):
 
 
 def test_what_is_not_certain_is_said_once(home, models, undrawn, monkeypatch):
-    monkeypatch.setattr(mining.miners.references, "mine_together", partial(mine_together, limit=30))
+    monkeypatch.setattr(mining.miners.search, "mine_together", partial(mine_together, limit=30))
     run = build("faces", ["pixels", models[1]], out="run", pairs=30)
     together = mine_together(sources_of(run, ["pixels", models[1]]), 30, limit=30)
-    fused = together.fused
-    assert not fused.mined.exact
-    assert together.warnings[0] in run.warnings
+    assert not together.exact
+    assert fusion_warnings(together)[0] in run.warnings
     assert not any("Better pairs" in warning for warning in run.warnings)
     content = json_of(home / "run" / "adversarial.csv")
     assert content["fusion"] == {
-        "method": "mean", "sure": fused.sure, "exact": False, "limit": 30,
+        "method": "mean", "sure": together.sure, "exact": False, "limit": 30,
     }  # fmt: skip
     assert content["mined"]["exact"] is False
 

@@ -10,10 +10,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from support import oracle
+from support.flat_calls import mine_pairs
 
 import mining.miners.fold_miner
 from mining import Rules
-from mining.commands.mine import mine_pairs
 from mining.errors import FusionError, RulesError
 from mining.suspects.evidence import Drop
 from pairsets import Faces, PairSet, PairSetError

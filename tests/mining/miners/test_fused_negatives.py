@@ -15,6 +15,7 @@ from mining.errors import FusionError, RulesError
 from mining.miners.fused_negatives import left_out, mine_together
 from mining.miners.negatives import adversarial_pairs
 from mining.ranking.rules import Rules
+from mining.ranking.warnings import fusion_warnings
 from mining.scores.score_pairs import score_pairs
 from pairsets import Faces, PairSet
 from pairsets.tables.leaderboard import make_leaderboard
@@ -57,15 +58,15 @@ def pairs_of(mined):
 
 @pytest.mark.parametrize("method", ["mean", "min"])
 def test_the_hardest_for_all_come_first(sources, method):
-    fused_negatives = mine_together(sources, 30, method=method)
+    fused = mine_together(sources, 30, method=method)
     truth = by_sorting_all(sources, method)
-    fused = fused_negatives.fused
-    assert pairs_of(fused.mined) == list(truth)[:30]
-    assert fused.mined.scores.tolist() == [value for value, _ in truth.values()][:30]
-    assert fused.mined.quantiles.tolist() == [own for _, own in truth.values()][:30]
-    assert (fused.names, fused.method, fused.sure) == (("A", "B", "C"), method, 30)
-    assert fused.mined.exact
-    assert fused_negatives.warnings == []
+    assert pairs_of(fused) == list(truth)[:30]
+    assert fused.scores.tolist() == [value for value, _ in truth.values()][:30]
+    assert fused.quantiles.tolist() == [own for _, own in truth.values()][:30]
+    assert (fused.fusion.names, fused.fusion.method, fused.sure) == (("A", "B", "C"), method, 30)
+    assert fused.exact
+    assert fusion_warnings(fused) == []
+    assert fused.fused.mined is fused  # as it was called
 
 
 def test_a_reference_is_judged_on_what_the_others_mined(sources):
@@ -73,24 +74,24 @@ def test_a_reference_is_judged_on_what_the_others_mined(sources):
     assert list(fused_negatives.without) == ["A", "B", "C"]
     for name, fused in fused_negatives.without.items():
         others = {other: source for other, source in sources.items() if other != name}
-        assert fused.names == tuple(others)
-        assert pairs_of(fused.mined) == list(by_sorting_all(others, "mean"))[:20]
+        assert fused.fusion.names == tuple(others)
+        assert pairs_of(fused) == list(by_sorting_all(others, "mean"))[:20]
     two = mine_together({"A": sources["A"], "B": sources["B"]}, 20)
     best = oracle.top_pairs(np.array(sources["A"].vectors), sources["A"].faces.characters, 20)
-    assert pairs_of(two.without["B"].mined) == [(PATHS[i], PATHS[j]) for i, j, _ in best]
+    assert pairs_of(two.without["B"]) == [(PATHS[i], PATHS[j]) for i, j, _ in best]
 
 
 def test_what_each_is_judged_on_can_be_left_out(sources):
     alone = mine_together(sources, 20, each=False)
     assert alone.without == {}
-    assert pairs_of(alone.fused.mined) == pairs_of(mine_together(sources, 20).fused.mined)
+    assert pairs_of(alone) == pairs_of(mine_together(sources, 20))
 
 
 def test_rules_and_exclusions_hold_for_all_but_change_no_quantile(sources):
     truth = by_sorting_all(sources, "mean")
     seen = PairSet.of(*zip(*list(truth)[:3], strict=True), 0)
     fused_negatives = mine_together(sources, 8, rules=Rules(max_per_image=1), exclude=[seen])
-    fused = fused_negatives.fused.mined
+    fused = fused_negatives
     used = [path for pair in pairs_of(fused) for path in pair]
     assert len(used) == len(set(used)) == 16
     greedy = []
@@ -101,8 +102,8 @@ def test_rules_and_exclusions_hold_for_all_but_change_no_quantile(sources):
     assert fused.quantiles.tolist() == [truth[pair][1] for pair in greedy[:8]]
     assert fused.dropped[0] == ("excluded, else among the best", 3)
     for one in fused_negatives.without.values():
-        assert not {*pairs_of(one.mined)} & {*list(truth)[:3]}
-        assert one.mined.rules.max_per_image == 1
+        assert not {*pairs_of(one)} & {*list(truth)[:3]}
+        assert one.rules.max_per_image == 1
 
 
 def test_ignored_faces_are_no_part_of_a_quantile(sources):
@@ -116,8 +117,8 @@ def test_ignored_faces_are_no_part_of_a_quantile(sources):
         )
         for name, source in sources.items()
     }
-    ignoring = mine_together(sources, 10, ignore=["2.png"]).fused.mined
-    alone = mine_together(kept, 10).fused.mined
+    ignoring = mine_together(sources, 10, ignore=["2.png"])
+    alone = mine_together(kept, 10)
     assert pairs_of(ignoring) == pairs_of(alone)
     assert ignoring.quantiles.tolist() == alone.quantiles.tolist()
     assert ignoring.ignored == 8
@@ -125,42 +126,42 @@ def test_ignored_faces_are_no_part_of_a_quantile(sources):
 
 def test_a_set_is_exact_where_all_of_it_is_certain(sources):
     # All pairs that exist, fewer than asked for.
-    every = mine_together(sources, 10_000).fused
-    assert (len(every.mined), every.sure, every.mined.exact) == (252, 252, True)
+    every = mine_together(sources, 10_000)
+    assert (len(every), every.sure, every.exact) == (252, 252, True)
     # The caps look twice as deep as the set needs: that the lists do not settle.
     two = {"A": sources["A"], "B": sources["B"]}
-    limit = next(k for k in range(1, 252) if mine_together(two, 6, limit=k).fused.sure == 6)
-    assert not mine_together(two, 12, limit=limit).fused.mined.exact
-    capped = mine_together(two, 6, limit=limit, rules=Rules(max_per_character_pair=6)).fused
-    assert (capped.sure, capped.mined.exact) == (6, True)
-    assert pairs_of(capped.mined) == list(by_sorting_all(two, "mean"))[:6]
+    limit = next(k for k in range(1, 252) if mine_together(two, 6, limit=k).sure == 6)
+    assert not mine_together(two, 12, limit=limit).exact
+    capped = mine_together(two, 6, limit=limit, rules=Rules(max_per_character_pair=6))
+    assert (capped.sure, capped.exact) == (6, True)
+    assert pairs_of(capped) == list(by_sorting_all(two, "mean"))[:6]
 
 
 def test_disagreement_is_told(sources):
     two = {"A": sources["A"], "B": sources["B"]}
     fused_negatives = mine_together(two, 40, limit=40)
-    fused = fused_negatives.fused
-    assert not fused.mined.exact
+    fused = fused_negatives
+    assert not fused.exact
     truth = list(by_sorting_all(two, "mean"))
-    assert pairs_of(fused.mined)[: fused.sure] == truth[: fused.sure]
-    assert fused.sure < len(fused.mined) < 40
-    assert fused_negatives.warnings == [
-        f"A, B agree on too little for an exact answer: of the {len(fused.mined)} pairs, "
+    assert pairs_of(fused)[: fused.sure] == truth[: fused.sure]
+    assert fused.sure < len(fused) < 40
+    assert fusion_warnings(fused_negatives) == [
+        f"A, B agree on too little for an exact answer: of the {len(fused)} pairs, "
         f"{fused.sure} are certainly the hardest; harder ones than the others may be missing."
     ]
-    assert len(fused_negatives.without["A"].mined) == len(fused.mined)
-    assert fused_negatives.without["A"].mined.exact
+    assert len(fused_negatives.without["A"]) == len(fused)
+    assert fused_negatives.without["A"].exact
 
 
 def test_leave_one_out_rows(sources):
     test = PairSet.of(PATHS[0::3], PATHS[1::3], 1)
     fused_negatives = mine_together(sources, 12)
-    pairs, _ = adversarial_pairs(fused_negatives.fused.mined, test, seed=5)
+    pairs, _ = adversarial_pairs(fused_negatives, test, seed=5)
     rows = left_out(fused_negatives, sources, test, seed=5)
     others = {"A": ("B", "C"), "B": ("A", "C"), "C": ("A", "B")}
     assert {name: row.mined_by for name, row in rows.items()} == others
     for name, row in rows.items():
-        mined = fused_negatives.without[name].mined
+        mined = fused_negatives.without[name]
         assert row.pairs == adversarial_pairs(mined, test, seed=5)[0]
         assert row.scores.tolist() == score_pairs(row.pairs, sources[name]).tolist()
     scores = {name: score_pairs(pairs, source) for name, source in sources.items()}

@@ -12,12 +12,11 @@ from support.worlds import rule_sets, worlds
 
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
+from mining.miners.fused_negatives import mine_together
 from mining.miners.negatives import mine_negatives
 from mining.miners.positives import mine_positives
-from mining.miners.references import Hardest, mine_hardest
 from mining.miners.suspect_free import mine_on, pairs_of
 from mining.ranking.mined_pairs import refuse_nothing
-from mining.ranking.rules import Rules
 from pairsets import Exclusions, Faces
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import pair_key
@@ -52,7 +51,7 @@ def miner(found, n, rules=None, label=0):
         mine_them = mine_positives if label else mine_negatives
         mined = mine_them(found, n, rules=rules, exclude=exclude)
         refuse_nothing(mined)
-        return Hardest(mined, {"A": found})
+        return mined
 
     return mine
 
@@ -76,8 +75,8 @@ def test_the_pairs_are_those_of_a_world_without_the_suspects(data):
             mine_on(miner(found, n, rules), checks)
         return
     kept = mine_on(miner(found, n, rules), checks)
-    assert rows_of(kept.hardest.mined) == rows_of(truth)
-    assert kept.hardest.mined.scores.tolist() == truth.scores.tolist()
+    assert rows_of(kept) == rows_of(truth)
+    assert kept.scores.tolist() == truth.scores.tolist()
     taken, looked = len(truth), kept.looked
     listed = list(zip(looked.path_a, looked.path_b, strict=True))
     assert listed[:taken] == rows_of(truth)
@@ -104,13 +103,13 @@ def test_each_suspect_is_a_row_of_the_funnel_under_its_first_kind():
     best = rows_of(mine_negatives(found, 5))
     checks = [Suspicious("veto", best[:3]), Suspicious("duplicate", best[2:4])]
     kept = mine_on(miner(found, 5), checks)
-    assert [row for row in kept.hardest.mined.dropped if row[1]] == [
+    assert [row for row in kept.dropped if row[1]] == [
         ("suspect (duplicate picture), else among the best", 2),
         ("suspect (positive for another model), else among the best", 2),
     ]
     assert kept.looked.dropped.sum() == 4
     assert kept.looked.counts(kept.looked.dropped) == {"duplicate": 2, "veto": 3}
-    assert rows_of(kept.hardest.mined)[:1] == best[4:]
+    assert rows_of(kept)[:1] == best[4:]
 
 
 def test_an_interrupted_search_goes_on_with_the_suspects_it_found(tmp_path):
@@ -135,8 +134,8 @@ def test_an_interrupted_search_goes_on_with_the_suspects_it_found(tmp_path):
     again = Suspicious("veto", told)
     resumed = mine_on(miner(found, 4), [again], memory=memory)
     assert again.asked[0] == kept.keys
-    assert rows_of(resumed.hardest.mined) == rows_of(whole.hardest.mined)
-    assert resumed.hardest.mined.dropped == whole.hardest.mined.dropped
+    assert rows_of(resumed) == rows_of(whole)
+    assert resumed.dropped == whole.dropped
     for name in ("path_a", "path_b", "label", "reasons", "dropped"):
         assert list(getattr(resumed.looked, name)) == list(getattr(whole.looked, name)), name
     assert not list(tmp_path.iterdir())
@@ -148,8 +147,8 @@ def test_what_was_excluded_stays_so_and_is_counted_apart():
     check = Suspicious("alias", best[1:2])
     worst = rows_of(mine_negatives(found, 10**6))[-2:]
     kept = mine_on(miner(found, 4), [check], exclude=[exclusions(best[:1] + worst)])
-    assert rows_of(kept.hardest.mined) == best[2:6]
-    assert kept.hardest.mined.dropped == (
+    assert rows_of(kept) == best[2:6]
+    assert kept.dropped == (
         ("excluded, else among the best", 1),
         ("excluded, not among the best", 2),
         ("suspect (same character, two names), else among the best", 1),
@@ -161,7 +160,7 @@ def test_hard_positives_mine_on_too():
     found = lines()
     least = rows_of(mine_positives(found, 3))
     kept = mine_on(miner(found, 2, label=1), [Suspicious("mislabel", least[:1])])
-    assert rows_of(kept.hardest.mined) == least[1:3]
+    assert rows_of(kept) == least[1:3]
     assert kept.looked.label.tolist() == [1, 1, 1]
 
 
@@ -175,19 +174,17 @@ def test_what_each_of_several_references_is_judged_on_has_no_suspects_either():
     }
 
     def mine(exclude):
-        return mine_hardest(
-            sources, 6, rules=Rules(), ignore=(), exclude=exclude, checkpoint=Path("unused.npz")
-        )
+        return mine_together(sources, 6, exclude=exclude)
 
     plain = mine([])
-    bad = rows_of(plain.without["A"].mined)[:2] + rows_of(plain.without["B"].mined)[:2]
-    bad = [pair for pair in bad if pair not in rows_of(plain.mined)]
+    bad = rows_of(plain.without["A"])[:2] + rows_of(plain.without["B"])[:2]
+    bad = [pair for pair in bad if pair not in rows_of(plain)]
     assert bad, "the world should have pairs that only one model finds hard"
     kept = mine_on(mine, [Suspicious("crop", bad)])
-    assert rows_of(kept.hardest.mined) == rows_of(plain.mined)
-    for fused in kept.hardest.without.values():
-        assert len(fused.mined) == 6
-        assert not {*rows_of(fused.mined)} & {*bad}
+    assert rows_of(kept) == rows_of(plain)
+    for fused in kept.without.values():
+        assert len(fused) == 6
+        assert not {*rows_of(fused)} & {*bad}
 
 
 def test_nothing_is_left():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from indexes import IndexesError
 from mining.errors import FusionError
 from mining.ranking import fused_ranking
-from mining.ranking.fused_ranking import FusedRanking, Reference, leave_one_out
+from mining.ranking.fused_ranking import FusedRanking, Reference
 from mining.ranking.rank_aggregation import Listed, agreement, fused_quantiles, quantiles
 from mining.ranking.ranked_pairs import RankedPairs
 from pairsets import Faces
@@ -135,11 +135,11 @@ def test_one_ranking_answers_any_depth_in_any_order(models, method, depths):
 def test_who_is_left_out_has_no_say(models, method, depth):
     fused = fuse(models, method)
     fused.top(depth)
-    for at, left in enumerate(leave_one_out(fused)):
+    for at, name in enumerate(fused.names):
         others = [model for model in models if model is not models[at]]
-        assert left.name == f"m{at}"
-        assert left.others == tuple(f"m{k}" for k in range(len(models)) if k != at)
-        ranked = left.ranking.top(depth)
+        left = fused.without(name)
+        assert left.names == tuple(f"m{k}" for k in range(len(models)) if k != at)
+        ranked = left.top(depth)
         assert rows_of(ranked) == as_floats(by_sorting_all(others, method))[:depth]
     # What was listed for the fusion was enough: the worlds are small.
     assert all(len(model.asked) <= 1 for model in models)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 from PIL import Image
+from support.flat_calls import select_faces
 
-from mining.commands.select import select_faces
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.single_faces import Boxed
 from pairsets.sources.dataset import Dataset
