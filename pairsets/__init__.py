@@ -7,6 +7,7 @@ from pairsets.evaluation.comparison import Comparison, compare
 from pairsets.evaluation.evaluator import evaluate
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.human import HumanRates, human_rates
+from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.intervals import Interval, Rate
 from pairsets.evaluation.result import Evaluation
 from pairsets.faces import Faces
@@ -41,6 +42,7 @@ __all__ = [
     "Hubness",
     "HumanRates",
     "Interval",
+    "IntervalOptions",
     "Leaderboard",
     "PairSet",
     "PairSetError",

@@ -97,7 +97,7 @@ def show_neighbours(
     copies = copies_of([scores] if scores is not None else [])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=[Path(face)])
     if out is not None and scores is not None and out.name == scores.name:
-        raise RunError(f"{scores}: the name of the picture, too; choose another --scores")
+        raise RunError(f"{scores}: the name of the picture, too; choose another --out-scores")
     if identities is not None and embeddings is not None:
         raise RunError(
             f"{identities.said}: the embeddings know who each face shows; give it to "

@@ -121,7 +121,9 @@ def pool_templates(
     }
     funnel = [FunnelRow("pool", what, count) for what, count in lost.items() if count]
     funnel += [FunnelRow("pool", what, count, kept=True) for what, count in made.items()]
-    notes = [] if pairs else ["Each template is a subject of its own; --pairs says whose is whose"]
+    notes = (
+        [] if pairs else ["Each template is a subject of its own; --pair-file says whose is whose"]
+    )
     return CommandResult(files, funnel, notes)
 
 

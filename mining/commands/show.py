@@ -81,14 +81,16 @@ def _hardest(
         rows = rows[: np.count_nonzero(ranks)]
         miner = None if mined.quantiles else _falling(found, rows)
         if miner is None:
-            hint = "By the rank that they were mined with; --model NAME goes by a model's scores"
+            hint = (
+                "By the rank that they were mined with; --only-model NAME goes by a model's scores"
+            )
             return rows[:count], None, [hint]
         hint = f"By the rank that they were mined with, that of {miner}, whose scores are shown"
         return rows[:count], found[miner][rows[:count]].tolist(), [hint]
     name = next(iter(found)) if model is None else model
     rows = np.lexsort((np.arange(found[name].size), -found[name]))[:count]
     others = [one for one in found if one != name and model is None]
-    hints = [f"Scores of {name}; --model takes {' or '.join(others)}"] if others else []
+    hints = [f"Scores of {name}; --only-model takes {' or '.join(others)}"] if others else []
     return rows, found[name][rows].tolist(), hints
 
 

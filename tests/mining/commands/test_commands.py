@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.score_commands import evaluate_pairs
 
 from mining import Embeddings, build, embed, load_model
 from mining.commands.embed import embed_faces
-from mining.commands.evaluate import evaluate_pairs
 from mining.commands.mine import mine_pairs
 from mining.commands.random_pairs import sample_pairs
 from mining.commands.run_folder import RunFolder

@@ -10,10 +10,10 @@ from zlib import crc32
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.score_commands import compare_models
 
 import mining.commands.compare
 from mining import Embeddings, score_pairs
-from mining.commands.compare import compare_models
 from mining.embeddings.options import EmbeddingOptions
 from mining.models import load_model
 from pairsets import Faces, PairSet, evaluate, random_pairs

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.drawn import draw_face
+from support.score_commands import compare_models, evaluate_pairs
 
 from mining import Embeddings, build
-from mining.commands.compare import compare_models
 from mining.commands.embed import embed_faces
-from mining.commands.evaluate import evaluate_pairs
 from mining.commands.mine import mine_pairs
 from mining.commands.random_pairs import sample_pairs
 from mining.commands.suspects import find_suspects
