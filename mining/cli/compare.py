@@ -235,8 +235,7 @@ class AboutGroup:
     """What readers of the scores should know of their model."""
 
     name: Annotated[
-        str | None,
-        typer.Option("--name", help="Name of the model in tables. [default: its own]"),
+        str | None, typer.Option("--name", help="Name of the model in tables. [default: its own]")
     ] = None
     author: Annotated[
         list[str] | None,

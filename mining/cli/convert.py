@@ -115,7 +115,6 @@ class WritingGroup:
         typer.Option(
             "--negatives-per-row",
             min=1,
-            metavar="N",
             help="Number of negatives in each row of the style n-tuple. [default: 3]",
             rich_help_panel=_WRITING,
         ),
@@ -124,11 +123,7 @@ class WritingGroup:
 
 @app.command(
     cls=accepting(
-        {
-            "--format": "--from-format",
-            "--to": "--to-format",
-            "--negatives": "--negatives-per-row",
-        }
+        {"--format": "--from-format", "--to": "--to-format", "--negatives": "--negatives-per-row"}
     ),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes convert pairs.txt --faces lfw --out lfw.csv`",
@@ -205,8 +200,7 @@ def convert(
 )
 def pool(
     embeddings: Annotated[
-        Path,
-        typer.Argument(metavar="EMBEDDINGS", help="Folder that `lookalikes embed` wrote."),
+        Path, typer.Argument(metavar="EMBEDDINGS", help="Folder that `lookalikes embed` wrote.")
     ],
     templates: Annotated[
         Path,

@@ -141,7 +141,6 @@ IdentityLevelOption = Annotated[
     typer.Option(
         "--identity-level",
         min=1,
-        metavar="N",
         help="Each path down to its N-th folder names who it shows: 1 for PERSON/video/frame.jpg.",
         rich_help_panel=IDENTITIES,
     ),
@@ -183,10 +182,7 @@ TestPairsOption = Annotated[
 PositivesOption = Annotated[
     int | None,
     typer.Option(
-        "--positives",
-        min=0,
-        metavar="N",
-        help="Number of same-character pairs to draw. [default: up to 1000]",
+        "--positives", min=0, help="Number of same-character pairs to draw. [default: up to 1000]"
     ),
 ]
 NegativesOption = Annotated[
@@ -194,16 +190,12 @@ NegativesOption = Annotated[
     typer.Option(
         "--negatives",
         min=0,
-        metavar="N",
         help="Number of different-character pairs to draw. [default: up to 1000]",
     ),
 ]
-NumberOption = Annotated[
-    int, typer.Option("--pairs", min=1, metavar="N", help="Number of pairs to mine.")
-]
+NumberOption = Annotated[int, typer.Option("--pairs", min=1, help="Number of pairs to mine.")]
 SeedOption = Annotated[
-    int,
-    typer.Option("--seed", min=0, metavar="N", help="Random seed for drawing and shuffling."),
+    int, typer.Option("--seed", min=0, help="Random seed for drawing and shuffling.")
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that are there already.")
@@ -267,7 +259,6 @@ BatchOption = Annotated[
         "--batch-size",
         min=1,
         max=65_536,
-        metavar="N",
         help="Number of images that a model gets at once.",
         rich_help_panel="Models",
     ),
@@ -278,7 +269,6 @@ WorkersOption = Annotated[
         "--workers",
         min=1,
         max=1024,
-        metavar="N",
         help="Number of threads that decode images. [default: one a core]",
         rich_help_panel="Models",
     ),
@@ -296,35 +286,23 @@ MaxPixelsOption = Annotated[
     typer.Option(
         "--max-pixels",
         min=1,
-        metavar="N",
         help="Most pixels of an image; larger ones are refused undecoded.",
         rich_help_panel="Models",
     ),
 ]
 MinScoreOption = Annotated[
     float | None,
-    typer.Option(
-        "--min-score",
-        metavar="NUMBER",
-        help="Only pairs that score this or more.",
-        rich_help_panel=RULES,
-    ),
+    typer.Option("--min-score", help="Only pairs that score this or more.", rich_help_panel=RULES),
 ]
 MaxScoreOption = Annotated[
     float | None,
-    typer.Option(
-        "--max-score",
-        metavar="NUMBER",
-        help="Only pairs that score this or less.",
-        rich_help_panel=RULES,
-    ),
+    typer.Option("--max-score", help="Only pairs that score this or less.", rich_help_panel=RULES),
 ]
 MarginOption = Annotated[
     float | None,
     typer.Option(
         "--margin",
         min=0,
-        metavar="NUMBER",
         help="Only pairs that score at least this much below the best pair that each of the two "
         "faces makes with its own character.",
         rich_help_panel=RULES,
@@ -403,17 +381,13 @@ ProcessesOption = Annotated[
         "--workers",
         min=1,
         max=1024,
-        metavar="N",
         help="Number of files worked on at once. [default: one a core]",
     ),
 ]
 SourcePixelsOption = Annotated[
     int,
     typer.Option(
-        "--max-pixels",
-        min=1,
-        metavar="N",
-        help="Most pixels of an image; larger ones are refused undecoded.",
+        "--max-pixels", min=1, help="Most pixels of an image; larger ones are refused undecoded."
     ),
 ]
 DetectionDeviceOption = Annotated[
@@ -430,7 +404,6 @@ PerImageOption = Annotated[
     typer.Option(
         "--max-per-image",
         min=1,
-        metavar="N",
         help="Most mined pairs that one image may be in.",
         rich_help_panel=RULES,
     ),
@@ -440,7 +413,6 @@ PerCharacterOption = Annotated[
     typer.Option(
         "--max-per-character",
         min=1,
-        metavar="N",
         help="Most mined pairs that one character may be in.",
         rich_help_panel=RULES,
     ),
@@ -450,7 +422,6 @@ PerCharacterPairOption = Annotated[
     typer.Option(
         "--max-per-character-pair",
         min=1,
-        metavar="N",
         help="Most mined pairs of the same two characters.",
         rich_help_panel=RULES,
     ),
@@ -482,9 +453,7 @@ AnnotatorOption = Annotated[
 OnlyModelsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--only-model",
-        metavar="NAME",
-        help="Only this one of the models with scores; repeatable.",
+        "--only-model", metavar="NAME", help="Only this one of the models with scores; repeatable."
     ),
 ]
 
@@ -578,7 +547,6 @@ class IntervalGroup:
         typer.Option(
             "--draws",
             min=0,
-            metavar="N",
             help="Number of bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
             rich_help_panel=INTERVALS,
         ),
@@ -586,11 +554,7 @@ class IntervalGroup:
     seed: Annotated[
         int,
         typer.Option(
-            "--seed",
-            min=0,
-            metavar="N",
-            help="Random seed for the bootstrap draws.",
-            rich_help_panel=INTERVALS,
+            "--seed", min=0, help="Random seed for the bootstrap draws.", rich_help_panel=INTERVALS
         ),
     ] = 0
 

@@ -58,9 +58,7 @@ def show(
             "has one; else the first model in it]",
         ),
     ] = None,
-    count: Annotated[
-        int, typer.Option("--count", min=1, metavar="N", help="Number of pairs to show.")
-    ] = 10,
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of pairs to show.")] = 10,
     label: Annotated[
         str,
         typer.Option(
@@ -136,16 +134,11 @@ def neighbours(
             help="Model of a run, or to embed --faces or an image file with.",
         ),
     ] = None,
-    count: Annotated[
-        int, typer.Option("--count", min=1, metavar="N", help="Number of impostors to show.")
-    ] = 10,
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of impostors to show.")] = 10,
     per_character: Annotated[
         int,
         typer.Option(
-            "--per-character",
-            min=0,
-            metavar="N",
-            help="Most impostors of one character; 0 is no limit.",
+            "--per-character", min=0, help="Most impostors of one character; 0 is no limit."
         ),
     ] = 1,
     out: Annotated[
@@ -216,9 +209,7 @@ def explain(
             "them; masks: random masks, for any model; auto: parts where the network allows it.",
         ),
     ] = "auto",
-    masks: Annotated[
-        int, typer.Option("--masks", min=2, metavar="N", help="Number of random masks.")
-    ] = 1000,
+    masks: Annotated[int, typer.Option("--masks", min=2, help="Number of random masks.")] = 1000,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     network: NetworkGroup = NetworkGroup(),

@@ -62,7 +62,6 @@ class PostGroup:
         float | None,
         typer.Option(
             "--min-face-score",
-            metavar="NUMBER",
             help="Least score, in the file of boxes, of a face that counts.",
             rich_help_panel=_PANEL,
         ),
@@ -72,7 +71,6 @@ class PostGroup:
         typer.Option(
             "--min-size",
             min=0,
-            metavar="N",
             help="Shorter side of a face's box, in pixels, that counts.",
             rich_help_panel=_PANEL,
         ),
@@ -82,7 +80,6 @@ class PostGroup:
         typer.Option(
             "--picture-size",
             min=1,
-            metavar="N",
             help="Side of the pictures that the boxes are in, where they do not say it. [default: "
             "512, of posts]",
             rich_help_panel=_PANEL,
@@ -129,20 +126,16 @@ def select(
         ),
     ] = None,
     min_images: Annotated[
-        int, typer.Option("--min-images", min=1, metavar="N", help="Fewest faces of a character.")
+        int, typer.Option("--min-images", min=1, help="Fewest faces of a character.")
     ] = 2,
     test_characters: Annotated[
-        int,
-        typer.Option(
-            "--test-characters", min=0, metavar="N", help="Characters to draw for the test set."
-        ),
+        int, typer.Option("--test-characters", min=0, help="Characters to draw for the test set.")
     ] = 1003,
     test_images: Annotated[
         int,
         typer.Option(
             "--test-images",
             min=1,
-            metavar="N",
             help="Number of faces that each character of the test set has, exactly.",
         ),
     ] = 2,
@@ -209,7 +202,7 @@ def crop(
         Path, typer.Option("--out", help="Folder to write, with a folder per character.")
     ],
     size: Annotated[
-        int, typer.Option("--size", min=1, max=4096, metavar="N", help="Side of a crop, in pixels.")
+        int, typer.Option("--size", min=1, max=4096, help="Side of a crop, in pixels.")
     ] = 224,
     pad: Annotated[
         float,
@@ -226,9 +219,7 @@ def crop(
     ] = False,
     quality: Annotated[
         int,
-        typer.Option(
-            "--quality", min=1, max=100, metavar="N", help="Quality of the JPEG files, in percent."
-        ),
+        typer.Option("--quality", min=1, max=100, help="Quality of the JPEG files, in percent."),
     ] = 75,
     processes: ProcessesOption = None,
     max_pixels: SourcePixelsOption = 50_000_000,
@@ -277,8 +268,7 @@ def detect(
         ),
     ],
     out: Annotated[
-        Path,
-        typer.Option("--out", help="File of boxes to write, a picture a line, for select."),
+        Path, typer.Option("--out", help="File of boxes to write, a picture a line, for select.")
     ],
     min_score: Annotated[
         float,
@@ -422,8 +412,7 @@ def check_overlap(
     pictures: Annotated[
         bool,
         typer.Option(
-            "--with-pictures/--names-only",
-            help="Compare pictures, too, not names alone.",
+            "--with-pictures/--names-only", help="Compare pictures, too, not names alone."
         ),
     ] = True,
     processes: ProcessesOption = None,

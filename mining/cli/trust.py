@@ -66,8 +66,7 @@ def suspects(
     detector: DetectorOption = None,
     kinds: KindsOption = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]"),
+        Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
     figure: Annotated[
         Path | None,
@@ -157,7 +156,6 @@ class PageGroup:
             "--port",
             min=0,
             max=65535,
-            metavar="N",
             help="Port to listen on; 0 takes a free one.",
             rich_help_panel=_PAGE,
         ),
@@ -209,9 +207,7 @@ def judge(
     suspects: Annotated[
         Path | None,
         typer.Option(
-            "--suspects",
-            metavar="FILE",
-            help="File of suspects. [default: PAIRS.suspects.csv]",
+            "--suspects", metavar="FILE", help="File of suspects. [default: PAIRS.suspects.csv]"
         ),
     ] = None,
     suspects_first: Annotated[
@@ -232,10 +228,7 @@ def judge(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed",
-            min=0,
-            metavar="N",
-            help="Random seed for the order that each person gets. [default: 0]",
+            "--seed", min=0, help="Random seed for the order that each person gets. [default: 0]"
         ),
     ] = None,
     page: PageGroup = PageGroup(),
@@ -322,8 +315,7 @@ def export(
 
 
 @review.command(
-    "import",
-    epilog="Example: `lookalikes review import adversarial.csv asuka.review.sqlite`",
+    "import", epilog="Example: `lookalikes review import adversarial.csv asuka.review.sqlite`"
 )
 def import_(
     pairs: PairsArgument,

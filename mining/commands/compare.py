@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
+from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
 from mining.scores.collection import Gathered
 from mining.scores.pair_files import (
@@ -25,7 +26,8 @@ from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with
 from pairsets.evaluation.annotators import Agreement, agreement
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.interval_options import IntervalOptions
-from pairsets.faces import resolve
+from pairsets.evaluation.missing_scores import Missing
+from pairsets.faces import Faces, resolve
 from pairsets.files.score_files import write_scores
 from pairsets.files.side_files import Named
 from pairsets.funnel import FunnelRow
@@ -109,47 +111,32 @@ def compare_models(
         out: folder for what is written, vectors in `embeddings` among it.
         sources: where scores come from, but for submissions, which are of one pair file.
         identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
-        annotators: pair files of further people who judged; each counts for the sets whose pairs
-            it has.
+        annotators: pair files of further people; each counts for the sets whose pairs it has.
         target_fnr: see `pairsets.evaluate`; None is each set's own human FNR, where it was judged.
-        published: add ZACI-20's rows to the sets that are its own pairs; apart, to those called
-            `random` and `adversarial` that are not.
+        published: add ZACI-20's rows: to its own pairs; apart, to sets `random`, `adversarial`.
         intervals: how intervals are computed.
         overwrite: replace a finished comparison.
-        spreadsheet_safe: write a copy of each table for spreadsheets, see
-            `pairsets.storage.spreadsheets`.
+        spreadsheet_safe: write a copy of each table (`pairsets.storage.spreadsheets`).
         progress: shows how far each step is.
 
     Raises:
-        PairsetsError, ModelError, EmbeddingError: the user's input; nothing but a marked,
-            unfinished folder is left behind.
+        PairsetsError, ModelError, EmbeddingError: the user's input; a marked folder may be left.
     """
-    given = {**locals(), **vars(sources), **vars(intervals)}
-    settings = settings_of(given, paths=("faces", "pairs"), without=(*UNSETTLED, *_NO_SETTINGS))
-    settings["precision"] = sources.encoding.precision
+    settings = _settings({**vars(sources), **vars(intervals), **locals()})
     out, sources = Path(out), replace(sources, faces=Path(faces))
     intervals.refuse_few()
-    files = named_sets(list(map(Path, pairs)), out)
-    for file in (*sources.files, *(one.path for one in annotators)):
-        refuse_inside_out(file, out)
-    folder = RunFolder(out)
+    files = _files(pairs, [*sources.files, *(one.path for one in annotators)], out)
     begun: _Begun = {"faces": Path(faces), "kind": "comparison", "settings": settings}
-    folder.refuse(overwrite=overwrite, **begun)
+    RunFolder(out).refuse(overwrite=overwrite, **begun)
     sources.refuse_inside_faces(None)
-    older = _Older.of(folder)
+    older = _Older.of(RunFolder(out))
     sets = {name: PairSet.read(path, identities) for name, path in files.items()}
     _refuse_lacking(sets, files)
-    against = [
-        text
-        for name, one in sets.items()
-        for text in contradictions(one, intervals.clusters, str(files[name]))
-    ]
+    against = _contradictions(sets, files, intervals)
     told = _told(sets)
     people = people_of(sets, annotators)
-    opened = sources.open()
-    needed = sorted({path for one in sets.values() for path in one.paths})
-    with progress("Looking for the faces"):
-        present = resolve(Path(faces), needed, told)
+    opened = sources.open(without=("submissions",))
+    present = _present(Path(faces), sets, told, progress)
     if not sources:
         raise ScoresError("no model to compare; name models, scores or embeddings")
     opened.load_models()
@@ -166,18 +153,7 @@ def compare_models(
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
     with progress("Comparing"):
         boards = _boards(sets, files, gathered, people, target_fnr, published, intervals)
-    low = [
-        text
-        for one in (board.comparison for board in boards)
-        if one is not None and not was_mined(files[one.name], whole[one.name])
-        for text in low_aucs(one.name, one.aucs, gathered)
-    ]
-    warnings = [
-        *opened.notes,
-        *against,
-        *low,
-        *(text for board in boards for text in board.warnings),
-    ]
+    said = _said(boards, files, whole, gathered)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
@@ -185,13 +161,9 @@ def compare_models(
         ranks={name: one.ranks for name, one in mined.items() if one is not None},
         quantiles={name: one.quantiles for name, one in mined.items() if one is not None},
         unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
-        facts=[
-            ("Faces", f"{len(present):,}"),
-            ("Characters", f"{present.count_characters:,}"),
-            ("Models", f"{len(gathered.models):,}"),
-        ],
+        facts=_facts(present, gathered),
         funnel=[*unread_rows(opened.embeddings), *set_rows(sets, gathered)],
-        warnings=[*warnings, *_unpublished(boards, published)],
+        warnings=[*opened.notes, *against, *said, *_unpublished(boards, published)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
         agreement=_agreements(sets, people, intervals),
         max_pixels=sources.encoding.max_pixels,
@@ -199,19 +171,71 @@ def compare_models(
     written = _write(run, shown, spreadsheet_safe, progress)
     # What is of an earlier comparison is known by its manifest: while that stands.
     older.remove_but([*written, run.root / "compare.json"])
-    parameters: dict[str, object] = {"target_fnr": target_fnr, "missing": sources.missing}
-    parameters |= {"distances": sorted(gathered.distances), **vars(intervals)}
-    written.append(_write_manifest(run, files, gathered, parameters))
+    written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
     run.finish([*opened.homes, *sources.embeddings, *older.strangers])
-    return Compared(
-        run,
-        boards,
-        written,
-        shown.funnel,
-        shown.warnings,
-        hubness=shown.hubness,
-        agreement=shown.agreement,
-    )
+    told_of = shown.funnel, shown.warnings, shown.hubness, shown.agreement
+    return Compared(run, boards, written, *told_of)
+
+
+def _settings(given: Mapping[str, object]) -> dict[str, object]:
+    """What an interrupted comparison goes on with alone, of all arguments."""
+    encoding = given["encoding"]
+    assert isinstance(encoding, EmbeddingOptions)
+    without = (*UNSETTLED, *_NO_SETTINGS)
+    settings = settings_of(given, paths=("faces", "pairs"), without=without)
+    return settings | {"precision": encoding.precision}
+
+
+def _files(pairs: Sequence[str | Path], given: Sequence[Path], out: Path) -> dict[str, Path]:
+    """Pair files by the names of their sets; like what else is given, not within `out`."""
+    files = named_sets(list(map(Path, pairs)), out)
+    for file in given:
+        refuse_inside_out(file, out)
+    return files
+
+
+def _present(
+    faces: Path, sets: Mapping[str, PairSet], told: Mapping[str, str] | None, progress: Progress
+) -> Faces:
+    """The faces of all sets."""
+    needed = sorted({path for one in sets.values() for path in one.paths})
+    with progress("Looking for the faces"):
+        return resolve(faces, needed, told)
+
+
+def _contradictions(
+    sets: Mapping[str, PairSet], files: Mapping[str, Path], intervals: IntervalOptions
+) -> list[str]:
+    """Sentences on pairs that say otherwise than their identities."""
+    by = intervals.clusters
+    return [
+        text for name, one in sets.items() for text in contradictions(one, by, str(files[name]))
+    ]
+
+
+def _said(
+    boards: Sequence[Leaderboard],
+    files: Mapping[str, Path],
+    whole: Mapping[str, PairSet],
+    gathered: Gathered,
+) -> list[str]:
+    """What to know of the tables: where positives score lower than negatives, unless mined."""
+    low = [
+        text
+        for one in (board.comparison for board in boards)
+        if one is not None and not was_mined(files[one.name], whole[one.name])
+        for text in low_aucs(one.name, one.aucs, gathered)
+    ]
+    return [*low, *(text for board in boards for text in board.warnings)]
+
+
+def _facts(faces: Faces, gathered: Gathered) -> list[tuple[str, str]]:
+    """Numbers that the report begins with."""
+    return [
+        ("Faces", f"{len(faces):,}"),
+        ("Characters", f"{faces.count_characters:,}"),
+        ("Models", f"{len(gathered.models):,}"),
+    ]
 
 
 def _refuse_lacking(sets: Mapping[str, PairSet], files: Mapping[str, Path]) -> None:
@@ -244,7 +268,9 @@ def _write_manifest(
     run: RunFolder,
     files: Mapping[str, Path],
     gathered: Gathered,
-    parameters: Mapping[str, object],
+    target_fnr: float | str | None,
+    missing: Missing,
+    intervals: IntervalOptions,
 ) -> Path:
     """Write what was compared, and how, beside the tables."""
     content = {
@@ -252,7 +278,12 @@ def _write_manifest(
         "kind": "comparison",
         "sets": {name: {"sha256": sha256(path)} for name, path in files.items()},
         "models": {model: gathered.fingerprints.get(model) for model in gathered.models},
-        "parameters": parameters,
+        "parameters": {
+            "target_fnr": target_fnr,
+            "missing": missing,
+            "distances": sorted(gathered.distances),
+            **vars(intervals),
+        },
         "versions": versions("lookalikes", "numpy", "pandas"),
     }
     return write_json(run.root / "compare.json", content)

@@ -74,7 +74,7 @@ def export(
             "--missing reject sends those without a score as rejected"
         )
     asked = PairSet.read(pairs)
-    opened = sources.open()
+    opened = sources.open(without=("submissions",))
     if sources.models and sources.faces is not None:
         present = resolve(sources.faces, asked.paths, asked.identities)
         opened.load_models()

@@ -64,7 +64,7 @@ def plan(
     asked = PairSet.read(pairs, identities)
     against = contradictions(asked, intervals.clusters, str(pairs))
     refuse_lacking(asked, [0, 1], str(pairs))
-    found = sources.open().gather({pairs.stem: asked})
+    found = sources.open(without=("models", "submissions")).gather({pairs.stem: asked})
     whole, asked = asked, asked.take(found.kept[pairs.stem])
     refuse_lacking(asked, [0, 1], str(pairs))
     chosen = _chosen(found.scores[pairs.stem], models)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from mining.errors import RunError
 from mining.models import Model
 from mining.models.names import embeddings_name
 from mining.scores.collection import Gathered, gather
+from pairsets.errors import ScoresError
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import Faces
@@ -65,13 +66,16 @@ class ScoreSources:
             if folder is not None and self.faces is not None:
                 refuse_inside(folder, self.faces)
 
-    def open(self) -> OpenSources:
-        """Load the embeddings.
+    def open(self, *, without: Collection[str] = ()) -> OpenSources:
+        """Load the embeddings; `without` has the sources that the caller cannot take.
 
         Raises:
+            ScoresError: a source of such a kind.
             RunError: models, and no faces to run them on.
             EmbeddingError: a folder that has no embeddings.
         """
+        if unfit := [name for name in without if getattr(self, name)]:
+            raise ScoresError(f"scores cannot come from {' or '.join(unfit)} here")
         found = OpenSources(self, [Embeddings.load(folder) for folder in self.embeddings])
         if self.models and self.faces is None:
             raise RunError("--model needs --faces, the folder that the pairs' paths lie in")

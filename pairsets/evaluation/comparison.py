@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,6 +133,18 @@ class Comparison:
         models = dict.fromkeys(model for one in found for model in (one.first, one.second))
         best = _ranked(models, self.evaluations, statistic)[0]
         return any(best in (one.first, one.second) and one.better != best for one in found)
+
+
+class ComparisonOptions(TypedDict, total=False):
+    """Options of `compare`, which pass through what calls it."""
+
+    missing: Missing
+    turned: Collection[str]
+    dropped: int
+    clusters: By
+    draws: int
+    seed: int
+    carried: Mapping[str, tuple[float, str]] | None
 
 
 def compare(

@@ -172,17 +172,7 @@ def power_of(
             never differ: there is nothing to plan from.
     """
     reach = _reach(points, power, alpha)
-    for name, one in zip(names, (first, second), strict=True):
-        if not has_rate(one.evaluation, statistic):
-            raise ScoresError(
-                f"{name} has no {statistic.upper()}: {one.evaluation.rejected_positives} positives "
-                "have no score and are rejected at every threshold; a higher target FNR may do"
-            )
-    sizes = {(one.evaluation.negatives, one.evaluation.positives) for one in (first, second)}
-    if len(sizes) > 1 or sum(next(iter(sizes))) != len(clusters):
-        raise ScoresError(
-            f"{' and '.join(names)} were judged on other pairs than the {len(clusters)} given"
-        )
+    _refuse_unlike((first, second), clusters, statistic, names)
     (found,) = differences(dict(enumerate((first, second))), clusters, statistic, _NARROW)  # type: ignore[arg-type]
     half = max(found.high - found.value, found.value - found.low)
     error = half / _NORMAL.inv_cdf(0.5 + _NARROW / 2)
@@ -203,21 +193,12 @@ def power_of(
     stays, tied, room = _left_by_more_pairs(residuals, clusters, spread)
     fixed = stays + tied / room
     wanted = (points / reach / error) ** 2
-    more = None
-    if wanted > stays and (1 - stays) / (wanted - stays) <= room:
-        more = (1 - stays) / (wanted - stays)
-    elif wanted > fixed:
-        # All twos of characters are taken before: what is tied to them is there from then on.
-        more = (1 - stays - tied) / (wanted - fixed)
-    evaluation = first.evaluation
+    more = _more_pairs(wanted, stays, tied, room)
 
     def size(factor: float, characters: float) -> Size:
-        return Size(
-            float(factor),
-            _whole(factor * evaluation.negatives),
-            _whole(factor * evaluation.positives),
-            _whole(characters),
-        )
+        negatives, positives = first.evaluation.negatives, first.evaluation.positives
+        whole = map(_whole, (factor * negatives, factor * positives, characters))
+        return Size(float(factor), *whole)
 
     deviates = points / error
     tail = _NORMAL.inv_cdf(1 - alpha / 2)
@@ -243,6 +224,35 @@ def power_of(
         limit=reach * error * fixed**0.5,
         reached=_NORMAL.cdf(deviates - tail) + _NORMAL.cdf(-deviates - tail),
     )
+
+
+def _refuse_unlike(
+    models: tuple[ModelEvaluation, ModelEvaluation],
+    clusters: Clusters,
+    statistic: str,
+    names: tuple[str, str],
+) -> None:
+    """Raise ScoresError for models without such a rate, or judged on other pairs."""
+    for name, one in zip(names, models, strict=True):
+        if not has_rate(one.evaluation, statistic):
+            raise ScoresError(
+                f"{name} has no {statistic.upper()}: {one.evaluation.rejected_positives} positives "
+                "have no score and are rejected at every threshold; a higher target FNR may do"
+            )
+    sizes = {(one.evaluation.negatives, one.evaluation.positives) for one in models}
+    if len(sizes) > 1 or sum(next(iter(sizes))) != len(clusters):
+        raise ScoresError(
+            f"{' and '.join(names)} were judged on other pairs than the {len(clusters)} given"
+        )
+
+
+def _more_pairs(wanted: float, stays: float, tied: float, room: float) -> float | None:
+    """How many times the pairs of the same characters it takes; None where no number suffices."""
+    if wanted > stays and (1 - stays) / (wanted - stays) <= room:
+        return (1 - stays) / (wanted - stays)
+    fixed = stays + tied / room
+    # All twos of characters are taken before: what is tied to them is there from then on.
+    return (1 - stays - tied) / (wanted - fixed) if wanted > fixed else None
 
 
 def power_between(
