@@ -16,6 +16,7 @@ from mining.cli.options import (
     DistanceOption,
     EmbeddingGroup,
     FacesArgument,
+    FacesOption,
     IdentityGroup,
     IntervalGroup,
     ModelGroup,
@@ -66,10 +67,7 @@ class EvaluatedGroup(RunGroup):
             "repeatable.",
         ),
     ] = None
-    faces: Annotated[
-        Path | None,
-        typer.Option("--faces", metavar="FOLDER", help="Folder that the pairs' paths lie in."),
-    ] = None
+    faces: FacesOption = None
 
     def sources(self, **more: Any) -> ScoreSources:
         """The sources as commands take them, with what else they have."""
@@ -211,10 +209,7 @@ class ModelScoresGroup:
             "--embeddings", metavar="FOLDER", help="Folder written by `lookalikes embed`."
         ),
     ] = None
-    faces: Annotated[
-        Path | None,
-        typer.Option("--faces", metavar="FOLDER", help="Folder that the pairs' paths lie in."),
-    ] = None
+    faces: FacesOption = None
     model: Annotated[
         str | None, typer.Option("--model", metavar="MODEL", help="Model to run on the faces.")
     ] = None
@@ -232,7 +227,7 @@ class ModelScoresGroup:
 
 @dataclass(frozen=True)
 class AboutGroup:
-    """What readers of the scores should know of their model."""
+    """The options that tell readers of the scores about their model."""
 
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the model in tables. [default: its own]")
@@ -315,7 +310,7 @@ def power(
     identity: IdentityGroup = IdentityGroup(),
     intervals: IntervalGroup = IntervalGroup(),
 ) -> None:
-    """How many pairs and characters it takes to tell two models apart."""
+    """Plan how many pairs and characters it takes to tell two models apart."""
     if not 0 < points < 100:
         raise typer.BadParameter(
             f"--points {points:g}: expected more than 0 and less than 100, a difference in percent"

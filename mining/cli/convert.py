@@ -35,7 +35,7 @@ PANEL = "Faces and pairs from elsewhere"
 
 @dataclass(frozen=True)
 class ReadingGroup:
-    """What the file does not say itself."""
+    """The options that say what the file does not."""
 
     suffix: Annotated[
         str | None,
@@ -99,7 +99,7 @@ class ReadingGroup:
 
 @dataclass(frozen=True)
 class WritingGroup:
-    """How the pairs are written."""
+    """The options of how pairs are written."""
 
     style: Annotated[
         Literal["triplet", "n-tuple", "labeled-pair"] | None,

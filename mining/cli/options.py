@@ -33,7 +33,7 @@ SCORES = "Scores"
 
 
 def share_from(most: float = 1.0) -> Callable[[str | float], float]:
-    """What reads an option that is a share from 0 to `most`, and tells a percentage from one.
+    """Reader of an option that is a share from 0 to `most`, and tells a percentage from one.
 
     >>> share_from()("0.139")
     0.139
@@ -135,6 +135,18 @@ FacesArgument = Annotated[
 PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
 FacesFolderOption = Annotated[
     Path, typer.Option("--faces", metavar="FOLDER", help="Folder that the pairs' paths lie in.")
+]
+FacesOption = Annotated[
+    Path | None,
+    typer.Option("--faces", metavar="FOLDER", help="Folder that the pairs' paths lie in."),
+]
+EmbeddingsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--embeddings",
+        metavar="FOLDER",
+        help="Folder written by `lookalikes embed`; repeatable.",
+    ),
 ]
 IdentityLevelOption = Annotated[
     int | None,
@@ -524,7 +536,7 @@ class ModelGroup(EmbeddingGroup):
 
 @dataclass(frozen=True)
 class OutputGroup:
-    """What becomes of older files, and of tables for spreadsheets."""
+    """The options of older files, and of tables for spreadsheets."""
 
     overwrite: OverwriteOption = False
     spreadsheet_safe: SpreadsheetSafeOption = False
@@ -577,14 +589,7 @@ class ScoreGroup:
             help="CSV with pathA, pathB, score[, model]; repeatable.",
         ),
     ] = None
-    embeddings: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--embeddings",
-            metavar="FOLDER",
-            help="Folder written by `lookalikes embed`; repeatable.",
-        ),
-    ] = None
+    embeddings: EmbeddingsOption = None
     missing: Annotated[
         Missing,
         typer.Option(

@@ -32,7 +32,7 @@ PANEL = "Faces and pairs from elsewhere"
 
 @dataclass(frozen=True)
 class PostGroup:
-    """Which posts are kept, and which of their faces."""
+    """The options that say which posts are kept, and which of their faces."""
 
     rating: Annotated[
         str,
@@ -420,7 +420,7 @@ def check_overlap(
     overwrite: OverwriteOption = False,
     spreadsheet_safe: SpreadsheetSafeOption = False,
 ) -> None:
-    """Whether a test set is zero-shot: no character and no picture of it in training.
+    """Check that a test set is zero-shot: no character and no picture of it in training.
 
     Ends with status 3 where something is in both. For near-duplicate pictures, `pip install
     'lookalikes[suspects]'`.

@@ -12,6 +12,7 @@ from mining.cli.app import app
 from mining.cli.options import (
     AliasesOption,
     DetectorOption,
+    EmbeddingsOption,
     FacesFolderOption,
     IdentityGroup,
     KindsOption,
@@ -52,14 +53,7 @@ def suspects(
             help="Folder that the pairs' paths lie in; kinds duplicate and crop need it.",
         ),
     ] = None,
-    embeddings: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--embeddings",
-            metavar="FOLDER",
-            help="Folder written by `lookalikes embed`; repeatable.",
-        ),
-    ] = None,
+    embeddings: EmbeddingsOption = None,
     identity: IdentityGroup = IdentityGroup(),
     veto: VetoOption = None,
     aliases: AliasesOption = None,

@@ -67,7 +67,7 @@ def name_values(program: typer.Typer) -> None:
 
 
 def _word(kind: Any) -> str | None:
-    """What stands for a value of this type: alternatives as they are typed; nothing for a flag."""
+    """A word for a value of this type: alternatives as they are typed; nothing for a flag."""
     inner = [one for one in get_args(kind) if one is not type(None)]
     if get_origin(kind) is Literal:
         return "|".join(map(str, inner))

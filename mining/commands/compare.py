@@ -178,7 +178,7 @@ def compare_models(
 
 
 def _settings(given: Mapping[str, object]) -> dict[str, object]:
-    """What an interrupted comparison goes on with alone, of all arguments."""
+    """The arguments that an interrupted comparison goes on with alone."""
     encoding = given["encoding"]
     assert isinstance(encoding, EmbeddingOptions)
     without = (*UNSETTLED, *_NO_SETTINGS)
@@ -219,7 +219,7 @@ def _said(
     whole: Mapping[str, PairSet],
     gathered: Gathered,
 ) -> list[str]:
-    """What to know of the tables: where positives score lower than negatives, unless mined."""
+    """Sentences on the tables: where positives score lower than negatives, unless mined."""
     low = [
         text
         for one in (board.comparison for board in boards)
@@ -312,7 +312,7 @@ def _told(sets: Mapping[str, PairSet]) -> dict[str, str] | None:
 
 @dataclass(frozen=True)
 class _Older:
-    """What lay in the folder before: of an older comparison, whose files go, and of others.
+    """Files that lay in the folder before: of an older comparison, which go, and of others.
 
     Attributes:
         files: that a comparison with other models or sets would leave behind.
@@ -324,7 +324,7 @@ class _Older:
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Older:
-        """Of a folder that need not be there."""
+        """The older files of a folder that need not be there."""
         root = folder.root
         try:
             content = read_object(root / "compare.json", "the manifest of a comparison")

@@ -38,7 +38,7 @@ _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 
 @dataclass(frozen=True)
 class ProtocolOptions:
-    """What other benchmarks report beside the rates.
+    """Protocols of other benchmarks, reported beside the rates.
 
     Attributes:
         folds: file of folds, over which LFW's accuracy is; by default the one beside the pair file,

@@ -28,7 +28,7 @@ from pairsets.storage.publication import alone
 
 @dataclass(frozen=True)
 class About:
-    """What readers of scores should know: `name` is that in tables, by default the model's own."""
+    """Facts for readers of scores: `name` is that in tables, by default the model's own."""
 
     name: str | None = None
     authors: Sequence[str] = ()

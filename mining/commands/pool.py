@@ -128,7 +128,7 @@ def pool_templates(
 
 
 def _names(pairs: Path | None) -> Mapping[int, str]:
-    """What the templates of a file of pairs are called, by number."""
+    """Names of the templates of a file of pairs, by number."""
     if pairs is None:
         return {}
     if ijb.looks_like(pairs, read_head(pairs)):

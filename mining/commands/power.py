@@ -1,4 +1,4 @@
-"""How large a set tells two models apart."""
+"""Size of a set that tells two models apart."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(
     target_fnr: float | str | None = None,
     intervals: IntervalOptions = IntervalOptions(),
 ) -> PowerPlan:
-    """How many pairs and characters it takes to tell every two models `points` (a share) apart.
+    """Plan the pairs and characters that tell every two models `points` (a share) apart.
 
     `identities` say who faces show, where neither folders nor `PAIRS.identities.csv` do.
     `models` picks some of those that have scores; all of them if not given. With M comparisons each

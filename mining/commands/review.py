@@ -233,7 +233,7 @@ def _begun(path: Path, store: Path | None) -> Store:
 
 
 def _missing(faces: Path, pairs: PairSet) -> int:
-    """How many faces are not there.
+    """Number of faces that are not there.
 
     Raises:
         FacesError: no such folder, or none of the faces is in it.

@@ -70,7 +70,7 @@ def show_pairs(
 def _hardest(
     path: Path, pairs: PairSet, kept: NDArray[np.bool_], model: str | None, count: int
 ) -> tuple[NDArray[np.int64], list[float] | None, list[str]]:
-    """Of the rows `kept`, those to show, their scores, and whose these are where that is open."""
+    """Rows to show among those `kept`, their scores, and whose these are where that is open."""
     found = {name: values[kept] for name, values in read_scores(path, pairs).items()}
     if model is not None and model not in found:
         raise ScoresError(f"{path}: no scores of {model}; it has {', '.join(found)}")

@@ -37,7 +37,7 @@ class Miner:
 
     @property
     def unlisted(self) -> str:
-        """What it is called where a table does not have it: like nothing that a table has."""
+        """Its name where a table does not have it: like nothing that a table has."""
         return f"{self.model} {self.fingerprint}"
 
     def among_scores(self, names: Collection[str]) -> str | None:
@@ -248,7 +248,7 @@ def _refuse_none(values: Scores, pairs: PairSet, name: str, model: str) -> None:
 def _names(
     embeddings: Sequence[Embeddings], coming: Sequence[Model], homes: Mapping[str, Named]
 ) -> list[str]:
-    """What tables call the models of vectors, each its own; `homes` has the names of the others."""
+    """Names in tables of the models of vectors, each its own; `homes` has those of the others."""
     specs = [(one.model, str(one.manifest["fingerprint"]), str(one.folder)) for one in embeddings]
     specs += [(one.name, one.fingerprint, f"--model {one.name}") for one in coming]
     names = model_names([spec for spec, _, _ in specs])
@@ -315,7 +315,7 @@ def _add_file(
 
 
 def _differ(first: Scores, second: Scores) -> bool:
-    """Whether a pair has another score in each of them."""
+    """True where a pair has another score in each of them."""
     both = np.isfinite(first) & np.isfinite(second)
     return bool((first[both] != second[both]).any())
 

@@ -52,7 +52,7 @@ class ScoreSources:
     encoding: EmbeddingOptions = field(default_factory=EmbeddingOptions)
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """True where there is any source."""
         return bool(self.models or self.scores or self.embeddings or self.submissions)
 
     @property
@@ -102,7 +102,7 @@ class OpenSources:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of the models' files."""
+        """Sentences that a user should know of the models' files."""
         return notes_of(self.models)
 
     def read_submissions(self, pairs: PairSet) -> None:

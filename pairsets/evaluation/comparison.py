@@ -26,7 +26,7 @@ FEW = 20
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found on one set.
+    """Models compared on one set.
 
     Attributes:
         name: of the set.
@@ -71,7 +71,7 @@ class Comparison:
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before reading the numbers, in sentences."""
+        """Sentences to know before reading the numbers."""
         found = []
         for one in list(self.evaluations.values())[:1]:
             if self.target_fnr > 0 and not is_resolvable(self.target_fnr, one.positives):
@@ -90,7 +90,7 @@ class Comparison:
         ]
 
     def _unreached(self, model: str, one: Evaluation) -> list[str]:
-        """What rejected positives leave no threshold for."""
+        """A sentence on rates that rejected positives leave no threshold for."""
         lost = [] if one.reaches_target else [f"no FPR at an FNR of {100 * self.target_fnr:.3g} %"]
         lost += ["no EER"] if np.isnan(one.eer) else []
         if not lost:
@@ -118,7 +118,7 @@ class Comparison:
         return rows[self.judged[right].right & ~self.judged[wrong].right]
 
     def tied(self, statistic: str) -> bool:
-        """Whether the data cannot tell the best model from all others.
+        """True where the data cannot tell the best model from all others.
 
         A best beside a model without such a rate counts as tied.
         """
@@ -228,7 +228,7 @@ def compare(
 
 
 def has_rate(evaluation: Evaluation, statistic: str) -> bool:
-    """Whether a model has an FPR at the target FNR (`fpr`), or an `eer`."""
+    """True where a model has an FPR at the target FNR (`fpr`), or an `eer`."""
     return evaluation.reaches_target if statistic == "fpr" else not np.isnan(evaluation.eer)
 
 

@@ -10,7 +10,7 @@ from pairsets.evaluation.clusters import By
 
 @dataclass(frozen=True)
 class IntervalOptions:
-    """How intervals are computed.
+    """Options of how intervals are computed.
 
     Attributes:
         clusters: what pairs share that makes them depend on one another.

@@ -1,4 +1,4 @@
-"""How many pairs and characters it takes to tell two models apart by so many points.
+"""Pairs and characters that it takes to tell two models apart by so many points.
 
 The set at hand shows how much the difference of two models varies, with all that pairs share. A
 two-sided test at level alpha finds a true difference x in a share `power` of such sets if
@@ -43,13 +43,13 @@ class Size:
 
     @property
     def pairs(self) -> int:
-        """Of both kinds."""
+        """Number of pairs, positives and negatives together."""
         return self.negatives + self.positives
 
 
 @dataclass(frozen=True)
 class Power:
-    """What a set can tell of two models, and how large it would have to be to tell more.
+    """Power of a set to tell two models apart, and its size to tell more.
 
     Attributes:
         first, second: the models.
@@ -96,16 +96,16 @@ class Power:
 
     @property
     def enough(self) -> bool:
-        """Whether this set tells `points` as often as wanted."""
+        """True where this set tells `points` as often as wanted."""
         return self.grown.factor <= 1
 
     @property
     def effective(self) -> float:
-        """How many independent pairs would tell as much."""
+        """Number of independent pairs that would tell as much."""
         return self.present.pairs / self.design_effect
 
     def sentences(self) -> list[str]:
-        """The same for people to read."""
+        """The plan in sentences."""
         name, what = self.statistic.upper(), f"{self.points * 100:.3g} points"
         found = [
             f"{self.first} - {self.second}: {name} differs by {self.difference * 100:+.2f} points, "
@@ -247,7 +247,7 @@ def _refuse_unlike(
 
 
 def _more_pairs(wanted: float, stays: float, tied: float, room: float) -> float | None:
-    """How many times the pairs of the same characters it takes; None where no number suffices."""
+    """Factor by which pairs of the same characters have to grow; None where no number suffices."""
     if wanted > stays and (1 - stays) / (wanted - stays) <= room:
         return (1 - stays) / (wanted - stays)
     fixed = stays + tied / room
@@ -363,7 +363,7 @@ def power_from(
 
 
 def _reach(points: float, power: float, alpha: float) -> float:
-    """How many standard errors the difference must be to be found so often."""
+    """Number of standard errors that the difference must be to be found so often."""
     if not 0 < points < 1:
         raise ScoresError(
             f"{points} to tell apart; expected a share between 0 and 1: 0.02 is two points"

@@ -64,7 +64,7 @@ class Leaderboard:
 
     @property
     def beside_published(self) -> bool:
-        """Whether published rows of these very pairs are among the entries."""
+        """True where published rows of these very pairs are among the entries."""
         return any(entry.published for entry in self.entries)
 
     def best(self, column: str) -> float | None:
@@ -82,15 +82,15 @@ class Leaderboard:
 
     @property
     def warnings(self) -> list[str]:
-        """Those of the comparison."""
+        """The warnings of the comparison."""
         return [] if self.comparison is None else self.comparison.warnings
 
     def tied(self, column: str) -> bool:
-        """Whether the data cannot tell the best in `fpr` or `eer` from some other model."""
+        """True where the data cannot tell the best in `fpr` or `eer` from some other model."""
         return self.comparison is not None and self.comparison.tied(column)
 
     def _contested(self, column: str) -> bool:
-        """Whether there is a best: of several models, and told from all others."""
+        """True where there is a best: of several models, and told from all others."""
         return sum(entry.competes for entry in self.entries) > 1 and not self.tied(column)
 
     def cells(self, entry: Entry) -> tuple[str, str, str]:
@@ -135,7 +135,7 @@ class Leaderboard:
         return f"{text}\n{escape(self.apart.title)}. {escape(self.apart.reason)}\n\n{below}"
 
     def _repr_markdown_(self) -> str:
-        """What a notebook shows."""
+        """The table as a notebook shows it."""
         return self.to_markdown()
 
     def records(self) -> list[dict[str, object]]:
@@ -353,7 +353,7 @@ APART_COLUMNS = (ZACI, "FNR (%)", "EER (%)")
 
 
 def apart_cells(entry: Entry) -> tuple[str, str, str]:
-    """What `APART_COLUMNS` hold of a published row."""
+    """The cells of `APART_COLUMNS` of a published row."""
     return percent(entry.fpr_interpolated), percent(entry.fnr), percent(entry.eer)
 
 
