@@ -24,7 +24,7 @@ cases (`--list` shows them; what the JSON says of others is kept); `--every 7` t
 kill, for a look. Exit status 1: something failed. The first failure of each kind is printed as it
 happens.
 
-    python -m benchmarks.durability --parts kills --commands select,submit --json kills.json
+    python -m benchmarks.durability --parts kills --commands select,export-scores --json kills.json
 """
 
 from __future__ import annotations

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from mining.ranking.rules import Rules
     from mining.saliency import explain
     from mining.scores.score_pairs import score_pairs
+    from mining.scores.sources import ScoreSources
 
 _HOMES = {
     "Embeddings": "mining.embeddings.store",
     "Rules": "mining.ranking.rules",
+    "ScoreSources": "mining.scores.sources",
     "adversarial_pairs": "mining.miners.negatives",
     "build": "mining.commands.build",
     "compare_models": "mining.commands.compare",
@@ -39,6 +41,7 @@ _HOMES = {
 __all__ = [
     "Embeddings",
     "Rules",
+    "ScoreSources",
     "adversarial_pairs",
     "build",
     "compare_models",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pairsets.evaluation.evaluator import evaluate
     from pairsets.evaluation.hubness import Hubness
     from pairsets.evaluation.human import HumanRates, human_rates
+    from pairsets.evaluation.interval_options import IntervalOptions
     from pairsets.evaluation.intervals import Interval, Rate
     from pairsets.evaluation.result import Evaluation
     from pairsets.faces import Faces
@@ -38,6 +39,7 @@ _HOMES = {
     "Hubness": "pairsets.evaluation.hubness",
     "HumanRates": "pairsets.evaluation.human",
     "Interval": "pairsets.evaluation.intervals",
+    "IntervalOptions": "pairsets.evaluation.interval_options",
     "Leaderboard": "pairsets.tables.leaderboard",
     "PairSet": "pairsets.pairset",
     "PairSetError": "pairsets.errors",
@@ -63,6 +65,7 @@ __all__ = [
     "Hubness",
     "HumanRates",
     "Interval",
+    "IntervalOptions",
     "Leaderboard",
     "PairSet",
     "PairSetError",

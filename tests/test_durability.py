@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 
 
 def test_a_kill_another_command_or_a_full_disk_leaves_one_whole_result(tmp_path: Path) -> None:
-    kills = ("kills/submit --overwrite", "kills/convert to jsonl")
+    kills = ("kills/export-scores --overwrite", "kills/convert to jsonl")
     full, together = "disk/mine --overwrite", "together/random | mine"
     done = subprocess.run(
         [sys.executable, "-m", "support.crash_cases", str(tmp_path), *kills, full, together],

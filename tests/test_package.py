@@ -33,6 +33,7 @@ PUBLIC = {
     "mining": [
         "Embeddings",
         "Rules",
+        "ScoreSources",
         "adversarial_pairs",
         "build",
         "compare_models",
@@ -56,6 +57,7 @@ PUBLIC = {
         "Hubness",
         "HumanRates",
         "Interval",
+        "IntervalOptions",
         "Leaderboard",
         "PairSet",
         "PairSetError",

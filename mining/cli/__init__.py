@@ -3,8 +3,10 @@
 from mining.cli import build, compare, convert, show, sources, trust
 from mining.cli.app import app, main
 from mining.cli.path_names import name_paths
+from mining.cli.user_words import name_values
 
-# Each command takes its paths so.
+# Each command shows its options, and takes its paths, so.
+name_values(app)
 name_paths(app)
 
 __all__ = ["app", "build", "compare", "convert", "main", "show", "sources", "trust"]

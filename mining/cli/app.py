@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from mining.cli import user_errors
+from mining.cli.user_words import UserGroup
 
 INTERRUPTED = 130
 # As sysexits.h calls an error within a program: neither the user's nor the system's.
@@ -25,6 +26,7 @@ app = typer.Typer(
     name="lookalikes",
     help="Find the pairs of different identities that a model confuses most, and make them a "
     "benchmark.",
+    cls=UserGroup,
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode="markdown",

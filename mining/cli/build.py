@@ -383,7 +383,9 @@ def random(
 @app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes sample try --characters 100`")
 def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
-    characters: Annotated[int, typer.Option("--characters", min=2, help="How many.")] = 300,
+    characters: Annotated[
+        int, typer.Option("--characters", min=2, help="Number of characters to draw.")
+    ] = 300,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
 ) -> None:

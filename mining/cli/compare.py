@@ -1,9 +1,10 @@
-"""Comparing models: the commands evaluate, compare, submit and power."""
+"""Comparing models: the commands evaluate, compare, export-scores and power."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,69 +12,83 @@ from mining.cli.app import app
 from mining.cli.options import (
     SCORES,
     AnnotatorOption,
-    BatchOption,
-    ClustersOption,
-    DeviceOption,
-    DistanceOfOption,
+    CacheOption,
     DistanceOption,
-    DrawSeedOption,
-    DrawsOption,
-    EmbeddingsOption,
+    EmbeddingGroup,
     FacesArgument,
-    IdentitiesOption,
-    IdentityLevelOption,
-    IdentityPatternOption,
-    MaxPixelsOption,
-    MissingOption,
-    ModelsOption,
-    OnErrorOption,
+    FacesOption,
+    IdentityGroup,
+    IntervalGroup,
+    ModelGroup,
+    OnlyModelsOption,
+    OutputGroup,
     OverwriteOption,
     PairsArgument,
-    PrecisionOption,
-    ScoresOption,
-    SpreadsheetSafeOption,
+    ScoreGroup,
     TargetOption,
-    WorkersOption,
-    encoding_of,
-    rule_of,
     share_from,
     target_of,
     target_share,
 )
+from mining.cli.user_words import accepting
+
+if TYPE_CHECKING:
+    from mining.scores.sources import ScoreSources
 
 # Of the help.
 PANEL = "Compare models on hard negatives"
 
 
-@app.command(
-    rich_help_panel=PANEL,
-    epilog="Example: `lookalikes evaluate adversarial.csv --faces faces --model pixels "
-    "--published adversarial --out tables/adversarial`",
-)
-def evaluate(
-    pairs: PairsArgument,
-    scores: ScoresOption = None,
+@dataclass(frozen=True)
+class RunGroup(ScoreGroup):
+    """Where scores lie, and models to run for more."""
+
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="MODEL", help="Model to run on the faces; repeatable."),
+    ] = None
+    cache: CacheOption = None
+
+    def sources(self, **more: Any) -> ScoreSources:
+        """The sources as commands take them, with what else they have."""
+        return super().sources(models=self.model or [], cache=self.cache, **more)
+
+
+@dataclass(frozen=True)
+class EvaluatedGroup(RunGroup):
+    """Where the scores of one pair file come from."""
+
     submission: Annotated[
         list[Path] | None,
         typer.Option(
-            "--submission", help="What `lookalikes submit` wrote: checked, then ranked; repeatable."
+            "--submission",
+            metavar="FILE",
+            help="Score file that `lookalikes export-scores` wrote: checked, then ranked; "
+            "repeatable.",
         ),
-    ] = None,
-    embeddings: EmbeddingsOption = None,
-    faces: Annotated[
-        Path | None, typer.Option("--faces", help="Folder that the pairs' paths lie in.")
-    ] = None,
-    model: ModelsOption = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", help="Where vectors are kept. [default: PAIRS.embeddings]"),
-    ] = None,
+    ] = None
+    faces: FacesOption = None
+
+    def sources(self, **more: Any) -> ScoreSources:
+        """The sources as commands take them, with what else they have."""
+        return super().sources(submissions=self.submission or [], faces=self.faces, **more)
+
+
+@app.command(
+    cls=accepting({"--folds": "--fold-file", "--published": "--published-set"}),
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes evaluate adversarial.csv --faces faces --model pixels "
+    "--published-set adversarial --out tables/adversarial`",
+)
+def evaluate(
+    pairs: PairsArgument,
+    given: EvaluatedGroup = EvaluatedGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
         Literal["random", "adversarial"] | None,
         typer.Option(
-            "--published",
+            "--published-set",
             help="Add ZACI-20's published rows of that set, apart unless these are its pairs.",
         ),
     ] = None,
@@ -86,7 +101,8 @@ def evaluate(
     folds: Annotated[
         Path | None,
         typer.Option(
-            "--folds",
+            "--fold-file",
+            metavar="FILE",
             help="Folds of the pairs: LFW's accuracy is reported too. [default: PAIRS.folds.csv "
             "where there is one]",
         ),
@@ -100,72 +116,47 @@ def evaluate(
             help="Report TAR at this FAR, as IJB; repeatable.",
         ),
     ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
-    missing: MissingOption = "fail",
-    distance: DistanceOption = False,
-    distance_of: DistanceOfOption = None,
-    clusters: ClustersOption = "character",
-    draws: DrawsOption = 1000,
-    seed: DrawSeedOption = 0,
-    overwrite: OverwriteOption = False,
-    spreadsheet_safe: SpreadsheetSafeOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    max_pixels: MaxPixelsOption = 50_000_000,
+    identity: IdentityGroup = IdentityGroup(),
+    intervals: IntervalGroup = IntervalGroup(),
+    written: OutputGroup = OutputGroup(),
+    network: EmbeddingGroup = EmbeddingGroup(),
 ) -> None:
     """Evaluate models, and the people who judged, on one pair file; no pictures needed."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
-    from mining.commands.evaluate import evaluate_pairs
+    from mining.commands.evaluate import ProtocolOptions, evaluate_pairs
     from pairsets.files.side_files import Named
 
     made = evaluate_pairs(
         pairs,
-        identities=rule_of(identity_level, identity_pattern, identities),
-        scores=[Named.parse(text) for text in scores or []],
-        submissions=submission or [],
-        embeddings=embeddings or [],
-        faces=faces,
-        models=model or [],
-        cache=cache,
+        given.sources(encoding=network.options()),
+        identities=identity.rule(),
         annotators=[Named.parse(text) for text in annotator or []],
         target_fnr=target_of(target_fnr),
         published=published,
-        folds=folds,
-        fars=far or [],
+        protocols=ProtocolOptions(folds, far or []),
         out=out,
-        missing=missing,
-        distance=distance,
-        distance_of=distance_of or [],
-        clusters=clusters,
-        draws=draws,
-        seed=seed,
-        overwrite=overwrite,
-        spreadsheet_safe=spreadsheet_safe,
-        encoding=encoding_of(device, precision, batch_size, workers, "fail", max_pixels),
+        intervals=intervals.options(),
         progress=bar,
+        **vars(written),
     )
     print_made(made)
 
 
 @app.command(
+    cls=accepting({"--pairs": "--pair-file"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes compare faces --model timm:resnet50 --model pixels "
-    "--pairs random.csv --pairs adversarial.csv --out runs/compared`",
+    "--pair-file random.csv --pair-file adversarial.csv --out runs/compared`",
 )
 def compare(
     faces: FacesArgument,
     pairs: Annotated[
-        list[Path], typer.Option("--pairs", help="Five-column pair file; repeatable.")
+        list[Path],
+        typer.Option("--pair-file", metavar="FILE", help="Five-column pair file; repeatable."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of tables, figures and report.")],
-    model: ModelsOption = None,
-    scores: ScoresOption = None,
-    embeddings: EmbeddingsOption = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and report.")],
+    given: RunGroup = RunGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
@@ -174,27 +165,10 @@ def compare(
             "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
         ),
     ] = False,
-    cache: Annotated[
-        Path | None,
-        typer.Option("--cache", help="Where vectors are kept. [default: OUT/embeddings]"),
-    ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
-    missing: MissingOption = "fail",
-    distance: DistanceOption = False,
-    distance_of: DistanceOfOption = None,
-    clusters: ClustersOption = "character",
-    draws: DrawsOption = 1000,
-    seed: DrawSeedOption = 0,
-    overwrite: OverwriteOption = False,
-    spreadsheet_safe: SpreadsheetSafeOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    on_error: OnErrorOption = "fail",
-    max_pixels: MaxPixelsOption = 50_000_000,
+    identity: IdentityGroup = IdentityGroup(),
+    intervals: IntervalGroup = IntervalGroup(),
+    written: OutputGroup = OutputGroup(),
+    network: ModelGroup = ModelGroup(),
 ) -> None:
     """Models side by side: tables with intervals, differences, figures, and a report to look at.
 
@@ -209,105 +183,107 @@ def compare(
         faces,
         pairs,
         out=out,
-        identities=rule_of(identity_level, identity_pattern, identities),
-        models=model or [],
-        scores=[Named.parse(text) for text in scores or []],
-        embeddings=embeddings or [],
+        sources=given.sources(encoding=network.options()),
+        identities=identity.rule(),
         annotators=[Named.parse(text) for text in annotator or []],
         target_fnr=target_of(target_fnr),
         published=published,
-        missing=missing,
-        distance=distance,
-        distance_of=distance_of or [],
-        clusters=clusters,
-        draws=draws,
-        seed=seed,
-        cache=cache,
-        encoding=encoding_of(device, precision, batch_size, workers, on_error, max_pixels),
-        overwrite=overwrite,
-        spreadsheet_safe=spreadsheet_safe,
+        intervals=intervals.options(),
         progress=bar,
+        **vars(written),
     )
     print_compared(compared)
 
 
-@app.command(
-    rich_help_panel=PANEL,
-    epilog="Example: `lookalikes submit adversarial.csv --faces faces --model pixels "
-    "--name Pixels --out sent/pixels.csv`",
-)
-def submit(
-    pairs: PairsArgument,
-    out: Annotated[
-        Path, typer.Option("--out", help="Score file to write; the manifest lies beside it.")
-    ],
+@dataclass(frozen=True)
+class ModelScoresGroup:
+    """Where the scores of one model come from."""
+
     scores: Annotated[
-        Path | None, typer.Option("--scores", help="CSV with pathA, pathB, score of one model.")
-    ] = None,
-    embeddings: Annotated[
-        Path | None, typer.Option("--embeddings", help="Folder written by `lookalikes embed`.")
-    ] = None,
-    faces: Annotated[
-        Path | None, typer.Option("--faces", help="Folder that the pairs' paths lie in.")
-    ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Model to run on the faces.")] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="What tables shall call it. [default: its own]")
-    ] = None,
-    author: Annotated[
-        list[str] | None, typer.Option("--author", help="Who submits; repeatable.")
-    ] = None,
-    description: Annotated[
-        str | None, typer.Option("--description", help="What the model is, in a sentence.")
-    ] = None,
-    url: Annotated[str | None, typer.Option("--url", help="Where to read on.")] = None,
-    cache: Annotated[
         Path | None,
-        typer.Option("--cache", help="Where vectors are kept. [default: PAIRS.embeddings]"),
-    ] = None,
+        typer.Option("--scores", metavar="FILE", help="CSV with pathA, pathB, score of one model."),
+    ] = None
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            "--embeddings", metavar="FOLDER", help="Folder written by `lookalikes embed`."
+        ),
+    ] = None
+    faces: FacesOption = None
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="Model to run on the faces.")
+    ] = None
+    cache: CacheOption = None
     missing: Annotated[
         Literal["fail", "reject"],
         typer.Option(
             "--missing",
-            help="Pairs without a score: fail names them, reject sends them as rejected.",
+            help="Pairs without a score: fail names them, reject writes them as rejected.",
             rich_help_panel=SCORES,
         ),
-    ] = "fail",
-    distance: DistanceOption = False,
+    ] = "fail"
+    distance: DistanceOption = False
+
+
+@dataclass(frozen=True)
+class AboutGroup:
+    """The options that tell readers of the scores about their model."""
+
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model in tables. [default: its own]")
+    ] = None
+    author: Annotated[
+        list[str] | None,
+        typer.Option("--author", metavar="NAME", help="Author of the scores; repeatable."),
+    ] = None
+    description: Annotated[
+        str | None, typer.Option("--description", help="The model in a sentence.")
+    ] = None
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="Page that says more of the model.")
+    ] = None
+
+
+@app.command("submit", hidden=True)
+@app.command(
+    "export-scores",
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes export-scores adversarial.csv --faces faces --model pixels "
+    "--name Pixels --out sent/pixels.csv`",
+)
+def export_scores(
+    pairs: PairsArgument,
+    out: Annotated[
+        Path, typer.Option("--out", help="Score file to write; its manifest lies beside it.")
+    ],
+    given: ModelScoresGroup = ModelScoresGroup(),
+    about: AboutGroup = AboutGroup(),
     overwrite: OverwriteOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    max_pixels: MaxPixelsOption = 50_000_000,
+    network: EmbeddingGroup = EmbeddingGroup(),
 ) -> None:
-    """Scores of a pair set with a manifest, to send to a leaderboard."""
+    """Write one model's scores of a pair set with a manifest, to send to a leaderboard."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
-    from mining.commands.submit import submit as write
+    from mining.commands.export_scores import About, export
+    from mining.scores.sources import ScoreSources
+    from pairsets.files.side_files import Named
 
-    made = write(
-        pairs,
-        out,
-        scores=scores,
-        embeddings=embeddings,
-        faces=faces,
-        model=model,
-        name=name,
-        description=description,
-        authors=author or [],
-        url=url,
-        cache=cache,
-        missing=missing,
-        distance=distance,
-        overwrite=overwrite,
-        encoding=encoding_of(device, precision, batch_size, workers, "fail", max_pixels),
-        progress=bar,
+    sources = ScoreSources(
+        models=[] if given.model is None else [given.model],
+        scores=[] if given.scores is None else [Named(given.scores)],
+        embeddings=[] if given.embeddings is None else [given.embeddings],
+        faces=given.faces,
+        cache=given.cache,
+        missing=given.missing,
+        distance=given.distance,
+        encoding=network.options(),
     )
-    print_made(made)
+    told = About(about.name, about.author or [], about.description, about.url)
+    print_made(export(pairs, out, sources, about=told, overwrite=overwrite, progress=bar))
 
 
 @app.command(
+    cls=accepting({"--model": "--only-model"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes power adversarial.csv --scores adversarial.scores.csv --points 2`",
 )
@@ -316,14 +292,10 @@ def power(
     points: Annotated[
         float, typer.Option("--points", help="Difference to be told, in points of a percent.")
     ],
-    scores: ScoresOption = None,
-    embeddings: EmbeddingsOption = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", help="Only these of the models with scores; repeatable."),
-    ] = None,
+    given: ScoreGroup = ScoreGroup(),
+    models: OnlyModelsOption = None,
     statistic: Annotated[
-        Literal["fpr", "eer"], typer.Option("--statistic", help="What is to differ.")
+        Literal["fpr", "eer"], typer.Option("--statistic", help="Rate in which models differ.")
     ] = "fpr",
     chance: Annotated[
         float,
@@ -331,44 +303,30 @@ def power(
             "--power",
             metavar="SHARE",
             parser=share_from(),
-            help="How often it is to be found, where it is there.",
+            help="Share of sets of that size in which the difference is to be found.",
         ),
     ] = 0.8,
     target_fnr: TargetOption = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
-    missing: MissingOption = "fail",
-    distance: DistanceOption = False,
-    distance_of: DistanceOfOption = None,
-    clusters: ClustersOption = "character",
-    draws: DrawsOption = 1000,
-    seed: DrawSeedOption = 0,
+    identity: IdentityGroup = IdentityGroup(),
+    intervals: IntervalGroup = IntervalGroup(),
 ) -> None:
-    """How many pairs and characters it takes to tell two models apart."""
+    """Plan how many pairs and characters it takes to tell two models apart."""
     if not 0 < points < 100:
         raise typer.BadParameter(
             f"--points {points:g}: expected more than 0 and less than 100, a difference in percent"
         )
     from mining.cli.summary import print_planned
     from mining.commands.power import plan
-    from pairsets.files.side_files import Named
 
     planned = plan(
         pairs,
+        given.sources(),
         points=points / 100,
-        identities=rule_of(identity_level, identity_pattern, identities),
-        scores=[Named.parse(text) for text in scores or []],
-        embeddings=embeddings or [],
-        models=model or [],
+        identities=identity.rule(),
+        models=models or [],
         statistic=statistic,
         power=chance,
         target_fnr=target_of(target_fnr),
-        missing=missing,
-        distance=distance,
-        distance_of=distance_of or [],
-        clusters=clusters,
-        draws=draws,
-        seed=seed,
+        intervals=intervals.options(),
     )
     print_planned(planned)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from mining.cli.app import app
-from mining.cli.options import (
-    IdentitiesOption,
-    IdentityLevelOption,
-    IdentityPatternOption,
-    OverwriteOption,
-    rule_of,
-)
+from mining.cli.options import IdentityGroup, OverwriteOption
+from mining.cli.user_words import accepting
 
 # As `pairsets.sources.formats.FORMATS`, which would import too much.
 Format = Literal[
@@ -37,100 +33,131 @@ _READING, _WRITING = "What the file does not say itself", "How it is written"
 PANEL = "Faces and pairs from elsewhere"
 
 
-@app.command(
-    rich_help_panel=PANEL,
-    epilog="Example: `lookalikes convert pairs.txt --faces lfw --out lfw.csv`",
-)
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="File of pairs.")],
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
-    format: Annotated[
-        Format | None,
-        typer.Option("--format", help="Of SOURCE. [default: the one that it looks like]"),
-    ] = None,
-    to: Annotated[
-        Format | None,
-        typer.Option("--to", help="Of OUT. [default: by its ending .csv, .jsonl, .parquet]"),
-    ] = None,
-    faces: Annotated[
-        Path | None,
-        typer.Option("--faces", help="Folder that the paths lie in, to see that all are there."),
-    ] = None,
+@dataclass(frozen=True)
+class ReadingGroup:
+    """The options that say what the file does not."""
+
     suffix: Annotated[
         str | None,
         typer.Option(
             "--suffix",
-            help="lfw, indices: what follows a number, as .png or _0.png. [default: as in "
-            "--faces, else .jpg]",
+            help="Ending that follows a picture's number in lfw and indices, as .png or _0.png. "
+            "[default: as in --faces, else .jpg]",
             rich_help_panel=_READING,
         ),
-    ] = None,
+    ] = None
     digits: Annotated[
         int | None,
         typer.Option(
             "--digits",
             min=1,
             max=18,
-            help="lfw, indices: of a number, filled up with noughts. [default: as in --faces, else "
-            "4 of lfw, 1 of indices]",
+            help="Digits of a picture's number in lfw and indices, filled up with noughts. "
+            "[default: as in --faces, else 4 of lfw, 1 of indices]",
             rich_help_panel=_READING,
         ),
-    ] = None,
+    ] = None
     columns: Annotated[
         str | None,
         typer.Option(
             "--columns",
             metavar="A,B,LABEL[,FOLD]",
-            help="table: how the columns are called. [default: found by known names]",
+            help="Names of the columns of a table. [default: found by known names]",
             rich_help_panel=_READING,
         ),
-    ] = None,
+    ] = None
     folds: Annotated[
         int | None,
         typer.Option(
             "--folds",
             min=2,
-            help="sllfw, calfw, trials, indices: so many equal parts, one after the other. "
+            metavar="K",
+            help="Number of equal folds of sllfw, calfw, trials and indices, one after the other. "
             "[default: as the order of labels says]",
             rich_help_panel=_READING,
         ),
-    ] = None,
+    ] = None
     templates: Annotated[
         Path | None,
         typer.Option(
             "--templates",
-            help="ijb: `image template media`, to leave out pairs of templates that it lacks.",
+            metavar="FILE",
+            help="IJB's `image template media`, to leave out pairs of templates that it lacks.",
             rich_help_panel=_READING,
         ),
-    ] = None,
+    ] = None
     images: Annotated[
         Path | None,
         typer.Option(
             "--images",
-            help="pml: CSV with a column `path`, the image of each index, such as images.csv.",
+            metavar="FILE",
+            help="CSV with a column `path`, the image of each index of pml, such as images.csv.",
             rich_help_panel=_READING,
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class WritingGroup:
+    """The options of how pairs are written."""
+
     style: Annotated[
         Literal["triplet", "n-tuple", "labeled-pair"] | None,
         typer.Option(
             "--style",
-            help="n-tuples: one negative a row, several, or labelled pairs. [default: triplet]",
+            help="Rows of n-tuples: one negative each, several, or labelled pairs. [default: "
+            "triplet]",
             rich_help_panel=_WRITING,
         ),
-    ] = None,
+    ] = None
     negatives: Annotated[
         int | None,
         typer.Option(
-            "--negatives",
+            "--negatives-per-row",
             min=1,
-            help="n-tuples: so many in each row of the style n-tuple. [default: 3]",
+            help="Number of negatives in each row of the style n-tuple. [default: 3]",
             rich_help_panel=_WRITING,
         ),
+    ] = None
+
+
+@app.command(
+    cls=accepting(
+        {"--format": "--from-format", "--to": "--to-format", "--negatives": "--negatives-per-row"}
+    ),
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes convert pairs.txt --faces lfw --out lfw.csv`",
+)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="File of pairs.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    from_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--from-format",
+            metavar="FORMAT",
+            help="Format of SOURCE. [default: the one that it looks like]",
+        ),
     ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    to_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--to-format",
+            metavar="FORMAT",
+            help="Format of OUT. [default: by its ending .csv, .jsonl, .parquet]",
+        ),
+    ] = None,
+    faces: Annotated[
+        Path | None,
+        typer.Option(
+            "--faces",
+            metavar="FOLDER",
+            help="Folder that the pairs' paths lie in, to see that all are there.",
+        ),
+    ] = None,
+    reading: ReadingGroup = ReadingGroup(),
+    writing: WritingGroup = WritingGroup(),
+    identity: IdentityGroup = IdentityGroup(),
     overwrite: OverwriteOption = False,
 ) -> None:
     """Turn pairs of any format into those of another; folds are kept where both have them.
@@ -144,19 +171,21 @@ def convert(
     from mining.cli.summary import print_made
     from mining.commands.convert import convert_pairs
 
-    reading: dict[str, object] = {"suffix": suffix, "digits": digits, "columns": columns}
-    reading |= {"folds": folds, "templates": templates}
-    writing: dict[str, object] = {"style": style, "negatives": negatives}
-    (writing if to == "pml" else reading)["images"] = images
+    read, write = (
+        {name: one for name, one in vars(group).items() if one is not None}
+        for group in (reading, writing)
+    )
+    if to_format == "pml" and "images" in read:
+        write["images"] = read.pop("images")
     made = convert_pairs(
         source,
         out,
-        from_format=format,
-        to_format=to,
-        reading={name: value for name, value in reading.items() if value is not None},
-        writing={name: value for name, value in writing.items() if value is not None},
+        from_format=from_format,
+        to_format=to_format,
+        reading=read,
+        writing=write,
         faces=faces,
-        identities=rule_of(identity_level, identity_pattern, identities),
+        identities=identity.rule(),
         overwrite=overwrite,
         progress=bar,
     )
@@ -164,23 +193,27 @@ def convert(
 
 
 @app.command(
+    cls=accepting({"--pairs": "--pair-file"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes pool embeddings/ijbc --templates ijbc_face_tid_mid.txt "
-    "--pairs ijbc_template_pair_label.txt --out embeddings/ijbc_templates`",
+    "--pair-file ijbc_template_pair_label.txt --out embeddings/ijbc_templates`",
 )
 def pool(
     embeddings: Annotated[
-        Path,
-        typer.Argument(metavar="EMBEDDINGS", help="Folder that `lookalikes embed` wrote."),
+        Path, typer.Argument(metavar="EMBEDDINGS", help="Folder that `lookalikes embed` wrote.")
     ],
     templates: Annotated[
-        Path, typer.Option("--templates", help="IJB's `image template media`, one a line.")
+        Path,
+        typer.Option(
+            "--templates", metavar="FILE", help="IJB's `image template media`, one a line."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the templates' embeddings.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the templates' embeddings.")],
     pairs: Annotated[
         Path | None,
         typer.Option(
-            "--pairs",
+            "--pair-file",
+            metavar="FILE",
             help="IJB's `template1 template2 label`, or the pair file made of it: says which "
             "templates are one subject's.",
         ),

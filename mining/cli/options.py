@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ from pairsets.files.suspect_kinds import KINDS
 
 if TYPE_CHECKING:
     from mining.embeddings.options import EmbeddingOptions
+    from mining.scores.sources import ScoreSources
+    from pairsets.evaluation.interval_options import IntervalOptions
     from pairsets.identities.rules import Rule
 
 # As `mining.models.Precision` and `mining.embeddings.producer.OnError`, which would import too
@@ -31,7 +33,7 @@ SCORES = "Scores"
 
 
 def share_from(most: float = 1.0) -> Callable[[str | float], float]:
-    """What reads an option that is a share from 0 to `most`, and tells a percentage from one.
+    """Reader of an option that is a share from 0 to `most`, and tells a percentage from one.
 
     >>> share_from()("0.139")
     0.139
@@ -131,13 +133,27 @@ FacesArgument = Annotated[
     Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per character.")
 ]
 PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
+FacesFolderOption = Annotated[
+    Path, typer.Option("--faces", metavar="FOLDER", help="Folder that the pairs' paths lie in.")
+]
+FacesOption = Annotated[
+    Path | None,
+    typer.Option("--faces", metavar="FOLDER", help="Folder that the pairs' paths lie in."),
+]
+EmbeddingsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--embeddings",
+        metavar="FOLDER",
+        help="Folder written by `lookalikes embed`; repeatable.",
+    ),
+]
 IdentityLevelOption = Annotated[
     int | None,
     typer.Option(
         "--identity-level",
         min=1,
-        metavar="N",
-        help="The path down to its N-th folder: 1 for PERSON/video/frame.jpg.",
+        help="Each path down to its N-th folder names who it shows: 1 for PERSON/video/frame.jpg.",
         rich_help_panel=IDENTITIES,
     ),
 ]
@@ -146,8 +162,9 @@ IdentityPatternOption = Annotated[
     typer.Option(
         "--identity-pattern",
         metavar="REGEX|NAME",
-        help="What the group of a regular expression finds in the path; or as in market1501, "
-        "dukemtmc, msmt17, veri776, cacd, agedb, lfw, calfw, cplfw, facescrub, splits.",
+        help="Regular expression whose group finds in a path who it shows; or the name of a known "
+        "one: market1501, dukemtmc, msmt17, veri776, cacd, agedb, lfw, calfw, cplfw, facescrub, "
+        "splits.",
         rich_help_panel=IDENTITIES,
     ),
 ]
@@ -156,32 +173,44 @@ IdentitiesOption = Annotated[
     typer.Option(
         "--identities",
         metavar="[COLUMN=]FILE",
-        help="What a list says: FILE ID a line, or a CSV with a column of paths.",
+        help="List of who is shown: FILE ID a line, or a CSV with a column of paths.",
         rich_help_panel=IDENTITIES,
     ),
 ]
 IgnoreOption = Annotated[
     Path | None,
-    typer.Option("--ignore-list", help="Base names of images never to pair, one a line."),
+    typer.Option(
+        "--ignore-list", metavar="FILE", help="Base names of images never to pair, one a line."
+    ),
 ]
 TestPairsOption = Annotated[
     Path | None,
     typer.Option(
-        "--test-pairs", help="Pair file whose pairs of the other label join the mined ones."
+        "--test-pairs",
+        metavar="FILE",
+        help="Pair file whose pairs of the other label join the mined ones.",
     ),
 ]
 PositivesOption = Annotated[
     int | None,
-    typer.Option("--positives", min=0, help="Same-character pairs to draw. [default: up to 1000]"),
+    typer.Option(
+        "--positives", min=0, help="Number of same-character pairs to draw. [default: up to 1000]"
+    ),
 ]
 NegativesOption = Annotated[
     int | None,
-    typer.Option("--negatives", min=0, help="Other pairs to draw. [default: up to 1000]"),
+    typer.Option(
+        "--negatives",
+        min=0,
+        help="Number of different-character pairs to draw. [default: up to 1000]",
+    ),
 ]
-NumberOption = Annotated[int, typer.Option("--pairs", min=1, help="How many pairs to mine.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of drawing and shuffling.")]
+NumberOption = Annotated[int, typer.Option("--pairs", min=1, help="Number of pairs to mine.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Random seed for drawing and shuffling.")
+]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what is there already.")
+    bool, typer.Option("--overwrite", help="Replace files that are there already.")
 ]
 SpreadsheetSafeOption = Annotated[
     bool,
@@ -205,7 +234,8 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         callback=_check_device,
-        help="auto, cpu, cuda, cuda:N or mps.",
+        metavar="DEVICE",
+        help="Device that models run on: auto, cpu, cuda, cuda:N or mps.",
         rich_help_panel="Models",
     ),
 ]
@@ -214,25 +244,35 @@ SearchDeviceOption = Annotated[
     typer.Option(
         "--device",
         callback=_check_search_device,
-        help="Where the search runs: auto, cpu, cuda or cuda:N. The pairs are the same.",
+        metavar="DEVICE",
+        help="Device that searches for pairs: auto, cpu, cuda or cuda:N. All find the same pairs.",
     ),
 ]
 FusionOption = Annotated[
     Literal["mean", "min"] | None,
     typer.Option(
         "--fusion",
-        help="How the quantiles of several references are fused. mean: hard for them taken "
-        "together; min: hard for each. [default: mean]",
+        help="Fusion of several references' quantiles. mean: hard for them taken together; min: "
+        "hard for each. [default: mean]",
         rich_help_panel=RULES,
     ),
 ]
 PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="Of the network.", rich_help_panel="Models")
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Numbers that a network computes with: bf16 is faster on some devices.",
+        rich_help_panel="Models",
+    ),
 ]
 BatchOption = Annotated[
     int,
     typer.Option(
-        "--batch-size", min=1, max=65_536, help="Images a batch.", rich_help_panel="Models"
+        "--batch-size",
+        min=1,
+        max=65_536,
+        help="Number of images that a model gets at once.",
+        rich_help_panel="Models",
     ),
 ]
 WorkersOption = Annotated[
@@ -241,7 +281,7 @@ WorkersOption = Annotated[
         "--workers",
         min=1,
         max=1024,
-        help="Decoding threads. [default: one a core]",
+        help="Number of threads that decode images. [default: one a core]",
         rich_help_panel="Models",
     ),
 ]
@@ -249,7 +289,7 @@ OnErrorOption = Annotated[
     OnError,
     typer.Option(
         "--on-error",
-        help="fail lists all unreadable images, skip leaves them out.",
+        help="Unreadable images: fail lists them all and ends, skip leaves them out.",
         rich_help_panel="Models",
     ),
 ]
@@ -258,7 +298,7 @@ MaxPixelsOption = Annotated[
     typer.Option(
         "--max-pixels",
         min=1,
-        help="Refuse larger images undecoded.",
+        help="Most pixels of an image; larger ones are refused undecoded.",
         rich_help_panel="Models",
     ),
 ]
@@ -275,7 +315,6 @@ MarginOption = Annotated[
     typer.Option(
         "--margin",
         min=0,
-        metavar="NUMBER",
         help="Only pairs that score at least this much below the best pair that each of the two "
         "faces makes with its own character.",
         rich_help_panel=RULES,
@@ -287,7 +326,7 @@ RelativeMarginOption = Annotated[
         "--relative-margin",
         metavar="SHARE",
         parser=share_from(),
-        help="The same as a share of that best pair's score.",
+        help="The margin as a share of the score of that best pair.",
         rich_help_panel=RULES,
     ),
 ]
@@ -295,6 +334,7 @@ ExcludeOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--exclude",
+        metavar="FILE",
         help="CSV with pathA, pathB: pairs never to mine, such as those judged; repeatable.",
         rich_help_panel=RULES,
     ),
@@ -305,7 +345,8 @@ DropOption = Annotated[
         "--drop-suspects",
         metavar="KIND,...",
         callback=_check_kinds,
-        help=f"Suspects that the next best pairs replace: {', '.join(KINDS)}. [default: none]",
+        help=f"Kinds of suspects that the next best pairs replace: {', '.join(KINDS)}. "
+        "[default: none]",
         rich_help_panel=SUSPECTS,
     ),
 ]
@@ -315,13 +356,15 @@ KindsOption = Annotated[
         "--kinds",
         metavar="KIND,...",
         callback=_check_kinds,
-        help=f"{', '.join(KINDS)}. [default: all that what is given allows]",
+        help=f"Kinds of suspects to look for: {', '.join(KINDS)}. [default: all that the other "
+        "options allow]",
     ),
 ]
 AliasesOption = Annotated[
     Path | None,
     typer.Option(
         "--aliases",
+        metavar="FILE",
         help="CSV with character, alias: names of one character.",
         rich_help_panel=SUSPECTS,
     ),
@@ -330,6 +373,7 @@ DetectorOption = Annotated[
     Path | None,
     typer.Option(
         "--detector",
+        metavar="FILE",
         help="Face detector, an ONNX file of YOLOv8, YOLOv8-face or YOLOv5: no face is a bad crop.",
         rich_help_panel=SUSPECTS,
     ),
@@ -338,23 +382,33 @@ VetoOption = Annotated[
     Path | None,
     typer.Option(
         "--veto",
+        metavar="FOLDER",
         help="Embeddings of another model, whose sure positives are suspects.",
         rich_help_panel=SUSPECTS,
     ),
 ]
 ProcessesOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, max=1024, help="How many work at once. [default: one a core]"),
+    typer.Option(
+        "--workers",
+        min=1,
+        max=1024,
+        help="Number of files worked on at once. [default: one a core]",
+    ),
 ]
 SourcePixelsOption = Annotated[
-    int, typer.Option("--max-pixels", min=1, help="Refuse larger images undecoded.")
+    int,
+    typer.Option(
+        "--max-pixels", min=1, help="Most pixels of an image; larger ones are refused undecoded."
+    ),
 ]
 DetectionDeviceOption = Annotated[
     str,
     typer.Option(
         "--device",
         callback=_check_search_device,
-        help="Where the detector runs: auto, cpu, cuda or cuda:N.",
+        metavar="DEVICE",
+        help="Device that the detector runs on: auto, cpu, cuda or cuda:N.",
     ),
 ]
 PerImageOption = Annotated[
@@ -362,8 +416,7 @@ PerImageOption = Annotated[
     typer.Option(
         "--max-per-image",
         min=1,
-        metavar="N",
-        help="Mined pairs that one image may be in.",
+        help="Most mined pairs that one image may be in.",
         rich_help_panel=RULES,
     ),
 ]
@@ -372,8 +425,7 @@ PerCharacterOption = Annotated[
     typer.Option(
         "--max-per-character",
         min=1,
-        metavar="N",
-        help="Mined pairs that one character may be in.",
+        help="Most mined pairs that one character may be in.",
         rich_help_panel=RULES,
     ),
 ]
@@ -382,53 +434,25 @@ PerCharacterPairOption = Annotated[
     typer.Option(
         "--max-per-character-pair",
         min=1,
-        metavar="N",
-        help="Mined pairs of the same two characters.",
+        help="Most mined pairs of the same two characters.",
         rich_help_panel=RULES,
-    ),
-]
-
-
-ScoresOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--scores",
-        metavar="[NAME=]FILE",
-        help="CSV with pathA, pathB, score[, model]; repeatable.",
-    ),
-]
-EmbeddingsOption = Annotated[
-    list[Path] | None,
-    typer.Option("--embeddings", help="Folder written by `lookalikes embed`; repeatable."),
-]
-MissingOption = Annotated[
-    Missing,
-    typer.Option(
-        "--missing",
-        help="Pairs without a score: fail names them, reject counts them as rejected (FNR rises, "
-        "FPR does not), drop leaves them out for all models.",
-        rich_help_panel=SCORES,
     ),
 ]
 DistanceOption = Annotated[
     bool,
     typer.Option(
         "--distance",
-        help="Score files have distances: lower is more alike.",
+        help="Scores in files are distances: lower is more alike.",
         rich_help_panel=SCORES,
     ),
 ]
-DistanceOfOption = Annotated[
-    list[str] | None,
+CacheOption = Annotated[
+    Path | None,
     typer.Option(
-        "--distance-of",
-        metavar="NAME",
-        help="Only this model's scores are distances; repeatable.",
-        rich_help_panel=SCORES,
+        "--cache",
+        metavar="FOLDER",
+        help="Folder to keep vectors in. [default: PAIRS.embeddings; of compare OUT/embeddings]",
     ),
-]
-ModelsOption = Annotated[
-    list[str] | None, typer.Option("--model", help="Model to run on the faces; repeatable.")
 ]
 AnnotatorOption = Annotated[
     list[str] | None,
@@ -438,82 +462,12 @@ AnnotatorOption = Annotated[
         help="Pair file with the verdicts of a further person; repeatable.",
     ),
 ]
-ClustersOption = Annotated[
-    Literal["character", "image"],
+OnlyModelsOption = Annotated[
+    list[str] | None,
     typer.Option(
-        "--clusters",
-        help="What pairs share that makes them depend on one another.",
-        rich_help_panel=INTERVALS,
+        "--only-model", metavar="NAME", help="Only this one of the models with scores; repeatable."
     ),
 ]
-DrawsOption = Annotated[
-    int,
-    typer.Option(
-        "--draws",
-        min=0,
-        help="Bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
-        rich_help_panel=INTERVALS,
-    ),
-]
-DrawSeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Of the draws.", rich_help_panel=INTERVALS)
-]
-
-
-def rule_of(level: int | None, pattern: str | None, identities: str | None) -> Rule | None:
-    """The options of the panel `IDENTITIES` as the stages take them; None without any."""
-    given = {
-        "--identity-level": level,
-        "--identity-pattern": pattern,
-        "--identities": identities,
-    }
-    named = [option for option, value in given.items() if value is not None]
-    if len(named) > 1:
-        raise typer.BadParameter(f"{' and '.join(named)}: identities are told in one way alone")
-    if level is not None:
-        from pairsets.identities.rules import ByLevel
-
-        return ByLevel(level)
-    if pattern is not None:
-        from pairsets.identities.patterns import ByPattern
-
-        return ByPattern(pattern)
-    if identities is not None:
-        from pairsets.identities.lists import ByList
-
-        return ByList.of(identities)
-    return None
-
-
-def target_of(text: str | None) -> float | str | None:
-    """`--target-fnr` as a number where it is one; the evaluator refuses other words."""
-    if text is None:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def encoding_of(
-    device: str,
-    precision: Precision,
-    batch_size: int,
-    workers: int | None,
-    on_error: OnError,
-    max_pixels: int,
-) -> EmbeddingOptions:
-    """The options of the panel `Models` as the stages take them."""
-    from mining.embeddings.options import EmbeddingOptions
-
-    return EmbeddingOptions(
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-        on_error=on_error,
-        max_pixels=max_pixels,
-    )
 
 
 @dataclass(frozen=True)
@@ -578,3 +532,104 @@ class ModelGroup(EmbeddingGroup):
     """The options of the panel `Models`, unreadable pictures among them."""
 
     on_error: OnErrorOption = "fail"
+
+
+@dataclass(frozen=True)
+class OutputGroup:
+    """The options of older files, and of tables for spreadsheets."""
+
+    overwrite: OverwriteOption = False
+    spreadsheet_safe: SpreadsheetSafeOption = False
+
+
+@dataclass(frozen=True)
+class IntervalGroup:
+    """The options of the panel `INTERVALS`."""
+
+    clusters: Annotated[
+        Literal["character", "image"],
+        typer.Option(
+            "--clusters",
+            help="Pairs that share one of these are taken to depend on one another.",
+            rich_help_panel=INTERVALS,
+        ),
+    ] = "character"
+    draws: Annotated[
+        int,
+        typer.Option(
+            "--draws",
+            min=0,
+            help="Number of bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
+            rich_help_panel=INTERVALS,
+        ),
+    ] = 1000
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", min=0, help="Random seed for the bootstrap draws.", rich_help_panel=INTERVALS
+        ),
+    ] = 0
+
+    def options(self) -> IntervalOptions:
+        """The options as commands take them."""
+        from pairsets.evaluation.interval_options import IntervalOptions
+
+        return IntervalOptions(**vars(self))
+
+
+@dataclass(frozen=True)
+class ScoreGroup:
+    """Where scores lie, and how they are read."""
+
+    scores: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scores",
+            metavar="[NAME=]FILE",
+            help="CSV with pathA, pathB, score[, model]; repeatable.",
+        ),
+    ] = None
+    embeddings: EmbeddingsOption = None
+    missing: Annotated[
+        Missing,
+        typer.Option(
+            "--missing",
+            help="Pairs without a score: fail names them, reject counts them as rejected (FNR "
+            "rises, FPR does not), drop leaves them out for all models.",
+            rich_help_panel=SCORES,
+        ),
+    ] = "fail"
+    distance: DistanceOption = False
+    distance_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--distance-of",
+            metavar="NAME",
+            help="Model whose scores alone are distances; repeatable.",
+            rich_help_panel=SCORES,
+        ),
+    ] = None
+
+    def sources(self, **more: Any) -> ScoreSources:
+        """The sources as commands take them, with what else they have."""
+        from mining.scores.sources import ScoreSources
+        from pairsets.files.side_files import Named
+
+        return ScoreSources(
+            scores=[Named.parse(text) for text in self.scores or []],
+            embeddings=self.embeddings or [],
+            missing=self.missing,
+            distance=self.distance,
+            distance_of=self.distance_of or [],
+            **more,
+        )
+
+
+def target_of(text: str | None) -> float | str | None:
+    """`--target-fnr` as a number where it is one; the evaluator refuses other words."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text

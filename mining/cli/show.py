@@ -9,62 +9,76 @@ import typer
 
 from mining.cli.app import app
 from mining.cli.options import (
-    BatchOption,
-    DeviceOption,
-    IdentitiesOption,
-    IdentityLevelOption,
-    IdentityPatternOption,
+    EmbeddingGroup,
+    FacesFolderOption,
+    IdentityGroup,
     MaxPixelsOption,
+    NetworkGroup,
+    OutputGroup,
     OverwriteOption,
     PairsArgument,
-    PrecisionOption,
     SeedOption,
-    SpreadsheetSafeOption,
-    WorkersOption,
-    encoding_of,
-    rule_of,
 )
+from mining.cli.user_words import accepting
 
 # Of the help.
 PANEL = "See the confusing pairs"
 
 
+def _label(text: str) -> str:
+    """The label in words; the numbers that pair files have are understood."""
+    words = {"0": "negative", "1": "positive"}
+    if words.get(text, text) not in words.values():
+        raise typer.BadParameter(f"{text!r} is none of negative, positive")
+    return words.get(text, text)
+
+
 @app.command(
+    cls=accepting({"--model": "--only-model"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes show adversarial.csv --faces faces --scores "
     "adversarial.scores.csv --names --out hardest.png`",
 )
 def show(
     pairs: PairsArgument,
-    faces: Annotated[Path, typer.Option("--faces", help="Folder that the paths lie in.")],
+    faces: FacesFolderOption,
     out: Annotated[Path, typer.Option("--out", help="Picture to write, .png or .svg.")],
     scores: Annotated[
         Path | None,
-        typer.Option("--scores", help="Show the hardest pairs by these, with their scores."),
+        typer.Option(
+            "--scores", metavar="FILE", help="Score file by which to show the hardest pairs."
+        ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            "--model",
-            help="Whose highest scores. [default: the mining rank, where the file has one; else "
-            "the first model in it]",
+            "--only-model",
+            metavar="NAME",
+            help="Model whose highest scores to show. [default: the mining rank, where the file "
+            "has one; else the first model in it]",
         ),
     ] = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="How many pairs.")] = 10,
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of pairs to show.")] = 10,
     label: Annotated[
-        int, typer.Option("--label", min=0, max=1, help="0 different, 1 same character.")
-    ] = 0,
-    names: Annotated[bool, typer.Option("--names", help="Write the characters' names.")] = False,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+        str,
+        typer.Option(
+            "--label",
+            metavar="negative|positive",
+            parser=_label,
+            help="Pairs of different characters, or of the same.",
+        ),
+    ] = "negative",
+    names: Annotated[
+        bool, typer.Option("--names", help="Write the characters' names below the pairs.")
+    ] = False,
+    identity: IdentityGroup = IdentityGroup(),
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
     """Draw pairs in columns, as ZACI-20's Figures 1 and 2 do."""
     if model is not None and scores is None:
-        raise typer.BadParameter("--model says whose scores to show; give them with --scores")
+        raise typer.BadParameter("--only-model says whose scores to show; give them with --scores")
     from mining.cli.summary import print_made
     from mining.commands.show import show_pairs
 
@@ -75,9 +89,9 @@ def show(
         scores=scores,
         model=model,
         count=count,
-        label=label,
+        label=int(label == "positive"),
         names=names,
-        identities=rule_of(identity_level, identity_pattern, identities),
+        identities=identity.rule(),
         seed=seed,
         overwrite=overwrite,
         max_pixels=max_pixels,
@@ -86,6 +100,7 @@ def show(
 
 
 @app.command(
+    cls=accepting({"--scores": "--out-scores"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes neighbours rei/1.jpg --embeddings embeddings/resnet50 "
     "--faces faces --out rei.png`",
@@ -100,38 +115,49 @@ def neighbours(
     ],
     embeddings: Annotated[
         Path | None,
-        typer.Option("--embeddings", help="Folder written by `lookalikes embed` or `build`."),
+        typer.Option(
+            "--embeddings",
+            metavar="FOLDER",
+            help="Folder written by `lookalikes embed` or `build`.",
+        ),
     ] = None,
     faces: Annotated[
-        Path | None, typer.Option("--faces", help="Folder of faces; a picture needs it.")
+        Path | None,
+        typer.Option("--faces", metavar="FOLDER", help="Folder of faces; a picture needs it."),
     ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    identity: IdentityGroup = IdentityGroup(),
     model: Annotated[
         str | None,
-        typer.Option("--model", help="Model of a run, or to embed --faces or an image file with."),
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Model of a run, or to embed --faces or an image file with.",
+        ),
     ] = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="How many impostors.")] = 10,
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of impostors to show.")] = 10,
     per_character: Annotated[
-        int, typer.Option("--per-character", min=0, help="Of one character; 0 is no limit.")
+        int,
+        typer.Option(
+            "--per-character", min=0, help="Most impostors of one character; 0 is no limit."
+        ),
     ] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", help="Picture to write, .png or .svg.")
     ] = None,
     scores: Annotated[
-        Path | None, typer.Option("--scores", help="Score file of the impostors to write.")
+        Path | None,
+        typer.Option("--out-scores", metavar="FILE", help="Score file of the impostors to write."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option("--cache", help="Where the vectors of --model are kept.")
+        Path | None,
+        typer.Option(
+            "--cache",
+            metavar="FOLDER",
+            help="Folder to keep the vectors of --model in. [default: beside --faces]",
+        ),
     ] = None,
-    overwrite: OverwriteOption = False,
-    spreadsheet_safe: SpreadsheetSafeOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    workers: WorkersOption = None,
-    max_pixels: MaxPixelsOption = 50_000_000,
+    written: OutputGroup = OutputGroup(),
+    network: EmbeddingGroup = EmbeddingGroup(),
 ) -> None:
     """Who gets taken for a face? Its nearest impostors, beside its own character's faces."""
     from mining.cli.progress_bar import bar
@@ -140,21 +166,14 @@ def neighbours(
 
     found = show_neighbours(
         face,
-        source=VectorSource(
-            embeddings,
-            faces,
-            rule_of(identity_level, identity_pattern, identities),
-            model,
-            cache,
-        ),
+        source=VectorSource(embeddings, faces, identity.rule(), model, cache),
         count=count,
         per_character=per_character or None,
         out=out,
         scores=scores,
-        overwrite=overwrite,
-        spreadsheet_safe=spreadsheet_safe,
-        encoding=encoding_of(device, precision, batch_size, workers, "fail", max_pixels),
+        encoding=network.options(),
         progress=bar,
+        **vars(written),
     )
     print_neighbours(found)
 
@@ -166,27 +185,29 @@ def neighbours(
 )
 def explain(
     a: Annotated[Path, typer.Argument(metavar="A", help="Image file, or path within --faces.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="The other one.")],
-    model: Annotated[str, typer.Option("--model", help="Model to look through.")],
+    b: Annotated[
+        Path, typer.Argument(metavar="B", help="The other image file, or path within --faces.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", metavar="MODEL", help="Model that the two are scored with.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Picture to write, .png or .svg.")],
     faces: Annotated[
-        Path | None, typer.Option("--faces", help="Folder that the two paths lie in.")
+        Path | None,
+        typer.Option("--faces", metavar="FOLDER", help="Folder that the two paths lie in."),
     ] = None,
     method: Annotated[
         Literal["auto", "parts", "masks"],
         typer.Option(
             "--method",
-            help="parts: the score as a sum over places, exact, for networks that average them; "
-            "masks: random masks, for any model; auto: parts where the network allows it.",
+            help="Method. parts: the score as a sum over places, exact, for networks that average "
+            "them; masks: random masks, for any model; auto: parts where the network allows it.",
         ),
     ] = "auto",
-    masks: Annotated[int, typer.Option("--masks", min=2, help="How many masks.")] = 1000,
+    masks: Annotated[int, typer.Option("--masks", min=2, help="Number of random masks.")] = 1000,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "fp32",
-    batch_size: BatchOption = 32,
-    max_pixels: MaxPixelsOption = 50_000_000,
+    network: NetworkGroup = NetworkGroup(),
 ) -> None:
     """Where a model looks when it finds two faces alike: a heat map over both."""
     from mining.cli.progress_bar import bar
@@ -203,7 +224,7 @@ def explain(
         masks=masks,
         seed=seed,
         overwrite=overwrite,
-        encoding=encoding_of(device, precision, batch_size, None, "fail", max_pixels),
+        encoding=network.options(),
         progress=bar,
     )
     print_made(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,18 +11,16 @@ import typer
 from mining.cli.app import app
 from mining.cli.options import (
     DetectionDeviceOption,
-    IdentitiesOption,
-    IdentityLevelOption,
-    IdentityPatternOption,
+    IdentityGroup,
     OverwriteOption,
     ProcessesOption,
     SeedOption,
     SourcePixelsOption,
     SpreadsheetSafeOption,
-    rule_of,
     share_from,
     words_of,
 )
+from mining.cli.user_words import accepting
 
 # What a command ends with that looked for something, and found it: 1 and 2 are mistakes.
 FOUND = 3
@@ -31,22 +30,80 @@ _PANEL = "Which posts are kept"
 PANEL = "Faces and pairs from elsewhere"
 
 
+@dataclass(frozen=True)
+class PostGroup:
+    """The options that say which posts are kept, and which of their faces."""
+
+    rating: Annotated[
+        str,
+        typer.Option(
+            "--rating",
+            metavar="R,...",
+            help="Ratings of posts, of g, s, q and e.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "g,s"
+    extensions: Annotated[
+        str | None,
+        typer.Option(
+            "--extensions",
+            metavar="EXT,...",
+            help="File types of posts. [default: those of still pictures]",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    keep_deleted: Annotated[
+        bool, typer.Option("--keep-deleted", help="Deleted posts too.", rich_help_panel=_PANEL)
+    ] = False
+    keep_banned: Annotated[
+        bool, typer.Option("--keep-banned", help="Banned posts too.", rich_help_panel=_PANEL)
+    ] = False
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            "--min-face-score",
+            help="Least score, in the file of boxes, of a face that counts.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    min_size: Annotated[
+        int,
+        typer.Option(
+            "--min-size",
+            min=0,
+            help="Shorter side of a face's box, in pixels, that counts.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 20
+    picture_size: Annotated[
+        int | None,
+        typer.Option(
+            "--picture-size",
+            min=1,
+            help="Side of the pictures that the boxes are in, where they do not say it. [default: "
+            "512, of posts]",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
+
 @app.command(
+    cls=accepting({"--faces": "--boxes", "--min-score": "--min-face-score"}),
     rich_help_panel=PANEL,
-    epilog="Example: `lookalikes select --metadata danbooru2020/metadata --faces faces.json "
+    epilog="Example: `lookalikes select --metadata danbooru2020/metadata --boxes faces.json "
     "--out zaci`",
 )
 def select(
     faces: Annotated[
         Path,
         typer.Option(
-            "--faces",
+            "--boxes",
             help="Face boxes: JSON by post, JSON lines, COCO, faces.tsv, WIDER FACE's text, XML of "
             "Manga109, VOC or CVAT, a folder of XML or of YOLO's labels, or what `lookalikes "
             "detect` wrote; packed or not.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of train.json and test.json.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for train.json and test.json.")],
     metadata: Annotated[
         list[Path] | None,
         typer.Option(
@@ -57,12 +114,14 @@ def select(
         ),
     ] = None,
     tag_ids: Annotated[
-        Path | None, typer.Option("--tag-ids", help="tagIds.tsv, the names to faces.tsv.")
+        Path | None,
+        typer.Option("--tag-ids", metavar="FILE", help="File tagIds.tsv, the names to faces.tsv."),
     ] = None,
     pictures: Annotated[
         Path | None,
         typer.Option(
             "--pictures",
+            metavar="FOLDER",
             help="Folder of the pictures, to look how large those are whose boxes do not say it.",
         ),
     ] = None,
@@ -70,58 +129,17 @@ def select(
         int, typer.Option("--min-images", min=1, help="Fewest faces of a character.")
     ] = 2,
     test_characters: Annotated[
-        int,
-        typer.Option("--test-characters", min=0, help="Characters to draw for the test set."),
+        int, typer.Option("--test-characters", min=0, help="Characters to draw for the test set.")
     ] = 1003,
     test_images: Annotated[
-        int, typer.Option("--test-images", min=1, help="Faces that each of them has, exactly.")
-    ] = 2,
-    rating: Annotated[
-        str,
-        typer.Option("--rating", metavar="R,...", help="Of g, s, q, e.", rich_help_panel=_PANEL),
-    ] = "g,s",
-    extensions: Annotated[
-        str | None,
-        typer.Option(
-            "--extensions",
-            metavar="EXT,...",
-            help="File types of posts. [default: those of still pictures]",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    keep_deleted: Annotated[
-        bool, typer.Option("--keep-deleted", help="Deleted posts too.", rich_help_panel=_PANEL)
-    ] = False,
-    keep_banned: Annotated[
-        bool, typer.Option("--keep-banned", help="Banned posts too.", rich_help_panel=_PANEL)
-    ] = False,
-    min_score: Annotated[
-        float | None,
-        typer.Option(
-            "--min-score",
-            help="Faces detected less surely do not count.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    min_size: Annotated[
         int,
         typer.Option(
-            "--min-size",
-            min=0,
-            help="Shorter side of a face's box, in pixels.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = 20,
-    picture_size: Annotated[
-        int | None,
-        typer.Option(
-            "--picture-size",
+            "--test-images",
             min=1,
-            help="Side of the pictures that the boxes are in, where they do not say it. [default: "
-            "512, of posts]",
-            rich_help_panel=_PANEL,
+            help="Number of faces that each character of the test set has, exactly.",
         ),
-    ] = None,
+    ] = 2,
+    posts: PostGroup = PostGroup(),
     seed: SeedOption = 0,
     processes: ProcessesOption = None,
     overwrite: OverwriteOption = False,
@@ -137,15 +155,17 @@ def select(
     from mining.commands.select import FaceLimits, SplitOptions, select_faces
     from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
 
-    kinds = tuple(words_of(extensions) or EXTENSIONS)
+    kinds = tuple(words_of(posts.extensions) or EXTENSIONS)
     made = select_faces(
         faces,
         out,
         metadata=metadata or [],
         tag_ids=tag_ids,
         pictures=pictures,
-        posts=Rule(tuple(words_of(rating) or ()), kinds, keep_deleted, keep_banned),
-        limits=FaceLimits(min_score, min_size, picture_size),
+        posts=Rule(
+            tuple(words_of(posts.rating) or ()), kinds, posts.keep_deleted, posts.keep_banned
+        ),
+        limits=FaceLimits(posts.min_score, posts.min_size, posts.picture_size),
         split=SplitOptions(min_images, test_characters, test_images, seed),
         workers=processes,
         overwrite=overwrite,
@@ -163,13 +183,20 @@ def crop(
     pictures: Annotated[
         Path,
         typer.Option(
-            "--pictures", help="Folder of `0123/ID.jpg` (ID modulo 1000), or of `ID.jpg`."
+            "--pictures",
+            metavar="FOLDER",
+            help="Folder of `0123/ID.jpg` (ID modulo 1000), or of `ID.jpg`.",
         ),
     ],
     dataset: Annotated[
-        Path, typer.Option("--dataset", help="Faces and boxes, as `lookalikes select` writes them.")
+        Path,
+        typer.Option(
+            "--dataset", metavar="FILE", help="Faces and boxes, as `lookalikes select` writes them."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of a folder per character.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder to write, with a folder per character.")
+    ],
     size: Annotated[
         int, typer.Option("--size", min=1, max=4096, help="Side of a crop, in pixels.")
     ] = 224,
@@ -187,7 +214,8 @@ def crop(
         typer.Option("--square", help="Widen boxes to squares, so that faces keep their form."),
     ] = False,
     quality: Annotated[
-        int, typer.Option("--quality", min=1, max=100, help="Of the JPEG files.")
+        int,
+        typer.Option("--quality", min=1, max=100, help="Quality of the JPEG files, in percent."),
     ] = 75,
     processes: ProcessesOption = None,
     max_pixels: SourcePixelsOption = 50_000_000,
@@ -219,6 +247,7 @@ def crop(
 
 
 @app.command(
+    cls=accepting({"--min-score": "--min-confidence", "--overlap": "--max-overlap"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes detect pictures --detector anime-face.onnx --out faces.jsonl`",
 )
@@ -229,28 +258,31 @@ def detect(
     detector: Annotated[
         Path,
         typer.Option(
-            "--detector", help="Face detector, an ONNX file of YOLOv8, YOLOv8-face or YOLOv5."
+            "--detector",
+            metavar="FILE",
+            help="Face detector, an ONNX file of YOLOv8, YOLOv8-face or YOLOv5.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="Boxes, a picture a line: for `lookalikes select`.")
+        Path, typer.Option("--out", help="File of boxes to write, a picture a line, for select.")
     ],
     min_score: Annotated[
         float,
         typer.Option(
-            "--min-score",
+            "--min-confidence",
             metavar="SHARE",
             parser=share_from(),
-            help="Least confidence of a face.",
+            help="Least confidence of the detector in a face that counts.",
         ),
     ] = 0.3,
     overlap: Annotated[
         float,
         typer.Option(
-            "--overlap",
+            "--max-overlap",
             metavar="SHARE",
             parser=share_from(),
-            help="Of two boxes that overlap more (intersection over union) the surer one is kept.",
+            help="Most overlap of two boxes (intersection over union); beyond, the surer one is "
+            "kept.",
         ),
     ] = 0.5,
     device: DetectionDeviceOption = "auto",
@@ -291,25 +323,29 @@ def arrange(
             "image folder with metadata or saved dataset, Parquet file or folder of them.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of a folder per character.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder to write, with a folder per character.")
+    ],
     kind: Annotated[
         Literal["auto", "folders", "flat", "huggingface", "parquet"],
-        typer.Option("--kind", help="What SOURCE is."),
+        typer.Option("--kind", help="Form of SOURCE."),
     ] = "auto",
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    identity: IdentityGroup = IdentityGroup(),
     image_column: Annotated[
-        str | None, typer.Option("--image-column", help="Column of the images.")
+        str | None, typer.Option("--image-column", metavar="NAME", help="Column of the images.")
     ] = None,
     character_column: Annotated[
-        str | None, typer.Option("--character-column", help="Column that says who it is.")
+        str | None,
+        typer.Option("--character-column", metavar="NAME", help="Column that says who it is."),
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option("--id-column", help="Column that names the files.")
+        str | None, typer.Option("--id-column", metavar="NAME", help="Column that names the files.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option("--split", help="Split to take, or all. [default: the only one]")
+        str | None,
+        typer.Option(
+            "--split", metavar="NAME", help="Split to take, or all. [default: the only one]"
+        ),
     ] = None,
     processes: ProcessesOption = None,
     max_pixels: SourcePixelsOption = 50_000_000,
@@ -327,7 +363,7 @@ def arrange(
         source,
         out,
         kind=kind,
-        identities=rule_of(identity_level, identity_pattern, identities),
+        identities=identity.rule(),
         image_column=image_column,
         character_column=character_column,
         id_column=id_column,
@@ -342,35 +378,45 @@ def arrange(
 
 @app.command(
     "check-overlap",
+    cls=accepting({"--pictures": "--with-pictures", "--no-pictures": "--names-only"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes check-overlap --train train_faces --test faces --out overlap.csv`",
 )
 def check_overlap(
     train: Annotated[
         Path,
-        typer.Option("--train", help="Folder of faces, dataset (.json), or names, one a line."),
+        typer.Option(
+            "--train", help="Training set: folder of faces, dataset (.json), or names, one a line."
+        ),
     ],
-    test: Annotated[Path, typer.Option("--test", help="The same of the test set.")],
+    test: Annotated[
+        Path,
+        typer.Option(
+            "--test", help="Test set: folder of faces, dataset (.json), or names, one a line."
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="CSV of what was found in both.")
     ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    identity: IdentityGroup = IdentityGroup(),
     aliases: Annotated[
         Path | None,
-        typer.Option("--aliases", help="CSV with character, alias: names of one character."),
+        typer.Option(
+            "--aliases", metavar="FILE", help="CSV with character, alias: names of one character."
+        ),
     ] = None,
     pictures: Annotated[
         bool,
-        typer.Option("--pictures/--no-pictures", help="Look at pictures, not at names alone."),
+        typer.Option(
+            "--with-pictures/--names-only", help="Compare pictures, too, not names alone."
+        ),
     ] = True,
     processes: ProcessesOption = None,
     max_pixels: SourcePixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
     spreadsheet_safe: SpreadsheetSafeOption = False,
 ) -> None:
-    """Whether a test set is zero-shot: no character and no picture of it in training.
+    """Check that a test set is zero-shot: no character and no picture of it in training.
 
     Ends with status 3 where something is in both. For near-duplicate pictures, `pip install
     'lookalikes[suspects]'`.
@@ -383,7 +429,7 @@ def check_overlap(
         train,
         test,
         out=out,
-        identities=rule_of(identity_level, identity_pattern, identities),
+        identities=identity.rule(),
         aliases=aliases,
         pictures=pictures,
         workers=processes,

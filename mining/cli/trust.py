@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from mining.cli.app import app
 from mining.cli.options import (
     AliasesOption,
     DetectorOption,
     EmbeddingsOption,
-    IdentitiesOption,
-    IdentityLevelOption,
-    IdentityPatternOption,
+    FacesFolderOption,
+    IdentityGroup,
     KindsOption,
     MaxPixelsOption,
+    OutputGroup,
     OverwriteOption,
     PairsArgument,
     SpreadsheetSafeOption,
     VetoOption,
     kinds_of,
-    rule_of,
     share_from,
 )
+from mining.cli.user_words import UserGroup, accepting
+
+if TYPE_CHECKING:
+    from mining.commands.review import PageOptions
 
 # What `lookalikes review` does where no other of its commands is named.
 DEFAULT = "judge"
@@ -44,26 +47,28 @@ def suspects(
     pairs: PairsArgument,
     faces: Annotated[
         Path | None,
-        typer.Option("--faces", help="Folder that the paths lie in: for duplicate and crop."),
+        typer.Option(
+            "--faces",
+            metavar="FOLDER",
+            help="Folder that the pairs' paths lie in; kinds duplicate and crop need it.",
+        ),
     ] = None,
     embeddings: EmbeddingsOption = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    identity: IdentityGroup = IdentityGroup(),
     veto: VetoOption = None,
     aliases: AliasesOption = None,
     detector: DetectorOption = None,
     kinds: KindsOption = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]"),
+        Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
     figure: Annotated[
         Path | None,
-        typer.Option("--figure", help="Picture of the most suspicious pairs, .png or .svg."),
+        typer.Option(
+            "--figure", metavar="FILE", help="Picture of the most suspicious pairs, .png or .svg."
+        ),
     ] = None,
-    overwrite: OverwriteOption = False,
-    spreadsheet_safe: SpreadsheetSafeOption = False,
+    written: OutputGroup = OutputGroup(),
     max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
     """Flag the pairs that may be mistakes in the data; nothing is dropped.
@@ -89,18 +94,17 @@ def suspects(
     made = find_suspects(
         pairs,
         evidence=evidence,
-        identities=rule_of(identity_level, identity_pattern, identities),
+        identities=identity.rule(),
         kinds=kinds_of(kinds),
         out=out,
         figure=figure,
-        overwrite=overwrite,
-        spreadsheet_safe=spreadsheet_safe,
         progress=bar,
+        **vars(written),
     )
     print_made(made)
 
 
-class _Judging(TyperGroup):
+class _Judging(UserGroup):
     """`review PAIRS` is `review judge PAIRS`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -121,20 +125,69 @@ app.add_typer(review, name="review", rich_help_panel=PANEL)
 
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="Database of the verdicts. [default: PAIRS.review.sqlite]"),
+    typer.Option(
+        "--store", metavar="FILE", help="Database of the verdicts. [default: PAIRS.review.sqlite]"
+    ),
 ]
+
+
+@dataclass(frozen=True)
+class PageGroup:
+    """Where the page is served, and to whom."""
+
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Address to listen on; another than loopback gets a token.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 takes a free one.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = 8765
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="Further name that browsers may use; repeatable.",
+            rich_help_panel=_PAGE,
+        ),
+    ] = None
+    browser: Annotated[
+        bool,
+        typer.Option(
+            "--browser/--no-browser", help="Open the page in a browser.", rich_help_panel=_PAGE
+        ),
+    ] = False
+
+    def options(self) -> PageOptions:
+        """The options as the command takes them."""
+        from mining.commands.review import PageOptions
+
+        return PageOptions(self.host, self.port, self.allow_host or [], self.browser)
 
 
 @review.command(DEFAULT)
 def judge(
     pairs: PairsArgument,
-    faces: Annotated[Path, typer.Option("--faces", help="Folder that the paths lie in.")],
+    faces: FacesFolderOption,
     annotator: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Who judges; else the page asks.")
+        str | None,
+        typer.Option(
+            "--as", metavar="NAME", help="Name of the person who judges; else the page asks."
+        ),
     ] = None,
-    identity_level: IdentityLevelOption = None,
-    identity_pattern: IdentityPatternOption = None,
-    identities: IdentitiesOption = None,
+    identity: IdentityGroup = IdentityGroup(),
     overlap: Annotated[
         float | None,
         typer.Option(
@@ -147,52 +200,32 @@ def judge(
     ] = None,
     suspects: Annotated[
         Path | None,
-        typer.Option("--suspects", help="File of suspects. [default: PAIRS.suspects.csv]"),
+        typer.Option(
+            "--suspects", metavar="FILE", help="File of suspects. [default: PAIRS.suspects.csv]"
+        ),
     ] = None,
     suspects_first: Annotated[
-        bool, typer.Option("--suspects-first", help="Begin with them, among as many others.")
+        bool,
+        typer.Option(
+            "--suspects-first", help="Begin with the suspects, among as many other pairs."
+        ),
     ] = False,
     scores: Annotated[
         Path | None,
         typer.Option(
-            "--scores", help="Scores to show of judged pairs. [default: PAIRS.scores.csv]"
+            "--scores",
+            metavar="FILE",
+            help="Scores to show of judged pairs. [default: PAIRS.scores.csv]",
         ),
     ] = None,
     store: StoreOption = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, metavar="N", help="Of the orders. [default: 0]"),
-    ] = None,
-    host: Annotated[
-        str,
         typer.Option(
-            "--host",
-            help="Address to listen on; another than loopback gets a token.",
-            rich_help_panel=_PAGE,
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port",
-            min=0,
-            max=65535,
-            help="Port to listen on; 0 takes a free one.",
-            rich_help_panel=_PAGE,
-        ),
-    ] = 8765,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            help="Further name that browsers may use; repeatable.",
-            rich_help_panel=_PAGE,
+            "--seed", min=0, help="Random seed for the order that each person gets. [default: 0]"
         ),
     ] = None,
-    browser: Annotated[
-        bool,
-        typer.Option("--browser/--no-browser", help="Open the page.", rich_help_panel=_PAGE),
-    ] = False,
+    page: PageGroup = PageGroup(),
     max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
     """Judge pairs in the browser: what `lookalikes review PAIRS` does.
@@ -200,23 +233,17 @@ def judge(
     Every verdict is on the disk before the page moves on. Needs
     `pip install 'lookalikes[review]'`.
     """
+    from mining.commands.review import JudgingOptions
     from mining.commands.review import review as run_review
 
     run_review(
         pairs,
         faces,
-        identities=rule_of(identity_level, identity_pattern, identities),
-        annotator=annotator,
+        identities=identity.rule(),
+        judging=JudgingOptions(annotator, overlap, seed, suspects, suspects_first),
         store=store,
-        overlap=overlap,
-        seed=seed,
-        suspects=suspects,
-        suspects_first=suspects_first,
         scores=scores,
-        host=host,
-        port=port,
-        allow_hosts=allow_host or [],
-        open_browser=browser,
+        page=page.options(),
         max_pixels=max_pixels,
         say=lambda text: typer.echo(text),
     )
@@ -224,23 +251,29 @@ def judge(
 
 @review.command(
     "export",
+    cls=accepting({"--format": "--to-format"}),
     epilog="Example: `lookalikes review export adversarial.csv --out judged.csv`",
 )
 def export(
     pairs: PairsArgument,
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     who: Annotated[
-        str | None, typer.Option("--who", metavar="NAME", help="One person's verdicts alone.")
+        str | None,
+        typer.Option("--who", metavar="NAME", help="Person whose verdicts alone are exported."),
     ] = None,
     form: Annotated[
         Literal["csv", "label-studio"],
-        typer.Option("--format", help="csv: a pair file; label-studio: tasks to import there."),
+        typer.Option(
+            "--to-format",
+            metavar="FORMAT",
+            help="Format of OUT. csv: a pair file; label-studio: tasks to import there.",
+        ),
     ] = "csv",
     prefix: Annotated[
         str | None,
         typer.Option(
             "--prefix",
-            help="Of image addresses, for Label Studio. [default: /data/local-files/?d=]",
+            help="Beginning of image addresses, for Label Studio. [default: /data/local-files/?d=]",
         ),
     ] = None,
     store: StoreOption = None,
@@ -252,9 +285,11 @@ def export(
     A decision counts, else what more than half said. Pairs without either are not judged.
     """
     if prefix is not None and form == "csv":
-        raise typer.BadParameter("--prefix is that of addresses in --format label-studio")
+        raise typer.BadParameter("--prefix is that of addresses in --to-format label-studio")
     if who is not None and form != "csv":
-        raise typer.BadParameter("--who is of a pair file; leave it out with --format label-studio")
+        raise typer.BadParameter(
+            "--who is of a pair file; leave it out with --to-format label-studio"
+        )
     from mining.cli.summary import print_exported, print_tasks
     from mining.commands.review import export_review, export_tasks
 
@@ -274,8 +309,7 @@ def export(
 
 
 @review.command(
-    "import",
-    epilog="Example: `lookalikes review import adversarial.csv asuka.review.sqlite`",
+    "import", epilog="Example: `lookalikes review import adversarial.csv asuka.review.sqlite`"
 )
 def import_(
     pairs: PairsArgument,
@@ -289,7 +323,11 @@ def import_(
     ],
     who: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="Whose verdicts. [default: the file's name]"),
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Name of the person who gave the verdicts. [default: the file's name]",
+        ),
     ] = None,
     store: StoreOption = None,
 ) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypedDict
 
-from mining.commands.run_folder import UNSETTLED, RunFolder
-from mining.embeddings.options import EmbeddingOptions, notes_of
-from mining.embeddings.store import Embeddings
+from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
+from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
-from mining.models import Model
-from mining.models.names import embeddings_name
-from mining.scores.collection import Gathered, gather
+from mining.scores.collection import Gathered
 from mining.scores.pair_files import (
     low_aucs,
     mined_beside,
@@ -22,15 +20,14 @@ from mining.scores.pair_files import (
     unread_rows,
     was_mined,
 )
+from mining.scores.sources import ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
-from pairsets.evaluation.bootstrap import DRAWS, refuse_few
-from pairsets.evaluation.clusters import By
-from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.hubness import Hubness
+from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.missing_scores import Missing
-from pairsets.faces import resolve
+from pairsets.faces import Faces, resolve
 from pairsets.files.score_files import write_scores
 from pairsets.files.side_files import Named
 from pairsets.funnel import FunnelRow
@@ -39,7 +36,7 @@ from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
 from pairsets.report import write_report
 from pairsets.report.assembly import FIGURES, ReportInputs, draw_figures, report_of
-from pairsets.storage.artefacts import refuse_inside, versions, write_json
+from pairsets.storage.artefacts import versions, write_json
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.publication import alone
@@ -54,11 +51,19 @@ SCHEMA = 1
 # What is written of each set, as `SET.scores.csv` and so on.
 TABLES = ("scores", "verdicts", "curves")
 DIFFERENCES = "differences.csv"
+# Of what scores come from, what changes nothing in the result; and the groups that hold the rest.
+_NO_SETTINGS = ("sources", "intervals", "submissions", "cache")
+
+
+class _Begun(TypedDict):
+    faces: Path
+    kind: Kind
+    settings: Mapping[str, object]
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What `compare_models` found and wrote.
+    """Models compared: their tables, and what was written.
 
     Attributes:
         folder: where it lies.
@@ -85,21 +90,12 @@ def compare_models(
     pairs: Sequence[str | Path],
     *,
     out: str | Path,
+    sources: ScoreSources,
     identities: Rule | None = None,
-    models: Sequence[str] = (),
-    scores: Sequence[Named] = (),
-    embeddings: Sequence[Path] = (),
     annotators: Sequence[Named] = (),
     target_fnr: float | str | None = None,
     published: bool = False,
-    missing: Missing = "fail",
-    distance: bool = False,
-    distance_of: Sequence[str] = (),
-    clusters: By = "character",
-    draws: int = DRAWS,
-    seed: int = 0,
-    cache: Path | None = None,
-    encoding: EmbeddingOptions | None = None,
+    intervals: IntervalOptions = IntervalOptions(),
     overwrite: bool = False,
     spreadsheet_safe: bool = False,
     progress: Progress = silent,
@@ -112,177 +108,185 @@ def compare_models(
     Args:
         faces: folder that the pairs' paths lie in; only faces of pairs are embedded.
         pairs: pair files; their names, without suffix, are those of the sets.
-        out: folder for what is written.
+        out: folder for what is written, vectors in `embeddings` among it.
+        sources: where scores come from, but for submissions, which are of one pair file.
         identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
-        models: `family:argument` of models to run.
-        scores: score files.
-        embeddings: folders written by `lookalikes embed`.
-        annotators: pair files of further people who judged; each counts for the sets whose pairs
-            it has.
+        annotators: pair files of further people; each counts for the sets whose pairs it has.
         target_fnr: see `pairsets.evaluate`; None is each set's own human FNR, where it was judged.
-        published: add ZACI-20's rows to the sets that are its own pairs; apart, to those called
-            `random` and `adversarial` that are not.
-        missing, distance, distance_of: pairs without a score, and scores that are distances: see
-            `mining.scores.collection.gather`.
-        clusters: what pairs share that makes them depend on one another.
-        draws: of the bootstrap.
-        seed: of the draws.
-        cache: where vectors are kept; `out`/embeddings if not given.
-        encoding: how models run and images are read.
+        published: add ZACI-20's rows: to its own pairs; apart, to sets `random`, `adversarial`.
+        intervals: how intervals are computed.
         overwrite: replace a finished comparison.
-        spreadsheet_safe: write a copy of each table for spreadsheets, see
-            `pairsets.storage.spreadsheets`.
+        spreadsheet_safe: write a copy of each table (`pairsets.storage.spreadsheets`).
         progress: shows how far each step is.
 
     Raises:
-        PairsetsError, MiningError: the user's input; nothing but a marked,
-            unfinished folder is left behind.
+        PairsetsError, MiningError: the user's input; a marked folder may be left.
     """
-    settings = settings_of(locals(), paths=("faces", "pairs"), without=(*UNSETTLED, "cache"))
-    encoding = encoding or EmbeddingOptions()
-    settings["precision"] = encoding.precision
-    out = Path(out)
-    if draws:
-        refuse_few(draws)
-    files = named_sets(list(map(Path, pairs)), out)
-    for given_file in (*scores, *annotators):
-        refuse_inside_out(given_file.path, out)
-    folder = RunFolder(out)
-    folder.refuse(overwrite=overwrite, faces=Path(faces), kind="comparison", settings=settings)
-    if cache is not None:
-        refuse_inside(cache, Path(faces))
-    older = _Older.of(folder)
+    settings = _settings({**vars(sources), **vars(intervals), **locals()})
+    out, sources = Path(out), replace(sources, faces=Path(faces))
+    intervals.refuse_few()
+    files = _files(pairs, [*sources.files, *(one.path for one in annotators)], out)
+    begun: _Begun = {"faces": Path(faces), "kind": "comparison", "settings": settings}
+    RunFolder(out).refuse(overwrite=overwrite, **begun)
+    sources.refuse_inside_faces(None)
+    older = _Older.of(RunFolder(out))
     sets = {name: PairSet.read(path, identities) for name, path in files.items()}
-    for name, one in sets.items():
-        refuse_lacking(one, [0, 1], str(files[name]))
-    against = [
-        text
-        for name, one in sets.items()
-        for text in contradictions(one, clusters, str(files[name]))
-    ]
+    _refuse_lacking(sets, files)
+    against = _contradictions(sets, files, intervals)
     told = _told(sets)
     people = people_of(sets, annotators)
-    found = [Embeddings.load(folder) for folder in embeddings]
-    needed = sorted({path for one in sets.values() for path in one.paths})
-    with progress("Looking for the faces"):
-        present = resolve(Path(faces), needed, told)
-    if not (models or scores or embeddings):
+    opened = sources.open(without=("submissions",))
+    present = _present(Path(faces), sets, told, progress)
+    if not sources:
         raise ScoresError("no model to compare; name models, scores or embeddings")
-    loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
-    # Before the work on models, so that a fault in a file is told first.
-
-    def gathered_of(coming: Sequence[Model] = ()) -> Gathered:
-        return gather(
-            sets,
-            scores,
-            found,
-            coming=coming,
-            missing=missing,
-            distance=distance,
-            distance_of=distance_of,
-        )
-
-    given = gathered_of(loaded)
-    for name, one in sets.items():
-        rest = one.take(given.kept[name])
-        refuse_lacking(rest, [0, 1], str(files[name]))
-        compare(name, rest, given.scores[name], target_fnr, missing="reject", draws=0)
+    opened.load_models()
+    opened.check(sets, files, target_fnr)
     mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
-    for ones in _judged_by_several(sets, people).values():
-        agreement(ones, clusters=clusters)
-    run = RunFolder.start(
-        out, overwrite=overwrite, faces=Path(faces), kind="comparison", settings=settings
-    )
-    homes = [(cache or run.root / "embeddings") / embeddings_name(model) for model in loaded]
-    for model, home in zip(loaded, homes, strict=True):
-        found.append(encoding.embed(present, model, home, progress))
-    gathered = gathered_of()
+    _agreements(sets, people, intervals)
+    run = RunFolder.start(out, overwrite=overwrite, **begun)
+    opened.run_models(present, run.root / "embeddings", progress)
+    gathered = opened.gather(sets)
     kept, whole = gathered.kept, sets
     sets = {name: one.take(kept[name]) for name, one in sets.items()}
-    for name, one in sets.items():
-        refuse_lacking(one, [0, 1], str(files[name]))
+    _refuse_lacking(sets, files)
     people = {name: taken(said, kept[name]) for name, said in people.items()}
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
-    funnel = [*unread_rows(found), *set_rows(sets, gathered)]
     with progress("Comparing"):
-        boards = _boards(
-            sets, files, gathered, people, target_fnr, published, clusters, draws, seed
-        )
-    agreed = {
-        name: agreement(ones, clusters=clusters)
-        for name, ones in _judged_by_several(sets, people).items()
-    }
+        boards = _boards(sets, files, gathered, people, target_fnr, published, intervals)
+    said = _said(boards, files, whole, gathered)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
         boards=boards,
         ranks={name: one.ranks for name, one in mined.items() if one is not None},
         quantiles={name: one.quantiles for name, one in mined.items() if one is not None},
-        unseen=frozenset(path for one in found for path in one.skipped),
-        facts=[
-            ("Faces", f"{len(present):,}"),
-            ("Characters", f"{present.count_characters:,}"),
-            ("Models", f"{len(gathered.models):,}"),
-        ],
-        funnel=funnel,
-        warnings=[
-            *notes_of(loaded),
-            *against,
-            *(
-                text
-                for one in (board.comparison for board in boards)
-                if one is not None and not was_mined(files[one.name], whole[one.name])
-                for text in low_aucs(one.name, one.aucs, gathered)
-            ),
-            *(text for board in boards for text in board.warnings),
-            *_unpublished(boards, published),
-        ],
+        unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
+        facts=_facts(present, gathered),
+        funnel=[*unread_rows(opened.embeddings), *set_rows(sets, gathered)],
+        warnings=[*opened.notes, *against, *said, *_unpublished(boards, published)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
-        agreement=agreed,
-        max_pixels=encoding.max_pixels,
+        agreement=_agreements(sets, people, intervals),
+        max_pixels=sources.encoding.max_pixels,
     )
-    written = write_leaderboards(run.leaderboard, boards)
+    written = _write(run, shown, spreadsheet_safe, progress)
+    # What is of an earlier comparison is known by its manifest: while that stands.
+    older.remove_but([*written, run.root / "compare.json"])
+    written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
+    run.finish([*opened.homes, *sources.embeddings, *older.strangers])
+    told_of = shown.funnel, shown.warnings, shown.hubness, shown.agreement
+    return Compared(run, boards, written, *told_of)
+
+
+def _settings(given: Mapping[str, object]) -> dict[str, object]:
+    """The arguments that an interrupted comparison goes on with alone."""
+    encoding = given["encoding"]
+    assert isinstance(encoding, EmbeddingOptions)
+    without = (*UNSETTLED, *_NO_SETTINGS)
+    settings = settings_of(given, paths=("faces", "pairs"), without=without)
+    return settings | {"precision": encoding.precision}
+
+
+def _files(pairs: Sequence[str | Path], given: Sequence[Path], out: Path) -> dict[str, Path]:
+    """Pair files by the names of their sets; like what else is given, not within `out`."""
+    files = named_sets(list(map(Path, pairs)), out)
+    for file in given:
+        refuse_inside_out(file, out)
+    return files
+
+
+def _present(
+    faces: Path, sets: Mapping[str, PairSet], told: Mapping[str, str] | None, progress: Progress
+) -> Faces:
+    """The faces of all sets."""
+    needed = sorted({path for one in sets.values() for path in one.paths})
+    with progress("Looking for the faces"):
+        return resolve(faces, needed, told)
+
+
+def _contradictions(
+    sets: Mapping[str, PairSet], files: Mapping[str, Path], intervals: IntervalOptions
+) -> list[str]:
+    """Sentences on pairs that say otherwise than their identities."""
+    by = intervals.clusters
+    return [
+        text for name, one in sets.items() for text in contradictions(one, by, str(files[name]))
+    ]
+
+
+def _said(
+    boards: Sequence[Leaderboard],
+    files: Mapping[str, Path],
+    whole: Mapping[str, PairSet],
+    gathered: Gathered,
+) -> list[str]:
+    """Sentences on the tables: where positives score lower than negatives, unless mined."""
+    low = [
+        text
+        for one in (board.comparison for board in boards)
+        if one is not None and not was_mined(files[one.name], whole[one.name])
+        for text in low_aucs(one.name, one.aucs, gathered)
+    ]
+    return [*low, *(text for board in boards for text in board.warnings)]
+
+
+def _facts(faces: Faces, gathered: Gathered) -> list[tuple[str, str]]:
+    """Numbers that the report begins with."""
+    return [
+        ("Faces", f"{len(faces):,}"),
+        ("Characters", f"{faces.count_characters:,}"),
+        ("Models", f"{len(gathered.models):,}"),
+    ]
+
+
+def _refuse_lacking(sets: Mapping[str, PairSet], files: Mapping[str, Path]) -> None:
+    """Raise PairSetError for a set without positives, or without negatives."""
+    for name, one in sets.items():
+        refuse_lacking(one, [0, 1], str(files[name]))
+
+
+def _write(
+    run: RunFolder, shown: ReportInputs, spreadsheet_safe: bool, progress: Progress
+) -> list[Path]:
+    """Write tables, figures and report; returns their paths."""
+    written = write_leaderboards(run.leaderboard, shown.boards)
     written += write_differences((run.root / DIFFERENCES).with_suffix(""), shown.comparisons)
-    for found_on in shown.comparisons:
-        stem, rank = run.root / found_on.name, shown.ranks.get(found_on.name)
-        scores_file, verdicts_file, curves_file = (
-            stem.with_name(f"{stem.name}.{what}.csv") for what in TABLES
-        )
-        written.append(write_scores(scores_file, found_on.pairs, found_on.scores, rank))
-        written.append(write_verdicts(verdicts_file, found_on))
-        written.append(write_curves(curves_file, found_on))
+    for found in shown.comparisons:
+        scores, verdicts, curves = (run.root / f"{found.name}.{what}.csv" for what in TABLES)
+        rank = shown.ranks.get(found.name)
+        written.append(write_scores(scores, found.pairs, found.scores, rank))
+        written += [write_verdicts(verdicts, found), write_curves(curves, found)]
     if spreadsheet_safe:
         written += write_copies(tables_of(written))
     with progress("Drawing figures") as step:
         written += draw_figures(shown, run.report.parent / "figures", step)
     with progress("Drawing the report"):
         written.append(write_report(report_of(shown), run.report))
-    # What is of an earlier comparison is known by its manifest: while that stands.
-    older.remove_but([*written, run.root / "compare.json"])
-    written.append(
-        write_json(
-            run.root / "compare.json",
-            {
-                "schema": SCHEMA,
-                "kind": "comparison",
-                "sets": {name: {"sha256": sha256(path)} for name, path in files.items()},
-                "models": {model: gathered.fingerprints.get(model) for model in gathered.models},
-                "parameters": {
-                    "target_fnr": target_fnr,
-                    "missing": missing,
-                    "distances": sorted(gathered.distances),
-                    "clusters": clusters,
-                    "draws": draws,
-                    "seed": seed,
-                },
-                "versions": versions("lookalikes", "numpy", "pandas"),
-            },
-        )
-    )
-    run.finish([*homes, *embeddings, *older.strangers])
-    return Compared(
-        run, boards, written, funnel, shown.warnings, hubness=shown.hubness, agreement=agreed
-    )
+    return written
+
+
+def _write_manifest(
+    run: RunFolder,
+    files: Mapping[str, Path],
+    gathered: Gathered,
+    target_fnr: float | str | None,
+    missing: Missing,
+    intervals: IntervalOptions,
+) -> Path:
+    """Write what was compared, and how, beside the tables."""
+    content = {
+        "schema": SCHEMA,
+        "kind": "comparison",
+        "sets": {name: {"sha256": sha256(path)} for name, path in files.items()},
+        "models": {model: gathered.fingerprints.get(model) for model in gathered.models},
+        "parameters": {
+            "target_fnr": target_fnr,
+            "missing": missing,
+            "distances": sorted(gathered.distances),
+            **vars(intervals),
+        },
+        "versions": versions("lookalikes", "numpy", "pandas"),
+    }
+    return write_json(run.root / "compare.json", content)
 
 
 def _told(sets: Mapping[str, PairSet]) -> dict[str, str] | None:
@@ -308,7 +312,7 @@ def _told(sets: Mapping[str, PairSet]) -> dict[str, str] | None:
 
 @dataclass(frozen=True)
 class _Older:
-    """What lay in the folder before: of an older comparison, whose files go, and of others.
+    """Files that lay in the folder before: of an older comparison, which go, and of others.
 
     Attributes:
         files: that a comparison with other models or sets would leave behind.
@@ -320,7 +324,7 @@ class _Older:
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Older:
-        """Of a folder that need not be there."""
+        """The older files of a folder that need not be there."""
         root = folder.root
         try:
             content = read_object(root / "compare.json", "the manifest of a comparison")
@@ -357,12 +361,18 @@ def _unpublished(boards: Sequence[Leaderboard], published: bool) -> list[str]:
     ]
 
 
-def _judged_by_several(
-    sets: Mapping[str, PairSet], people: Mapping[str, Mapping[str, PairSet]]
-) -> dict[str, dict[str, PairSet]]:
-    """By set, those who judged it, where they are more than one."""
+def _agreements(
+    sets: Mapping[str, PairSet],
+    people: Mapping[str, Mapping[str, PairSet]],
+    intervals: IntervalOptions,
+) -> dict[str, Agreement]:
+    """By set, the agreement of those who judged it, where they are more than one."""
     found = {name: with_own(one, people[name]) for name, one in sets.items()}
-    return {name: ones for name, ones in found.items() if len(ones) > 1}
+    return {
+        name: agreement(ones, clusters=intervals.clusters)
+        for name, ones in found.items()
+        if len(ones) > 1
+    }
 
 
 def _boards(
@@ -372,9 +382,7 @@ def _boards(
     people: Mapping[str, Mapping[str, PairSet]],
     target_fnr: float | str | None,
     published: bool,
-    clusters: By,
-    draws: int,
-    seed: int,
+    intervals: IntervalOptions,
 ) -> list[Leaderboard]:
     """A table a set, in the order given; the thresholds of one are carried to the others."""
     base = "random" if "random" in sets else next(iter(sets))
@@ -388,14 +396,12 @@ def _boards(
             target_fnr,
             mined_by=gathered.mined_by(files[name]),
             published=published_for(name, sets[name]) if published else None,
-            annotators=rates_of(people[name], clusters),
+            annotators=rates_of(people[name], intervals.clusters),
             missing="reject",
             turned=gathered.distances,
             dropped=gathered.dropped[name],
-            clusters=clusters,
-            draws=draws,
-            seed=seed,
             carried=carried,
+            **vars(intervals),
         )
         if carried is None:
             found = boards[name].comparison

@@ -153,8 +153,8 @@ def _format_of(source: Path, faces: Path | None, reading: Mapping[str, object]) 
     told = "" if faces is None else f" {faces} does not tell which: not all of its pictures are."
     raise SourceError(
         f"{source}: two numbers and a label a line may be pairs of templates (IJB-B, IJB-C) or of "
-        f"pictures by their number (0.jpg, 1.jpg, ...).{told} Say --format ijb or --format "
-        "indices, or name the folder of those pictures alone with --faces"
+        f"pictures by their number (0.jpg, 1.jpg, ...).{told} Say --from-format ijb or "
+        "--from-format indices, or name the folder of those pictures alone with --faces"
     )
 
 

@@ -2,199 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mining.commands.result import CommandResult
-from mining.embeddings.options import EmbeddingOptions, notes_of
-from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
-from mining.models import Model
-from mining.models.names import embeddings_name
-from mining.scores.collection import Gathered, gather
 from mining.scores.pair_files import lost_rows, low_aucs, unread_rows, was_mined
+from mining.scores.sources import ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
-from pairsets.evaluation.annotators import agreement
-from pairsets.evaluation.bootstrap import DRAWS, refuse_few
-from pairsets.evaluation.clusters import By
-from pairsets.evaluation.comparison import compare
+from pairsets.evaluation.annotators import Agreement, agreement
 from pairsets.evaluation.human import resolve_target
-from pairsets.evaluation.missing_scores import Missing
+from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.protocols import checked_folds
 from pairsets.evaluation.rates import checked_share
 from pairsets.faces import resolve
 from pairsets.files.folds import Folds
 from pairsets.files.side_files import Named, folds_of
-from pairsets.files.submissions import read_submission
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
-from pairsets.storage.artefacts import refuse_existing, refuse_inside
+from pairsets.storage.artefacts import refuse_existing
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
 from pairsets.tables.differences import write_differences
-from pairsets.tables.leaderboard import make_leaderboard, write_leaderboards
-from pairsets.tables.protocols import ENDS, follow_protocols, unresolved, write_protocols
+from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.tables.protocols import ENDS, Protocols, follow_protocols, unresolved, write_protocols
 from pairsets.tables.published import PUBLISHED
 
 _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 
 
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """Protocols of other benchmarks, reported beside the rates.
+
+    Attributes:
+        folds: file of folds, over which LFW's accuracy is; by default the one beside the pair file,
+            if there is any.
+        fars: FARs at which IJB's TAR is.
+    """
+
+    folds: Path | None = None
+    fars: Sequence[float] = ()
+
+
 @alone()
 def evaluate_pairs(
     path: Path,
+    sources: ScoreSources = ScoreSources(),
     *,
     identities: Rule | None = None,
-    scores: Sequence[Named] = (),
-    submissions: Sequence[Path] = (),
-    embeddings: Sequence[Path] = (),
-    faces: Path | None = None,
-    models: Sequence[str] = (),
-    cache: Path | None = None,
     annotators: Sequence[Named] = (),
     target_fnr: float | str | None = None,
-    clusters: By = "character",
-    draws: int = DRAWS,
-    seed: int = 0,
+    intervals: IntervalOptions = IntervalOptions(),
     published: str | None = None,
-    missing: Missing = "fail",
-    distance: bool = False,
-    distance_of: Sequence[str] = (),
-    folds: Path | None = None,
-    fars: Sequence[float] = (),
+    protocols: ProtocolOptions = ProtocolOptions(),
     out: Path | None = None,
     overwrite: bool = False,
     spreadsheet_safe: bool = False,
-    encoding: EmbeddingOptions,
     progress: Progress = silent,
 ) -> CommandResult:
     """Evaluate models on a pair file: from score files, embeddings, or models run on the faces.
 
-    With folds, which by default are those beside the pair file if there are any, LFW's accuracy
-    over folds is reported too; with `fars`, IJB's TAR at these. `identities` say who faces show,
-    where neither folders nor `PAIRS.identities.csv` do. Pairs without a score, and scores that are
-    distances, are taken as `mining.scores.collection.gather` does. With `spreadsheet_safe`, a copy
-    of each table is written for spreadsheets (`pairsets.storage.spreadsheets`).
+    `identities` say who faces show, where neither folders nor `PAIRS.identities.csv` do. With
+    `spreadsheet_safe`, a copy of each table is written for spreadsheets
+    (`pairsets.storage.spreadsheets`).
     """
     if published is not None and published not in PUBLISHED:
         raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
-    if draws:
-        refuse_few(draws)
-    for folder in (out, cache):
-        if folder is not None and faces is not None:
-            refuse_inside(folder, faces)
-    for far in fars:
+    intervals.refuse_few()
+    sources.refuse_inside_faces(out)
+    for far in protocols.fars:
         checked_share(far, "FAR")
-    tables, followed = ([], []) if out is None else (_tables(out, _ENDS), _tables(out, ENDS))
-    copies = copies_of(tables_of([*tables, *followed]))
-    refuse_existing(
-        [*tables, *followed, *copies],
-        overwrite=overwrite,
-        inputs=[
-            *(path, path.with_suffix(".json"), folds, folds_of(path)),
-            *(file.path for file in (*scores, *annotators)),
-        ],
-    )
-    pairs = PairSet.read(path, identities)
-    against = contradictions(pairs, clusters, str(path))
-    parts, notes = _folds(path, folds, pairs)
+    tables = _Tables.of(out, spreadsheet_safe)
+    beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path))
+    said = [*sources.files, *(file.path for file in annotators)]
+    refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *said])
+    asked = pairs = PairSet.read(path, identities)
+    against = contradictions(pairs, intervals.clusters, str(path))
+    parts, notes = _folds(path, protocols.folds, pairs)
     target = resolve_target(pairs, target_fnr)
-    if scores or submissions or embeddings or models:
+    if sources:
         refuse_lacking(pairs, [0, 1], str(path))
-    sources = [Embeddings.load(folder) for folder in embeddings]
-    if models and faces is None:
-        raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
+    opened = sources.open()
     people = people_of({path.stem: pairs}, annotators)[path.stem] if annotators else {}
-    agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
-    sent = [read_submission(file, pairs) for file in submissions]
-    noted: list[str] = []
-
-    def gathered(coming: Sequence[Model] = ()) -> Gathered:
-        return gather(
-            {path.stem: pairs},
-            scores,
-            sources,
-            sent,
-            coming,
-            missing=missing,
-            distance=distance,
-            distance_of=distance_of,
-        )
-
-    if models and faces is not None:
-        present = resolve(faces, pairs.paths, pairs.identities)
-        loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
-        noted = notes_of(loaded)
-        # Before the work on models, so that a fault in a file is told first.
-        given = gathered(loaded)
-        rest = pairs.take(given.kept[path.stem])
-        refuse_lacking(rest, [0, 1], str(path))
-        compare(path.stem, rest, given.scores[path.stem], target, missing="reject", draws=0)
-        for model in loaded:
-            folder = (cache or path.with_suffix(".embeddings")) / embeddings_name(model)
-            sources.append(encoding.embed(present, model, folder, progress))
-    found = gathered()
-    kept, asked = found.kept[path.stem], pairs
+    agreed = _agreed(pairs, people, intervals)
+    opened.read_submissions(pairs)
+    if sources.faces is not None and sources.models:
+        present = resolve(sources.faces, pairs.paths, pairs.identities)
+        opened.load_models()
+        opened.check({path.stem: pairs}, {path.stem: path}, target)
+        opened.run_models(present, path.with_suffix(".embeddings"), progress)
+    found = opened.gather({path.stem: pairs})
+    kept = found.kept[path.stem]
     if not kept.all():
         pairs = pairs.take(kept)
         refuse_lacking(pairs, [0, 1], f"{path}, without {int((~kept).sum())} pairs left out")
         target = resolve_target(pairs, target_fnr)
         people = taken(people, kept)
-        agreed = agreement(with_own(pairs, people), clusters=clusters) if people else None
+        agreed = _agreed(pairs, people, intervals)
         parts = parts and Folds(parts.numbers[kept])
-    turned, mine = found.distances, found.scores[path.stem]
     board = make_leaderboard(
         path.stem,
         pairs,
-        mine,
+        found.scores[path.stem],
         target,
         mined_by=found.mined_by(path),
         published=PUBLISHED[published] if published else None,
-        annotators=rates_of(people, clusters),
+        annotators=rates_of(people, intervals.clusters),
         missing="reject",
-        turned=turned,
+        turned=found.distances,
         dropped=found.dropped[path.stem],
-        clusters=clusters,
-        draws=draws,
-        seed=seed,
+        **vars(intervals),
     )
     if not board.entries:
         raise PairSetError(
             f"{path}: nobody judged these pairs and no model is given; "
             "name scores, embeddings or a model"
         )
-    protocols = follow_protocols(pairs, mine, parts, [*dict.fromkeys(fars)], turned=turned)
-    if out is not None:
-        tables += followed if protocols else []
-        written = [*tables, *(copies_of(tables_of(tables)) if spreadsheet_safe else ())]
-        stale = sorted({*followed, *copies} - {*written})
-        with written_together(written, stale=stale, overwrite=overwrite) as folder:
-            write_leaderboards(folder / out.name, [board])
-            found_on = [] if board.comparison is None else [board.comparison]
-            write_differences(folder / f"{out.name}.differences", found_on)
-            if protocols:
-                write_protocols(folder / out.name, path.stem, protocols)
-            if spreadsheet_safe:
-                write_copies(folder / table.name for table in tables_of(tables))
-        tables = written
+    fars = [*dict.fromkeys(protocols.fars)]
+    rows = follow_protocols(pairs, found.scores[path.stem], parts, fars, turned=found.distances)
+    written = tables.write(board, rows, overwrite=overwrite)
     funnel = [
-        *unread_rows(sources),
+        *unread_rows(opened.embeddings),
         *lost_rows("evaluate", path.stem, found),
         FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum())),
     ]
     aucs = {} if board.comparison is None else board.comparison.aucs
     low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
+    warnings = [*opened.notes, *against, *low, *board.warnings, *notes, *unresolved(pairs, rows)]
     return CommandResult(
-        tables,
-        funnel,
-        [*noted, *against, *low, *board.warnings, *notes, *unresolved(pairs, protocols)],
-        leaderboard=board,
-        agreement=agreed,
-        protocols=protocols,
+        written, funnel, warnings, leaderboard=board, agreement=agreed, protocols=rows
     )
+
+
+def _agreed(
+    pairs: PairSet, people: Mapping[str, PairSet], intervals: IntervalOptions
+) -> Agreement | None:
+    """The agreement of those who judged, where there are further people."""
+    return agreement(with_own(pairs, people), clusters=intervals.clusters) if people else None
 
 
 def _folds(path: Path, given: Path | None, pairs: PairSet) -> tuple[Folds | None, list[str]]:
@@ -215,8 +165,51 @@ def _folds(path: Path, given: Path | None, pairs: PairSet) -> tuple[Folds | None
     return found, []
 
 
-def _tables(stem: Path, ends: Sequence[str]) -> list[Path]:
-    """The files of the table called `stem`."""
-    if not stem.name:
-        raise RunError(f"{stem}: expected a name to begin the tables' names with, as in tables/all")
-    return [stem.with_name(stem.name + end) for end in ends]
+@dataclass(frozen=True)
+class _Tables:
+    """The files that tables are written to: those of every evaluation, and those of protocols."""
+
+    out: Path | None
+    always: Sequence[Path]
+    protocols: Sequence[Path]
+    spreadsheet_safe: bool
+
+    @classmethod
+    def of(cls, out: Path | None, spreadsheet_safe: bool) -> _Tables:
+        """The files called `out`; none where it is not given."""
+        if out is None:
+            return cls(None, [], [], spreadsheet_safe)
+        if not out.name:
+            raise RunError(
+                f"{out}: expected a name to begin the tables' names with, as in tables/all"
+            )
+        always, protocols = (
+            [out.with_name(out.name + end) for end in ends] for ends in (_ENDS, ENDS)
+        )
+        return cls(out, always, protocols, spreadsheet_safe)
+
+    @property
+    def possible(self) -> list[Path]:
+        """All that may be written, copies for spreadsheets among them."""
+        tables = [*self.always, *self.protocols]
+        return [*tables, *copies_of(tables_of(tables))]
+
+    def write(
+        self, board: Leaderboard, rows: Mapping[str, Protocols], *, overwrite: bool
+    ) -> list[Path]:
+        """Write the tables, all or none; those of an older evaluation that are not written go."""
+        if self.out is None:
+            return []
+        tables = [*self.always, *(self.protocols if rows else ())]
+        copies = copies_of(tables_of(tables)) if self.spreadsheet_safe else []
+        written = [*tables, *copies]
+        stale = sorted({*self.possible} - {*self.always, *written})
+        with written_together(written, stale=stale, overwrite=overwrite) as folder:
+            write_leaderboards(folder / self.out.name, [board])
+            compared = [] if board.comparison is None else [board.comparison]
+            write_differences(folder / f"{self.out.name}.differences", compared)
+            if rows:
+                write_protocols(folder / self.out.name, board.name, rows)
+            if self.spreadsheet_safe:
+                write_copies(folder / table.name for table in tables_of(tables))
+        return written

@@ -125,7 +125,7 @@ def show_neighbours(
     copies = copies_of([scores] if scores is not None else [])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=[Path(face)])
     if out is not None and scores is not None and out.name == scores.name:
-        raise RunError(f"{scores}: the name of the picture, too; choose another --scores")
+        raise RunError(f"{scores}: the name of the picture, too; choose another --out-scores")
     space, loaded = _read_vectors(source, encoding, progress)
     known = _known(face, space, source.faces)
     if known is None:

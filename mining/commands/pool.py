@@ -120,12 +120,14 @@ def pool_templates(
     }
     funnel = [FunnelRow("pool", what, count) for what, count in lost.items() if count]
     funnel += [FunnelRow("pool", what, count, kept=True) for what, count in made.items()]
-    notes = [] if pairs else ["Each template is a subject of its own; --pairs says whose is whose"]
+    notes = (
+        [] if pairs else ["Each template is a subject of its own; --pair-file says whose is whose"]
+    )
     return CommandResult(files, funnel, notes)
 
 
 def _names(pairs: Path | None) -> Mapping[int, str]:
-    """What the templates of a file of pairs are called, by number."""
+    """Names of the templates of a file of pairs, by number."""
     if pairs is None:
         return {}
     if ijb.looks_like(pairs, read_head(pairs)):

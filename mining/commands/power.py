@@ -1,24 +1,21 @@
-"""How large a set tells two models apart."""
+"""Size of a set that tells two models apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from mining.embeddings.store import Embeddings
 from mining.miners.inputs import contradictions
-from mining.scores.collection import gather
+from mining.scores.collection import Scores
 from mining.scores.pair_files import lost_rows, low_aucs, was_mined
+from mining.scores.sources import ScoreSources
 from pairsets.errors import ScoresError
-from pairsets.evaluation.bootstrap import DRAWS, refuse_few
-from pairsets.evaluation.clusters import By
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.differences import ALPHA
-from pairsets.evaluation.missing_scores import Missing
+from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.power import Power, power_between
-from pairsets.files.side_files import Named
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
@@ -26,7 +23,7 @@ from pairsets.pairset import PairSet, refuse_lacking
 
 @dataclass(frozen=True, eq=False)
 class PowerPlan:
-    """What `plan` found: every two models, and the set that they were compared on.
+    """Plans for every two models, and the set that they were compared on.
 
     `warnings` name the two models that nothing can be planned from, and those that mined the set;
     `funnel` counts the pairs that were left out, or counted as rejected.
@@ -40,63 +37,37 @@ class PowerPlan:
 
 def plan(
     pairs: Path,
+    sources: ScoreSources,
     *,
     points: float,
     identities: Rule | None = None,
-    scores: Sequence[Named] = (),
-    embeddings: Sequence[Path] = (),
     models: Sequence[str] = (),
     statistic: str = "fpr",
     power: float = 0.8,
     target_fnr: float | str | None = None,
-    missing: Missing = "fail",
-    distance: bool = False,
-    distance_of: Sequence[str] = (),
-    clusters: By = "character",
-    draws: int = DRAWS,
-    seed: int = 0,
+    intervals: IntervalOptions = IntervalOptions(),
 ) -> PowerPlan:
-    """How many pairs and characters it takes to tell every two models `points` (a share) apart.
+    """Plan the pairs and characters that tell every two models `points` (a share) apart.
 
     `identities` say who faces show, where neither folders nor `PAIRS.identities.csv` do.
     `models` picks some of those that have scores; all of them if not given. With M comparisons each
     is planned at the level 0.05 / M, the first step of Holm's correction, which tables apply: a set
-    of that size tells the two apart whatever the other models do. Pairs without a score, and scores
-    that are distances, are taken as `mining.scores.collection.gather` does.
+    of that size tells the two apart whatever the other models do.
 
     Raises:
         ScoresError: fewer than two models, an unknown one or one named twice, and what
             `pairsets.evaluation.power` refuses of every two.
     """
-    if not draws:
+    if not intervals.draws:
         raise ScoresError("0 bootstrap draws: not resampled, so that there is nothing to plan from")
-    refuse_few(draws)
+    intervals.refuse_few()
     asked = PairSet.read(pairs, identities)
-    against = contradictions(asked, clusters, str(pairs))
+    against = contradictions(asked, intervals.clusters, str(pairs))
     refuse_lacking(asked, [0, 1], str(pairs))
-    sources = [Embeddings.load(folder) for folder in embeddings]
-    found = gather(
-        {pairs.stem: asked},
-        scores,
-        sources,
-        missing=missing,
-        distance=distance,
-        distance_of=distance_of,
-    )
+    found = sources.open(without=("models", "submissions")).gather({pairs.stem: asked})
     whole, asked = asked, asked.take(found.kept[pairs.stem])
     refuse_lacking(asked, [0, 1], str(pairs))
-    known = found.scores[pairs.stem]
-    for model in models:
-        if model not in known:
-            raise ScoresError(f"no scores of {model}; there are {', '.join(known) or 'none'}")
-    if len({*models}) < len(models):
-        raise ScoresError(f"a model named twice: {', '.join(models)}")
-    chosen = {model: known[model] for model in (models or known)}
-    if len(chosen) < 2:
-        raise ScoresError(
-            f"{len(chosen)} models to tell apart ({', '.join(chosen) or 'none'}); expected two or "
-            "more with --scores and --embeddings"
-        )
+    chosen = _chosen(found.scores[pairs.stem], models)
     compared = compare(
         pairs.stem,
         asked,
@@ -104,9 +75,7 @@ def plan(
         target_fnr,
         missing="reject",
         turned=found.distances,
-        clusters=clusters,
-        draws=draws,
-        seed=seed,
+        **vars(intervals),
     )
     every_two = list(combinations(chosen, 2))
     plans: list[Power] = []
@@ -122,7 +91,7 @@ def plan(
                     points=points,
                     power=power,
                     alpha=ALPHA / len(every_two),
-                    clusters=clusters,
+                    clusters=intervals.clusters,
                 )
             )
         except ScoresError as error:
@@ -139,3 +108,23 @@ def plan(
     warnings += [] if was_mined(pairs, whole) else low_aucs(pairs.stem, compared.aucs, found)
     said = [*against, *map(str, refused), *warnings]
     return PowerPlan(plans, pairs, said, lost_rows("power", pairs.stem, found))
+
+
+def _chosen(known: Mapping[str, Scores], models: Sequence[str]) -> dict[str, Scores]:
+    """The scores of those models, or of all.
+
+    Raises:
+        ScoresError: fewer than two, an unknown one or one named twice.
+    """
+    for model in models:
+        if model not in known:
+            raise ScoresError(f"no scores of {model}; there are {', '.join(known) or 'none'}")
+    if len({*models}) < len(models):
+        raise ScoresError(f"a model named twice: {', '.join(models)}")
+    chosen = {model: known[model] for model in (models or known)}
+    if len(chosen) < 2:
+        raise ScoresError(
+            f"{len(chosen)} models to tell apart ({', '.join(chosen) or 'none'}); expected two or "
+            "more with --scores and --embeddings"
+        )
+    return chosen

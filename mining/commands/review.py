@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,22 +35,43 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class JudgingOptions:
+    """Who judges which pairs, in which order.
+
+    Attributes:
+        annotator: who judges; asked on the page where it is not said.
+        overlap, seed: see `pairsets.review.store.store.Store.begin`.
+        suspects: file of suspects, by default `PAIRS.suspects.csv` where there is one.
+        suspects_first: whether they come first.
+    """
+
+    annotator: str | None = None
+    overlap: float | None = None
+    seed: int | None = None
+    suspects: Path | None = None
+    suspects_first: bool = False
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """Where the page is served, and to whom; see `pairsets.review.web.serve.serve`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    allow_hosts: Sequence[str] = ()
+    open_browser: bool = False
+
+
 def review(
     path: Path,
     faces: Path,
     *,
     identities: Rule | None = None,
-    annotator: str | None = None,
+    judging: JudgingOptions = JudgingOptions(),
     store: Path | None = None,
-    overlap: float | None = None,
-    seed: int | None = None,
-    suspects: Path | None = None,
-    suspects_first: bool = False,
     scores: Path | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8765,
-    allow_hosts: Sequence[str] = (),
-    open_browser: bool = False,
+    page: PageOptions = PageOptions(),
     max_pixels: int = MAX_PIXELS,
     say: Say,
 ) -> None:
@@ -59,13 +81,10 @@ def review(
         path: the pair file.
         faces: the folder that its paths lie in.
         identities: who faces show, where neither folders nor `PAIRS.identities.csv` say it.
-        annotator: who judges; asked on the page where it is not said.
+        judging: who judges which pairs, in which order.
         store: the database of the verdicts, by default `PAIRS.review.sqlite`.
-        overlap, seed: see `pairsets.review.store.store.Store.begin`.
-        suspects: file of suspects, by default `PAIRS.suspects.csv` where there is one.
-        suspects_first: whether they come first.
         scores: score file to show after judging, by default `PAIRS.scores.csv` where there is one.
-        host, port, allow_hosts, open_browser: see `pairsets.review.web.serve.serve`.
+        page: where it is served, and to whom.
         max_pixels: width times height above which a face is refused undecoded.
         say: is told the link, and what is worth knowing.
     """
@@ -77,12 +96,12 @@ def review(
     if where.resolve() in (path.resolve(), suspects_of(path).resolve()):
         raise RunError(f"{where}: is read by this command; choose another --store")
     pairs = PairSet.read(path, identities)
-    name = plain_name(annotator) if annotator is not None else None
+    name = plain_name(judging.annotator) if judging.annotator is not None else None
     lost = _missing(faces, pairs)
     listed = suspects_of(path)
-    if suspects is not None or listed.is_file():
-        found = Suspects.read(suspects or listed).among(pairs)
-    elif suspects_first:
+    if judging.suspects is not None or listed.is_file():
+        found = Suspects.read(judging.suspects or listed).among(pairs)
+    elif judging.suspects_first:
         raise PairSetError(
             f"{listed}: no such file of suspects to begin with; make it with: "
             f"lookalikes suspects {path} --faces {faces}"
@@ -92,27 +111,24 @@ def review(
     beside = path.with_suffix(".scores.csv")
     given = scores or (beside if beside.is_file() else None)
     shown = read_scores(given, pairs, complete=False) if given is not None else {}
-    with Store.begin(where, pairs, seed=seed, overlap=overlap) as kept:
+    with Store.begin(where, pairs, seed=judging.seed, overlap=judging.overlap) as kept:
         kept.mark(found)
         if lost:
             say(f"note: {lost} of the faces are not in {faces}: their pairs show an empty place")
-        if suspects_first:
+        if judging.suspects_first:
             say(f"{len(found)} suspects come first, shuffled among as many other pairs")
         say(f"Every verdict is kept in {where}")
         serve(
             Review(
                 store=kept,
-                board=Assignment(kept, suspects_first=suspects_first),
+                board=Assignment(kept, suspects_first=judging.suspects_first),
                 faces=faces,
                 name=path.name,
                 scores=shown,
                 annotator=name,
                 max_pixels=max_pixels,
             ),
-            host=host,
-            port=port,
-            allow_hosts=allow_hosts,
-            open_browser=open_browser,
+            **vars(page),
             announce=lambda link: say(
                 f"Open this link in a browser; Ctrl-C ends the review:\n{link}"
             ),
@@ -217,7 +233,7 @@ def _begun(path: Path, store: Path | None) -> Store:
 
 
 def _missing(faces: Path, pairs: PairSet) -> int:
-    """How many faces are not there.
+    """Number of faces that are not there.
 
     Raises:
         FacesError: no such folder, or none of the faces is in it.

@@ -70,7 +70,7 @@ def show_pairs(
 def _hardest(
     path: Path, pairs: PairSet, kept: NDArray[np.bool_], model: str | None, count: int
 ) -> tuple[NDArray[np.int64], list[float] | None, list[str]]:
-    """Of the rows `kept`, those to show, their scores, and whose these are where that is open."""
+    """Rows to show among those `kept`, their scores, and whose these are where that is open."""
     found = {name: values[kept] for name, values in read_scores(path, pairs).items()}
     if model is not None and model not in found:
         raise ScoresError(f"{path}: no scores of {model}; it has {', '.join(found)}")
@@ -81,14 +81,16 @@ def _hardest(
         rows = rows[: np.count_nonzero(ranks)]
         miner = None if mined.quantiles else _falling(found, rows)
         if miner is None:
-            hint = "By the rank that they were mined with; --model NAME goes by a model's scores"
+            hint = (
+                "By the rank that they were mined with; --only-model NAME goes by a model's scores"
+            )
             return rows[:count], None, [hint]
         hint = f"By the rank that they were mined with, that of {miner}, whose scores are shown"
         return rows[:count], found[miner][rows[:count]].tolist(), [hint]
     name = next(iter(found)) if model is None else model
     rows = np.lexsort((np.arange(found[name].size), -found[name]))[:count]
     others = [one for one in found if one != name and model is None]
-    hints = [f"Scores of {name}; --model takes {' or '.join(others)}"] if others else []
+    hints = [f"Scores of {name}; --only-model takes {' or '.join(others)}"] if others else []
     return rows, found[name][rows].tolist(), hints
 
 

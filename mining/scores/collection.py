@@ -37,7 +37,7 @@ class Miner:
 
     @property
     def unlisted(self) -> str:
-        """What it is called where a table does not have it: like nothing that a table has."""
+        """Its name where a table does not have it: like nothing that a table has."""
         return f"{self.model} {self.fingerprint}"
 
     def among_scores(self, names: Collection[str]) -> str | None:
@@ -144,38 +144,14 @@ def gather(
         scores |= {model: -scores[model] for model in turned if model in scores}
     # Images that were skipped are nobody's fault but theirs: such pairs lack scores everywhere.
     there = {name: readable(pairs, embeddings) for name, pairs in sets.items()}
-    for name, scores in found.items():
-        for model, file in homes.items():
-            if model not in scores:
-                raise ScoresError(
-                    f"{file.path}: no score of any of the {len(sets[name])} pairs of the set "
-                    f"{name} for {model}, which has scores of another; name a file that has them "
-                    f"in the same way: --scores '{model}=FILE'"
-                )
-            if missing == "fail":
-                whole = np.where(there[name], scores[model], 0.0)
-                _refuse_gaps(whole, sets[name], name if len(sets) > 1 else "", model, file.path)
+    _refuse_incomplete(found, homes, sets, there if missing == "fail" else {})
     from_files = frozenset(homes)
-    for at, sent in enumerate(submissions):
-        for name in sets:
-            if sent.model in found[name]:
-                twin = any(sent.model == earlier.model for earlier in submissions[:at])
-                raise ScoresError(
-                    f"a submission called {sent.model}, beside {'another' if twin else 'scores'} "
-                    "of that name; expected every model once"
-                )
-            found[name][sent.model] = sent.scores
-        homes[sent.model] = Named(Path(sent.model))
+    _add_submissions(found, homes, submissions)
     names = _names(embeddings, coming, homes)
     refuse_unwritable((*sets, *homes, *names))
     # Those that are still coming have no vectors yet.
-    for model, source in zip(names, embeddings, strict=False):
-        for name, pairs in sets.items():
-            found[name][model] = score_pairs(pairs, source)
-    prints = {
-        model: str(source.manifest["fingerprint"])
-        for model, source in zip(names, embeddings, strict=False)
-    }
+    sources = dict(zip(names, embeddings, strict=False))
+    prints = {model: str(source.manifest["fingerprint"]) for model, source in sources.items()}
     # A submission of the model that mined the set is known by it.
     prints |= {
         sent.model: str(sent.manifest["fingerprint"])
@@ -183,6 +159,7 @@ def gather(
         if sent.manifest.get("fingerprint")
     }
     for name, pairs in sets.items():
+        found[name] |= {model: score_pairs(pairs, source) for model, source in sources.items()}
         for model in found[name]:
             _refuse_none(found[name][model], pairs, name, model)
     kept, dropped = {}, {}
@@ -198,15 +175,45 @@ def gather(
         kept[name] = stay.copy()
         kept[name][stay] = whole
     turned |= {sent.model for sent in submissions if sent.manifest.get("similarity") == DISTANCE}
-    return Gathered(
-        found,
-        prints,
-        known_as,
-        kept,
-        dropped,
-        turned,
-        from_files,
-    )
+    return Gathered(found, prints, known_as, kept, dropped, turned, from_files)
+
+
+def _refuse_incomplete(
+    found: Mapping[str, Mapping[str, Scores]],
+    homes: Mapping[str, Named],
+    sets: Mapping[str, PairSet],
+    there: Mapping[str, NDArray[np.bool_]],
+) -> None:
+    """Raise ScoresError for a model without scores of a set, or of a pair that is `there`."""
+    for name, scores in found.items():
+        for model, file in homes.items():
+            if model not in scores:
+                raise ScoresError(
+                    f"{file.path}: no score of any of the {len(sets[name])} pairs of the set "
+                    f"{name} for {model}, which has scores of another; name a file that has them "
+                    f"in the same way: --scores '{model}=FILE'"
+                )
+            if name in there:
+                whole = np.where(there[name], scores[model], 0.0)
+                _refuse_gaps(whole, sets[name], name if len(sets) > 1 else "", model, file.path)
+
+
+def _add_submissions(
+    found: Mapping[str, dict[str, Scores]],
+    homes: dict[str, Named],
+    submissions: Sequence[Submission],
+) -> None:
+    """Add the scores of submissions to those of files, each model once."""
+    for at, sent in enumerate(submissions):
+        for scores in found.values():
+            if sent.model in scores:
+                twin = any(sent.model == earlier.model for earlier in submissions[:at])
+                raise ScoresError(
+                    f"a submission called {sent.model}, beside {'another' if twin else 'scores'} "
+                    "of that name; expected every model once"
+                )
+            scores[sent.model] = sent.scores
+        homes[sent.model] = Named(Path(sent.model))
 
 
 def _distances(
@@ -241,7 +248,7 @@ def _refuse_none(values: Scores, pairs: PairSet, name: str, model: str) -> None:
 def _names(
     embeddings: Sequence[Embeddings], coming: Sequence[Model], homes: Mapping[str, Named]
 ) -> list[str]:
-    """What tables call the models of vectors, each its own; `homes` has the names of the others."""
+    """Names in tables of the models of vectors, each its own; `homes` has those of the others."""
     specs = [(one.model, str(one.manifest["fingerprint"]), str(one.folder)) for one in embeddings]
     specs += [(one.name, one.fingerprint, f"--model {one.name}") for one in coming]
     names = model_names([spec for spec, _, _ in specs])
@@ -308,7 +315,7 @@ def _add_file(
 
 
 def _differ(first: Scores, second: Scores) -> bool:
-    """Whether a pair has another score in each of them."""
+    """True where a pair has another score in each of them."""
     both = np.isfinite(first) & np.isfinite(second)
     return bool((first[both] != second[both]).any())
 

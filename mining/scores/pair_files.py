@@ -23,7 +23,7 @@ UNREADABLE = "with an image that cannot be read"
 
 @dataclass(frozen=True, eq=False)
 class RankColumns:
-    """What the score file beside a mined pair file tells of its making."""
+    """Ranks and quantiles that the score file beside a mined pair file has."""
 
     ranks: NDArray[np.int64]
     quantiles: Mapping[str, NDArray[np.float64]]
@@ -35,12 +35,12 @@ class RankColumns:
 
 
 def mined_beside(path: Path, pairs: PairSet) -> RankColumns | None:
-    """What the score file beside a pair file tells; None where there is none, or no rank in it."""
+    """The rank columns beside a pair file; None where no score file with ranks lies there."""
     return mined_in(path.with_suffix(".scores.csv"), pairs)
 
 
 def mined_in(scores: Path, pairs: PairSet) -> RankColumns | None:
-    """What a score file tells; None where it cannot be opened, or no pair has a rank in it."""
+    """The rank columns of a score file; None where it cannot be opened, or has no ranks."""
     try:
         with scores.open(encoding="utf-8-sig") as stream:
             columns = stream.readline().strip().split(",")
@@ -119,7 +119,7 @@ def set_rows(sets: Mapping[str, PairSet], found: Gathered) -> list[FunnelRow]:
 
 
 def was_mined(path: Path, pairs: PairSet) -> bool:
-    """Whether the manifest or the score file beside a pair file says that a model mined it."""
+    """True where the manifest or score file beside a pair file says that a model mined it."""
     if miners(path):
         return True
     try:

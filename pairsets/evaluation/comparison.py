@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,7 +118,7 @@ class Comparison:
         return rows[self.judged[right].right & ~self.judged[wrong].right]
 
     def tied(self, statistic: str) -> bool:
-        """Whether the data cannot tell the best model from all others.
+        """True where the data cannot tell the best model from all others.
 
         A best beside a model without such a rate counts as tied.
         """
@@ -132,6 +133,18 @@ class Comparison:
         models = dict.fromkeys(model for one in found for model in (one.first, one.second))
         best = _ranked(models, self.evaluations, statistic)[0]
         return any(best in (one.first, one.second) and one.better != best for one in found)
+
+
+class ComparisonOptions(TypedDict, total=False):
+    """Options of `compare`, which pass through what calls it."""
+
+    missing: Missing
+    turned: Collection[str]
+    dropped: int
+    clusters: By
+    draws: int
+    seed: int
+    carried: Mapping[str, tuple[float, str]] | None
 
 
 def compare(
@@ -215,7 +228,7 @@ def compare(
 
 
 def has_rate(evaluation: Evaluation, statistic: str) -> bool:
-    """Whether a model has an FPR at the target FNR (`fpr`), or an `eer`."""
+    """True where a model has an FPR at the target FNR (`fpr`), or an `eer`."""
     return evaluation.reaches_target if statistic == "fpr" else not np.isnan(evaluation.eer)
 
 

@@ -1,4 +1,4 @@
-"""How many pairs and characters it takes to tell two models apart by so many points.
+"""Pairs and characters that it takes to tell two models apart by so many points.
 
 The set at hand shows how much the difference of two models varies, with all that pairs share. A
 two-sided test at level alpha finds a true difference x in a share `power` of such sets if
@@ -43,13 +43,13 @@ class Size:
 
     @property
     def pairs(self) -> int:
-        """Of both kinds."""
+        """Number of pairs, positives and negatives together."""
         return self.negatives + self.positives
 
 
 @dataclass(frozen=True)
 class Power:
-    """What a set can tell of two models, and how large it would have to be to tell more.
+    """Power of a set to tell two models apart, and its size to tell more.
 
     Attributes:
         first, second: the models.
@@ -96,16 +96,16 @@ class Power:
 
     @property
     def enough(self) -> bool:
-        """Whether this set tells `points` as often as wanted."""
+        """True where this set tells `points` as often as wanted."""
         return self.grown.factor <= 1
 
     @property
     def effective(self) -> float:
-        """How many independent pairs would tell as much."""
+        """Number of independent pairs that would tell as much."""
         return self.present.pairs / self.design_effect
 
     def sentences(self) -> list[str]:
-        """The same for people to read."""
+        """The plan in sentences."""
         name, what = self.statistic.upper(), f"{self.points * 100:.3g} points"
         found = [
             f"{self.first} - {self.second}: {name} differs by {self.difference * 100:+.2f} points, "
@@ -172,17 +172,7 @@ def power_of(
             never differ: there is nothing to plan from.
     """
     reach = _reach(points, power, alpha)
-    for name, one in zip(names, (first, second), strict=True):
-        if not has_rate(one.evaluation, statistic):
-            raise ScoresError(
-                f"{name} has no {statistic.upper()}: {one.evaluation.rejected_positives} positives "
-                "have no score and are rejected at every threshold; a higher target FNR may do"
-            )
-    sizes = {(one.evaluation.negatives, one.evaluation.positives) for one in (first, second)}
-    if len(sizes) > 1 or sum(next(iter(sizes))) != len(clusters):
-        raise ScoresError(
-            f"{' and '.join(names)} were judged on other pairs than the {len(clusters)} given"
-        )
+    _refuse_unlike((first, second), clusters, statistic, names)
     (found,) = differences(dict(enumerate((first, second))), clusters, statistic, _NARROW)  # type: ignore[arg-type]
     half = max(found.high - found.value, found.value - found.low)
     error = half / _NORMAL.inv_cdf(0.5 + _NARROW / 2)
@@ -203,21 +193,12 @@ def power_of(
     stays, tied, room = _left_by_more_pairs(residuals, clusters, spread)
     fixed = stays + tied / room
     wanted = (points / reach / error) ** 2
-    more = None
-    if wanted > stays and (1 - stays) / (wanted - stays) <= room:
-        more = (1 - stays) / (wanted - stays)
-    elif wanted > fixed:
-        # All twos of characters are taken before: what is tied to them is there from then on.
-        more = (1 - stays - tied) / (wanted - fixed)
-    evaluation = first.evaluation
+    more = _more_pairs(wanted, stays, tied, room)
 
     def size(factor: float, characters: float) -> Size:
-        return Size(
-            float(factor),
-            _whole(factor * evaluation.negatives),
-            _whole(factor * evaluation.positives),
-            _whole(characters),
-        )
+        negatives, positives = first.evaluation.negatives, first.evaluation.positives
+        whole = map(_whole, (factor * negatives, factor * positives, characters))
+        return Size(float(factor), *whole)
 
     deviates = points / error
     tail = _NORMAL.inv_cdf(1 - alpha / 2)
@@ -243,6 +224,35 @@ def power_of(
         limit=reach * error * fixed**0.5,
         reached=_NORMAL.cdf(deviates - tail) + _NORMAL.cdf(-deviates - tail),
     )
+
+
+def _refuse_unlike(
+    models: tuple[ModelEvaluation, ModelEvaluation],
+    clusters: Clusters,
+    statistic: str,
+    names: tuple[str, str],
+) -> None:
+    """Raise ScoresError for models without such a rate, or judged on other pairs."""
+    for name, one in zip(names, models, strict=True):
+        if not has_rate(one.evaluation, statistic):
+            raise ScoresError(
+                f"{name} has no {statistic.upper()}: {one.evaluation.rejected_positives} positives "
+                "have no score and are rejected at every threshold; a higher target FNR may do"
+            )
+    sizes = {(one.evaluation.negatives, one.evaluation.positives) for one in models}
+    if len(sizes) > 1 or sum(next(iter(sizes))) != len(clusters):
+        raise ScoresError(
+            f"{' and '.join(names)} were judged on other pairs than the {len(clusters)} given"
+        )
+
+
+def _more_pairs(wanted: float, stays: float, tied: float, room: float) -> float | None:
+    """Factor by which pairs of the same characters have to grow; None where no number suffices."""
+    if wanted > stays and (1 - stays) / (wanted - stays) <= room:
+        return (1 - stays) / (wanted - stays)
+    fixed = stays + tied / room
+    # All twos of characters are taken before: what is tied to them is there from then on.
+    return (1 - stays - tied) / (wanted - fixed) if wanted > fixed else None
 
 
 def power_between(
@@ -353,7 +363,7 @@ def power_from(
 
 
 def _reach(points: float, power: float, alpha: float) -> float:
-    """How many standard errors the difference must be to be found so often."""
+    """Number of standard errors that the difference must be to be found so often."""
     if not 0 < points < 1:
         raise ScoresError(
             f"{points} to tell apart; expected a share between 0 and 1: 0.02 is two points"

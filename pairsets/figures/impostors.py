@@ -71,22 +71,8 @@ def impostor_sheet(
     width = 4 * _GAP + _LARGE + max(min(count, across) * step, _WORDS)
     height = top + max(left, rows * band) + (1.9 * _LINE if footed else _GAP)
     with style():
-        figure = Figure(figsize=(width, height), dpi=200)
-
-        def picture(path: Path, x: float, y: float, side: float) -> Axes:
-            axes = figure.add_axes((x / width, y / height, side / width, side / height))
-            axes.imshow(np.asarray(thumbnail(path, int(260 * side), max_pixels=max_pixels)))
-            axes.set_axis_off()
-            return axes
-
-        def write(
-            x: float, y: float, text: str, color: str = INK, *, bold: bool = False, at: str = "left"
-        ) -> None:
-            figure.text(
-                x / width, y / height, text, size=_SIZE, color=color, va="top", ha=at,
-                weight="bold" if bold else "normal", parse_math=False,
-            )  # fmt: skip
-
+        sheet = _Sheet(width, height, max_pixels)
+        picture, write = sheet.picture, sheet.write
         base = height - top
         title = height - 0.6 * _LINE
         write(_GAP, title, fitted(name, 72 * _LARGE * 0.92, _SIZE, lines=1), bold=True)
@@ -119,7 +105,40 @@ def impostor_sheet(
             if beside:
                 words = "more like the small face than any of its own character"
             write(start, 1.5 * _LINE, f"framed ▲: {words}", VERMILLION)
-    return figure
+    return sheet.figure
+
+
+class _Sheet:
+    """A figure on which pictures and words are put by inches from its lower left corner."""
+
+    def __init__(self, width: float, height: float, max_pixels: int) -> None:
+        self.figure = Figure(figsize=(width, height), dpi=200)
+        self._width, self._height, self._max_pixels = width, height, max_pixels
+
+    def picture(self, path: Path, x: float, y: float, side: float) -> Axes:
+        """Draw an image file into a square."""
+        width, height = self._width, self._height
+        axes = self.figure.add_axes((x / width, y / height, side / width, side / height))
+        image = thumbnail(path, int(260 * side), max_pixels=self._max_pixels)
+        axes.imshow(np.asarray(image))
+        axes.set_axis_off()
+        return axes
+
+    def write(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        color: str = INK,
+        *,
+        bold: bool = False,
+        at: str = "left",
+    ) -> None:
+        """Write below a place, to the right of it or to the left."""
+        self.figure.text(
+            x / self._width, y / self._height, text, size=_SIZE, color=color, va="top", ha=at,
+            weight="bold" if bold else "normal", parse_math=False,
+        )  # fmt: skip
 
 
 def _across(count: int) -> int:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from numpy.typing import ArrayLike
 
 from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS
-from pairsets.evaluation.clusters import By
-from pairsets.evaluation.comparison import Comparison, compare
+from pairsets.evaluation.comparison import Comparison, ComparisonOptions, compare
 from pairsets.evaluation.evaluator import evaluate
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.intervals import Interval
-from pairsets.evaluation.missing_scores import Missing
 from pairsets.evaluation.result import Evaluation
 from pairsets.pairset import PairSet
 from pairsets.storage.artefacts import write_json, write_text
@@ -65,7 +64,7 @@ class Leaderboard:
 
     @property
     def beside_published(self) -> bool:
-        """Whether published rows of these very pairs are among the entries."""
+        """True where published rows of these very pairs are among the entries."""
         return any(entry.published for entry in self.entries)
 
     def best(self, column: str) -> float | None:
@@ -83,15 +82,15 @@ class Leaderboard:
 
     @property
     def warnings(self) -> list[str]:
-        """Those of the comparison."""
+        """The warnings of the comparison."""
         return [] if self.comparison is None else self.comparison.warnings
 
     def tied(self, column: str) -> bool:
-        """Whether the data cannot tell the best in `fpr` or `eer` from some other model."""
+        """True where the data cannot tell the best in `fpr` or `eer` from some other model."""
         return self.comparison is not None and self.comparison.tied(column)
 
     def _contested(self, column: str) -> bool:
-        """Whether there is a best: of several models, and told from all others."""
+        """True where there is a best: of several models, and told from all others."""
         return sum(entry.competes for entry in self.entries) > 1 and not self.tied(column)
 
     def cells(self, entry: Entry) -> tuple[str, str, str]:
@@ -136,7 +135,7 @@ class Leaderboard:
         return f"{text}\n{escape(self.apart.title)}. {escape(self.apart.reason)}\n\n{below}"
 
     def _repr_markdown_(self) -> str:
-        """What a notebook shows."""
+        """The table as a notebook shows it."""
         return self.to_markdown()
 
     def records(self) -> list[dict[str, object]]:
@@ -205,7 +204,7 @@ def to_csv(boards: Sequence[Leaderboard]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class LeftOut:
-    """What a reference is judged on where others mined without it.
+    """Pairs that a reference is judged on, where others mined without it.
 
     Attributes:
         pairs: the positives of the set, and the negatives that the others mined.
@@ -228,13 +227,7 @@ def make_leaderboard(
     left_out: Mapping[str, LeftOut] | None = None,
     published: Published | None = None,
     annotators: Mapping[str, HumanRates] | None = None,
-    missing: Missing = "fail",
-    turned: Collection[str] = (),
-    dropped: int = 0,
-    clusters: By = "character",
-    draws: int = DRAWS,
-    seed: int = 0,
-    carried: Mapping[str, tuple[float, str]] | None = None,
+    **options: Unpack[ComparisonOptions],
 ) -> Leaderboard:
     """Evaluate models on one set: people first, then models, the lowest FPR first.
 
@@ -251,8 +244,7 @@ def make_leaderboard(
         left_out: by reference, what it is judged on in a row of its own, below its marked one.
         published: rows to end with; apart, unless they are of these very pairs.
         annotators: further people, by name, with a row each below that of the set's own.
-        missing, turned, dropped: see `pairsets.evaluation.comparison.compare`.
-        clusters, draws, seed, carried: see there.
+        options: see `pairsets.evaluation.comparison.compare`.
 
     Raises:
         ScoresError: a leave-one-out row of a model that did not mine the set or has no scores,
@@ -267,13 +259,7 @@ def make_leaderboard(
         scores,
         target_fnr,
         apart=[one for one in miners if one in scores],
-        missing=missing,
-        turned=turned,
-        dropped=dropped,
-        clusters=clusters,
-        draws=draws,
-        seed=seed,
-        carried=carried,
+        **options,
     )
     entries = [human_entry(found.human)] if found.human is not None else []
     entries += [human_entry(rates, person) for person, rates in (annotators or {}).items()]
@@ -289,9 +275,9 @@ def make_leaderboard(
                 judged.pairs,
                 judged.scores,
                 found.target_fnr,
-                clusters=clusters,
-                draws=draws,
-                seed=seed,
+                clusters=options.get("clusters", "character"),
+                draws=options.get("draws", DRAWS),
+                seed=options.get("seed", 0),
             )
             entries.append(left_out_entry(model, alone, judged.mined_by))
     why = None if published is None else published.why_apart(found.pairs, found.target_fnr)
@@ -367,7 +353,7 @@ APART_COLUMNS = (ZACI, "FNR (%)", "EER (%)")
 
 
 def apart_cells(entry: Entry) -> tuple[str, str, str]:
-    """What `APART_COLUMNS` hold of a published row."""
+    """The cells of `APART_COLUMNS` of a published row."""
     return percent(entry.fpr_interpolated), percent(entry.fnr), percent(entry.eer)
 
 

@@ -149,7 +149,7 @@ def test_three_columns_are_pairs_that_nobody_judged(tmp_path, end):
         ("a/1.jpg b/2.jpg 0\n", r"it looks like trials .* convert '.*a b\.txt' --out NEW\.csv"),
         ("2\t1\nA\t1\t2\n", "it looks like lfw .* lookalikes convert"),
         ("img1,img2,same\na/1.jpg,b/2.jpg,0\n", "it looks like table .* lookalikes convert"),
-        ("1 2 0\n", r"ijb .* or indices .* --format ijb\|indices --out"),
+        ("1 2 0\n", r"ijb .* or indices .* --from-format ijb\|indices --out"),
         ("1,2\n", "two numbers a line and no label"),
         ("what,ever\n", "column pathA, .* missing; expected exactly"),
     ],

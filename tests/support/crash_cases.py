@@ -162,12 +162,12 @@ PREPARE: tuple[Command, ...] = (
     (*_MINE_TEST, "--out", "in/mined.csv"),
     (*_MINE, "--folds", "2", "--out", "in/folded.csv"),
     ("mine", "in/emb", "--pairs", "3", "--positives", "1", "--out", "in/small.csv"),
-    ("submit", "in/mined.csv", "--embeddings", "in/emb", "--out", "in/scores.csv"),
-    ("submit", "in/mined.csv", "--embeddings", "in/emb2", "--out", "in/scores2.csv"),
+    ("export-scores", "in/mined.csv", "--embeddings", "in/emb", "--out", "in/scores.csv"),
+    ("export-scores", "in/mined.csv", "--embeddings", "in/emb2", "--out", "in/scores2.csv"),
     ("judge", "in/mined.csv", "in/judged.csv", "4"),
     ("judge", "in/mined.csv", "in/judged2.csv", "3"),
     (
-        *("select", "--metadata", "in/meta.jsonl", "--faces", "in/boxes.json"),
+        *("select", "--metadata", "in/meta.jsonl", "--boxes", "in/boxes.json"),
         *("--out", "in/split", "--test-characters", "3", "--workers", "1"),
     ),
 )
@@ -200,7 +200,7 @@ def _both(
 
 _READ_TWO = _READ_MINED[:2]
 _SELECT = (
-    *("select", "--metadata", "in/meta.jsonl", "--faces", "in/boxes.json", "--out", "out"),
+    *("select", "--metadata", "in/meta.jsonl", "--boxes", "in/boxes.json", "--out", "out"),
     *("--test-characters", "2", "--workers", "1"),
 )
 _CROP = ("crop", "--pictures", "in/pictures", "--dataset", "in/split/train.json", "--out", "out")
@@ -211,7 +211,7 @@ _BUILD = (
     *("--negatives", "12", "--out", "out", "--workers", "1"),
 )
 _COMPARE = (
-    *("compare", "in/faces", "--pairs", "in/random.csv", "--pairs", "in/mined.csv"),
+    *("compare", "in/faces", "--pair-file", "in/random.csv", "--pair-file", "in/mined.csv"),
     *("--model", "pixels", "--out", "out", "--draws", "100", "--workers", "1"),
 )
 _SUSPECTS = ("suspects", "in/small.csv", "--embeddings", "in/emb", "--faces", "in/faces")
@@ -259,7 +259,7 @@ CASES: tuple[Case, ...] = (
     *_both("mine --index", _mine("--index", "HNSW8", *_NEW), _OLD_MINE, _READ_MINED),
     *_both(
         "convert lfw to csv",
-        ("convert", "in/pairs.txt", "--format", "lfw", "--suffix", ".png", *_NEW),
+        ("convert", "in/pairs.txt", "--from-format", "lfw", "--suffix", ".png", *_NEW),
         ("convert", "in/folded.csv", *_NEW),
         (("read_pairs", "out.csv"),),
     ),
@@ -282,8 +282,8 @@ CASES: tuple[Case, ...] = (
         )
         for case in _both(
             f"convert to {to}",
-            ("convert", source, "--to", to, "--out", name),
-            ("convert", "in/random.csv", "--to", to, "--out", name),
+            ("convert", source, "--to-format", to, "--out", name),
+            ("convert", "in/random.csv", "--to-format", to, "--out", name),
         )
     ),
     Case(
@@ -351,9 +351,9 @@ CASES: tuple[Case, ...] = (
         (("read_embeddings", "cache"),),
     ),
     *_both(
-        "submit",
-        ("submit", "in/mined.csv", "--embeddings", "in/emb", *_NEW),
-        ("submit", "in/mined.csv", "--embeddings", "in/emb2", "--author", "Rei", *_NEW),
+        "export-scores",
+        ("export-scores", "in/mined.csv", "--embeddings", "in/emb", *_NEW),
+        ("export-scores", "in/mined.csv", "--embeddings", "in/emb2", "--author", "Rei", *_NEW),
         (("evaluate", "in/mined.csv", "--submission", "out.csv", "--draws", "0"),),
     ),
     *_both(
@@ -375,11 +375,11 @@ CASES: tuple[Case, ...] = (
         "neighbours",
         (
             *("neighbours", "p0/000.png", "--embeddings", "in/emb", "--faces", "in/faces"),
-            *("--count", "3", "--out", "out.png", "--scores", "out.csv"),
+            *("--count", "3", "--out", "out.png", "--out-scores", "out.csv"),
         ),
         (
             *("neighbours", "p1/010.png", "--embeddings", "in/emb", "--faces", "in/faces"),
-            *("--count", "2", "--out", "out.png", "--scores", "out.csv"),
+            *("--count", "2", "--out", "out.png", "--out-scores", "out.csv"),
         ),
     ),
     *_both(
@@ -417,16 +417,16 @@ CASES: tuple[Case, ...] = (
         (("read_pairs", "out.csv"),),
     ),
     Case(
-        "review export --format label-studio",
-        (*_EXPORT, "--format", "label-studio", "--out", "out.json"),
+        "review export --to-format label-studio",
+        (*_EXPORT, "--to-format", "label-studio", "--out", "out.json"),
         _REVIEWED,
     ),
     Case(
-        "review export --format label-studio --overwrite",
-        (*_EXPORT, "--format", "label-studio", "--out", "out.json", "--overwrite"),
+        "review export --to-format label-studio --overwrite",
+        (*_EXPORT, "--to-format", "label-studio", "--out", "out.json", "--overwrite"),
         (
             *_REVIEWED,
-            (*_EXPORT, "--format", "label-studio", "--prefix", "/x/", "--out", "out.json"),
+            (*_EXPORT, "--to-format", "label-studio", "--prefix", "/x/", "--out", "out.json"),
         ),
     ),
     *_both(
@@ -441,7 +441,7 @@ CASES: tuple[Case, ...] = (
         (*_CROP, *_ONE, "--size", "24"),
         (("read_faces", "out"),),
     ),
-    *_both("detect", (*_DETECT, *_ONE), (*_DETECT, *_ONE, "--min-score", "0.9")),
+    *_both("detect", (*_DETECT, *_ONE), (*_DETECT, *_ONE, "--min-confidence", "0.9")),
     *_both(
         "arrange",
         ("arrange", "in/flat", "--kind", "flat", "--out", "out", *_ONE),
@@ -453,7 +453,7 @@ CASES: tuple[Case, ...] = (
         ("sample", "out", "--characters", "2"),
         ("sample", "out", "--characters", "3", "--seed", "1"),
     ),
-    *_both("compare", _COMPARE, (*_COMPARE, "--pairs", "in/folded.csv")),
+    *_both("compare", _COMPARE, (*_COMPARE, "--pair-file", "in/folded.csv")),
     *_both("build", _BUILD, (*_BUILD, "--seed", "5")),
     *_both(
         "build, two references",
@@ -474,9 +474,9 @@ def _pairings() -> tuple[Pairing, ...]:
         "mine": (_mine(*_NEW), _OLD_MINE),
         "mine --folds": (_mine("--folds", "2", *_NEW), _mine("--folds", "3", *_NEW)),
         "convert": (("convert", "in/folded.csv", *_NEW), ("convert", "in/random.csv", *_NEW)),
-        "submit": (
-            ("submit", "in/mined.csv", "--embeddings", "in/emb", *_NEW),
-            ("submit", "in/mined.csv", "--embeddings", "in/emb2", *_NEW),
+        "export-scores": (
+            ("export-scores", "in/mined.csv", "--embeddings", "in/emb", *_NEW),
+            ("export-scores", "in/mined.csv", "--embeddings", "in/emb2", *_NEW),
         ),
         "suspects": ((*_SUSPECTS, *_NEW), (*_SUSPECTS, "--kinds", "crop", *_NEW)),
         "check-overlap": (
@@ -505,14 +505,14 @@ def _pairings() -> tuple[Pairing, ...]:
             ("arrange", "in/few", "--kind", "folders", "--out", "out", *_ONE),
         ),
         "build": (_BUILD, (*_BUILD, "--seed", "5")),
-        "compare": (_COMPARE, (*_COMPARE, "--pairs", "in/folded.csv")),
+        "compare": (_COMPARE, (*_COMPARE, "--pair-file", "in/folded.csv")),
         "sample": (
             ("sample", "out", "--characters", "2"),
             ("sample", "out", "--characters", "3", "--seed", "1"),
         ),
     }
     alone: dict[str, tuple[Command, Command]] = {
-        "detect": ((*_DETECT, *_ONE), (*_DETECT, *_ONE, "--min-score", "0.9")),
+        "detect": ((*_DETECT, *_ONE), (*_DETECT, *_ONE, "--min-confidence", "0.9")),
         "review import": (
             _REVIEWED[1],
             ("review", "import", "pairs.csv", "in/judged2.csv", "--as", "Asuka"),
@@ -532,8 +532,8 @@ def _pairings() -> tuple[Pairing, ...]:
             ),
         ),
         "convert to jsonl": (
-            ("convert", "in/mined.csv", "--to", "jsonl", "--out", "out.jsonl"),
-            ("convert", "in/random.csv", "--to", "jsonl", "--out", "out.jsonl"),
+            ("convert", "in/mined.csv", "--to-format", "jsonl", "--out", "out.jsonl"),
+            ("convert", "in/random.csv", "--to-format", "jsonl", "--out", "out.jsonl"),
         ),
     }
     found = []
@@ -586,7 +586,7 @@ def main(folder: str, *checks: str) -> None:
     Printed is JSON: by check its counts and its failures.
     """
     # What its children would import, each for itself.
-    for module in ("build", "mine", "submit", "power", "convert", "select"):
+    for module in ("build", "mine", "export_scores", "power", "convert", "select"):
         importlib.import_module(f"mining.commands.{module}")
     importlib.import_module("rich.progress")
     get_ready()

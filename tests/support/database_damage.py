@@ -64,7 +64,7 @@ def readers() -> dict[str, Reader]:
     return {
         "review": _judge,
         "review export": _export,
-        "review export --format label-studio": _export_tasks,
+        "review export --to-format label-studio": _export_tasks,
         "review import of it": _import_from,
         "review import into it": _import_into,
     }

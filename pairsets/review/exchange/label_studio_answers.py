@@ -169,7 +169,7 @@ def _control(path: Path, records: Sequence[_Record]) -> str:
         f"{path}: no verdict in any of its {len(records)} answers; {_EXPECTED}"
         + (
             ". A <Pairwise> control says which of two pictures is preferred, not whether they are "
-            "the same: use <Choices>, as `review export --format label-studio` does"
+            "the same: use <Choices>, as `review export --to-format label-studio` does"
             if preferred
             else ""
         )

@@ -71,7 +71,14 @@ def create_app(review: Review, *, guard: Guard) -> FastAPI:
 def _api(desk: Desk) -> APIRouter:
     """The routes of the API."""
     api = APIRouter(prefix="/api", responses=_PROBLEMS)
-    store, board = desk.store, desk.board
+    _add_work(api, desk)
+    _add_history(api, desk)
+    return api
+
+
+def _add_work(api: APIRouter, desk: Desk) -> None:
+    """Routes of judging: the set, who judges, the next pairs, verdicts, skips and undoing."""
+    store = desk.store
 
     @api.get("/set")
     def _set() -> messages.ReviewSet:
@@ -82,7 +89,7 @@ def _api(desk: Desk) -> APIRouter:
             pairs=len(pairs),
             to_judge=int(pairs.valid.sum()),
             suspects=len(store.suspects()),
-            suspects_first=board.suspects_first,
+            suspects_first=desk.board.suspects_first,
             overlap=store.overlap,
             annotators=list(store.annotators.values()),
             as_=desk.review.annotator,
@@ -136,6 +143,10 @@ def _api(desk: Desk) -> APIRouter:
             progress=work.progress,
         )
 
+
+def _add_history(api: APIRouter, desk: Desk) -> None:
+    """Routes of what was judged: looked at, changed, disagreed on, decided."""
+
     @api.get("/pairs/{pair}")
     def _pair(pair: messages.Row, who: Who = None) -> messages.Pair:
         me = desk.person(who)
@@ -153,9 +164,9 @@ def _api(desk: Desk) -> APIRouter:
     def _change(body: messages.Change, who: Who = None) -> messages.Pair:
         me = desk.person(who)
         desk.refuse_stranger(body.pair)
-        if not board.has_judged(me, body.pair):
+        if not desk.board.has_judged(me, body.pair):
             raise ApiError(403, f"pair {body.pair} is not judged by you yet", "not_judged")
-        store.change(me, body.pair, Verdict.of(body.verdict, body.reason), key=body.key)
+        desk.store.change(me, body.pair, Verdict.of(body.verdict, body.reason), key=body.key)
         return desk.history.pair(me, body.pair)
 
     @api.get("/disagreements")
@@ -174,8 +185,6 @@ def _api(desk: Desk) -> APIRouter:
     @api.get("/agreement")
     def _agreement() -> messages.Agreements:
         return desk.agreement()
-
-    return api
 
 
 def _add_files(app: FastAPI, pictures: ServedPictures) -> None:

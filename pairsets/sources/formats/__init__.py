@@ -124,15 +124,15 @@ def sniff(path: str | Path) -> str:
         return found[0]
     if found:
         raise SourceError(
-            f"{path}: could be {' or '.join(found)}; say which with --format. There are\n"
+            f"{path}: could be {' or '.join(found)}; say which with --from-format. There are\n"
             + "\n".join(f"  {name}: {format_named(name).SUMMARY}" for name in found)
         )
     why = why_refused(path, read_head(path))
     if why:
         raise SourceError(why)
     raise SourceError(
-        f"{path}: looks like none of the formats of pairs; say which it is with --format to be "
-        "told what is wrong with it. There are\n"
+        f"{path}: looks like none of the formats of pairs; say which it is with --from-format to "
+        "be told what is wrong with it. There are\n"
         + "\n".join(f"  {name}: {format_named(name).SUMMARY}" for name in FORMATS)
     )
 

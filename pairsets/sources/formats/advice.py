@@ -29,7 +29,7 @@ def advice(path: Path) -> str:
     if not found:
         return why_refused(path, read_head(path)) or ""
     which = " or ".join(f"{name} ({format_named(name).SUMMARY})" for name in found)
-    said = f" --format {'|'.join(found)}" if len(found) > 1 else ""
+    said = f" --from-format {'|'.join(found)}" if len(found) > 1 else ""
     return (
         f"{path}: no pair file (expected {','.join(COLUMNS)}), but it looks like {which}. To make "
         f"one of it: lookalikes convert {shlex.quote(str(path))}{said} --out NEW.csv"

@@ -45,8 +45,8 @@ _SAID: tuple[tuple[str, str], ...] = (
 _WORDS = frozenset(word for row in _SAID for word in row)
 # What is wrong with a line that should name one face.
 TWO_FACES = (
-    "expected one a line. Two paths a line, with a label or without, are --format trials, and then "
-    "every line is to be so"
+    "expected one a line. Two paths a line, with a label or without, are --from-format trials, and "
+    "then every line is to be so"
 )
 EXPECTED_LABEL = "0 or 1, -1 or 1, or two words such as same and different"
 _END = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))})(?=\s|$)", re.IGNORECASE)

@@ -212,7 +212,7 @@ def _plain(
     if all(map(_all_numbers, rows)):
         raise SourceError(
             f"{path}, line {places[0]}: nothing but numbers in any line; expected names of people. "
-            "Pairs of pictures by number are --format indices, of templates --format ijb"
+            "Pairs of pictures by number are --from-format indices, of templates --from-format ijb"
         )
     return rows, places, np.array([row.positive for row in rows], np.int8)
 

@@ -40,7 +40,7 @@ run it beside them, with their names:
                 a, b = (cell.strip() for cell in row[:2])
                 print(a, b, int(subject[a] == subject[b]), file=out)
 
-Then: lookalikes convert template_pair_label.txt --format ijb --out ijbc.csv
+Then: lookalikes convert template_pair_label.txt --from-format ijb --out ijbc.csv
 and for `pool`: --templates face_tid_mid.txt (a picture with several faces is to be cut first)"""
 _CFP = """\
 CFP's same.txt and diff.txt hold numbers of lines in Pair_list_F.txt and Pair_list_P.txt, a folder
@@ -91,7 +91,7 @@ def why_refused(path: Path, head: bytes) -> str | None:
     if are_listed([line.rstrip() for line in lines]) and all(map(is_image, lines)):
         return (
             f"{path}: a path a line, each once and in order: a list of pictures, not of pairs? If "
-            "each two lines are a pair, say so with --format sllfw"
+            "each two lines are a pair, say so with --from-format sllfw"
         )
     if not all(map(_TWO_NUMBERS.fullmatch, lines)):
         return None

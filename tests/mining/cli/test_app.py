@@ -16,6 +16,7 @@ import typer
 from PIL import Image
 from support.command_line import contents, lookalikes, lookalikes_apart, what_reaches
 from support.flat_calls import side_by_side
+from support.score_commands import flat
 
 import mining.commands.random_pairs
 import mining.commands.show
@@ -29,9 +30,9 @@ from pairsets.files.side_files import Named
 from pairsets.storage.digests import sha256
 
 COMMANDS = [
-    "build", "embed", "mine", "random", "sample", "evaluate", "compare", "submit", "power", "show",
-    "neighbours", "explain", "suspects", "select", "crop", "detect", "arrange", "check-overlap",
-    "convert", "pool",
+    "build", "embed", "mine", "random", "sample", "evaluate", "compare", "export-scores", "power",
+    "show", "neighbours", "explain", "suspects", "select", "crop", "detect", "arrange",
+    "check-overlap", "convert", "pool",
 ]  # fmt: skip
 
 
@@ -339,7 +340,7 @@ def test_show_follows_the_rank_that_several_references_gave(home, columns, quant
     ranked_scores(home, falling[quantiles], quantiles=quantiles)
     command = ("show", "p.csv", "--faces", "faces", "--scores", "s.csv", "--count", 3)
     text = lookalikes(*command, "--out", "a.png").summary
-    assert "By the rank that they were mined with; --model NAME goes by" in text
+    assert "By the rank that they were mined with; --only-model NAME goes by" in text
     lookalikes(*command, "--model", "one", "--out", "b.png")
     assert columns == [
         (BY_RANK, None, None),
@@ -362,7 +363,7 @@ def test_show_says_whose_scores_where_nothing_has_a_rank(home, columns):
     text = lookalikes(*command, "--out", "a.png").summary
     pairs = [("a/0.png", "a/2.png"), ("a/0.png", "a/1.png")]
     assert columns == [(pairs, [0.7, 0.3], None)]
-    assert "Scores of one; --model takes two" in text
+    assert "Scores of one; --only-model takes two" in text
 
 
 ENCODING = EmbeddingOptions("cpu", "bf16", 3, 2, "skip", 99)
@@ -444,9 +445,9 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             "evaluate",
             "evaluate_pairs",
             "evaluate P --scores S --scores N=T --embeddings E --faces F --model M --cache C "
-            "--target-fnr 0.2 --published random --overwrite --out O --device cpu --precision bf16 "
-            "--batch-size 3 --workers 2 --max-pixels 99 --submission U --submission V "
-            "--annotator A=B --clusters image --draws 200 --seed 7",
+            "--target-fnr 0.2 --published-set random --overwrite --out O --device cpu "
+            "--precision bf16 --batch-size 3 --workers 2 --max-pixels 99 --submission U "
+            "--submission V --annotator A=B --clusters image --draws 200 --seed 7",
             {
                 "scores": [Named(Path("S")), Named(Path("T"), "N")], "embeddings": [Path("E")],
                 "faces": Path("F"), "models": ["M"], "cache": Path("C"), "target_fnr": 0.2,
@@ -459,7 +460,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
         (
             "compare",
             "compare_models",
-            "compare F --pairs P --pairs Q --scores N=T --embeddings E --model M --cache C "
+            "compare F --pair-file P --pair-file Q --scores N=T --embeddings E --model M --cache C "
             "--target-fnr 0.2 --published --overwrite --out O --device cpu --precision bf16 "
             "--batch-size 3 --workers 2 --on-error skip --max-pixels 99 --annotator B "
             "--clusters image --draws 200 --seed 7",
@@ -473,22 +474,22 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
         (
             "show",
             "show_pairs",
-            "show P --faces F --scores S --model M --count 3 --label 1 --names --seed 7 "
-            "--overwrite --max-pixels 9 --out O",
+            "show P --faces F --scores S --only-model M --count 3 --label positive --names "
+            "--seed 7 --overwrite --max-pixels 9 --out O",
             {
                 "scores": Path("S"), "model": "M", "count": 3, "label": 1, "names": True,
                 "seed": 7, "overwrite": True, "max_pixels": 9,
             },
         ),
         (
-            "submit",
-            "submit",
-            "submit P --scores S --embeddings E --faces F --model M --name N --author A "
+            "export_scores",
+            "export",
+            "export-scores P --scores S --embeddings E --faces F --model M --name N --author A "
             "--description D --url U --cache C --overwrite --out O --device cpu --precision bf16 "
             "--batch-size 3 --workers 2 --max-pixels 99",
             {
-                "scores": Path("S"), "embeddings": Path("E"), "faces": Path("F"), "model": "M",
-                "name": "N", "authors": ["A"], "description": "D", "url": "U",
+                "scores": [Named(Path("S"))], "embeddings": [Path("E")], "faces": Path("F"),
+                "models": ["M"], "name": "N", "authors": ["A"], "description": "D", "url": "U",
                 "cache": Path("C"), "overwrite": True,
                 "encoding": EmbeddingOptions("cpu", "bf16", 3, 2, "fail", 99),
             },
@@ -496,8 +497,8 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
         (
             "power",
             "plan",
-            "power P --points 2 --scores N=S --embeddings E --model A --model B --statistic eer "
-            "--power 0.9 --target-fnr 0.2 --clusters image --draws 200 --seed 7",
+            "power P --points 2 --scores N=S --embeddings E --only-model A --only-model B "
+            "--statistic eer --power 0.9 --target-fnr 0.2 --clusters image --draws 200 --seed 7",
             {
                 "points": 0.02, "scores": [Named(Path("S"), "N")], "embeddings": [Path("E")],
                 "models": ["A", "B"], "statistic": "eer", "power": 0.9, "target_fnr": 0.2,
@@ -508,7 +509,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             "neighbours",
             "show_neighbours",
             "neighbours X --faces F --model M --count 3 --per-character 2 --out O "
-            "--scores S --cache C --overwrite --device cpu --precision bf16 --batch-size 3 "
+            "--out-scores S --cache C --overwrite --device cpu --precision bf16 --batch-size 3 "
             "--workers 2 --max-pixels 99",
             {
                 "embeddings": None, "faces": Path("F"), "model": "M", "count": 3,
@@ -538,8 +539,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
-    _, options = what_reaches(monkeypatch, f"{module}.{step}", command)
-    options = side_by_side(options)
+    options = side_by_side(flat(*what_reaches(monkeypatch, f"{module}.{step}", command)))
     assert {name: options[name] for name in given} == given
 
 

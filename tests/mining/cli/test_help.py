@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import pytest
 import typer
-from support.command_line import lookalikes, lookalikes_apart
+from support.command_line import lookalikes, lookalikes_apart, what_reaches
 
 from mining.cli import app
 from mining.cli.options import share_from
@@ -104,8 +104,8 @@ SHARES = [
 
 def test_which_options_are_shares():
     assert {option for _, option in SHARES} == {
-        "--far", "--min-score", "--overlap", "--pad", "--power", "--relative-margin",
-        "--target-fnr",
+        "--far", "--max-overlap", "--min-confidence", "--overlap", "--pad", "--power",
+        "--relative-margin", "--target-fnr",
     }  # fmt: skip
 
 
@@ -149,3 +149,151 @@ def test_shares_are_read_as_they_are():
 def test_all_pairs_are_no_target(name):
     """Whoever writes 1 means one percent: at a rate of 1 every model is the same."""
     assert "'1' is all pairs" in lookalikes(*name.split(), "1").usage
+
+
+# --- words
+
+
+OPTIONS = [
+    (name, parameter)
+    for name, command in COMMANDS.items()
+    for parameter in command.params
+    if parameter.opts[0].startswith("--")
+]
+# What stands for a file or folder, for a name, and for a number.
+ALIKE = {"PATH": "FILE", "FOLDER": "FILE", "MODEL": "NAME", "TEXT": "NAME", "K|FILE": "K"}
+# The commands whose options once had other names, and the new ones.
+RENAMED = {
+    name: command.old_names
+    for name, command in COMMANDS.items()
+    if getattr(command, "old_names", 0)
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_a_users_words(monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = " ".join(help_of(name).out.replace("│", " ").split())
+    types = r"<(list|str|int|float|bool|path|file|text)\b|\blist\[|\bLIST\[|\bint range\b"
+    assert re.findall(types, shown) == []
+    told = [one for one in COMMANDS[name].params if one.opts[0].startswith("--")]
+    assert [one.opts[0] for one in told if not one.help] == []
+    assert [
+        one.help for one in told if re.match(r"(Of|What|How|Where|Whose|The same)\b", one.help)
+    ] == []
+
+
+def kind_of(parameter):
+    """What is typed after an option, however many there may be of it."""
+    word = (parameter.metavar or "").removeprefix("[NAME=]")
+    return ALIKE.get(word, word)
+
+
+def test_an_option_has_one_meaning():
+    """Choices may be fewer in one command than in another; else what is typed is of one kind."""
+    kinds = {}
+    for name, parameter in OPTIONS:
+        kinds.setdefault(parameter.opts[0], {}).setdefault(kind_of(parameter), []).append(name)
+    several = {option: found for option, found in kinds.items() if len(found) > 1}
+    assert set(several) == {"--missing"}
+    assert set(several["--missing"]) == {"fail|reject|drop", "fail|reject"}
+
+
+def test_an_old_name_is_none_of_the_new_ones():
+    assert RENAMED
+    for name, names in RENAMED.items():
+        mine = {
+            option
+            for parameter in COMMANDS[name].params
+            for option in [*parameter.opts, *parameter.secondary_opts]
+        }
+        assert {*names.values()} <= mine
+        assert not {*names} & mine
+        shown = help_of(name).out.split()
+        assert [old for old in names if old in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("step", "old", "new"),
+    [
+        ("evaluate.evaluate_pairs", "evaluate P --folds F", "evaluate P --fold-file F"),
+        (
+            "evaluate.evaluate_pairs",
+            "evaluate P --published random",
+            "evaluate P --published-set random",
+        ),
+        (
+            "compare.compare_models",
+            "compare F --pairs P --pairs=Q --out O",
+            "compare F --pair-file P --pair-file Q --out O",
+        ),
+        (
+            "export_scores.export",
+            "submit P --scores S --out O",
+            "export-scores P --scores S --out O",
+        ),
+        (
+            "power.plan",
+            "power P --points 2 --model A --model B",
+            "power P --points 2 --only-model A --only-model B",
+        ),
+        (
+            "convert.convert_pairs",
+            "convert S --out O --format lfw --to n-tuples --negatives 2",
+            "convert S --out O --from-format lfw --to-format n-tuples --negatives-per-row 2",
+        ),
+        (
+            "pool.pool_templates",
+            "pool E --templates T --pairs P --out O",
+            "pool E --templates T --pair-file P --out O",
+        ),
+        (
+            "show.show_pairs",
+            "show P --faces F --out O --scores S --model M --label 1",
+            "show P --faces F --out O --scores S --only-model M --label positive",
+        ),
+        (
+            "show.show_pairs",
+            "show P --faces F --out O --label 0",
+            "show P --faces F --out O --label negative",
+        ),
+        ("neighbours.show_neighbours", "neighbours X --scores S", "neighbours X --out-scores S"),
+        (
+            "select.select_faces",
+            "select --faces F --min-score 0.5 --out O",
+            "select --boxes F --min-face-score 0.5 --out O",
+        ),
+        (
+            "detect.detect_faces",
+            "detect P --detector D --out O --min-score 0.5 --overlap 0.5",
+            "detect P --detector D --out O --min-confidence 0.5 --max-overlap 0.5",
+        ),
+        (
+            "check_overlap.find_overlap",
+            "check-overlap --train A --test B --no-pictures",
+            "check-overlap --train A --test B --names-only",
+        ),
+        (
+            "check_overlap.find_overlap",
+            "check-overlap --train A --test B --pictures",
+            "check-overlap --train A --test B --with-pictures",
+        ),
+        (
+            "review.export_tasks",
+            "review export P --format label-studio --out O",
+            "review export P --to-format label-studio --out O",
+        ),
+    ],
+    ids=lambda value: value if " " not in value else "",
+)
+def test_what_had_another_name_works_under_it_too(monkeypatch, tmp_path, step, old, new):
+    monkeypatch.chdir(tmp_path)
+    reached = [what_reaches(monkeypatch, step, command) for command in (old, new)]
+    assert reached[0] == reached[1]
+
+
+def test_every_old_name_is_tried():
+    marks = test_what_had_another_name_works_under_it_too.pytestmark
+    tried = " ".join(old for _, old, _ in marks[0].args[1])
+    names = {old for names in RENAMED.values() for old in names}
+    assert [name for name in names if name not in tried] == []

@@ -55,14 +55,14 @@ def relative(front):
 
 
 EVALUATE = ("evaluate", "pairs.csv", "--scores", "scores.csv")
-SUBMIT = ("submit", "pairs.csv", "--scores", "scores.csv", "--out", "sent.csv")
+EXPORT = ("export-scores", "pairs.csv", "--scores", "scores.csv", "--out", "sent.csv")
 MINE = ("mine", "embeddings", "--out", "x.csv", "--exclude", "scores.csv")
 BUILD = ("build", "faces", "--reference", "pixels", "--out", "run", "--exclude", "scores.csv")
 OWN = ("evaluate", "other.csv", "--embeddings", "embeddings")
 LOOKED = ("show", "other.csv", "--faces", "faces", "--out", "x.png")
 
 
-@pytest.mark.parametrize("command", [EVALUATE, SUBMIT], ids=["evaluate", "submit"])
+@pytest.mark.parametrize("command", [EVALUATE, EXPORT], ids=["evaluate", "export-scores"])
 @pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "folder"])
 def test_scores_with_folders_in_front(home, command, absolute):
     front = f"{home}/faces/" if absolute else "faces/"
@@ -103,7 +103,7 @@ def test_an_ignore_list_of_paths_is_told_the_name(home):
 
 def test_a_submission_of_absolute_paths(home):
     write(home / "scores.csv", SCORES)
-    assert lookalikes(*SUBMIT).code == 0
+    assert lookalikes(*EXPORT).code == 0
     write(home / "sent.csv", SCORES, f"{home}/faces/")
     message = refused(home, "evaluate", "pairs.csv", "--submission", "sent.csv")
     assert message.endswith(relative(f"{home}/faces/"))

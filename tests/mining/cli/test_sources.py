@@ -10,6 +10,7 @@ from PIL import Image
 from support.command_line import contents, lookalikes, what_reaches
 from support.danbooru import post, write_faces, write_lines
 from support.flat_calls import side_by_side
+from support.score_commands import flat
 
 from mining.cli import convert
 from pairsets import PairSet
@@ -125,7 +126,7 @@ def test_a_mistake_is_one_message_and_nothing_is_left(home, command, told):
         ("convert a --out b --to nothing", "nothing"),
         ("crop --pictures p --dataset d --out o --size 0", "--size"),
         ("crop --pictures p --dataset d --out o --quality 101", "--quality"),
-        ("detect p --detector d --out o --overlap 1.5", "--overlap"),
+        ("detect p --detector d --out o --max-overlap 1.5", "--max-overlap"),
         ("detect p --detector d --out o --device tpu", "none of auto, cpu, cuda"),
         ("evaluate p.csv --far 1.5", "--far"),
         ("select --faces f --out o --min-images 0", "--min-images"),
@@ -156,10 +157,10 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "select",
             "select_faces",
-            "select --faces F --out O --metadata M --metadata N --tag-ids T --min-images 3 "
+            "select --boxes F --out O --metadata M --metadata N --tag-ids T --min-images 3 "
             "--test-characters 9 --test-images 4 --rating e,q --extensions jpg --keep-deleted "
-            "--keep-banned --min-score 0.5 --min-size 33 --picture-size 256 --seed 7 --workers 2 "
-            "--overwrite",
+            "--keep-banned --min-face-score 0.5 --min-size 33 --picture-size 256 --seed 7 "
+            "--workers 2 --overwrite",
             {
                 "metadata": [Path("M"), Path("N")], "tag_ids": Path("T"), "min_images": 3,
                 "test_characters": 9, "test_images": 4, "ratings": ("q", "e"),
@@ -168,7 +169,7 @@ def test_pairs_go_round_through_other_formats(home):
                 "overwrite": True,
             },
         ),
-        ("select", "select_faces", "select --faces F --out O", {"extensions": Rule().extensions}),
+        ("select", "select_faces", "select --boxes F --out O", {"extensions": Rule().extensions}),
         (
             "crop",
             "crop_faces",
@@ -188,8 +189,8 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "detect",
             "detect_faces",
-            "detect P --detector D --out O --min-score 0.25 --overlap 0.75 --device cuda:1 "
-            "--workers 2 --max-pixels 99 --overwrite",
+            "detect P --detector D --out O --min-confidence 0.25 --max-overlap 0.75 "
+            "--device cuda:1 --workers 2 --max-pixels 99 --overwrite",
             {
                 "detector": Path("D"), "min_score": 0.25, "overlap": 0.75, "device": "cuda:1",
                 "workers": 2, "max_pixels": 99, "overwrite": True,
@@ -208,7 +209,7 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "check_overlap",
             "find_overlap",
-            "check-overlap --train A --test B --out O --aliases L --no-pictures --workers 2 "
+            "check-overlap --train A --test B --out O --aliases L --names-only --workers 2 "
             "--max-pixels 99 --overwrite",
             {
                 "out": Path("O"), "aliases": Path("L"), "pictures": False, "workers": 2,
@@ -218,9 +219,9 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "convert",
             "convert_pairs",
-            "convert S --out O --format lfw --to n-tuples --faces F --suffix .png --folds 5 "
-            "--digits 2 --columns a,b,c --templates T --images I --style n-tuple --negatives 3 "
-            "--overwrite",
+            "convert S --out O --from-format lfw --to-format n-tuples --faces F --suffix .png "
+            "--folds 5 --digits 2 --columns a,b,c --templates T --images I --style n-tuple "
+            "--negatives-per-row 3 --overwrite",
             {
                 "from_format": "lfw", "to_format": "n-tuples", "faces": Path("F"),
                 "reading": {
@@ -233,7 +234,7 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "convert",
             "convert_pairs",
-            "convert S --out O --to pml --images I --identity-level 2",
+            "convert S --out O --to-format pml --images I --identity-level 2",
             {
                 "from_format": None, "identities": ByLevel(2), "reading": {},
                 "writing": {"images": Path("I")},
@@ -247,22 +248,21 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "evaluate",
             "evaluate_pairs",
-            "evaluate P --folds F --far 0.1 --far 1e-4",
+            "evaluate P --fold-file F --far 0.1 --far 1e-4",
             {"folds": Path("F"), "fars": [0.1, 1e-4]},
         ),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
-    _, options = what_reaches(monkeypatch, f"{module}.{step}", command)
-    options = side_by_side(options)
+    options = side_by_side(flat(*what_reaches(monkeypatch, f"{module}.{step}", command)))
     assert {name: options[name] for name in given} == given
 
 
 @pytest.mark.parametrize(
     ("module", "step", "command", "given"),
     [
-        ("select", "select_faces", "select --faces F --out O", (Path("F"), Path("O"))),
+        ("select", "select_faces", "select --boxes F --out O", (Path("F"), Path("O"))),
         (
             "crop",
             "crop_faces",
@@ -281,7 +281,7 @@ def test_every_option_reaches_its_step(home, monkeypatch, module, step, command,
         (
             "pool",
             "pool_templates",
-            "pool E --templates T --pairs P --out O",
+            "pool E --templates T --pair-file P --out O",
             (Path("E"), Path("T"), Path("P"), Path("O")),
         ),
     ],

@@ -331,7 +331,15 @@ def test_the_export_says_who_mined_the_pairs(home):
 
 def test_label_studio_tasks(home):
     judged(home, Rei=["same", "-", "-", "-"])
-    command = ("review", "export", "pairs.csv", "--format", "label-studio", "--out", "tasks.json")
+    command = (
+        "review",
+        "export",
+        "pairs.csv",
+        "--to-format",
+        "label-studio",
+        "--out",
+        "tasks.json",
+    )
     assert "written tasks.json" in lookalikes(*command, "--prefix", "https://faces/").summary
     tasks = json.loads(Path("tasks.json").read_text("utf-8"))
     assert "https://faces/" in json.dumps(tasks[0]["data"])

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from support.flat_calls import build, mine_pairs
+from support.score_commands import evaluate_pairs
 
 from mining import Embeddings, embed, load_model
 from mining.commands.embed import embed_faces
-from mining.commands.evaluate import evaluate_pairs
 from mining.commands.random_pairs import sample_pairs
 from mining.commands.run_folder import RunFolder
 from mining.embeddings.options import EmbeddingOptions

@@ -10,11 +10,12 @@ from zlib import crc32
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.score_commands import compare_models
 
 import mining.commands.compare
 from mining import Embeddings, score_pairs
-from mining.commands.compare import compare_models
 from mining.embeddings.options import EmbeddingOptions
+from mining.errors import RunError
 from mining.models import load_model
 from pairsets import Faces, PairSet, evaluate, random_pairs
 from pairsets.evaluation.rates import rates_at
@@ -430,3 +431,21 @@ def test_a_best_that_the_data_cannot_tell_from_another_is_not_bold(home, undrawn
     assert "**" not in (home / "run" / "leaderboard.md").read_text("utf-8")
     compare_models("faces", ["hard.csv"], out="two", scores=files[1:], target_fnr=0.1)
     assert "**" not in (home / "two" / "leaderboard.md").read_text("utf-8")
+
+
+def test_an_interrupted_comparison_goes_on_with_its_own_faces_alone(home, undrawn, monkeypatch):
+    def interrupted(what, *_):
+        raise KeyboardInterrupt
+
+    options = {"out": "run", "models": ["pixels"], "draws": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr("mining.commands.compare.write_leaderboards", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            compare_models("faces", ["hard.csv"], **options)
+    assert (home / "run" / "UNFINISHED").exists()
+    (home / "others").mkdir()
+    with pytest.raises(RunError, match=r"other settings \(faces: "):
+        compare_models("others", ["hard.csv"], **options)
+    with pytest.raises(RunError, match=r"other settings \(seed: 0 there, 1 here\)"):
+        compare_models("faces", ["hard.csv"], **options, seed=1)
+    compare_models("faces", ["hard.csv"], **options)

@@ -235,7 +235,7 @@ def test_what_may_be_templates_or_pictures_is_told_by_the_folder_or_asked(tmp_pa
     names = [f"{number}.jpg" for number in range(8)]
     draw(faces, names)
     source.write_text("0 1 1\n2 3 1\n4 5 0\n6 7 0\n")
-    asked = r"templates .* or of pictures .*Say --format ijb or --format indices"
+    asked = r"templates .* or of pictures .*Say --from-format ijb or --from-format indices"
     with pytest.raises(SourceError, match=asked):
         convert_pairs(source, tmp_path / "x.csv")
     convert_pairs(source, tmp_path / "x.csv", faces=faces)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.score_commands import evaluate_pairs
 
 import mining.embeddings.options
 from mining.cli.summary import print_made
-from mining.commands.evaluate import evaluate_pairs
 from mining.embeddings.options import EmbeddingOptions
 from pairsets import Faces, PairSet, PairSetError, ScoresError, evaluate, random_pairs
 from pairsets.errors import OutputError

@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 from support.drawn import draw_face
 from support.flat_calls import build, mine_pairs
+from support.score_commands import compare_models, evaluate_pairs
 
 from mining import Embeddings
-from mining.commands.compare import compare_models
 from mining.commands.embed import embed_faces
-from mining.commands.evaluate import evaluate_pairs
 from mining.commands.random_pairs import sample_pairs
 from mining.commands.suspects import find_suspects
 from mining.embeddings.options import EmbeddingOptions

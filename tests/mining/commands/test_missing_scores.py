@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.score_commands import evaluate_pairs, export, plan
 
 import mining.commands.compare
 from mining import Embeddings
-from mining.commands.evaluate import evaluate_pairs
-from mining.commands.power import plan
-from mining.commands.submit import submit
 from mining.embeddings.options import EmbeddingOptions
 from mining.scores.collection import gather
 from mining.scores.pair_files import was_mined
@@ -281,13 +279,13 @@ def test_a_submission_says_what_it_rejects(home, written):
     values = written("m.csv", "nan")
     sent = {"scores": Path("m.csv"), "encoding": EmbeddingOptions()}
     with pytest.raises(ScoresError, match="--missing reject"):
-        submit(Path("set.csv"), Path("s.csv"), **sent)
+        export(Path("set.csv"), Path("s.csv"), **sent)
     usage = lookalikes("submit", "set.csv", "--scores", "m.csv", "--out", "s.csv",
                        "--missing", "drop").usage  # fmt: skip
     assert "'drop' is not one of 'fail', 'reject'" in usage
-    made = submit(Path("set.csv"), Path("s.csv"), missing="reject", **sent)
+    made = export(Path("set.csv"), Path("s.csv"), missing="reject", **sent)
     lost = int(np.isnan(values).sum())
-    assert counts_of(made)["submit", "pairs without a score, sent as rejected"] == lost
+    assert counts_of(made)["export-scores", "pairs without a score, sent as rejected"] == lost
     found = read_submission("s.csv", home)
     np.testing.assert_array_equal(found.scores, np.where(np.isnan(values), -np.inf, values))
     assert (found.manifest["scored"], found.manifest["rejected"]) == (len(home) - lost, lost)
@@ -302,7 +300,7 @@ def test_a_submission_of_vectors_of_one_image_less(home):
     message = lookalikes("submit", "set.csv", "--embeddings", "e", "--out", "s.csv").message
     assert f"{lost_of(home).sum()} pairs with an image that cannot be read" in message
     assert "--missing reject" in message
-    made = submit(
+    made = export(
         Path("set.csv"),
         Path("s.csv"),
         embeddings=Path("e"),
@@ -372,9 +370,9 @@ def test_distances_of_nothing(home, written, options, message):
 def test_a_submission_of_distances(home, written):
     written("d.csv", "no line", sign=-1)
     sent = {"scores": Path("d.csv"), "missing": "reject", "encoding": EmbeddingOptions()}
-    (said,) = submit(Path("set.csv"), Path("plain.csv"), **sent).warnings
+    (said,) = export(Path("set.csv"), Path("plain.csv"), **sent).warnings
     assert "--distance turns them." in said
-    assert not submit(Path("set.csv"), Path("s.csv"), distance=True, **sent).warnings
+    assert not export(Path("set.csv"), Path("s.csv"), distance=True, **sent).warnings
     ranked = entry_of(evaluated(submissions=[Path("s.csv")]), "d")
     assert ranked.evaluation.distance
     assert ranked.evaluation.auc > 0.5

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command_line import lookalikes
+from support.score_commands import evaluate_pairs
 
 from mining import Embeddings, embed
-from mining.commands.evaluate import evaluate_pairs
 from mining.commands.pool import pool_templates
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import EmbeddingError
@@ -223,7 +223,7 @@ def test_without_pairs_each_template_is_its_own_subject(world):
     made = world.pool(None)
     found = Embeddings.load(world.root / "templates")
     assert len(set(found.faces.characters)) == PEOPLE * EACH
-    assert "--pairs" in made.warnings[0]
+    assert "--pair-file" in made.warnings[0]
 
 
 def test_vectors_that_cancel_out(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
 from support.flat_calls import build
+from support.score_commands import evaluate_pairs
 
 import mining.commands.build
 import mining.commands.build_report
@@ -18,7 +19,6 @@ import mining.miners.search
 from indexes import FlatIndex
 from indexes.join import SearchOptions
 from mining import Rules, mine_together, score_pairs
-from mining.commands.evaluate import evaluate_pairs
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import FusionError, RulesError
 from mining.miners.negatives import adversarial_pairs

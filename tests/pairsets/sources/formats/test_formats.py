@@ -93,7 +93,7 @@ def test_what_it_can_hold_comes_back(name, example, tmp_path):
         assert sniff(path) == name
         assert same(read_pairs(path), example, name)
         return
-    with pytest.raises(SourceError, match=f"could be ijb or {name}; say which with --format"):
+    with pytest.raises(SourceError, match=f"could be ijb or {name}; say which with --from-format"):
         sniff(path)
 
 
@@ -341,7 +341,7 @@ def test_formats_that_are_not_there(tmp_path):
     with pytest.raises(SourceError, match="no format 'xml'; there are csv, "):
         format_named("xml")
     (tmp_path / "x").write_text("a b c d e\n")
-    with pytest.raises(SourceError, match=r"(?s)looks like none .* --format .*  sllfw: "):
+    with pytest.raises(SourceError, match=r"(?s)looks like none .* --from-format .*  sllfw: "):
         sniff(tmp_path / "x")
     assert set(ENDINGS.values()) <= set(FORMATS)
 

@@ -147,7 +147,7 @@ def test_rows_are_laid_out_by_fold_and_label(tmp_path):
     [
         ("A\tx\t2\n", r"line 1: 'A\\tx\\t2'; expected the number of folds and of pairs"),
         ("0\t3\nA\t1\t2\n", "line 1: .*expected the number of folds"),
-        ("10\t300\t1\n", "line 1: nothing but numbers .*--format indices"),
+        ("10\t300\t1\n", "line 1: nothing but numbers .*--from-format indices"),
         ("-1\t3\n", "line 1: .*expected the number of folds"),
         ("٣\nA\t1\t2\n", "line 1: .*expected the number of folds"),
         ("1\t2\nA\t1\t2\nA\t1\tB\t1\nA\t1\tB\t2\nA\t1\tB\t3\n",

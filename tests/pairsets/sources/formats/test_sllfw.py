@@ -302,7 +302,9 @@ def test_a_list_of_who_is_on_each_picture_is_no_calfw(lines, tmp_path):
 def test_a_list_of_pictures_is_no_sllfw_unless_it_is_said(tmp_path):
     lines = [f"{name}/{number}.jpg" for name in "ABCD" for number in (1, 2)]
     (tmp_path / "x").write_text("\n".join(lines))
-    with pytest.raises(SourceError, match=r"a list of pictures, not of pairs\? .*--format sllfw"):
+    with pytest.raises(
+        SourceError, match=r"list of pictures, not of pairs\? .*--from-format sllfw"
+    ):
         sniff(tmp_path / "x")
     assert read_pairs(tmp_path / "x", "sllfw").pairs.label.tolist() == [1, 1, 1, 1]
     (tmp_path / "x").write_text("\n".join(lines[:6]))

@@ -203,7 +203,7 @@ def test_some_lines_of_two_faces_are_refused(name, tmp_path):
     """Not even where the others are as they should be."""
     flag, folder = (" 1", "") if name == "calfw" else ("", "A/")
     path = write(tmp_path, f"{folder}A_1.jpg{flag}\n{folder}A_2.jpg {folder}B_1.jpg{flag}\n")
-    with pytest.raises(SourceError, match=r"line 2: .* names two faces; .*--format trials"):
+    with pytest.raises(SourceError, match=r"line 2: .* names two faces; .*--from-format trials"):
         read_pairs(path, name)
     with pytest.raises(SourceError, match="looks like none of the formats"):
         sniff(path)

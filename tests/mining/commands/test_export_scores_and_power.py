@@ -7,10 +7,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from support.score_commands import export, plan
 
 from mining import Embeddings, embed, load_model, score_pairs
-from mining.commands.power import plan
-from mining.commands.submit import submit
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import RunError
 from pairsets import Faces, PairSet, PairSetError, ScoresError, random_pairs
@@ -30,7 +29,7 @@ def asked(faces_folder, tmp_path):
 
 
 def sent_as(pairs, out, **options):
-    made = submit(pairs, out, encoding=EmbeddingOptions(), **options)
+    made = export(pairs, out, encoding=EmbeddingOptions(), **options)
     assert made.files == [out, out.with_suffix(".json")]
     return made
 
@@ -94,7 +93,7 @@ def test_submissions_that_are_not_made(asked, faces_folder, tmp_path):
 
     def refused(error, message, to=out, **options):
         with pytest.raises(error, match=message):
-            submit(path, to, encoding=EmbeddingOptions(), **options)
+            export(path, to, encoding=EmbeddingOptions(), **options)
         assert not out.exists()
 
     refused(RunError, "0 sources of scores")
@@ -110,7 +109,7 @@ def test_submissions_that_are_not_made(asked, faces_folder, tmp_path):
     refused(OutputError, "is read by this command", to=path, scores=scores, name="a")
     sent_as(path, out, scores=scores, name="a")
     with pytest.raises(OutputError, match="exists"):
-        submit(path, out, scores=scores, name="a", encoding=EmbeddingOptions())
+        export(path, out, scores=scores, name="a", encoding=EmbeddingOptions())
     sent_as(path, out, scores=scores, name="a", overwrite=True)
 
 

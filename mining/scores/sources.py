@@ -1,0 +1,148 @@
+"""Where scores come from: files, submissions, embeddings, models to run on the faces."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mining.embeddings.options import EmbeddingOptions, notes_of
+from mining.embeddings.store import Embeddings
+from mining.errors import RunError
+from mining.models import Model
+from mining.models.names import embeddings_name
+from mining.scores.collection import Gathered, gather
+from pairsets.errors import ScoresError
+from pairsets.evaluation.comparison import compare
+from pairsets.evaluation.missing_scores import Missing
+from pairsets.faces import Faces
+from pairsets.files.side_files import Named
+from pairsets.files.submissions import Submission, read_submission
+from pairsets.pairset import PairSet, refuse_lacking
+from pairsets.progress import Progress
+from pairsets.storage.artefacts import refuse_inside
+
+
+@dataclass(frozen=True)
+class ScoreSources:
+    """Where the scores of models come from, and what becomes of those that are missing.
+
+    Attributes:
+        models: `family:argument` of models to run on the faces.
+        scores: score files.
+        embeddings: folders written by `lookalikes embed`.
+        submissions: score files written by `lookalikes export-scores`.
+        faces: the folder that the pairs' paths lie in; only models to run need it.
+        missing: what becomes of pairs without a score, see `mining.scores.collection.gather`.
+        distance: every score file has distances, where lower is more alike.
+        distance_of: of these models of score files the scores are distances.
+        cache: where vectors of `models` are kept; each command has a place of its own.
+        encoding: how models run and images are read.
+    """
+
+    models: Sequence[str] = ()
+    scores: Sequence[Named] = ()
+    embeddings: Sequence[Path] = ()
+    submissions: Sequence[Path] = ()
+    faces: Path | None = None
+    missing: Missing = "fail"
+    distance: bool = False
+    distance_of: Sequence[str] = ()
+    cache: Path | None = None
+    encoding: EmbeddingOptions = field(default_factory=EmbeddingOptions)
+
+    def __bool__(self) -> bool:
+        """True where there is any source."""
+        return bool(self.models or self.scores or self.embeddings or self.submissions)
+
+    @property
+    def files(self) -> list[Path]:
+        """The score files."""
+        return [file.path for file in self.scores]
+
+    def refuse_inside_faces(self, out: Path | None) -> None:
+        """Raise OutputError where `out` or the cache lies in the folder of faces."""
+        for folder in (out, self.cache):
+            if folder is not None and self.faces is not None:
+                refuse_inside(folder, self.faces)
+
+    def open(self, *, without: Collection[str] = ()) -> OpenSources:
+        """Load the embeddings; `without` has the sources that the caller cannot take.
+
+        Raises:
+            ScoresError: a source of such a kind.
+            RunError: models, and no faces to run them on.
+            EmbeddingError: a folder that has no embeddings.
+        """
+        if unfit := [name for name in without if getattr(self, name)]:
+            raise ScoresError(f"scores cannot come from {' or '.join(unfit)} here")
+        found = OpenSources(self, [Embeddings.load(folder) for folder in self.embeddings])
+        if self.models and self.faces is None:
+            raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
+        return found
+
+
+@dataclass(eq=False)
+class OpenSources:
+    """Sources that are being read, first of all what is at hand.
+
+    Attributes:
+        asked: where scores come from.
+        embeddings: those loaded, and those of models that were run.
+        submissions: those read.
+        models: those loaded to be run.
+        homes: where vectors of these lie, once they were run.
+    """
+
+    asked: ScoreSources
+    embeddings: list[Embeddings]
+    submissions: Sequence[Submission] = ()
+    models: Sequence[Model] = ()
+    homes: Sequence[Path] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences that a user should know of the models' files."""
+        return notes_of(self.models)
+
+    def read_submissions(self, pairs: PairSet) -> None:
+        """Read the submissions, of these very pairs."""
+        self.submissions = [read_submission(file, pairs) for file in self.asked.submissions]
+
+    def load_models(self) -> None:
+        """Load the models to run, each once."""
+        encoding = self.asked.encoding
+        self.models = [encoding.load(spec) for spec in dict.fromkeys(self.asked.models)]
+
+    def run_models(self, faces: Faces, cache: Path, progress: Progress) -> None:
+        """Embed `faces` with each model; `cache` is where, unless the sources say it."""
+        cache = self.asked.cache or cache
+        self.homes = [cache / embeddings_name(model) for model in self.models]
+        for model, home in zip(self.models, self.homes, strict=True):
+            self.embeddings.append(self.asked.encoding.embed(faces, model, home, progress))
+
+    def gather(self, sets: Mapping[str, PairSet]) -> Gathered:
+        """Every model's scores on every set; models not yet run are known by name alone."""
+        return gather(
+            sets,
+            self.asked.scores,
+            self.embeddings,
+            self.submissions,
+            () if self.homes else self.models,
+            missing=self.asked.missing,
+            distance=self.asked.distance,
+            distance_of=self.asked.distance_of,
+        )
+
+    def check(
+        self,
+        sets: Mapping[str, PairSet],
+        files: Mapping[str, Path],
+        target_fnr: float | str | None,
+    ) -> None:
+        """Raise what evaluating the sets would raise, before the work on models."""
+        given = self.gather(sets)
+        for name, pairs in sets.items():
+            rest = pairs.take(given.kept[name])
+            refuse_lacking(rest, [0, 1], str(files[name]))
+            compare(name, rest, given.scores[name], target_fnr, missing="reject", draws=0)
