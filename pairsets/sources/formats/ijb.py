@@ -60,8 +60,7 @@ def read(
     """Read pairs of templates.
 
     Args:
-        path: of the file.
-        progress: called with bytes done and in all.
+        path, progress: as in `Format`.
         templates: the file that lists the pictures of each template; pairs of a template that it
             lacks are dropped. See `pairsets.sources.templates`.
 

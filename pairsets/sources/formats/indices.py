@@ -41,15 +41,6 @@ def read(
 ) -> Pairs:
     """Read pairs of numbers.
 
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        folds: so many equal parts of the file, one after the other. Without it they are inferred
-            where the labels come in equal blocks.
-        suffix: of the pictures, .jpg by default.
-        digits: of a number at least, 1 by default.
-        faces: the folder with the pictures; what is not said is as there.
-
     Raises:
         SourceError: a line that is not two numbers and a label, or pictures that are not there.
     """

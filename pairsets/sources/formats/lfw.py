@@ -62,13 +62,6 @@ def read(
 ) -> Pairs:
     """Read LFW's pairs.
 
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        suffix: what follows a picture's number, .jpg by default; .png, or _0.png.
-        digits: of a picture's number at least, 4 by default; 1 where noughts are left out.
-        faces: the folder with the pictures: what is not said is as there.
-
     Raises:
         SourceError: a line of another form than the first line says stands there, or more or fewer
             lines than it says; a picture that is not in `faces`, or two for one number.

@@ -99,8 +99,7 @@ def read(path: Path, *, progress: Progress | None = None, columns: str | None = 
     """Read a row a pair; other columns are left out, and noted.
 
     Args:
-        path: of the file.
-        progress: called with how much is done and how much there is in all.
+        path, progress: as in `Format`.
         columns: the names of those of the paths, the label and, where there are any, the folds.
 
     Raises:

@@ -111,8 +111,7 @@ def write(
     none are counted in `dropped`. In a labelled pair each has one.
 
     Args:
-        content: the pairs.
-        path: of the file.
+        content, path: as in `Format`.
         style: of the rows.
         negatives: of an `n-tuple`, 3 by default. An anchor with more has several rows, the last
             filled up with the first of them; one with fewer has none.
