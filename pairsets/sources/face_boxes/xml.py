@@ -33,13 +33,13 @@ class Reader(Protocol):
         """Take the end of an element; `text` is its own, without space around it."""
 
 
-def read(parts: Iterable[bytes], readers: Mapping[str, Reader]) -> Reader:
-    """Read one file; `readers` are by the name of the root. Which one took it is returned.
+def read(parts: Iterable[bytes], readers: Mapping[str, Reader]) -> None:
+    """Read one file; `readers` are by the name of the root.
 
     Raises:
         SourceError: not XML, of another root, or with a document type; says in which line.
     """
-    return _Parsing(readers).run(parts)
+    _Parsing(readers).run(parts)
 
 
 class _Parsing:
@@ -55,7 +55,7 @@ class _Parsing:
         parser.CharacterDataHandler = self._text
         parser.StartDoctypeDeclHandler = self._refuse
 
-    def run(self, parts: Iterable[bytes]) -> Reader:
+    def run(self, parts: Iterable[bytes]) -> None:
         try:
             for part in parts:
                 self._parser.Parse(part, False)
@@ -69,7 +69,6 @@ class _Parsing:
             raise SourceError(f"line 1: not XML that can be read: {error}") from None
         if self._reader is None:
             raise SourceError(f"no element in it; expected {EXPECTED}")
-        return self._reader
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         self._path = (*self._path, name)
