@@ -126,14 +126,10 @@ def write(content: Pairs, path: Path, *, images: str | Path | None = None) -> Pa
             arrays[name] = np.array([places[face] for face in chosen], np.int64)
     arrays["paths"] = np.array(faces, np.str_)
     with atomic_write(path) as stream:
-        _save(stream, arrays)
+        # It gives all parts one date.
+        np.savez(stream, allow_pickle=False, **arrays)
     order = np.argsort(1 - pairs.label, kind="stable")
     return replace(held, pairs=pairs.take(order))
-
-
-def _save(stream: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays as `numpy.savez` does, with the date that it gives all parts."""
-    np.savez(stream, allow_pickle=False, **arrays)
 
 
 def _kind(names: Sequence[str]) -> tuple[str, ...] | None:
