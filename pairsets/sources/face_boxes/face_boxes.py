@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
-from pairsets.paths import why_unsafe
+from pairsets.paths import is_text, why_unsafe
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +166,3 @@ def why_no_id(picture: object) -> str | None:
     if type(picture) is not str:
         return f"is of type {type(picture).__name__}; expected int or str"
     return why_unsafe(picture) or (None if is_text(picture) else "is not Unicode text")
-
-
-def is_text(name: str) -> bool:
-    """Whether a name is one that a file can hold: not empty, no half of a surrogate pair."""
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False

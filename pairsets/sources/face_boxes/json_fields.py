@@ -239,10 +239,8 @@ def _face(face: object) -> Found:
 
 def _by_name(box: dict[str, Any]) -> Box:
     """Box from an object whose sides have names."""
-    for names in _SIDES:
+    for names in (*_SIDES, *_SPANS):
         if all(name in box for name in names):
-            return numbers([box[name] for name in names])
-    for names in _SPANS:
-        if all(name in box for name in names):
-            return spanned(*numbers([box[name] for name in names]))
+            sides = numbers([box[name] for name in names])
+            return sides if names in _SIDES else spanned(*sides)
     raise SourceError(f"{box!r:.80}; expected a bbox of left, top, right, bottom")

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pairsets.paths import is_image
+from pairsets.paths import is_image, is_text
 from pairsets.sources.dataset import PictureId
-from pairsets.sources.face_boxes.face_boxes import is_text
 from pairsets.sources.face_boxes.json_fields import picture_id
 from pairsets.sources.folders.picture_paths import NotFoundError, PicturePaths
 
