@@ -101,12 +101,8 @@ def crop_face(
     """
     # Pillow meets hostile bytes with nearly any exception.
     try:
-        image = open_header(data)
+        image = open_header(data, max_pixels)
         width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
-            )
         left, top, right, bottom = box = settings.box(bbox)
         if (right - left) * (bottom - top) > min(_LARGEST_BOX, max_pixels):
             raise ImageError(

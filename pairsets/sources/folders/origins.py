@@ -209,17 +209,11 @@ def ending_of(data: bytes, max_pixels: int) -> str:
         ImageError: no picture, one of another format, or of more pixels than `max_pixels`.
     """
     try:
-        image = open_header(data)
+        return _SUFFIXES[open_header(data, max_pixels).format or "JPEG"]
     except ImageError:
         raise
     except Exception as error:  # Pillow's parsers meet hostile bytes with nearly any exception
         raise ImageError(f"is damaged: {error or type(error).__name__}") from error
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
-        )
-    return _SUFFIXES[image.format or "JPEG"]
 
 
 def _unnamed(source: Path, entries: Sequence[Entry]) -> list[str]:
