@@ -6,29 +6,37 @@ or stand for text that nobody sees, in the middle of a name.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from xml.parsers import expat
 
 from pairsets.errors import SourceError
+from pairsets.sources.face_boxes.builder import Table
 
 EXPECTED = "Manga109's <book>, Pascal VOC's <annotation> or CVAT's <annotations>"
 # Characters of one text, and how deep elements may lie; names are short.
 _LONGEST, _DEEPEST = 2**16, 64
 
 
-class Reader(Protocol):
+class Reader(ABC):
     """Reader that takes the elements of one form, of any number of files.
 
     Attributes:
-        folder: where the file that is read lies below the folder that was given.
+        folder: where the file that is read lies below the folder that was given: pictures may lie
+            likewise.
     """
 
-    folder: str
+    def __init__(self, table: Table) -> None:
+        """Make a reader that fills `table`."""
+        self._table = table
+        self.folder = ""
 
+    @abstractmethod
     def begin(self, path: tuple[str, ...], attributes: Mapping[str, str]) -> None:
         """Take the beginning of an element; `path` names those it lies in, then itself."""
 
+    @abstractmethod
     def end(self, path: tuple[str, ...], text: str) -> None:
         """Take the end of an element; `text` is its own, without space around it."""
 

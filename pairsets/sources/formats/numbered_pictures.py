@@ -93,7 +93,8 @@ def named(
     all_of = list(dict.fromkeys(wanted))
     listed = _Files(faces)
     rests = [usual.rest] if suffix is not None else _rests(listed, all_of)
-    widths = sorted({1, usual.digits, *_widths(listed, all_of[:64])})
+    there = {len(number) for one in all_of[:64] for number, _ in _numbered(listed, one)}
+    widths = sorted({1, usual.digits, *there})
     if all(listed.has(usual.path(one)) for one in all_of):
         return {one: usual.path(one) for one in all_of}, []
     fitting: dict[tuple[str, ...], Form] = {}
@@ -178,10 +179,6 @@ def _rests(listed: _Files, wanted: Sequence[Wanted]) -> list[str]:
         if rests:
             return list(rests)
     return []
-
-
-def _widths(listed: _Files, wanted: Sequence[Wanted]) -> set[int]:
-    return {len(digits) for one in wanted for digits, _ in _numbered(listed, one)}
 
 
 def _of_several_endings(
