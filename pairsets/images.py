@@ -102,14 +102,10 @@ def decode(
     # Pillow's parsers meet hostile bytes with nearly any exception, so whatever one of them
     # raises is a fact about the file.
     try:
-        image = open_header(data)
+        image = open_header(data, max_pixels)
         width, height = image.size
         if width < 1 or height < 1:
             raise ImageError(f"its header says {width} x {height} pixels")
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
-            )
         image.load()
         return _upright(to_rgb(image), _orientation(image))
     except ImageError as error:
@@ -131,14 +127,14 @@ def thumbnail(path: Path, pixels: int, *, max_pixels: int = MAX_PIXELS) -> Image
     return face
 
 
-def open_header(data: bytes) -> ImageFile.ImageFile:
+def open_header(data: bytes, max_pixels: int | None = None) -> ImageFile.ImageFile:
     """The image of a whole file, of one of `FORMATS`, with its header parsed and no pixel decoded.
 
     Asks the plugins itself, because `Image.open` would hold the size against Pillow's global
     limit, and warn, before ours is seen.
 
     Raises:
-        ImageError: another format, or a damaged header.
+        ImageError: another format, a damaged header, or more pixels than `max_pixels`.
     """
     trouble = ""
     for name in FORMATS:
@@ -150,11 +146,18 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
             trouble = accepted
         elif accepted:
             try:
-                return factory(io.BytesIO(data), "")
+                image = factory(io.BytesIO(data), "")
             except Exception as error:
                 trouble = f"looks like {name}, but is damaged or cut off: {_words(error)}"
                 if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
                     raise
+                continue
+            width, height = image.size
+            if max_pixels is not None and width * height > max_pixels:
+                raise ImageError(
+                    f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
+                )
+            return image
     if trouble:
         raise ImageError(trouble)
     raise ImageError(f"is none of {', '.join(FORMATS)}: it begins with {data[:12]!r}")

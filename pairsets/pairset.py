@@ -31,7 +31,8 @@ COLUMNS = ("pathA", "pathB", "label", "human_prediction", "invalid")
 # Those of a file that says no more: nobody judged its pairs, and all count.
 SHORT = COLUMNS[:3]
 IDENTITY_COLUMNS = ("path", "identity")
-_VALUES = {
+# What cells of the last three columns say.
+VALUES = {
     "label": {"0": 0, "1": 1},
     "human_prediction": {"0": 0, "1": 1, "-1": -1},
     "invalid": {"0": 0, "1": 1},
@@ -355,7 +356,7 @@ def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:
     paths: tuple[list[str], list[str]] = ([], [])
     flags = bytearray(), bytearray(), bytearray()
     # As bytes have no sign.
-    values = [{cell: flag % 256 for cell, flag in _VALUES[name].items()} for name in COLUMNS[2:]]
+    values = [{cell: flag % 256 for cell, flag in VALUES[name].items()} for name in COLUMNS[2:]]
     known: dict[str, str] = {}
     try:
         header = tuple(next(reader, ()))
@@ -394,11 +395,11 @@ def _parse(path: Path) -> tuple[list[int], dict[str, list[object]]]:
         columns["pathA"].append(cells[0])
         columns["pathB"].append(cells[1])
         for name, cell in zip(COLUMNS[2:], cells[2:], strict=True):
-            value = _VALUES[name].get(cell)
+            value = VALUES[name].get(cell)
             if value is None:
                 raise PairSetError(
                     f"{path}, line {line}: {name} is {cell!r}, expected "
-                    + " or ".join(_VALUES[name])
+                    + " or ".join(VALUES[name])
                 )
             columns[name].append(value)
     if not lines:
@@ -438,7 +439,7 @@ def _flags(name: str, values: ArrayLike, length: int) -> NDArray[np.int8]:
     array = np.asarray(values)
     if array.shape != (length,):
         raise PairSetError(f"{name} has shape {array.shape}, expected ({length},)")
-    allowed = sorted(_VALUES[name].values())
+    allowed = sorted(VALUES[name].values())
     wrong = np.flatnonzero(~np.isin(array, allowed))
     if wrong.size:
         row = int(wrong[0])

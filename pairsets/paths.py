@@ -47,6 +47,14 @@ def base_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def is_text(name: str) -> bool:
+    """Whether a name is one that a file can hold: not empty, no half of a surrogate pair."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def why_unsafe(path: str) -> str | None:
     """Reason why a path may leave its folder or is not plain, or None.
 

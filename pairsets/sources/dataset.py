@@ -144,18 +144,11 @@ class Dataset:
         path = Path(path)
         with atomic_write(path) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
-            starts = np.searchsorted(self.owner, np.arange(len(self.characters) + 1)).tolist()
             text.write("{")
-            for at, name in enumerate(self.characters):
-                listed = [
-                    {"id": picture, "bbox": box}
-                    for picture, box in zip(
-                        self.ids[starts[at] : starts[at + 1]],
-                        self.boxes[starts[at] : starts[at + 1]].tolist(),
-                        strict=True,
-                    )
-                ]
-                text.write(f"{', ' if at else ''}{json.dumps(name)}: {json.dumps(listed)}")
+            for name, rows in self.rows():
+                faces = zip(self.ids[rows], self.boxes[rows].tolist(), strict=True)
+                listed = [{"id": picture, "bbox": box} for picture, box in faces]
+                text.write(f"{', ' if rows.start else ''}{json.dumps(name)}: {json.dumps(listed)}")
             text.write("}")
             text.detach()
         return path
@@ -168,6 +161,11 @@ class Dataset:
         boxes = self.boxes.tolist()
         for owner, picture, box in zip(self.owner.tolist(), self.ids, boxes, strict=True):
             yield BoxedFace(self.characters[owner], picture, tuple(box))
+
+    def rows(self) -> Iterator[tuple[str, slice]]:
+        """Each character, with the rows of its faces."""
+        ends = np.cumsum(self.counts).tolist()
+        yield from zip(self.characters, map(slice, [0, *ends], ends), strict=True)
 
     @property
     def counts(self) -> NDArray[np.int64]:

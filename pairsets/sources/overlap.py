@@ -156,10 +156,9 @@ def shared_characters(
 def shared_posts(train: Collection, test: Collection) -> list[Shared]:
     """Pictures of one post, by its number."""
     ours, theirs = train.posts[0], test.posts[0]
+    whys = {True: "the same post", False: "the same path in a dataset"}
     return [
-        Shared("post", str(ours[key]), str(picture), "the same post")
-        if isinstance(key, int)
-        else Shared("post", str(ours[key]), str(picture), "the same path in a dataset")
+        Shared("post", str(ours[key]), str(picture), whys[isinstance(key, int)])
         for key, picture in theirs.items()
         if key in ours
     ]

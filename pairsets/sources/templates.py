@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
 from pairsets.paths import strings, why_unsafe
-from pairsets.sources.text.text_lines import text_lines, write_lines
+from pairsets.sources.text.text_lines import text_lines
 
 Progress = Callable[[int, int], None]
 _EXPECTED = "expected IMAGE TEMPLATE MEDIA, as in 1.jpg 1 69544"
@@ -79,12 +79,6 @@ class Templates:
         if problem:
             raise SourceError(f"{path}, line {lines[problem[0]]}: {problem[1]}")
         return cls(strings(images), templates, media)
-
-    def write(self, path: str | Path) -> Path:
-        """Write `image template media`, a line a picture."""
-        rows = zip(self.images, self.templates.tolist(), self.media.tolist(), strict=True)
-        write_lines(Path(path), (" ".join(map(str, row)) for row in rows), "a file of templates")
-        return Path(path)
 
     def __len__(self) -> int:
         """Number of pictures that are listed, each as often as it is in a template."""

@@ -13,7 +13,7 @@ from pairsets.errors import SourceError
 from pairsets.sources.danbooru.blocks import NO_POST, Block
 from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.processes import read_blocks
-from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
+from pairsets.sources.danbooru.sidecars import Sidecars
 from pairsets.sources.danbooru.streams import BLOCK, Stream
 from pairsets.storage.resume import Resume
 
@@ -59,7 +59,7 @@ class Metadata:
     """
 
     files: Sequence[File]
-    sources: Sequence[Path | Sidecars]
+    sources: Sequence[Stream | Sidecars]
     rule: Rule
     block: int = BLOCK
     shown: list[tuple[str, int, str]] = field(default_factory=list)
@@ -67,11 +67,8 @@ class Metadata:
     @classmethod
     def of(cls, sources: Sequence[Path | Sidecars], rule: Rule, block: int = BLOCK) -> Metadata:
         """The metadata in `sources`, not read yet."""
-        files = [
-            File(one.path, one.size) if isinstance(one, Sidecars) else File(one, one.stat().st_size)
-            for one in sources
-        ]
-        return cls(files, sources, rule, block)
+        read = [Stream(one) if isinstance(one, Path) else one for one in sources]
+        return cls([File(one.path, one.size) for one in read], read, rule, block)
 
     @property
     def size(self) -> int:
@@ -81,15 +78,9 @@ class Metadata:
     @property
     def facts(self) -> dict[str, object]:
         """Facts that a journal must be of, to go on with it."""
-        stamps = [
-            one.stamp
-            if isinstance(one, Sidecars)
-            else [str(one.resolve()), file.bytes, one.stat().st_mtime_ns]
-            for file, one in zip(self.files, self.sources, strict=True)
-        ]
         return {
             "schema": _SCHEMA,
-            "files": stamps,
+            "files": [source.stamp for source in self.sources],
             "rule": asdict(self.rule),
             "block": self.block,
         }
@@ -128,13 +119,8 @@ class Metadata:
         def texts() -> Iterator[bytes]:
             read = before
             for number in range(ended, len(self.files)):
-                source = self.sources[number]
-                stream = (
-                    SidecarStream(source, self.block)
-                    if isinstance(source, Sidecars)
-                    else Stream(source, self.block)
-                )
-                for at, data in enumerate(stream.blocks()):
+                stream = self.sources[number]
+                for at, data in enumerate(stream.blocks(self.block)):
                     step((read + stream.taken) >> 20, total)
                     # What the journal has was packed or is to be digested, but is not judged again.
                     if at >= done[number]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairsets.errors import SourceError
+from pairsets.paths import is_text
 
 # Danbooru2020: safe, questionable, explicit. Later: general, sensitive, questionable, explicit.
 RATINGS = ("g", "s", "q", "e")
@@ -203,12 +204,7 @@ def _name(name: object) -> str:
     if type(name) is not str or "\0" in name:
         return ""
     name = name.strip()
-    if not name.isascii():
-        try:
-            name.encode()
-        except UnicodeEncodeError:  # half of a surrogate pair
-            return ""
-    return name
+    return name if name.isascii() or is_text(name) else ""
 
 
 def _hashable(name: object) -> object:

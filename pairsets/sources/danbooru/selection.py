@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,14 +127,10 @@ def named_pictures(found: FaceBoxes, boxed: Boxed) -> tuple[SelectedPictures, Co
     Returns:
         The pictures that stay, those of a character by their fate, and how many are of none.
     """
-    codes: dict[str, int] = {}
-    owners = np.full(len(found), -1, np.int32)
-    for row, name in enumerate(names_of(found)):
-        if name:
-            owners[row] = codes.setdefault(name, len(codes))
+    names, owners = _owners(names_of(found))
     faces = boxed.counts(np.flatnonzero(owners >= 0))
     stays = (owners >= 0) & (boxed.fates == ONE)
-    pictures = SelectedPictures(found.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
+    pictures = SelectedPictures(found.ids[stays], owners[stays], names, boxed.boxes[stays])
     return pictures, faces, int((owners < 0).sum())
 
 
@@ -150,11 +147,8 @@ def named_boxes(
         The faces that stay, those of a character by their fate, how many are of no one's name, and
         how many are the same face again once their sides are whole pixels.
     """
-    codes: dict[str, int] = {}
-    named = [None] * len(rows) if found.names is None else found.names[rows].tolist()
-    owners = np.array(
-        [-1 if name is None else codes.setdefault(name, len(codes)) for name in named], np.int32
-    )
+    told = [None] * len(rows) if found.names is None else found.names[rows].tolist()
+    names, owners = _owners(told)
     faces = boxed.counts(np.flatnonzero(owners >= 0))
     stays = np.flatnonzero((owners >= 0) & (boxed.fates == ONE))
     pictures = np.repeat(np.arange(len(found)), found.counts)[rows]
@@ -162,8 +156,15 @@ def named_boxes(
     first = np.sort(np.unique(keys, axis=0, return_index=True)[1]) if len(stays) else stays
     again = len(stays) - len(first)
     stays = stays[first]
-    kept = SelectedPictures(boxed.ids[stays], owners[stays], tuple(codes), boxed.boxes[stays])
+    kept = SelectedPictures(boxed.ids[stays], owners[stays], names, boxed.boxes[stays])
     return kept, faces, int((owners < 0).sum()), again
+
+
+def _owners(named: Iterable[str | None]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The distinct names, and the row among them of each that is given; -1 for none."""
+    codes: dict[str, int] = {}
+    rows = [codes.setdefault(name, len(codes)) if name else -1 for name in named]
+    return tuple(codes), np.array(rows, np.int32)
 
 
 def repeated(found: SelectedPictures) -> int:

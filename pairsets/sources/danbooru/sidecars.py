@@ -45,17 +45,21 @@ def is_sidecar(path: Path) -> bool:
         return bool(_INDENTED.match(file.read(256)))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sidecars:
-    """Posts in files of their own, one each, in an order.
+    """Posts in files of their own, one each, in an order; read as a `Stream` is.
 
     Attributes:
         path: the folder, or the one file.
         files: at least one.
+        taken: how many of their bytes were read so far.
+        sha256: of the files put together, once all blocks were taken.
     """
 
     path: Path
     files: Sequence[Path]
+    taken: int = 0
+    sha256: str = ""
 
     @property
     def size(self) -> int:
@@ -71,25 +75,8 @@ class Sidecars:
             digest.update(f"{file.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
         return [str(self.path.resolve()), len(self.files), digest.hexdigest()]
 
-
-class SidecarStream:
-    """Sidecars while they are read, as a `Stream`: blocks of a post a line.
-
-    Attributes:
-        path: of the folder.
-        size: bytes of all files.
-        taken: how many of them were read so far.
-        sha256: of the files put together, once all blocks were taken.
-    """
-
-    def __init__(self, given: Sidecars, block: int) -> None:
-        """Read these files in blocks of about `block` bytes."""
-        self.path, self.size = given.path, given.size
-        self.taken, self.sha256 = 0, ""
-        self._files, self._block = given.files, block
-
-    def blocks(self) -> Iterator[bytes]:
-        """Blocks of whole lines; what is no post is a line that begins with its file's name.
+    def blocks(self, block: int) -> Iterator[bytes]:
+        """Blocks of whole lines, of about `block` bytes; a line that is no post names its file.
 
         Raises:
             SourceError: a file that is far too large for a post.
@@ -97,7 +84,7 @@ class SidecarStream:
         digest = hashlib.sha256()
         parts: list[bytes] = []
         length = 0
-        for file in self._files:
+        for file in self.files:
             if file.stat().st_size > _LARGEST:
                 raise SourceError(
                     f"{file}: more than {_LARGEST >> 20} MiB; expected one post, or some, indented"
@@ -107,7 +94,7 @@ class SidecarStream:
             self.taken += len(data)
             parts.append(_lines(file, data))
             length += len(parts[-1])
-            if length >= self._block:
+            if length >= block:
                 yield b"".join(parts)
                 parts, length = [], 0
         if parts:

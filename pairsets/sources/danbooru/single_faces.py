@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -67,17 +67,16 @@ class Boxed:
         Raises:
             SourceError: a least score, where no face has one.
         """
-        weak = _weak(found, min_score)
-        # Faces that count, before each one: differences of it count those of a picture.
-        before = np.concatenate([[0], np.cumsum(~weak)])
-        counts = before[found.starts[1:]] - before[found.starts[:-1]]
-        single = np.flatnonzero(counts == 1)
-        rows = np.flatnonzero(~weak)[before[found.starts[:-1][single]]]
+        faces, rows = cls.each(
+            found, min_score=min_score, min_size=min_size, picture_size=picture_size
+        )
+        owners = _pictures(found)[rows]
+        counts = np.bincount(owners, minlength=len(found))
+        alone = counts[owners] == 1
         fates = np.where(counts == 0, NO_FACE, FACES).astype(np.uint8)
         boxes = np.zeros((len(found), 4), np.int32)
-        boxes[single], fates[single] = _fitted(found, rows, single, min_size, picture_size)
-        missing = int(np.isnan(found.scores).sum()) if min_score is not None else 0
-        return cls(found.ids, fates, boxes, int(weak.sum()), missing, min_size)
+        boxes[owners[alone]], fates[owners[alone]] = faces.boxes[alone], faces.fates[alone]
+        return replace(faces, ids=found.ids, fates=fates, boxes=boxes)
 
     @classmethod
     def each(
@@ -96,13 +95,24 @@ class Boxed:
             The faces that count, each under its picture's id, which may come again; `[P]` their
             rows in `found`.
         """
-        weak = _weak(found, min_score)
+        weak, unscored = np.zeros(len(found.scores), bool), 0
+        if min_score is not None:
+            weak, unscored = found.scores < min_score, int(np.isnan(found.scores).sum())
+            if unscored == len(weak) > 0:
+                raise SourceError(f"no face has a score, so none is below {min_score}")
         rows = np.flatnonzero(~weak)
-        owners = np.repeat(np.arange(len(found)), found.counts)[rows]
-        boxes, fates = _fitted(found, rows, owners, min_size, picture_size)
-        missing = int(np.isnan(found.scores).sum()) if min_score is not None else 0
-        each = cls(found.ids[owners], fates, boxes, int(weak.sum()), missing, min_size)
-        return each, rows
+        owners = _pictures(found)[rows]
+        sizes = np.where(found.sizes > 0, found.sizes, picture_size)[owners].astype(np.float64)
+        unknown = (sizes == 0).any(axis=1)
+        if not found.relative:
+            sizes[unknown] = _FAR
+        scale = np.concatenate([sizes, sizes], axis=1) if found.relative else 1
+        boxes, usable = fit_boxes(found.boxes[rows] * scale, sizes)
+        sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+        fates = np.where(usable, np.where(sides < min_size, SMALL, ONE), OUTSIDE).astype(np.uint8)
+        if found.relative:
+            fates[unknown] = UNSIZED
+        return cls(found.ids[owners], fates, boxes, int(weak.sum()), unscored, min_size), rows
 
     @property
     def reasons(self) -> dict[int, str]:
@@ -141,9 +151,7 @@ class Boxed:
             )
         if all(type(picture) is int for picture in ids):
             ids = posts
-        sorted_ = Boxed(
-            ids, self.fates[order], self.boxes[order], self.weak, self.unscored, self.min_size
-        )
+        sorted_ = replace(self, ids=ids, fates=self.fates[order], boxes=self.boxes[order])
         return sorted_, posts, len(self.ids) - len(posts)
 
     def counts(self, rows: NDArray[np.int64]) -> Counter[int]:
@@ -152,34 +160,9 @@ class Boxed:
         return Counter(dict(enumerate(np.bincount(fates, minlength=ONE + 1).tolist())))
 
 
-def _weak(found: FaceBoxes, min_score: float | None) -> NDArray[np.bool_]:
-    """`[F]`: true for faces below the least score."""
-    if min_score is None:
-        return np.zeros(len(found.scores), bool)
-    if len(found.scores) and np.isnan(found.scores).all():
-        raise SourceError(f"no face has a score, so none is below {min_score}")
-    return np.asarray(found.scores < min_score)
-
-
-def _fitted(
-    found: FaceBoxes,
-    rows: NDArray[np.int64],
-    owners: NDArray[np.int64],
-    min_size: int,
-    picture_size: ArrayLike,
-) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Boxes of faces within their pictures, `[F, 4]`, and what becomes of each, `[F]`."""
-    sizes = np.where(found.sizes > 0, found.sizes, picture_size)[owners].astype(np.float64)
-    unknown = (sizes == 0).any(axis=1)
-    if not found.relative:
-        sizes[unknown] = _FAR
-    scale = np.concatenate([sizes, sizes], axis=1) if found.relative else 1
-    fitted, usable = fit_boxes(found.boxes[rows] * scale, sizes)
-    sides = np.minimum(fitted[:, 2] - fitted[:, 0], fitted[:, 3] - fitted[:, 1])
-    fates = np.where(usable, np.where(sides < min_size, SMALL, ONE), OUTSIDE).astype(np.uint8)
-    if found.relative:
-        fates[unknown] = UNSIZED
-    return fitted, fates
+def _pictures(found: FaceBoxes) -> NDArray[np.int64]:
+    """`[F]`: the row of the picture of each face."""
+    return np.repeat(np.arange(len(found)), found.counts)
 
 
 def _post(picture: int | str) -> int:

@@ -86,15 +86,12 @@ def sizes_for(
             f"{_REMEDY}"
         )
     sizes[posts] = SMALL
-    if found.relative and len(posts):
-        return (
-            sizes,
-            left,
-            [
-                f"Boxes are shares of the pictures' sides, which nobody says: {SMALL} pixels are "
-                "taken, as of Danbooru's small pictures. Of others, --pictures looks."
-            ],
+    if found.relative:
+        note = (
+            f"Boxes are shares of the pictures' sides, which nobody says: {SMALL} pixels are "
+            "taken, as of Danbooru's small pictures. Of others, --pictures looks."
         )
+        return sizes, left, [note]
     _refuse_larger(found, faces, posts)
     return sizes, left, []
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,24 +86,34 @@ def _is_metadata(name: str) -> bool:
     return plain.endswith(ENDINGS) and not name.startswith(".")
 
 
+@dataclass
 class Stream:
     """A file of metadata while it is read.
 
     Attributes:
         path: of the file.
-        size: its bytes, packed where it is.
-        taken: how many of them were read so far.
+        longest: bytes of a line at most.
+        taken: how many bytes were read so far, packed where it is.
         sha256: of the file, once all blocks were taken.
     """
 
-    def __init__(self, path: Path, block: int = BLOCK, longest: int = LONGEST) -> None:
-        """Read `path` in blocks of about `block` bytes of text, of lines of `longest` at most."""
-        self.path, self.taken, self.sha256 = path, 0, ""
-        self.size = path.stat().st_size
-        self._block, self._longest = block, longest
+    path: Path
+    longest: int = LONGEST
+    taken: int = 0
+    sha256: str = ""
 
-    def blocks(self) -> Iterator[bytes]:
-        """Blocks of whole lines; only the last may lack its line end.
+    @property
+    def size(self) -> int:
+        """Bytes of the file, packed where it is."""
+        return self.path.stat().st_size
+
+    @property
+    def stamp(self) -> list[object]:
+        """Stamp that changes with the file."""
+        return [str(self.path.resolve()), self.size, self.path.stat().st_mtime_ns]
+
+    def blocks(self, block: int = BLOCK) -> Iterator[bytes]:
+        """Blocks of whole lines, of about `block` bytes of text; the last may lack its line end.
 
         Raises:
             SourceError: not one post a line, or packed data that is broken or cut off.
@@ -111,15 +122,15 @@ class Stream:
             with self.path.open("rb", buffering=0) as file:
                 counted = _Counted(file, self)
                 with io.BufferedReader(counted, _READ) as raw:
-                    size = max(min(self._block, _READ), _LEAST)
-                    yield from self._cut(unpacked(raw, size))
+                    size = max(min(block, _READ), _LEAST)
+                    yield from self._cut(unpacked(raw, size), block)
                     while raw.read(_READ):  # what may follow the packed text
                         pass
                 self.sha256 = counted.digest.hexdigest()
         except PackedError as error:
             raise SourceError(f"{self.path}: {error}") from None
 
-    def _cut(self, texts: Iterator[bytes]) -> Iterator[bytes]:
+    def _cut(self, texts: Iterator[bytes], block: int) -> Iterator[bytes]:
         parts: list[bytes] = []
         length, first = 0, True
         for text in filter(None, texts):
@@ -128,14 +139,14 @@ class Stream:
                 self._refuse_other(text)
             parts.append(text)
             length += len(text)
-            if length < self._block:
+            if length < block:
                 continue
             data = b"".join(parts)
             end = data.rfind(b"\n") + 1
             if end:
                 yield data[:end]
-            elif length > self._longest:
-                most = f"{self._longest >> 20} MiB"
+            elif length > self.longest:
+                most = f"{self.longest >> 20} MiB"
                 raise SourceError(f"{self.path}: a line of more than {most}; expected {_EXPECTED}")
             parts, length = [data[end:]], length - end
         if length:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
+from pairsets.paths import is_text
 from pairsets.sources.dataset import PictureId
-from pairsets.sources.face_boxes.face_boxes import FaceBoxes, is_text, objects, why_no_id
+from pairsets.sources.face_boxes.face_boxes import FaceBoxes, objects, why_no_id
 from pairsets.sources.face_boxes.json_fields import Found
 
 # Share of boxes with right before left from which they are taken for another kind.

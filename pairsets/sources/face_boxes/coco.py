@@ -28,7 +28,7 @@ from pairsets.sources.face_boxes.json_fields import (
     size_of,
     spanned,
 )
-from pairsets.sources.face_boxes.labels import names_a_face, names_a_thing, names_nobody
+from pairsets.sources.face_boxes.labels import told_by
 from pairsets.sources.text.json_stream import JsonStream
 
 KEYS = frozenset({"images", "annotations", "categories"})
@@ -106,10 +106,7 @@ class _Coco:
         """Table of the faces that the three lists together tell."""
         table = Table()
         table.skipped[CROWD] += self.crowds
-        table.named = table.apart = any(
-            not (names_a_face(name) or names_a_thing(name) or names_nobody(name))
-            for name in self._categories.values()
-        )
+        table.named = table.apart = any(told_by(name)[1] for name in self._categories.values())
         self._refuse_two_of_one_name()
         for picture, size in self._images.values():
             table.picture(picture, size)
@@ -133,10 +130,8 @@ class _Coco:
     def _refuse_two_of_one_name(self) -> None:
         known: dict[str, PictureId] = {}
         for category in {one for one in self._category_ids if one is not None}:
-            name = self._categories.get(category)
-            if name is None or names_a_face(name) or names_a_thing(name) or names_nobody(name):
-                continue
-            other = known.setdefault(name, category)
+            _, name = told_by(self._categories.get(category, ""))
+            other = category if name is None else known.setdefault(name, category)
             if other != category:
                 one, two = sorted((other, category), key=str)
                 raise SourceError(

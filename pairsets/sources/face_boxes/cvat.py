@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pairsets.errors import SourceError
-from pairsets.sources.face_boxes.builder import Table
 from pairsets.sources.face_boxes.json_fields import Found, labelled, numbers, picture_id, size_of
 from pairsets.sources.face_boxes.labels import names_nobody
-from pairsets.sources.face_boxes.xml import attribute
+from pairsets.sources.face_boxes.xml import Reader, attribute
 
 _SIDES = ("xtl", "ytl", "xbr", "ybr")
 _IMAGE = ("annotations", "image")
@@ -24,17 +23,13 @@ _SHAPES = frozenset({"polygon", "polyline", "points", "ellipse", "mask", "cuboid
 _WHO = ("character", "identity", "name")
 
 
-class Cvat:
+class Cvat(Reader):
     """Reader of CVAT's images, of any number of files."""
 
-    def __init__(self, table: Table) -> None:
-        """Make a reader that fills `table`."""
-        self._table = table
-        self.folder = ""
-        self._row: int | None = None
-        self._face = Found((0, 0, 1, 1))
-        self._who = ""
-        self._said: dict[str, str] = {}
+    _row: int | None
+    _face: Found
+    _who: str
+    _said: dict[str, str]
 
     def begin(self, path: tuple[str, ...], attributes: Mapping[str, str]) -> None:
         """Begin an image, a box or what is said of it."""

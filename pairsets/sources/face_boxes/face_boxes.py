@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
-from pairsets.paths import why_unsafe
-
-Face = tuple[ArrayLike, float]
+from pairsets.paths import is_text, why_unsafe
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,35 +106,6 @@ class FaceBoxes:
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
-    @classmethod
-    def of(
-        cls,
-        faces: Mapping[Any, Sequence[Face]],
-        *,
-        relative: bool = False,
-        characters: Mapping[Any, str] | None = None,
-        sizes: Mapping[Any, tuple[int, int]] | None = None,
-        skipped: Mapping[str, int] | None = None,
-    ) -> FaceBoxes:
-        """The table of `(box, score)` by picture, an int or a str.
-
-        >>> found = FaceBoxes.of({7: [((0, 0, 9, 9), 0.5)], "rei/8.png": []})
-        >>> found.ids.tolist(), found.counts.tolist()
-        ([7, 'rei/8.png'], [1, 0])
-        """
-        rows = [face for found in faces.values() for face in found]
-        known = sizes or {}
-        return cls(
-            ids=objects(faces),
-            starts=np.cumsum([0, *map(len, faces.values())], dtype=np.int64),
-            boxes=np.array([box for box, _ in rows], np.float64).reshape(-1, 4),
-            scores=np.array([score for _, score in rows], np.float64),
-            relative=relative,
-            characters=None if characters is None else objects(map(characters.get, faces)),
-            sizes=np.array([known.get(key, (0, 0)) for key in faces], np.int32).reshape(-1, 2),
-            skipped=dict(skipped or {}),
-        )
-
     def __len__(self) -> int:
         """Number of pictures, those without a face included."""
         return len(self.ids)
@@ -197,11 +166,3 @@ def why_no_id(picture: object) -> str | None:
     if type(picture) is not str:
         return f"is of type {type(picture).__name__}; expected int or str"
     return why_unsafe(picture) or (None if is_text(picture) else "is not Unicode text")
-
-
-def is_text(name: str) -> bool:
-    """Whether a name is one that a file can hold: not empty, no half of a surrogate pair."""
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False

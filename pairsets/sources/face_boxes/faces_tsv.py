@@ -8,13 +8,12 @@ of the picture's sides. Of tagIds.tsv, `name<TAB>id`, the columns may be in eith
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 
 from pairsets.errors import SourceError
 from pairsets.sources.face_boxes.builder import Table
-from pairsets.sources.face_boxes.json_fields import Found, number, numbers, picture_id
+from pairsets.sources.face_boxes.json_fields import Found, numbers, picture_id, score_of
 
 UNNAMED = "tag of a face that the file of tags does not name"
 _EXPECTED = r"0446\332446.jpg<TAB>1<TAB>left,top,right,bottom,confidence"
@@ -82,6 +81,5 @@ def _cells(text: str) -> tuple[str, str, Found]:
     sides = [side for side in re.split(r"[\s,]+", cells[2]) if side]
     if len(sides) not in (4, 5):
         raise SourceError(f"{cells[2][:60]!r} is no box; expected {_EXPECTED}")
-    score = number(sides[4]) if len(sides) == 5 else math.nan
-    box = numbers(sides[:4])
-    return cells[0], cells[1].strip(), Found(box, score if math.isfinite(score) else math.nan)
+    score = score_of(sides[4] if len(sides) == 5 else None)
+    return cells[0], cells[1].strip(), Found(numbers(sides[:4]), score)

@@ -153,6 +153,16 @@ def number(value: object) -> float:
     raise SourceError(f"{value!r:.40}; expected a number")
 
 
+def score_of(value: object) -> float:
+    """Confidence of a face; nan where none is given, or it is not finite.
+
+    Raises:
+        SourceError: no number.
+    """
+    score = math.nan if value is None else number(value)
+    return score if math.isfinite(score) else math.nan
+
+
 def numbers(values: object, what: str = "box") -> Box:
     """Four numbers of a box.
 
@@ -210,7 +220,7 @@ def _is_box(values: list[Any]) -> bool:
 def _face(face: object) -> Found:
     if isinstance(face, list):
         if len(face) == 5:
-            return Found(numbers(face[:4]), _score(face[4]))
+            return Found(numbers(face[:4]), score_of(face[4]))
         return Found(numbers(face))
     if not isinstance(face, dict):
         raise SourceError(f"{face!r:.60}; expected an object with a bbox, or four numbers")
@@ -220,7 +230,7 @@ def _face(face: object) -> Found:
     kind = face.get("class")
     other = kind if isinstance(kind, str) and not names_a_face(kind) else None
     key = _first(_SCORE, face)
-    score = math.nan if key is None else _score(face[key])
+    score = math.nan if key is None else score_of(face[key])
     label, name = face.get("label"), name_of(face)
     if other is None and name is None and isinstance(label, str) and not label.isdigit():
         return labelled(box, label, score)
@@ -229,16 +239,8 @@ def _face(face: object) -> Found:
 
 def _by_name(box: dict[str, Any]) -> Box:
     """Box from an object whose sides have names."""
-    for names in _SIDES:
+    for names in (*_SIDES, *_SPANS):
         if all(name in box for name in names):
-            return numbers([box[name] for name in names])
-    for names in _SPANS:
-        if all(name in box for name in names):
-            return spanned(*numbers([box[name] for name in names]))
+            sides = numbers([box[name] for name in names])
+            return sides if names in _SIDES else spanned(*sides)
     raise SourceError(f"{box!r:.80}; expected a bbox of left, top, right, bottom")
-
-
-def _score(value: object) -> float:
-    """Confidence of a face; nan where none is given, or it is not finite."""
-    score = math.nan if value is None else number(value)
-    return score if math.isfinite(score) else math.nan

@@ -27,14 +27,8 @@ def names_a_face(name: str) -> bool:
     >>> names_a_face("anime_face"), names_a_face("Head"), names_a_face("arrowhead_(pony)")
     (True, True, False)
     """
-    words = {word for word in re.split(r"[\W_]+", name.lower()) if word}
+    words = _words(name)
     return bool(words & _FACE_WORDS) and words <= _FACE_WORDS | _OTHER_WORDS
-
-
-def names_a_thing(label: str) -> bool:
-    """Whether a label is that of a class which is neither a face nor a name."""
-    words = {word for word in re.split(r"[\W_]+", label.lower()) if word}
-    return bool(words) and words <= _THING_WORDS
 
 
 def names_nobody(label: str) -> bool:
@@ -48,4 +42,9 @@ def told_by(label: str) -> tuple[str | None, str | None]:
     """The class that a label says, if it is no face, and the name that it says."""
     if names_a_face(label) or names_nobody(label):
         return None, None
-    return (label, None) if names_a_thing(label) else (None, label)
+    words = _words(label)
+    return (label, None) if words and words <= _THING_WORDS else (None, label)
+
+
+def _words(label: str) -> set[str]:
+    return {word for word in re.split(r"[\W_]+", label.lower()) if word}

@@ -20,20 +20,19 @@ from pairsets.errors import SourceError
 from pairsets.sources.face_boxes.builder import Table
 from pairsets.sources.face_boxes.json_fields import Found, numbers
 from pairsets.sources.face_boxes.labels import names_nobody
-from pairsets.sources.face_boxes.xml import attribute
+from pairsets.sources.face_boxes.xml import Reader, attribute
 
 _PAGE = ("book", "pages", "page")
 _CHARACTER = ("book", "characters", "character")
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
-class Manga109:
+class Manga109(Reader):
     """Reader of Manga109's books, of any number of files."""
 
     def __init__(self, table: Table) -> None:
         """Make a reader that fills `table`."""
-        self._table = table
-        self.folder = ""
+        super().__init__(table)
         self._books: set[str] = set()
         self._title = ""
         self._names: dict[str, str] = {}

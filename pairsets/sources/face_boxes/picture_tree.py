@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pairsets.paths import is_image
+from pairsets.paths import is_image, is_text
 from pairsets.sources.dataset import PictureId
 from pairsets.sources.face_boxes.json_fields import picture_id
 from pairsets.sources.folders.picture_paths import NotFoundError, PicturePaths
@@ -18,9 +18,26 @@ NO_TEXT = "name that is not UTF-8"
 SAME_POST = "another file of the same post"
 
 
-def pictures_below(root: Path, skipped: Counter[str]) -> Iterator[str]:
-    """Relative paths of the pictures below `root`, by code point; what is left out is counted."""
-    yield from _below(root, "", skipped)
+def pictures_below(root: Path, skipped: Counter[str], prefix: str = "") -> Iterator[str]:
+    """Paths of the pictures below `root`, by code point; what is left out is counted in `skipped`.
+
+    They are relative to `root`, with `prefix` before them.
+    """
+    with os.scandir(root) as found:
+        # A folder's place is that of the paths in it, which go on with a slash.
+        entries = sorted(found, key=lambda one: one.name + "/" * one.is_dir(follow_symlinks=False))
+    for entry in entries:
+        path = prefix + entry.name
+        if entry.is_symlink():
+            skipped[LINK] += 1
+        elif entry.is_dir():
+            yield from pictures_below(Path(entry.path), skipped, path + "/")
+        elif not is_image(entry.name):
+            skipped[NO_PICTURE] += 1
+        elif not is_text(path):
+            skipped[NO_TEXT] += 1
+        else:
+            yield path
 
 
 def ids_below(pictures: PicturePaths, skipped: Counter[str]) -> Iterator[tuple[str, PictureId]]:
@@ -41,29 +58,3 @@ def ids_below(pictures: PicturePaths, skipped: Counter[str]) -> Iterator[tuple[s
                 skipped[SAME_POST] += 1
                 continue
         yield path, key
-
-
-def _below(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
-    with os.scandir(folder) as found:
-        # A folder's place is that of the paths in it, which go on with a slash.
-        entries = sorted(found, key=lambda one: one.name + "/" * one.is_dir(follow_symlinks=False))
-    for entry in entries:
-        path = prefix + entry.name
-        if entry.is_symlink():
-            skipped[LINK] += 1
-        elif entry.is_dir():
-            yield from _below(Path(entry.path), path + "/", skipped)
-        elif not is_image(entry.name):
-            skipped[NO_PICTURE] += 1
-        elif not _is_utf8(path):
-            skipped[NO_TEXT] += 1
-        else:
-            yield path
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -13,28 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pairsets.errors import SourceError
-from pairsets.sources.face_boxes.builder import Table
 from pairsets.sources.face_boxes.json_fields import labelled, numbers, picture_id, size_of
+from pairsets.sources.face_boxes.xml import Reader
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _OBJECT = ("annotation", "object")
 
 
-class Voc:
-    """Reader of Pascal VOC's pictures, of any number of files.
+class Voc(Reader):
+    """Reader of Pascal VOC's pictures, of any number of files."""
 
-    Attributes:
-        folder: of the file that is read, below the folder that was given: pictures lie likewise.
-    """
-
-    def __init__(self, table: Table) -> None:
-        """Make a reader that fills `table`."""
-        self._table = table
-        self.folder = ""
-        self._fields: dict[str, str] = {}
-        self._sides: dict[str, str] = {}
-        self._objects: list[tuple[str, list[str | None]]] = []
-        self._name: str | None = None
+    _fields: dict[str, str]
+    _sides: dict[str, str]
+    _objects: list[tuple[str, list[str | None]]]
+    _name: str | None
 
     def begin(self, path: tuple[str, ...], attributes: Mapping[str, str]) -> None:
         """Begin a picture, or an object."""

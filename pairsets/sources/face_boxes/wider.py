@@ -12,20 +12,27 @@ a face may have a line of noughts.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 
 from pairsets.errors import SourceError
 from pairsets.paths import is_image
 from pairsets.sources.face_boxes.builder import Table
-from pairsets.sources.face_boxes.json_fields import Found, number, numbers, picture_id, spanned
+from pairsets.sources.face_boxes.json_fields import (
+    Found,
+    number,
+    numbers,
+    picture_id,
+    score_of,
+    spanned,
+)
 
 INVALID = "box marked as invalid"
 _NUMBERS = re.compile(r"\s*-?[\d.][\d.eE+-]*(\s+-?[\d.][\d.eE+-]*)*\s*\Z")
 # Numbers of a line: of a box alone, with a score, of WIDER FACE, of RetinaFace.
 _BOX, _SCORED, _WIDER, _LANDMARKS = 4, 5, 10, (19, 20)
 _INVALID = 7
+_EXAMPLE = "0--Parade/0_Parade_1.jpg"
 _EXPECTED = "left, top, width, height, then nothing, a score, or WIDER FACE's six marks"
 
 
@@ -80,7 +87,7 @@ class _Picture:
             self._row = self._table.picture(picture_id(self._name))
             self._wanted, self._got = None, 0
         elif self._name is None or not _NUMBERS.match(text):
-            raise SourceError(f"{text[:60]!r}; expected the path of a picture, as {_first()}")
+            raise SourceError(f"{text[:60]!r}; expected the path of a picture, as {_EXAMPLE!r}")
         elif self._wanted is None and not self._marked:
             if not text.isdigit():
                 raise SourceError(f"{text[:60]!r}; expected how many faces {self._name!r} has")
@@ -110,13 +117,9 @@ class _Picture:
         if count == _WIDER and number(cells[_INVALID]) != 0:
             self._table.skipped[INVALID] += 1
             return
-        score = number(cells[4]) if count == _SCORED else math.nan
-        self._table.add(self._row, [Found(box, score if math.isfinite(score) else math.nan)])
+        score = score_of(cells[4] if count == _SCORED else None)
+        self._table.add(self._row, [Found(box, score)])
 
 
 def _is_picture(text: str) -> bool:
     return is_image(text.strip())
-
-
-def _first() -> str:
-    return "'0--Parade/0_Parade_1.jpg'"

@@ -6,40 +6,48 @@ or stand for text that nobody sees, in the middle of a name.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from xml.parsers import expat
 
 from pairsets.errors import SourceError
+from pairsets.sources.face_boxes.builder import Table
 
 EXPECTED = "Manga109's <book>, Pascal VOC's <annotation> or CVAT's <annotations>"
 # Characters of one text, and how deep elements may lie; names are short.
 _LONGEST, _DEEPEST = 2**16, 64
 
 
-class Reader(Protocol):
+class Reader(ABC):
     """Reader that takes the elements of one form, of any number of files.
 
     Attributes:
-        folder: where the file that is read lies below the folder that was given.
+        folder: where the file that is read lies below the folder that was given: pictures may lie
+            likewise.
     """
 
-    folder: str
+    def __init__(self, table: Table) -> None:
+        """Make a reader that fills `table`."""
+        self._table = table
+        self.folder = ""
 
+    @abstractmethod
     def begin(self, path: tuple[str, ...], attributes: Mapping[str, str]) -> None:
         """Take the beginning of an element; `path` names those it lies in, then itself."""
 
+    @abstractmethod
     def end(self, path: tuple[str, ...], text: str) -> None:
         """Take the end of an element; `text` is its own, without space around it."""
 
 
-def read(parts: Iterable[bytes], readers: Mapping[str, Reader]) -> Reader:
-    """Read one file; `readers` are by the name of the root. Which one took it is returned.
+def read(parts: Iterable[bytes], readers: Mapping[str, Reader]) -> None:
+    """Read one file; `readers` are by the name of the root.
 
     Raises:
         SourceError: not XML, of another root, or with a document type; says in which line.
     """
-    return _Parsing(readers).run(parts)
+    _Parsing(readers).run(parts)
 
 
 class _Parsing:
@@ -55,7 +63,7 @@ class _Parsing:
         parser.CharacterDataHandler = self._text
         parser.StartDoctypeDeclHandler = self._refuse
 
-    def run(self, parts: Iterable[bytes]) -> Reader:
+    def run(self, parts: Iterable[bytes]) -> None:
         try:
             for part in parts:
                 self._parser.Parse(part, False)
@@ -69,7 +77,6 @@ class _Parsing:
             raise SourceError(f"line 1: not XML that can be read: {error}") from None
         if self._reader is None:
             raise SourceError(f"no element in it; expected {EXPECTED}")
-        return self._reader
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         self._path = (*self._path, name)

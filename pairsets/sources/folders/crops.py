@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-import numpy as np
-
 from pairsets.errors import SourceError
 from pairsets.images import MAX_PIXELS, ImageError, open_header, to_rgb
 from pairsets.paths import IMAGE_SUFFIXES
@@ -103,12 +101,8 @@ def crop_face(
     """
     # Pillow meets hostile bytes with nearly any exception.
     try:
-        image = open_header(data)
+        image = open_header(data, max_pixels)
         width, height = image.size
-        if width * height > max_pixels:
-            raise ImageError(
-                f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
-            )
         left, top, right, bottom = box = settings.box(bbox)
         if (right - left) * (bottom - top) > min(_LARGEST_BOX, max_pixels):
             raise ImageError(
@@ -154,13 +148,9 @@ class CropPlan:
         >>> list(CropPlan.of(found).paths())
         ['saber__alter/7.jpg', 'saber__alter/a__b.jpg']
         """
-        starts = np.searchsorted(
-            self.dataset.owner, np.arange(len(self.dataset.characters) + 1)
-        ).tolist()
-        for at, character in enumerate(self.dataset.characters):
+        for character, rows in self.dataset.rows():
             folder = self.names.folder(character)
-            ids = self.dataset.ids[starts[at] : starts[at + 1]].tolist()
-            for name in file_names(ids):
+            for name in file_names(self.dataset.ids[rows].tolist()):
                 yield f"{folder}/{name}{SUFFIX}"
 
 

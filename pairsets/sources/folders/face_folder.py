@@ -28,6 +28,7 @@ from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.locks import Owner, exclusive
 from pairsets.storage.settings import difference
 
+# Beside the folders: characters whose folder is called otherwise; what gave no file.
 NAMES, MISSING = "names.csv", "missing.csv"
 Row = tuple[str, ...]
 
@@ -92,11 +93,6 @@ class FaceFolder:
     def manifest(self) -> Path:
         """Path of the manifest, which is there when all is done."""
         return self.root / f"{self.kind}.json"
-
-    @property
-    def names(self) -> Path:
-        """Path of the list of characters whose folder is called otherwise, if there are any."""
-        return self.root / NAMES
 
     @property
     def missing(self) -> Path:
@@ -165,7 +161,7 @@ class FaceFolder:
             write_json(self._begun, {"kind": self.kind, "key": dict(self.key)})
             for path in stale:
                 self.remove(path)
-            for file in (self.manifest, self.table, self.names, self.missing):
+            for file in (self.manifest, self.table, self.root / NAMES, self.missing):
                 file.unlink(missing_ok=True)
             with self._journal.open("ab") as stream:
                 journal = FolderJournal(stream, len(self.columns))
@@ -216,7 +212,7 @@ class FaceFolder:
         """Write the tables and the manifest: all is done. Returns the files beside the faces."""
         files = [write_csv(self.table, self.columns, rows)]
         if names.changed:
-            files.append(names.write(self.names))
+            files.append(names.write(self.root / NAMES))
         if missing:
             files.append(write_csv(self.missing, missing_columns, missing))
         content = {"schema": 1, "kind": self.kind, "key": dict(self.key), **manifest}

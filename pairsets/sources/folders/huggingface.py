@@ -18,11 +18,11 @@ from pairsets.sources.folders.image_table import (
     Columns,
     Entry,
     Picture,
-    character_name,
     choose_split,
-    path_in,
+    column_of,
+    entry_of,
+    picture_of,
 )
-from pairsets.sources.folders.parquet_images import picture_of
 
 SAVED = ("state.json", "dataset_dict.json")
 
@@ -68,15 +68,9 @@ class HuggingFaceImages:
         Raises:
             SourceError: a row that `datasets` cannot read.
         """
-        kind = self.columns[columns.character]
         named = Column("text") if columns.id is None else self.columns[columns.id]
         for row in self._rows([name for name in columns if name is not None], columns.image):
-            image = row[columns.image]
-            yield Entry(
-                character_name(row[columns.character], kind),
-                path_in(image),
-                None if columns.id is None else character_name(row[columns.id], named),
-            )
+            yield entry_of(row, columns, self.columns[columns.character], named)
 
     def pictures(self, columns: Columns) -> Iterator[Picture]:
         """The picture of each row, in the same order: its bytes, its file, or None."""
@@ -151,12 +145,7 @@ def _column(datasets: Any, feature: Any) -> Column:
         return Column("image")
     if isinstance(feature, datasets.ClassLabel):
         return Column("class", tuple(feature.names or ()))
-    kind = str(getattr(feature, "dtype", ""))
-    if kind in ("binary", "large_binary"):
-        return Column("image")
-    if kind in ("string", "large_string"):
-        return Column("text")
-    return Column("number" if kind.startswith(("int", "uint")) else "other")
+    return column_of(str(getattr(feature, "dtype", "")))
 
 
 def _datasets() -> Any:

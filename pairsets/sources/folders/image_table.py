@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pairsets.errors import SourceError
 from pairsets.identities.rules import WHO_COLUMNS
@@ -147,6 +147,36 @@ def character_name(value: object, column: Column) -> str | None:
     return str(value)
 
 
+def column_of(kind: str) -> Column:
+    """Content of a column by the name of its type, as pyarrow and `datasets` have them."""
+    if kind in ("binary", "large_binary"):
+        return Column("image")
+    if kind in ("string", "large_string"):
+        return Column("text")
+    return Column("number" if kind.startswith(("int", "uint")) else "other")
+
+
+def entry_of(row: Mapping[str, Any], columns: Columns, character: Column, id: Column) -> Entry:
+    """A row without its picture, whose cell may hold the path of one; two of the columns' kinds."""
+    image = row.get(columns.image)
+    path = image.get("path") if isinstance(image, dict) else None
+    return Entry(
+        character_name(row[columns.character], character),
+        path if isinstance(path, str) else None,
+        None if columns.id is None else character_name(row[columns.id], id),
+    )
+
+
+def picture_of(value: object, root: Path) -> Picture:
+    """The picture in a cell: bytes, or bytes and a path of which either may be missing."""
+    if isinstance(value, bytes):
+        return value or None
+    if not isinstance(value, dict):
+        return None
+    data = value.get("bytes")
+    return data if isinstance(data, bytes) and data else inside(value.get("path"), root)
+
+
 def inside(path: object, folder: Path) -> Path | None:
     """The file that a table names, if it lies in `folder`: a table is not trusted."""
     if not isinstance(path, str) or not path or "\0" in path:
@@ -157,9 +187,3 @@ def inside(path: object, folder: Path) -> Path | None:
     except OSError:  # a name that is too long, or a folder that may not be looked into
         return None
     return file if within else None
-
-
-def path_in(image: object) -> str | None:
-    """The path in a cell of pictures, where it is one."""
-    path = image.get("path") if isinstance(image, dict) else None
-    return path if isinstance(path, str) else None

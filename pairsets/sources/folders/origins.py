@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pairsets.errors import SourceError
 from pairsets.images import ImageError, open_header
@@ -45,7 +46,7 @@ class Item(NamedTuple):
     ending: str | None = None
 
 
-class Origin(Protocol):
+class Origin(ABC):
     """Origin of faces: the name to give each, and then its picture.
 
     Attributes:
@@ -61,16 +62,13 @@ class Origin(Protocol):
     misfits: Sequence[Row]
     reasons: Mapping[str, int]
 
+    @abstractmethod
     def items(self) -> Iterator[Item]:
         """Items of all pictures, in order."""
 
 
-class PlainOrigin:
+class PlainOrigin(Origin):
     """Files of plain folders. Characters' folders are not called as any of `taken`."""
-
-    key: Mapping[str, object]
-    misfits: Sequence[Row]
-    reasons: Mapping[str, int]
 
     def __init__(self, plain: PlainFaces, taken: Sequence[str] = ()) -> None:
         self._plain = plain
@@ -96,16 +94,12 @@ class PlainOrigin:
             yield Item(number, character, name, self._files[number], plain.folder / name, ending="")
 
 
-class TableOrigin:
+class TableOrigin(Origin):
     """Rows of a table. Folders are not called as any of `taken`.
 
     Raises:
         SourceError: no row has a character, or an id stands twice with one.
     """
-
-    key: Mapping[str, object]
-    misfits: Sequence[Row]
-    reasons: Mapping[str, int]
 
     def __init__(
         self,
@@ -215,17 +209,11 @@ def ending_of(data: bytes, max_pixels: int) -> str:
         ImageError: no picture, one of another format, or of more pixels than `max_pixels`.
     """
     try:
-        image = open_header(data)
+        return _SUFFIXES[open_header(data, max_pixels).format or "JPEG"]
     except ImageError:
         raise
     except Exception as error:  # Pillow's parsers meet hostile bytes with nearly any exception
         raise ImageError(f"is damaged: {error or type(error).__name__}") from error
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{width} x {height} pixels is more than the limit of {max_pixels:,} pixels"
-        )
-    return _SUFFIXES[image.format or "JPEG"]
 
 
 def _unnamed(source: Path, entries: Sequence[Entry]) -> list[str]:

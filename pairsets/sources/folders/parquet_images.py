@@ -15,10 +15,10 @@ from pairsets.sources.folders.image_table import (
     Columns,
     Entry,
     Picture,
-    character_name,
     choose_split,
-    inside,
-    path_in,
+    column_of,
+    entry_of,
+    picture_of,
 )
 from pairsets.storage.json_files import parse_json, short
 
@@ -71,15 +71,9 @@ class ParquetImages:
         """
         for path in self.files[1:]:
             self._refuse_another(path, columns)
-        kind = self.columns[columns.character]
         wanted = [columns.character, f"{columns.image}.path"]
         for row in self._rows([*wanted, *([columns.id] if columns.id else [])], 4096):
-            image = row.get(columns.image)
-            yield Entry(
-                character_name(row[columns.character], kind),
-                path_in(image),
-                None if columns.id is None else character_name(row[columns.id], Column("text")),
-            )
+            yield entry_of(row, columns, self.columns[columns.character], Column("text"))
 
     def pictures(self, columns: Columns) -> Iterator[Picture]:
         """The picture of each row, in the same order: its bytes, its file, or None."""
@@ -111,16 +105,6 @@ class ParquetImages:
             # Names and texts that are not UTF-8, times and zones that Python has not, ...
             except Exception as error:
                 raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
-
-
-def picture_of(value: object, root: Path) -> Picture:
-    """The picture in a cell: bytes, or bytes and a path of which either may be missing."""
-    if isinstance(value, bytes):
-        return value or None
-    if not isinstance(value, dict):
-        return None
-    data = value.get("bytes")
-    return data if isinstance(data, bytes) and data else inside(value.get("path"), root)
 
 
 def _columns(path: Path) -> dict[str, Column]:
@@ -168,11 +152,7 @@ def _column(kind: Any, feature: object, where: str) -> Column:
         return Column("image" if fields == {"bytes", "path"} else "other")
     if types.is_dictionary(kind):
         kind = kind.value_type
-    if types.is_binary(kind) or types.is_large_binary(kind):
-        return Column("image")
-    if types.is_string(kind) or types.is_large_string(kind):
-        return Column("text")
-    return Column("number" if types.is_integer(kind) else "other")
+    return column_of(str(kind))
 
 
 def _pyarrow() -> Any:

@@ -63,8 +63,7 @@ class PlainFaces:
         if split is not None:
             paths, others = _of_split(folder, paths, split)
             misfits += others
-        in_none = bool(paths) and not any("/" in path for path in paths)
-        naming = _naming(folder, paths, rule, misfits, in_none=in_none)
+        naming = _naming(folder, paths, rule, misfits)
         for path, name in zip(paths, naming.identities, strict=True):
             if name is None:
                 why = "not named CHARACTER_NUMBER" if rule is None else f"nobody by {rule.said}"
@@ -98,17 +97,12 @@ def pictures_below(folder: Path) -> list[str]:
 
 
 def _naming(
-    folder: Path,
-    paths: list[str],
-    rule: Rule | None,
-    misfits: list[tuple[str, str]],
-    *,
-    in_none: bool,
+    folder: Path, paths: list[str], rule: Rule | None, misfits: list[tuple[str, str]]
 ) -> Naming:
     """Naming of each picture: whom it shows."""
     if paths and rule is not None:
         return rule.name(paths)
-    if paths and not in_none:
+    if any("/" in path for path in paths):
         return by_folder(folder, paths)
     told = [character_of_name(path) for path in paths]
     if any(told):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pairsets.errors import SourceError
+from pairsets.paths import is_text
 from pairsets.storage.csv_tables import table_rows, write_csv
 
 COLUMNS = ("folder", "character")
@@ -168,9 +169,7 @@ def cell_of(name: str) -> str:
     >>> cell_of("橘_雪"), cell_of("")
     ('橘_雪', '""')
     """
-    try:
-        name.encode()
-    except UnicodeEncodeError:
+    if name and not is_text(name):
         return json.dumps(name)
     quoted = not name or name.startswith('"') or not name.isprintable()
     return json.dumps(name, ensure_ascii=False) if quoted else name

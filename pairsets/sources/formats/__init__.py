@@ -69,7 +69,16 @@ class Format(Protocol):
 
     Attributes of the module: `NAME`, `SUMMARY` (one line: what the file looks like), `KEEPS`
     (which of `KEEPABLE` come back as they went). Options are keyword parameters of `read` and
-    `write`, each with a default; others are refused before the module sees them.
+    `write`, each with a default; others are refused before the module sees them. Those that several
+    formats have mean one thing in all of them:
+
+    - `folds`: so many equal parts of the file, one after the other. Without it they are inferred
+      where the labels come in equal blocks, as LFW's 10 of 300 + 300 do;
+    - `rule`: who each face shows, where that is not the folder and there are no labels;
+    - `suffix`: what follows a picture's number, .jpg by default; .png, or _0.png;
+    - `digits`: of a picture's number at least, as usual in the format by default; 1 where noughts
+      are left out;
+    - `faces`: the folder with the pictures: what of the two is not said is as there.
     """
 
     NAME: str
@@ -85,6 +94,11 @@ class Format(Protocol):
 
     def read(self, path: Path, *, progress: Progress | None = None, **options: object) -> Pairs:
         """Read a file.
+
+        Args:
+            path: of the file.
+            progress: called with how much is done and how much there is in all.
+            options: of the format.
 
         Raises:
             SourceError: file, line, what was expected, what came, and the likely cause.

@@ -48,12 +48,8 @@ def looks_like(path: Path, head: bytes) -> bool:
 def read(path: Path, *, progress: Progress | None = None, folds: int | None = None) -> Pairs:
     """Read pairs of two lines.
 
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        folds: so many equal parts of the file, one after the other. Without it they are those of
-            the flags, where the file is laid out as CALFW is published, or inferred where the
-            labels come in equal blocks.
+    Folds that are not asked for are those of the flags, where the file is laid out as CALFW is
+    published, before any are inferred.
 
     Raises:
         SourceError: a line of another form, a name without a number, two lines of a pair with

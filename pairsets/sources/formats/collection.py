@@ -15,13 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from pairsets.errors import PairSetError, SourceError
 from pairsets.files.folds import Folds
 from pairsets.pairset import PairSet
-from pairsets.paths import strings, why_unsafe
+from pairsets.paths import is_text, strings, why_unsafe
 from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.owners import owners
 
 REPEATED = "pairs listed again"
 ITSELF = "faces paired with themselves"
 INVALID = "invalid pairs, which the format cannot mark"
+_NO_TEXT = "is not UTF-8 text"
 
 
 def gather(
@@ -94,7 +95,7 @@ def gather(
     if not kept.any():
         raise SourceError(f"{path}: nothing but faces paired with themselves")
     for code, name in enumerate(distinct):
-        unsafe = why_unsafe(name) or _why_no_text(name)
+        unsafe = why_unsafe(name) or (None if is_text(name) else _NO_TEXT)
         if unsafe:
             row = int(np.flatnonzero(codes == code)[0]) % count
             raise SourceError(
@@ -105,12 +106,11 @@ def gather(
         pairs = PairSet(first[kept], second[kept], labels[kept], human[kept], flags[kept])
     except PairSetError as error:
         raise SourceError(f"{path}: {error}") from None
-    if identities is not None:
-        pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
     told = list(notes)
     if identities is None and not any("/" in face for face in distinct):
         identities, how = _by_pairs(path, first, second, labels, flags)
         told += how
+    if identities is not None:
         pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
     parts = None if folds is None else _closed_up(np.asarray(folds), kept, told)
     return Pairs(pairs, parts, tuple(told), dropped)
@@ -144,9 +144,8 @@ def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
     """
     pairs, parts = content.pairs, content.folds
     for path in dict.fromkeys(chain(pairs.path_a, pairs.path_b)):
-        unsafe = _why_no_text(path)
-        if unsafe:
-            raise SourceError(f"{name} cannot hold the path {path!r}: it {unsafe}")
+        if not is_text(path):
+            raise SourceError(f"{name} cannot hold the path {path!r}: it {_NO_TEXT}")
     notes: list[str] = []
     dropped: dict[str, int] = {}
     if "invalid" not in keeps and not pairs.valid.all():
@@ -183,12 +182,3 @@ def _closed_up(numbers: NDArray[Any], kept: NDArray[np.bool_], notes: list[str])
             f"{after.size}"
         )
     return Folds(np.searchsorted(after, numbers[kept]).astype(np.int32) + 1)
-
-
-def _why_no_text(path: str) -> str | None:
-    """Reason why a path cannot be written as UTF-8, or None."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "is not UTF-8 text"
-    return None

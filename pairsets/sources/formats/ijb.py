@@ -40,11 +40,6 @@ Numbers = NDArray[np.int64]
 
 def looks_like(path: Path, head: bytes) -> bool:
     """Whether every line is two numbers, and 0 or 1: so are those of `indices`, too."""
-    return three_numbers(head)
-
-
-def three_numbers(head: bytes) -> bool:
-    """Whether every line is two numbers, and 0 or 1."""
     lines = head_lines(head)
     return bool(lines) and all(_LINE.fullmatch(line) for line in lines)
 
@@ -60,8 +55,7 @@ def read(
     """Read pairs of templates.
 
     Args:
-        path: of the file.
-        progress: called with bytes done and in all.
+        path, progress: as in `Format`.
         templates: the file that lists the pictures of each template; pairs of a template that it
             lacks are dropped. See `pairsets.sources.templates`.
 
@@ -78,7 +72,12 @@ def read(
     # Of all lines, so that a subject is called the same whatever is left out.
     _, names, owner, first, second = _subjects(a, b, label)
     against = int(((owner[first] == owner[second]) & (first != second) & (label == 0) & kept).sum())
-    notes = [_contradiction(against)] if against else []
+    notes = []
+    if against:
+        notes.append(
+            f"{against} pairs are labelled as of different subjects, though positives join their "
+            "templates; the labels stay as they are"
+        )
     del a, b
     found = gather(
         path, names[first[kept]], names[second[kept]], label[kept], lines=lines[kept], notes=notes
@@ -101,7 +100,8 @@ def write(content: Pairs, path: Path) -> Pairs:
         faces = {face: number for number, face in numbered(pairs.paths).items()}
     except SourceError as error:
         raise SourceError(f"{NAME} cannot hold these pairs: {error}") from None
-    a, b = (np.array([faces[face] for face in side], np.int64) for side in _sides(pairs))
+    sides = pairs.path_a, pairs.path_b
+    a, b = (np.array([faces[face] for face in side], np.int64) for side in sides)
     _, names, _, first, second = _subjects(a, b, pairs.label)
     back = PairSet.of(names[first], names[second], pairs.label)
     rows = zip(a.tolist(), b.tolist(), pairs.label.tolist(), strict=True)
@@ -192,17 +192,6 @@ def _subjects(
     owner = joined(first[label == 1], second[label == 1], numbers.size)
     names = strings(map(template_path, numbers[owner].tolist(), numbers.tolist()))
     return numbers, names, owner, first, second
-
-
-def _sides(pairs: PairSet) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    return pairs.path_a, pairs.path_b
-
-
-def _contradiction(count: int) -> str:
-    return (
-        f"{count} pairs are labelled as of different subjects, though positives join their "
-        "templates; the labels stay as they are"
-    )
 
 
 def _blame(path: Path) -> None:

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.sources.formats import Pairs, Progress, ijb
 from pairsets.sources.formats.collection import gather, held_by
-from pairsets.sources.formats.ijb import named_so, read_numbers, three_numbers
+from pairsets.sources.formats.ijb import read_numbers
 from pairsets.sources.formats.inferred_folds import read_folds, written_folds
 from pairsets.sources.formats.numbered_pictures import named, unsaid
 from pairsets.sources.formats.owners import owners
@@ -27,7 +27,7 @@ _FACE = re.compile(r"([0-9]{1,18})(\.[^./\s]+)", re.ASCII)
 
 def looks_like(path: Path, head: bytes) -> bool:
     """Whether every line is two numbers, and 0 or 1, in a file that is not called as IJB's are."""
-    return three_numbers(head) and not named_so(path)
+    return ijb.looks_like(path, head) and not ijb.named_so(path)
 
 
 def read(
@@ -40,15 +40,6 @@ def read(
     faces: Path | None = None,
 ) -> Pairs:
     """Read pairs of numbers.
-
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        folds: so many equal parts of the file, one after the other. Without it they are inferred
-            where the labels come in equal blocks.
-        suffix: of the pictures, .jpg by default.
-        digits: of a number at least, 1 by default.
-        faces: the folder with the pictures; what is not said is as there.
 
     Raises:
         SourceError: a line that is not two numbers and a label, or pictures that are not there.

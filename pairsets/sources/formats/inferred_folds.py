@@ -85,10 +85,9 @@ def written_folds(content: Pairs, name: str) -> Pairs:
             "positives and n negatives each, n > 1"
         )
     count = inferred(content.pairs.label)
-    numbers = _parts(len(content.pairs), count) if count else None
+    folds = Folds(_parts(len(content.pairs), count)) if count else None
     if count:
         notes.append(f"{name} will be read with {count} folds, by the order of its labels")
-    folds = None if numbers is None else Folds(numbers)
     return Pairs(content.pairs, folds, tuple(notes), content.dropped)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.files.folds import Folds
@@ -25,7 +24,7 @@ from pairsets.paths import is_image
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.inferred_folds import in_blocks, read_folds
-from pairsets.sources.formats.numbered_pictures import Wanted, named, unsaid
+from pairsets.sources.formats.numbered_pictures import named, unsaid
 from pairsets.sources.text.text_lines import HOLDS_ANY, head_lines, text_lines, write_lines
 from pairsets.storage.csv_tables import line_cells
 
@@ -62,13 +61,6 @@ def read(
 ) -> Pairs:
     """Read LFW's pairs.
 
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        suffix: what follows a picture's number, .jpg by default; .png, or _0.png.
-        digits: of a picture's number at least, 4 by default; 1 where noughts are left out.
-        faces: the folder with the pictures: what is not said is as there.
-
     Raises:
         SourceError: a line of another form than the first line says stands there, or more or fewer
             lines than it says; a picture that is not in `faces`, or two for one number.
@@ -77,7 +69,7 @@ def read(
     number, line = next(lines, (1, ""))
     header = _header(line)
     if header is not None:
-        rows, places = _announced(path, lines, *header)
+        rows = _announced(path, lines, *header)
         folds, size = header
         label = (np.arange(len(rows)) % (2 * size) < size).astype(np.int8)
         parts = np.arange(len(rows), dtype=np.int32) // (2 * size) + 1 if folds else None
@@ -85,10 +77,12 @@ def read(
     else:
         if not _is_words(line):
             lines = chain([(number, line)], lines)
-        rows, places, label = _plain(path, lines)
+        rows = _plain(path, lines)
+        label = np.array([row.positive for row in rows], np.int8)
         parts, notes = read_folds(path, label, None)
         notes.insert(0, "no first line that says how many: labels are told by three cells or four")
-    first, second = ([_wanted(row, at) for row in rows] for at in (0, 2))
+    first = [(f"{row.name_a}/{row.name_a}_", row.number_a) for row in rows]
+    second = [(f"{row.name_b}/{row.name_b}_", row.number_b) for row in rows]
     name, told = named(
         path,
         [*first, *second],
@@ -104,7 +98,7 @@ def read(
         [name[one] for one in second],
         label,
         folds=parts,
-        lines=places,
+        lines=[row.line for row in rows],
         notes=notes,
     )
 
@@ -162,13 +156,10 @@ def _lines(pairs: PairSet, faces: Mapping[str, tuple[str, int]], header: str) ->
         yield "\t".join([name, str(number), *([] if label else [name_b]), str(number_b)])
 
 
-def _announced(
-    path: Path, lines: Iterable[tuple[int, str]], folds: int, size: int
-) -> tuple[list[_Row], list[int]]:
-    """The rows of a file whose first line says how many there are, and their lines."""
+def _announced(path: Path, lines: Iterable[tuple[int, str]], folds: int, size: int) -> list[_Row]:
+    """The rows of a file whose first line says how many there are."""
     count = 2 * size * (folds or 1)
     rows: list[_Row] = []
-    places: list[int] = []
     left = iter(lines)
     for number, line in left:
         at = len(rows)
@@ -176,50 +167,47 @@ def _announced(
             raise SourceError(
                 f"{path}, line {number}: a pair more than the {count} that line 1 says; {_BY_CELLS}"
             )
-        row = _row(line)
+        row = _row(line, number)
         positive = at % (2 * size) < size
         if row is None or row.positive != positive:
             told = _unlike(line, at, size, folds)
             if row is not None:
                 told += _counts([*rows, row, *(found for _, text in left if (found := _row(text)))])
             raise SourceError(f"{path}, line {number}: {told}")
-        _check(path, number, row)
+        _check(path, row)
         rows.append(row)
-        places.append(number)
     if len(rows) != count:
         raise SourceError(
             f"{path}: {len(rows)} pairs, and line 1 says {count}; is the file cut short?"
             f"{_counts(rows)}"
         )
-    return rows, places
+    return rows
 
 
-def _plain(
-    path: Path, lines: Iterable[tuple[int, str]]
-) -> tuple[list[_Row], list[int], NDArray[np.int8]]:
-    """The rows of a file without a first line, their lines, and labels by their cells."""
+def _plain(path: Path, lines: Iterable[tuple[int, str]]) -> list[_Row]:
+    """The rows of a file without a first line."""
     rows: list[_Row] = []
-    places: list[int] = []
     for number, line in lines:
-        row = _row(line)
+        row = _row(line, number)
         if row is None:
             raise SourceError(f"{path}, line {number}: {_no_row(line, number)}")
-        _check(path, number, row)
+        _check(path, row)
         rows.append(row)
-        places.append(number)
     if not rows:
         raise SourceError(f"{path}: no pairs in it")
     if all(map(_all_numbers, rows)):
         raise SourceError(
-            f"{path}, line {places[0]}: nothing but numbers in any line; expected names of people. "
-            "Pairs of pictures by number are --from-format indices, of templates --from-format ijb"
+            f"{path}, line {rows[0].line}: nothing but numbers in any line; expected names of "
+            "people. Pairs of pictures by number are --from-format indices, of templates "
+            "--from-format ijb"
         )
-    return rows, places, np.array([row.positive for row in rows], np.int8)
+    return rows
 
 
 class _Row(NamedTuple):
-    """A pair: two names, each with the number of a picture, and whether both are said once."""
+    """A pair: its line, two names with numbers of pictures, and whether the name is said once."""
 
+    line: int
     name_a: str
     number_a: int
     name_b: str
@@ -227,9 +215,9 @@ class _Row(NamedTuple):
     positive: bool
 
 
-def _row(line: str) -> _Row | None:
+def _row(text: str, line: int = 0) -> _Row | None:
     """Pair of a line, or None if it is not one of a pair."""
-    cells = _cells(line)
+    cells = _cells(text)
     positive = len(cells) == 3
     if positive:
         cells.insert(2, cells[0])
@@ -237,22 +225,16 @@ def _row(line: str) -> _Row | None:
         return None
     if not cells[0] or not cells[2] or is_image(cells[0]) or is_image(cells[2]):
         return None
-    return _Row(cells[0], int(cells[1]), cells[2], int(cells[3]), positive)
+    return _Row(line, cells[0], int(cells[1]), cells[2], int(cells[3]), positive)
 
 
-def _check(path: Path, number: int, row: _Row) -> None:
+def _check(path: Path, row: _Row) -> None:
+    where = f"{path}, line {row.line}"
     if not row.positive and row.name_a == row.name_b:
-        raise SourceError(
-            f"{path}, line {number}: {row.name_a!r} twice, in a pair of different people"
-        )
+        raise SourceError(f"{where}: {row.name_a!r} twice, in a pair of different people")
     for name in (row.name_a, row.name_b):
         if "/" in name:
-            raise SourceError(f"{path}, line {number}: {name!r}; expected a name without '/'")
-
-
-def _wanted(row: _Row, at: int) -> Wanted:
-    name, number = (row.name_a, row.number_a) if not at else (row.name_b, row.number_b)
-    return f"{name}/{name}_", number
+            raise SourceError(f"{where}: {name!r}; expected a name without '/'")
 
 
 def _all_numbers(row: _Row) -> bool:

@@ -19,7 +19,7 @@ from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import labels
 from pairsets.sources.formats.owners import owners
 from pairsets.sources.formats.row_tables import columns as columns_in
-from pairsets.sources.formats.row_tables import read_rows, unit_of, write_rows
+from pairsets.sources.formats.row_tables import face_of, read_rows, unit_of, write_rows
 from pairsets.sources.text.text_lines import read_head
 from pairsets.storage.csv_tables import line_cells
 
@@ -99,8 +99,7 @@ def read(path: Path, *, progress: Progress | None = None, columns: str | None = 
     """Read a row a pair; other columns are left out, and noted.
 
     Args:
-        path: of the file.
-        progress: called with how much is done and how much there is in all.
+        path, progress: as in `Format`.
         columns: the names of those of the paths, the label and, where there are any, the folds.
 
     Raises:
@@ -126,10 +125,7 @@ def read(path: Path, *, progress: Progress | None = None, columns: str | None = 
     for line, row in read_rows(path, progress):
         where = f"{path}, {unit} {line}"
         for side, name in zip(sides, (chosen.a, chosen.b), strict=True):
-            face = row.get(name)
-            if not isinstance(face, str) or not face:
-                raise SourceError(f"{where}: {name} is {face!r:.60}, expected the path of a face")
-            side.append(face)
+            side.append(face_of(row, name, where))
         label = row.get(chosen.label)
         if label is None or isinstance(label, list | dict):
             raise SourceError(f"{where}: {chosen.label} is {label!r:.60}, expected a label")

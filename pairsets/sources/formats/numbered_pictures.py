@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -70,53 +70,31 @@ def named(
 ) -> tuple[dict[Wanted, str], list[str]]:
     """The path of each picture that is wanted, and notes on what was not said and found in `faces`.
 
+    Found ones are all of one form, but for their endings. Where nothing on disk fits, and `suffix`
+    is given, paths are as it says.
+
     Args:
         path: of the list, for errors.
-        wanted: what the list says of each.
-        suffix: what follows a picture's number, as a user says it; .jpg where nothing says it.
+        wanted: what the list says of each; what a path begins with holds its folder.
+        suffix: what follows a picture's number, as a user says it, and then the only one that
+            counts; .jpg where nothing says it.
         digits: of a number at least.
-        usual_digits: the same, where nothing says it.
+        usual_digits: the same, where nothing says it. The form of the two is taken where all
+            pictures have it, whatever else is there.
         faces: the folder with the pictures, which tells what is not said.
 
     Raises:
-        SourceError: digits or a suffix that cannot be, a picture that is missing, or several that
-            may be meant.
+        SourceError: digits or a suffix that cannot be, a picture that is missing, or several forms
+            that fit; the message says which there are.
     """
     usual = Form(usual_digits if digits is None else digits, suffix_of(suffix or _USUAL))
     if faces is None or (suffix is not None and digits is not None):
         return {one: usual.path(one) for one in wanted}, []
-    return _find(path, faces, wanted, usual, None if suffix is None else usual.rest)
-
-
-def unsaid(name: str, rest: str) -> list[str]:
-    """A note where a file of the format `name` does not keep what follows a picture's number."""
-    if rest == _USUAL:
-        return []
-    return [f"{name} does not say that images end in {rest}: name the suffix to read it"]
-
-
-def _find(
-    path: Path, faces: Path, wanted: Iterable[Wanted], usual: Form, suffix: str | None = None
-) -> tuple[dict[Wanted, str], list[str]]:
-    """The path of each picture that is wanted, and a note where it is not of the usual form.
-
-    All are of one form, but for their endings. Where nothing on disk fits, and `suffix` is given,
-    paths are as it says.
-
-    Args:
-        path: of the list, for errors.
-        faces: the folder with the pictures.
-        wanted: what the list says of each; what a path begins with holds its folder.
-        usual: the form that is taken where all pictures have it, whatever else is there.
-        suffix: the only rest that counts.
-
-    Raises:
-        SourceError: a picture is missing, or several forms fit; the message says which there are.
-    """
     all_of = list(dict.fromkeys(wanted))
     listed = _Files(faces)
-    rests = _rests(listed, all_of, suffix)
-    widths = sorted({1, usual.digits, *_widths(listed, all_of[:64])})
+    rests = [usual.rest] if suffix is not None else _rests(listed, all_of)
+    there = {len(number) for one in all_of[:64] for number, _ in _numbered(listed, one)}
+    widths = sorted({1, usual.digits, *there})
     if all(listed.has(usual.path(one)) for one in all_of):
         return {one: usual.path(one) for one in all_of}, []
     fitting: dict[tuple[str, ...], Form] = {}
@@ -140,15 +118,22 @@ def _find(
             if form.digits == usual.digits
             else f"images are taken to be called ..._{form}, as all are in {faces}"
         ]
-    mixed = None if suffix else _of_several_endings(listed, all_of, widths, rests)
+    if suffix is not None:
+        return {one: usual.path(one) for one in all_of}, []
+    mixed = _of_several_endings(listed, all_of, widths, rests)
     if mixed is not None:
         endings = sorted({PurePosixPath(one).suffix for one in mixed})
         return dict(zip(all_of, mixed, strict=True)), [
             f"images are taken to end in {', '.join(endings)}, of each the one that is in {faces}"
         ]
-    if suffix is not None:
-        return {one: usual.path(one) for one in all_of}, []
     raise SourceError(f"{path}: {_missing(listed, faces, all_of, usual)}")
+
+
+def unsaid(name: str, rest: str) -> list[str]:
+    """A note where a file of the format `name` does not keep what follows a picture's number."""
+    if rest == _USUAL:
+        return []
+    return [f"{name} does not say that images end in {rest}: name the suffix to read it"]
 
 
 class _Files:
@@ -187,19 +172,13 @@ def _numbered(listed: _Files, one: Wanted) -> list[tuple[str, str]]:
     return found
 
 
-def _rests(listed: _Files, wanted: Sequence[Wanted], suffix: str | None) -> list[str]:
-    """Endings that may follow a number: those of the first that is there, or the one given."""
-    if suffix is not None:
-        return [suffix]
+def _rests(listed: _Files, wanted: Sequence[Wanted]) -> list[str]:
+    """Endings that may follow a number: those of the first picture that is there."""
     for one in wanted[:64]:
         rests = dict.fromkeys(rest for _, rest in _numbered(listed, one))
         if rests:
             return list(rests)
     return []
-
-
-def _widths(listed: _Files, wanted: Sequence[Wanted]) -> set[int]:
-    return {len(digits) for one in wanted for digits, _ in _numbered(listed, one)}
 
 
 def _of_several_endings(

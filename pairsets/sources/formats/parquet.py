@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pairsets.errors import SourceError
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
@@ -20,6 +21,7 @@ SUMMARY = "a Parquet table with columns pathA, pathB, label"
 KEEPS = KEEPABLE - {"identities"}
 MAGIC = b"PAR1"
 _ROWS = 1 << 16
+_KINDS = ("string", "string", "int8", "int8", "int8", "int32")
 T = TypeVar("T")
 
 
@@ -34,12 +36,9 @@ def looks_like(path: Path, head: bytes) -> bool:
 def columns_of(path: Path) -> list[str] | None:
     """The columns of a Parquet file; None where it is damaged or pyarrow is not installed."""
     try:
-        arrow, parquet = import_pyarrow()
-        with opened(path) as stream:
-            return [str(name) for name in parquet.ParquetFile(stream).schema_arrow.names]
-    except (SourceError, OSError):
-        return None
-    except (arrow.ArrowException, UnicodeDecodeError):
+        with open_parquet(path) as table:
+            return [str(name) for name in table.schema_arrow.names]
+    except SourceError:
         return None
 
 
@@ -52,24 +51,16 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     """
     if not read_head(path).startswith(MAGIC):
         raise SourceError(f"{path}: not a Parquet file; expected one that begins with PAR1")
-    arrow, parquet = import_pyarrow()
-    try:
-        with opened(path) as stream:
-            table = parquet.ParquetFile(stream)
-            names = [str(name) for name in table.schema_arrow.names]
-            missing = [name for name in NAMES[:3] if name not in names]
-            if missing:
-                raise SourceError(
-                    f"{path}: column {', '.join(missing)} missing, it has {', '.join(names)[:90]}; "
-                    f"expected {EXPECTED}"
-                )
-            notes = [f"column {name!r} is left out" for name in names if name not in NAMES]
-            return gather_records(path, _records(table, names, progress), unit="row", notes=notes)
-    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        told = str(error).partition("\n")[0][:200]
-        raise SourceError(
-            f"{path}: not a whole Parquet file ({told}); is it cut short or damaged?"
-        ) from None
+    with open_parquet(path) as table:
+        names = [str(name) for name in table.schema_arrow.names]
+        missing = [name for name in NAMES[:3] if name not in names]
+        if missing:
+            raise SourceError(
+                f"{path}: column {', '.join(missing)} missing, it has {', '.join(names)[:90]}; "
+                f"expected {EXPECTED}"
+            )
+        notes = [f"column {name!r} is left out" for name in names if name not in NAMES]
+        return gather_records(path, _records(table, names, progress), unit="row", notes=notes)
 
 
 def write(content: Pairs, path: Path) -> Pairs:
@@ -79,20 +70,46 @@ def write(content: Pairs, path: Path) -> Pairs:
         SourceError: pyarrow is not installed.
     """
     held = held_by(NAME, KEEPS, content)
-    arrow, parquet = import_pyarrow()
-    kinds = [arrow.string(), arrow.string(), *[arrow.int8()] * 3]
-    if held.folds is not None:
-        kinds.append(arrow.int32())
-    schema = arrow.schema(list(zip(NAMES, kinds, strict=False)))
-    rows = records_of(held)
-    with atomic_write(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
-        while batch := list(islice(rows, _ROWS)):
-            columns = [
-                arrow.array(column, kind)
-                for column, kind in zip(zip(*batch, strict=True), kinds, strict=True)
-            ]
-            writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
+    names = NAMES if held.folds is not None else NAMES[:-1]
+    write_table(path, dict(zip(names, _KINDS, strict=False)), records_of(held), _ROWS)
     return held
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file, as pyarrow has it.
+
+    Raises:
+        SourceError: not a whole one, which the block may meet while it reads; or pyarrow is not
+            installed.
+    """
+    arrow, parquet = import_pyarrow()
+    try:
+        with opened(path) as stream:
+            yield parquet.ParquetFile(stream)
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        told = str(error).partition("\n")[0][:200]
+        raise SourceError(
+            f"{path}: not a whole Parquet file ({told}); is it cut short or damaged?"
+        ) from None
+
+
+def write_table(
+    path: Path, columns: Mapping[str, str], rows: Iterable[Sequence[object]], most: int
+) -> None:
+    """Write rows as Parquet, atomically: `columns` are names and kinds, `most` the rows of a group.
+
+    Raises:
+        SourceError: pyarrow is not installed.
+    """
+    arrow, parquet = import_pyarrow()
+    kinds = [getattr(arrow, kind)() for kind in columns.values()]
+    schema = arrow.schema(list(zip(columns, kinds, strict=True)))
+    left = iter(rows)
+    with atomic_write(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
+        while batch := list(islice(left, most)):
+            arrays = map(arrow.array, zip(*batch, strict=True), kinds)
+            writer.write_table(arrow.Table.from_arrays(list(arrays), schema=schema))
 
 
 def import_pyarrow() -> tuple[ModuleType, ModuleType]:
@@ -125,11 +142,11 @@ def converted(convert: Callable[[], T]) -> T:
 
 
 def _records(
-    table: object, names: list[str], progress: Progress | None
+    table: Any, names: list[str], progress: Progress | None
 ) -> Iterator[tuple[int, Values]]:
-    total, done = table.metadata.num_rows, 0  # type: ignore[attr-defined]
+    total, done = table.metadata.num_rows, 0
     wanted = [name for name in NAMES if name in names]
-    for batch in table.iter_batches(_ROWS, columns=wanted):  # type: ignore[attr-defined]
+    for batch in table.iter_batches(_ROWS, columns=wanted):
         columns = converted(batch.to_pydict)
         empty = [None] * len(batch)
         rows = zip(*(columns.get(name, empty) for name in NAMES), strict=True)

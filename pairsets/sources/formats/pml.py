@@ -66,8 +66,7 @@ def read(
     is read before its size is found to be that of the others, and of its part of the archive.
 
     Args:
-        path: of the file.
-        progress: called with arrays done and in all.
+        path, progress: as in `Format`.
         images: a CSV with a column `path`, whose rows the indices count from 0; instead of the
             archive's own paths.
 
@@ -106,8 +105,7 @@ def write(content: Pairs, path: Path, *, images: str | Path | None = None) -> Pa
     """Write `a1, p, a2, n` and `paths`; without compression, so that the same pairs give one file.
 
     Args:
-        content: the pairs.
-        path: of the file.
+        content, path: as in `Format`.
         images: a CSV with a column `path`, whose rows the indices shall count from 0, as those of
             the data set that is trained on; otherwise they count the faces of the pairs, sorted.
 
@@ -128,14 +126,10 @@ def write(content: Pairs, path: Path, *, images: str | Path | None = None) -> Pa
             arrays[name] = np.array([places[face] for face in chosen], np.int64)
     arrays["paths"] = np.array(faces, np.str_)
     with atomic_write(path) as stream:
-        _save(stream, arrays)
+        # It gives all parts one date.
+        np.savez(stream, allow_pickle=False, **arrays)
     order = np.argsort(1 - pairs.label, kind="stable")
     return replace(held, pairs=pairs.take(order))
-
-
-def _save(stream: IO[bytes], arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays as `numpy.savez` does, with the date that it gives all parts."""
-    np.savez(stream, allow_pickle=False, **arrays)
 
 
 def _kind(names: Sequence[str]) -> tuple[str, ...] | None:

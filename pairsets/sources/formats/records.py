@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.pairset import COLUMNS
+from pairsets.pairset import COLUMNS, read_identities
 from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather
 
@@ -27,6 +27,7 @@ def gather_records(
     *,
     unit: str = "line",
     notes: Sequence[str] = (),
+    identities: Path | None = None,
 ) -> Pairs:
     """Pairs that records tell, as `Pairs`.
 
@@ -35,8 +36,10 @@ def gather_records(
         records: number, and values in the order of `NAMES`; None stands for one that is missing.
         unit: what the numbers count.
         notes: sentences to hand on.
+        identities: file that may be there, and says who each face shows.
 
     Raises:
+        PairSetError: `identities` is not of these faces.
         SourceError: a value that is missing or of another kind, a fold for some pairs alone, or
             what `gather` refuses.
     """
@@ -87,6 +90,7 @@ def gather_records(
         lines=lines,
         unit=unit,
         notes=notes,
+        identities=None if identities is None else read_identities(identities, known),
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
 from pairsets.sources.formats import Progress
-from pairsets.sources.formats.parquet import MAGIC, columns_of, converted, import_pyarrow
+from pairsets.sources.formats.parquet import MAGIC, columns_of, converted, open_parquet, write_table
 from pairsets.sources.text.text_lines import csv_rows, head_lines, json_objects, read_head
 from pairsets.storage.artefacts import atomic_write
 from pairsets.storage.csv_tables import line_cells, write_csv
@@ -77,7 +76,7 @@ def write_rows(
         write_csv(path, names, rows)
         return
     if ending == ".parquet":
-        _write_parquet(path, names, rows)
+        write_table(path, {name: _KINDS.get(name, "string") for name in names}, rows, _BATCH)
         return
     with atomic_write(path) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
@@ -85,6 +84,18 @@ def write_rows(
             record = dict(zip(names, row, strict=True))
             text.write(json.dumps(record, ensure_ascii=False) + "\n")
         text.detach()
+
+
+def face_of(row: Row, name: str, where: str) -> str:
+    """The path of a face in a column; `where` is the row, for errors.
+
+    Raises:
+        SourceError: none is there.
+    """
+    value = row.get(name)
+    if not isinstance(value, str) or not value:
+        raise SourceError(f"{where}: {name} is {value!r:.60}, expected the path of a face")
+    return value
 
 
 def _mark(lines: Sequence[str]) -> str:
@@ -109,30 +120,10 @@ def _csv_rows(path: Path, progress: Progress | None, mark: str) -> Iterator[tupl
 
 
 def _parquet_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
-    arrow, parquet = import_pyarrow()
     done = 0
-    try:
-        with path.open("rb") as stream:
-            table = parquet.ParquetFile(stream)
-            for batch in table.iter_batches(_BATCH):
-                yield from enumerate(converted(batch.to_pylist), done + 1)
-                done += len(batch)
-                if progress:
-                    progress(done, table.metadata.num_rows)
-    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        told = str(error).partition("\n")[0][:200]
-        raise SourceError(
-            f"{path}: not a whole Parquet file ({told}); is it cut short or damaged?"
-        ) from None
-
-
-def _write_parquet(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    arrow, parquet = import_pyarrow()
-    kinds = [_KINDS.get(name, "string") for name in names]
-    kinds = [getattr(arrow, kind)() for kind in kinds]
-    schema = arrow.schema(list(zip(names, kinds, strict=True)))
-    left = iter(rows)
-    with atomic_write(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
-        while batch := list(islice(left, _BATCH)):
-            arrays = map(arrow.array, zip(*batch, strict=True), kinds)
-            writer.write_table(arrow.Table.from_arrays(list(arrays), schema=schema))
+    with open_parquet(path) as table:
+        for batch in table.iter_batches(_BATCH):
+            yield from enumerate(converted(batch.to_pylist), done + 1)
+            done += len(batch)
+            if progress:
+                progress(done, table.metadata.num_rows)

@@ -36,13 +36,6 @@ def read(
 ) -> Pairs:
     """Read pairs of two lines; the label is whether both faces lie in one folder.
 
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        folds: so many equal parts of the file, one after the other. Without it they are inferred
-            where the labels come in equal blocks, as SLLFW's 10 of 300 + 300 do.
-        rule: who each face shows, where that is not the folder.
-
     Raises:
         SourceError: a line that is not the path of a face in a folder, one without its second, or
             folders of folders, where it depends on which is the person's.

@@ -58,13 +58,6 @@ def read(
 ) -> Pairs:
     """Read pairs of one line.
 
-    Args:
-        path: of the file.
-        progress: called with bytes done and in all.
-        folds: so many equal parts of the file, one after the other. Without it they are inferred
-            where the labels come in equal blocks, as LFW's 10 of 300 + 300 do.
-        rule: who each face shows, where that is not the folder and there are no labels.
-
     Raises:
         SourceError: a line of another form than the first, a label that is none, or no labels and
             no folders that would tell them.

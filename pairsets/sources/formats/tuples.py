@@ -32,7 +32,14 @@ from pairsets.pairset import PairSet
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.named_columns import pairs_among
-from pairsets.sources.formats.row_tables import Row, columns, read_rows, unit_of, write_rows
+from pairsets.sources.formats.row_tables import (
+    Row,
+    columns,
+    face_of,
+    read_rows,
+    unit_of,
+    write_rows,
+)
 from pairsets.sources.text.text_lines import HOLDS_ANY, read_head
 
 Style = Literal["triplet", "n-tuple", "labeled-pair"]
@@ -83,7 +90,7 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     unit = unit_of(head)
     for line, row in read_rows(path, progress):
         where = f"{path}, {unit} {line}"
-        a = _face(row, anchor, where)
+        a = face_of(row, anchor, where)
         others = _listed(row, where) if lists else None
         for b, label in others or _others(row, positive, labelled, where):
             # Most pairs of tuples come again: they are not kept to be counted later.
@@ -111,8 +118,7 @@ def write(
     none are counted in `dropped`. In a labelled pair each has one.
 
     Args:
-        content: the pairs.
-        path: of the file.
+        content, path: as in `Format`.
         style: of the rows.
         negatives: of an `n-tuple`, 3 by default. An anchor with more has several rows, the last
             filled up with the first of them; one with fewer has none.
@@ -168,15 +174,15 @@ def _layout(names: Sequence[str]) -> tuple[str, str, bool] | None:
 def _others(row: Row, positive: str, labelled: bool, where: str) -> Iterator[tuple[str, int]]:
     """The faces beside the anchor, and their labels."""
     if not labelled:
-        yield _face(row, positive, where), 1
+        yield face_of(row, positive, where), 1
         # Of each row, as one of JSON may have more than the first.
         for name, value in row.items():
             if _NEGATIVE.fullmatch(name) and value not in (None, ""):
-                yield _face(row, name, where), 0
+                yield face_of(row, name, where), 0
         return
     given: Any = row.get("label", row.get("labels"))
     if not isinstance(row.get(positive), list):
-        yield _face(row, positive, where), _flag(given, where)
+        yield face_of(row, positive, where), _flag(given, where)
         return
     faces = _faces(row, positive, where)
     if not isinstance(given, list) or len(given) != len(faces):
@@ -207,13 +213,6 @@ def _faces(row: Row, name: str, where: str) -> list[str]:
     value = row.get(name)
     if not isinstance(value, list) or not all(isinstance(face, str) and face for face in value):
         raise SourceError(f"{where}: {name} is {value!r:.60}, expected a list of paths of faces")
-    return value
-
-
-def _face(row: Row, name: str, where: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str) or not value:
-        raise SourceError(f"{where}: {name} is {value!r:.60}, expected the path of a face")
     return value
 
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from pairsets.errors import PairSetError, SourceError
 from pairsets.files.folds import Folds
 from pairsets.files.side_files import folds_of
-from pairsets.pairset import COLUMNS, SHORT, identities_of, read_identities
+from pairsets.pairset import COLUMNS, SHORT, VALUES, identities_of
 from pairsets.sources.formats import KEEPABLE, Pairs, Progress
-from pairsets.sources.formats.collection import gather, held_by
+from pairsets.sources.formats.collection import held_by
+from pairsets.sources.formats.records import NAMES, Values, gather_records
 from pairsets.sources.text.text_lines import csv_rows, head_lines
+from pairsets.storage.csv_tables import ragged
 
 NAME = "csv"
 SUMMARY = (
@@ -26,9 +26,6 @@ SUMMARY = (
 )
 KEEPS = KEEPABLE
 _HEADER = ",".join(COLUMNS)
-_FLAGS = {"0": 0, "1": 1}
-# One more than they say, as bytes have no sign.
-_VERDICTS = {"0": 1, "1": 2, "-1": 0}
 
 
 def looks_like(path: Path, head: bytes) -> bool:
@@ -45,42 +42,12 @@ def read(path: Path, *, progress: Progress | None = None) -> Pairs:
     Raises:
         SourceError: not of this form, or what lies beside is not of these pairs.
     """
-    lines: list[int] = []
-    first: list[str] = []
-    second: list[str] = []
-    known: dict[str, str] = {}
-    flags = bytearray(), bytearray(), bytearray()
-    for line, (a, b, label, said, invalid) in _rows(path, progress):
-        try:
-            values = _FLAGS[label], _VERDICTS[said], _FLAGS[invalid]
-        except KeyError:
-            raise SourceError(f"{path}, line {line}: {_problem(label, said, invalid)}") from None
-        lines.append(line)
-        # One string for each face, however often it comes.
-        first.append(known.setdefault(a, a))
-        second.append(known.setdefault(b, b))
-        for column, value in zip(flags, values, strict=True):
-            column.append(value)
-    columns = [np.frombuffer(bytes(column), np.int8) for column in flags]
     try:
-        identities = read_identities(identities_of(path), known)
-    except PairSetError as error:
-        raise SourceError(str(error)) from None
-    found = gather(
-        path,
-        first,
-        second,
-        columns[0],
-        human_prediction=columns[1] - 1,
-        invalid=columns[2],
-        lines=lines,
-        identities=identities,
-    )
-    if not folds_of(path).exists():
-        return found
-    try:
+        found = gather_records(path, _rows(path, progress), identities=identities_of(path))
+        if not folds_of(path).exists():
+            return found
         return replace(found, folds=Folds.read(folds_of(path), found.pairs))
-    except PairSetError as error:
+    except PairSetError as error:  # of what lies beside
         raise SourceError(str(error)) from None
 
 
@@ -96,8 +63,8 @@ def write(content: Pairs, path: Path) -> Pairs:
     return held
 
 
-def _rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[str]]]:
-    """Line and five cells of each row."""
+def _rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Values]]:
+    """Line and values of each row, those of missing columns None."""
     rows = csv_rows(path, progress)
     _, header = next(rows, (1, None))
     if header is None:
@@ -107,18 +74,16 @@ def _rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, list[str
             f"{path}, line 1: expected the header {_HEADER}, got {','.join(header)[:80]!r}; is it "
             "missing, or has the file a column more or less?"
         )
+    untold = [None] * (len(NAMES) - len(header))
     for line, cells in rows:
         if len(cells) != len(header):
-            raise SourceError(
-                f"{path}, line {line}: {len(cells)} values, expected {len(header)}"
-                + ("; is a comma in a path not quoted?" if len(cells) > len(header) else "")
-            )
-        yield line, cells if len(header) == len(COLUMNS) else [*cells, "-1", "0"]
-
-
-def _problem(*cells: str) -> str:
-    """Description of the first of the last three cells that is wrong."""
-    for name, cell, known in zip(COLUMNS[2:], cells, (_FLAGS, _VERDICTS, _FLAGS), strict=True):
-        if cell not in known:
-            return f"{name} is {cell!r}, expected {' or '.join(known)}"
-    return f"expected {_HEADER}"
+            raise SourceError(f"{path}, line {line}: {ragged(cells, header)}")
+        flags = []
+        for name, cell in zip(header[2:], cells[2:], strict=True):
+            if cell not in VALUES[name]:
+                raise SourceError(
+                    f"{path}, line {line}: {name} is {cell!r}, expected "
+                    + " or ".join(VALUES[name])
+                )
+            flags.append(VALUES[name][cell])
+        yield line, (*cells[:2], *flags, *untold)

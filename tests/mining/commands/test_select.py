@@ -341,11 +341,11 @@ def stopping(journal, record):
     appended.append(record)
     if len(appended) == 12:
         STOP
-def starting(stream):
+def starting(stream, block):
     # The workers are about to import what they need.
     time.sleep(0.15)
     os.killpg(0, signal.SIGINT)
-    yield from start(stream)
+    yield from start(stream, block)
 Resume.append = stopping
 if "EARLY":
     Stream.blocks = starting

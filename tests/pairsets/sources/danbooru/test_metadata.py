@@ -88,7 +88,7 @@ def test_what_was_read_is_not_judged_again(files, tmp_path, monkeypatch, limit):
     assert metadata.files == whole[0].files
     # And all of it is there now: not even the files are read again.
     counting(monkeypatch, 0)
-    monkeypatch.setattr(metadata_module, "Stream", None)
+    monkeypatch.setattr(metadata_module.Stream, "blocks", None)
     assert read(files, tmp_path / "partial")[1] == whole[1]
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.danbooru import newer, post, tag
+from support.face_boxes import face_boxes
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru import Boxed, Rule, Selection
@@ -28,7 +29,6 @@ from pairsets.sources.danbooru.posts import (
 )
 from pairsets.sources.danbooru.selection import named_pictures
 from pairsets.sources.danbooru.single_faces import FACES, NO_FACE, ONE, OUTSIDE, SMALL
-from pairsets.sources.face_boxes import FaceBoxes
 
 NAMES = ["rei", "asuka", "é_(x)", "zoe\u0308", "fate/zero", "夕立"]
 # How a field is written, and what is meant by it.
@@ -102,7 +102,7 @@ def test_as_the_rule_has_it(data):
             st.sampled_from([*numbers, 77]), st.lists(st.tuples(box, st.just(0.5)), max_size=2)
         )
     )
-    boxed, of_posts, others = Boxed.of(FaceBoxes.of(faces)).by_post()
+    boxed, of_posts, others = Boxed.of(face_boxes(faces)).by_post()
     assert others == 0
     lines = [json.dumps(found).encode() + b"\n" for found, _, _ in world]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(lines)), max_size=3)))
@@ -122,7 +122,7 @@ def test_as_the_rule_has_it(data):
 
 def test_the_one_face():
     inside, far, tiny, over = (9, 9, 60, 70), (600, 0, 700, 9), (1, 1, 15, 90), (500, 480, 530, 560)
-    found = FaceBoxes.of(
+    found = face_boxes(
         {
             1: [(inside, 0.9), (far, 0.2)],
             2: [(inside, 0.9), (inside, 0.5)],
@@ -152,7 +152,7 @@ def test_the_one_face():
 
 
 def test_shares_of_the_picture():
-    found = FaceBoxes.of(
+    found = face_boxes(
         {1: [((0.25, 0.5, 0.5, 1.25), 1)], 2: [((0.25, 0.5, 0.5, 1), 1)]},
         relative=True,
         sizes={2: (400, 200)},
@@ -163,17 +163,17 @@ def test_shares_of_the_picture():
 
 def test_a_least_score_of_faces_without_any():
     with pytest.raises(SourceError, match=r"no face has a score, so none is below 0\.5"):
-        Boxed.of(FaceBoxes.of({1: [((0, 0, 9, 9), np.nan)]}), min_score=0.5)
+        Boxed.of(face_boxes({1: [((0, 0, 9, 9), np.nan)]}), min_score=0.5)
 
 
 def test_the_post_of_a_path():
     box = [((0, 0, 9, 9), 1)]
-    found = FaceBoxes.of({"0123/4123.jpg": box, "9.png": [], "a/x.jpg": box, 7: box})
+    found = face_boxes({"0123/4123.jpg": box, "9.png": [], "a/x.jpg": box, 7: box})
     boxed, posts, others = Boxed.of(found).by_post()
     assert (posts.tolist(), boxed.fates.tolist(), others) == ([7, 9, 4123], [ONE, 0, ONE], 1)
     # Where the pictures lie must not be lost: they are to be cropped.
     assert boxed.ids.tolist() == [7, "9.png", "0123/4123.jpg"]
-    both = FaceBoxes.of({"0007/7.jpg": box, 7: box})
+    both = face_boxes({"0007/7.jpg": box, 7: box})
     with pytest.raises(SourceError, match=r"'0007/7\.jpg' and 7 are both of the post 7"):
         Boxed.of(both).by_post()
 
@@ -181,12 +181,12 @@ def test_the_post_of_a_path():
 def test_pictures_whose_character_the_boxes_name():
     box = [((0, 0, 9, 9), 1)]
     faces = {"rei/1.jpg": box, "2.jpg": box, "rei/3.jpg": box * 2, "eva/asuka/4.jpg": box, 5: box}
-    found = FaceBoxes.of(faces)
+    found = face_boxes(faces)
     pictures, fates, nameless = named_pictures(found, Boxed.of(found))
     assert [pictures.names[at] for at in pictures.owner] == ["rei", "eva/asuka"]
     assert pictures.ids.tolist() == ["rei/1.jpg", "eva/asuka/4.jpg"]
     assert (+fates, nameless) == (Counter({ONE: 2, FACES: 1}), 2)
-    found = FaceBoxes.of(faces, characters={"2.jpg": "rei", 5: "asuka"})
+    found = face_boxes(faces, characters={"2.jpg": "rei", 5: "asuka"})
     pictures, fates, nameless = named_pictures(found, Boxed.of(found))
     assert [pictures.names[at] for at in pictures.owner] == ["rei", "asuka"]
     assert (pictures.ids.tolist(), nameless) == (["2.jpg", 5], 3)

@@ -6,12 +6,12 @@ import json
 
 import pytest
 from PIL import Image
+from support.face_boxes import face_boxes
 from support.flat_calls import select_faces
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.single_faces import Boxed
 from pairsets.sources.dataset import Dataset
-from pairsets.sources.face_boxes import FaceBoxes
 
 METADATA = "".join(
     json.dumps({"id": n, "rating": "g", "file_ext": "jpg", "tag_string_character": "rei"}) + "\n"
@@ -118,6 +118,6 @@ def test_a_size_that_is_said_is_not_looked_for(tmp_path, pictures):
     ],
 )
 def test_the_post_of_a_picture_of_gallery_dl(name, post):
-    boxed = Boxed.of(FaceBoxes.of({name: [((1, 2, 30, 40), 1)]}))
+    boxed = Boxed.of(face_boxes({name: [((1, 2, 30, 40), 1)]}))
     _, posts, others = boxed.by_post()
     assert (posts.tolist(), others) == (([post], 0) if post > 0 else ([], 1))

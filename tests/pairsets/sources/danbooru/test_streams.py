@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from pairsets.errors import SourceError
-from pairsets.sources.danbooru.sidecars import Sidecars, SidecarStream
+from pairsets.sources.danbooru.sidecars import Sidecars
 from pairsets.sources.danbooru.streams import Stream, metadata_files
 from pairsets.sources.text.compressed import unpacked
 
@@ -34,8 +34,8 @@ PACK = {
 def test_whole_lines_of_all_kinds(tmp_path, ending, block):
     path = tmp_path / f"x{ending}"
     path.write_bytes(PACK[ending](TEXT))
-    stream = Stream(path, block)
-    found = list(stream.blocks())
+    stream = Stream(path)
+    found = list(stream.blocks(block))
     assert b"".join(found) == TEXT
     assert all(data.endswith(b"\n") for data in found)
     assert stream.taken == stream.size == path.stat().st_size
@@ -123,7 +123,7 @@ def test_other_files(tmp_path):
         list(Stream(path).blocks())
     path.write_bytes(b"x" * 10**6)
     with pytest.raises(SourceError, match=r"x\.json: a line of more than"):
-        list(Stream(path, 10**4, longest=10**5).blocks())
+        list(Stream(path, longest=10**5).blocks(10**4))
 
 
 def test_what_lies_in_a_folder(tmp_path):
@@ -157,11 +157,11 @@ def test_files_of_one_post_are_one_source(tmp_path):
     assert isinstance(joined, Sidecars)
     assert [file.name for file in joined.files] == ["a.json", "b.jpg.json", "c.mp4.json"]
     for block in (1, 10**6):
-        stream = SidecarStream(joined, block)
-        found = list(stream.blocks())
+        joined.taken = 0
+        found = list(joined.blocks(block))
         assert len(found) == (3 if block == 1 else 1)
         assert [json.loads(line)["id"] for line in b"".join(found).splitlines()] == [1, 3, 2, 4]
-        assert stream.taken == stream.size
+        assert joined.taken == joined.size
     before = joined.stamp
     assert joined.stamp == before
     (tmp_path / "a.json").write_text('{\n "id": 9\n}')

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.face_boxes import face_boxes
 
 from pairsets.errors import SourceError
 from pairsets.sources.face_boxes import FaceBoxes, fit_boxes
@@ -16,8 +17,8 @@ from pairsets.sources.face_boxes import FaceBoxes, fit_boxes
 BOX = (1, 2, 3, 4)
 
 
-def test_of_keeps_the_order_and_those_without_a_face():
-    found = FaceBoxes.of(
+def test_the_table_keeps_the_order_and_those_without_a_face():
+    found = face_boxes(
         {"rei & asuka/1.png": [(BOX, 0.5), ((5, 5, 9, 9.5), float("nan"))], 12: [], 0: [(BOX, 1)]},
         sizes={12: (640, 480)},
         characters={0: "綾波"},
@@ -52,7 +53,7 @@ def test_of_keeps_the_order_and_those_without_a_face():
 )
 def test_what_is_refused(faces, options, told):
     with pytest.raises(SourceError, match=told):
-        FaceBoxes.of(faces, **options)
+        face_boxes(faces, **options)
 
 
 def test_columns_that_do_not_fit():
