@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mining.models.face_detector import FaceDetector
@@ -17,6 +16,7 @@ from mining.parallel import in_chunks
 from mining.suspects.check import Progress
 from mining.suspects.pictures.features import inner_box
 from pairsets import images
+from pairsets.arrays import Floats
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
@@ -214,14 +214,14 @@ def detail_of(image: Image.Image) -> float:
     return min(lost, default=contrast) / contrast
 
 
-def _in_steps(values: NDArray[np.float64], axis: int) -> bool:
+def _in_steps(values: Floats, axis: int) -> bool:
     """Whether nearly all that changes along an axis does so at as few lines as blocks have."""
     steps = np.sort((np.diff(values, axis=axis) ** 2).mean(axis=1 - axis))
     return bool(steps[-_BLOCKS[-1] :].sum() > 0.7 * steps.sum())
 
 
 def _lost(
-    values: NDArray[np.float64],
+    values: Floats,
     grey: Image.Image,
     size: tuple[int, int],
     down: Image.Resampling,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mining.embeddings.store import Embeddings
 from mining.models.names import model_names
 from mining.suspects.check import Progress
-from mining.suspects.identity.characters import Characters, Floats, Rows, grouped
+from mining.suspects.identity.characters import Characters, grouped
+from pairsets.arrays import Floats, Mask, Rows
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
@@ -154,7 +155,7 @@ class _Seen:
         names = np.array([*characters.names, ""], object)
         self.nearest: NDArray[np.object_] = names[found]
 
-    def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, Mask]:
         """Distance of each face from its own, its fit to another, and whether that one is nearer.
 
         Distance and fit are in spreads of positives, and nan where they cannot be told: no such
@@ -187,7 +188,7 @@ class _Seen:
         return codes, np.where(known, self._characters.near(self._rows, codes), np.nan)
 
 
-def _score(strengths: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Floats:
+def _score(strengths: list[tuple[Floats, Floats, Mask]]) -> Floats:
     """Score of the means of what models say, 0 where one of them does not agree."""
     apart = np.mean([each for each, _, _ in strengths], axis=0)
     belongs = np.mean([each for _, each, _ in strengths], axis=0)

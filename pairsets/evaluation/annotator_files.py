@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Rows
 from pairsets.errors import PairSetError
 from pairsets.evaluation.clusters import By
 from pairsets.evaluation.human import HumanRates, human_rates
@@ -65,7 +65,7 @@ def with_own(pairs: PairSet, people: Mapping[str, PairSet]) -> dict[str, PairSet
     return ({OWN: pairs} if pairs.judged.any() else {}) | dict(people)
 
 
-def taken(people: Mapping[str, PairSet], rows: NDArray[np.bool_]) -> dict[str, PairSet]:
+def taken(people: Mapping[str, PairSet], rows: Mask) -> dict[str, PairSet]:
     """Verdicts of these people on some rows."""
     return {person: said.take(rows) for person, said in people.items()}
 
@@ -168,9 +168,7 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> AnnotatedS
     return AnnotatedSet(people, missing, unknown)
 
 
-def rows_among(
-    theirs: PairSet, reference: PairSet, path: Path, *, whose: str, where: str
-) -> NDArray[np.int64]:
+def rows_among(theirs: PairSet, reference: PairSet, path: Path, *, whose: str, where: str) -> Rows:
     """The row of each of their pairs in `reference`, `[N]`; -1 where it has none.
 
     Pairs are matched by their two paths in either order.

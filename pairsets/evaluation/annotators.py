@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Mask
 from pairsets.errors import PairSetError
 from pairsets.evaluation.annotator_files import common_pairs
 from pairsets.evaluation.clusters import By, Clusters
@@ -16,9 +16,6 @@ from pairsets.evaluation.human import HumanRates, human_rates
 from pairsets.evaluation.intervals import CONFIDENCE, Rate, clustered_rate
 from pairsets.evaluation.kappa import Kappa, cohen, fleiss
 from pairsets.pairset import PairSet
-
-Verdicts = NDArray[np.int8]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pairsets.arrays import Mask
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.resamples import RankedScores, Resampled, Targets
@@ -34,7 +35,7 @@ DRAWS = 1000
 class Draws:
     """Clusters that each draw keeps: `kept [B, K]` bool."""
 
-    kept: NDArray[np.bool_]
+    kept: Mask
 
     @classmethod
     def of(cls, clusters: Clusters, count: int = DRAWS, seed: int = 0) -> Draws:
@@ -99,7 +100,7 @@ def resample(
     return {model: one.resampled(found[model], clusters) for model, one in ranked.items()}
 
 
-def _weights(positive: NDArray[np.bool_], clusters: Clusters) -> NDArray[np.int8] | None:
+def _weights(positive: Mask, clusters: Clusters) -> NDArray[np.int8] | None:
     """Weight of each kept pair, where one kind has pairs inside a cluster and across two.
 
     The first are kept half of the time, the others a quarter: they would crowd out the others.

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Rows, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS
 from pairsets.evaluation.clusters import By, Clusters
@@ -42,7 +43,7 @@ class Comparison:
     name: str
     pairs: PairSet
     target_fnr: float
-    scores: Mapping[str, NDArray[np.float64]]
+    scores: Mapping[str, Scores]
     judged: Mapping[str, ModelEvaluation]
     human: HumanRates | None
     differences: Mapping[str, tuple[Difference, ...]] = field(default_factory=dict)
@@ -101,7 +102,7 @@ class Comparison:
             "one, --missing drop leaves such pairs out."
         ]
 
-    def disagreements(self, right: str, wrong: str) -> NDArray[np.int64]:
+    def disagreements(self, right: str, wrong: str) -> Rows:
         """Rows of `pairs` that the model `right` gets right and the model `wrong` gets wrong.
 
         Raises:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pairsets.arrays import Counts, Mask, Rows, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.seriation import seriate
 from pairsets.pairset import PairSet
@@ -18,9 +19,6 @@ from pairsets.paths import strings
 LIMIT = 24
 # As distant as two characters with one false accept.
 _LOOSEST = 0.5
-Counts = NDArray[np.int64]
-Rows = NDArray[np.int64]
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +162,7 @@ def _runs(names: NDArray[np.object_], heights: Scores) -> tuple[tuple[str, ...],
     return tuple(tuple(names[part]) for part in parts if len(part) > 1)
 
 
-def _negatives(
-    pairs: PairSet, scores: ArrayLike, threshold: float
-) -> tuple[Rows, NDArray[np.bool_]]:
+def _negatives(pairs: PairSet, scores: ArrayLike, threshold: float) -> tuple[Rows, Mask]:
     """Rows of the valid negatives, and which of them are accepted."""
     values = np.asarray(scores, np.float64)
     if values.shape != (len(pairs),):
@@ -204,9 +200,7 @@ class _Edges:
     characters: int
 
     @classmethod
-    def of(
-        cls, a: Rows, b: Rows, taken: NDArray[np.bool_], scores: Scores, characters: int
-    ) -> _Edges:
+    def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, characters: int) -> _Edges:
         keys, where = np.unique(
             np.minimum(a, b) * max(characters, 1) + np.maximum(a, b), return_inverse=True
         )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Floats, Mask, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS, Draws, resample
 from pairsets.evaluation.clusters import By, Clusters
@@ -55,7 +56,7 @@ class ModelEvaluation:
 
     evaluation: Evaluation
     curve: Curve
-    right: NDArray[np.bool_]
+    right: Mask
     resampled: Mapping[str, Resampled]
 
 
@@ -187,7 +188,7 @@ def judge(
         tables = resample(labels, scores, clusters, Draws.of(clusters, draws, seed), aims)
     kinds = {kind: (rows, clusters.take(rows)) for kind, rows in ((0, ~truth), (1, truth))}
 
-    def rate(kind: int, accepted: NDArray[np.bool_]) -> Rate:
+    def rate(kind: int, accepted: Mask) -> Rate:
         rows, ends = kinds[kind]
         wrong = ~accepted[rows] if kind else accepted[rows]
         return clustered_rate(wrong, ends, confidence)
@@ -285,7 +286,7 @@ def _share(resampled: Resampled, value: float, count: int, confidence: float) ->
     return Interval(low, high)
 
 
-def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float64]:
+def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> Scores:
     """`scores [N]` as float64.
 
     Raises:
@@ -300,7 +301,7 @@ def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float
     return values
 
 
-def _refuse_constant(values: NDArray[np.float64], model: str) -> None:
+def _refuse_constant(values: Floats, model: str) -> None:
     known = values[np.isfinite(values)]
     if known.size > 1 and (known == known[0]).all():
         raise ScoresError(
@@ -314,10 +315,10 @@ def _of(model: str) -> str:
 
 
 def _carried(
-    values: NDArray[np.float64],
+    values: Floats,
     carried: Mapping[str, tuple[float, str]] | None,
     model: str,
-    rate: Callable[[int, NDArray[np.bool_]], Rate],
+    rate: Callable[[int, Mask], Rate],
 ) -> Carried | None:
     if carried is None or model not in carried:
         return None

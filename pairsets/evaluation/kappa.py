@@ -16,13 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import CONFIDENCE, Interval, wilson
 
-Floats = NDArray[np.float64]
 # A standard error below is rounding, not a finding.
 _NOTHING = 1e-9
 

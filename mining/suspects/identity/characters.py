@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from mining.embeddings.store import Embeddings
 from mining.suspects.check import Progress
 from mining.suspects.identity.positive_scores import Positives
-
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from pairsets.arrays import Floats, Rows
 
 # Products are rounded, so that it does not show in which block a face was computed. So many digits
 # are kept of what a score of typical vectors is, whatever their length.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mining.suspects.pictures.alignment import Affine, Way
 from mining.suspects.pictures.features import SIDE, Bytes, Picture
+from pairsets.arrays import Mask
 
 # Pixels on a side of what is correlated about a place, and textured places (one for 2 x 2 pixels)
 # that hang together, of which the worst spot has as many. Both are small, as another mouth is;
@@ -237,7 +238,7 @@ def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
     return float(np.clip(values[low], 0, 1))
 
 
-def _largest_spot(places: NDArray[np.bool_]) -> int:
+def _largest_spot(places: Mask) -> int:
     """Number of places that hang together, in the largest group of them."""
     import cv2
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Rows
 from pairsets.errors import PairSetError
 from pairsets.evaluation.annotator_files import rows_among
 from pairsets.pairset import COLUMNS, PairSet
@@ -227,7 +227,7 @@ def _of_database(store: Store, source: Path) -> _Found:
     return _Found(here(said), here(decided), people, 0, unknown)
 
 
-def _placed(store: Store, theirs: PairSet, source: Path) -> NDArray[np.int64]:
+def _placed(store: Store, theirs: PairSet, source: Path) -> Rows:
     """Rows here of the source's pairs, -1 where there is none."""
     return rows_among(theirs, store.pairs, source, whose="of this review", where="this review")
 
