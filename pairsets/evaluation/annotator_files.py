@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -155,14 +155,7 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> AnnotatedS
         verdicts[at[known]] = theirs.human_prediction[known]
         invalid = np.array(reference.invalid)
         invalid[at[known]] |= theirs.invalid[known]
-        people[name] = PairSet(
-            reference.path_a,
-            reference.path_b,
-            reference.label,
-            verdicts,
-            invalid,
-            reference.identities,
-        )
+        people[name] = replace(reference, human_prediction=verdicts, invalid=invalid)
         missing[name] = len(reference) - int(known.sum())
         unknown[name] = int((~known).sum())
     return AnnotatedSet(people, missing, unknown)

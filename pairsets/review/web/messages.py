@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pairsets.evaluation.intervals import Rate
-from pairsets.review.judgement.agreement import LiveAgreement
 from pairsets.review.store.verdicts import Word
 
 MOST_PAIRS = 50
@@ -28,6 +25,11 @@ class _Model(BaseModel):
     """Message of which nothing is guessed: no other fields, no number in a string, no nan."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, found: object) -> Self:
+        """Message of an object that has what it says as attributes, down to the innermost."""
+        return cls.model_validate(found, strict=False, from_attributes=True)
 
 
 class NewAnnotator(_Model):
@@ -238,19 +240,6 @@ class ErrorRate(_Model):
     errors: int
     count: int
 
-    @classmethod
-    def of(cls, rate: Rate | None) -> ErrorRate | None:
-        """Message of a rate; None where no pair was judged."""
-        if rate is None or not rate.count:
-            return None
-        return cls(
-            value=rate.value,
-            low=_finite(rate.low),
-            high=_finite(rate.high),
-            errors=rate.errors,
-            count=rate.count,
-        )
-
 
 class Person(_Model):
     """Errors of one annotator against the labels."""
@@ -280,39 +269,6 @@ class Agreements(_Model):
     between: list[Agreement]
     disagreements: int
     decided: int
-
-    @classmethod
-    def of(cls, found: LiveAgreement) -> Agreements:
-        """Message of the agreement `found`."""
-        return cls(
-            people=[
-                Person(
-                    name=one.name,
-                    judged=one.judged,
-                    fpr=ErrorRate.of(one.fpr),
-                    fnr=ErrorRate.of(one.fnr),
-                )
-                for one in found.people
-            ],
-            between=[
-                Agreement(
-                    first=two.first,
-                    second=two.second,
-                    pairs=two.pairs,
-                    agreed=_finite(two.agreed),
-                    kappa=_finite(two.kappa),
-                    low=_finite(two.low),
-                    high=_finite(two.high),
-                )
-                for two in found.between
-            ],
-            disagreements=found.disagreements,
-            decided=found.decided,
-        )
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 class Problem(_Model):
