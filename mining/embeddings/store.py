@@ -14,7 +14,7 @@ While it is being made, finished rows stand in `partial/` (see `mining.embedding
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -33,11 +33,9 @@ from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import read_object, short
 
 SCHEMA = 1
-Progress = Callable[[int, int], None]
 FILES = ("vectors.npy", "images.csv", "status.csv")
 # Where faces are not named by their folders.
 IDENTITIES = "identities.csv"
-# Where faces are not named by their folders.
 _SAID = ("identities", "identities_sha256")
 _TEXTS = ("model", "fingerprint", "similarity", "images_sha256", "vectors_sha256")
 IMAGES_HEADER = ["path", "sha256"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,6 +13,7 @@ from mining.models.base import Model, Similarity
 from mining.saliency.masks import MASKS, correlations, score_of
 from mining.saliency.view import Box, View
 from pairsets.arrays import Floats
+from pairsets.progress import Step, unheard
 
 Method = Literal["auto", "parts", "masks"]
 BATCH_SIZE = 32
@@ -57,7 +57,7 @@ def explain(
     masks: int = MASKS,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Step | None = None,
 ) -> Explanation:
     """Explain the score of two faces under a model.
 
@@ -96,12 +96,7 @@ def explain(
                 raise NoPartsError(f"{error}; --method masks explains any model") from error
             note = str(error)
     maps = correlations(
-        views,
-        vectors,
-        masks=masks,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress or (lambda done, total: None),
+        views, vectors, masks=masks, seed=seed, batch_size=batch_size, progress=progress or unheard
     )
     return Explanation(score, model.similarity, "masks", maps, boxes, note)
 

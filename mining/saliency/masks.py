@@ -24,6 +24,7 @@ from mining.errors import ModelError
 from mining.models.base import Similarity
 from mining.saliency.view import View
 from pairsets.arrays import Floats, Mask
+from pairsets.progress import Step
 
 MASKS = 1000
 CELLS = 7  # of the coarse grid, along each side; RISE's number
@@ -39,7 +40,7 @@ def correlations(
     masks: int = MASKS,
     seed: int = 0,
     batch_size: int,
-    progress: Callable[[int, int], None],
+    progress: Step,
 ) -> tuple[Floats, Floats]:
     """Maps of both faces, float64 `[h, w]` of values from -1 to 1.
 

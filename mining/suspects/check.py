@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-
-# Called with what is done, and what there is in all.
-Progress = Callable[[int, int], None]
+from pairsets.progress import Step, unheard
 
 
 class Check(Protocol):
@@ -23,5 +20,5 @@ class Check(Protocol):
     def kind(self) -> str:
         """A key of `pairsets.files.suspect_kinds.KINDS`."""
 
-    def __call__(self, pairs: PairSet, progress: Progress | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair, with the reasons in words."""

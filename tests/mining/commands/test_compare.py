@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.rates import rates_at
 
 import mining.commands.compare
 from mining import Embeddings, score_pairs
@@ -17,7 +18,6 @@ from mining.commands.compare import compare_models
 from mining.embeddings.options import EmbeddingOptions
 from mining.models import load_model
 from pairsets import Faces, PairSet, evaluate, random_pairs
-from pairsets.evaluation.rates import rates_at
 from pairsets.files.side_files import Named
 
 ROWS = "python:means:rows"
