@@ -13,9 +13,9 @@ from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.differences import STATISTICS, Difference, differences, letters
-from pairsets.evaluation.evaluator import ModelEvaluation, evaluate_all, scores_of
+from pairsets.evaluation.evaluator import ModelEvaluation, evaluate_all, settled
 from pairsets.evaluation.human import HumanRates, human_rates, resolve_target
-from pairsets.evaluation.missing_scores import Missing, settle
+from pairsets.evaluation.missing_scores import Missing
 from pairsets.evaluation.rates import is_resolvable
 from pairsets.evaluation.result import Evaluation
 from pairsets.pairset import PairSet
@@ -169,11 +169,8 @@ def compare(
     Raises:
         ScoresError, PairSetError: see `pairsets.evaluate`.
     """
-    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
-    kept, values = settle(pairs, given, missing)
-    if not kept.all():
-        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
-        dropped += int((~kept).sum())
+    count = len(pairs)
+    pairs, values = settled(pairs, scores, missing)
     target = resolve_target(pairs, target_fnr)
     judged = evaluate_all(
         pairs,
@@ -181,7 +178,7 @@ def compare(
         target,
         missing="reject",
         turned=turned,
-        dropped=dropped,
+        dropped=dropped + count - len(pairs),
         clusters=clusters,
         draws=draws,
         seed=seed,

@@ -35,13 +35,11 @@ class Confusion:
             a false accept with each of the others. Who is in none stands alone.
         threshold: what a score has to reach.
         pairs, errors: negatives and false accepts, of all characters.
-        pairs_inside, errors_inside: those of two characters on the map.
+        errors_inside: false accepts of two characters on the map.
         errors_across: false accepts of one on the map and one that is not.
         confused: how many characters have a false accept.
-        one_folder: negatives whose two faces are of one identity; they are on no map.
 
-    The counts leave no false accept out: `errors` is the sum of those inside, across, on no map
-    at all, and in `one_folder_errors`.
+    Negatives whose two faces are of one identity are on no map.
     """
 
     characters: NDArray[np.object_]
@@ -52,20 +50,12 @@ class Confusion:
     threshold: float
     pairs: int
     errors: int
-    pairs_inside: int
     errors_inside: int
     errors_across: int
     confused: int
-    one_folder: int = 0
-    one_folder_errors: int = 0
 
     def __len__(self) -> int:
         return len(self.characters)
-
-    @property
-    def errors_outside(self) -> int:
-        """False accepts of two characters of which neither is on the map."""
-        return self.errors - self.errors_inside - self.errors_across - self.one_folder_errors
 
     @classmethod
     def of(
@@ -104,7 +94,6 @@ class Confusion:
         order, heights = seriate(1 / (1 + accepted))
         inside = int(np.triu(accepted).sum())
         on_map = np.isin(np.arange(len(names)), kept)
-        both = on_map[a] & on_map[b] & apart
         one = (on_map[a] != on_map[b]) & apart
         ordered = names[kept[order]]
         return cls(
@@ -116,12 +105,9 @@ class Confusion:
             threshold=float(threshold),
             pairs=len(rows),
             errors=int(taken.sum()),
-            pairs_inside=int(both.sum()),
             errors_inside=inside,
             errors_across=int(taken[one].sum()),
             confused=edges.confused,
-            one_folder=int((~apart).sum()),
-            one_folder_errors=int(taken[~apart].sum()),
         )
 
 

@@ -12,10 +12,17 @@ from numpy.typing import ArrayLike
 
 from pairsets.arrays import Floats, Mask, Scores
 from pairsets.errors import ScoresError
-from pairsets.evaluation.bootstrap import DRAWS, Draws, resample
+from pairsets.evaluation.bootstrap import DRAWS, draw_clusters, resample
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.human import resolve_target
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, Rate, clustered_rate, wilson
+from pairsets.evaluation.intervals import (
+    CONFIDENCE,
+    UNKNOWN,
+    Interval,
+    Rate,
+    clustered_rate,
+    wilson,
+)
 from pairsets.evaluation.missing_scores import Missing, settle
 from pairsets.evaluation.rates import (
     Curve,
@@ -37,8 +44,6 @@ from pairsets.pairset import PairSet
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
 # A draw of the bootstrap keeps one pair in so many: a target must be resolvable there too.
 _KEPT = 4
-# A rate at a threshold that there is not.
-_UNKNOWN = Rate(math.nan, math.nan, math.nan, 0, 0, math.nan, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +128,10 @@ def evaluate_all(
     scores are distances, turned round already; `dropped` counts pairs that were left out before
     for want of a score.
     """
-    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
-    kept, values = settle(pairs, given, missing)
-    if not kept.all():
-        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
-        dropped += int((~kept).sum())
+    count = len(pairs)
+    pairs, values = settled(pairs, scores, missing)
     target = resolve_target(pairs, target_fnr)
-    if not given:
+    if not values:
         return {}
     rows = pairs.valid
     for model, one in values.items():
@@ -144,9 +146,24 @@ def evaluate_all(
         seed=seed,
         carried=carried,
         invalid=int((~rows).sum()),
-        dropped=dropped,
+        dropped=dropped + count - len(pairs),
         turned=turned,
     )
+
+
+def settled(
+    pairs: PairSet, scores: Mapping[str, ArrayLike], missing: Missing
+) -> tuple[PairSet, dict[str, Scores]]:
+    """Pairs that stay and their scores by model; see `pairsets.evaluation.missing_scores.settle`.
+
+    Raises:
+        ScoresError: as `scores_of` and `settle`.
+    """
+    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
+    kept, values = settle(pairs, given, missing)
+    if kept.all():
+        return pairs, values
+    return pairs.take(kept), {model: one[kept] for model, one in values.items()}
 
 
 def judge(
@@ -185,7 +202,7 @@ def judge(
     aims = Targets(tuple(dict.fromkeys((target_fnr, *targets))), targets)
     tables: dict[str, dict[str, Resampled]] = {}
     if draws:
-        tables = resample(labels, scores, clusters, Draws.of(clusters, draws, seed), aims)
+        tables = resample(labels, scores, clusters, draw_clusters(clusters, draws, seed), aims)
     kinds = {kind: (rows, clusters.take(rows)) for kind, rows in ((0, ~truth), (1, truth))}
 
     def rate(kind: int, accepted: Mask) -> Rate:
@@ -227,8 +244,8 @@ def judge(
             positives=curve.positives,
             negatives=curve.negatives,
             invalid=invalid,
-            fpr_rate=rate(0, accepted) if reached else _UNKNOWN,
-            fnr_rate=rate(1, accepted) if reached else _UNKNOWN,
+            fpr_rate=rate(0, accepted) if reached else UNKNOWN,
+            fnr_rate=rate(1, accepted) if reached else UNKNOWN,
             intervals=known,
             points=_points(curve, table, confidence, targets),
             carried=_carried(values, carried, model, rate),

@@ -246,13 +246,6 @@ def area_under(curve: Curve) -> float:
     return twice / (2 * curve.positives * curve.negatives)
 
 
-def rates_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Point:
-    """FPR and FNR of accepting `score >= threshold`; a score of -inf is never accepted."""
-    positive, values = np.asarray(labels) == 1, np.asarray(scores)
-    accepted = (values >= threshold) & (values > -np.inf)
-    return Point(threshold, float(accepted[~positive].mean()), float((~accepted)[positive].mean()))
-
-
 def checked_share(value: float, what: str = "FNR") -> float:
     """`value`, if it is a share from 0 to 1 (nan is none)."""
     if not 0.0 <= value <= 1.0:

@@ -27,16 +27,13 @@ class Person:
 
     Attributes:
         name: who.
-        judged: pairs; `same`, `different` and `invalid` are how many were called so.
+        judged: how many pairs.
         fpr, fnr: errors against the labels, of the pairs that count; None where no pair of two
             characters, or of one, was judged.
     """
 
     name: str
     judged: int
-    same: int
-    different: int
-    invalid: int
     fpr: Rate | None
     fnr: Rate | None
 
@@ -144,8 +141,7 @@ def _person(
         clustered_rate((said != label)[rows], ends.take(rows)) if rows.any() else None
         for rows in (told & (label == 0), told & (label == 1))
     )
-    words = np.bincount(said[said != NOTHING], minlength=3)
-    return Person(name, int(words.sum()), int(words[1]), int(words[0]), int(words[2]), fpr, fnr)
+    return Person(name, int((said != NOTHING).sum()), fpr, fnr)
 
 
 def _two(

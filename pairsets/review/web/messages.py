@@ -44,22 +44,30 @@ class Annotator(_Model):
     name: str
 
 
-class Judgement(_Model):
-    """Verdict on the pair on the screen.
+class Change(_Model):
+    """New verdict on a pair that was judged.
 
     Attributes:
         key: made by the page, once a verdict: sent again, it is the same verdict.
         pair: row of the pair set.
         verdict: what was said.
         reason: why an invalid pair does not count.
-        seconds: how long the pair was on the screen; what is above 600 is taken as 600.
-        count: how many pairs to answer with.
     """
 
     key: Key
     pair: Row
     verdict: Word
     reason: Reason = ""
+
+
+class Judgement(Change):
+    """Verdict on the pair on the screen.
+
+    Attributes:
+        seconds: how long the pair was on the screen; what is above 600 is taken as 600.
+        count: how many pairs to answer with.
+    """
+
     seconds: Annotated[float, Field(ge=0)] | None = None
     count: Count = 6
 
@@ -77,15 +85,6 @@ class Undo(_Model):
 
     key: Key
     count: Count = 6
-
-
-class Change(_Model):
-    """New verdict on a pair that was judged."""
-
-    key: Key
-    pair: Row
-    verdict: Word
-    reason: Reason = ""
 
 
 class Decision(Change):
