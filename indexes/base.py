@@ -18,7 +18,7 @@ sizes, batches or the machine. Ranks are made on that number. An index that may 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 # The bounds on rounding hold for sums of no more terms.
@@ -52,7 +53,27 @@ class Neighbours:
 
 
 @dataclass(frozen=True, eq=False)
-class TopPairs:
+class _RankedPairs:
+    """Pairs of rows in order of score; the arrays are read-only views."""
+
+    _falling: ClassVar[bool] = True
+    i: Rows
+    j: Rows
+    scores: Scores
+
+    def __post_init__(self) -> None:
+        _check_ranked(self.i, self.j, self.scores, self._falling)
+        for name in ("i", "j", "scores"):
+            view = getattr(self, name).view()
+            view.setflags(write=False)
+            object.__setattr__(self, name, view)
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+
+@dataclass(frozen=True, eq=False)
+class TopPairs(_RankedPairs):
     """Best pairs that `top_pairs` found, each with its score.
 
     Attributes:
@@ -65,22 +86,12 @@ class TopPairs:
         IndexesError: ragged arrays, i >= j, another order, or a pair listed twice.
     """
 
-    i: Rows
-    j: Rows
-    scores: Scores
     exact: bool = True
     recall: float | None = None
 
-    def __post_init__(self) -> None:
-        _check_ranked(self.i, self.j, self.scores, -self.scores, "falling")
-        _freeze(self, "i", "j", "scores")
-
-    def __len__(self) -> int:
-        return len(self.i)
-
 
 @dataclass(frozen=True, eq=False)
-class BottomPairs:
+class BottomPairs(_RankedPairs):
     """Answer of `bottom_pairs`: the lowest-scoring pairs within groups, exact.
 
     Attributes:
@@ -91,35 +102,20 @@ class BottomPairs:
         IndexesError: as `TopPairs`.
     """
 
-    i: Rows
-    j: Rows
-    scores: Scores
-
-    def __post_init__(self) -> None:
-        _check_ranked(self.i, self.j, self.scores, self.scores, "rising")
-        _freeze(self, "i", "j", "scores")
-
-    def __len__(self) -> int:
-        return len(self.i)
+    _falling = False
 
 
-def _check_ranked(i: Rows, j: Rows, scores: Scores, keys: Scores, order: str) -> None:
+def _check_ranked(i: Rows, j: Rows, scores: Scores, falling: bool) -> None:
     if not i.shape == j.shape == scores.shape or i.ndim != 1:
         raise IndexesError(f"pairs of shapes {i.shape}, {j.shape} with scores {scores.shape}")
     if (i >= j).any():
         raise IndexesError("a pair with i >= j; expected i < j")
     if len(i) > 1:
-        rise = np.diff(keys)
+        rise = np.diff(-scores if falling else scores)
         later = (np.diff(i) > 0) | ((np.diff(i) == 0) & (np.diff(j) > 0))
         if not ((rise > 0) | ((rise == 0) & later)).all():
+            order = "falling" if falling else "rising"
             raise IndexesError(f"pairs out of order; expected score {order}, ties by (i, j)")
-
-
-def _freeze(answer: TopPairs | BottomPairs, *names: str) -> None:
-    for name in names:
-        view = getattr(answer, name).view()
-        view.setflags(write=False)
-        object.__setattr__(answer, name, view)
 
 
 class Index(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Scores
+from indexes.base import Mask, Scores
 
 
 def floor_bits(value: float) -> np.int16:
@@ -23,7 +23,7 @@ def floor_bits(value: float) -> np.int16:
     return np.uint16(cut).view(np.int16)
 
 
-def at_least(bits: NDArray[np.int16], least: np.int16, out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def at_least(bits: NDArray[np.int16], least: np.int16, out: Mask) -> Mask:
     """Whether the bfloat16 numbers with these `bits` are at least that with the bits `least`.
 
     Compared as whole numbers: positive floats stand in the order of their bits, negative ones in

@@ -33,7 +33,6 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexes.base import Rows, Scores, Vectors
 
@@ -92,7 +91,7 @@ def filter_dtype(lengths: Scores) -> np.dtype[np.floating]:
     return FLOAT32 if fits else FLOAT64
 
 
-Bound = TypeVar("Bound", float, NDArray[np.float64])
+Bound = TypeVar("Bound", float, Scores)
 
 
 def margin(terms: int, product: Bound, dtype: np.dtype[np.floating] = FLOAT32) -> Bound:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from indexes.base import IndexesError, Rows, Scores
-
-Mask = NDArray[np.bool_]
+from indexes.base import IndexesError, Mask, Rows, Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +78,25 @@ def pair_keys(pairs: ArrayLike | None, count: int, what: str) -> Rows | None:
     return np.unique(_keys(array[:, 0], array[:, 1], count))
 
 
-def score_limit(value: float | None, what: str, otherwise: float) -> float:
-    """`value`, if it is a number; `otherwise` for None."""
-    if value is None:
-        return otherwise
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not np.isfinite(number):
-        raise IndexesError(f"{what} of {value}; expected a finite number")
-    return number
+def score_limits(min_score: float | None, max_score: float | None) -> tuple[float, float]:
+    """Lowest and highest score that counts: infinity where there is no limit.
+
+    Raises:
+        IndexesError: limits that are no numbers, or that nothing can pass.
+    """
+    limits = [-np.inf, np.inf]
+    for at, (value, what) in enumerate(((min_score, "min_score"), (max_score, "max_score"))):
+        if value is None:
+            continue
+        try:
+            limits[at] = float(value)
+        except (TypeError, ValueError):
+            limits[at] = np.nan
+        if not np.isfinite(limits[at]):
+            raise IndexesError(f"{what} of {value}; expected a finite number")
+    if limits[0] > limits[1]:
+        raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
+    return limits[0], limits[1]
 
 
 def row_ceilings(ceilings: ArrayLike | None, count: int) -> Scores | None:

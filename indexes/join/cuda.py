@@ -12,12 +12,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from indexes.base import Rows
+from indexes.base import Rows, Scores
 from indexes.join.bfloat16 import floor_bits, unrounded
 from indexes.join.filters import Filter
-from indexes.join.scan import Box, Scanner
+from indexes.join.scan import Box, Products
 from indexes.join.tiles import Tile
 from indexes.join.workers import Meanwhile
 
@@ -25,21 +24,12 @@ from indexes.join.workers import Meanwhile
 SIDE = 16384
 
 
-class DeviceScanner:
+class DeviceScanner(Products):
     """Scanner for filters whose values lie on `device`; as `Scanner`, in bfloat16 only."""
 
-    few = Scanner.few
-
     def __init__(self, area: int, device: str) -> None:
-        self.products = torch.empty(area, dtype=torch.bfloat16, device=device)
+        super().__init__(area, torch.bfloat16, device)
         self.mask = torch.empty(area, dtype=torch.bool, device=device)
-
-    def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
-        """Fill the buffer with the tile's product; returns its shape."""
-        left, right = bound.left(tile.rows), bound.right(tile.columns)
-        shape = len(left), len(right)
-        torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
-        return shape
 
     def hits(
         self,
@@ -67,11 +57,9 @@ class DeviceScanner:
         p, q = np.divmod(found, shape[1])
         return p + tile.rows.start, q + tile.columns.start
 
-    def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
+    def most_at(self, tile: Tile, p: Rows, q: Rows) -> Scores:
         """Upper bounds of the products of the tile multiplied last; see `Scanner.most_at`."""
-        width = tile.columns.stop - tile.columns.start
-        found = (p - tile.rows.start) * width + (q - tile.columns.start)
-        at = torch.from_numpy(found).to(self.products.device)
+        at = torch.from_numpy(self.places(tile, p, q)).to(self.products.device)
         return unrounded(np.asarray(self.products[at].to(torch.float64).cpu().numpy()))
 
 

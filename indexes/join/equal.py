@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Rows, Vectors
+from indexes.base import Mask, Rows, Vectors
 
 # Rows equal to fewer others than this are searched one by one: their ties cost less than grouping.
 MANY = 16
@@ -122,7 +122,7 @@ def equal_rows(
     return Classes.among(rows, len(vectors), members) if members else None
 
 
-def _crowded(keys: _Keys) -> NDArray[np.bool_] | None:
+def _crowded(keys: _Keys) -> Mask | None:
     """`[P]`, true where `MANY` or more keys are equal; None where that is nowhere."""
     ordered = np.sort(keys)
     last = ordered[MANY - 1 :]
@@ -152,7 +152,7 @@ def row_keys(words: NDArray[np.uint32], rows: Rows) -> _Keys:
     return keys
 
 
-def _equal_to(words: NDArray[np.uint32], rows: Rows, row: int) -> NDArray[np.bool_]:
+def _equal_to(words: NDArray[np.uint32], rows: Rows, row: int) -> Mask:
     """`[M]`: which of `rows` are equal to `row` in every bit."""
     equal = np.empty(len(rows), np.bool_)
     step = max(1, _CHUNK // words.shape[1])

@@ -8,7 +8,7 @@ of the narrow filter in `indexes.join.narrow`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -74,28 +74,50 @@ class Exact32:
         return np.asarray(margin(self.width, self.lengths[p] * self.lengths[q]))
 
 
-class Rounded:
-    """Rows kept in a low precision, with what the rounding took from each.
+class _LowPrecision:
+    """Margins of products of rows in a low precision, from what the rounding took from each.
 
-    Attributes:
-        values: `[P, W]` in the filter's type, on its device.
-        lengths: `[P]` norms of the vectors themselves (upper bounds, as all of these are).
-        before: `[P]` norms of what was rounded, `kept` of what that left, `errors` of what it took.
+    Args:
+        width: how many values a row has.
+        norms: `[P]` each: norms of the vectors themselves (upper bounds, as all of these are), of
+            what was rounded, of what that left, and of what it took.
         noise: error of the reported score in units of the two vectors' norms.
     """
 
-    def __init__(
-        self,
-        values: Tensor,
-        lengths: Scores,
-        before: Scores,
-        kept: Scores,
-        errors: Scores,
-        noise: float,
-    ) -> None:
-        self.values, self.noise = values, noise
-        self.lengths, self.before, self.kept, self.errors = lengths, before, kept, errors
-        self.width = int(values.shape[1])
+    def __init__(self, width: int, norms: Norms, noise: float) -> None:
+        self.width, self.norms, self.noise = width, norms, noise
+
+    def margin(self, tile: Tile) -> float:
+        """Margin of the tile: |e_x| |y| + |x'| |e_y|, and the sums' own errors."""
+        left, right = (
+            [float(values[part].max()) for values in self.norms]
+            for part in (tile.rows, tile.columns)
+        )
+        return float(self._margin(left, right))
+
+    def margins(self, p: Rows, q: Rows) -> Scores:
+        """Margins `[M]` pair by pair: rows with large norms do not blunt the others' bounds."""
+        left, right = ([values[part] for values in self.norms] for part in (p, q))
+        return np.asarray(self._margin(left, right))
+
+    def _margin(self, left: Sequence[Any], right: Sequence[Any]) -> Any:
+        """Bound of the module `bounds` from both sides' norms."""
+        length, _, kept, errors = left
+        other_length, before, other_kept, other_errors = right
+        gamma = self.width * _UNIT / (1 - self.width * _UNIT)
+        bound = errors * before + kept * other_errors + gamma * kept * other_kept
+        bound = bound + self.noise * length * other_length
+        bound = bound + self.width * 2.0**-124 * (1 + kept + other_kept)
+        # The last factor covers the rounding of these very lines.
+        return bound * (1 + 2.0**-40)
+
+
+class Rounded(_LowPrecision):
+    """Rows kept in a low precision: `values [P, W]` in the filter's type, on its device."""
+
+    def __init__(self, values: Tensor, norms: Norms, noise: float) -> None:
+        super().__init__(int(values.shape[1]), norms, noise)
+        self.values = values
 
     def left(self, rows: slice) -> Tensor:
         """The rounded values of `rows`."""
@@ -103,44 +125,8 @@ class Rounded:
 
     right = left
 
-    def margin(self, tile: Tile) -> float:
-        """Margin of the tile: |e_x| |y| + |x'| |e_y|, and the sums' own errors."""
-        return float(_margin(self.width, self.noise, *_maxima(self._norms, tile)))
 
-    def margins(self, p: Rows, q: Rows) -> Scores:
-        """Margins `[M]` pair by pair: rows with large norms do not blunt the others' bounds."""
-        return _of_pairs(self.width, self.noise, self._norms, p, q)
-
-    @property
-    def _norms(self) -> Norms:
-        return self.lengths, self.before, self.kept, self.errors
-
-
-def _maxima(norms: Norms, tile: Tile) -> tuple[Any, Any]:
-    left, right = (
-        tuple(float(values[part].max()) for values in norms) for part in (tile.rows, tile.columns)
-    )
-    return left, right
-
-
-def _of_pairs(width: int, noise: float, norms: Norms, p: Rows, q: Rows) -> Scores:
-    left, right = (tuple(values[part] for values in norms) for part in (p, q))
-    return np.asarray(_margin(width, noise, left, right))
-
-
-def _margin(width: int, noise: float, left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
-    """Bound of the module `bounds` from both sides' norms: lengths, before, kept, errors."""
-    length, _, kept, errors = left
-    other_length, before, other_kept, other_errors = right
-    gamma = width * _UNIT / (1 - width * _UNIT)
-    bound = errors * before + kept * other_errors + gamma * kept * other_kept
-    bound = bound + noise * length * other_length
-    bound = bound + width * 2.0**-124 * (1 + kept + other_kept)
-    # The last factor covers the rounding of these very lines.
-    return bound * (1 + 2.0**-40)
-
-
-class Rounding:
+class Rounding(_LowPrecision):
     """The float32 vectors, rounded to bfloat16 tile by tile: no copy is kept.
 
     Slower a tile than `Rounded`; for the few tiles that a narrow bound does not thin out.
@@ -148,11 +134,10 @@ class Rounding:
 
     def __init__(self, vectors: Vectors, order: Rows, lengths: Scores) -> None:
         self.vectors, self.order = vectors, order
-        self.width = vectors.shape[1]
-        sizes = lengths[order]
+        width, sizes = vectors.shape[1], lengths[order]
         # Half a unit in the last of 8 places, and what is subnormal: at most this is lost.
-        errors = sizes * 2.0**-8 + self.width * 2.0**-126
-        self._norms = sizes, sizes, sizes + errors, errors
+        errors = sizes * 2.0**-8 + width * 2.0**-126
+        super().__init__(width, (sizes, sizes, sizes + errors, errors), width * NOISE)
 
     def left(self, rows: slice) -> Tensor:
         """The rounded vectors of `rows`."""
@@ -161,14 +146,6 @@ class Rounding:
         return torch.from_numpy(gathered(self.vectors, self.order, rows)).to(torch.bfloat16)
 
     right = left
-
-    def margin(self, tile: Tile) -> float:
-        """Margin of the tile, as that of `Rounded`."""
-        return float(_margin(self.width, self.width * NOISE, *_maxima(self._norms, tile)))
-
-    def margins(self, p: Rows, q: Rows) -> Scores:
-        """Margins `[M]` pair by pair, as those of `Rounded`."""
-        return _of_pairs(self.width, self.width * NOISE, self._norms, p, q)
 
 
 def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map) -> Rounded:
@@ -188,7 +165,7 @@ def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each:
 
     each(fill, chunks(count, width))
     sizes = lengths[order]
-    return Rounded(values, sizes, sizes, sizes + errors, errors, width * NOISE)
+    return Rounded(values, (sizes, sizes, sizes + errors, errors), width * NOISE)
 
 
 def gathered(vectors: Vectors, order: Rows, rows: slice) -> Vectors:

@@ -76,7 +76,7 @@ def narrow(
 
     # Its products are the quicker for being larger.
     each(fill, chunks(count, max(1, depth // 4)))
-    return Rounded(values, lengths[order], before, kept, errors, depth * NOISE)
+    return Rounded(values, (lengths[order], before, kept, errors), depth * NOISE)
 
 
 def leading(sample: Vectors, width: int) -> Vectors:

@@ -12,7 +12,7 @@ from indexes.base import BottomPairs, IndexesError, Rows, Scores, TopPairs, Vect
 from indexes.join.best import Best
 from indexes.join.bounds import filter_dtype, margin, norms, pair_scores, rounded
 from indexes.join.checkpoint import Ledger
-from indexes.join.constraints import PairConstraints, pair_keys, row_ceilings, score_limit
+from indexes.join.constraints import PairConstraints, pair_keys, row_ceilings, score_limits
 from indexes.join.equal import equal_rows
 from indexes.join.grouped import Grouped
 from indexes.join.options import SearchOptions
@@ -43,28 +43,20 @@ def top_pairs(
 
     Args:
         vectors: `[N, D]` finite float32; may be read-only or memory-mapped.
-        groups: `[N]` int64 codes below N.
-        n: how many; all if fewer exist.
-        min_score, max_score: the scores that count, both included.
-        exclude: `[K, 2]` rows of pairs that do not count, either way round.
-        ceilings: `[N]`; a pair counts only if it scores at most the lower of its two.
-        active: `[N]` bool, the rows that may be used.
-        exclude_groups: `[K, 2]` codes of pairs of groups that do not count, either way round.
-        how: device, precision, threads; they change the time, never the answer.
-        progress: called with the pairs done and the pairs in all.
-        checkpoint: where a long run keeps what it has found; gone when it is done.
+        groups: `[N]` int64 codes below N, which `exclude_groups` names, too.
+        n, min_score, max_score, exclude, ceilings, active: see `indexes.FlatIndex.top_pairs`.
+        exclude_groups, how, progress, checkpoint: see there.
     """
     count, how = len(vectors), how or SearchOptions()
+    lowest, highest = score_limits(min_score, max_score)
     rules = PairConstraints(
         groups,
-        lowest=score_limit(min_score, "min_score", -np.inf),
-        highest=score_limit(max_score, "max_score", np.inf),
+        lowest=lowest,
+        highest=highest,
         excluded=pair_keys(exclude, count, "exclude"),
         apart=pair_keys(exclude_groups, count, "exclude_groups"),
         ceilings=row_ceilings(ceilings, count),
     )
-    if rules.lowest > rules.highest:
-        raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
     order = np.arange(count) if active is None else np.flatnonzero(_row_mask(active, count))
     told = _Told(progress, len(order) * (len(order) - 1) // 2)
 
@@ -102,10 +94,7 @@ def bottom_pairs(
     `progress` is called with the rows done and the rows in all.
     """
     count = len(vectors)
-    lowest = score_limit(min_score, "min_score", -np.inf)
-    highest = score_limit(max_score, "max_score", np.inf)
-    if lowest > highest:
-        raise IndexesError(f"min_score {min_score} above max_score {max_score}: nothing can pass")
+    lowest, highest = score_limits(min_score, max_score)
     excluded = pair_keys(exclude, count, "exclude")
     rules = PairConstraints(groups, True, -highest, -lowest, excluded)
     told = _Told(progress, count)

@@ -122,7 +122,7 @@ def _blank(width: int, tile: Tile, dtype: torch.dtype) -> Rounded:
 
     size = max(tile.rows.stop, tile.columns.stop)
     none: Scores = np.zeros(size)
-    return Rounded(torch.ones((size, width), dtype=dtype), none, none, none, none, 0.0)
+    return Rounded(torch.ones((size, width), dtype=dtype), (none, none, none, none), 0.0)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Rows
+from indexes.base import Rows, Scores
 from indexes.join.bfloat16 import at_least, floor_bits, unrounded
 from indexes.join.bounds import FLOAT32, rounded
 from indexes.join.filters import Filter
@@ -25,24 +25,16 @@ Box = tuple[int, int, int, int]
 _NOTHING = np.int16(-1)
 
 
-class Scanner:
-    """Buffers of one worker for tiles of at most `area` pairs on the processor."""
+class Products:
+    """Buffer of one worker for the products of tiles of at most `area` pairs, on any device."""
 
-    # Hits are rare where they are fewer than this share of the products.
-    rare = 5e-4
     # Fewer hits than this are never too many.
     few = 2048
 
-    def __init__(self, area: int, dtype: torch.dtype) -> None:
+    def __init__(self, area: int, dtype: torch.dtype, device: str) -> None:
         import torch
 
-        self.low = dtype == torch.bfloat16
-        self.products = torch.empty(area, dtype=dtype)
-        raw = self.products.view(torch.int16) if self.low else self.products
-        self.numbers: NDArray[Any] = raw.numpy()
-        self.mask = np.empty(area, np.bool_)
-        self.tops = np.empty(area // _STACK, self.numbers.dtype)
-        self.share = 1.0
+        self.products = torch.empty(area, dtype=dtype, device=device)
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
         """Fill the buffer with the tile's product; returns its shape."""
@@ -52,6 +44,29 @@ class Scanner:
         shape = len(left), len(right)
         torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
         return shape
+
+    def places(self, tile: Tile, p: Rows, q: Rows) -> Rows:
+        """Places in the buffer of the positions p, q of the tile multiplied last."""
+        width = tile.columns.stop - tile.columns.start
+        return np.asarray((p - tile.rows.start) * width + (q - tile.columns.start))
+
+
+class Scanner(Products):
+    """Buffers of one worker for tiles of at most `area` pairs on the processor."""
+
+    # Hits are rare where they are fewer than this share of the products.
+    rare = 5e-4
+
+    def __init__(self, area: int, dtype: torch.dtype) -> None:
+        import torch
+
+        super().__init__(area, dtype, "cpu")
+        self.low = dtype == torch.bfloat16
+        raw = self.products.view(torch.int16) if self.low else self.products
+        self.numbers: NDArray[Any] = raw.numpy()
+        self.mask = np.empty(area, np.bool_)
+        self.tops = np.empty(area // _STACK, self.numbers.dtype)
+        self.share = 1.0
 
     def compact(self, shape: tuple[int, int], least: float, closed: Sequence[Box] = ()) -> Rows:
         """Places where the products are at least `least`, or would be but for rounding; rising.
@@ -119,10 +134,9 @@ class Scanner:
         q += tile.columns.start
         return p, q
 
-    def most_at(self, tile: Tile, p: Rows, q: Rows) -> NDArray[np.float64]:
+    def most_at(self, tile: Tile, p: Rows, q: Rows) -> Scores:
         """Upper bounds of the products of the tile multiplied last, before they were rounded."""
-        width = tile.columns.stop - tile.columns.start
-        found = (p - tile.rows.start) * width + (q - tile.columns.start)
+        found = self.places(tile, p, q)
         if not self.low:
             return np.asarray(self.numbers[found], np.float64)
         bits = self.numbers[found].view(np.uint16).astype(np.uint32) << 16

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
@@ -46,12 +45,7 @@ class Source:
 
     def stands(self, status: os.stat_result) -> bool:
         """Whether the file's status is still the recorded one."""
-        return (self.size, self.mtime_ns, self.ctime_ns, self.inode) == (
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-        )
+        return astuple(self)[2:] == _facts(status)
 
     @classmethod
     def kept(cls, values: object) -> Source:
@@ -64,14 +58,11 @@ class Source:
     @classmethod
     def of(cls, path: str, sha256: str, status: os.stat_result) -> Source:
         """The record of a file with this content and status."""
-        return cls(
-            path,
-            sha256,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino,
-        )
+        return cls(path, sha256, *_facts(status))
+
+
+def _facts(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 class VectorJournal:
@@ -117,17 +108,6 @@ class VectorJournal:
         for file in (self._rows, self._lines):
             with suppress(OSError):
                 file.close()
-
-    def __enter__(self) -> VectorJournal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _line(self, content: dict[str, Any]) -> None:
         self._lines.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")

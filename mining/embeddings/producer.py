@@ -6,12 +6,13 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from mining.embeddings.batches import encoded
+from mining.embeddings.batches import Batching, encoded
 from mining.embeddings.journal import Source, VectorJournal, Vectors, exclusive
 from mining.embeddings.store import (
     FILES,
@@ -29,7 +30,7 @@ from mining.models.heap import kept_heap
 from pairsets import images
 from pairsets.faces import Faces
 from pairsets.pairset import IDENTITY_COLUMNS
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 from pairsets.storage.artefacts import atomic_write, versions, write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
@@ -80,23 +81,15 @@ def embed(
     if on_error not in get_args(OnError):
         raise EmbeddingError(f"on_error {on_error!r} is none of {', '.join(get_args(OnError))}")
     _refuse_other_content(folder)
+    report = progress or unheard
     with exclusive(folder):
         _finish_moves(folder)
-        with VectorJournal(folder / "partial", model.fingerprint) as journal:
+        with closing(VectorJournal(folder / "partial", model.fingerprint)) as journal:
             known = _Known(folder, journal)
-            found = known.still_good(faces, progress)
+            found = known.still_good(faces, report)
             if len(found) < len(faces) or not known.is_complete(faces):
-                failed = _embed_rest(
-                    faces,
-                    found,
-                    model,
-                    journal,
-                    batch_size,
-                    workers,
-                    on_error,
-                    max_pixels,
-                    progress,
-                )
+                batching = Batching(batch_size, workers, max_pixels, on_error == "fail")
+                failed = _embed_rest(faces, found, model, journal, batching, report)
                 known.add(journal.sources, journal.vectors())
                 _write(folder, faces, found, known, model, failed, batch_size)
             else:
@@ -126,20 +119,14 @@ def _embed_rest(
     found: dict[str, Source],
     model: Model,
     journal: VectorJournal,
-    batch_size: int,
-    workers: int | None,
-    on_error: OnError,
-    max_pixels: int,
-    progress: Step | None,
+    batching: Batching,
+    report: Step,
 ) -> dict[str, str]:
     """Embed the faces not in `found` and add them to it; returns the failures with their causes."""
     todo = [path for path in faces.paths if path not in found]
-    report = progress or (lambda done, total: None)
     report(len(found), len(faces))
     failed: dict[str, str] = {}
-    batches = encoded(
-        faces, todo, model, batch_size, workers, max_pixels, stop_on_error=on_error == "fail"
-    )
+    batches = encoded(faces, todo, model, batching)
     with kept_heap(), closing(batches):
         for batch, vectors, causes in batches:
             failed.update(causes)
@@ -147,7 +134,7 @@ def _embed_rest(
                 journal.append(batch, vectors)
                 found.update((source.path, source) for source in batch)
             report(len(found) + len(failed), len(faces))
-    if failed and (on_error == "fail" or not found):
+    if failed and (batching.stop_on_error or not found):
         raise EmbeddingError(_listing(failed, faces))
     return failed
 
@@ -169,15 +156,15 @@ class _Known:
                 self.add(_read_sources(folder, self.finished), self.finished.vectors)
         self.add(journal.sources, journal.vectors())
 
-    def still_good(self, faces: Faces, progress: Step | None) -> dict[str, Source]:
+    def still_good(self, faces: Faces, report: Step) -> dict[str, Source]:
         """The records of the faces that need not be embedded."""
         found = {}
         for done, path in enumerate(faces.paths):
             source = self.unchanged(faces, path)
             if source is not None:
                 found[path] = source
-            if progress is not None and self.sources and done % 1000 == 0:
-                progress(len(found), len(faces))
+            if self.sources and done % 1000 == 0:
+                report(len(found), len(faces))
         return found
 
     def add(self, sources: Iterable[Source], vectors: Vectors) -> None:
@@ -263,7 +250,7 @@ def _write_status(folder: Path, sources: Iterable[Source]) -> None:
     write_csv(
         folder / "status.csv",
         ["size", "mtime_ns", "ctime_ns", "inode"],
-        ((item.size, item.mtime_ns, item.ctime_ns, item.inode) for item in sources),
+        (astuple(item)[2:] for item in sources),
     )
 
 

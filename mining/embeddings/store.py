@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mining.embeddings.journal import Vectors
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.base import Similarity
+from pairsets.arrays import Rows
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import read_identities
@@ -36,7 +36,6 @@ SCHEMA = 1
 FILES = ("vectors.npy", "images.csv", "status.csv")
 # Where faces are not named by their folders.
 IDENTITIES = "identities.csv"
-# Where faces are not named by their folders.
 _SAID = ("identities", "identities_sha256")
 _TEXTS = ("model", "fingerprint", "similarity", "images_sha256", "vectors_sha256")
 IMAGES_HEADER = ["path", "sha256"]
@@ -77,7 +76,7 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.faces)
 
-    def take(self, rows: NDArray[np.int64]) -> Embeddings:
+    def take(self, rows: Rows) -> Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
         faces = Faces(
             self.faces.root,

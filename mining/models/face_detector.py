@@ -23,6 +23,7 @@ from PIL import Image
 from mining.errors import ModelError
 from mining.models.detector_outputs import boxes_and_scores, kind_of, kind_said
 from mining.models.onnx_sessions import image_input, open_session
+from pairsets.arrays import Floats, Rows, Scores
 
 # Pixels on a side where the file leaves it open, and what a side must be a multiple of.
 DEFAULT_SIDE = 640
@@ -70,7 +71,7 @@ class Letterbox:
         canvas.paste(fitted, corner)
         return cls(np.asarray(canvas), image.size, fitted.size, corner)
 
-    def undone(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def undone(self, boxes: Floats) -> Floats:
         """`[K, 4]`: boxes (left, top, right, bottom) of the input in pixels of the image before.
 
         What reaches beyond the image is cut off.
@@ -122,9 +123,7 @@ class OnnxFaceDetector:
         """An RGB image as `find` takes it; much smaller than the image may be."""
         return Letterbox.of(image, self.size)
 
-    def find(
-        self, image: Letterbox, *, min_score: float, overlap: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def find(self, image: Letterbox, *, min_score: float, overlap: float) -> tuple[Floats, Floats]:
         """The faces in an image, the surest first.
 
         Args:
@@ -164,9 +163,7 @@ class OnnxFaceDetector:
         return boxes_and_scores(found, self._said, self.size, self.path)
 
 
-def distinct(
-    boxes: NDArray[np.float64], scores: NDArray[np.float64], overlap: float
-) -> NDArray[np.int64]:
+def distinct(boxes: Floats, scores: Scores, overlap: float) -> Rows:
     """Rows of the boxes to keep, the surest first; of equally sure ones the first.
 
     A box goes if its intersection over union with one that is kept is above `overlap`.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mining.suspects.pictures.alignment import HASH_BITS
 from mining.suspects.pictures.features import Bytes, Picture, mirrored_words
 from mining.suspects.pictures.single_thread import product
+from pairsets.arrays import Rows
 
 # Keys of a word, and bits of each: a stranger's word shares one of the keys in 175,000 cases.
 TABLES, BITS = 6, 20
@@ -27,7 +28,6 @@ LEAST_VOTES, MOST = 12, 6
 # A key of more pictures than that share of all, and of that number, says nothing: a plain edge.
 _COMMON_SHARE, _COMMON = 0.02, 64
 
-Ints = NDArray[np.int64]
 Signs = NDArray[np.float32]
 
 
@@ -46,8 +46,8 @@ class Twins:
     hashes: NDArray[np.uint64]
     digests: dict[bytes, list[int]]
     levels: Signs
-    keys: Ints
-    owners: Ints
+    keys: Rows
+    owners: Rows
 
     @classmethod
     def of(cls, pictures: Sequence[Picture]) -> Twins:
@@ -89,7 +89,7 @@ class Twins:
         found.update(rows[np.argsort(-votes[rows], kind="stable")[:MOST]].tolist())
         return sorted(found)
 
-    def _votes(self, words: Bytes) -> Ints:
+    def _votes(self, words: Bytes) -> Rows:
         """`[P]`: how many of the words each picture has."""
         keys = _keys(words, self.levels)
         first = np.searchsorted(self.keys, keys)
@@ -109,7 +109,7 @@ def _projected(words: Bytes) -> Signs:
     return product(words.astype(np.float32), signs.astype(np.float32))
 
 
-def _keys(words: Bytes, levels: Signs) -> Ints:
+def _keys(words: Bytes, levels: Signs) -> Rows:
     """`[N * TABLES]`: the keys of each word, one in each table."""
     bits = (_projected(words) > levels).reshape(len(words), TABLES, BITS)
     codes = bits @ (1 << np.arange(BITS, dtype=np.int64))

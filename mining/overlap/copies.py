@@ -18,7 +18,7 @@ from pairsets import images
 from pairsets.errors import SourceError
 from pairsets.faces import Faces
 from pairsets.pairset import PairSet, pair_key
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 
 # Pictures that a thread takes at a time.
 _CHUNK = 16
@@ -72,7 +72,7 @@ class Matching:
         *,
         max_pixels: int = images.MAX_PIXELS,
         threads: int | None = None,
-        progress: Step | None = None,
+        progress: Step = unheard,
     ) -> Matching:
         """Read the pictures of `kept`, to be found among those below `other`.
 
@@ -103,8 +103,7 @@ class Matching:
                     else:
                         found.append(picture)
                         paths.append(path)
-                if progress is not None:
-                    progress(len(found) + len(unread), len(kept))
+                progress(len(found) + len(unread), len(kept))
         return cls(
             Faces.of_paths(kept.root, paths),
             other,

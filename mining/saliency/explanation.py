@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mining.errors import MiningError, ModelError, NoPartsError
 from mining.models.base import Model, Similarity
 from mining.saliency.masks import MASKS, correlations, score_of
 from mining.saliency.view import Box, View
+from pairsets.arrays import Floats
+from pairsets.progress import Step, unheard
 
 Method = Literal["auto", "parts", "masks"]
 BATCH_SIZE = 32
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class Explanation:
     score: float
     similarity: Similarity
     method: Literal["parts", "masks"]
-    maps: tuple[Array, Array]
+    maps: tuple[Floats, Floats]
     boxes: tuple[Box, Box]
     note: str = ""
 
@@ -58,7 +57,7 @@ def explain(
     masks: int = MASKS,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Step | None = None,
 ) -> Explanation:
     """Explain the score of two faces under a model.
 
@@ -97,12 +96,7 @@ def explain(
                 raise NoPartsError(f"{error}; --method masks explains any model") from error
             note = str(error)
     maps = correlations(
-        views,
-        vectors,
-        masks=masks,
-        seed=seed,
-        batch_size=batch_size,
-        progress=progress or (lambda done, total: None),
+        views, vectors, masks=masks, seed=seed, batch_size=batch_size, progress=progress or unheard
     )
     return Explanation(score, model.similarity, "masks", maps, boxes, note)
 
@@ -115,7 +109,7 @@ def check(method: str, masks: int) -> None:
         raise MiningError(f"{masks} masks; expected 2 or more, and some hundreds to see anything")
 
 
-def _parts(views: tuple[View, View], score: float) -> tuple[Array, Array]:
+def _parts(views: tuple[View, View], score: float) -> tuple[Floats, Floats]:
     from mining.models.torch_model import TorchModel
     from mining.saliency.parts import contributions
 
@@ -128,9 +122,9 @@ def _parts(views: tuple[View, View], score: float) -> tuple[Array, Array]:
     return contributions(model, batch, score)
 
 
-def _vector(view: View, side: str) -> Array:
+def _vector(view: View, side: str) -> Floats:
     """The model's vector of the whole face, float64 `[D]`."""
-    vector: Array = view.model.encode(view.stack([view.pixels]))[0].astype(np.float64)
+    vector: Floats = view.model.encode(view.stack([view.pixels]))[0].astype(np.float64)
     norm = float(np.sqrt(vector @ vector))
     if not np.isfinite(norm) or norm == 0:
         what = "zero" if norm == 0 else "not finite"

@@ -23,24 +23,25 @@ from numpy.typing import NDArray
 from mining.errors import ModelError
 from mining.models.base import Similarity
 from mining.saliency.view import View
+from pairsets.arrays import Floats, Mask
+from pairsets.progress import Step
 
 MASKS = 1000
 CELLS = 7  # of the coarse grid, along each side; RISE's number
 SIDE = 8 * CELLS  # of a map, at most: masks this smooth tell no more
 
-Array = NDArray[np.float64]
-Masks = Callable[[int, int], Array]
+Masks = Callable[[int, int], Floats]
 
 
 def correlations(
     views: tuple[View, View],
-    vectors: tuple[Array, Array],
+    vectors: tuple[Floats, Floats],
     *,
     masks: int = MASKS,
     seed: int = 0,
     batch_size: int,
-    progress: Callable[[int, int], None],
-) -> tuple[Array, Array]:
+    progress: Step,
+) -> tuple[Floats, Floats]:
     """Maps of both faces, float64 `[h, w]` of values from -1 to 1.
 
     What is hidden is replaced by the mean colour of its own face. Black, which RISE takes, would be
@@ -72,7 +73,7 @@ def correlations(
     return sums[0].result(), sums[1].result()
 
 
-def score_of(a: Array, b: Array, similarity: Similarity) -> float:
+def score_of(a: Floats, b: Floats, similarity: Similarity) -> float:
     """The score of two vectors."""
     product = float(a @ b)
     return product if similarity == "inner_product" else product / float(_norm(a) * _norm(b))
@@ -87,12 +88,12 @@ class _Correlation:
         self._scores: list[float] = []
         self._values: list[NDArray[np.float32]] = []
 
-    def add(self, masks: list[Masks], scores: Array) -> None:
+    def add(self, masks: list[Masks], scores: Floats) -> None:
         """Take note of masks and the scores under them."""
         self._values += [mask(*self._shape).astype(np.float32) for mask in masks]
         self._scores += scores.tolist()
 
-    def result(self) -> Array:
+    def result(self) -> Floats:
         """float64 `[h, w]`; 0 where the score, or the mask, never changes."""
         values = np.stack(self._values).astype(np.float64)
         scores = np.array(self._scores)
@@ -103,7 +104,7 @@ class _Correlation:
         # Scores that differ by the rounding of float32 alone are one score.
         if np.abs(scores).max() < 1e-6:
             return np.zeros(self._shape)
-        found: Array = np.divide(products, spread, out=np.zeros(self._shape), where=spread > 0)
+        found: Floats = np.divide(products, spread, out=np.zeros(self._shape), where=spread > 0)
         return found
 
 
@@ -117,15 +118,15 @@ def _batches(count: int, seed: int, size: int) -> Iterator[list[Masks]]:
         ]
 
 
-def _mask(nodes: NDArray[np.bool_], shift: Array) -> Masks:
-    def draw(height: int, width: int) -> Array:
+def _mask(nodes: Mask, shift: Floats) -> Masks:
+    def draw(height: int, width: int) -> Floats:
         rows = _interpolation(height, shift[0])
         return rows @ nodes @ _interpolation(width, shift[1]).T
 
     return draw
 
 
-def _interpolation(length: int, shift: float) -> Array:
+def _interpolation(length: int, shift: float) -> Floats:
     """`[length, nodes]`: weights of the two nodes that each pixel lies between."""
     at = (np.arange(length) + 0.5) / length * CELLS + shift
     low = np.floor(at).astype(int)
@@ -135,12 +136,12 @@ def _interpolation(length: int, shift: float) -> Array:
     return weights
 
 
-def _hide(pixels: NDArray[np.uint8], mask: Array, fill: Array) -> NDArray[np.uint8]:
+def _hide(pixels: NDArray[np.uint8], mask: Floats, fill: Floats) -> NDArray[np.uint8]:
     """The picture where the mask is 1, the fill where it is 0."""
     return np.rint(fill + mask[:, :, None] * (pixels - fill)).astype(np.uint8)
 
 
-def _scores(found: NDArray[np.float32], other: Array, similarity: Similarity, name: str) -> Array:
+def _scores(found: NDArray[np.float32], other: Floats, similarity: Similarity, name: str) -> Floats:
     """Scores of masked faces with a whole one; a vector of zeros is like nothing: 0."""
     wide = found.astype(np.float64)
     if not np.isfinite(wide).all():
@@ -154,6 +155,6 @@ def _scores(found: NDArray[np.float32], other: Array, similarity: Similarity, na
     return np.divide(scores, norms, out=np.zeros_like(scores), where=norms > 0)
 
 
-def _norm(vectors: Array) -> Array:
-    norms: Array = np.sqrt((vectors**2).sum(axis=-1))
+def _norm(vectors: Floats) -> Floats:
+    norms: Floats = np.sqrt((vectors**2).sum(axis=-1))
     return norms

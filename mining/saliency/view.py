@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mining.models.base import Model
+from pairsets.arrays import Floats
 
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
@@ -74,7 +75,7 @@ def _box(seen: NDArray[np.uint8]) -> Box | None:
     return None if across is None or down is None else (across[0], down[0], across[1], down[1])
 
 
-def _edges(means: NDArray[np.float64], lines: NDArray[np.uint8]) -> tuple[float, float] | None:
+def _edges(means: Floats, lines: NDArray[np.uint8]) -> tuple[float, float] | None:
     """Begin of the first pixel and end of the last one, as fractions of the ramp."""
     count = len(means)
     if count < 2:

@@ -15,7 +15,7 @@ from mining.suspects.identity.nearness import FACES, NEAR, Nearness, nearness
 from pairsets.files.aliases import Aliases
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 
 THRESHOLD = 0.5
 """Scores from here on are flagged.
@@ -54,25 +54,19 @@ class SameCharacter:
         embeddings: of one or more models, or their `Characters`, which several checks may share;
             see `NEAR` and `EACH`.
         aliases: names known to be one character's.
-        threshold: scores from here on are flagged; see `THRESHOLD`.
     """
 
     kind = "alias"
 
     def __init__(
-        self,
-        embeddings: Sequence[Embeddings | Characters] = (),
-        *,
-        aliases: Aliases | None = None,
-        threshold: float = THRESHOLD,
+        self, embeddings: Sequence[Embeddings | Characters] = (), *, aliases: Aliases | None = None
     ) -> None:
         self._aliases = aliases or Aliases()
-        self._threshold = threshold
         self._models = grouped(embeddings)
         self._names = model_names([each.model for each in self._models])
         self._near: dict[tuple[str, str], list[Nearness]] = {}
 
-    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair by names and pictures of its characters; none of positives.
 
         Raises:
@@ -92,13 +86,12 @@ class SameCharacter:
         for done, ((a, b), where) in enumerate(rows.items(), 1):
             value, reason = self._judge(a, b)
             score[where] = value
-            if value >= self._threshold:
+            if value >= THRESHOLD:
                 for row in where:
                     reasons[row] = reason
-            if progress is not None and (done % 256 == 0 or done == len(rows)):
+            if done % 256 == 0 or done == len(rows):
                 progress(searched + done, searched + len(rows))
-        flagged = score >= self._threshold
-        return Doubt(self.kind, score, flagged, tuple(reasons))
+        return Doubt(self.kind, score, score >= THRESHOLD, tuple(reasons))
 
     def unknown(self, pairs: PairSet) -> list[str]:
         """Names of the list that neither the pairs nor the embedded faces have, sorted.
@@ -108,7 +101,7 @@ class SameCharacter:
         known = {pairs.identity(path) for path in pairs.paths}
         return self._aliases.unknown(known.union(*(model.names for model in self._models)))
 
-    def _prepare(self, names: list[tuple[str, str]], progress: Step | None) -> int:
+    def _prepare(self, names: list[tuple[str, str]], progress: Step) -> int:
         """Search the nearest characters of all faces in one go, which is much quicker.
 
         Returns how many faces; the progress is to end with as many more as there are names.
@@ -122,8 +115,7 @@ class SameCharacter:
         before = 0
 
         def tell(done: int, _: int) -> None:
-            if progress is not None:
-                progress(before + done, total + len(names))
+            progress(before + done, total + len(names))
 
         for model, rows in zip(self._models, todo, strict=True):
             model.rivals(rows, tell)
@@ -144,8 +136,8 @@ class SameCharacter:
             excess = max(strength - NEAR + _EASIER.get(kind, 0.0), -50.0)
             by_image = round(1 / (1 + math.exp(-_SLOPE * excess)), 6)
         # What is not strong enough alone is still said where the pictures agree.
-        alike = by_image >= self._threshold
-        said = [WHY[kind]] if kind and (alike or by_name >= self._threshold) else []
+        alike = by_image >= THRESHOLD
+        said = [WHY[kind]] if kind and (alike or by_name >= THRESHOLD) else []
         if alike:
             said.append(self._alike(near))
         return max(by_name, by_image), f"{a} and {b}: {', and '.join(said)}"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 
 
 class Check(Protocol):
@@ -20,5 +20,5 @@ class Check(Protocol):
     def kind(self) -> str:
         """A key of `pairsets.files.suspect_kinds.KINDS`."""
 
-    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair, with the reasons in words."""

@@ -9,26 +9,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mining.models.face_detector import FaceDetector
 from mining.parallel import in_chunks
 from mining.suspects.pictures.features import inner_box
 from pairsets import images
+from pairsets.arrays import Floats
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 
 # Limits below, calibrated on drawn and real faces (benchmarks/suspect_pictures.py). Where clean
 # faces end: 63 % of one colour, 0.20 of detail, 50 % besides padding.
-ONE_COLOUR = 0.9
-LEAST_SIDE = 32
-DETAIL = 0.1
-LEAST_CONTENT = 0.2
-LARGEST_ASPECT = 2.5
-LEAST_FACE = 0.25
+ONE_COLOUR = 0.9  # share of pixels from which an image is blank
+LEAST_SIDE = 32  # pixels that the shorter side must have
+DETAIL = 0.1  # of the contrast, lost at 24 pixels a side: less, and it was blown up from that many
+LEAST_CONTENT = 0.2  # share of an image that must not be padding
+LARGEST_ASPECT = 2.5  # longer side over the shorter one, from which a crop is a sliver
+LEAST_FACE = 0.25  # confidence of the detector that a face must have
 # Every fault is put on one scale on which its limit lies here.
 THRESHOLD = 0.5
 # Levels by which a pixel may differ from the one colour.
@@ -51,18 +51,8 @@ class BadCrops:
     Args:
         root: the folder that paths of pairs are relative to.
         detector: asked whether it is a face at all; without one that is not looked at.
-        one_colour: the share of pixels of one colour from which an image is blank.
-        least_side: pixels that the shorter side must have.
-        detail: what must be lost of an image's contrast when either side is brought to 24 pixels
-            and back: less, and it was blown up from that many.
-        least_content: the share of an image that must not be padding.
-        largest_aspect: the longer side over the shorter one, from which a crop is a sliver.
-        least_face: the detector's confidence that a face must have.
         max_pixels: larger images are not read.
         threads: how many; as many as there are cores by default.
-
-    Raises:
-        ValueError: a limit outside its range.
     """
 
     kind = "crop"
@@ -72,33 +62,11 @@ class BadCrops:
         root: Path,
         *,
         detector: FaceDetector | None = None,
-        one_colour: float = ONE_COLOUR,
-        least_side: int = LEAST_SIDE,
-        detail: float = DETAIL,
-        least_content: float = LEAST_CONTENT,
-        largest_aspect: float = LARGEST_ASPECT,
-        least_face: float = LEAST_FACE,
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
     ) -> None:
-        shares = {
-            "one_colour": one_colour,
-            "detail": detail,
-            "least_content": least_content,
-            "least_face": least_face,
-        }
-        for name, share in shares.items():
-            if not 0 < share < 1:
-                raise ValueError(f"{name} of {share}; expected between 0 and 1")
-        if least_side < 1:
-            raise ValueError(f"least_side of {least_side}; expected 1 pixel or more")
-        if not largest_aspect > 1:
-            raise ValueError(f"largest_aspect of {largest_aspect}; expected above 1")
         self._root, self._detector = root, detector
-        self._one_colour, self._least_side, self._detail = one_colour, least_side, detail
-        self._least_content, self._largest_aspect = least_content, largest_aspect
-        self._least_face, self._max_pixels = least_face, max_pixels
-        self._threads = threads
+        self._max_pixels, self._threads = max_pixels, threads
         # A number and a few words a face: all of them are kept.
         self._found: dict[str, Score] = {}
         self._unread: dict[str, str] = {}
@@ -108,7 +76,7 @@ class BadCrops:
         """The faces of all pairs so far that could not be read, and why: their scores are nan."""
         return dict(sorted(self._unread.items()))
 
-    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each pair: that of its worse face, nan if one cannot be read."""
         paths = pairs.paths
         new = [path for path in paths if path not in self._found]
@@ -116,8 +84,7 @@ class BadCrops:
         for chunk, found in in_chunks(self._face, new, self._threads, chunk=_CHUNK):
             self._found.update(zip(chunk, found, strict=True))
             done += len(chunk)
-            if progress is not None:
-                progress(done, len(paths))
+            progress(done, len(paths))
         scores, reasons = [], []
         for key in pairs.keys:
             both = [(path, *self._found[path]) for path in key]
@@ -137,33 +104,30 @@ class BadCrops:
         except images.ImageError as error:
             self._unread[path] = error.cause
             return np.nan, ""
-        faults = self._faults(image)
+        faults = _faults(image)
         if self._detector is not None:
             face = self._detector(image)
-            low = _below(face, self._least_face)
-            faults.append((low, f"no face found (confidence {face:.2f})"))
+            faults.append((_below(face, LEAST_FACE), f"no face found (confidence {face:.2f})"))
         # Of equal ones the first: what is wrong with a blank image is that it is blank.
         return max(faults, key=lambda fault: fault[0])
 
-    def _faults(self, image: Image.Image) -> list[Score]:
-        """The score of each fault that pixels show."""
-        share = of_one_colour(image)
-        shorter, longer = sorted(image.size)
-        aspect = longer / shorter
-        left, top, right, bottom = inner_box(image)
-        content = (right - left) * (bottom - top) / (image.width * image.height)
-        kept = detail_of(image.crop((left, top, right, bottom)))
-        return [
-            (_below(1 - share, 1 - self._one_colour), "nearly one colour"),
-            (
-                # Below the limit, not at it.
-                _below(shorter, self._least_side - 0.5),
-                f"tiny ({image.width} x {image.height} pixels)",
-            ),
-            (_below(content, self._least_content), f"mostly padding ({1 - content:.0%})"),
-            (_below(1 / aspect, 1 / self._largest_aspect), f"a sliver (1 to {aspect:.1f})"),
-            (_below(kept, self._detail), "blown up from few pixels"),
-        ]
+
+def _faults(image: Image.Image) -> list[Score]:
+    """The score of each fault that pixels show."""
+    share = of_one_colour(image)
+    shorter, longer = sorted(image.size)
+    aspect = longer / shorter
+    left, top, right, bottom = inner_box(image)
+    content = (right - left) * (bottom - top) / (image.width * image.height)
+    kept = detail_of(image.crop((left, top, right, bottom)))
+    return [
+        (_below(1 - share, 1 - ONE_COLOUR), "nearly one colour"),
+        # Below the limit, not at it.
+        (_below(shorter, LEAST_SIDE - 0.5), f"tiny ({image.width} x {image.height} pixels)"),
+        (_below(content, LEAST_CONTENT), f"mostly padding ({1 - content:.0%})"),
+        (_below(1 / aspect, 1 / LARGEST_ASPECT), f"a sliver (1 to {aspect:.1f})"),
+        (_below(kept, DETAIL), "blown up from few pixels"),
+    ]
 
 
 def _below(value: float, limit: float) -> float:
@@ -214,14 +178,14 @@ def detail_of(image: Image.Image) -> float:
     return min(lost, default=contrast) / contrast
 
 
-def _in_steps(values: NDArray[np.float64], axis: int) -> bool:
+def _in_steps(values: Floats, axis: int) -> bool:
     """Whether nearly all that changes along an axis does so at as few lines as blocks have."""
     steps = np.sort((np.diff(values, axis=axis) ** 2).mean(axis=1 - axis))
     return bool(steps[-_BLOCKS[-1] :].sum() > 0.7 * steps.sum())
 
 
 def _lost(
-    values: NDArray[np.float64],
+    values: Floats,
     grey: Image.Image,
     size: tuple[int, int],
     down: Image.Resampling,

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mining.parallel import in_chunks
 from mining.suspects.pictures.alignment import Way, ways
 from mining.suspects.pictures.features import Picture, PictureCache, needed
-from mining.suspects.pictures.overlay import Overlay, laid_over
 from mining.suspects.pictures.single_thread import opencv_alone
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairKey, PairSet
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
+
+if TYPE_CHECKING:
+    from mining.suspects.pictures.overlay import Overlay
 
 # Agreement at the worst spot from which two files show one picture. Drawn pairs of different
 # characters, and of one in other expressions, reach 0.4 (but for two, drawn in other colours
@@ -74,7 +77,7 @@ class DuplicatePictures:
         """The faces of all pairs so far that could not be read, and why: their scores are nan."""
         return dict(sorted(self._pictures.unread.items()))
 
-    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each pair: how well its files agree at the worst spot, 1 if they are equal.
 
         nan if one cannot be read.
@@ -92,12 +95,14 @@ class DuplicatePictures:
                 for row, (value, reason) in zip(rows, found, strict=True):
                     score[row], reasons[row] = value, reason
                 done += len(rows)
-                if progress is not None:
-                    progress(done, len(keys))
+                progress(done, len(keys))
         return Doubt(self.kind, score, score >= self.threshold, tuple(reasons))
 
     def _judge(self, key: PairKey) -> tuple[float, str]:
         """Score and reason of two faces."""
+        # Needs OpenCV, of which it was asked before whether it is there.
+        from mining.suspects.pictures.overlay import laid_over
+
         a, b = map(self._pictures.picture, key)
         if a is None or b is None:
             return np.nan, ""

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from mining.embeddings.store import Embeddings
 from mining.models.names import model_names
-from mining.suspects.identity.characters import Characters, Floats, Rows, grouped
+from mining.suspects.identity.characters import Characters, grouped
+from pairsets.arrays import Floats, Mask, Rows
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 
 THRESHOLD = 0.5
 """Scores from here on are flagged: there both `APART` and `BELONGS` are reached."""
@@ -49,7 +50,6 @@ class Mislabelled:
 
     Args:
         embeddings: of one or more models, or their `Characters`, which several checks may share.
-        threshold: scores from here on are flagged; see `THRESHOLD`.
 
     Raises:
         ValueError: no embeddings.
@@ -57,18 +57,15 @@ class Mislabelled:
 
     kind = "mislabel"
 
-    def __init__(
-        self, embeddings: Sequence[Embeddings | Characters], *, threshold: float = THRESHOLD
-    ) -> None:
+    def __init__(self, embeddings: Sequence[Embeddings | Characters]) -> None:
         if not embeddings:
             raise ValueError("no embeddings; expected those of one model or more")
-        self._threshold = threshold
         self._models = grouped(embeddings)
         self._names = model_names([each.model for each in self._models])
         # Of a face's path: score and reason.
         self._known: dict[str, tuple[float, str]] = {}
 
-    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair by the worse of its two faces.
 
         Raises:
@@ -81,16 +78,14 @@ class Mislabelled:
             np.array([known[path][0] for path in column]) for column in (pairs.path_a, pairs.path_b)
         )
         score = np.fmax(first, second)
-        flagged = score >= self._threshold
+        flagged = score >= THRESHOLD
         reasons = [""] * len(pairs)
         for row in np.flatnonzero(flagged).tolist():
             ends = sorted((pairs.path_a[row], pairs.path_b[row]))
             reasons[row] = ", and ".join(filter(None, (known[path][1] for path in ends)))
         return Doubt(self.kind, score, flagged, tuple(reasons))
 
-    def of_faces(
-        self, paths: Sequence[str], progress: Step | None = None
-    ) -> tuple[Floats, list[str]]:
+    def of_faces(self, paths: Sequence[str], progress: Step = unheard) -> tuple[Floats, list[str]]:
         """Score and reason of each face, the reason empty where it is not suspected.
 
         Raises:
@@ -101,8 +96,7 @@ class Mislabelled:
         for start in range(0, len(todo), _BLOCK):
             part = slice(start, start + _BLOCK)
             self._judge(todo[part], [rows[part] for rows in places])
-            if progress is not None:
-                progress(min(start + _BLOCK, len(todo)), len(todo))
+            progress(min(start + _BLOCK, len(todo)), len(todo))
         found = [self._known[path] for path in paths]
         return np.array([score for score, _ in found]), [reason for _, reason in found]
 
@@ -121,7 +115,7 @@ class Mislabelled:
         said = [each.compared(whose) for each in seen]
         for at, path in enumerate(paths):
             reason = ""
-            if best[at] >= self._threshold:
+            if best[at] >= THRESHOLD:
                 numbers = ", ".join(
                     f"{near[at]:.2f} against {own[at]:.2f}"
                     + (f" for {name}" if len(seen) > 1 else "")
@@ -154,7 +148,7 @@ class _Seen:
         names = np.array([*characters.names, ""], object)
         self.nearest: NDArray[np.object_] = names[found]
 
-    def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, Mask]:
         """Distance of each face from its own, its fit to another, and whether that one is nearer.
 
         Distance and fit are in spreads of positives, and nan where they cannot be told: no such
@@ -187,7 +181,7 @@ class _Seen:
         return codes, np.where(known, self._characters.near(self._rows, codes), np.nan)
 
 
-def _score(strengths: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Floats:
+def _score(strengths: list[tuple[Floats, Floats, Mask]]) -> Floats:
     """Score of the means of what models say, 0 where one of them does not agree."""
     apart = np.mean([each for each, _, _ in strengths], axis=0)
     belongs = np.mean([each for _, each, _ in strengths], axis=0)

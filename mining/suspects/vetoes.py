@@ -11,7 +11,7 @@ from mining.models.names import short_name
 from mining.suspects.identity.positive_scores import Positives
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
-from pairsets.progress import Step
+from pairsets.progress import Step, unheard
 
 QUANTILE = 0.95
 """A pair is called a positive if at least this share of positives is no more alike."""
@@ -52,7 +52,7 @@ class SecondModel:
                 "folder per character?"
             )
 
-    def __call__(self, pairs: PairSet, progress: Step | None = None) -> Doubt:
+    def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair by the score of the second model; none of positives.
 
         Raises:
@@ -66,8 +66,7 @@ class SecondModel:
         for start in range(0, len(rows), _BLOCK):
             part = slice(start, start + _BLOCK)
             values[rows[part]] = pair_scores(vectors, vectors, a[part], b[part])
-            if progress is not None:
-                progress(min(start + _BLOCK, len(rows)), len(rows))
+            progress(min(start + _BLOCK, len(rows)), len(rows))
         score[rows] = self._positives.quantile(values[rows])
         flagged = score >= self._quantile
         reasons = [""] * len(pairs)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Rows
 from pairsets.errors import PairSetError
 from pairsets.evaluation.clusters import By
 from pairsets.evaluation.human import HumanRates, human_rates
@@ -22,7 +22,7 @@ OWN = "Human"
 
 def people_of(
     sets: Mapping[str, PairSet], annotators: Sequence[Named]
-) -> dict[str, Mapping[str, PairSet]]:
+) -> dict[str, dict[str, PairSet]]:
     """People who judged each set, with their verdicts on its pairs, in its order.
 
     Raises:
@@ -65,7 +65,7 @@ def with_own(pairs: PairSet, people: Mapping[str, PairSet]) -> dict[str, PairSet
     return ({OWN: pairs} if pairs.judged.any() else {}) | dict(people)
 
 
-def taken(people: Mapping[str, PairSet], rows: NDArray[np.bool_]) -> dict[str, PairSet]:
+def taken(people: Mapping[str, PairSet], rows: Mask) -> dict[str, PairSet]:
     """Verdicts of these people on some rows."""
     return {person: said.take(rows) for person, said in people.items()}
 
@@ -77,56 +77,12 @@ def rates_of(people: Mapping[str, PairSet], clusters: By) -> dict[str, HumanRate
     }
 
 
-@dataclass(frozen=True, eq=False)
-class AnnotatedSet(Mapping[str, PairSet]):
-    """Pairs of one set by person, with that person's verdicts: rows in the set's order.
-
-    Attributes:
-        people: by name; labels are the set's, a row is invalid where it is so in either file.
-        missing: by name, pairs of the set that the person's file lacks: not judged.
-        unknown: by name, pairs of the file that the set lacks: left out.
-    """
-
-    people: Mapping[str, PairSet]
-    missing: Mapping[str, int] = field(default_factory=dict)
-    unknown: Mapping[str, int] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> PairSet:
-        return self.people[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.people)
-
-    def __len__(self) -> int:
-        return len(self.people)
-
-
-def annotator_files(given: Sequence[str]) -> dict[str, Path]:
-    """Files by person, of `NAME=PATH` texts.
-
-    Raises:
-        PairSetError: a text of another form, a name or a file given twice.
-
-    >>> list(annotator_files(["Rei=a.csv", "Asuka=b.csv"]))
-    ['Rei', 'Asuka']
-    """
-    found: dict[str, Path] = {}
-    for text in given:
-        name, _, path = text.partition("=")
-        name = name.strip()
-        if not name or not path:
-            raise PairSetError(f"{text!r}: expected NAME=FILE, a person and the pairs they judged")
-        if name in found:
-            raise PairSetError(f"{name}: given twice ({found[name]} and {path}); one file a person")
-        found[name] = Path(path)
-    return found
-
-
-def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> AnnotatedSet:
+def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> dict[str, PairSet]:
     """Read each person's pair file, and bring it into the order of `reference`.
 
-    Pairs are matched by their two paths in either order. Those that a file lacks are not judged
-    there; those that `reference` lacks are left out; both are counted.
+    Labels are those of `reference`, a row is invalid where it is so in either file. Pairs are
+    matched by their two paths in either order. Those that a file lacks are not judged there; those
+    that `reference` lacks are left out.
 
     Raises:
         PairSetError: no file; one file for two people; a file with none of the pairs, or with
@@ -136,8 +92,6 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> AnnotatedS
         raise PairSetError("nobody's pair file is given; expected one a person")
     owners: dict[Path, str] = {}
     people: dict[str, PairSet] = {}
-    missing: dict[str, int] = {}
-    unknown: dict[str, int] = {}
     for name, path in files.items():
         other = owners.setdefault(Path(path).resolve(), name)
         if other != name:
@@ -155,22 +109,11 @@ def read_annotators(reference: PairSet, files: Mapping[str, Path]) -> AnnotatedS
         verdicts[at[known]] = theirs.human_prediction[known]
         invalid = np.array(reference.invalid)
         invalid[at[known]] |= theirs.invalid[known]
-        people[name] = PairSet(
-            reference.path_a,
-            reference.path_b,
-            reference.label,
-            verdicts,
-            invalid,
-            reference.identities,
-        )
-        missing[name] = len(reference) - int(known.sum())
-        unknown[name] = int((~known).sum())
-    return AnnotatedSet(people, missing, unknown)
+        people[name] = replace(reference, human_prediction=verdicts, invalid=invalid)
+    return people
 
 
-def rows_among(
-    theirs: PairSet, reference: PairSet, path: Path, *, whose: str, where: str
-) -> NDArray[np.int64]:
+def rows_among(theirs: PairSet, reference: PairSet, path: Path, *, whose: str, where: str) -> Rows:
     """The row of each of their pairs in `reference`, `[N]`; -1 where it has none.
 
     Pairs are matched by their two paths in either order.

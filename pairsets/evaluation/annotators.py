@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Mask
 from pairsets.errors import PairSetError
 from pairsets.evaluation.annotator_files import common_pairs
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.human import HumanRates, human_rates
-from pairsets.evaluation.intervals import CONFIDENCE, UNKNOWN, Rate, clustered_rate
+from pairsets.evaluation.intervals import UNKNOWN, Rate, clustered_rate
 from pairsets.evaluation.kappa import Kappa, cohen, fleiss
 from pairsets.pairset import PairSet
-
-Verdicts = NDArray[np.int8]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -77,12 +74,7 @@ class Agreement:
     ties: int
 
 
-def agreement(
-    annotated: Mapping[str, PairSet],
-    *,
-    clusters: By = "character",
-    confidence: float = CONFIDENCE,
-) -> Agreement:
+def agreement(annotated: Mapping[str, PairSet], *, clusters: By = "character") -> Agreement:
     """Errors of each person, and how far several people agree.
 
     A pair that anybody marked invalid is left out for all. Errors of a person are over what they
@@ -92,7 +84,6 @@ def agreement(
     Args:
         annotated: by person, the same pairs in the same rows, as of `read_annotators`.
         clusters: what pairs share that makes them depend on one another.
-        confidence: of the intervals.
 
     Raises:
         PairSetError: nobody, other pairs, no pair valid for everybody, or somebody judged none.
@@ -104,7 +95,7 @@ def agreement(
     for name, pairs in common.items():
         if not pairs.judged.any():
             raise PairSetError(f"{name} judged none of the {len(pairs)} pairs valid for everybody")
-        rates[name] = human_rates(pairs, clusters, confidence)
+        rates[name] = human_rates(pairs, clusters)
     voted = majority(common) if len(common) > 1 else None
     judges = (said >= 0).sum(axis=0)
     all_judged = judges == len(common)
@@ -114,14 +105,11 @@ def agreement(
         people=tuple(common),
         rates=rates,
         between=tuple(
-            _between(first, second, common, ends, confidence)
-            for first, second in combinations(common, 2)
+            _between(first, second, common, ends) for first, second in combinations(common, 2)
         ),
-        fleiss=fleiss(table, ends.take(all_judged), confidence) if len(common) > 1 else None,
+        fleiss=fleiss(table, ends.take(all_judged)) if len(common) > 1 else None,
         majority=(
-            human_rates(voted, clusters, confidence)
-            if voted is not None and voted.judged.any()
-            else None
+            human_rates(voted, clusters) if voted is not None and voted.judged.any() else None
         ),
         pairs=said.shape[1],
         invalid=len(next(iter(annotated.values()))) - said.shape[1],
@@ -151,34 +139,23 @@ def majority(annotated: Mapping[str, PairSet]) -> PairSet:
     verdict = np.where(2 * same > judges, 1, 0)
     verdict[(judges < 2) | (2 * same == judges)] = -1
     invalid = np.max([one.invalid for one in annotated.values()], axis=0)
-    return PairSet(
-        first.path_a,
-        first.path_b,
-        first.label,
-        verdict.astype(np.int8),
-        invalid,
-        first.identities,
-    )
+    return replace(first, human_prediction=verdict.astype(np.int8), invalid=invalid)
 
 
 def _between(
-    first: str,
-    second: str,
-    common: Mapping[str, PairSet],
-    clusters: Clusters,
-    confidence: float,
+    first: str, second: str, common: Mapping[str, PairSet], clusters: Clusters
 ) -> PairwiseAgreement:
     one, two = common[first].human_prediction, common[second].human_prediction
     both = (one >= 0) & (two >= 0)
     label = common[first].label
 
     def agreed(rows: Mask) -> Rate:
-        return clustered_rate((one == two)[rows], clusters.take(rows), confidence)
+        return clustered_rate((one == two)[rows], clusters.take(rows))
 
     return PairwiseAgreement(
         first,
         second,
-        cohen(one[both], two[both], clusters.take(both), confidence),
+        cohen(one[both], two[both], clusters.take(both)),
         agreed(both),
         agreed(both & (label == 1)),
         agreed(both & (label == 0)),

@@ -18,11 +18,11 @@ widened as Student's t is beside the normal, by the degrees of freedom of `Sprea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pairsets.arrays import Mask
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.resamples import RankedScores, Resampled, Targets
@@ -30,25 +30,15 @@ from pairsets.evaluation.resamples import RankedScores, Resampled, Targets
 DRAWS = 1000
 
 
-@dataclass(frozen=True, eq=False)
-class Draws:
-    """Clusters that each draw keeps: `kept [B, K]` bool."""
+def draw_clusters(clusters: Clusters, count: int = DRAWS, seed: int = 0) -> Mask:
+    """Clusters that each of `count` draws keeps, `[B, K]`; the same for as many and one `seed`.
 
-    kept: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, clusters: Clusters, count: int = DRAWS, seed: int = 0) -> Draws:
-        """`count` draws of `clusters`; the same for the same number of clusters and `seed`.
-
-        Raises:
-            ScoresError: less than 100 draws, too few for the ends of an interval.
-        """
-        refuse_few(count)
-        bits = np.random.default_rng(seed).integers(0, 2, (count, clusters.count), np.uint8)
-        return cls(bits.view(np.bool_))
-
-    def __len__(self) -> int:
-        return len(self.kept)
+    Raises:
+        ScoresError: less than 100 draws, too few for the ends of an interval.
+    """
+    refuse_few(count)
+    bits = np.random.default_rng(seed).integers(0, 2, (count, clusters.count), np.uint8)
+    return bits.view(np.bool_)
 
 
 def refuse_few(count: int) -> None:
@@ -61,7 +51,7 @@ def resample(
     labels: ArrayLike,
     scores: Mapping[str, ArrayLike],
     clusters: Clusters,
-    draws: Draws,
+    draws: Mask,
     targets: Targets,
 ) -> dict[str, dict[str, Resampled]]:
     """Resample the statistics of several models on the same pairs: model -> name -> `Resampled`.
@@ -73,7 +63,7 @@ def resample(
         labels: `[N]`, 1 positive, 0 negative, of both kinds.
         scores: by model, `[N]`, finite.
         clusters: of the `N` pairs.
-        draws: of these clusters.
+        draws: of these clusters, `[B, K]`, as of `draw_clusters`.
         targets: see there.
 
     Raises:
@@ -82,15 +72,15 @@ def resample(
     positive = np.asarray(labels) == 1
     if positive.shape != clusters.a.shape:
         raise ScoresError(f"clusters of {len(clusters)} pairs for labels of {positive.shape}")
-    if draws.kept.shape[1] != clusters.count:
-        raise ScoresError(f"draws of {draws.kept.shape[1]} clusters for {clusters.count}")
+    if draws.shape[1] != clusters.count:
+        raise ScoresError(f"draws of {draws.shape[1]} clusters for {clusters.count}")
     weights = _weights(positive, clusters)
     ranked = {
         model: RankedScores(positive, np.asarray(values, np.float64), targets)
         for model, values in scores.items()
     }
     found = {model: np.empty((len(draws), one.width)) for model, one in ranked.items()}
-    for draw, kept in enumerate(draws.kept):
+    for draw, kept in enumerate(draws):
         pairs = kept[clusters.a] & kept[clusters.b]
         if weights is not None:
             pairs = pairs * weights
@@ -99,7 +89,7 @@ def resample(
     return {model: one.resampled(found[model], clusters) for model, one in ranked.items()}
 
 
-def _weights(positive: NDArray[np.bool_], clusters: Clusters) -> NDArray[np.int8] | None:
+def _weights(positive: Mask, clusters: Clusters) -> NDArray[np.int8] | None:
     """Weight of each kept pair, where one kind has pairs inside a cluster and across two.
 
     The first are kept half of the time, the others a quarter: they would crowd out the others.

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pairsets.arrays import Counts, Mask, Rows
 from pairsets.errors import ScoresError
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
@@ -85,8 +86,8 @@ class Clusters:
         ScoresError: other lengths, or numbers outside the range.
     """
 
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
+    a: Rows
+    b: Rows
     count: int
     by: By = "character"
 
@@ -121,7 +122,7 @@ class Clusters:
     def __len__(self) -> int:
         return len(self.a)
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Clusters:
+    def take(self, rows: Mask | Rows) -> Clusters:
         """The clusters of some pairs, by mask or by number; their numbers stay."""
         return Clusters(self.a[rows], self.b[rows], self.count, self.by)
 
@@ -136,16 +137,16 @@ class Clusters:
         return int(np.count_nonzero(self._ends))
 
     @cached_property
-    def _ends(self) -> NDArray[np.int64]:
+    def _ends(self) -> Counts:
         both = np.bincount(self.a, minlength=self.count)
         return both + np.bincount(self.b, minlength=self.count)
 
     @cached_property
-    def _apart(self) -> NDArray[np.bool_]:
+    def _apart(self) -> Mask:
         return np.asarray(self.a != self.b)
 
     @cached_property
-    def _dyads(self) -> tuple[NDArray[np.int64], int]:
+    def _dyads(self) -> tuple[Rows, int]:
         """A number for the unordered two clusters of each pair, and how many numbers there are."""
         keys = np.minimum(self.a, self.b) * self.count + np.maximum(self.a, self.b)
         if self.count**2 <= max(4 * len(self), 1_000_000):

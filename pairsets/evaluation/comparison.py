@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Rows, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.differences import STATISTICS, Difference, differences, letters
-from pairsets.evaluation.evaluator import ModelEvaluation, evaluate_all, scores_of
+from pairsets.evaluation.evaluator import ModelEvaluation, evaluate_all, settled
 from pairsets.evaluation.human import HumanRates, human_rates, resolve_target
-from pairsets.evaluation.missing_scores import Missing, settle
+from pairsets.evaluation.missing_scores import Missing
 from pairsets.evaluation.rates import is_resolvable
 from pairsets.evaluation.result import Evaluation
 from pairsets.pairset import PairSet
@@ -43,7 +44,7 @@ class Comparison:
     name: str
     pairs: PairSet
     target_fnr: float
-    scores: Mapping[str, NDArray[np.float64]]
+    scores: Mapping[str, Scores]
     judged: Mapping[str, ModelEvaluation]
     human: HumanRates | None
     differences: Mapping[str, tuple[Difference, ...]] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Comparison:
             "one, --missing drop leaves such pairs out."
         ]
 
-    def disagreements(self, right: str, wrong: str) -> NDArray[np.int64]:
+    def disagreements(self, right: str, wrong: str) -> Rows:
         """Rows of `pairs` that the model `right` gets right and the model `wrong` gets wrong.
 
         Raises:
@@ -181,11 +182,8 @@ def compare(
     Raises:
         ScoresError, PairSetError: see `pairsets.evaluate`.
     """
-    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
-    kept, values = settle(pairs, given, missing)
-    if not kept.all():
-        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
-        dropped += int((~kept).sum())
+    count = len(pairs)
+    pairs, values = settled(pairs, scores, missing)
     target = resolve_target(pairs, target_fnr)
     judged = evaluate_all(
         pairs,
@@ -193,7 +191,7 @@ def compare(
         target,
         missing="reject",
         turned=turned,
-        dropped=dropped,
+        dropped=dropped + count - len(pairs),
         clusters=clusters,
         draws=draws,
         seed=seed,

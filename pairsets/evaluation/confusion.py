@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pairsets.arrays import Counts, Mask, Rows, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.seriation import seriate
 from pairsets.pairset import PairSet
@@ -18,9 +19,6 @@ from pairsets.paths import strings
 LIMIT = 24
 # As distant as two characters with one false accept.
 _LOOSEST = 0.5
-Counts = NDArray[np.int64]
-Rows = NDArray[np.int64]
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +35,11 @@ class Confusion:
             a false accept with each of the others. Who is in none stands alone.
         threshold: what a score has to reach.
         pairs, errors: negatives and false accepts, of all characters.
-        pairs_inside, errors_inside: those of two characters on the map.
+        errors_inside: false accepts of two characters on the map.
         errors_across: false accepts of one on the map and one that is not.
         confused: how many characters have a false accept.
-        one_folder: negatives whose two faces are of one identity; they are on no map.
 
-    The counts leave no false accept out: `errors` is the sum of those inside, across, on no map
-    at all, and in `one_folder_errors`.
+    Negatives whose two faces are of one identity are on no map.
     """
 
     characters: NDArray[np.object_]
@@ -54,20 +50,12 @@ class Confusion:
     threshold: float
     pairs: int
     errors: int
-    pairs_inside: int
     errors_inside: int
     errors_across: int
     confused: int
-    one_folder: int = 0
-    one_folder_errors: int = 0
 
     def __len__(self) -> int:
         return len(self.characters)
-
-    @property
-    def errors_outside(self) -> int:
-        """False accepts of two characters of which neither is on the map."""
-        return self.errors - self.errors_inside - self.errors_across - self.one_folder_errors
 
     @classmethod
     def of(
@@ -106,7 +94,6 @@ class Confusion:
         order, heights = seriate(1 / (1 + accepted))
         inside = int(np.triu(accepted).sum())
         on_map = np.isin(np.arange(len(names)), kept)
-        both = on_map[a] & on_map[b] & apart
         one = (on_map[a] != on_map[b]) & apart
         ordered = names[kept[order]]
         return cls(
@@ -118,12 +105,9 @@ class Confusion:
             threshold=float(threshold),
             pairs=len(rows),
             errors=int(taken.sum()),
-            pairs_inside=int(both.sum()),
             errors_inside=inside,
             errors_across=int(taken[one].sum()),
             confused=edges.confused,
-            one_folder=int((~apart).sum()),
-            one_folder_errors=int(taken[~apart].sum()),
         )
 
 
@@ -164,9 +148,7 @@ def _runs(names: NDArray[np.object_], heights: Scores) -> tuple[tuple[str, ...],
     return tuple(tuple(names[part]) for part in parts if len(part) > 1)
 
 
-def _negatives(
-    pairs: PairSet, scores: ArrayLike, threshold: float
-) -> tuple[Rows, NDArray[np.bool_]]:
+def _negatives(pairs: PairSet, scores: ArrayLike, threshold: float) -> tuple[Rows, Mask]:
     """Rows of the valid negatives, and which of them are accepted."""
     values = np.asarray(scores, np.float64)
     if values.shape != (len(pairs),):
@@ -204,9 +186,7 @@ class _Edges:
     characters: int
 
     @classmethod
-    def of(
-        cls, a: Rows, b: Rows, taken: NDArray[np.bool_], scores: Scores, characters: int
-    ) -> _Edges:
+    def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, characters: int) -> _Edges:
         keys, where = np.unique(
             np.minimum(a, b) * max(characters, 1) + np.maximum(a, b), return_inverse=True
         )

@@ -9,8 +9,9 @@ from itertools import combinations
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.evaluator import ModelEvaluation
@@ -115,7 +116,7 @@ def differences(
     return tuple(replace(one, p_holm=float(p)) for one, p in zip(found, adjusted, strict=True))
 
 
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+def holm(p_values: ArrayLike) -> Floats:
     """P-values `[M]` adjusted for their number, step down (Holm 1979).
 
     >>> holm([0.01, 0.04, 0.03]).tolist()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Floats, Mask, Scores
 from pairsets.errors import ScoresError
-from pairsets.evaluation.bootstrap import DRAWS, Draws, resample
+from pairsets.evaluation.bootstrap import DRAWS, draw_clusters, resample
 from pairsets.evaluation.clusters import By, Clusters
 from pairsets.evaluation.human import resolve_target
 from pairsets.evaluation.intervals import (
@@ -43,7 +44,6 @@ from pairsets.pairset import PairSet
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4)
 # A draw of the bootstrap keeps one pair in so many: a target must be resolvable there too.
 _KEPT = 4
-# A rate at a threshold that there is not.
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class ModelEvaluation:
 
     evaluation: Evaluation
     curve: Curve
-    right: NDArray[np.bool_]
+    right: Mask
     resampled: Mapping[str, Resampled]
 
 
@@ -128,13 +128,10 @@ def evaluate_all(
     scores are distances, turned round already; `dropped` counts pairs that were left out before
     for want of a score.
     """
-    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
-    kept, values = settle(pairs, given, missing)
-    if not kept.all():
-        pairs, values = pairs.take(kept), {model: one[kept] for model, one in values.items()}
-        dropped += int((~kept).sum())
+    count = len(pairs)
+    pairs, values = settled(pairs, scores, missing)
     target = resolve_target(pairs, target_fnr)
-    if not given:
+    if not values:
         return {}
     rows = pairs.valid
     for model, one in values.items():
@@ -149,9 +146,24 @@ def evaluate_all(
         seed=seed,
         carried=carried,
         invalid=int((~rows).sum()),
-        dropped=dropped,
+        dropped=dropped + count - len(pairs),
         turned=turned,
     )
+
+
+def settled(
+    pairs: PairSet, scores: Mapping[str, ArrayLike], missing: Missing
+) -> tuple[PairSet, dict[str, Scores]]:
+    """Pairs that stay and their scores by model; see `pairsets.evaluation.missing_scores.settle`.
+
+    Raises:
+        ScoresError: as `scores_of` and `settle`.
+    """
+    given = {model: scores_of(pairs, one, model) for model, one in scores.items()}
+    kept, values = settle(pairs, given, missing)
+    if kept.all():
+        return pairs, values
+    return pairs.take(kept), {model: one[kept] for model, one in values.items()}
 
 
 def evaluate_arrays(
@@ -190,10 +202,10 @@ def evaluate_arrays(
     aims = Targets(tuple(dict.fromkeys((target_fnr, *targets))), targets)
     tables: dict[str, dict[str, Resampled]] = {}
     if draws:
-        tables = resample(labels, scores, clusters, Draws.of(clusters, draws, seed), aims)
+        tables = resample(labels, scores, clusters, draw_clusters(clusters, draws, seed), aims)
     kinds = {kind: (rows, clusters.take(rows)) for kind, rows in ((0, ~truth), (1, truth))}
 
-    def rate(kind: int, accepted: NDArray[np.bool_]) -> Rate:
+    def rate(kind: int, accepted: Mask) -> Rate:
         rows, ends = kinds[kind]
         wrong = ~accepted[rows] if kind else accepted[rows]
         return clustered_rate(wrong, ends, confidence)
@@ -291,7 +303,7 @@ def _share(resampled: Resampled, value: float, count: int, confidence: float) ->
     return Interval(low, high)
 
 
-def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float64]:
+def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> Scores:
     """`scores [N]` as float64.
 
     Raises:
@@ -306,7 +318,7 @@ def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> NDArray[np.float
     return values
 
 
-def _refuse_constant(values: NDArray[np.float64], model: str) -> None:
+def _refuse_constant(values: Floats, model: str) -> None:
     known = values[np.isfinite(values)]
     if known.size > 1 and (known == known[0]).all():
         raise ScoresError(
@@ -320,10 +332,10 @@ def _of(model: str) -> str:
 
 
 def _carried(
-    values: NDArray[np.float64],
+    values: Floats,
     carried: Mapping[str, tuple[float, str]] | None,
     model: str,
-    rate: Callable[[int, NDArray[np.bool_]], Rate],
+    rate: Callable[[int, Mask], Rate],
 ) -> Carried | None:
     if carried is None or model not in carried:
         return None

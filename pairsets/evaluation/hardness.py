@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pairsets.arrays import Floats, Mask, Rows
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import Rate, clustered_rate
@@ -18,9 +19,6 @@ from pairsets.paths import strings
 
 BINS = 20
 HUB_SHARE = 0.01
-Mask = NDArray[np.bool_]
-Rows = NDArray[np.int64]
-Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Hardness:
 
     bins: tuple[HardnessBin, ...]
     rank: Rows
-    cumulative: Mapping[str, Shares]
+    cumulative: Mapping[str, Floats]
     hubs: NDArray[np.object_]
     hub_counts: Rows
     hub_pairs: int
@@ -90,7 +88,7 @@ class Hardness:
 def hardness(
     pairs: PairSet,
     rank: ArrayLike,
-    accepted: Mapping[str, NDArray[np.bool_]],
+    accepted: Mapping[str, Mask],
     *,
     bins: int = BINS,
     hub_share: float = HUB_SHARE,

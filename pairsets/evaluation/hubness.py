@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pairsets.arrays import Counts
 from pairsets.faces import identified
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

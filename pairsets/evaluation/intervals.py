@@ -57,7 +57,7 @@ class Rate:
         return Interval(self.low, self.high)
 
 
-# Of no pairs.
+# The rate of no pairs, or at a threshold that there is not.
 UNKNOWN = Rate(math.nan, math.nan, math.nan, 0, 0, math.nan, 0.0)
 
 

@@ -16,13 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, wilson
+from pairsets.evaluation.intervals import Interval, wilson
 
-Floats = NDArray[np.float64]
 # A standard error below is rounding, not a finding.
 _NOTHING = 1e-9
 
@@ -49,12 +49,7 @@ class Kappa:
     count: int
 
 
-def cohen(
-    first: ArrayLike,
-    second: ArrayLike,
-    clusters: Clusters | None = None,
-    confidence: float = CONFIDENCE,
-) -> Kappa:
+def cohen(first: ArrayLike, second: ArrayLike, clusters: Clusters | None = None) -> Kappa:
     """Cohen's kappa (1960) of two people's verdicts `[N]`, whole numbers from 0 up.
 
     The interval is Wilson's for P, on as many independent pairs as give kappa's variance, with E
@@ -63,7 +58,6 @@ def cohen(
     Args:
         first, second: verdicts, such as 0 and 1.
         clusters: of the pairs; None takes them as independent.
-        confidence: of the interval.
 
     Raises:
         ScoresError: other lengths, or numbers below 0.
@@ -79,12 +73,10 @@ def cohen(
     kinds = int(max(one.max(), two.max())) + 1 if one.size else 1
     shares = [np.bincount(given, minlength=kinds) / max(one.size, 1) for given in (one, two)]
     chance = shares[1][one] + shares[0][two]
-    return _kappa((one == two).astype(np.float64), chance, clusters, confidence)
+    return _kappa((one == two).astype(np.float64), chance, clusters)
 
 
-def fleiss(
-    counts: ArrayLike, clusters: Clusters | None = None, confidence: float = CONFIDENCE
-) -> Kappa:
+def fleiss(counts: ArrayLike, clusters: Clusters | None = None) -> Kappa:
     """Fleiss' kappa (1971) of `counts [N, K]`: how many people gave pair n the verdict k.
 
     As he has it, equally many people judged each pair; the interval is that of `cohen`.
@@ -110,10 +102,10 @@ def fleiss(
     agreed = (table**2).sum(axis=1) - people
     said = table / people
     chance = 2 * said @ said.sum(axis=0) / max(len(table), 1)
-    return _kappa(agreed / (people * (people - 1)), chance, clusters, confidence)
+    return _kappa(agreed / (people * (people - 1)), chance, clusters)
 
 
-def _kappa(agreed: Floats, chance: Floats, clusters: Clusters | None, confidence: float) -> Kappa:
+def _kappa(agreed: Floats, chance: Floats, clusters: Clusters | None) -> Kappa:
     count = agreed.size
     if not count:
         return Kappa(None, None, None, float("nan"), float("nan"), 0)
@@ -131,6 +123,6 @@ def _kappa(agreed: Floats, chance: Floats, clusters: Clusters | None, confidence
         if error < _NOTHING:
             return Kappa(value, 0.0, None, share, expected, count)
         effective = share * (1 - share) / (rest * error) ** 2
-    ends = wilson(share, effective, confidence)
+    ends = wilson(share, effective)
     low, high = (1 - (1 - end) / rest for end in (ends.low, ends.high))
     return Kappa(value, error, Interval(low, high), share, expected, count)

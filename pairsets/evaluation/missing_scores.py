@@ -10,20 +10,19 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Scores
 from pairsets.errors import ScoresError
 from pairsets.pairset import PairSet
 
 Missing = Literal["fail", "reject", "drop"]
-Scores = NDArray[np.float64]
 REMEDIES = (
     "--missing reject counts such pairs as rejected at every threshold (NIST's way: FNR rises, FPR "
     "does not), --missing drop leaves them out for all models; in Python missing='reject', 'drop'"
 )
 
 
-def unscored(pairs: PairSet, scores: Scores) -> NDArray[np.bool_]:
+def unscored(pairs: PairSet, scores: Scores) -> Mask:
     """`[N]`: the valid rows of `pairs` without a score; nan and either infinity are none."""
     return np.asarray(pairs.valid & ~np.isfinite(scores), np.bool_)
 
@@ -47,7 +46,7 @@ def refuse_unscored(
 
 def settle(
     pairs: PairSet, scores: Mapping[str, Scores], missing: Missing = "fail"
-) -> tuple[NDArray[np.bool_], dict[str, Scores]]:
+) -> tuple[Mask, dict[str, Scores]]:
     """Rows that stay, `[N]`, and scores by model `[N]`, -inf where a pair counts as rejected.
 
     Args:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Counts, Floats, Mask, Rows
 from pairsets.errors import ScoresError
 from pairsets.evaluation.rates import fnr_at_fpr, is_resolvable, refuse_unknown, roc
 
@@ -31,10 +32,10 @@ class FoldAccuracy:
         pairs: `[K]`, how many the fold has.
     """
 
-    numbers: NDArray[np.int64]
-    accuracy: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-    pairs: NDArray[np.int64]
+    numbers: Rows
+    accuracy: Floats
+    threshold: Floats
+    pairs: Counts
 
     def __len__(self) -> int:
         """Number of folds."""
@@ -110,9 +111,7 @@ def fold_accuracy(labels: ArrayLike, scores: ArrayLike, folds: ArrayLike) -> Fol
     return FoldAccuracy(numbers, accuracy, threshold, np.bincount(fold))
 
 
-def checked_folds(
-    labels: ArrayLike, folds: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def checked_folds(labels: ArrayLike, folds: ArrayLike) -> tuple[Rows, Rows]:
     """The distinct folds `[K]`, sorted, and the place among them of each pair's `[N]`.
 
     Raises:
@@ -159,7 +158,7 @@ def tar_at_far(
     return found
 
 
-def _most_accurate(ranked: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+def _most_accurate(ranked: Floats, truth: Mask) -> float:
     """The threshold that judges most of the pairs right; `ranked` is rising."""
     # A cut is how many pairs are rejected; it may not part equal scores.
     cuts = np.r_[0, np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, ranked.size]

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Counts, Floats, Scores
 from pairsets.errors import ScoresError
 
 
@@ -31,9 +32,9 @@ class Curve:
             with them the curve ends before the corner where all is accepted.
     """
 
-    thresholds: NDArray[np.float64]
-    false_positives: NDArray[np.int64]
-    true_positives: NDArray[np.int64]
+    thresholds: Floats
+    false_positives: Counts
+    true_positives: Counts
     rejected_positives: int = 0
     rejected_negatives: int = 0
 
@@ -48,12 +49,12 @@ class Curve:
         return int(self.false_positives[-1]) + self.rejected_negatives
 
     @cached_property
-    def fpr(self) -> NDArray[np.float64]:
+    def fpr(self) -> Floats:
         """False positive rate at each threshold, rising."""
         return self.false_positives / self.negatives
 
     @cached_property
-    def fnr(self) -> NDArray[np.float64]:
+    def fnr(self) -> Floats:
         """False negative rate at each threshold, falling."""
         return (self.positives - self.true_positives) / self.positives
 
@@ -112,7 +113,7 @@ def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
     )
 
 
-def refuse_unknown(scores: NDArray[np.float64]) -> None:
+def refuse_unknown(scores: Scores) -> None:
     """Raise ScoresError for nan and +inf; -inf is a pair that is rejected."""
     wrong = np.flatnonzero(~(scores < np.inf))
     if wrong.size:
@@ -243,13 +244,6 @@ def area_under(curve: Curve) -> float:
     twice = int((steps * (curve.true_positives[1:] + curve.true_positives[:-1])).sum())
     twice += curve.rejected_negatives * (curve.positives + int(curve.true_positives[-1]))
     return twice / (2 * curve.positives * curve.negatives)
-
-
-def rates_at(labels: ArrayLike, scores: ArrayLike, threshold: float) -> Point:
-    """FPR and FNR of accepting `score >= threshold`; a score of -inf is never accepted."""
-    positive, values = np.asarray(labels) == 1, np.asarray(scores)
-    accepted = (values >= threshold) & (values > -np.inf)
-    return Point(threshold, float(accepted[~positive].mean()), float((~accepted)[positive].mean()))
 
 
 def checked_share(value: float, what: str = "FNR") -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.arrays import Counts, Floats, Mask, Rows
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student
 from pairsets.evaluation.rates import checked_share
@@ -21,7 +22,7 @@ class RankedScores:
     `pairsets.evaluation.rates`.
     """
 
-    def __init__(self, positive: NDArray[np.bool_], scores: Floats, targets: Targets) -> None:
+    def __init__(self, positive: Mask, scores: Floats, targets: Targets) -> None:
         self.positive, self.scores, self.targets = positive, scores, targets
         self.order = np.argsort(-scores, kind="stable")
         ranked = scores[self.order]
@@ -69,7 +70,7 @@ class RankedScores:
             found[len(self.names) :] = rates.ravel()
         return found
 
-    def _vertices(self, kept: Kept) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _vertices(self, kept: Kept) -> tuple[Counts, Counts]:
         """False and true positives at each distinct score, after those of no pair accepted."""
         tp = np.cumsum(kept * self.hits, dtype=np.int32)
         fp = np.cumsum(kept, dtype=np.int32) - tp
@@ -78,7 +79,7 @@ class RankedScores:
         zero = np.zeros(1, np.int64)
         return np.concatenate([zero, fp]), np.concatenate([zero, tp])
 
-    def _points(self, fp: NDArray[np.int64], tp: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _points(self, fp: Counts, tp: Counts) -> Rows:
         """The vertex of each target, then that at the EER; one beyond `end` has no threshold."""
         negatives, positives = int(fp[-1]), int(tp[-1])
         at = [
@@ -91,7 +92,7 @@ class RankedScores:
         ]
         return np.array([*at, crossing(fp, tp)])
 
-    def _statistics(self, kept: Kept, fp: NDArray[np.int64], tp: NDArray[np.int64]) -> Floats:
+    def _statistics(self, kept: Kept, fp: Counts, tp: Counts) -> Floats:
         negatives, positives = int(fp[-1]), int(tp[-1])
         *at, after = self._points(fp, tp).tolist()
         split = len(self.targets.fnrs)
@@ -216,7 +217,7 @@ def steps(share: float, count: int) -> int:
     return steps
 
 
-def crossing(fp: NDArray[np.int64], tp: NDArray[np.int64]) -> int:
+def crossing(fp: Counts, tp: Counts) -> int:
     """The first vertex whose FPR is not below its FNR."""
     negatives, positives = int(fp[-1]), int(tp[-1])
     return int(np.argmax(fp.astype(np.int64) * positives >= (positives - tp) * negatives))
@@ -231,7 +232,6 @@ def _slope(error: Floats, part: Floats) -> float:
 
 # Of the draws, those that a statistic must exist in for an interval to be given.
 _ENOUGH = 0.95
-Floats = NDArray[np.float64]
 # Of each pair, whether a draw keeps it, or what it counts there.
 Kept = NDArray[np.bool_] | NDArray[np.int8]
 

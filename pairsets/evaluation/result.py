@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from pairsets.evaluation.intervals import Interval, Rate
@@ -169,21 +169,5 @@ def shown_threshold(threshold: float, *, distance: bool) -> float:
     return 0.0 - threshold if distance else threshold
 
 
-_PLAIN = (
-    "target_fnr",
-    "fpr_interpolated",
-    "fpr_achieved",
-    "fnr_achieved",
-    "threshold",
-    "eer",
-    "eer_threshold",
-    "auc",
-    "dprime",
-    "positives",
-    "negatives",
-    "invalid",
-    "clusters",
-    "rejected_positives",
-    "rejected_negatives",
-    "dropped",
-)
+# Fields that a record holds as they are.
+_PLAIN = [one.name for one in fields(Evaluation) if one.type in ("float", "int")]

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from pairsets.arrays import Floats, Rows
 from pairsets.errors import ScoresError
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.intervals import Interval
@@ -20,7 +20,6 @@ from pairsets.figures.style import DASHES, GRID, INK, MUTED, PALETTE, legend, pa
 
 _TICKS = (1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.995)
 _NORMAL = NormalDist()
-Shares = NDArray[np.float64]
 
 
 def det_curves(
@@ -155,8 +154,8 @@ def _bounds(human: Point | HumanRates | None) -> tuple[Interval, Interval] | Non
 def _person(
     axes: Axes,
     human: Point | HumanRates,
-    across: Callable[[Shares], Shares],
-    up: Callable[[Shares], Shares],
+    across: Callable[[Floats], Floats],
+    up: Callable[[Floats], Floats],
 ) -> list[Artist]:
     """Draw the star of a person; `across` and `up` say where a rate lies on either axis."""
     x, y = across(np.array([human.fpr])), up(np.array([human.fnr]))
@@ -176,7 +175,7 @@ def _deviate(share: float) -> float:
     return _NORMAL.inv_cdf(share)
 
 
-def _deviates(shares: Shares, least: float) -> Shares:
+def _deviates(shares: Floats, least: float) -> Floats:
     return np.array([_deviate(share) for share in np.clip(shares, least, 1 - least)])
 
 
@@ -186,7 +185,7 @@ def _floor(shares: Sequence[float]) -> float:
     return max((tick for tick in _TICKS if tick <= min(least, 0.05)), default=_TICKS[0])
 
 
-def _rows(curve: Curve, grid: Shares) -> NDArray[np.int64]:
+def _rows(curve: Curve, grid: Floats) -> Rows:
     """Numbers of vertices to draw: all of a short curve, else those beside the rates of `grid`."""
     count = curve.thresholds.size
     if count <= 400:
@@ -195,7 +194,7 @@ def _rows(curve: Curve, grid: Shares) -> NDArray[np.int64]:
     return np.unique(np.minimum(chosen, count - 1))
 
 
-def _det_vertices(curve: Curve) -> tuple[Shares, Shares]:
+def _det_vertices(curve: Curve) -> tuple[Floats, Floats]:
     """Vertices of the DET curve: deviates of FPR and FNR."""
     rows = _rows(curve, np.array([_NORMAL.cdf(at) for at in np.linspace(-4.3, 4.3, 260)]))
     return (

@@ -7,13 +7,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.hardness import Hardness
 from pairsets.figures.style import DASHES, INK, MUTED, PALETTE, legend, style
-
-Shares = NDArray[np.float64]
 
 
 def hardness_curves(hardness: Hardness) -> Figure:
@@ -82,7 +80,7 @@ def hardness_curves(hardness: Hardness) -> Figure:
     return figure
 
 
-def _band(axes: Axes, edges: Shares, low: Shares, high: Shares, color: str) -> None:
+def _band(axes: Axes, edges: Floats, low: Floats, high: Floats, color: str) -> None:
     """Draw the intervals as steps: they are of whole bins."""
     axes.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.15, linewidth=0)
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
+from pairsets.arrays import Floats
 from pairsets.errors import PairsetsError
 from pairsets.figures.style import BLUE, INK, MUTED, PAPER, VERMILLION, fitted, format_score, style
 
@@ -143,7 +144,7 @@ def _enlarged(values: Map, size: tuple[int, int]) -> Map:
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR), np.float64)
 
 
-def _colored(values: Map) -> NDArray[np.float64]:
+def _colored(values: Map) -> Floats:
     """RGBA of values from -1 to 1: the sign is the hue, the size how opaque it is."""
     colors = np.empty((*values.shape, 4))
     colors[..., :3] = _SIGNS[(values > 0).astype(int)]

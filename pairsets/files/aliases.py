@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,12 +54,18 @@ class Aliases:
                 another number of names or an empty one; the message gives the file and the line.
         """
         path = Path(path)
-        found = cls.of(_rows(path))
-        if not len(found):
+        pairs = []
+        for line, (name, alias) in table_rows(path, "file of aliases", COLUMNS):
+            if not name.strip() or not alias.strip():
+                raise PairSetError(
+                    f"{path}, line {line}: an empty name; expected two, such as rei,ayanami_rei"
+                )
+            pairs.append((name, alias))
+        if not pairs:
             raise PairSetError(
                 f"{path}: a header and no aliases; expected rows such as rei,ayanami_rei"
             )
-        return found
+        return cls.of(pairs)
 
     def __len__(self) -> int:
         """How many names are listed."""
@@ -84,12 +90,3 @@ def plain_name(name: str) -> str:
     True
     """
     return unicodedata.normalize("NFC", name).replace("/", "__").strip()
-
-
-def _rows(path: Path) -> Iterator[tuple[str, str]]:
-    for line, (name, alias) in table_rows(path, "file of aliases", COLUMNS):
-        if not name.strip() or not alias.strip():
-            raise PairSetError(
-                f"{path}, line {line}: an empty name; expected two, such as rei,ayanami_rei"
-            )
-        yield name, alias

@@ -7,7 +7,7 @@ on. The same file, of any origin, says which folds there are to be.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,7 +102,11 @@ class CharacterFolds:
         numbers: dict[str, int] = {}
         listed: dict[str, int] = {}
         unknown = 0
-        for line, name, fold in _rows(path):
+        for line, (cell, fold) in table_rows(path, "file of folds", COLUMNS):
+            name = cell.strip()
+            if not name:
+                raise PairSetError(f"{path}, line {line}: an empty name")
+            number = fold_number(fold.strip(), path, line)
             known = name if name in exact else plain.get(plain_name(name))
             key = known or name
             if listed.setdefault(key, line) != line:
@@ -112,7 +116,7 @@ class CharacterFolds:
             if known is None:
                 unknown += 1
             else:
-                numbers[known] = fold
+                numbers[known] = number
         if not numbers:
             raise PairSetError(
                 f"{path}: none of its {unknown:,} characters is among the {len(exact):,} of the "
@@ -140,10 +144,3 @@ class CharacterFolds:
         """`[K]`: how many characters each fold has."""
         counts = Counter(self.numbers.values())
         return [counts[fold] for fold in range(1, len(self) + 1)]
-
-
-def _rows(path: Path) -> Iterator[tuple[int, str, int]]:
-    for line, (name, fold) in table_rows(path, "file of folds", COLUMNS):
-        if not name.strip():
-            raise PairSetError(f"{path}, line {line}: an empty name")
-        yield line, name.strip(), fold_number(fold.strip(), path, line)

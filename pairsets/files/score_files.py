@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Floats, Rows, Scores
 from pairsets.errors import ScoresError
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.path_prefixes import cause
@@ -28,9 +28,9 @@ NO_SCORE = frozenset(
 def write_scores(
     path: Path,
     pairs: PairSet,
-    scores: Mapping[str, NDArray[np.float64]],
-    rank: NDArray[np.int64] | None = None,
-    quantiles: Mapping[str, NDArray[np.float64]] | None = None,
+    scores: Mapping[str, Scores],
+    rank: Rows | None = None,
+    quantiles: Mapping[str, Floats] | None = None,
 ) -> Path:
     """Write `pathA,pathB,rank,score,model`: for each model, a line a pair in the pairs' order.
 
@@ -64,9 +64,7 @@ def write_scores(
     return write_csv(path, (*HEADER, QUANTILE), rows)
 
 
-def quantile_columns(
-    names: Sequence[str], quantiles: NDArray[np.float64], rank: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
+def quantile_columns(names: Sequence[str], quantiles: Floats, rank: Rows) -> dict[str, Floats]:
     """Quantiles of mined pairs as `write_scores` takes them: by model, `[N]`, nan for positives.
 
     Args:
@@ -83,9 +81,7 @@ def quantile_columns(
     return dict(zip(names, padded[rank - 1].T, strict=True))
 
 
-def read_scores(
-    path: str | Path, pairs: PairSet, *, complete: bool = True
-) -> dict[str, NDArray[np.float64]]:
+def read_scores(path: str | Path, pairs: PairSet, *, complete: bool = True) -> dict[str, Floats]:
     """Scores of `pairs` from a CSV: model -> `[N]`, matched by the two paths in either order.
 
     The columns `pathA`, `pathB` and `score` are needed; without `model` the file's name is the
@@ -141,7 +137,7 @@ def why_none(path: Path, paths: Iterable[str]) -> str:
     return cause(first[header.index("pathA")] if first else "", frozenset(paths).__contains__)
 
 
-def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:
+def read_ranks(path: str | Path, pairs: PairSet) -> Rows:
     """The mining rank of each row of `pairs` from a score file: `[N]`, 1 the hardest, 0 where none.
 
     Raises:
@@ -161,7 +157,7 @@ def read_ranks(path: str | Path, pairs: PairSet) -> NDArray[np.int64]:
     return ranks
 
 
-def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.float64]]:
+def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, Floats]:
     """Each reference's quantiles of `pairs`, from a score file: model -> `[N]`, nan where none.
 
     Pairs are matched as by `read_scores`. Models that did not mine the set are left out.
@@ -178,7 +174,7 @@ def read_quantiles(path: str | Path, pairs: PairSet) -> dict[str, NDArray[np.flo
     return found
 
 
-def _read(path: Path, pairs: PairSet, column: str) -> dict[str, NDArray[np.float64]]:
+def _read(path: Path, pairs: PairSet, column: str) -> dict[str, Floats]:
     """The numbers in `column`, of `pairs`, by model: `[N]`, nan where there is none.
 
     Only the columns `quantile`, `rank` and `score` may have empty cells.

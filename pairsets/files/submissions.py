@@ -29,8 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pairsets.arrays import Scores
 from pairsets.errors import PairsetsError
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.path_prefixes import cause
@@ -78,7 +79,7 @@ class Submission:
     """
 
     model: str
-    scores: NDArray[np.float64]
+    scores: Scores
     manifest: Mapping[str, Any]
 
     @property
@@ -391,7 +392,7 @@ def _number(text: str, where: str) -> float:
     return value
 
 
-def _refuse_constant(scores: NDArray[np.float64], pairs: PairSet, where: str) -> None:
+def _refuse_constant(scores: Scores, pairs: PairSet, where: str) -> None:
     known = scores[pairs.valid & np.isfinite(scores)]
     if known.size > 1 and (known == known[0]).all():
         raise SubmissionError(

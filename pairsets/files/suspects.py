@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Rows, Scores
 from pairsets.errors import PairSetError
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.pairset import PairSet, pair_key
 from pairsets.paths import strings
 from pairsets.storage.csv_tables import Row, csv_rows, csv_text, read_table, write_csv
 from pairsets.storage.spreadsheets import copy_hint
-
-Scores = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # What stands between kinds, which none of them has, and between their reasons.
 AND, ALSO = "+", "; "
@@ -76,7 +74,7 @@ class Doubt:
         """How many pairs are flagged."""
         return int(self.flagged.sum())
 
-    def take(self, rows: NDArray[np.int64]) -> Doubt:
+    def take(self, rows: Rows) -> Doubt:
         """The same of some pairs, by number."""
         reasons = tuple(self.reasons[row] for row in rows.tolist())
         return Doubt(self.kind, self.score[rows], self.flagged[rows], reasons)
@@ -119,9 +117,7 @@ class Suspects:
     dropped: Mask
 
     @classmethod
-    def of(
-        cls, pairs: PairSet, doubts: Sequence[Doubt], dropped: NDArray[np.bool_] | None = None
-    ) -> Suspects:
+    def of(cls, pairs: PairSet, doubts: Sequence[Doubt], dropped: Mask | None = None) -> Suspects:
         """What `doubts` say of `pairs`, a doubt a kind."""
         order = {kind: at for at, kind in enumerate(KINDS)}
         doubts = sorted(doubts, key=lambda doubt: order[doubt.kind])
@@ -188,7 +184,7 @@ class Suspects:
         """The kinds of doubt that flag a pair."""
         return tuple(kind for kind, flags in self.flags.items() if flags[row])
 
-    def counts(self, rows: NDArray[np.bool_] | None = None) -> dict[str, int]:
+    def counts(self, rows: Mask | None = None) -> dict[str, int]:
         """How many pairs each kind flags, of all or of some."""
         chosen = np.ones(len(self), bool) if rows is None else rows
         return {kind: int((flags & chosen).sum()) for kind, flags in self.flags.items()}

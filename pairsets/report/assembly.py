@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pairsets import figures
+from pairsets.arrays import Rows, Scores
 from pairsets.evaluation.annotators import Agreement
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.confusion import Confusion, representatives
@@ -30,8 +30,6 @@ GALLERY = 3000
 FEWEST_RANKED = 40
 # What the names of figures begin with.
 FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
-Rows = NDArray[np.int64]
-Scores = NDArray[np.float64]
 # A row of a set.
 GalleryPlace = tuple[Comparison, int]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -131,17 +131,15 @@ def _oriented(one: Difference) -> Difference:
     """Difference turned round, if need be, to begin with the model of the lower rate."""
     if one.value <= 0:
         return one
-    return Difference(
-        one.statistic,
-        one.second,
-        one.first,
-        -one.value,
-        -one.high,
-        -one.low,
-        one.p,
-        one.p_holm,
-        one.only_second,
-        one.only_first,
+    return replace(
+        one,
+        first=one.second,
+        second=one.first,
+        value=-one.value,
+        low=-one.high,
+        high=-one.low,
+        only_first=one.only_second,
+        only_second=one.only_first,
     )
 
 

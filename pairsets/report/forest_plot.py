@@ -55,17 +55,11 @@ class Scale:
         part = (value - self.low) / (self.high - self.low)
         return f"{100 * min(max(part, 0.0), 1.0):.2f}".rstrip("0").rstrip(".") + "%"
 
-    def axis(self, unit: str = "") -> Markup:
-        """The numbers below the rows, `unit` behind the last one."""
-        parts = []
-        for tick in self.ticks:
-            end = unit if tick == self.ticks[-1] else ""
-            parts.append(
-                Markup('<text x="{}" y="0.9em" text-anchor="middle">{}{}</text>').format(
-                    self.place(tick), f"{tick:g}".replace("-", MINUS), end
-                )
-            )
-        return _svg("axis", parts)
+    def axis(self) -> Markup:
+        """The numbers below the rows."""
+        text = Markup('<text x="{}" y="0.9em" text-anchor="middle">{}</text>')
+        numbers = ((self.place(tick), f"{tick:g}".replace("-", MINUS)) for tick in self.ticks)
+        return _svg("axis", [text.format(*number) for number in numbers])
 
     def row(self, value: float | None, interval: Interval | None = None, kind: str = "") -> Markup:
         """A row: marks of the ticks, the interval as a line, the value as a point.

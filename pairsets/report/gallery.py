@@ -45,13 +45,11 @@ class GalleryParts:
         section: the whole `<section id="pairs">`, the enlarged view included.
         styles: texts of `<style>` elements. They use the page's colours (`--paper`, `--ink`...).
         scripts: texts of `<script>` elements, to stand behind the section.
-        image_sources: what `img-src` must allow beside `data:`.
     """
 
     section: Markup
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
-    image_sources: tuple[str, ...] = ()
 
 
 def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> GalleryParts:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -33,7 +32,6 @@ from pairsets.tables.differences import why_not_compared
 from pairsets.tables.entries import Entry
 
 HERO_PAIRS = 6
-Found = TypeVar("Found")
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -80,7 +78,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         report=report,
         headline=headline,
         figures=_figures(headline),
-        policy=_policy(styles, scripts, gallery.image_sources),
+        policy=_policy(styles, scripts),
         styles=[Markup(text) for text in styles],
         scripts=[Markup(text) for text in scripts],
         gallery=gallery.section,
@@ -97,7 +95,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
             for name, one in report.agreement.items()
         ],
         trade_offs=[(group.name, trade_off(group, at)) for at, group in enumerate(report.curves)],
-        histograms=_there(histogram(one, at) for at, one in enumerate(report.scores)),
+        histograms=[chart for at, one in enumerate(report.scores) if (chart := histogram(one, at))],
         hardness=[
             (name, hardness_sentence(one), hardness_chart(one, at), hardness_table(one))
             for at, (name, one) in enumerate(report.hardness.items())
@@ -111,10 +109,6 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     )
     # A file's name may hold bytes that are no text; a page is UTF-8.
     return page.encode("utf-8", "replace").decode()
-
-
-def _there(found: Iterable[Found | None]) -> list[Found]:
-    return [one for one in found if one is not None]
 
 
 def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
@@ -139,7 +133,7 @@ def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:
     return chosen
 
 
-def _policy(styles: Sequence[str], scripts: Sequence[str], images: Sequence[str]) -> str:
+def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
     """A Content-Security-Policy that lets in these texts and data URIs, and nothing else."""
 
     def digests(texts: Sequence[str]) -> str:
@@ -147,7 +141,7 @@ def _policy(styles: Sequence[str], scripts: Sequence[str], images: Sequence[str]
         return " ".join(f"'sha256-{digest}'" for digest in found)
 
     return (
-        f"default-src 'none'; img-src {' '.join(('data:', *images))}; "
+        "default-src 'none'; img-src data:; "
         f"style-src {digests(styles)}; script-src {digests(scripts)}; "
         "base-uri 'none'; form-action 'none'"
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Scores
 from pairsets.evaluation.protocols import FoldAccuracy, TarAtFar, fold_accuracy, tar_at_far
 from pairsets.evaluation.result import shown_threshold
 from pairsets.files.folds import Folds
@@ -54,7 +54,7 @@ class Protocols:
 
 def follow_protocols(
     pairs: PairSet,
-    scores: Mapping[str, NDArray[np.float64]],
+    scores: Mapping[str, Scores],
     folds: Folds | None = None,
     fars: Sequence[float] = (),
     *,

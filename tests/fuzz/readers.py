@@ -12,6 +12,7 @@ import lzma
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -658,7 +659,7 @@ def _make_half_embedded(folder: Path) -> None:
 
     _make_lists(folder)
     faces = Faces.scan(folder / "faces")
-    with VectorJournal(folder / "vectors" / "partial", Means.fingerprint) as journal:
+    with closing(VectorJournal(folder / "vectors" / "partial", Means.fingerprint)) as journal:
         for path in faces.paths[:4]:
             status = faces.locate(path).stat()
             journal.append([Source.of(path, "0" * 64, status)], np.ones((1, 3), np.float32))

@@ -186,7 +186,7 @@ def test_sums_in_float32_lose_what_the_margin_says():
     vectors[:, :128] = vectors[:, -128:] = 1
     vectors[::2, -128:] = -1
     bound, dtype = BUILDERS["Rounded"](vectors)
-    assert bound.errors.max() < 2.0**-55
+    assert bound.norms[3].max() < 2.0**-55
     scanner = Scanner(16, dtype)
     scanner.multiply(bound, Tile(slice(0, 4), slice(0, 4)))
     assert float(scanner.products[1]) < join.pair_scores(vectors, vectors, *np.array([[0], [1]]))

@@ -92,7 +92,6 @@ def test_hubs_are_identities():
 def test_who_is_confused_are_identities():
     found = Confusion.of(flat(), [0.9, 0.8, 0.7], 0.5)
     assert sorted(found.characters) == ["asuka", "mari", "rei"]
-    assert found.one_folder == 0
     assert representatives(flat(), [0.9, 0.8, 0.7], 0.5, ["rei"]) == {"rei": "1.jpg"}
 
 

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from mining.embeddings.store import Embeddings
 from mining.suspects.identity.positive_scores import Positives
-from pairsets.progress import Step
-
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from pairsets.arrays import Floats, Rows
+from pairsets.progress import Step, unheard
 
 # Products are rounded, so that it does not show in which block a face was computed. So many digits
 # are kept of what a score of typical vectors is, whatever their length.
@@ -132,7 +130,7 @@ class Characters:
         others = self.own[codes] * self.sizes[codes] - own
         return np.asarray((others + _PRIOR * self.positives.mean) / (count + _PRIOR))
 
-    def rivals(self, rows: Rows, progress: Step | None = None) -> tuple[Rows, Floats, Floats]:
+    def rivals(self, rows: Rows, progress: Step = unheard) -> tuple[Rows, Floats, Floats]:
         """The other character each face is nearest to, how near it is, and how near the next is.
 
         All -1 and -inf where there is no other character, the last also where there is one. Of ties
@@ -146,8 +144,7 @@ class Characters:
         for start in range(0, len(todo), step):
             part = todo[start : start + step]
             self._nearest[part], self._best[part], self._next[part] = self._search(part)
-            if progress is not None:
-                progress(start + len(part), len(todo))
+            progress(start + len(part), len(todo))
         return self._nearest[rows], self._best[rows], self._next[rows]
 
     def unsearched(self, rows: Rows) -> Rows:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mining.suspects.identity.characters import Characters, Floats, Rows
+from mining.suspects.identity.characters import Characters
+from pairsets.arrays import Floats, Rows
 
 NEAR = 0.55
 """The strength from which on two characters are one, if their names say nothing.

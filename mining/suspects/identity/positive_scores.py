@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexes import pair_scores
 from mining.embeddings.store import Embeddings
+from pairsets.arrays import Rows, Scores
 
 MOST = 200_000
 """So many pairs of one character are looked at; quantiles are then within 0.3 % of the true."""
 _SEED = 0
 _BLOCK = 8192
-
-Scores = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

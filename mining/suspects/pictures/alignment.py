@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mining.suspects.pictures.features import Bytes, Floats, Picture, mirrored_words
 from mining.suspects.pictures.single_thread import product
+from pairsets.arrays import Rows
 
 # How alike two spots must look to be matched (cosine), and how many matches are looked at.
 ALIKE, MATCHES = 0.88, 48
@@ -33,7 +34,6 @@ _OCTAVES = 0.7
 _CLOSE = 8.0
 
 Affine = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

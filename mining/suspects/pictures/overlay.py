@@ -12,11 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mining.suspects.pictures.alignment import Affine, Way
 from mining.suspects.pictures.features import SIDE, Bytes, Picture
+from pairsets.arrays import Mask
 
 # Pixels on a side of what is correlated about a place, and textured places (one for 2 x 2 pixels)
 # that hang together, of which the worst spot has as many. Both are small, as another mouth is;
@@ -92,8 +94,6 @@ def _inverse(affine: Affine) -> Affine:
 
 def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine) -> Overlay | None:
     """Compare two pictures, of which the second is the finer one, place by place."""
-    import cv2
-
     size = size_of(affine)
     # What was blown up from few pixels is soft: then both are to be.
     blur = max(1.0, 0.6 * a.share, 0.6 * b.share / size)
@@ -133,8 +133,6 @@ def _brought(
     over: NDArray[Any], affine: Affine, size: tuple[int, int]
 ) -> tuple[NDArray[Any], Bytes]:
     """The finer picture as it lies over the coarser one of that size, and where it does (1)."""
-    import cv2
-
     there = cv2.warpAffine(
         over,
         affine,
@@ -153,8 +151,6 @@ def _brought(
 
 def _likeness(under: Bytes, over: Bytes, affine: Affine) -> float:
     """Correlation of the edges of two pictures as they lie, softened lest a pixel matter."""
-    import cv2
-
     size = under.shape[1], under.shape[0]
     softened = np.asarray(cv2.GaussianBlur(_edges(over), (0, 0), size_of(affine)))
     there, inside = _brought(softened, affine, size)
@@ -172,8 +168,6 @@ def _refined(under: Bytes, over: Bytes, affine: Affine) -> Affine:
 
     Evangelidis and Psarakis, 2008. Where it strays or finds none the given one stays.
     """
-    import cv2
-
     edges = [np.minimum(4 * x, 255).astype(np.uint8) for x in (_edges(under), _edges(over))]
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
     start = affine.astype(np.float32)
@@ -190,8 +184,6 @@ def _refined(under: Bytes, over: Bytes, affine: Affine) -> Affine:
 
 def _edges(pixels: Bytes) -> Map:
     """Length of the gradient over all three colours, levels a pixel."""
-    import cv2
-
     across = cv2.Sobel(pixels, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(pixels, cv2.CV_32F, 0, 1, ksize=3)
     squares = np.asarray(across) ** 2 + np.asarray(down) ** 2
@@ -201,8 +193,6 @@ def _edges(pixels: Bytes) -> Map:
 
 def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
     """Correlation of two pictures where they agree least, 0 to 1."""
-    import cv2
-
     weight = inside.astype(np.float32)
     seen = inside > 0
     edges = [_edges(under), _edges(over)]
@@ -237,17 +227,14 @@ def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
     return float(np.clip(values[low], 0, 1))
 
 
-def _largest_spot(places: NDArray[np.bool_]) -> int:
+def _largest_spot(places: Mask) -> int:
     """Number of places that hang together, in the largest group of them."""
-    import cv2
-
     count, _, numbers, _ = cv2.connectedComponentsWithStats(places.astype(np.uint8), connectivity=8)
     return int(np.asarray(numbers)[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
 
 
 def _correlated(first: Map, second: Map, weight: Map, noise: float) -> tuple[Map, Map]:
     """Correlation of two maps around each place, and the larger of their deviations there."""
-    import cv2
 
     def total(values: Map) -> Map:
         window = (WINDOW, WINDOW)

@@ -6,7 +6,7 @@ What comes in is in `pairsets.review.exchange.imports`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def judged(store: Store, *, who: str | None = None) -> ExportedVerdicts:
     Raises:
         ReviewError: nobody of that name.
     """
-    return _judged(store.pairs, _told(store), _known(store, who))
+    return _judged(store.pairs, store.account(), _known(store, who))
 
 
 def judged_files(out: Path) -> list[Path]:
@@ -146,16 +146,18 @@ def export(
         files = [*files, *copies]
     name = _known(store, who)
     # Read once: the three files tell of the same moment.
-    told = [one for one in _told(store) if name in (None, one.said.annotator)]
-    if name is not None:
-        told = [one for one in told if not one.decided]
+    told = [
+        (said, decided)
+        for said, decided in store.account()
+        if name is None or (said.annotator == name and not decided)
+    ]
     found = _judged(store.pairs, told, name)
     people = {
         person: _judged(store.pairs, told, person)
-        for person in sorted({one.said.annotator for one in told if not one.decided})
+        for person in sorted({said.annotator for said, decided in told if not decided})
     }
     # What the file itself says is somebody else's judging, unless it is all there is.
-    rows = np.unique([one.said.pair for one in told]).astype(np.int64)
+    rows = np.unique([said.pair for said, _ in told]).astype(np.int64)
     own = found.pairs.take(rows) if rows.size else found.pairs
     human = human_rates(own) if own.judged.any() else None
     agreed = _agreement(found, told, people)
@@ -199,20 +201,15 @@ def _known(store: Store, who: str | None) -> str | None:
     return name
 
 
-def _told(store: Store) -> list[Told]:
-    """All verdicts and decisions of one moment, by pair, those given first before."""
-    return [Told(said, decided) for said, decided in store.account()]
-
-
 def _judged(pairs: PairSet, told: Iterable[Told], who: str | None) -> ExportedVerdicts:
     said: dict[int, list[Verdict]] = {}
     decisions: dict[int, Verdict] = {}
-    for one in told:
-        pair, verdict = one.said.pair, one.said.verdict
-        if one.decided:
+    for record, decided in told:
+        pair, verdict = record.pair, record.verdict
+        if decided:
             if who is None:
                 decisions[pair] = verdict
-        elif who in (None, one.said.annotator):
+        elif who in (None, record.annotator):
             if pairs.invalid[pair]:
                 verdict = Verdict(verdict.prediction, True, verdict.reason)
             said.setdefault(pair, []).append(verdict)
@@ -224,7 +221,7 @@ def _judged(pairs: PairSet, told: Iterable[Told], who: str | None) -> ExportedVe
         prediction[pair] = -1 if one_said is None else one_said.prediction
         invalid[pair] = one_said is not None and one_said.invalid
     waiting = sum(one_said is None for one_said in found.values())
-    result = PairSet(pairs.path_a, pairs.path_b, pairs.label, prediction, invalid, pairs.identities)
+    result = replace(pairs, human_prediction=prediction, invalid=invalid)
     silent = (result.human_prediction < 0) & result.valid
     silent[list(found)] = False
     return ExportedVerdicts(
@@ -250,27 +247,15 @@ def _agreement(
     if len(people) < 2:
         return None
     away = np.max([mine.pairs.invalid for mine in people.values()], axis=0)
-    decided = [one.said.pair for one in told if one.decided]
-    away[decided] |= found.pairs.invalid[decided]
-    counted = {
-        name: PairSet(
-            mine.pairs.path_a,
-            mine.pairs.path_b,
-            mine.pairs.label,
-            mine.pairs.human_prediction,
-            away,
-            mine.pairs.identities,
-        )
-        for name, mine in people.items()
-    }
+    settled = [said.pair for said, decided in told if decided]
+    away[settled] |= found.pairs.invalid[settled]
+    counted = {name: replace(mine.pairs, invalid=away) for name, mine in people.items()}
     counted = {name: mine for name, mine in counted.items() if mine.judged.any()}
     return agreement(counted) if len(counted) > 1 else None
 
 
 def _person(name: str, told: Iterable[Told], pairs: PairSet) -> dict[str, object]:
-    words = [
-        one.said.verdict.word for one in told if one.said.annotator == name and not one.decided
-    ]
+    words = [said.verdict.word for said, decided in told if said.annotator == name and not decided]
     rates = _rates(human_rates(pairs)) if pairs.judged.any() else {"fpr": None, "fnr": None}
     return {
         "name": name,
@@ -297,12 +282,9 @@ def _rate(rate: Rate) -> dict[str, object] | None:
 
 
 def _agreed(found: Agreement) -> dict[str, object]:
+    counts = ("pairs", "invalid", "judged_by", "unanimous", "ties")
     return {
-        "pairs": found.pairs,
-        "invalid": found.invalid,
-        "judged_by": list(found.judged_by),
-        "unanimous": found.unanimous,
-        "ties": found.ties,
+        **{name: getattr(found, name) for name in counts},
         "fleiss": None if found.fleiss is None else _kappa(found.fleiss),
         "majority": None if found.majority is None else _rates(found.majority),
         "between": [

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Rows
 from pairsets.errors import PairSetError
 from pairsets.evaluation.annotator_files import rows_among
-from pairsets.pairset import COLUMNS, PairSet
-from pairsets.review.exchange.judgement_table import HEADER, UNDATED, read_judgements
+from pairsets.pairset import COLUMNS, PairKey, PairSet
+from pairsets.review.exchange.judgement_table import (
+    HEADER,
+    UNDATED,
+    ForeignVerdict,
+    read_judgements,
+)
 from pairsets.review.exchange.label_studio_answers import begins_so, read_answers
 from pairsets.review.store.access import read_whole
 from pairsets.review.store.store import Store
@@ -114,14 +119,7 @@ def import_judged(store: Store, source: Path, *, who: str | None = None) -> Impo
         )
     counts = store.take_in(said, decided, annotators=people)
     return Imported(
-        kind=kind,
-        people=people,
-        added=counts["added"],
-        replaced=counts["replaced"],
-        older=counts["older"],
-        known=counts["known"],
-        unjudged=found.unjudged,
-        unknown=found.unknown,
+        kind=kind, people=people, unjudged=found.unjudged, unknown=found.unknown, **counts
     )
 
 
@@ -175,39 +173,38 @@ def _of_pair_file(store: Store, source: Path, who: str) -> _Found:
 def _of_judgements(store: Store, source: Path) -> _Found:
     lines = read_judgements(source)
     keys = {line.key for line in lines}
-    rows = {key: row for row, key in enumerate(store.pairs.keys)}
-    unknown = len(keys - rows.keys())
-    if lines and unknown == len(keys):
-        raise _of_other_pairs(source, unknown, store)
-    said: tuple[list[VerdictRecord], list[VerdictRecord]] = [], []
-    for line in lines:
-        said[line.decided].append(
-            VerdictRecord(
-                line.annotator, rows.get(line.key, -1), line.verdict, line.seconds, line.at
-            )
-        )
-    people = tuple(sorted({line.annotator for line in lines}))
-    return _Found(*said, people, 0, unknown)
+    return _here(store, source, lines, len(keys - {*store.pairs.keys}), len(keys))
 
 
 def _of_answers(store: Store, source: Path) -> _Found:
     answers, unjudged = read_answers(source, store.pairs.paths)
-    rows = {key: row for row, key in enumerate(store.pairs.keys)}
-    said = [
-        VerdictRecord(
-            one.annotator,
-            -1 if one.key is None else rows.get(one.key, -1),
-            one.verdict,
-            one.seconds,
-            one.at,
+    known = {*store.pairs.keys}
+    unknown = sum(one.key not in known for one in answers)
+    return _here(store, source, answers, unknown, len(answers), unjudged)
+
+
+def _here(
+    store: Store,
+    source: Path,
+    given: Sequence[ForeignVerdict],
+    unknown: int,
+    count: int,
+    unjudged: int = 0,
+) -> _Found:
+    """Verdicts in the rows of this set, `unknown` of `count` pairs or answers having none."""
+    if given and unknown == count:
+        raise PairSetError(
+            f"{source}: none of its {count} pairs is among the {len(store.pairs)} of this review; "
+            "is it of another pair set?"
         )
-        for one in answers
-    ]
-    unknown = sum(one.pair < 0 for one in said)
-    if said and unknown == len(said):
-        raise _of_other_pairs(source, unknown, store)
-    people = tuple(sorted({one.annotator for one in answers}))
-    return _Found(said, [], people, unjudged, unknown)
+    rows: dict[PairKey | None, int] = {key: row for row, key in enumerate(store.pairs.keys)}
+    said: tuple[list[VerdictRecord], list[VerdictRecord]] = [], []
+    for one in given:
+        row = rows.get(one.key, -1)
+        record = VerdictRecord(one.annotator, row, one.verdict, one.seconds, one.at)
+        said[one.decided].append(record)
+    people = tuple(sorted({one.annotator for one in given}))
+    return _Found(*said, people, unjudged, unknown)
 
 
 def _of_database(store: Store, source: Path) -> _Found:
@@ -227,16 +224,9 @@ def _of_database(store: Store, source: Path) -> _Found:
     return _Found(here(said), here(decided), people, 0, unknown)
 
 
-def _placed(store: Store, theirs: PairSet, source: Path) -> NDArray[np.int64]:
+def _placed(store: Store, theirs: PairSet, source: Path) -> Rows:
     """Rows here of the source's pairs, -1 where there is none."""
     return rows_among(theirs, store.pairs, source, whose="of this review", where="this review")
-
-
-def _of_other_pairs(source: Path, count: int, store: Store) -> PairSetError:
-    return PairSetError(
-        f"{source}: none of its {count} pairs is among the {len(store.pairs)} of this review; is "
-        "it of another pair set?"
-    )
 
 
 _READERS: dict[Kind, Callable[[Store, Path], _Found]] = {

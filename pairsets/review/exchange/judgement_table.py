@@ -37,49 +37,49 @@ _PREDICTIONS = {"1": 1, "0": 0, "-1": -1}
 _SECONDS = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
+# One verdict or decision, as a review holds it: who says what of which row, and whether it decides.
+Told = tuple[VerdictRecord, bool]
+
+
 @dataclass(frozen=True)
-class Told:
-    """One verdict, or one decision, as a review holds it.
+class ForeignVerdict:
+    """Verdict or decision of a source, on a pair named by its faces.
 
     Attributes:
-        said: who says what of which row, and when.
+        key: of the pair, by the paths that its pictures are known by; None where one is not known.
+        annotator: who.
+        verdict: what.
+        seconds: how long it took, where that is known.
+        at: when; `UNDATED` where that is not known.
         decided: whether it is a decision.
     """
 
-    said: VerdictRecord
-    decided: bool
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row of the file: as `Told`, of a pair named by its faces, and where it stands."""
-
-    key: PairKey
+    key: PairKey | None
     annotator: str
     verdict: Verdict
     seconds: float | None
     at: str
-    decided: bool
-    number: int
+    decided: bool = False
 
 
 def write_judgements(path: Path, pairs: PairSet, told: Iterable[Told]) -> Path:
     """Write verdicts and decisions on `pairs`, whatever their order, in that of the file."""
 
     def place(one: Told) -> tuple[int, bool, str]:
-        return one.said.pair, one.decided, one.said.annotator
+        said, decided = one
+        return said.pair, decided, said.annotator
 
-    return write_csv(path, HEADER, (_cells(pairs, one) for one in sorted(told, key=place)))
+    return write_csv(path, HEADER, (_cells(pairs, *one) for one in sorted(told, key=place)))
 
 
-def read_judgements(path: Path) -> list[Line]:
+def read_judgements(path: Path) -> list[ForeignVerdict]:
     """Read what `write_judgements` wrote; rows may stand in any order.
 
     Raises:
         ReviewError: the message gives the file, the line, what was expected and what came.
     """
-    lines: list[Line] = []
-    seen: dict[tuple[PairKey, str | None], int] = {}
+    lines: list[ForeignVerdict] = []
+    seen: dict[tuple[PairKey | None, str | None], int] = {}
     rows = read_table(path, "table of verdicts", error=ReviewError)
     _, header = next(rows)
     if tuple(header) != HEADER:
@@ -89,7 +89,7 @@ def read_judgements(path: Path) -> list[Line]:
         )
     for number, cells in rows:
         try:
-            line = _line(cells, number)
+            line = _line(cells)
         except ReviewError as error:
             raise ReviewError(f"{path}, line {number}: {error}") from None
         earlier = seen.setdefault((line.key, None if line.decided else line.annotator), number)
@@ -126,22 +126,21 @@ def moment(text: str) -> str:
         ) from None
 
 
-def _cells(pairs: PairSet, one: Told) -> tuple[object, ...]:
-    said, verdict = one.said, one.said.verdict
+def _cells(pairs: PairSet, said: VerdictRecord, decided: bool) -> tuple[object, ...]:
     return (
         pairs.path_a[said.pair],
         pairs.path_b[said.pair],
         said.annotator,
-        verdict.word,
-        verdict.prediction,
-        verdict.reason,
+        said.verdict.word,
+        said.verdict.prediction,
+        said.verdict.reason,
         "" if said.seconds is None else repr(said.seconds),
         "" if said.at == UNDATED else said.at,
-        int(one.decided),
+        int(decided),
     )
 
 
-def _line(cells: list[str], number: int) -> Line:
+def _line(cells: list[str]) -> ForeignVerdict:
     a, b, annotator, word, prediction, reason, seconds, at, decided = cells
     if word not in WORDS:
         raise ReviewError(f"verdict is {word!r}, expected {', '.join(WORDS)}")
@@ -156,12 +155,11 @@ def _line(cells: list[str], number: int) -> Line:
         raise ReviewError(f"decided is {decided!r}, expected 0 or 1")
     if seconds and not (_SECONDS.fullmatch(seconds) and isfinite(float(seconds))):
         raise ReviewError(f"seconds is {seconds!r}, expected a number, 0 or more, or nothing")
-    return Line(
+    return ForeignVerdict(
         pair_key(a, b),
         plain_name(annotator),
         verdict,
         float(seconds) if seconds else None,
         moment(at),
         decided == "1",
-        number,
     )

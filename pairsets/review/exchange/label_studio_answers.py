@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from pairsets.pairset import PairKey, pair_key
 from pairsets.paths import is_image
-from pairsets.review.exchange.judgement_table import UNDATED, moment
+from pairsets.review.exchange.judgement_table import UNDATED, ForeignVerdict, moment
 from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict, plain_name
 from pairsets.storage.json_files import is_number, read_json
 
@@ -30,25 +30,6 @@ _EXPORT = (
     f"and one choice of {', '.join(WORDS)}"
 )
 _EXPECTED = f"expected {_EXPORT}"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Verdict of one person on one task.
-
-    Attributes:
-        key: of the pair, by the paths that its pictures are known by; None where one is not known.
-        annotator: who.
-        verdict: what.
-        seconds: how long it took, where that is known.
-        at: when; `UNDATED` where that is not known.
-    """
-
-    key: PairKey | None
-    annotator: str
-    verdict: Verdict
-    seconds: float | None
-    at: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,7 @@ def begins_so(start: bytes) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
 
 
-def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[Answer], int]:
+def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[ForeignVerdict], int]:
     """The verdicts of an export, and how many of its tasks nobody answered.
 
     Where a person answered a task several times, the last answer stands.
@@ -87,8 +68,8 @@ def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[Answer], int]:
     records = [record for at, item in enumerate(content, 1) for record in _records(path, at, item)]
     control = _control(path, records)
     known = frozenset(faces)
-    found: dict[tuple[PairKey, str], Answer] = {}
-    unknown: list[Answer] = []
+    found: dict[tuple[PairKey, str], ForeignVerdict] = {}
+    unknown: list[ForeignVerdict] = []
     unanswered = sum(not item.get("annotations") for item in content if "annotations" in item)
     for record in records:
         word = record.chosen.get(control, "")
@@ -176,7 +157,7 @@ def _control(path: Path, records: Sequence[_Record]) -> str:
     )
 
 
-def _answer(path: Path, record: _Record, word: str, known: frozenset[str]) -> Answer:
+def _answer(path: Path, record: _Record, word: str, known: frozenset[str]) -> ForeignVerdict:
     said = next((one for one in WORDS if one == word.casefold()), None)
     if said is None:
         raise ReviewError(
@@ -190,7 +171,7 @@ def _answer(path: Path, record: _Record, word: str, known: frozenset[str]) -> An
     a, b = (_path_of(address, known) for address in record.pictures)
     seconds = record.seconds
     told = is_number(seconds) and isfinite(seconds) and seconds >= 0
-    return Answer(
+    return ForeignVerdict(
         key=None if a is None or b is None else pair_key(a, b),
         annotator=record.annotator,
         verdict=Verdict.of(said, reason if reason in REASONS else ""),

@@ -9,6 +9,7 @@ from itertools import chain, combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Rows, Verdicts
 from pairsets.evaluation.annotators import PairwiseAgreement
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import UNKNOWN, Rate, clustered_rate
@@ -16,9 +17,6 @@ from pairsets.evaluation.kappa import cohen
 from pairsets.review.judgement.current_verdicts import NOTHING
 from pairsets.review.store.queries import INVALID
 from pairsets.review.store.store import Store
-
-Said = NDArray[np.int8]
-Mask = NDArray[np.bool_]
 
 # What `_said` holds of a pair; 0 and 1 are as in `human_prediction`.
 _DIFFERENT, _SAME = 0, 1
@@ -30,16 +28,13 @@ class Person:
 
     Attributes:
         name: who.
-        judged: pairs; `same`, `different` and `invalid` are how many were called so.
+        judged: how many pairs.
         fpr, fnr: errors against the labels, of the pairs that count; None where no pair of two
             characters, or of one, was judged.
     """
 
     name: str
     judged: int
-    same: int
-    different: int
-    invalid: int
     fpr: Rate | None
     fnr: Rate | None
 
@@ -95,7 +90,7 @@ def live(store: Store) -> LiveAgreement:
     )
 
 
-def _said(store: Store) -> tuple[list[str], Said]:
+def _said(store: Store) -> tuple[list[str], Verdicts]:
     """Names of the people, and their verdicts that stand, `[people, pairs]`."""
     rows = [row[:3] for row in store.words()]
     # People after verdicts: somebody new may come between the two.
@@ -109,24 +104,25 @@ def _said(store: Store) -> tuple[list[str], Said]:
     return list(names.values()), said
 
 
-def _numbers(rows: Sequence[tuple[int, ...]], columns: int) -> NDArray[np.int64]:
+def _numbers(rows: Sequence[tuple[int, ...]], columns: int) -> Rows:
     """The columns of a query whose cells are whole numbers."""
     flat = np.fromiter(chain.from_iterable(rows), np.int64, columns * len(rows))
     return flat.reshape(-1, columns).T
 
 
-def _person(name: str, said: Said, counts: Mask, label: NDArray[np.int8], ends: Clusters) -> Person:
+def _person(
+    name: str, said: Verdicts, counts: Mask, label: NDArray[np.int8], ends: Clusters
+) -> Person:
     told = counts & ((said == _SAME) | (said == _DIFFERENT))
     fpr, fnr = (
         clustered_rate((said != label)[rows], ends.take(rows)) if rows.any() else None
         for rows in (told & (label == 0), told & (label == 1))
     )
-    words = np.bincount(said[said != NOTHING], minlength=3)
-    return Person(name, int(words.sum()), int(words[1]), int(words[0]), int(words[2]), fpr, fnr)
+    return Person(name, int((said != NOTHING).sum()), fpr, fnr)
 
 
 def _two(
-    first: str, second: str, one: Said, other: Said, counts: Mask, ends: Clusters
+    first: str, second: str, one: Verdicts, other: Verdicts, counts: Mask, ends: Clusters
 ) -> PairwiseAgreement:
     """Two people: agreed is what both call same, different or invalid, without an interval.
 

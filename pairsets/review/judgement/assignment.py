@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from threading import RLock
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Rows
 from pairsets.review.store.queries import Event
 from pairsets.review.store.store import Store
-
-Mask = NDArray[np.bool_]
-Rows = NDArray[np.int64]
 
 # A pair that is on somebody's screen is kept from others for so long.
 CLAIM_S = 600.0

@@ -7,11 +7,10 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.arrays import Mask, Rows
 from pairsets.review.store.queries import INVALID
 from pairsets.review.store.store import Store
 
-Mask = NDArray[np.bool_]
-Rows = NDArray[np.int64]
 # What `Standing.words` holds; 0 and 1 are as in `human_prediction`.
 NOTHING = -1
 NUMBERS = {"different": 0, "same": 1, "invalid": INVALID}

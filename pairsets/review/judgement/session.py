@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pairsets.arrays import Scores
 from pairsets.images import MAX_PIXELS
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.store.store import Store
@@ -35,7 +33,7 @@ class Review:
     board: Assignment
     faces: Path
     name: str
-    scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    scores: Mapping[str, Scores] = field(default_factory=dict)
     annotator: str | None = None
     max_pixels: int = MAX_PIXELS
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from pairsets.review.judgement.current_verdicts import NOTHING, NUMBERS, Mask, Standing
+from pairsets.arrays import Mask
+from pairsets.review.judgement.current_verdicts import NOTHING, NUMBERS, Standing
 from pairsets.review.judgement.session import Review
 from pairsets.review.store.queries import INVALID
 from pairsets.review.store.verdicts import VerdictRecord

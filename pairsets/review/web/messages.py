@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pairsets.evaluation.annotators import PairwiseAgreement
-from pairsets.evaluation.intervals import Rate
-from pairsets.review.judgement.agreement import LiveAgreement
 from pairsets.review.store.verdicts import Word
 
 MOST_PAIRS = 50
@@ -30,6 +28,11 @@ class _Model(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def of(cls, found: object) -> Self:
+        """Message of an object that has what it says as attributes, down to the innermost."""
+        return cls.model_validate(found, strict=False, from_attributes=True)
+
 
 class NewAnnotator(_Model):
     """Name of a person who begins to judge."""
@@ -43,22 +46,30 @@ class Annotator(_Model):
     name: str
 
 
-class Judgement(_Model):
-    """Verdict on the pair on the screen.
+class Change(_Model):
+    """New verdict on a pair that was judged.
 
     Attributes:
         key: made by the page, once a verdict: sent again, it is the same verdict.
         pair: row of the pair set.
         verdict: what was said.
         reason: why an invalid pair does not count.
-        seconds: how long the pair was on the screen; what is above 600 is taken as 600.
-        count: how many pairs to answer with.
     """
 
     key: Key
     pair: Row
     verdict: Word
     reason: Reason = ""
+
+
+class Judgement(Change):
+    """Verdict on the pair on the screen.
+
+    Attributes:
+        seconds: how long the pair was on the screen; what is above 600 is taken as 600.
+        count: how many pairs to answer with.
+    """
+
     seconds: Annotated[float, Field(ge=0)] | None = None
     count: Count = 6
 
@@ -76,15 +87,6 @@ class Undo(_Model):
 
     key: Key
     count: Count = 6
-
-
-class Change(_Model):
-    """New verdict on a pair that was judged."""
-
-    key: Key
-    pair: Row
-    verdict: Word
-    reason: Reason = ""
 
 
 class Decision(Change):
@@ -239,19 +241,6 @@ class ErrorRate(_Model):
     errors: int
     count: int
 
-    @classmethod
-    def of(cls, rate: Rate | None) -> ErrorRate | None:
-        """Message of a rate; None where no pair was judged."""
-        if rate is None or not rate.count:
-            return None
-        return cls(
-            value=rate.value,
-            low=_finite(rate.low),
-            high=_finite(rate.high),
-            errors=rate.errors,
-            count=rate.count,
-        )
-
 
 class Person(_Model):
     """Errors of one annotator against the labels."""
@@ -273,19 +262,22 @@ class Agreement(_Model):
     low: float | None
     high: float | None
 
+    @model_validator(mode="before")
     @classmethod
-    def of(cls, found: PairwiseAgreement) -> Agreement:
-        """What was worked out of two people, for the page."""
+    def flat(cls, found: object) -> object:
+        """Numbers of two people as the page has them: None for those that are not defined."""
+        if not isinstance(found, PairwiseAgreement):
+            return found
         bounds = found.kappa.interval
-        return cls(
-            first=found.first,
-            second=found.second,
-            pairs=found.agreed.count,
-            agreed=_finite(found.agreed.value),
-            kappa=_finite(found.kappa.value),
-            low=None if bounds is None else _finite(bounds.low),
-            high=None if bounds is None else _finite(bounds.high),
-        )
+        return {
+            "first": found.first,
+            "second": found.second,
+            "pairs": found.agreed.count,
+            "agreed": _finite(found.agreed.value),
+            "kappa": _finite(found.kappa.value),
+            "low": None if bounds is None else _finite(bounds.low),
+            "high": None if bounds is None else _finite(bounds.high),
+        }
 
 
 class Agreements(_Model):
@@ -295,28 +287,6 @@ class Agreements(_Model):
     between: list[Agreement]
     disagreements: int
     decided: int
-
-    @classmethod
-    def of(cls, found: LiveAgreement) -> Agreements:
-        """Message of the agreement `found`."""
-        return cls(
-            people=[
-                Person(
-                    name=one.name,
-                    judged=one.judged,
-                    fpr=ErrorRate.of(one.fpr),
-                    fnr=ErrorRate.of(one.fnr),
-                )
-                for one in found.people
-            ],
-            between=[Agreement.of(two) for two in found.between],
-            disagreements=found.disagreements,
-            decided=found.decided,
-        )
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 class Problem(_Model):
@@ -331,3 +301,7 @@ class Problem(_Model):
     code: str
     work: Work | None = None
     pair: Pair | None = None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

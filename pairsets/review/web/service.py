@@ -77,7 +77,8 @@ class Desk:
     def work(self, annotator: int, count: int) -> messages.Work:
         """Pairs that come next for a person, and the person's progress."""
         pairs = self.board.next(annotator, count)
-        return messages.Work(pairs=self.tasks(annotator, pairs), progress=self._pace(annotator))
+        progress = messages.Pace.of(self.board.progress(annotator))
+        return messages.Work(pairs=self.tasks(annotator, pairs), progress=progress)
 
     def tasks(self, annotator: int, pairs: Sequence[int]) -> list[messages.Task]:
         """Pairs as they are shown before they are judged."""
@@ -90,17 +91,6 @@ class Desk:
             left, right = map(self.pictures.address, faces)
             found.append(messages.Task(pair=pair, left=left, right=right, skipped=pair in skipped))
         return found
-
-    def _pace(self, annotator: int) -> messages.Pace:
-        now = self.board.progress(annotator)
-        return messages.Pace(
-            done=now.done,
-            left=now.left,
-            skipped=now.skipped,
-            total=now.total,
-            seconds=now.seconds,
-            time_left=now.time_left,
-        )
 
     def refuse_agreed(self, pair: int) -> None:
         """Refuse a decision where nothing is to decide: it would show what hides in a pair."""

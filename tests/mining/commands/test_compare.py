@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.rates import rates_at
 from support.score_commands import compare_models
 
 import mining.commands.compare
@@ -18,7 +19,6 @@ from mining.embeddings.options import EmbeddingOptions
 from mining.errors import RunError
 from mining.models import load_model
 from pairsets import Faces, PairSet, evaluate, random_pairs
-from pairsets.evaluation.rates import rates_at
 from pairsets.files.side_files import Named
 
 ROWS = "python:means:rows"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_rows_are_written_before_the_line_that_vouches_for_them(tmp_path):
         line(content)
 
     journal._line = watched
-    with journal:
+    with closing(journal):
         for batch in range(2):
             journal.append(
                 [Source(f"a/{batch}", "0" * 64, 1, 2, 3, 4)], np.ones((1, 3), np.float32)
@@ -444,14 +445,14 @@ def test_folders_that_are_not_embeddings(faces, tmp_path):
 
 def test_journal_of_another_model_is_refused(tmp_path):
     source = Source("a/1", "0" * 64, 1, 2, 3, 4)
-    with VectorJournal(tmp_path, "one") as journal:
+    with closing(VectorJournal(tmp_path, "one")) as journal:
         journal.append([source], np.ones((1, 3), np.float32))
-    with VectorJournal(tmp_path, "one") as journal:
+    with closing(VectorJournal(tmp_path, "one")) as journal:
         assert journal.sources == [source]
         np.testing.assert_array_equal(journal.vectors(), np.ones((1, 3)))
     with pytest.raises(ModelError, match="another model"):
         VectorJournal(tmp_path, "two")
-    with VectorJournal(tmp_path, "one") as journal:
+    with closing(VectorJournal(tmp_path, "one")) as journal:
         assert journal.sources == [source]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mining.suspects.crops import BadCrops, detail_of, of_one_colour
+from mining.suspects.crops import LEAST_SIDE, BadCrops, detail_of, of_one_colour
 from pairsets.pairset import PairSet
 
 BLOW = ("NEAREST", "BILINEAR", "BICUBIC", "LANCZOS")
@@ -89,19 +89,18 @@ def test_both_faces_are_named(tmp_path: Path) -> None:
     assert reason == "a.png: nearly one colour, b.png: tiny (20 x 20 pixels)"
 
 
-def test_limits_are_the_arguments(tmp_path: Path) -> None:
-    drawing(1, 64).save(tmp_path / "a.png")
-    drawing(1).crop((0, 0, 200, 100)).save(tmp_path / "b.png")
-    pairs = PairSet.of(["a.png"], ["b.png"], 0)
-    assert BadCrops(tmp_path, least_side=64)(pairs).reasons == ("",)
-    (reason,) = BadCrops(tmp_path, least_side=65)(pairs).reasons
-    assert reason == "a.png: tiny (64 x 64 pixels)"
-    assert BadCrops(tmp_path, largest_aspect=2.01)(pairs).count == 0
-    assert BadCrops(tmp_path, largest_aspect=1.99)(pairs).count == 1
-    bad = {"one_colour": 0.0, "least_side": 0, "largest_aspect": 1.0, "least_face": 1.0}
-    for name, value in bad.items():
-        with pytest.raises(ValueError, match=name):
-            BadCrops(tmp_path, **{name: value})  # type: ignore[arg-type]
+def test_what_lies_at_a_limit_is_sound(tmp_path: Path) -> None:
+    drawing(1, LEAST_SIDE).save(tmp_path / "small.png")
+    drawing(1, LEAST_SIDE - 1).save(tmp_path / "smaller.png")
+    drawing(1, 300).crop((0, 0, 249, 100)).save(tmp_path / "long.png")
+    drawing(1, 300).crop((0, 0, 251, 100)).save(tmp_path / "longer.png")
+    pairs = PairSet.of(["small.png", "smaller.png"], ["long.png", "longer.png"], 0)
+    sound, (reason,) = (
+        BadCrops(tmp_path)(pairs.take([0])),
+        BadCrops(tmp_path)(pairs.take([1])).reasons,
+    )
+    assert sound.reasons == ("",)
+    assert reason == "longer.png: a sliver (1 to 2.5), smaller.png: tiny (31 x 31 pixels)"
 
 
 class Bright:

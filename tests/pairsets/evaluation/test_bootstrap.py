@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 from scipy.stats import t as student_t
+from support.rates import rates_at
 
 from pairsets import ScoresError
-from pairsets.evaluation.bootstrap import Draws, resample
+from pairsets.evaluation.bootstrap import draw_clusters, resample
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import Interval
 from pairsets.evaluation.rates import (
@@ -20,7 +21,6 @@ from pairsets.evaluation.rates import (
     equal_error,
     fnr_at_fpr,
     fpr_at_fnr,
-    rates_at,
     roc,
     sensitivity_index,
 )
@@ -68,11 +68,11 @@ def test_each_draw_equals_the_rates_of_the_pairs_kept(seed, mixed, rounded):
     for array in (labels, scores, other):
         array.setflags(write=False)
     targets = Targets(SHARES, SHARES)
-    draws = Draws.of(clusters, 100, seed)
+    draws = draw_clusters(clusters, 100, seed)
     found = resample(labels, {"one": scores, "other": other}, clusters, draws, targets)
     counted = 0
     for model, values in (("one", scores), ("other", other)):
-        for draw, kept in enumerate(draws.kept):
+        for draw, kept in enumerate(draws):
             # A pair inside a cluster is kept twice as often: it stands for one, others for two.
             rows = [
                 row
@@ -109,9 +109,7 @@ def test_targets_that_lie_on_the_curve_give_its_points(count):
     shares = np.arange(count + 1) / count
     near = tuple(np.unique(np.r_[shares, np.nextafter(shares, 0)]).tolist())
     clusters = Clusters(np.zeros(2 * count, int), np.ones(2 * count, int), 2)
-    found = resample(
-        labels, {"m": scores}, clusters, Draws(np.ones((1, 2), bool)), Targets(near, near)
-    )
+    found = resample(labels, {"m": scores}, clusters, np.ones((1, 2), bool), Targets(near, near))
     curve = roc(labels, scores)
     for share in near:
         assert found["m"][f"fpr@{share!r}"].value == fpr_at_fnr(curve, share).fpr
@@ -122,9 +120,9 @@ def test_the_same_seed_gives_the_same_bytes():
     labels, scores, clusters = world(5, 400, 30, 2)
 
     def table(seed):
-        draws = Draws.of(clusters, 150, seed)
+        draws = draw_clusters(clusters, 150, seed)
         found = resample(labels, {"m": scores}, clusters, draws, Targets((0.1,), (0.1,)))["m"]
-        return draws.kept.tobytes() + b"".join(
+        return draws.tobytes() + b"".join(
             one.draws.tobytes() + one.influence.tobytes() for one in found.values()
         )
 
@@ -134,7 +132,7 @@ def test_the_same_seed_gives_the_same_bytes():
 
 def test_draws_keep_half_of_the_clusters():
     clusters = Clusters(np.array([0]), np.array([0]), 50)
-    kept = Draws.of(clusters, 2000, 1).kept
+    kept = draw_clusters(clusters, 2000, 1)
     assert kept.shape == (2000, 50)
     assert kept.dtype == bool
     # 100,000 coins, and 2,000 for each cluster: within five standard deviations.
@@ -148,15 +146,15 @@ def test_draws_keep_half_of_the_clusters():
 def test_too_few_draws(count):
     clusters = Clusters(np.array([0]), np.array([0]), 1)
     with pytest.raises(ScoresError, match=f"{count} bootstrap draws; expected 100 or more, or 0"):
-        Draws.of(clusters, count)
+        draw_clusters(clusters, count)
 
 
 def test_draws_of_other_clusters_are_refused():
     labels, scores, clusters = world(0, 20, 5, None)
-    draws = Draws.of(clusters, 100)
+    draws = draw_clusters(clusters, 100)
     with pytest.raises(ScoresError, match="clusters of 19 pairs for labels of"):
         resample(labels, {"m": scores}, clusters.take(np.arange(19)), draws, Targets())
-    fewer = Draws(draws.kept[:, :4])
+    fewer = draws[:, :4]
     with pytest.raises(ScoresError, match="draws of 4 clusters for 5"):
         resample(labels, {"m": scores}, clusters, fewer, Targets())
     with pytest.raises(ScoresError, match=r"a target FPR of 1\.5"):
@@ -171,10 +169,10 @@ def test_draws_without_a_kind_are_left_out():
     scores = np.random.default_rng(1).standard_normal(80) + labels
     others = np.arange(1, 41)
     hub = Clusters(np.r_[others, np.zeros(40, int)], np.r_[others, others], 41)
-    draws = Draws.of(hub, 200, 3)
+    draws = draw_clusters(hub, 200, 3)
     found = resample(labels, {"m": scores}, hub, draws, Targets((0.2,)))["m"]
     for one in found.values():
-        assert np.array_equal(np.isnan(one.draws), ~draws.kept[:, 0])
+        assert np.array_equal(np.isnan(one.draws), ~draws[:, 0])
         assert one.interval() is None
         assert one.deviations.size == 0
 
@@ -217,7 +215,7 @@ def smooth(seed, count, su, sv):
 def test_influences_predict_the_spread_of_the_draws(su, sv):
     """Two roads to the bootstrap's variance: its draws, and the sum over pairs."""
     labels, scores, clusters = smooth(11, 3000, su, sv)
-    draws = Draws.of(clusters, 600, 2)
+    draws = draw_clusters(clusters, 600, 2)
     found = resample(labels, {"m": scores}, clusters, draws, Targets((0.1, 0.3), (0.1, 0.3)))["m"]
     for name, one in found.items():
         predicted = clusters.spread(one.influence).resampled ** 0.5
@@ -228,7 +226,7 @@ def test_influences_predict_the_spread_of_the_draws(su, sv):
 def test_influences_foretell_what_leaving_pairs_out_changes():
     labels, scores, clusters = smooth(4, 6000, 0.5, 0.5)
     targets = Targets((0.2,), (0.2,))
-    draws = Draws.of(clusters, 300, 2)
+    draws = draw_clusters(clusters, 300, 2)
     found = resample(labels, {"m": scores}, clusters, draws, targets)["m"]
     generator = np.random.default_rng(8)
     changes = {name: [] for name in found}
@@ -257,7 +255,7 @@ def test_the_auc_has_delongs_variance_where_pairs_are_alone(rounded):
     scores = generator.standard_normal(150) + labels
     scores = scores if rounded is None else np.round(scores, rounded)
     alone = Clusters(np.arange(150), np.arange(150, 300), 300)
-    found = resample(labels, {"m": scores}, alone, Draws.of(alone, 100), Targets())["m"]["auc"]
+    found = resample(labels, {"m": scores}, alone, draw_clusters(alone, 100), Targets())["m"]["auc"]
     wins = np.array(
         [[(p > n) + (p == n) / 2 for n in scores[labels == 0]] for p in scores[labels == 1]]
     )
@@ -269,7 +267,7 @@ def test_the_auc_has_delongs_variance_where_pairs_are_alone(rounded):
 def test_dprime_follows_from_each_pair():
     """Its influence is the derivative by a pair's weight."""
     labels, scores, clusters = world(2, 60, 6, None)
-    found = resample(labels, {"m": scores}, clusters, Draws.of(clusters, 100), Targets())["m"]
+    found = resample(labels, {"m": scores}, clusters, draw_clusters(clusters, 100), Targets())["m"]
     step = 1e-5
 
     def weighted(row):
@@ -293,7 +291,7 @@ def test_of_pairs_alone_the_interval_is_that_of_independent_ones():
     labels = np.r_[np.ones(positives, int), np.zeros(negatives, int)]
     scores = generator.standard_normal(labels.size) + 2 * labels
     alone = Clusters(np.arange(labels.size), np.arange(labels.size) + labels.size, 2 * labels.size)
-    found = resample(labels, {"m": scores}, alone, Draws.of(alone, 800), Targets((0.1,)))["m"]
+    found = resample(labels, {"m": scores}, alone, draw_clusters(alone, 800), Targets((0.1,)))["m"]
     for one in found.values():
         assert one.shrinkage == pytest.approx(3**-0.5, abs=1e-12)
     # The delta method on two normals: FPR by its own count, and by where the threshold falls.
@@ -314,7 +312,7 @@ def test_of_large_clusters_nothing_is_shrunk():
     hubs = 2.0 * (np.arange(20) < 4)
     scores = generator.standard_normal(9000) + np.where(labels == 1, 4, hubs[a] + hubs[b])
     clusters = Clusters(a, b, 20)
-    draws = Draws.of(clusters, 300)
+    draws = draw_clusters(clusters, 300)
     found = resample(labels, {"m": scores}, clusters, draws, Targets((0.2,)))["m"]
     for name in ("fpr@0.2", "eer", "auc"):
         assert 0.85 < found[name].shrinkage < 1.0, name
@@ -327,7 +325,9 @@ def test_scores_of_two_values_have_no_dprime_and_the_rates_of_one_point(seed, ke
     labels = generator.permutation(np.r_[np.ones(7, int), np.zeros(13, int)])
     scores = np.where(labels == 1, 0.7, 0.1 * kept)
     clusters = Clusters(generator.integers(0, 3, 20), generator.integers(3, 6, 20), 6)
-    found = resample(labels, {"m": scores}, clusters, Draws.of(clusters, 100), Targets((0.1,)))["m"]
+    found = resample(
+        labels, {"m": scores}, clusters, draw_clusters(clusters, 100), Targets((0.1,))
+    )["m"]
     assert np.isnan(found["dprime"].value)
     assert np.isnan(found["dprime"].draws).all()
     assert not found["dprime"].influence.any()
@@ -338,7 +338,7 @@ def test_the_fixed_point_of_a_rate_is_where_its_influence_stands():
     """Of FPR at a target FNR, negatives count by whether they pass the threshold."""
     labels, scores, clusters = smooth(9, 2000, 0.5, 0.5)
     target = Targets((0.25,))
-    one = resample(labels, {"m": scores}, clusters, Draws.of(clusters, 200), target)["m"][
+    one = resample(labels, {"m": scores}, clusters, draw_clusters(clusters, 200), target)["m"][
         "fpr@0.25"
     ]
     threshold = fpr_at_fnr(roc(labels, scores), 0.25).threshold
@@ -376,7 +376,7 @@ def test_every_statistic_knows_its_degrees_of_freedom():
     # A hard character is taken for others, and is not known again.
     ends = hard[clusters.a] + hard[clusters.b]
     scores = 2 * labels + np.where(labels == 1, -ends, ends) + generator.normal(size=200)
-    draws = Draws.of(clusters, 200, seed=1)
+    draws = draw_clusters(clusters, 200, seed=1)
     found = resample(labels, {"m": scores}, clusters, draws, Targets((0.2,), (0.2,)))["m"]
     assert len(found) == 5
     for one in found.values():

@@ -81,13 +81,8 @@ def test_equals_counting(found, threshold, limit):
         kind = len({*both} & {*names}) if both[0] != both[1] else "one folder"
         where[kind] += len(values)
     assert made.errors == sum(where.values())
-    assert (made.errors_inside, made.errors_across, made.errors_outside) == (
-        where[2], where[1], where[0]
-    )  # fmt: skip
-    assert made.one_folder_errors == where["one folder"]
-    assert made.one_folder == sum(len(v) for both, v in every.items() if both[0] == both[1])
+    assert (made.errors_inside, made.errors_across) == (where[2], where[1])
     assert made.pairs == int(pairs.negatives.sum())
-    assert made.pairs_inside == made.counts.sum() // 2
     assert made.confused == len({name for a, b in taken if a != b for name in (a, b)})
     grouped = [name for group in made.groups for name in group]
     assert len(grouped) == len(set(grouped))
@@ -134,7 +129,7 @@ def test_what_stays_has_its_false_accepts_on_the_map():
     path_a, path_b, scores = zip(*star, *close, strict=True)
     found = Confusion.of(PairSet.of(path_a, path_b, 0), scores, 0.5, limit=3)
     assert set(found.characters) == {"x", "y", "z"}
-    assert (found.errors_inside, found.errors_outside, found.confused) == (9, 6, 10)
+    assert (found.errors, found.errors_inside, found.confused) == (15, 9, 10)
 
 
 def test_a_group_is_as_if_each_had_a_false_accept_with_each():

@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from support.rates import rates_at
 
 from pairsets import PairSet, ScoresError, evaluate
 from pairsets.evaluation.clusters import Clusters
@@ -21,7 +22,6 @@ from pairsets.evaluation.rates import (
     fnr_at_fpr_interpolated,
     fpr_at_fnr,
     fpr_at_fnr_interpolated,
-    rates_at,
     roc,
     sensitivity_index,
 )

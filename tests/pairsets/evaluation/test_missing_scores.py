@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
+from support.rates import rates_at
 
 from pairsets import PairSet, ScoresError, evaluate
 from pairsets.evaluation.clusters import Clusters
@@ -25,7 +26,6 @@ from pairsets.evaluation.rates import (
     fnr_at_fpr_interpolated,
     fpr_at_fnr,
     fpr_at_fnr_interpolated,
-    rates_at,
     roc,
     sensitivity_index,
 )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score, roc_curve
+from support.rates import rates_at
 
 from pairsets import PairSet, PairSetError, ScoresError, evaluate, human_rates
 from pairsets.evaluation.rates import (
@@ -19,7 +20,6 @@ from pairsets.evaluation.rates import (
     fpr_at_fnr,
     fpr_at_fnr_interpolated,
     is_resolvable,
-    rates_at,
     roc,
     sensitivity_index,
 )

@@ -215,7 +215,7 @@ def test_the_order_listed_is_called_rank_where_it_is(report):
 
 
 def test_no_pairs_no_gallery(report):
-    assert gallery_parts(replace(report, gallery=[])) == GalleryParts("", (), (), ())
+    assert gallery_parts(replace(report, gallery=[])) == GalleryParts("", (), ())
 
 
 @pytest.mark.parametrize("content", [None, b"not an image"])

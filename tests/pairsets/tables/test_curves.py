@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+from support.rates import rates_at
 
 from pairsets import PairSet, compare
-from pairsets.evaluation.rates import rates_at
 from pairsets.tables.curves import write_curves
 
 
