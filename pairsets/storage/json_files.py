@@ -182,25 +182,8 @@ class JsonObject:
         """A whole number within limits; true and 1.0 are none."""
         value = self.content.get(key)
         if type(value) is not int or not least <= value <= most:
-            self.refuse(key, _number("a whole number", least, most))
-        return value
-
-    def number(
-        self, key: str, *, least: float = -math.inf, most: float = math.inf, finite: bool = True
-    ) -> float:
-        """A number within limits; true is none."""
-        value = self.content.get(key)
-        if not is_number(value) or (finite and not math.isfinite(value)):
-            self.refuse(key, _number("a number", least, most))
-        if not least <= value <= most:
-            self.refuse(key, _number("a number", least, most))
-        return float(value)
-
-    def flag(self, key: str) -> bool:
-        """True or false."""
-        value = self.content.get(key)
-        if type(value) is not bool:
-            self.refuse(key, "true or false")
+            limit = "or more" if most == LARGEST else f"to {most}"
+            self.refuse(key, f"a whole number, {least} {limit}")
         return value
 
     def items(self, key: str) -> list[Any]:
@@ -262,14 +245,6 @@ def short(value: object) -> str:
 
 class _TwiceError(Exception):
     """A key that is there twice."""
-
-
-def _number(what: str, least: float, most: float) -> str:
-    if least == -math.inf and most == math.inf:
-        return what
-    return (
-        f"{what}, {least} or more" if most in (LARGEST, math.inf) else f"{what}, {least} to {most}"
-    )
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -94,7 +94,7 @@ class Resume:
             self._connection.close()
 
     def read(self, name: str) -> bytes | None:
-        """What was kept of a part; None where it is not finished, or damaged."""
+        """The content of a part; None where it is not finished, or damaged."""
         if self._other is not None:
             return None
         query = "SELECT checksum, content FROM parts WHERE name = ?"
@@ -191,7 +191,7 @@ class Parts:
     facts: object
 
     def read(self, name: str = "all") -> Any | None:
-        """What was kept of a part; None where there is nothing, or of other work."""
+        """The content of a part; None where there is nothing, or of other work."""
         if not self.path.is_file():
             return None
         try:

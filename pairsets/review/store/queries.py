@@ -65,7 +65,7 @@ class Queries:
         return {int(n): str(name) for n, name in self.read("SELECT id, name FROM annotators")}  # type: ignore[call-overload]
 
     def said(self, pair: int | None = None) -> list[VerdictRecord]:
-        """What everybody says now, of all pairs or one: by pair, then who began first."""
+        """The verdicts that stand, on all pairs or one: by pair, then who began first."""
         where, values = ("", ()) if pair is None else ("WHERE v.pair = ?", (pair,))
         return _said(self.read(f"{_SAID} FROM {_VERDICTS} {where} ORDER BY v.pair, a.id", values))
 
@@ -75,7 +75,7 @@ class Queries:
         return {one.pair: one for one in _said(rows)}
 
     def to_merge(self) -> tuple[list[VerdictRecord], list[VerdictRecord]]:
-        """What `said` and `decisions` have, each as late as all that was known when it was said.
+        """Verdicts and decisions that stand, each as late as all that was known when it was said.
 
         A verdict that was given after another one was taken back is the later one, though the clock
         was set back in between, and times once went back with it.
@@ -95,19 +95,19 @@ class Queries:
         return _said(said), _said(decided)
 
     def suspects(self) -> dict[int, tuple[str, str]]:
-        """What `mark` noted."""
+        """The suspects by row, as `Store.mark` noted them."""
         rows = self.read("SELECT pair, kinds, reason FROM suspects ORDER BY pair")
         return {int(pair): (str(kinds), str(reason)) for pair, kinds, reason in rows}  # type: ignore[call-overload]
 
     def events_after(self, last: int) -> list[Event]:
-        """What happened after event number `last`, in order."""
+        """The events after number `last`, in order."""
         rows = self.read(
             "SELECT id, kind, annotator, pair FROM events WHERE id > ? ORDER BY id", (last,)
         )
         return [Event(*row) for row in rows]  # type: ignore[arg-type]
 
     def pace(self, annotator: int, count: int = 50) -> list[float]:
-        """How many seconds each of a person's latest verdicts took."""
+        """Seconds that each of a person's latest verdicts took."""
         rows = self.read(
             "SELECT seconds FROM verdicts WHERE annotator = ? AND seconds IS NOT NULL"
             " ORDER BY event DESC LIMIT ?",
@@ -129,7 +129,7 @@ class Queries:
         return self.read("SELECT annotator, pair FROM skips ORDER BY event")  # type: ignore[return-value]
 
     def skipped_among(self, annotator: int, pairs: Sequence[int]) -> set[int]:
-        """Those of the pairs that a person put off."""
+        """The pairs among these that a person put off."""
         rows = self._of("SELECT pair FROM skips", pairs, f"AND annotator = {int(annotator)}")
         return {row[0] for row in rows}  # type: ignore[misc]
 
@@ -171,7 +171,7 @@ class Queries:
         return found[0] if found else None  # type: ignore[return-value]
 
     def is_known(self, key: str) -> bool:
-        """Whether an event of this key was written down."""
+        """True where an event of this key was written down."""
         return bool(self.read("SELECT 1 FROM events WHERE key = ?", (key,)))
 
     def before(self, annotator: int, pair: int, key: str) -> Verdict | None:

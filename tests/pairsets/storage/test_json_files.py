@@ -106,9 +106,6 @@ def test_values_of_the_kind_asked_for() -> None:
     assert FOUND.text("text") == "x"
     assert FOUND.text("empty", empty=True) == ""
     assert FOUND.count("count", least=3, most=3) == 3
-    assert FOUND.number("count") == 3.0
-    assert FOUND.number("less", least=-1) == -1
-    assert FOUND.flag("true") is True
     assert FOUND.items("list") == [1]
     assert FOUND.texts("texts") == ["a"]
     assert FOUND.inner("object").content == {"a": 1}
@@ -126,10 +123,6 @@ def test_values_of_the_kind_asked_for() -> None:
         ("count", "true", "True"),
         ("count", "float", "0.5"),
         ("count", "vast", "a number of 1329 bits"),
-        ("number", "vast", "a number of 1329 bits"),
-        ("number", "true", "True"),
-        ("number", "null", "None"),
-        ("flag", "count", "3"),
         ("items", "object", "{'a': 1}"),
         ("texts", "list", "[1]"),
         ("inner", "list", "[1]"),
@@ -140,15 +133,6 @@ def test_values_of_another_kind(getter: str, key: str, came: str) -> None:
     with pytest.raises(PairSetError) as caught:
         getattr(FOUND, getter)(key)
     assert str(caught.value).startswith(f"thing.json: {key} is {came}; expected ")
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_numbers_are_finite_unless_they_need_not_be(value: float) -> None:
-    found = JsonObject({"a": value}, "x")
-    with pytest.raises(JsonError):
-        found.number("a")
-    if value == value:
-        assert found.number("a", finite=False) == value
 
 
 def test_text_in_memory_is_read_the_same_way() -> None:
