@@ -49,7 +49,7 @@ COLUMNS = {"fpr": MAIN, "eer": "eer"}
 POINTS = (("fpr", 0.1), ("fpr", 0.01), ("fnr", 0.1), ("fnr", 0.01))
 # World, and what clusters are taken to be.
 CASES: dict[str, tuple[str, By]] = {
-    **{name: (name, "character") for name in WORLDS},
+    **{name: (name, "identity") for name in WORLDS},
     "images, by image": ("images", "image"),
     "images and characters, by image": ("images and characters", "image"),
 }
@@ -166,7 +166,7 @@ def _truth(truth: Truth) -> dict[str, float]:
 
 
 def _occurrence(sample: Sample, judged: ModelEvaluation) -> tuple[float, ...]:
-    negatives = sample.characters.take(sample.labels == 0)
+    negatives = sample.identities.take(sample.labels == 0)
     counts = np.bincount(np.r_[negatives.a, negatives.b])
     effect = judged.evaluation.carried
     return (
@@ -218,7 +218,7 @@ def two_models(name: str, gain: float, draws: int, seed: int) -> Compared:
     """The differences on one pair set between a model and one that is `gain` further apart."""
     world = WORLDS[name]
     sample = plant(world, _generator(name, seed), [world.apart, world.apart + gain])
-    clusters = sample.characters
+    clusters = sample.identities
     judged = evaluate_arrays(sample.labels, sample.scores, clusters, TARGET, draws=draws, seed=seed)
     first, second = judged.values()
     found: Compared = {}

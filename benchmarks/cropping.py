@@ -76,12 +76,12 @@ def bare(job: tuple[Path, tuple[int, int, int, int], Path]) -> None:
 def bare_pool(pool: Callable[[int], Executor], pictures: Path, dataset: Path, out: Path) -> None:
     """All faces by bare Pillow, folders made before."""
     jobs = []
-    for character, faces in json.loads(dataset.read_text()).items():
-        (out / character).mkdir(parents=True)
+    for identity, faces in json.loads(dataset.read_text()).items():
+        (out / identity).mkdir(parents=True)
         for face in faces:
             number = face["id"]
             picture = pictures / f"{number % 1000:04d}" / f"{number}.jpg"
-            jobs.append((picture, tuple(face["bbox"]), out / character / f"{number}.jpg"))
+            jobs.append((picture, tuple(face["bbox"]), out / identity / f"{number}.jpg"))
     with pool(os.cpu_count() or 1) as workers:
         list(workers.map(bare, jobs, chunksize=_CHUNK))
 

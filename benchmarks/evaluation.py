@@ -57,19 +57,19 @@ class Arrays:
     count: int
 
     @classmethod
-    def draw(cls, pairs: int, characters: int, models: int = 1) -> Arrays:
+    def draw(cls, pairs: int, identities: int, models: int = 1) -> Arrays:
         """A tenth positives, in random order; characters differ in how hard they are."""
         generator = np.random.default_rng(0)
         labels = (generator.random(pairs) < 0.1).astype(np.int8)
-        a = generator.integers(0, characters, pairs)
-        step = generator.integers(1, characters, pairs)
-        b = np.where(labels == 1, a, (a + step) % characters)
-        difficulty = generator.normal(size=characters)
+        a = generator.integers(0, identities, pairs)
+        step = generator.integers(1, identities, pairs)
+        b = np.where(labels == 1, a, (a + step) % identities)
+        difficulty = generator.normal(size=identities)
         common = (difficulty[a] + difficulty[b]) / 2 + 2.0 * labels
         scores = {
             f"model {number + 1}": common + generator.normal(size=pairs) for number in range(models)
         }
-        return cls(labels, scores, a, b, characters)
+        return cls(labels, scores, a, b, identities)
 
     @property
     def kinds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -171,17 +171,17 @@ SIDES = {
 }
 
 
-def timed(work: Work, pairs: int, characters: int, models: int = 1) -> tuple[float, float, Answer]:
+def timed(work: Work, pairs: int, identities: int, models: int = 1) -> tuple[float, float, Answer]:
     """Seconds, MiB beyond the arrays, and the answer; for a process of its own."""
     work(Arrays.draw(2000, 100, models))  # imports, compilers, threads
-    given = Arrays.draw(pairs, characters, models)
+    given = Arrays.draw(pairs, identities, models)
     gauge = Gauge()
     start = time.perf_counter()
     answer = work(given)
     return time.perf_counter() - start, gauge.peak_mib(), answer
 
 
-def measure(sides: dict[str, Side], pairs: int, characters: int, models: int, repeats: int) -> Any:
+def measure(sides: dict[str, Side], pairs: int, identities: int, models: int, repeats: int) -> Any:
     """Every side, in turn within each repeat."""
     runs: dict[str, list[tuple[float, float, Answer]]] = {name: [] for name in sides}
     missing = {name: why for name, side in sides.items() if (why := _missing(side.needs))}
@@ -190,7 +190,7 @@ def measure(sides: dict[str, Side], pairs: int, characters: int, models: int, re
             if name in missing:
                 continue
             try:
-                runs[name].append(alone(timed, side.work, pairs, characters, models))
+                runs[name].append(alone(timed, side.work, pairs, identities, models))
             except UnfinishedError as error:
                 missing[name] = str(error)
                 continue

@@ -45,11 +45,11 @@ class World:
     """
 
     what: str
-    characters: int
+    identities: int
     negatives: int
     positives: int
     apart: float
-    by_character: float = 0.6
+    by_identity: float = 0.6
     by_image: float = 0.0
     images: int = 1
     hubs: float = 0.0
@@ -67,12 +67,12 @@ class Sample:
 
     labels: Rows
     scores: dict[str, Floats]
-    characters: Clusters
+    identities: Clusters
     images: Clusters
 
     def clusters(self, by: By) -> Clusters:
         """Of the `N` pairs."""
-        return self.characters if by == "character" else self.images
+        return self.identities if by == "identity" else self.images
 
 
 class Truth:
@@ -84,11 +84,11 @@ class Truth:
     def __init__(self, world: World, apart: float | None = None) -> None:
         self.apart = world.apart if apart is None else apart
         z = NORMAL_QUANTILES if world.harder else np.zeros(1)
-        mean = (world.by_character / 2) ** 0.5 * world.harder * z
+        mean = (world.by_identity / 2) ** 0.5 * world.harder * z
         weights = world.occurrence(z)
         self.weights = np.outer(weights, weights).ravel()
         self.means = np.add.outer(mean, mean).ravel()
-        self.deviation = (1 - world.by_character * world.harder**2) ** 0.5
+        self.deviation = (1 - world.by_identity * world.harder**2) ** 0.5
 
     def fpr(self, threshold: float) -> float:
         """At a threshold."""
@@ -142,11 +142,11 @@ def plant(world: World, generator: np.random.Generator, models: Sequence[float])
     """
     if world.harder and len(models) > 1:
         raise ValueError("several models in a world whose hubs are harder")
-    z = generator.normal(size=world.characters)
+    z = generator.normal(size=world.identities)
     often = world.occurrence(z)
-    ends = generator.choice(world.characters, (2, 2 * world.negatives + 100), p=often)
+    ends = generator.choice(world.identities, (2, 2 * world.negatives + 100), p=often)
     a, b = ends[:, ends[0] != ends[1]][:, : world.negatives]
-    same = np.arange(world.positives) % world.characters
+    same = np.arange(world.positives) % world.identities
     first, second = np.r_[a, same], np.r_[b, same]
     labels = np.r_[np.zeros(a.size, np.int64), np.ones(same.size, np.int64)]
     face = generator.integers(0, world.images, first.size)
@@ -156,15 +156,15 @@ def plant(world: World, generator: np.random.Generator, models: Sequence[float])
 
     def effects() -> Floats:
         """Standardised scores: negatives and positives about nought."""
-        u = generator.normal(size=world.characters)
+        u = generator.normal(size=world.identities)
         u = world.harder * z + (1 - world.harder**2) ** 0.5 * u
-        v = ALIKE * u + (1 - ALIKE**2) ** 0.5 * generator.normal(size=world.characters)
-        x = generator.normal(size=world.characters * world.images)
-        by_character = np.where(labels == 1, v[first], (u[first] + u[second]) / 2**0.5)
+        v = ALIKE * u + (1 - ALIKE**2) ** 0.5 * generator.normal(size=world.identities)
+        x = generator.normal(size=world.identities * world.images)
+        by_identity = np.where(labels == 1, v[first], (u[first] + u[second]) / 2**0.5)
         by_image = (x[faces[0]] + x[faces[1]]) / 2**0.5
-        rest = 1 - world.by_character - world.by_image
+        rest = 1 - world.by_identity - world.by_image
         return np.asarray(
-            world.by_character**0.5 * by_character
+            world.by_identity**0.5 * by_identity
             + world.by_image**0.5 * by_image
             + rest**0.5 * generator.normal(size=first.size)
         )
@@ -178,8 +178,8 @@ def plant(world: World, generator: np.random.Generator, models: Sequence[float])
     return Sample(
         labels,
         scores,
-        Clusters(first, second, world.characters),
-        Clusters(*faces, world.characters * world.images, "image"),
+        Clusters(first, second, world.identities),
+        Clusters(*faces, world.identities * world.images, "image"),
     )
 
 

@@ -50,7 +50,7 @@ from indexes import FlatIndex
 from mining import embed, load_model
 from mining.embeddings.store import Embeddings
 from mining.models.names import short_name
-from mining.suspects.aliases import SameCharacter
+from mining.suspects.aliases import SameIdentity
 from mining.suspects.identity.names import Likeness, likeness
 from mining.suspects.identity.positive_scores import Positives
 from mining.suspects.mislabels import Mislabelled
@@ -75,15 +75,15 @@ class World:
     pixels: Embeddings
 
     @property
-    def characters(self) -> Names:
+    def identities(self) -> Names:
         """`[N]`."""
-        return self.network.faces.characters
+        return self.network.faces.identities
 
-    def relabelled(self, characters: Names, rows: NDArray[np.int64] | None = None) -> World:
+    def relabelled(self, identities: Names, rows: NDArray[np.int64] | None = None) -> World:
         """The same pictures in folders of other names, those of `rows` alone."""
         if rows is None:
-            rows = np.arange(len(characters))
-        return World(*(_moved(each, characters, rows) for each in (self.network, self.pixels)))
+            rows = np.arange(len(identities))
+        return World(*(_moved(each, identities, rows) for each in (self.network, self.pixels)))
 
     @property
     def sides(self) -> dict[str, list[Embeddings]]:
@@ -92,8 +92,8 @@ class World:
         return {"network": [network], "pixels": [pixels], "both": [network, pixels]}
 
 
-def _moved(given: Embeddings, characters: Names, rows: NDArray[np.int64]) -> Embeddings:
-    paths = [f"{characters[row]}/{row:06}" for row in rows.tolist()]
+def _moved(given: Embeddings, identities: Names, rows: NDArray[np.int64]) -> Embeddings:
+    paths = [f"{identities[row]}/{row:06}" for row in rows.tolist()]
     order = np.argsort(np.array(paths, object), kind="stable")
     faces = Faces.of_paths(Path("faces"), [paths[at] for at in order.tolist()])
     return replace(given, faces=faces, vectors=np.asarray(given.vectors)[rows[order]])
@@ -101,34 +101,34 @@ def _moved(given: Embeddings, characters: Names, rows: NDArray[np.int64]) -> Emb
 
 def half(world: World, which: str) -> World:
     """Every second character of a shuffled list."""
-    names = np.unique(world.characters.astype(str))
+    names = np.unique(world.identities.astype(str))
     np.random.default_rng(99).shuffle(names)
     kept = {*names[("tune", "test").index(which) :: 2].tolist()}
-    rows = np.array([at for at, name in enumerate(world.characters) if name in kept])
-    return world.relabelled(world.characters, rows)
+    rows = np.array([at for at, name in enumerate(world.identities) if name in kept])
+    return world.relabelled(world.identities, rows)
 
 
 def split(world: World, sizes: tuple[int, int], count: int, seed: int) -> tuple[World, set[Any]]:
     """Some characters as two of so many faces, others of theirs left out; and their names."""
     generator = np.random.default_rng(seed)
-    characters = world.characters.copy()
-    names, counts = np.unique(characters.astype(str), return_counts=True)
+    identities = world.identities.copy()
+    names, counts = np.unique(identities.astype(str), return_counts=True)
     large = names[counts >= sum(sizes)]
     generator.shuffle(large)
-    kept = np.ones(len(characters), bool)
+    kept = np.ones(len(identities), bool)
     planted = set()
     for at, name in enumerate(large[:count].tolist()):
-        rows = generator.permutation(np.flatnonzero(characters == name))
+        rows = generator.permutation(np.flatnonzero(identities == name))
         other = f"zz{at}"
-        characters[rows[: sizes[0]]] = other
+        identities[rows[: sizes[0]]] = other
         kept[rows[sum(sizes) :]] = False
         planted.add((min(name, other), max(name, other)))
-    return world.relabelled(characters, np.flatnonzero(kept)), planted
+    return world.relabelled(identities, np.flatnonzero(kept)), planted
 
 
 def neighbours(given: Embeddings, count: int = 3) -> set[tuple[str, str]]:
     """Each character with its nearest others, by the inner product of means."""
-    groups, names = given.faces.groups, list(dict.fromkeys(given.faces.characters.tolist()))
+    groups, names = given.faces.groups, list(dict.fromkeys(given.faces.identities.tolist()))
     means = np.stack([given.vectors[groups == code].mean(axis=0) for code in range(len(names))])
     scores = means @ means.T
     np.fill_diagonal(scores, -np.inf)
@@ -143,16 +143,16 @@ def neighbours(given: Embeddings, count: int = 3) -> set[tuple[str, str]]:
 def copied(world: World, seed: int) -> tuple[World, list[tuple[str, str]]]:
     """One picture of some characters also as the first of a neighbour's; and the characters."""
     generator = np.random.default_rng(seed)
-    characters = world.characters
-    names, counts = np.unique(characters.astype(str), return_counts=True)
+    identities = world.identities
+    names, counts = np.unique(identities.astype(str), return_counts=True)
     few = {*names[(counts > 1) & (counts <= 8)].tolist()}
     near = sorted(pair for pair in neighbours(world.network, 1) if {*pair} <= few)
     chosen = [near[at] for at in generator.permutation(len(near))[: 2 * SPLIT].tolist()]
     taken: set[str] = set()
     pairs = [(a, b) for a, b in chosen if not {a, b} & taken and not taken.update((a, b))]
-    rows = np.arange(len(characters))
+    rows = np.arange(len(identities))
     for a, b in pairs:
-        rows[np.flatnonzero(characters == b)[0]] = generator.choice(np.flatnonzero(characters == a))
+        rows[np.flatnonzero(identities == b)[0]] = generator.choice(np.flatnonzero(identities == a))
     planted = World(
         *(
             replace(each, vectors=np.asarray(each.vectors)[rows])
@@ -176,7 +176,7 @@ def aliases(
                 continue
             looking = planted_world.sides[side]
             asked = sorted({*planted} | neighbours(looking[0]))
-            flagged = SameCharacter(looking)(_one_each(looking[0].faces, asked)).flagged
+            flagged = SameIdentity(looking)(_one_each(looking[0].faces, asked)).flagged
             plain = np.logical_and.reduce([_means(each, asked) for each in looking])
             for rule, said in (("ours", flagged), ("plain", plain)):
                 for pair, yes in zip(asked, said.tolist(), strict=True):
@@ -188,7 +188,7 @@ def aliases(
         for seed in seeds:
             shared_world, pairs = copied(world, seed)
             looking = shared_world.sides[side]
-            flagged = SameCharacter(looking)(_one_each(looking[0].faces, pairs)).flagged
+            flagged = SameIdentity(looking)(_one_each(looking[0].faces, pairs)).flagged
             plain = np.logical_and.reduce([_means(each, pairs) for each in looking])
             for rule, said in (("ours", flagged), ("plain", plain)):
                 kind = "one_picture_under_both"
@@ -221,14 +221,14 @@ def _rates(kinds: dict[str, list[bool]], who: dict[str, set[tuple[str, str]]]) -
 def _one_each(faces: Faces, pairs: Sequence[tuple[str, str]]) -> PairSet:
     """One pair of faces of each two characters."""
     first: dict[str, str] = {}
-    for path, name in zip(faces.paths, faces.characters, strict=True):
+    for path, name in zip(faces.paths, faces.identities, strict=True):
         first.setdefault(name, path)
     return PairSet.of([first[a] for a, _ in pairs], [first[b] for _, b in pairs], 0)
 
 
 def _means(given: Embeddings, pairs: Sequence[tuple[str, str]]) -> NDArray[np.bool_]:
     """The plain rule for aliases."""
-    rows = {name: np.flatnonzero(given.faces.characters == name) for both in pairs for name in both}
+    rows = {name: np.flatnonzero(given.faces.identities == name) for both in pairs for name in both}
     vectors = np.asarray(given.vectors, np.float64)
 
     def own(name: str) -> list[float]:
@@ -320,19 +320,19 @@ def by_name(names: Sequence[str]) -> dict[str, Any]:
 def move(world: World, near: bool, seed: int) -> tuple[World, dict[str, str]]:
     """Some faces in folders of other characters; the new path of each and whose it is."""
     generator = np.random.default_rng(seed)
-    characters, true = world.characters.copy(), world.characters
+    identities, true = world.identities.copy(), world.identities
     names = np.unique(true.astype(str))
     vectors = np.asarray(world.network.vectors)
     means = np.stack([vectors[true == name].mean(axis=0) for name in names.tolist()])
     paths = {}
     for row in generator.permutation(len(true))[: int(MOVED * len(true))].tolist():
-        if (characters == characters[row]).sum() < 2:
+        if (identities == identities[row]).sum() < 2:
             continue
         order = np.argsort(-(means @ vectors[row])) if near else generator.permutation(len(names))
         others = [name for name in names[order].tolist() if name != true[row]]
-        characters[row] = others[int(generator.integers(5))]
-        paths[f"{characters[row]}/{row:06}"] = str(true[row])
-    return world.relabelled(characters), paths
+        identities[row] = others[int(generator.integers(5))]
+        paths[f"{identities[row]}/{row:06}"] = str(true[row])
+    return world.relabelled(identities), paths
 
 
 def mislabels(world: World, seeds: Sequence[int]) -> dict[str, Any]:
@@ -344,7 +344,7 @@ def mislabels(world: World, seeds: Sequence[int]) -> dict[str, Any]:
             planted_world, moved = move(world, near, seed)
             sizes = dict(
                 zip(
-                    *np.unique(planted_world.characters.astype(str), return_counts=True),
+                    *np.unique(planted_world.identities.astype(str), return_counts=True),
                     strict=True,
                 )
             )
@@ -427,7 +427,7 @@ def _truth(world: World, planted: World) -> dict[str, str]:
     whose = {
         vector.tobytes(): str(name)
         for vector, name in zip(
-            np.asarray(world.network.vectors), world.characters.tolist(), strict=True
+            np.asarray(world.network.vectors), world.identities.tolist(), strict=True
         )
     }
     return {
@@ -445,7 +445,7 @@ def clean(world: World) -> dict[str, Any]:
         pairs = hardest(world.sides[miner][0])
         said: dict[str, Any] = {}
         for side, looking in world.sides.items():
-            alias, wrong = SameCharacter(looking)(pairs), Mislabelled(looking)(pairs)
+            alias, wrong = SameIdentity(looking)(pairs), Mislabelled(looking)(pairs)
             said[side] = {
                 "alias_pairs": alias.count,
                 "alias_characters": len({*alias.reasons} - {""}),
@@ -484,7 +484,7 @@ def seconds() -> dict[str, Any]:
 
 
 _CHECKS: dict[str, Callable[[Embeddings], Any]] = {
-    "alias": lambda given: SameCharacter([given]),
+    "alias": lambda given: SameIdentity([given]),
     "mislabel": lambda given: Mislabelled([given]),
     "veto": SecondModel,
 }
@@ -497,7 +497,7 @@ def worlds(demo: Path, cache: Path | None, which: str) -> Iterator[tuple[str, Wo
         for each in map(Embeddings.load, sorted((demo / "run" / "embeddings").iterdir()))
     }
     drawn = World(by_model[NETWORK], by_model["pixels"])
-    yield "drawn", drawn.relabelled(drawn.characters)
+    yield "drawn", drawn.relabelled(drawn.identities)
     data = os.environ.get("LOOKALIKES_DATA")
     if data is None or not (Path(data) / "faces").is_dir():
         print("no real faces: LOOKALIKES_DATA is not set to a folder that has them")
@@ -526,8 +526,8 @@ def main() -> None:
     found: dict[str, Any] = {}
     for name, world in worlds(chosen.demo, chosen.cache, chosen.half):
         found[name] = {
-            "faces": len(world.characters),
-            "characters": len({*world.characters}),
+            "faces": len(world.identities),
+            "characters": len({*world.identities}),
             "aliases": aliases(world, seeds, look_alikes),
             "mislabels": mislabels(world, seeds),
             "vetoes": vetoes(world, seeds[:3]),
@@ -551,7 +551,7 @@ def main() -> None:
 
 def _drawn_names(demo: Path) -> list[str]:
     folder = next(iter(sorted((demo / "run" / "embeddings").iterdir())))
-    return sorted(set(strings(Embeddings.load(folder).faces.characters)))
+    return sorted(set(strings(Embeddings.load(folder).faces.identities)))
 
 
 if __name__ == "__main__":

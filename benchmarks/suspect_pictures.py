@@ -44,7 +44,7 @@ from mining.models import load_model
 from mining.suspects.crops import BadCrops
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.pictures.features import inner_box
-from pairsets.faces import Faces, character_of
+from pairsets.faces import Faces, identity_of
 from pairsets.files.suspects import Doubt
 from pairsets.images import decode, read
 from pairsets.pairset import PairSet
@@ -183,9 +183,9 @@ def spoilt(image: Picture, generator: Generator) -> Iterator[tuple[str, Picture]
     yield "edge of a twentieth, squeezed", edge.resize((SIDE, SIDE), BICUBIC)
 
 
-def half(character: str) -> int:
+def half(identity: str) -> int:
     """0 to tune on, 1 to report."""
-    return hashlib.sha256(character.encode()).digest()[0] % 2
+    return hashlib.sha256(identity.encode()).digest()[0] % 2
 
 
 def open_face(root: Path, path: str) -> Picture:
@@ -195,8 +195,8 @@ def open_face(root: Path, path: str) -> Picture:
 
 def decoys(embeddings: Embeddings, count: int, part: int) -> PairSet:
     """The pairs of different characters of one half that are most alike."""
-    rows = np.array([half(name) == part for name in embeddings.faces.characters])
-    names, paths = embeddings.faces.characters[rows], embeddings.faces.paths[rows]
+    rows = np.array([half(name) == part for name in embeddings.faces.identities])
+    names, paths = embeddings.faces.identities[rows], embeddings.faces.paths[rows]
     vectors = np.asarray(embeddings.vectors)[rows]
     scores = np.triu(vectors @ vectors.T + 2, 1)
     scores[names[:, None] == names] = 0
@@ -208,8 +208,8 @@ def natural(faces: Faces, part: int) -> PairSet:
     """All pairs of one character of one half."""
     groups: dict[str, list[str]] = defaultdict(list)
     for path in faces.paths:
-        if half(character_of(path)) == part:
-            groups[character_of(path)].append(path)
+        if half(identity_of(path)) == part:
+            groups[identity_of(path)].append(path)
     both = [(a, b) for group in groups.values() for i, b in enumerate(group) for a in group[:i]]
     return PairSet.of([a for a, _ in both], [b for _, b in both], 1)
 
@@ -315,7 +315,7 @@ def flagged_paths(pairs: PairSet, doubt: Doubt) -> list[list[Any]]:
 
 def crops(root: Path, faces: Faces, options: Any) -> dict[str, Any]:
     """Spoilt faces, and all clean ones."""
-    clean = [path for path in faces.paths if half(character_of(path)) == options.half]
+    clean = [path for path in faces.paths if half(identity_of(path)) == options.half]
     clean = clean[: len(clean) // 2 * 2]
     check = BadCrops(root)
     start = time.perf_counter()
@@ -348,7 +348,7 @@ def crops(root: Path, faces: Faces, options: Any) -> dict[str, Any]:
 
 def sample(faces: Faces, count: int, part: int) -> list[str]:
     """Faces of one half, evenly spread."""
-    paths = [path for path in faces.paths if half(character_of(path)) == part]
+    paths = [path for path in faces.paths if half(identity_of(path)) == part]
     return paths[:: max(1, len(paths) // count)][:count]
 
 

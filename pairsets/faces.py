@@ -25,7 +25,7 @@ from pairsets.storage.csv_tables import write_csv
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # Lies in a folder as long as faces are being put into it.
 UNFINISHED = ".unfinished"
-# What `crop` (`crops.csv`) and `arrange` (`faces.csv`) leave beside the characters' folders.
+# What `crop` (`crops.csv`) and `arrange` (`faces.csv`) leave beside the identities' folders.
 _RECORDS = {
     f"{kind}.json": (f"{kind}.json", f"{kind}.csv", "names.csv", "missing.csv")
     for kind in ("crops", "faces")
@@ -35,12 +35,12 @@ _NO_IMAGE = "not an image by its name"
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Face images and their characters, in one stable order.
+    """Face images and their identities, in one stable order.
 
     Attributes:
         root: the folder that `paths` are relative to.
         paths: `[N]` str, `/`-separated, sorted by code point whatever the file system.
-        characters: `[N]` str, the identity of each: the folder that holds it, relative to `root`,
+        identities: `[N]` str, the identity of each: the folder that holds it, relative to `root`,
             or what a rule says.
         skipped: how many entries of the folder were left out, by reason.
         notes: sentences on how identities were told, for the user to look at.
@@ -49,37 +49,37 @@ class Faces:
 
     root: Path
     paths: NDArray[np.object_]
-    characters: NDArray[np.object_]
+    identities: NDArray[np.object_]
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
     said: str | None = None
 
     def __post_init__(self) -> None:
-        if len(self.paths) != len(self.characters):
-            raise FacesError(f"{len(self.paths)} paths for {len(self.characters)} characters")
-        _refuse_two_spellings([*self.paths, *_folders(map(character_of, self.paths))])
+        if len(self.paths) != len(self.identities):
+            raise FacesError(f"{len(self.paths)} paths for {len(self.identities)} identities")
+        _refuse_two_spellings([*self.paths, *_folders(map(identity_of, self.paths))])
 
     @classmethod
     def scan(cls, root: str | Path, rule: Rule | None = None) -> Faces:
-        """Find the faces below `root`: `<character>/<image>`, or those that `rule` gives a name.
+        """Find the faces below `root`: `<identity>/<image>`, or those that `rule` gives a name.
 
         Args:
             root: the folder.
             rule: who each picture shows; see `pairsets.identities.rules`. Without one it is the
-                folder, and all pictures lie one folder deep, or in `train/<character>`,
-                `val/<character>`: what else they may mean is asked.
+                folder, and all pictures lie one folder deep, or in `train/<identity>`,
+                `val/<identity>`: what else they may mean is asked.
 
         Raises:
             FacesError: `root` is missing, not a folder, without images or still being filled; an
-                image lies outside a character folder, or it is open which of several folders is
-                the character; the rule does not fit; two paths are spellings of one; an entry is
+                image lies outside an identity folder, or it is open which of several folders is
+                the identity; the rule does not fit; two paths are spellings of one; an entry is
                 a link or has a name that is not UTF-8.
         """
         root = Path(root)
         if not root.exists():
             raise FacesError(f"{root}: no such folder of faces")
         if not root.is_dir():
-            raise FacesError(f"{root}: a file; expected a folder with one folder per character")
+            raise FacesError(f"{root}: a file; expected a folder with one folder per identity")
         if (root / UNFINISHED).exists():
             raise FacesError(
                 f"{root}: not all faces are in it yet, or what filled it was interrupted: it holds "
@@ -91,7 +91,7 @@ class Faces:
         skipped = +skipped
         if not paths:
             raise FacesError(
-                f"{root}: no images in it; expected <character>/<image> "
+                f"{root}: no images in it; expected <identity>/<image> "
                 f"with {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
         naming = by_folder(root, paths) if rule is None else rule.name(paths)
@@ -104,7 +104,7 @@ class Faces:
         return cls(
             root=root,
             paths=strings(kept),
-            characters=strings(names),
+            identities=strings(names),
             skipped={**skipped, **naming.left_out},
             notes=(*naming.notes, *_alike(names)),
             said=None if rule is None else rule.said,
@@ -126,7 +126,7 @@ class Faces:
         return cls(
             root=root,
             paths=strings(paths),
-            characters=strings(identified(paths, identities)),
+            identities=strings(identified(paths, identities)),
             skipped=skipped or {},
         )
 
@@ -135,20 +135,20 @@ class Faces:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """`[N]`: a number per face, equal for faces of one character."""
+        """`[N]`: a number per face, equal for faces of one identity."""
         codes: dict[str, int] = {}
-        return np.array([codes.setdefault(name, len(codes)) for name in self.characters], np.int64)
+        return np.array([codes.setdefault(name, len(codes)) for name in self.identities], np.int64)
 
     @property
-    def count_characters(self) -> int:
-        """Number of characters."""
-        return len(set(self.characters))
+    def count_identities(self) -> int:
+        """Number of identities."""
+        return len(set(self.identities))
 
     @cached_property
     def named(self) -> Mapping[str, str] | None:
         """Identity by path, where it is not everywhere the folder; as `PairSet` takes it."""
-        paths, names = self.paths.tolist(), self.characters.tolist()
-        if all(map(eq, map(character_of, paths), names)):
+        paths, names = self.paths.tolist(), self.identities.tolist()
+        if all(map(eq, map(identity_of, paths), names)):
             return None
         return dict(zip(paths, names, strict=True))
 
@@ -187,16 +187,16 @@ class Faces:
         return [(self.root / a, self.root / b) for a, b in zip(path_a, path_b, strict=True)]
 
     def write(self, path: str | Path) -> Path:
-        """Write `path,character` rows as CSV."""
+        """Write `path,identity` rows as CSV."""
         return write_csv(
-            Path(path), ["path", "character"], zip(self.paths, self.characters, strict=True)
+            Path(path), ["path", "identity"], zip(self.paths, self.identities, strict=True)
         )
 
 
-def character_of(path: str) -> str:
-    """The character a relative path belongs to: the folder that holds it.
+def identity_of(path: str) -> str:
+    """The identity a relative path belongs to: the folder that holds it.
 
-    >>> character_of("asuka_(eva)/12.jpg")
+    >>> identity_of("asuka_(eva)/12.jpg")
     'asuka_(eva)'
     """
     return path.rpartition("/")[0]
@@ -212,7 +212,7 @@ def identified(paths: Iterable[str], identities: Mapping[str, str] | None) -> li
     (['rei'], ['rei'])
     """
     if identities is None:
-        return list(map(character_of, paths))
+        return list(map(identity_of, paths))
     try:
         return [identities[path] for path in paths]
     except KeyError as error:
@@ -221,7 +221,7 @@ def identified(paths: Iterable[str], identities: Mapping[str, str] | None) -> li
 
 def differing(identities: Mapping[str, str]) -> Mapping[str, str] | None:
     """`identities` as they are, or None where all of them are what the folders say."""
-    same = all(name == character_of(path) for path, name in identities.items())
+    same = all(name == identity_of(path) for path, name in identities.items())
     return None if same else identities
 
 
@@ -296,13 +296,13 @@ def _records(root: Path) -> int:
     return sum((root / name).is_file() for name in names)
 
 
-def _folders(characters: Iterable[str]) -> list[str]:
-    """The characters' folders and those they lie in, each once."""
+def _folders(identities: Iterable[str]) -> list[str]:
+    """The identities' folders and those they lie in, each once."""
     found: dict[str, None] = {}
-    for folder in dict.fromkeys(characters):
+    for folder in dict.fromkeys(identities):
         while folder and folder not in found:
             found[folder] = None
-            folder = character_of(folder)
+            folder = identity_of(folder)
     return list(found)
 
 
@@ -343,7 +343,7 @@ def _refuse_two_spellings(paths: Iterable[str]) -> None:
 
 def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
     """Faces that `rows`, `[N]`, is true for."""
-    return Faces(faces.root, faces.paths[rows], faces.characters[rows])
+    return Faces(faces.root, faces.paths[rows], faces.identities[rows])
 
 
 def _starts_with(path: str, magic: bytes) -> bool:

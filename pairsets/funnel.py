@@ -14,7 +14,7 @@ def faces_rows(faces: Faces) -> list[FunnelRow]:
     rows.append(FunnelRow("faces", "images found", len(faces), kept=True))
     if faces.said is not None:
         what = f"identities, by {faces.said}"
-        rows.append(FunnelRow("faces", what, faces.count_characters, kept=True))
+        rows.append(FunnelRow("faces", what, faces.count_identities, kept=True))
     return rows
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import PairSetError
-from pairsets.faces import character_of, differing, identified
+from pairsets.faces import differing, identified, identity_of
 from pairsets.identities.rules import Rule, some
 from pairsets.paths import base_name, strings, why_unsafe
 from pairsets.storage.artefacts import write_json
@@ -67,7 +67,7 @@ class PairSet:
 
     Attributes:
         path_a, path_b: `[N]` str, relative to the faces folder, `/`-separated.
-        label: `[N]` int8, 1 same character, 0 different.
+        label: `[N]` int8, 1 same identity, 0 different.
         human_prediction: `[N]` int8, 1 same, 0 different, -1 not judged.
         invalid: `[N]` int8, 1 = the row does not count.
         identities: who each face shows, by its path, where that is not everywhere the folder; it
@@ -213,12 +213,12 @@ class PairSet:
 
     @property
     def positives(self) -> NDArray[np.bool_]:
-        """`[N]`: valid rows of one character."""
+        """`[N]`: valid rows of one identity."""
         return np.asarray(self.valid & (self.label == 1))
 
     @property
     def negatives(self) -> NDArray[np.bool_]:
-        """`[N]`: valid rows of different characters."""
+        """`[N]`: valid rows of different identities."""
         return np.asarray(self.valid & (self.label == 0))
 
     @property
@@ -267,7 +267,7 @@ class PairSet:
         >>> pairs.identity("1.jpg"), PairSet.of(["rei/1"], ["a/1"], 0).identity("rei/1")
         ('rei', 'rei')
         """
-        return character_of(path) if self.identities is None else self.identities[path]
+        return identity_of(path) if self.identities is None else self.identities[path]
 
     def with_identities(self, identities: Mapping[str, str] | None) -> PairSet:
         """Copy in which `identities` says who is on the faces; None is the folders.

@@ -14,8 +14,8 @@ from pairsets.pairset import PairSet
 
 DEFAULT_COUNT = 1000
 _WHY_NONE = {
-    "positive": "no character has two faces",
-    "negative": "there are not two characters with faces",
+    "positive": "no identity has two faces",
+    "negative": "there are not two identities with faces",
 }
 Rows = NDArray[np.int64]
 
@@ -24,7 +24,7 @@ Rows = NDArray[np.int64]
 class PairSpace:
     """All pairs i < j of some faces, numbered, so that they can be drawn without listing them.
 
-    Faces of one character stand together: `starts[g]` is where character g's run begins.
+    Faces of one identity stand together: `starts[g]` is where identity g's run begins.
     """
 
     rows: Rows
@@ -41,27 +41,27 @@ class PairSpace:
 
     @property
     def count_positives(self) -> int:
-        """Number of same-character pairs."""
+        """Number of same-identity pairs."""
         sizes = np.diff(self.starts)
         return int((sizes * (sizes - 1) // 2).sum())
 
     @property
     def count_negatives(self) -> int:
-        """Number of pairs of different characters."""
+        """Number of pairs of different identities."""
         total = self.rows.size
         return total * (total - 1) // 2 - self.count_positives
 
     def _ends(self) -> Rows:
-        """End of the run of each face's own character."""
+        """End of the run of each face's own identity."""
         return np.repeat(self.starts[1:], np.diff(self.starts))
 
     def positives(self, numbers: Rows) -> tuple[Rows, Rows]:
-        """Face rows `(i, j)` of the same-character pairs with these numbers."""
+        """Face rows `(i, j)` of the same-identity pairs with these numbers."""
         place = np.arange(self.rows.size)
         return self._unrank(numbers, first_partner=place + 1, partners=self._ends() - place - 1)
 
     def negatives(self, numbers: Rows) -> tuple[Rows, Rows]:
-        """Face rows `(i, j)` of the different-character pairs with these numbers."""
+        """Face rows `(i, j)` of the different-identity pairs with these numbers."""
         ends = self._ends()
         return self._unrank(numbers, first_partner=ends, partners=self.rows.size - ends)
 
@@ -82,8 +82,8 @@ def random_pairs(
 ) -> PairSet:
     """Draw a random pair set, shuffled, nothing judged.
 
-    Negatives are uniform over all pairs of different characters, positives over all pairs of one
-    character; none is drawn twice. The same faces, numbers and seed give the same pairs.
+    Negatives are uniform over all pairs of different identities, positives over all pairs of one
+    identity; none is drawn twice. The same faces, numbers and seed give the same pairs.
 
     Args:
         faces: where to draw from.

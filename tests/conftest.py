@@ -47,24 +47,24 @@ def real_data() -> Path:
 
 @pytest.fixture
 def faces_folder(tmp_path: Path) -> Path:
-    """Six characters of three faces each; `b` and `c (twin)` are nearly the same picture."""
+    """Six identities of three faces each; `b` and `c (twin)` are nearly the same picture."""
     root = tmp_path / "faces"
     seeds = {"a": 1, "b": 2, "c (twin)": 2, "d & e": 4, ".hidden": 5, "橘_雪": 6}
-    for character, seed in seeds.items():
-        (root / character).mkdir(parents=True)
+    for identity, seed in seeds.items():
+        (root / identity).mkdir(parents=True)
         for number in range(3):
             pixels = np.asarray(draw_face(seed), np.int16)
-            noise = np.random.default_rng([seed, number, len(character)]).integers(
+            noise = np.random.default_rng([seed, number, len(identity)]).integers(
                 -12, 13, pixels.shape
             )
             image = Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
-            image.save(root / character / f"{number}.png")
+            image.save(root / identity / f"{number}.png")
     return root
 
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make demo` leaves in `demo/`, of few characters; made once for all workers.
+    """What `make demo` leaves in `demo/`, of few identities; made once for all workers.
 
     It is shared: who wants to write copies it, or writes beside `sample` and `run`.
     """

@@ -64,7 +64,7 @@ TO_DO: set[str] = {
     "pairsets/__init__.py",
     "pairsets/evaluation/power.py",
     "pairsets/files/aliases.py",
-    "pairsets/files/character_folds.py",
+    "pairsets/files/identity_folds.py",
     "pairsets/files/folds.py",
     "pairsets/files/score_files.py",
     "pairsets/files/side_files.py",

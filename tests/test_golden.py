@@ -14,8 +14,8 @@ from support.drawn import draw_face
 from indexes import FlatIndex
 from mining.embeddings.store import Embeddings
 from mining.models import load_model
-from pairsets.files.character_folds import CharacterFolds
 from pairsets.files.folds import Folds
+from pairsets.files.identity_folds import IdentityFolds
 from pairsets.files.score_files import read_ranks, read_scores
 from pairsets.files.side_files import folds_of
 from pairsets.files.submissions import read_submission
@@ -54,7 +54,7 @@ def test_what_lies_beside_a_pair_file(golden: Path) -> None:
     folds = Folds.read(folds_of(golden / "folded.csv"), folded)
     assert sorted(set(folds.numbers.tolist())) == [1, 2]
     faces = Embeddings.load(golden / "vectors").faces
-    CharacterFolds.read(golden / "folded.characters.csv", faces)
+    IdentityFolds.read(golden / "folded.characters.csv", faces)
     assert len(Suspects.read(golden / "mined.suspects.csv")) > 0
     assert read_submission(golden / "pixels.submission.csv", mined).model == "pixels"
 

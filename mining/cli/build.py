@@ -29,8 +29,8 @@ from mining.cli.options import (
     NegativesOption,
     NumberOption,
     OverwriteOption,
-    PerCharacterOption,
-    PerCharacterPairOption,
+    PerIdentityOption,
+    PerIdentityPairOption,
     PerImageOption,
     PositivesOption,
     RelativeMarginOption,
@@ -105,8 +105,8 @@ class RuleGroup:
     relative_margin: RelativeMarginOption = None
     exclude: ExcludeOption = None
     max_per_image: PerImageOption = None
-    max_per_character: PerCharacterOption = None
-    max_per_character_pair: PerCharacterPairOption = None
+    max_per_identity: PerIdentityOption = None
+    max_per_identity_pair: PerIdentityPairOption = None
 
     def rules(self) -> Rules:
         """The rules as commands take them."""
@@ -289,7 +289,7 @@ def mine(
         typer.Option(
             "--label",
             help="negative: pairs of different characters that score highest; positive: pairs of "
-            "one character that score lowest.",
+            "one identity that score lowest.",
         ),
     ] = "negative",
     mined: RuleGroup = RuleGroup(),
@@ -300,8 +300,8 @@ def mine(
         typer.Option(
             "--folds",
             metavar="K|FILE",
-            help="Mine within folds that share no character: so many, or those of a CSV with "
-            "character, fold.",
+            help="Mine within folds that share no identity: so many, or those of a CSV with "
+            "identity, fold.",
         ),
     ] = None,
     search: IndexGroup = IndexGroup(),
@@ -310,14 +310,14 @@ def mine(
     max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Mine the most confusable pairs of different characters, exactly; or of one character.
+    """Mine the most confusable pairs of different identities, exactly; or of one identity.
 
     Joined to the mined pairs are pairs of the other label: those of --test-pairs, or random ones.
     """
     _refuse_counts(label, joined)
     if label == "positive" and search.index is not None:
         raise typer.BadParameter(
-            "--index searches pairs of different characters; leave it out with --label positive"
+            "--index searches pairs of different identities; leave it out with --label positive"
         )
     if mined.fusion is not None and len(embeddings) == 1:
         raise typer.BadParameter("--fusion is of several; give more than one EMBEDDINGS")
@@ -383,7 +383,7 @@ def random(
 @app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes sample try --characters 100`")
 def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
-    characters: Annotated[
+    identities: Annotated[
         int, typer.Option("--characters", min=2, help="Number of characters to draw.")
     ] = 300,
     seed: SeedOption = 0,

@@ -310,7 +310,7 @@ def power(
     identity: IdentityGroup = IdentityGroup(),
     intervals: IntervalGroup = IntervalGroup(),
 ) -> None:
-    """Plan how many pairs and characters it takes to tell two models apart."""
+    """Plan how many pairs and identities it takes to tell two models apart."""
     if not 0 < points < 100:
         raise typer.BadParameter(
             f"--points {points:g}: expected more than 0 and less than 100, a difference in percent"

@@ -130,7 +130,7 @@ def words_of(text: str | None) -> list[str] | None:
 
 
 FacesArgument = Annotated[
-    Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per character.")
+    Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per identity.")
 ]
 PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
 FacesFolderOption = Annotated[
@@ -194,7 +194,7 @@ TestPairsOption = Annotated[
 PositivesOption = Annotated[
     int | None,
     typer.Option(
-        "--positives", min=0, help="Number of same-character pairs to draw. [default: up to 1000]"
+        "--positives", min=0, help="Number of same-identity pairs to draw. [default: up to 1000]"
     ),
 ]
 NegativesOption = Annotated[
@@ -202,7 +202,7 @@ NegativesOption = Annotated[
     typer.Option(
         "--negatives",
         min=0,
-        help="Number of different-character pairs to draw. [default: up to 1000]",
+        help="Number of different-identity pairs to draw. [default: up to 1000]",
     ),
 ]
 NumberOption = Annotated[int, typer.Option("--pairs", min=1, help="Number of pairs to mine.")]
@@ -316,7 +316,7 @@ MarginOption = Annotated[
         "--margin",
         min=0,
         help="Only pairs that score at least this much below the best pair that each of the two "
-        "faces makes with its own character.",
+        "faces makes with its own identity.",
         rich_help_panel=RULES,
     ),
 ]
@@ -365,7 +365,7 @@ AliasesOption = Annotated[
     typer.Option(
         "--aliases",
         metavar="FILE",
-        help="CSV with character, alias: names of one character.",
+        help="CSV with identity, alias: names of one identity.",
         rich_help_panel=SUSPECTS,
     ),
 ]
@@ -420,21 +420,21 @@ PerImageOption = Annotated[
         rich_help_panel=RULES,
     ),
 ]
-PerCharacterOption = Annotated[
+PerIdentityOption = Annotated[
     int | None,
     typer.Option(
-        "--max-per-character",
+        "--max-per-identity",
         min=1,
-        help="Most mined pairs that one character may be in.",
+        help="Most mined pairs that one identity may be in.",
         rich_help_panel=RULES,
     ),
 ]
-PerCharacterPairOption = Annotated[
+PerIdentityPairOption = Annotated[
     int | None,
     typer.Option(
-        "--max-per-character-pair",
+        "--max-per-identity-pair",
         min=1,
-        help="Most mined pairs of the same two characters.",
+        help="Most mined pairs of the same two identities.",
         rich_help_panel=RULES,
     ),
 ]
@@ -547,13 +547,13 @@ class IntervalGroup:
     """The options of the panel `INTERVALS`."""
 
     clusters: Annotated[
-        Literal["character", "image"],
+        Literal["identity", "image"],
         typer.Option(
             "--clusters",
             help="Pairs that share one of these are taken to depend on one another.",
             rich_help_panel=INTERVALS,
         ),
-    ] = "character"
+    ] = "identity"
     draws: Annotated[
         int,
         typer.Option(

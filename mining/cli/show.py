@@ -65,11 +65,11 @@ def show(
             "--label",
             metavar="negative|positive",
             parser=_label,
-            help="Pairs of different characters, or of the same.",
+            help="Pairs of different identities, or of the same.",
         ),
     ] = "negative",
     names: Annotated[
-        bool, typer.Option("--names", help="Write the characters' names below the pairs.")
+        bool, typer.Option("--names", help="Write the identities' names below the pairs.")
     ] = False,
     identity: IdentityGroup = IdentityGroup(),
     seed: SeedOption = 0,
@@ -110,7 +110,7 @@ def neighbours(
         str,
         typer.Argument(
             metavar="FACE",
-            help="Path of a face (`character/name.jpg`), a character, or any image file.",
+            help="Path of a face (`identity/name.jpg`), an identity, or any image file.",
         ),
     ],
     embeddings: Annotated[
@@ -135,10 +135,10 @@ def neighbours(
         ),
     ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Number of impostors to show.")] = 10,
-    per_character: Annotated[
+    per_identity: Annotated[
         int,
         typer.Option(
-            "--per-character", min=0, help="Most impostors of one character; 0 is no limit."
+            "--per-identity", min=0, help="Most impostors of one identity; 0 is no limit."
         ),
     ] = 1,
     out: Annotated[
@@ -159,7 +159,7 @@ def neighbours(
     written: OutputGroup = OutputGroup(),
     network: EmbeddingGroup = EmbeddingGroup(),
 ) -> None:
-    """Who gets taken for a face? Its nearest impostors, beside its own character's faces."""
+    """Who gets taken for a face? Its nearest impostors, beside its own identity's faces."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_neighbours
     from mining.commands.neighbours import VectorSource, show_neighbours
@@ -168,7 +168,7 @@ def neighbours(
         face,
         source=VectorSource(embeddings, faces, identity.rule(), model, cache),
         count=count,
-        per_character=per_character or None,
+        per_identity=per_identity or None,
         out=out,
         scores=scores,
         encoding=network.options(),

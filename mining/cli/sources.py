@@ -126,7 +126,7 @@ def select(
         ),
     ] = None,
     min_images: Annotated[
-        int, typer.Option("--min-images", min=1, help="Fewest faces of a character.")
+        int, typer.Option("--min-images", min=1, help="Fewest faces of an identity.")
     ] = 2,
     test_characters: Annotated[
         int, typer.Option("--test-characters", min=0, help="Characters to draw for the test set.")
@@ -136,7 +136,7 @@ def select(
         typer.Option(
             "--test-images",
             min=1,
-            help="Number of faces that each character of the test set has, exactly.",
+            help="Number of faces that each identity of the test set has, exactly.",
         ),
     ] = 2,
     posts: PostGroup = PostGroup(),
@@ -146,7 +146,7 @@ def select(
 ) -> None:
     """Danbooru's metadata and face boxes in, a zero-shot train and test split out.
 
-    Kept are posts with one character and one face; without metadata, and where each box says
+    Kept are posts with one identity and one face; without metadata, and where each box says
     whose it is (COCO, Manga109), every box with a name. The test characters are drawn from those
     with exactly two, as ZACI-20's were. Interrupted, the same command goes on where it stopped.
     """
@@ -195,7 +195,7 @@ def crop(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="Folder to write, with a folder per character.")
+        Path, typer.Option("--out", help="Folder to write, with a folder per identity.")
     ],
     size: Annotated[
         int, typer.Option("--size", min=1, max=4096, help="Side of a crop, in pixels.")
@@ -221,7 +221,7 @@ def crop(
     max_pixels: SourcePixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Cut the faces out of their pictures, into `OUT/<character>/<id>.jpg`.
+    """Cut the faces out of their pictures, into `OUT/<identity>/<id>.jpg`.
 
     By default pixel for pixel as ZACI-20's own script does it. Pictures that are missing or broken
     are listed at the end. Interrupted, the same command goes on where it stopped.
@@ -324,7 +324,7 @@ def arrange(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="Folder to write, with a folder per character.")
+        Path, typer.Option("--out", help="Folder to write, with a folder per identity.")
     ],
     kind: Annotated[
         Literal["auto", "folders", "flat", "huggingface", "parquet"],
@@ -334,9 +334,9 @@ def arrange(
     image_column: Annotated[
         str | None, typer.Option("--image-column", metavar="NAME", help="Column of the images.")
     ] = None,
-    character_column: Annotated[
+    identity_column: Annotated[
         str | None,
-        typer.Option("--character-column", metavar="NAME", help="Column that says who it is."),
+        typer.Option("--identity-column", metavar="NAME", help="Column that says who it is."),
     ] = None,
     id_column: Annotated[
         str | None, typer.Option("--id-column", metavar="NAME", help="Column that names the files.")
@@ -351,7 +351,7 @@ def arrange(
     max_pixels: SourcePixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Make a folder per character of faces that are kept in another form; no image is re-encoded.
+    """Make a folder per identity of faces that are kept in another form; no image is re-encoded.
 
     For datasets of Hugging Face, `pip install 'lookalikes[huggingface]'`.
     """
@@ -365,7 +365,7 @@ def arrange(
         kind=kind,
         identities=identity.rule(),
         image_column=image_column,
-        character_column=character_column,
+        identity_column=identity_column,
         id_column=id_column,
         split=split,
         workers=processes,
@@ -402,7 +402,7 @@ def check_overlap(
     aliases: Annotated[
         Path | None,
         typer.Option(
-            "--aliases", metavar="FILE", help="CSV with character, alias: names of one character."
+            "--aliases", metavar="FILE", help="CSV with identity, alias: names of one identity."
         ),
     ] = None,
     pictures: Annotated[
@@ -416,7 +416,7 @@ def check_overlap(
     overwrite: OverwriteOption = False,
     spreadsheet_safe: SpreadsheetSafeOption = False,
 ) -> None:
-    """Check that a test set is zero-shot: no character and no picture of it in training.
+    """Check that a test set is zero-shot: no identity and no picture of it in training.
 
     Ends with status 3 where something is in both. For near-duplicate pictures, `pip install
     'lookalikes[suspects]'`.

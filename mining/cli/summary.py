@@ -292,7 +292,7 @@ def print_neighbours(found: Neighboured) -> None:
     """Print a face's nearest impostors, and what to hold their scores against."""
     console = _console()
     table = Table(
-        title=f"most like {escape(found.query)}, of other characters, by {escape(found.model)}",
+        title=f"most like {escape(found.query)}, of other identities, by {escape(found.model)}",
         title_justify="left",
         box=_BOX,
     )
@@ -333,7 +333,7 @@ def print_planned(planned: PowerPlan) -> None:
             escape(one.second),
             f"{100 * one.difference:+.2f}",
             f"{100 * one.detectable:.2f}",
-            *(f"{number:,}" for number in (grown.negatives, grown.positives, grown.characters)),
+            *(f"{number:,}" for number in (grown.negatives, grown.positives, grown.identities)),
         )
     console.print(table)
     for one in planned.plans:

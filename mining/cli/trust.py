@@ -73,8 +73,8 @@ def suspects(
 ) -> None:
     """Flag the pairs that may be mistakes in the data; nothing is dropped.
 
-    Kinds: duplicate (the same picture twice), alias (one character under two names), mislabel (a
-    face that belongs to another character), crop (blank, tiny, not a face), veto (another model is
+    Kinds: duplicate (the same picture twice), alias (one identity under two names), mislabel (a
+    face that belongs to another identity), crop (blank, tiny, not a face), veto (another model is
     sure that the two are one). For duplicate, `pip install 'lookalikes[suspects]'`.
     """
     from mining.cli.progress_bar import bar

@@ -1,4 +1,4 @@
-"""Faces in a Hugging Face data set, in Parquet files or in plain folders -> a folder per character.
+"""Faces in a Hugging Face data set, in Parquet files or in plain folders -> a folder per identity.
 
 Pictures are written as they are, byte for byte.
 """
@@ -46,7 +46,7 @@ def arrange_faces(
     kind: Kind = "auto",
     identities: Rule | None = None,
     image_column: str | None = None,
-    character_column: str | None = None,
+    identity_column: str | None = None,
     id_column: str | None = None,
     split: str | None = None,
     workers: int | None = None,
@@ -54,11 +54,11 @@ def arrange_faces(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> CommandResult:
-    """Put the faces of another form of data set into `out/<character>/<name>`.
+    """Put the faces of another form of data set into `out/<identity>/<name>`.
 
     A file is named by the id column, else as the picture was, where no other picture of the
-    character was named so, else by its row. Beside the characters' folders lie `faces.csv` (where
-    each file came from), `faces.json`, `names.csv` (characters whose folder has another name) and
+    identity was named so, else by its row. Beside the identities' folders lie `faces.csv` (where
+    each file came from), `faces.json`, `names.csv` (identities whose folder has another name) and
     `missing.csv` (what gave no file, and why). Interrupted, the same command goes on.
 
     Args:
@@ -70,7 +70,7 @@ def arrange_faces(
             `save_to_disk` wrote; `auto` finds out.
         identities: who a picture of plain folders shows; see `pairsets.identities.rules`.
         image_column: of the pictures, where it is not the only one that can be.
-        character_column: of the characters, likewise.
+        identity_column: of the identities, likewise.
         id_column: what to name files by.
         split: of the data set, or `all`; of plain folders, the one of that name.
         workers: threads; as many as there are cores by default.
@@ -88,11 +88,11 @@ def arrange_faces(
     found = _kind_of(source) if kind == "auto" else kind
     plain = found in ("flat", "folders")
     if plain:
-        _refuse_columns(source, found, image_column, character_column, id_column, split)
+        _refuse_columns(source, found, image_column, identity_column, id_column, split)
     elif identities is not None:
         raise SourceError(
             f"{source}: {identities.said} is of pictures in plain folders; here a column says who "
-            "is shown: --character-column"
+            "is shown: --identity-column"
         )
     # Before the names are read, which may take long; what hangs on them is asked for after that.
     FaceFolder(out, KIND, COLUMNS, {}).refuse(overwrite=overwrite, keyed=False)
@@ -106,7 +106,7 @@ def arrange_faces(
         else:
             table = _open(found, source, split)
             columns = choose(
-                table.columns, source, image=image_column, character=character_column, id=id_column
+                table.columns, source, image=image_column, identity=identity_column, id=id_column
             )
             origin = TableOrigin(table, columns, source, reserved, step)
     folder = FaceFolder(out, KIND, COLUMNS, {"source": found, **origin.key})
@@ -122,7 +122,7 @@ def arrange_faces(
             "versions": versions("lookalikes", "pillow"),
         }
         rows = (work.placed[at] for at in sorted(work.placed))
-        columns_of_missing = ("character", "source", "why")
+        columns_of_missing = ("identity", "source", "why")
         files = folder.finish(
             rows, origin.names, work.missing, manifest, missing_columns=columns_of_missing
         )
@@ -141,14 +141,14 @@ def _refuse_columns(
     source: Path,
     kind: str,
     image: str | None,
-    character: str | None,
+    identity: str | None,
     name: str | None,
     split: str | None,
 ) -> None:
     """Raise SourceError where a column, or a split of flat folders, was named."""
     options = {
         "--image-column": image,
-        "--character-column": character,
+        "--identity-column": identity,
         "--id-column": name,
         "--split": split if kind == "flat" else None,
     }
@@ -218,7 +218,7 @@ class _Arranging:
                     self._kept += one.kept
                 else:
                     self._reasons[one.reason] += 1
-                    who = one.item.character or ""
+                    who = one.item.identity or ""
                     self.missing.append(missing_row(who, one.item.source, one.cause))
             done += len(chunk)
             step(done, self._origin.count)
@@ -259,7 +259,7 @@ class _Arranging:
 
     def _place(self, item: Item, journal: FolderJournal) -> _Placed | _Dropped:
         if item.stem is None:
-            return _Dropped(item, "rows without a character", "no character")
+            return _Dropped(item, "rows without an identity", "no identity")
         if item.picture is None:
             return _Dropped(item, "rows without a picture", "no picture, or not in the source")
         try:

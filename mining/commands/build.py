@@ -67,13 +67,13 @@ def build(
 ) -> Run:
     """A folder of faces in, an adversarial benchmark out.
 
-    Embeds the faces, mines the reference model's most confusable cross-character pairs, evaluates
+    Embeds the faces, mines the reference model's most confusable cross-identity pairs, evaluates
     every model on the random and the adversarial pairs, draws the figures and the report. An
     interrupted build goes on when called again. Several references mine together; each is then
     evaluated on what the others mined without it, too.
 
     Args:
-        faces: folder with one folder per character.
+        faces: folder with one folder per identity.
         references: `family:argument` of the model that mines, or of several.
         out: the run's folder.
         models: further models to evaluate.

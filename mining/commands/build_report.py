@@ -84,7 +84,7 @@ def shown_of(
         quantiles={"adversarial": run.quantiles},
         facts=[
             ("Faces", f"{len(run.faces):,}"),
-            ("Characters", f"{run.faces.count_characters:,}"),
+            ("Identities", f"{run.faces.count_identities:,}"),
             _reference_fact(run, references),
             ("Random pairs", counted(run.random)),
             ("Adversarial pairs", counted(run.adversarial)),

@@ -22,7 +22,7 @@ from pairsets.sources.overlap import (
     Shared,
     counts_of,
     ordered,
-    shared_characters,
+    shared_identities,
     shared_posts,
     write_shared,
 )
@@ -75,17 +75,17 @@ def find_overlap(
     spreadsheet_safe: bool = False,
     progress: Progress = silent,
 ) -> Overlap:
-    """Find the characters and pictures that are in training and in the test set.
+    """Find the identities and pictures that are in training and in the test set.
 
-    Characters are compared by name, posts by number. Of two folders of faces, files are compared
+    Identities are compared by name, posts by number. Of two folders of faces, files are compared
     byte by byte, and pictures by what they show: copies that are resized, cropped, mirrored,
     re-compressed. Where `out` is given, an interrupted search of pictures goes on where it stopped.
 
     Args:
-        train, test: each a folder of faces, a dataset (JSON), or a list of characters.
+        train, test: each a folder of faces, a dataset (JSON), or a list of identities.
         out: CSV of what is found, `kind,train,test,why,score`.
         identities: who a picture of folders shows, where that is not its folder.
-        aliases: file of names that are one character's.
+        aliases: file of names that are one identity's.
         pictures: look at files and pictures, not at names and numbers alone.
         workers: threads that look at pictures; as many as there are cores by default.
         max_pixels: larger images are not looked at.
@@ -116,7 +116,7 @@ def find_overlap(
     warnings = _unknown(known, sides.values(), aliases)
     warnings += [note for side in sides.values() if side.faces for note in side.faces.notes]
     with progress("Comparing names") as step:
-        found = shared_characters(ours.characters, theirs.characters, known)
+        found = shared_identities(ours.identities, theirs.identities, known)
         named = {(one.train, one.test) for one in found}
         found += [one for one in _similar(ours, theirs) if (one.train, one.test) not in named]
         step(1, 1)
@@ -186,7 +186,7 @@ def _rows(
     rows = [
         FunnelRow("overlap", f"{what} in {name}", len(content), kept=True)
         for name, side in sides.items()
-        for what, content in (("characters", side.characters), ("pictures", side.pictures))
+        for what, content in (("identities", side.identities), ("pictures", side.pictures))
         if content
     ]
     if unread:
@@ -202,11 +202,11 @@ def _unknown(known: Aliases | None, sides: Iterable[Collection], aliases: Path |
     """A sentence on aliases that nobody has."""
     if known is None:
         return []
-    names = known.unknown(name for side in sides for name in side.characters)
+    names = known.unknown(name for side in sides for name in side.identities)
     if not names:
         return []
     return [
-        f"{aliases}: no character of either side is called {names[0]!r}"
+        f"{aliases}: no identity of either side is called {names[0]!r}"
         + (f", and {len(names) - 1:,} more names" if len(names) > 1 else "")
         + "; are they misspelt?"
     ]
@@ -216,7 +216,7 @@ def _similar(ours: Collection, theirs: Collection) -> Iterator[Shared]:
     from mining.overlap.similar_names import similar_names
     from mining.suspects.identity.names import WHY, Likeness
 
-    for name, other, said in similar_names(ours.characters, theirs.characters):
+    for name, other, said in similar_names(ours.identities, theirs.identities):
         yield Shared(SIMILAR, name, other, WHY[said], said / max(Likeness))
 
 

@@ -233,7 +233,7 @@ def _facts(faces: Faces, gathered: Gathered) -> list[tuple[str, str]]:
     """Numbers that the report begins with."""
     return [
         ("Faces", f"{len(faces):,}"),
-        ("Characters", f"{faces.count_characters:,}"),
+        ("Identities", f"{faces.count_identities:,}"),
         ("Models", f"{len(gathered.models):,}"),
     ]
 

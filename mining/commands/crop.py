@@ -1,4 +1,4 @@
-"""Pictures and a dataset of boxes -> a folder per character, of faces cut out."""
+"""Pictures and a dataset of boxes -> a folder per identity, of faces cut out."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def crop_faces(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> CommandResult:
-    """Cut the faces of a dataset out of their pictures into `out/<character>/<id>.jpg`.
+    """Cut the faces of a dataset out of their pictures into `out/<identity>/<id>.jpg`.
 
-    Beside the characters' folders lie `crops.csv` (which face each file is), `crops.json` (how it
-    was made), `names.csv` (characters whose folder has another name) and `missing.csv` (what gave
+    Beside the identities' folders lie `crops.csv` (which face each file is), `crops.json` (how it
+    was made), `names.csv` (identities whose folder has another name) and `missing.csv` (what gave
     no crop, and why); the last two only where there is something in them. Interrupted, the same
     command goes on. To overwrite keeps what still fits, and so makes up for missing pictures.
 
@@ -91,7 +91,7 @@ def crop_faces(
             "dataset_sha256": sha256(dataset),
             "versions": versions("lookalikes", "pillow"),
         }
-        missing = [missing_row(f.face.character, f.face.picture, f.cause) for f in crops.failed]
+        missing = [missing_row(f.face.identity, f.face.picture, f.cause) for f in crops.failed]
         files = folder.finish(crops.rows(), plan.names, missing, manifest)
     return CommandResult([out, *files], crops.funnel(), crops.warnings())
 
@@ -102,7 +102,7 @@ class _Face:
 
     row: int
     path: str
-    character: str
+    identity: str
     picture: PictureId
     bbox: Box
 
@@ -200,7 +200,7 @@ class _Crops:
         dropped = {
             "faces whose picture was not found": not_found,
             "faces whose picture cannot be used": len(self.failed) - not_found,
-            "characters without a crop": bare,
+            "identities without a crop": bare,
         }
         kept = {
             "crops that were there already": self._kept,
@@ -220,7 +220,7 @@ class _Crops:
             first = self.failed[0]
             told.append(
                 f"{len(self.failed):,} of {len(self._sizes):,} faces gave no crop, the first "
-                f"{first.face.picture!r} of {first.face.character!r} ({first.cause}); "
+                f"{first.face.picture!r} of {first.face.identity!r} ({first.cause}); "
                 f"{self._folder.missing} lists them. When they are there, the same command with "
                 "--overwrite makes them alone"
             )
@@ -242,8 +242,8 @@ class _Crops:
     def _face(self, row: int, path: str) -> _Face:
         found = self._plan.dataset
         left, top, right, bottom = found.boxes[row].tolist()
-        character = found.characters[found.owner[row]]
-        return _Face(row, path, character, found.ids[row], (left, top, right, bottom))
+        identity = found.characters[found.owner[row]]
+        return _Face(row, path, identity, found.ids[row], (left, top, right, bottom))
 
     def _faces(self) -> Iterator[_Face]:
         return (self._face(row, path) for row, path in enumerate(self._plan.paths()))
@@ -277,7 +277,7 @@ class _Crops:
         hint = "" if found else "; is this the folder of the pictures, that with 0000/ to 0999/?"
         raise SourceError(
             f"{self._pictures.root}: not one of the {len(self.failed):,} pictures of the dataset "
-            f"can be used; the first, {first.face.picture!r} of {first.face.character!r}: "
+            f"can be used; the first, {first.face.picture!r} of {first.face.identity!r}: "
             f"{first.cause}{hint}"
         )
 

@@ -83,7 +83,7 @@ def explain_pair(
 
 
 def name_of(file: Path) -> str:
-    """A face's name in the picture: its character and file, or its file alone.
+    """A face's name in the picture: its identity and file, or its file alone.
 
     >>> name_of(Path("faces/lena_(paper)/1.png"))
     'lena_(paper)/1.png'

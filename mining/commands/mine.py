@@ -22,7 +22,7 @@ from mining.scores.score_pairs import score_pairs
 from mining.suspects.evidence import dropped_rows
 from pairsets.errors import PairSetError
 from pairsets.faces import resolve
-from pairsets.files.character_folds import CharacterFolds
+from pairsets.files.identity_folds import IdentityFolds
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, identities_of, refuse_lacking
 from pairsets.progress import Progress, silent
@@ -56,8 +56,8 @@ def mine_pairs(
     missing ones are to be rejected. Embeddings in several folders are those of several references,
     which mine together. Dropped suspects are listed in `OUT.suspects.csv`.
 
-    With `folds`, so many or those of a file `character,fold`, no two share a character: see
-    `mining.miners.fold_miner`. `OUT.folds.csv` and `OUT.characters.csv` say which is in which.
+    With `folds`, so many or those of a file `identity,fold`, no two share an identity: see
+    `mining.miners.fold_miner`. `OUT.folds.csv` and `OUT.identity_folds.csv` say which is in which.
     """
     mining, random = mining or MiningOptions(), random or RandomSet()
     folders = [embeddings] if isinstance(embeddings, Path) else list(embeddings)
@@ -135,9 +135,9 @@ def _join(
         test, lost = _take_over(Path(random.test_pairs), random, sources, label=1 - mined)
     if folds is not None:
         of = (
-            CharacterFolds.read(folds, faces)
+            IdentityFolds.read(folds, faces)
             if isinstance(folds, Path)
-            else CharacterFolds.drawn(faces, folds, ignore=given.ignored, seed=random.seed)
+            else IdentityFolds.drawn(faces, folds, ignore=given.ignored, seed=random.seed)
         )
         return Shares.of(
             faces, of, pairs, asked, mined=mined, test=test, ignore=given.ignored, seed=random.seed

@@ -83,7 +83,7 @@ def show_neighbours(
     *,
     source: VectorSource,
     count: int = 10,
-    per_character: int | None = 1,
+    per_identity: int | None = 1,
     out: Path | None = None,
     scores: Path | None = None,
     overwrite: bool = False,
@@ -94,12 +94,12 @@ def show_neighbours(
     """Find who gets taken for `face`, and draw it.
 
     Args:
-        face: the path of an embedded face (`character/name.jpg`), the name of a character, whose
+        face: the path of an embedded face (`identity/name.jpg`), the name of an identity, whose
             faces are all asked about, or any image file. The last is embedded with the model of
-            `source`; its character is unknown, so every face counts.
+            `source`; its identity is unknown, so every face counts.
         source: of the vectors to search.
         count: how many impostors.
-        per_character: at most so many of one character; None for any number.
+        per_identity: at most so many of one identity; None for any number.
         out: picture to write, .png or .svg.
         scores: score file to write: `pathA` is the face asked about, `pathB` the impostor.
         overwrite: replace `out` and `scores`.
@@ -112,7 +112,7 @@ def show_neighbours(
         RunError: no such face; no or several models; options that contradict each other.
         PairsetsError, MiningError: files that cannot be used.
     """
-    for name, number in (("count", count), ("per-character", per_character)):
+    for name, number in (("count", count), ("per-identity", per_identity)):
         if number is not None and number < 1:
             raise RunError(f"--{name} {number}; expected 1 or more")
     if out is not None:
@@ -134,7 +134,7 @@ def show_neighbours(
     else:
         query = known
     with progress("Searching impostors") as step:
-        found = nearest_impostors(query, space, count, per_character, step)
+        found = nearest_impostors(query, space, count, per_identity, step)
     if files:
         files += copies if spreadsheet_safe else []
         stale = [] if spreadsheet_safe else copies
@@ -218,7 +218,7 @@ def _same_model(model: str | None, space: Embeddings, encoding: EmbeddingOptions
 
 
 def _known(face: str, space: Embeddings, root: Path | None) -> Query | None:
-    """The embedded face or the character that `face` names; None where it is a file of its own.
+    """The embedded face or the identity that `face` names; None where it is a file of its own.
 
     Raises:
         RunError: it is none of the three.
@@ -233,20 +233,20 @@ def _known(face: str, space: Embeddings, root: Path | None) -> Query | None:
         if row is not None:
             return Query.of_face(space, row)
     for name in filter(None, names):
-        row = _where(name, known.characters)
+        row = _where(name, known.identities)
         if row is not None:
-            return Query.of_character(space, known.characters[row])
+            return Query.of_identity(space, known.identities[row])
     for name in names:
         if name in space.skipped:
             raise RunError(f"{name}: was left out when faces were embedded: {space.skipped[name]}")
     if file.is_file():
         return None
     what = "a folder, but" if file.is_dir() else "no image file there, and"
-    near = difflib.get_close_matches(face, sorted({*known.characters, *known.paths}), n=3)
+    near = difflib.get_close_matches(face, sorted({*known.identities, *known.paths}), n=3)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise RunError(
         f"{face!r}: {what} neither one of the {len(known):,} embedded faces nor one of their "
-        f"{known.count_characters:,} characters{hint}"
+        f"{known.count_identities:,} identities{hint}"
     )
 
 
@@ -280,7 +280,7 @@ def _of_file(
 def impostor_figure(
     found: Neighboured, faces: Faces, file: Path | None = None, max_pixels: int = images.MAX_PIXELS
 ) -> Figure:
-    """The figure; of a character the face that its first impostor is taken for stands large."""
+    """The figure; of an identity the face that its first impostor is taken for stands large."""
     shown = int(np.flatnonzero(found.faces == found.resembles[0])[0])
     own = None
     if found.own_match[shown]:
@@ -291,7 +291,7 @@ def impostor_figure(
         [faces.locate(path) for path in found.paths],
         found.scores.tolist(),
         name=found.query,
-        names=found.characters.tolist(),
+        names=found.identities.tolist(),
         outscores=found.outscores.tolist(),
         own=own,
         beside=[faces.locate(path) for path in found.resembles] if several else None,

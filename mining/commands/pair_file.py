@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.files.character_folds import CharacterFolds
 from pairsets.files.folds import Folds
+from pairsets.files.identity_folds import IdentityFolds
 from pairsets.files.score_files import write_scores
-from pairsets.files.side_files import characters_of, folds_of, manifest_of, suspects_of
+from pairsets.files.side_files import folds_of, identity_folds_of, manifest_of, suspects_of
 from pairsets.files.suspects import Suspects
 from pairsets.pairset import PairSet, identities_of
 from pairsets.storage.publication import written_together
@@ -23,7 +23,7 @@ def files_of(out: Path, *, suspects: bool = False, folds: bool = False) -> list[
     """The pair file `out` and what is written with it, but for identities that folders tell."""
     files = [out, manifest_of(out), out.with_suffix(".scores.csv")]
     files += [suspects_of(out)] if suspects else []
-    return files + ([folds_of(out), characters_of(out)] if folds else [])
+    return files + ([folds_of(out), identity_folds_of(out)] if folds else [])
 
 
 def write_pair_file(
@@ -35,7 +35,7 @@ def write_pair_file(
     rank: NDArray[np.int64] | None = None,
     quantiles: Mapping[str, Numbers] | None = None,
     suspects: Suspects | None = None,
-    folds: tuple[Folds, CharacterFolds] | None = None,
+    folds: tuple[Folds, IdentityFolds] | None = None,
     overwrite: bool = True,
 ) -> list[Path]:
     """Write `out` and all that belongs beside it; what lay beside an older one there goes.
@@ -46,14 +46,14 @@ def write_pair_file(
         manifest: what they were made from, and how.
         scores, rank, quantiles: see `pairsets.files.score_files.write_scores`.
         suspects: of the mined pairs, and of those dropped.
-        folds: of the pairs, and of the characters.
+        folds: of the pairs, and of the identities.
         overwrite: replace what is there.
 
     Returns:
         The files.
     """
     files = files_of(out, suspects=suspects is not None, folds=folds is not None)
-    named, parted = identities_of(out), [folds_of(out), characters_of(out)]
+    named, parted = identities_of(out), [folds_of(out), identity_folds_of(out)]
     files += [named] if pairs.named is not None else []
     stale = {suspects_of(out), named, *(parted if out.exists() else ())} - {*files}
     with written_together(

@@ -140,7 +140,7 @@ class RunFolder:
 
     @property
     def faces(self) -> Path:
-        """Table of the embedded faces: `path,character`."""
+        """Table of the embedded faces: `path,identity`."""
         return self.root / "faces.csv"
 
     @property

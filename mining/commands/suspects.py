@@ -89,7 +89,7 @@ def find_suspects(
     if any(check.kind in BY_IDENTITY for check in checks):
         against = contradictions(
             pairs,
-            "character",
+            "identity",
             str(path),
             lost=f"suspects of the kinds {' and '.join(BY_IDENTITY)}",
             remedy=f"look for others alone: --kinds {_others(evidence)}",
@@ -167,7 +167,7 @@ def draw_suspects(
     for doubt in doubts:
         rows = np.flatnonzero(doubt.flagged)
         rows = rows[np.lexsort((rows, -doubt.score[rows]))]
-        # One of each reason first: two characters, or one face, may be in many pairs.
+        # One of each reason first: two identities, or one face, may be in many pairs.
         seen: Counter[str] = Counter()
         turn = []
         for row in rows.tolist():
@@ -200,19 +200,16 @@ def _unread_faces(unread: Mapping[str, str]) -> list[str]:
 
 
 def _unknown_names(checks: Sequence[Check], pairs: PairSet, aliases: Path | None) -> list[str]:
-    """A sentence on the names of the alias list that no character has."""
-    from mining.suspects.aliases import SameCharacter
+    """A sentence on the names of the alias list that no identity has."""
+    from mining.suspects.aliases import SameIdentity
 
     missing = [
-        name
-        for check in checks
-        if isinstance(check, SameCharacter)
-        for name in check.unknown(pairs)
+        name for check in checks if isinstance(check, SameIdentity) for name in check.unknown(pairs)
     ]
     if not missing:
         return []
     return [
-        f"{aliases}: {len(missing):,} listed names are no character's of these pairs and faces, "
+        f"{aliases}: {len(missing):,} listed names are no identity's of these pairs and faces, "
         f"{missing[0]} for one; misspelt?"
     ]
 

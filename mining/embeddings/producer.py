@@ -196,7 +196,7 @@ class _Known:
             and self.finished.manifest["fingerprint"] == self.journal.fingerprint
             and not self.finished.skipped
             and np.array_equal(self.finished.faces.paths, faces.paths)
-            and np.array_equal(self.finished.faces.characters, faces.characters)
+            and np.array_equal(self.finished.faces.identities, faces.identities)
             and self.finished.faces.said == faces.said
         )
 

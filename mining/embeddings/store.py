@@ -81,7 +81,7 @@ class Embeddings:
         faces = Faces(
             self.faces.root,
             self.faces.paths[rows],
-            self.faces.characters[rows],
+            self.faces.identities[rows],
             said=self.faces.said,
         )
         vectors = np.asarray(self.vectors[rows])

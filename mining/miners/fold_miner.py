@@ -1,6 +1,6 @@
-"""Mining within folds: the hardest pairs of each fold's own characters, for a k-fold protocol.
+"""Mining within folds: the hardest pairs of each fold's own identities, for a k-fold protocol.
 
-Folds share no character, so that a threshold fixed on some is tested on strangers. Every fold has
+Folds share no identity, so that a threshold fixed on some is tested on strangers. Every fold has
 as many mined pairs, and as many of the other label to join them, as LFW's and SLLFW's have.
 """
 
@@ -48,7 +48,7 @@ def mine_within(
     exclude: Sequence[PathPairs] = (),
     progress: Progress = silent,
 ) -> Content:
-    """The hardest pairs among the characters of each fold, and those that join them.
+    """The hardest pairs among the identities of each fold, and those that join them.
 
     Args:
         search: what is asked of each fold alone.
@@ -96,7 +96,7 @@ def _mined(
     """The pairs of one fold."""
     folds, where = shares.folds, f"fold {fold} of {len(shares.folds)}"
     inside = {
-        name: source.take(np.flatnonzero(folds.of(source.faces.characters) == fold))
+        name: source.take(np.flatnonzero(folds.of(source.faces.identities) == fold))
         for name, source in sources.items()
     }
     faces = next(iter(inside.values())).faces
@@ -171,7 +171,7 @@ def _together(
         {
             "exact": all(found["exact"] for found in facts),
             "hubness": {"mined pairs": mined.content()},
-            "folds": [{"fold": fold, "characters": size, **found} for fold, (found, size) in folds],
+            "folds": [{"fold": fold, "identities": size, **found} for fold, (found, size) in folds],
         },
         # Folds have as many pairs each: the mean is the share of all.
         float(np.mean(recalls)) if recalls else None,
@@ -186,7 +186,7 @@ def _outside(
     """Funnel rows of what no fold sees."""
     faces = shares.faces
     kept = faces.without(ignore)
-    number = shares.folds.of(faces.characters)
+    number = shares.folds.of(faces.identities)
     paths = {path for pairs in exclude for path in [*pairs.path_a, *pairs.path_b]}
     inside = [
         PairSpace.of(some_of(faces, kept & (number == fold)))
@@ -196,10 +196,10 @@ def _outside(
     rows = {
         "names on the ignore list that no face has": len(ignore - faces.base_names),
         "paths in the excluded pairs that no face has": len(paths - {*faces.paths}),
-        "faces of characters in no fold": int((kept & (number == 0)).sum()),
+        "faces of identities in no fold": int((kept & (number == 0)).sum()),
     }
     if not shares.label:
-        rows["pairs of characters of two folds"] = apart - sum(
+        rows["pairs of identities of two folds"] = apart - sum(
             space.count_negatives for space in inside
         )
     return [FunnelRow("mine", what, count) for what, count in rows.items() if count]

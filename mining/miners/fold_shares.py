@@ -9,12 +9,12 @@ import numpy as np
 
 from pairsets.errors import PairSetError
 from pairsets.faces import Faces, some_of
-from pairsets.files.character_folds import CharacterFolds
+from pairsets.files.identity_folds import IdentityFolds
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet
 from pairsets.random_set import PairSpace, random_pairs
 
-KINDS = ("pairs of different characters", "pairs of one character")
+KINDS = ("pairs of different identities", "pairs of one identity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Shares:
     """What each fold gets.
 
     Attributes:
-        folds: of the characters.
+        folds: of the identities.
         faces: all faces.
         label: of the pairs that are mined.
         each: how many of them are mined within a fold.
@@ -32,7 +32,7 @@ class Shares:
         drawn: the joined pairs were drawn at random, and not given.
     """
 
-    folds: CharacterFolds
+    folds: IdentityFolds
     faces: Faces
     label: int
     each: int
@@ -45,7 +45,7 @@ class Shares:
     def of(
         cls,
         faces: Faces,
-        folds: CharacterFolds,
+        folds: IdentityFolds,
         pairs: int,
         asked: int | None,
         *,
@@ -58,7 +58,7 @@ class Shares:
 
         Args:
             faces: all faces.
-            folds: of their characters.
+            folds: of their identities.
             pairs: how many are to be mined in all; what does not divide is left out.
             asked: how many are to join them in all; by default as many.
             mined: the label of the mined pairs.
@@ -101,7 +101,7 @@ class Shares:
             )
         if folds.unknown:
             warnings.append(
-                f"No face has {folds.unknown:,} of the characters in the file of folds."
+                f"No face has {folds.unknown:,} of the identities in the file of folds."
             )
         return cls(folds, faces, mined, each, joined, funnel, warnings, drawn=test is None)
 
@@ -111,17 +111,17 @@ class Shares:
 
 
 def _refuse_too_few(
-    faces: Faces, folds: CharacterFolds, ignore: Iterable[str], wanted: Sequence[int]
+    faces: Faces, folds: IdentityFolds, ignore: Iterable[str], wanted: Sequence[int]
 ) -> None:
     """Raise PairSetError unless each fold has enough pairs: told before the work.
 
     Args:
         faces: all faces.
-        folds: of their characters.
+        folds: of their identities.
         ignore: base names of images that do not count.
-        wanted: how many pairs of different characters a fold needs, and how many of one.
+        wanted: how many pairs of different identities a fold needs, and how many of one.
     """
-    number = folds.of(faces.characters)
+    number = folds.of(faces.identities)
     least: list[tuple[int, int]] = []
     spaces = [
         PairSpace.of(some_of(faces, number == fold), ignore) for fold in range(1, len(folds) + 1)
@@ -132,7 +132,7 @@ def _refuse_too_few(
         if least[label][0] < wanted[label]:
             count, fold = least[label]
             raise PairSetError(
-                f"fold {fold} of {len(folds)}: its {folds.sizes[fold - 1]:,} characters have "
+                f"fold {fold} of {len(folds)}: its {folds.sizes[fold - 1]:,} identities have "
                 f"{count:,} {kind}, and every fold needs {wanted[label]:,}; ask for fewer pairs "
                 f"(at most {count * len(folds):,}) or fewer folds"
             )
@@ -140,7 +140,7 @@ def _refuse_too_few(
 
 def _drawn(
     faces: Faces,
-    folds: CharacterFolds,
+    folds: IdentityFolds,
     each: int,
     label: int,
     ignore: Iterable[str],
@@ -151,7 +151,7 @@ def _drawn(
     Raises:
         PairSetError: a fold has fewer.
     """
-    number = folds.of(faces.characters)
+    number = folds.of(faces.identities)
     found = []
     for fold in range(1, len(folds) + 1):
         counts = {"positives": each if label else 0, "negatives": 0 if label else each}
@@ -165,7 +165,7 @@ def _drawn(
 
 def _joined_from(
     test: PairSet,
-    folds: CharacterFolds,
+    folds: IdentityFolds,
     most: int,
     label: int,
     seed: int,
@@ -198,8 +198,8 @@ def _joined_from(
     stage = ("negatives", "positives")[label]
     lost = {
         "marked invalid in the test pairs": int((~test.valid & (test.label == label)).sum()),
-        "with a character in no fold": int(((a == 0) | (b == 0)).sum()),
-        "with characters of two folds": int(((a != b) & (a > 0) & (b > 0)).sum()),
+        "with an identity in no fold": int(((a == 0) | (b == 0)).sum()),
+        "with identities of two folds": int(((a != b) & (a > 0) & (b > 0)).sum()),
         "more than the fold with fewest has": int(counts.sum()) - each * len(folds),
     }
     return found, [FunnelRow(stage, what, count) for what, count in lost.items() if count]

@@ -48,7 +48,7 @@ def mine_together(
             ignored ones.
         n: how many pairs; all if fewer exist.
         method: `mean`: hard for the models taken together; `min`: hard for each of them.
-        rules: how often an image or a character may come; no score limits and no margins.
+        rules: how often an image or an identity may come; no score limits and no margins.
         ignore: base names of images never to take.
         exclude: pairs not to be taken.
         limit: pairs listed of a model at most; see `mining.ranking.fused_ranking`.

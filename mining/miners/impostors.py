@@ -19,7 +19,7 @@ from mining.models.names import short_name
 from pairsets.paths import strings
 from pairsets.progress import Step
 
-Kind = Literal["face", "character", "file"]
+Kind = Literal["face", "identity", "file"]
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -38,7 +38,7 @@ class Query:
         faces: `[Q]` what the vectors are of.
         vectors: `[Q, D]`.
         rows: `[Q]` rows of the embeddings; none for a file.
-        own: rows of all faces of the character, or, for a file, of those that it is itself.
+        own: rows of all faces of the identity, or, for a file, of those that it is itself.
         file: the picture that was given.
     """
 
@@ -53,14 +53,14 @@ class Query:
     @classmethod
     def of_face(cls, space: Embeddings, row: int) -> Query:
         """The embedded face in a row."""
-        character = space.faces.characters[row]
-        return cls._of_rows(space, space.faces.paths[row], "face", np.array([row]), character)
+        identity = space.faces.identities[row]
+        return cls._of_rows(space, space.faces.paths[row], "face", np.array([row]), identity)
 
     @classmethod
-    def of_character(cls, space: Embeddings, name: str) -> Query:
-        """All embedded faces of a character."""
-        rows = np.flatnonzero(space.faces.characters == name)
-        return cls._of_rows(space, name, "character", rows, name)
+    def of_identity(cls, space: Embeddings, name: str) -> Query:
+        """All embedded faces of an identity."""
+        rows = np.flatnonzero(space.faces.identities == name)
+        return cls._of_rows(space, name, "identity", rows, name)
 
     @classmethod
     def of_file(cls, name: str, file: Path, vector: Vectors, own: Rows) -> Query:
@@ -69,35 +69,33 @@ class Query:
         return cls(name, "file", strings([name]), vector, none, own, file)
 
     @classmethod
-    def _of_rows(
-        cls, space: Embeddings, name: str, kind: Kind, rows: Rows, character: str
-    ) -> Query:
-        own = np.flatnonzero(space.faces.characters == character)
+    def _of_rows(cls, space: Embeddings, name: str, kind: Kind, rows: Rows, identity: str) -> Query:
+        own = np.flatnonzero(space.faces.identities == identity)
         return cls(name, kind, space.faces.paths[rows], space.vectors[rows], rows, own)
 
 
 @dataclass(frozen=True, eq=False)
 class Neighboured:
-    """A face, or all faces of a character, and its nearest impostors.
+    """A face, or all faces of an identity, and its nearest impostors.
 
     Attributes:
-        query: the face's path, the character's name, or the file as it was given.
+        query: the face's path, the identity's name, or the file as it was given.
         kind: which of the three it is.
         model: whose scores these are.
         faces: `[Q]` the faces that were asked about.
-        paths, characters: `[M]` the impostors, most alike first; equal scores by path.
+        paths, identities: `[M]` the impostors, most alike first; equal scores by path.
         scores: `[M]`, falling.
         resembles: `[M]`, which of `faces` each is most like; of several, the first.
-        outscores: `[M]`, whether it is more like that face than any other one of its character.
+        outscores: `[M]`, whether it is more like that face than any other one of its identity.
         same_picture: `[M]`, whether it has the very vector of that face: the same picture, or to
             this model the same, under two names.
-        own_best, own_worst: score of the most and the least alike pair of the character, each with
+        own_best, own_worst: score of the most and the least alike pair of the identity, each with
             one of `faces`; None where there is none.
-        own_count: how many other faces the character has.
-        own_match: `[Q]`, the most alike other face of each one's character; empty where none is.
+        own_count: how many other faces the identity has.
+        own_match: `[Q]`, the most alike other face of each one's identity; empty where none is.
         own_scores: `[Q]`, how alike that is; nan where none is.
         outscoring: how many of all impostors are more like one of `faces` than any other face of
-            its character; None where it has none.
+            its identity; None where it has none.
         candidates: how many impostors there are in all.
         duplicates: embedded faces that are the given file; they are not listed.
         files: what was written.
@@ -109,7 +107,7 @@ class Neighboured:
     model: str
     faces: NDArray[np.object_]
     paths: NDArray[np.object_]
-    characters: NDArray[np.object_]
+    identities: NDArray[np.object_]
     scores: Scores
     resembles: NDArray[np.object_]
     outscores: Mask
@@ -132,7 +130,7 @@ class Neighboured:
     def header(self) -> tuple[str, ...]:
         """Names of the columns of `rows`."""
         resembles = ("resembles",) if len(self.faces) > 1 else ()
-        return ("rank", "score", "impostor", "character", *resembles, "")
+        return ("rank", "score", "impostor", "identity", *resembles, "")
 
     def rows(self) -> list[tuple[str, ...]]:
         """The impostors as a person reads them, one a row."""
@@ -141,7 +139,7 @@ class Neighboured:
             mark = "above its own" if self.outscores[at] else ""
             mark = "the same picture" if self.same_picture[at] else mark
             resembles = (str(self.resembles[at]),) if len(self.faces) > 1 else ()
-            cells = (str(at + 1), f"{self.scores[at]:.4f}", self.paths[at], self.characters[at])
+            cells = (str(at + 1), f"{self.scores[at]:.4f}", self.paths[at], self.identities[at])
             found.append((*cells, *resembles, mark))
         return found
 
@@ -152,16 +150,16 @@ class Neighboured:
             known = ", ".join(self.duplicates)
             found.append(f"{self.query} is a face that is embedded already, not listed: {known}")
         if self.kind == "file":
-            return [*found, f"its character is unknown: {self.candidates:,} faces count"]
+            return [*found, f"its identity is unknown: {self.candidates:,} faces count"]
         if self.own_best is None:
-            return [*found, "its own: no other face of its character to compare with"]
+            return [*found, "its own: no other face of its identity to compare with"]
         faces = f"its {len(self.faces):,} faces"
         if self.kind == "face":
             faces = "one other face" if self.own_count == 1 else f"{self.own_count:,} other faces"
         return [
             *found,
             f"its own: {self.own_best:.4f} best, {self.own_worst:.4f} worst of {faces}",
-            f"{self.outscoring:,} of {self.candidates:,} faces of other characters outscore "
+            f"{self.outscoring:,} of {self.candidates:,} faces of other identities outscore "
             + ("that best" if self.kind == "face" else "the own best of a face they are like"),
         ]
 
@@ -170,10 +168,10 @@ def nearest_impostors(
     query: Query,
     space: Embeddings,
     count: int,
-    per_character: int | None = 1,
+    per_identity: int | None = 1,
     step: Step | None = None,
 ) -> Neighboured:
-    """The `count` best impostors of `query`, exact; at most `per_character` of one character.
+    """The `count` best impostors of `query`, exact; at most `per_identity` of one identity.
 
     Raises:
         RunError: nobody else is embedded.
@@ -184,13 +182,13 @@ def nearest_impostors(
     candidates = int(outside.sum())
     if not candidates:
         raise RunError(
-            f"{query.name}: no face of another character among the {len(space):,} that are embedded"
+            f"{query.name}: no face of another identity among the {len(space):,} that are embedded"
         )
     # Where there is none of its own to outscore, nothing does.
     bound = own_scores.max(axis=1, initial=-np.inf)
     bound[np.isneginf(bound)] = np.inf
     search = _Search(query, space, outside, bound)
-    chosen = search.best(count, per_character, step)
+    chosen = search.best(count, per_identity, step)
     faces = search.face[chosen]
     scores = search.score[chosen]
     genuine = own_scores.shape[1] > 0
@@ -200,7 +198,7 @@ def nearest_impostors(
         model=short_name(space.model),
         faces=query.faces,
         paths=space.faces.paths[chosen],
-        characters=space.faces.characters[chosen],
+        identities=space.faces.identities[chosen],
         scores=scores,
         resembles=query.faces[faces],
         outscores=scores > bound[faces],
@@ -223,7 +221,7 @@ class _Search:
         """`outside`: who may be an impostor; `bound [Q]`: what outscores a query's own faces."""
         self.query, self.bound, self.outside = query, bound, outside
         self.index = FlatIndex(space.vectors)
-        self.characters = space.faces.characters
+        self.identities = space.faces.identities
         # Equal scores stand by path, whatever order the faces were embedded in.
         self.by_path = np.argsort(space.faces.paths, kind="stable")
         self.score = np.full(len(space), -np.inf)
@@ -232,7 +230,7 @@ class _Search:
         # What a face that was not fetched can score at most, by query.
         self.floor = np.full(len(bound), np.inf)
 
-    def best(self, count: int, per_character: int | None, step: Step | None) -> Rows:
+    def best(self, count: int, per_identity: int | None, step: Step | None) -> Rows:
         """Rows of the impostors, best first."""
         total = len(self.floor)
         open_ = np.arange(total)
@@ -244,7 +242,7 @@ class _Search:
                 self._fetch(open_[start : start + part], fetch)
                 if step is not None:
                     step(total - open_.size + min(open_.size, start + part), total)
-            chosen = self._choose(count, per_character)
+            chosen = self._choose(count, per_identity)
             # A face not fetched may tie with the last one, and stand before it by its path.
             last = self.score[chosen[-1]] if chosen.size == count else -np.inf
             open_ = np.flatnonzero((self.floor >= last) | (self.floor > self.bound))
@@ -262,22 +260,22 @@ class _Search:
             self.above[rows[scores > self.bound[query]]] = True
             self.floor[query] = scores[-1]
 
-    def _choose(self, count: int, per_character: int | None) -> Rows:
+    def _choose(self, count: int, per_identity: int | None) -> Rows:
         rows = self.by_path[(self.outside & (self.score > -np.inf))[self.by_path]]
         taken: list[int] = []
         have: Counter[str] = Counter()
         for row in rows[np.argsort(-self.score[rows], kind="stable")].tolist():
             if len(taken) == count:
                 break
-            name = self.characters[row]
-            if per_character is None or have[name] < per_character:
+            name = self.identities[row]
+            if per_identity is None or have[name] < per_identity:
                 have[name] += 1
                 taken.append(row)
         return np.array(taken, np.int64)
 
 
 def _own_scores(query: Query, space: Embeddings) -> tuple[Scores, NDArray[np.object_]]:
-    """`[Q, C]` scores with the C faces of the character, -inf with itself; and the best ones.
+    """`[Q, C]` scores with the C faces of the identity, -inf with itself; and the best ones.
 
     C is 0 where there is no other face.
     """

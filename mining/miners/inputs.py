@@ -139,7 +139,7 @@ class MinerInputs:
         """Raise where pairs of this label cannot be mined of `faces`, which are called `source`.
 
         Raises:
-            FacesError: there is one character, or a picture of each, which nobody said may be.
+            FacesError: there is one identity, or a picture of each, which nobody said may be.
             PairSetError: a list of exclusions is of other paths.
             RulesError: there is nothing to keep a margin from.
         """
@@ -147,7 +147,7 @@ class MinerInputs:
         if self.random.test_pairs is None:
             refuse_single(faces, source)
         if label == 0:
-            refuse_one_character(faces, self.ignored, source)
+            refuse_one_identity(faces, self.ignored, source)
             if self.mining.rules.margins:
                 refuse_without_positives(faces, self.ignored)
 
@@ -177,10 +177,10 @@ def refuse_single(faces: Faces, source: Path) -> None:
 
     Then most likely something else than the identity was taken for it.
     """
-    found = None if faces.said is not None else nearly_all_single(faces.characters.tolist())
+    found = None if faces.said is not None else nearly_all_single(faces.identities.tolist())
     if found is not None:
         raise FacesError(
-            f"{source}: {found[1]:,} of {found[0]:,} characters have a single picture; is a folder "
+            f"{source}: {found[1]:,} of {found[0]:,} identities have a single picture; is a folder "
             f"really one identity? Else there are {REMEDIES}. If it is: --identity-level 1 (of "
             "embeddings, give it to lookalikes embed once more: no face is embedded again)"
         )
@@ -191,14 +191,14 @@ def contradictions(
     clusters: By,
     source: str,
     *,
-    lost: str = "intervals by character",
+    lost: str = "intervals by identity",
     remedy: str = "take images for what pairs share: --clusters image",
 ) -> list[str]:
     """A sentence on pairs whose label contradicts who is shown, where there are few of them.
 
     Args:
         pairs: of any labels.
-        clusters: nothing is told where it is not "character".
+        clusters: nothing is told where it is not "identity".
         source: what the pairs are called.
         lost: what would mean nothing where there are many.
         remedy: what is to be done then, if not to say who is shown.
@@ -208,7 +208,7 @@ def contradictions(
     """
     against = pairs.contradicting
     wrong = np.flatnonzero(against)
-    if clusters != "character" or not wrong.size:
+    if clusters != "identity" or not wrong.size:
         return []
     row, valid = int(wrong[0]), int(pairs.valid.sum())
     names = pairs.names(row)
@@ -240,7 +240,7 @@ def of_faces(pairs: PairSet, faces: Faces, source: str) -> PairSet:
         PairSetError: the identities beside the pair file are others.
     """
     paths = pairs.paths
-    theirs = faces.characters[faces.positions(paths)].tolist()
+    theirs = faces.identities[faces.positions(paths)].tolist()
     if pairs.identities is not None:
         for path, name in zip(paths, theirs, strict=True):
             if pairs.identity(path) != name:
@@ -252,16 +252,16 @@ def of_faces(pairs: PairSet, faces: Faces, source: str) -> PairSet:
     return pairs.with_identities(differing(dict(zip(paths, theirs, strict=True))))
 
 
-def refuse_one_character(faces: Faces, ignored: Iterable[str], source: Path) -> None:
-    """Raise FacesError unless there are pairs of different characters to mine."""
+def refuse_one_identity(faces: Faces, ignored: Iterable[str], source: Path) -> None:
+    """Raise FacesError unless there are pairs of different identities to mine."""
     kept = faces.without(ignored)
-    count = len(set(faces.characters[kept]))
+    count = len(set(faces.identities[kept]))
     if count < 2:
         after = "" if kept.all() else " after the ignore list"
         hint = fitting(faces.paths.tolist()) if faces.said is None else ""
         raise FacesError(
-            f"{source}: {count} character{'s' * (count != 1)}{after}; "
-            f"pairs of different characters need two{hint and '.'}{hint}"
+            f"{source}: {count} {'identity' if count == 1 else 'identities'}{after}; "
+            f"pairs of different identities need two{hint and '.'}{hint}"
         )
 
 
@@ -287,7 +287,7 @@ def refuse_unfit(test: PairSet, source: str, joined: int = 1) -> None:
     if wrong.size:
         row = int(wrong[0])
         if test.identities is None:
-            lie = ("the folder of one character", "folders of different characters")[joined]
+            lie = ("the folder of one identity", "folders of different identities")[joined]
             told = f"the two lie in {lie}; the miner goes by the folders"
         else:
             told = f"the two are {' and '.join(map(repr, test.names(row)))}"

@@ -35,14 +35,14 @@ def mine_negatives(
     device: str = "auto",
     progress: Step | None = None,
 ) -> Mined:
-    """The n best-scoring pairs of different characters: exact over all pairs, unless asked not to.
+    """The n best-scoring pairs of different identities: exact over all pairs, unless asked not to.
 
     The score is the inner product of the stored vectors: the cosine, for a cosine model.
 
     Args:
         embeddings: of the reference model.
         n: how many pairs; all if fewer exist.
-        rules: which pairs count, and how often an image or a character may come; by default all,
+        rules: which pairs count, and how often an image or an identity may come; by default all,
             and any number of times.
         ignore: base names of images never to take.
         exclude: pairs not to be taken: pair sets, `pairsets.Exclusions`, what was mined before.
@@ -56,7 +56,7 @@ def mine_negatives(
         progress: called with the pairs compared and the pairs in all, of one search after another.
 
     Raises:
-        RulesError: a margin where no character has two faces, or rules for an approximate index.
+        RulesError: a margin where no identity has two faces, or rules for an approximate index.
         ModelError: there is no such device.
         indexes.IndexesError: n below 1, or a factory string that FAISS refuses.
     """

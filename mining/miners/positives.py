@@ -1,4 +1,4 @@
-"""Embeddings -> the pairs of one character that the model finds least alike."""
+"""Embeddings -> the pairs of one identity that the model finds least alike."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def mine_positives(
     exclude: Iterable[PathPairs] = (),
     progress: Step | None = None,
 ) -> Mined:
-    """The n pairs of one character that score lowest, exact over all pairs.
+    """The n pairs of one identity that score lowest, exact over all pairs.
 
     Args:
         embeddings: of the reference model.
         n: how many pairs; all if fewer exist.
-        rules: which pairs count, and how often an image or a character may come. A pair has its
-            character once, so that the cap of a character and of a character pair are the same.
+        rules: which pairs count, and how often an image or an identity may come. A pair has its
+            identity once, so that the cap of an identity and of an identity pair are the same.
         ignore: base names of images never to take.
         exclude: pairs not to be taken: pair sets, `pairsets.Exclusions`, what was mined before.
         progress: called with the faces done and the faces in all.
 
     Raises:
-        RulesError: a margin, or no character with two faces.
+        RulesError: a margin, or no identity with two faces.
         indexes.IndexesError: n below 1.
     """
     ranking = PositiveRanking(embeddings, rules=rules, ignore=ignore, exclude=exclude)

@@ -156,7 +156,7 @@ def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
     """Funnel rows of mining, of the pairs that join what was mined, and of leaving each one out."""
     space = PairSpace.of(mined.faces)
     counts = (space.count_negatives, space.count_positives)
-    alike = ("pairs of different characters", "pairs of one character")
+    alike = ("pairs of different identities", "pairs of one identity")
     own, other = mined.label, 1 - mined.label
     lost = sum(count for _, count in mined.dropped)
     # A search that could not be followed to its end leaves it open why.
@@ -180,7 +180,7 @@ def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
         what = f"best pairs looked through down to the last one taken{beyond}"
         funnel.append(FunnelRow("mine", what, mined.depth, kept=True))
     if mined.without_bound is not None:
-        what = "of them without a margin: neither face has another of its character"
+        what = "of them without a margin: neither face has another of its identity"
         funnel.append(FunnelRow("mine", what, mined.without_bound, kept=True))
     what = ("adversarial negatives", "hard positives")[own]
     funnel.append(FunnelRow("mine", what, len(mined), kept=True))

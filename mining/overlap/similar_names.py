@@ -1,4 +1,4 @@
-"""Names of two lists that may be one character's: found without comparing each with each."""
+"""Names of two lists that may be one identity's: found without comparing each with each."""
 
 from __future__ import annotations
 

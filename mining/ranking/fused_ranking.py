@@ -37,7 +37,7 @@ class Reference:
 
     Args:
         name: of the model.
-        ranking: its pairs of different characters, exact and without rules: a quantile is a place
+        ranking: its pairs of different identities, exact and without rules: a quantile is a place
             among all of them, whatever may be taken.
     """
 
@@ -71,7 +71,7 @@ class Reference:
 
 
 class FusedRanking:
-    """Pairs of different characters by the fused quantile of several models: a `Ranking`.
+    """Pairs of different identities by the fused quantile of several models: a `Ranking`.
 
     See `mining.ranking.rank_aggregation` for the definition, and for why the heads of the models'
     lists are enough. Rules (caps, exclusions) belong behind this ranking, as in
@@ -188,8 +188,8 @@ def _refuse_unfit(references: Sequence[Reference], method: str) -> None:
 
 
 def _refuse_other_faces(name_a: str, a: Faces, name_b: str, b: Faces) -> None:
-    """Raise FusionError unless `a` and `b` are the same faces of the same characters, in order."""
-    if np.array_equal(a.paths, b.paths) and np.array_equal(a.characters, b.characters):
+    """Raise FusionError unless `a` and `b` are the same faces of the same identities, in order."""
+    if np.array_equal(a.paths, b.paths) and np.array_equal(a.identities, b.identities):
         return
     what = f"references {name_a} and {name_b} are over different faces: "
     alone_a, alone_b = set(a.paths) - set(b.paths), set(b.paths) - set(a.paths)
@@ -209,8 +209,8 @@ def _refuse_other_faces(name_a: str, a: Faces, name_b: str, b: Faces) -> None:
             f"{what}row {row + 1} is {a.paths[row]!r} and {b.paths[row]!r}; the same faces in "
             "another order: was a table sorted?"
         )
-    row = int(np.flatnonzero(a.characters != b.characters)[0])
+    row = int(np.flatnonzero(a.identities != b.identities)[0])
     raise FusionError(
-        f"{what}{a.paths[row]!r} is of {a.characters[row]!r} and {b.characters[row]!r}; was a "
-        "character renamed for one of them?"
+        f"{what}{a.paths[row]!r} is of {a.identities[row]!r} and {b.identities[row]!r}; was an "
+        "identity renamed for one of them?"
     )

@@ -50,7 +50,7 @@ class Mined:
         scores: `[M]` float64, falling; rising for hard positives. Fused quantiles, of several.
         faces: the faces that were searched (those not ignored).
         wanted: how many pairs were asked for.
-        label: 0 where the pairs are of different characters, 1 where they are of one.
+        label: 0 where the pairs are of different identities, 1 where they are of one.
         rules: what they keep to.
         ignored: how many faces the ignore list left out.
         unknown: base names on the ignore list that no face has.
@@ -64,7 +64,7 @@ class Mined:
         listed: false where `depth` and what the caps passed over are lower bounds.
         dropped: (why, how many) pairs that scored well enough, but broke a rule.
         without_bound: with a margin, how many of the pairs have none, since neither face has
-            another of its character.
+            another of its identity.
         quantiles: `[M, R]` of each of several reference models.
         before: who would fill the set without caps, where there are caps.
         references: by name, the embeddings of the models that mined.
@@ -159,8 +159,8 @@ def mined_from(
     dropped = ranking.turned_away(float(pairs.scores[-1]) if enough else None, progress)
     caps = {
         "image": rules.max_per_image,
-        "character": rules.max_per_character,
-        "character pair": rules.max_per_character_pair,
+        "identity": rules.max_per_identity,
+        "identity pair": rules.max_per_identity_pair,
     }
     more = "" if taken.listed else ", at least"
     dropped += [
@@ -199,7 +199,7 @@ def refuse_nothing(mined: Mined) -> None:
     """Raise RulesError where the rules let no pair through."""
     if len(mined):
         return
-    kind = ("different characters", "one character")[mined.label]
+    kind = ("different identities", "one identity")[mined.label]
     why = ", ".join(f"{count:,} {what}" for what, count in mined.dropped if count)
     raise RulesError(
         f"no pair of {kind} keeps to the rules ({', '.join(mined.rules.given) or 'exclude'})"

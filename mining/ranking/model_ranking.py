@@ -22,7 +22,7 @@ from pairsets.progress import Step
 
 
 class ModelRanking:
-    """The pairs of different characters by one model's score, exact; the rules keep to it.
+    """The pairs of different identities by one model's score, exact; the rules keep to it.
 
     Score limits, margins and exclusions are part of the join, so nothing that they turn away is
     ever listed. The occurrence caps of `rules` are left to `mining.ranking.occurrence_caps`.
@@ -37,7 +37,7 @@ class ModelRanking:
         device: see `search_on`.
 
     Raises:
-        RulesError: a margin, where no searched face has another of its character.
+        RulesError: a margin, where no searched face has another of its identity.
         ModelError: there is no such device.
     """
 
@@ -64,7 +64,7 @@ class ModelRanking:
 
     @cached_property
     def _best(self) -> Scores:
-        """`[N]`: p(x), the highest score of each face with another of its character."""
+        """`[N]`: p(x), the highest score of each face with another of its identity."""
         return self._index.best_of_group(self._groups)
 
     @cached_property
@@ -96,7 +96,7 @@ class ModelRanking:
             exclude=np.concatenate([self._excluded.rows, spent.pairs]),
             ceilings=self._ceilings,
             active=spent.active,
-            exclude_groups=spent.characters,
+            exclude_groups=spent.identities,
             how=self._how,
             progress=progress,
             checkpoint=self.checkpoints.next(),
@@ -104,7 +104,7 @@ class ModelRanking:
         return RankedPairs(found.i, found.j, found.scores)
 
     def without_bound(self, i: Rows, j: Rows) -> int:
-        """Number of the pairs of no face with another of its character, so no margin."""
+        """Number of the pairs of no face with another of its identity, so no margin."""
         return int((np.isneginf(self._best[i]) & np.isneginf(self._best[j])).sum())
 
     def turned_away(
@@ -140,7 +140,7 @@ class ModelRanking:
         if rules.max_score is not None:
             drops.append((f"scoring above {rules.max_score:g}{more}", int(high.sum())))
         if rules.margins:
-            drops.append((f"as alike as a face's own character{more}", int(close.sum())))
+            drops.append((f"as alike as a face's own identity{more}", int(close.sum())))
         return drops
 
     def _fits(self, i: Rows, j: Rows, scores: Scores) -> Mask:
@@ -173,10 +173,10 @@ def search_on(device: str) -> SearchOptions | None:
 
 
 def refuse_without_positives(faces: Faces, ignore: Iterable[str] = ()) -> None:
-    """Raise RulesError where no face has another of its character, so that no margin is one."""
-    names = faces.characters[faces.without(ignore)].tolist()
+    """Raise RulesError where no face has another of its identity, so that no margin is one."""
+    names = faces.identities[faces.without(ignore)].tolist()
     if len(set(names)) == len(names):
         raise RulesError(
             f"a margin was asked for, but none of the {len(names)} faces has another of its own "
-            "character to be compared with; leave the margin out"
+            "identity to be compared with; leave the margin out"
         )

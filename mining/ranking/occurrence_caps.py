@@ -1,8 +1,8 @@
-"""Occurrence caps: the best pairs in which no image, character or two characters come too often.
+"""Occurrence caps: the best pairs in which no image, identity or two identities come too often.
 
 They are defined over the whole ranking (see `Greedy`), which is too long to list, so as
 much of it is looked through as is needed: twice the pairs wanted, then four times as deep each
-time. Below `DEEPEST` pairs, the search goes on under the last one without the faces and characters
+time. Below `DEEPEST` pairs, the search goes on under the last one without the faces and identities
 that are used up. Nothing is lost by that: a pair looked at is either taken or has something that
 is used up, and what is used up stays so.
 """
@@ -119,14 +119,14 @@ def _joined(parts: list[RankedPairs]) -> RankedPairs:
 
 
 Rows = NDArray[np.int64]
-REASONS = ("image", "character", "character pair")
+REASONS = ("image", "identity", "identity pair")
 # Pairs looked at between two sweeps that drop those with something used up.
 _CHUNK = 2**13
 _NEVER = np.iinfo(np.int64).max
 
 
 class Greedy:
-    """What has been taken so far, and what each image, character and pair of them has left.
+    """What has been taken so far, and what each image, identity and pair of them has left.
 
     Attributes:
         wanted: how many pairs are still to be taken.
@@ -138,18 +138,18 @@ class Greedy:
         self.wanted, self.depth, self._offered = n, 0, 0
         self._groups = faces.groups
         self._size = int(self._groups.max(initial=-1)) + 1
-        self._cap_of_two = rules.max_per_character_pair
+        self._cap_of_two = rules.max_per_identity_pair
         self._images = _Supply.of(len(faces), rules.max_per_image)
-        self._characters = _Supply.of(self._size, rules.max_per_character)
+        self._identities = _Supply.of(self._size, rules.max_per_identity)
         self._two: dict[int, int] = {}
-        caps = (rules.max_per_image, rules.max_per_character, rules.max_per_character_pair)
+        caps = (rules.max_per_image, rules.max_per_identity, rules.max_per_identity_pair)
         self.passed_over = {
             reason: 0 for reason, cap in zip(REASONS, caps, strict=True) if cap is not None
         }
 
     def offer(self, i: Rows, j: Rows) -> Mask:
         """Take from the next pairs of the ranking; `[M]`, true for those taken."""
-        images, characters = self._images, self._characters
+        images, identities = self._images, self._identities
         a, b = self._groups[i], self._groups[j]
         keys, two, pairs = self._pairs_of(a, b)
         taken = np.zeros(len(i), np.bool_)
@@ -157,14 +157,14 @@ class Greedy:
         for start in range(0, len(i), _CHUNK):
             part = slice(start, start + _CHUNK)
             usable = (images.left[i[part]] > 0) & (images.left[j[part]] > 0)
-            usable &= (characters.left[a[part]] > 0) & (characters.left[b[part]] > 0)
+            usable &= (identities.left[a[part]] > 0) & (identities.left[b[part]] > 0)
             usable &= pairs.left[two[part]] > 0
             rows = np.flatnonzero(usable) + start
             columns = [column[rows].tolist() for column in (i, j, a, b, two)]
             for row, x, y, c, d, p in zip(rows.tolist(), *columns, strict=True):
-                used = [(images, x), (images, y), (characters, c), (pairs, p)]
+                used = [(images, x), (images, y), (identities, c), (pairs, p)]
                 if c != d:
-                    used.append((characters, d))
+                    used.append((identities, d))
                 if any(supply.left[at] == 0 for supply, at in used):
                     continue
                 for supply, at in used:
@@ -190,12 +190,12 @@ class Greedy:
         return Spent(
             score=score,
             pairs=np.concatenate([np.column_stack([part.i, part.j]) for part in parts]),
-            active=(self._images.left > 0) & (self._characters.left[self._groups] > 0),
-            characters=np.column_stack(np.divmod(done, max(1, self._size))),
+            active=(self._images.left > 0) & (self._identities.left[self._groups] > 0),
+            identities=np.column_stack(np.divmod(done, max(1, self._size))),
         )
 
     def _pairs_of(self, a: Rows, b: Rows) -> tuple[Rows, Rows, _Supply]:
-        """Keys of the distinct pairs of characters, which one each is, and what they have left."""
+        """Keys of the distinct pairs of identities, which one each is, and what they have left."""
         if self._cap_of_two is None:
             return np.zeros(1, np.int64), np.zeros_like(a), _Supply.of(1, None)
         keys, two = np.unique(np.minimum(a, b) * self._size + np.maximum(a, b), return_inverse=True)
@@ -217,8 +217,8 @@ class Greedy:
         open_ = ~taken[: len(i)]
         ended = {
             "image": np.minimum(self._images.ended[i], self._images.ended[j]),
-            "character": np.minimum(self._characters.ended[a], self._characters.ended[b]),
-            "character pair": pairs.ended[two],
+            "identity": np.minimum(self._identities.ended[a], self._identities.ended[b]),
+            "identity pair": pairs.ended[two],
         }
         for reason in self.passed_over:
             hit = open_ & (ended[reason] < now)

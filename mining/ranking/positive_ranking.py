@@ -18,7 +18,7 @@ from pairsets.progress import Step
 
 
 class PositiveRanking:
-    """The pairs of one character by one model's score, the least alike first, exact.
+    """The pairs of one identity by one model's score, the least alike first, exact.
 
     Args and errors are those of `mine_positives`.
     """
@@ -35,10 +35,10 @@ class PositiveRanking:
         refuse_margins(self.rules)
         self.space = SearchSpace.of(embeddings.faces, ignore, exclude)
         self.faces: Faces = self.space.faces
-        if self.faces.count_characters == len(self.faces):
+        if self.faces.count_identities == len(self.faces):
             raise RulesError(
-                f"no pair of one character exists: none of the {len(self.faces)} faces has another "
-                "of its own character"
+                f"no pair of one identity exists: none of the {len(self.faces)} faces has another "
+                "of its own identity"
             )
         self._vectors = self.space.take(embeddings.vectors)
         self._groups = self.faces.groups
@@ -58,7 +58,7 @@ class PositiveRanking:
 
     def below(self, depth: int, spent: Spent, progress: Step | None = None) -> RankedPairs:
         """The `depth` least alike of the pairs that `spent` leaves; all if fewer exist."""
-        first, second = spent.characters.T
+        first, second = spent.identities.T
         usable = spent.active & ~np.isin(self._groups, first[first == second])
         rows = np.flatnonzero(usable)
         if rows.size == 0:
@@ -108,6 +108,6 @@ def refuse_margins(rules: Rules) -> None:
     """Raise RulesError where there is a margin, which is a distance from positives."""
     if rules.margins:
         raise RulesError(
-            "a margin keeps pairs of different characters below the positives; it does not apply "
+            "a margin keeps pairs of different identities below the positives; it does not apply "
             "to hard positives"
         )

@@ -64,15 +64,15 @@ class Spent:
         score: of the last pair looked at; what is left scores that or less (in a ranking with the
             least alike first: or more).
         pairs: `[K, 2]` rows i < j of the pairs taken.
-        active: `[N]`: false for faces that are used up, themselves or with their character.
-        characters: `[C, 2]` values of `Faces.groups`, a <= b: the two characters of the pairs of
+        active: `[N]`: false for faces that are used up, themselves or with their identity.
+        identities: `[C, 2]` values of `Faces.groups`, a <= b: the two identities of the pairs of
             which none may follow.
     """
 
     score: float
     pairs: Rows
     active: Mask
-    characters: Rows
+    identities: Rows
 
 
 class Ranking(Protocol):

@@ -20,13 +20,13 @@ class Rules:
 
     Attributes:
         min_score, max_score: scores that count, both included.
-        margin: how far the score of a pair of different characters has to stay below p(x) for both
+        margin: how far the score of a pair of different identities has to stay below p(x) for both
             of its faces, p(x) being the highest score of face x with another searched face of its
-            own character; 0 or more. A face that is alone sets no bound.
+            own identity; 0 or more. A face that is alone sets no bound.
         relative_margin: the same as a share of |p(x)|, 0 to 1: the bound is p(x) - R |p(x)|, which
             is below p(x) for negative scores too. With both margins, the stricter bound holds.
-        max_per_image, max_per_character, max_per_character_pair: in how many of the pairs one
-            image, one character, the same two characters may be. Pairs are taken best first;
+        max_per_image, max_per_identity, max_per_identity_pair: in how many of the pairs one
+            image, one identity, the same two identities may be. Pairs are taken best first;
             one that would exceed a cap is passed over.
 
     Raises:
@@ -41,13 +41,13 @@ class Rules:
     margin: float | None = None
     relative_margin: float | None = None
     max_per_image: int | None = None
-    max_per_character: int | None = None
-    max_per_character_pair: int | None = None
+    max_per_identity: int | None = None
+    max_per_identity_pair: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("min_score", "max_score", "margin", "relative_margin"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
-        for name in ("max_per_image", "max_per_character", "max_per_character_pair"):
+        for name in ("max_per_image", "max_per_identity", "max_per_identity_pair"):
             object.__setattr__(self, name, _cap(name, getattr(self, name)))
         if self.margin is not None and self.margin < 0:
             raise RulesError(
@@ -74,7 +74,7 @@ class Rules:
     @property
     def capped(self) -> bool:
         """Whether there is an occurrence cap."""
-        caps = (self.max_per_image, self.max_per_character, self.max_per_character_pair)
+        caps = (self.max_per_image, self.max_per_identity, self.max_per_identity_pair)
         return any(cap is not None for cap in caps)
 
     @property

@@ -45,7 +45,7 @@ class SearchSpace:
         kept = faces.without(names)
         searched = faces
         if not kept.all():
-            searched = Faces(faces.root, faces.paths[kept], faces.characters[kept])
+            searched = Faces(faces.root, faces.paths[kept], faces.identities[kept])
         path_a, path_b, why = list[str](), list[str](), list[str]()
         for pairs in exclude:
             path_a += pairs.path_a.tolist()
@@ -72,9 +72,9 @@ class SearchSpace:
         return vectors if self.kept.all() else vectors[self.kept]
 
     def excluded(self, *, same: bool) -> Excluded:
-        """The excluded pairs of one character (`same`), or of different ones."""
-        characters = self.faces.characters[self.exclude]
-        chosen = (characters[:, 0] == characters[:, 1]) == same
+        """The excluded pairs of one identity (`same`), or of different ones."""
+        identities = self.faces.identities[self.exclude]
+        chosen = (identities[:, 0] == identities[:, 1]) == same
         return Excluded(self.exclude[chosen], self.why[chosen])
 
 

@@ -54,15 +54,15 @@ def fusion_warnings(mined: Mined) -> list[str]:
 
 
 def _hub_warning(mined: Mined) -> list[str]:
-    """One sentence on the images, characters and pairs of them that dominate without a cap."""
+    """One sentence on the images, identities and pairs of them that dominate without a cap."""
     found, rules = mined.hubness, mined.rules
     kinds = {
         "image": (found.image, rules.max_per_image),
-        "character": (found.character, rules.max_per_character),
-        "character pair": (found.character_pair, rules.max_per_character_pair),
+        "identity": (found.identity, rules.max_per_identity),
+        "identity pair": (found.identity_pair, rules.max_per_identity_pair),
     }
     if mined.label:
-        del kinds["character pair"]  # which is the character
+        del kinds["identity pair"]  # which is the identity
     hubs = {
         kind: hub
         for kind, (hub, cap) in kinds.items()
@@ -84,18 +84,18 @@ def _dominates(kind: str, hub: Hub, mined: Mined) -> bool:
 
 
 def chance_of(kind: str, names: tuple[str, ...], mined: Mined) -> float:
-    """The share of all pairs that an image, a character or two of them (`kind`) is in.
+    """The share of all pairs that an image, an identity or two of them (`kind`) is in.
 
     All pairs are those of the searched faces with the label of the mined ones.
     """
-    space, sizes = PairSpace.of(mined.faces), Counter(mined.faces.characters.tolist())
+    space, sizes = PairSpace.of(mined.faces), Counter(mined.faces.identities.tolist())
     faces = len(mined.faces)
     if kind == "image":
         own = sizes[mined.pairs.identity(names[0])]
         pairs = own - 1 if mined.label else faces - own
     elif mined.label:
         pairs = sizes[names[0]] * (sizes[names[0]] - 1) // 2
-    elif kind == "character":
+    elif kind == "identity":
         pairs = sizes[names[0]] * (faces - sizes[names[0]])
     else:
         pairs = sizes[names[0]] * sizes[names[1]]

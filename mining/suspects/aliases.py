@@ -1,4 +1,4 @@
-"""Pairs of different names that may be one character's."""
+"""Pairs of different names that may be one identity's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mining.embeddings.store import Embeddings
 from mining.models.names import model_names
-from mining.suspects.identity.characters import Characters, grouped
+from mining.suspects.identity.identities import Identities, grouped
 from mining.suspects.identity.names import WHY, Likeness, likeness
 from mining.suspects.identity.nearness import FACES, NEAR, Nearness, nearness
 from pairsets.files.aliases import Aliases
@@ -25,10 +25,10 @@ That is where `NEAR` is reached by images alone. Names alone reach it or not, by
 EACH = 0.0
 """What every single model's strength must reach where there are several, whose mean `NEAR` is for.
 
-A weak model that sees two characters nearly as near as one may agree with a better one, but not
+A weak model that sees two identities nearly as near as one may agree with a better one, but not
 decide.
 """
-# What names that are not enough alone take off `NEAR`: namesakes are often one character.
+# What names that are not enough alone take off `NEAR`: namesakes are often one identity.
 _EASIER = {Likeness.SHARED: 0.3, Likeness.STEM: 0.5}
 # Scores of names that need no images, and of those that do.
 _BY_NAME = {
@@ -43,23 +43,23 @@ _BY_NAME = {
 _SLOPE = 4.0
 
 
-class SameCharacter:
-    """Doubts a negative whose two characters may be one under two names.
+class SameIdentity:
+    """Doubts a negative whose two identities may be one under two names.
 
     There are three kinds of evidence: a list of aliases, which is believed; the names, flagged
     alone only where one is the other in another spelling, order of words or costume; and, with
     `embeddings`, the pictures. Names that are merely similar make less of the pictures do.
 
     Args:
-        embeddings: of one or more models, or their `Characters`, which several checks may share;
+        embeddings: of one or more models, or their `Identities`, which several checks may share;
             see `NEAR` and `EACH`.
-        aliases: names known to be one character's.
+        aliases: names known to be one identity's.
     """
 
     kind = "alias"
 
     def __init__(
-        self, embeddings: Sequence[Embeddings | Characters] = (), *, aliases: Aliases | None = None
+        self, embeddings: Sequence[Embeddings | Identities] = (), *, aliases: Aliases | None = None
     ) -> None:
         self._aliases = aliases or Aliases()
         self._models = grouped(embeddings)
@@ -67,7 +67,7 @@ class SameCharacter:
         self._near: dict[tuple[str, str], list[Nearness]] = {}
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
-        """Doubt of each pair by names and pictures of its characters; none of positives.
+        """Doubt of each pair by names and pictures of its identities; none of positives.
 
         Raises:
             pairsets.FacesError: a face of a negative was not embedded.
@@ -102,7 +102,7 @@ class SameCharacter:
         return self._aliases.unknown(known.union(*(model.names for model in self._models)))
 
     def _prepare(self, names: list[tuple[str, str]], progress: Step) -> int:
-        """Search the nearest characters of all faces in one go, which is much quicker.
+        """Search the nearest identities of all faces in one go, which is much quicker.
 
         Returns how many faces; the progress is to end with as many more as there are names.
         """
@@ -123,9 +123,9 @@ class SameCharacter:
         return total
 
     def _judge(self, a: str, b: str) -> tuple[float, str]:
-        """Score of two characters, and why they may be one."""
+        """Score of two identities, and why they may be one."""
         if self._aliases.same(a, b):
-            return 1.0, f"{a} and {b}: one character by the list of aliases"
+            return 1.0, f"{a} and {b}: one identity by the list of aliases"
         kind = likeness(a, b)
         by_name = _BY_NAME[kind]
         near = self._nearness(a, b)
@@ -150,7 +150,7 @@ class SameCharacter:
         return self._near[a, b]
 
     def _alike(self, near: list[Nearness]) -> str:
-        """Words on how alike two characters are to the model that is the least sure."""
+        """Words on how alike two identities are to the model that is the least sure."""
         at = min(range(len(near)), key=lambda at: near[at].strength)
         found = near[at]
         who = f", {self._names[at]}" if len(near) > 1 else ""

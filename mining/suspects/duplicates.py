@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mining.suspects.pictures.overlay import Overlay
 
 # Agreement at the worst spot from which two files show one picture. Drawn pairs of different
-# characters, and of one in other expressions, reach 0.4 (but for two, drawn in other colours
+# identities, and of one in other expressions, reach 0.4 (but for two, drawn in other colours
 # alone), a new earring on a drawing that is otherwise equal nearly 0.6; of planted copies 96 to 97
 # in 100 have more (benchmarks/suspect_pictures.py; set on the half it does not report).
 THRESHOLD = 0.6

@@ -21,7 +21,7 @@ from pairsets.pairset import PairSet
 from pairsets.storage.digests import sha256
 
 if TYPE_CHECKING:
-    from mining.suspects.identity.characters import Characters
+    from mining.suspects.identity.identities import Identities
 
 # What names the evidence that is for one kind alone.
 _OPTIONS = {"alias": "--aliases", "crop": "--detector", "veto": "--veto"}
@@ -33,9 +33,9 @@ class Evidence:
 
     Attributes:
         faces: the folder of images; duplicates and bad crops are seen in it.
-        references: embeddings by which a face, or a character, may look like another.
+        references: embeddings by which a face, or an identity, may look like another.
         second: embeddings of another model, which may veto.
-        aliases: file of names of one character.
+        aliases: file of names of one identity.
         detector: ONNX file of a face detector.
         max_pixels: width times height above which an image is refused undecoded.
 
@@ -92,9 +92,9 @@ class Evidence:
         return [self._check(kind) for kind in KINDS if kind in kinds]
 
     @cached_property
-    def _characters(self) -> list[Characters]:
-        """The references' characters, grouped and searched once for all checks."""
-        from mining.suspects.identity.characters import grouped
+    def _identities(self) -> list[Identities]:
+        """The references' identities, grouped and searched once for all checks."""
+        from mining.suspects.identity.identities import grouped
 
         return grouped(self.references)
 
@@ -117,13 +117,13 @@ class Evidence:
         if kind == "mislabel" and self.references:
             from mining.suspects.mislabels import Mislabelled
 
-            return Mislabelled(self._characters)
+            return Mislabelled(self._identities)
         if kind == "alias":
-            from mining.suspects.aliases import SameCharacter
+            from mining.suspects.aliases import SameIdentity
             from pairsets.files.aliases import Aliases
 
             aliases = Aliases.read(self.aliases) if self.aliases is not None else None
-            return SameCharacter(self._characters, aliases=aliases)
+            return SameIdentity(self._identities, aliases=aliases)
         raise PairSetError(
             f"{KINDS[kind]} ({kind}) cannot be looked for without {self.lacking[kind]}"
         )
@@ -178,11 +178,11 @@ class Drop:
         self.evidence([]).checks(seen)
 
     def refuse_for_positives(self) -> None:
-        """Raise PairSetError for kinds that no pair of one character can be of."""
+        """Raise PairSetError for kinds that no pair of one identity can be of."""
         wrong = [kind for kind in self.kinds if kind in ("alias", "veto")]
         if wrong:
             raise PairSetError(
-                f"{', '.join(wrong)}: a doubt about pairs of different characters, and hard "
+                f"{', '.join(wrong)}: a doubt about pairs of different identities, and hard "
                 "positives are of one; expected duplicate, mislabel or crop"
             )
 

@@ -1,4 +1,4 @@
-"""Faces that seem to be another character's than their folder says."""
+"""Faces that seem to be another identity's than their folder says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mining.embeddings.store import Embeddings
 from mining.models.names import model_names
-from mining.suspects.identity.characters import Characters, grouped
+from mining.suspects.identity.identities import Identities, grouped
 from pairsets.arrays import Floats, Mask, Rows
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
@@ -19,17 +19,17 @@ from pairsets.progress import Step, unheard
 THRESHOLD = 0.5
 """Scores from here on are flagged: there both `APART` and `BELONGS` are reached."""
 APART = 5.5
-"""How much a face must stand apart from its own character.
+"""How much a face must stand apart from its own identity.
 
-In units of the spread of the scores of all pairs of one character: how much nearer it is to another
-character than to its own, and twice how much less near it is to its own than its fellows are. Set
-on 3 % of faces moved to characters drawn at random (drawn faces and a set of game icons; pixels and
+In units of the spread of the scores of all pairs of one identity: how much nearer it is to another
+identity than to its own, and twice how much less near it is to its own than its fellows are. Set
+on 3 % of faces moved to identities drawn at random (drawn faces and a set of game icons; pixels and
 an ImageNet network), so that of faces flagged about nine in ten had been moved: with others moved,
 `benchmarks/suspect_identities.py` measures 94 to 98 % under the network, 84 and 85 under pixels, 90
-to 99 under both. Faces moved to a character much like theirs are hardly ever found.
+to 99 under both. Faces moved to an identity much like theirs are hardly ever found.
 """
 BELONGS = -0.25
-"""How near it must be to the other character, less how near that one's own faces typically are.
+"""How near it must be to the other identity, less how near that one's own faces typically are.
 
 In the same units; set together with `APART`. After confident learning (C. Northcutt, L. Jiang,
 I. Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70, 2021), where a
@@ -41,15 +41,15 @@ _BLOCK = 1024
 
 
 class Mislabelled:
-    """Doubts a pair of which a face is nearer to another character than to its own.
+    """Doubts a pair of which a face is nearer to another identity than to its own.
 
     That alone is true of many faces, above all under a weak model. Here the face must besides be as
-    near to the other character as that one's own faces are, and stand out from its own character.
-    With several models, all have to find it nearer to the same other character, and the limits are
-    for the mean of what they find. A face that is alone in its character cannot be judged.
+    near to the other identity as that one's own faces are, and stand out from its own identity.
+    With several models, all have to find it nearer to the same other identity, and the limits are
+    for the mean of what they find. A face that is alone in its identity cannot be judged.
 
     Args:
-        embeddings: of one or more models, or their `Characters`, which several checks may share.
+        embeddings: of one or more models, or their `Identities`, which several checks may share.
 
     Raises:
         ValueError: no embeddings.
@@ -57,7 +57,7 @@ class Mislabelled:
 
     kind = "mislabel"
 
-    def __init__(self, embeddings: Sequence[Embeddings | Characters]) -> None:
+    def __init__(self, embeddings: Sequence[Embeddings | Identities]) -> None:
         if not embeddings:
             raise ValueError("no embeddings; expected those of one model or more")
         self._models = grouped(embeddings)
@@ -106,7 +106,7 @@ class Mislabelled:
         best = np.full(len(paths), np.nan)
         whose = np.full(len(paths), "", object)
         # Whoever a model finds nearest is asked about of all. By name: models may have been given
-        # other faces, and number characters otherwise.
+        # other faces, and number identities otherwise.
         for candidate in [each.nearest for each in seen]:
             score = _score([each.strength(candidate) for each in seen])
             better = (score > best) | (np.isnan(best) & ~np.isnan(score))
@@ -132,53 +132,53 @@ class Mislabelled:
 
 
 class _Seen:
-    """Faces `[M]` as one model sees them beside their own and other characters.
+    """Faces `[M]` as one model sees them beside their own and other identities.
 
     Attributes:
-        nearest: name of the other character each is nearest to; empty where there is none.
+        nearest: name of the other identity each is nearest to; empty where there is none.
     """
 
-    def __init__(self, characters: Characters, rows: Rows) -> None:
-        self._characters = characters
+    def __init__(self, identities: Identities, rows: Rows) -> None:
+        self._identities = identities
         self._rows = rows
-        codes = characters.codes[rows]
-        self._own = characters.near(rows, codes)
-        self._fellows = characters.typical_without(rows, self._own)
-        found, _, _ = characters.rivals(rows)
-        names = np.array([*characters.names, ""], object)
+        codes = identities.codes[rows]
+        self._own = identities.near(rows, codes)
+        self._fellows = identities.typical_without(rows, self._own)
+        found, _, _ = identities.rivals(rows)
+        names = np.array([*identities.names, ""], object)
         self.nearest: NDArray[np.object_] = names[found]
 
     def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, Mask]:
         """Distance of each face from its own, its fit to another, and whether that one is nearer.
 
         Distance and fit are in spreads of positives, and nan where they cannot be told: no such
-        character, its own, a face alone.
+        identity, its own, a face alone.
         """
         codes, near = self._near(others)
-        spread = self._characters.positives.spread
+        spread = self._identities.positives.spread
         unit = spread if spread > 0 else np.nan
         apart = near - self._own + 2 * (self._fellows - self._own)
-        belongs = near - self._characters.typical(codes)
+        belongs = near - self._identities.typical(codes)
         known = ~np.isnan(near)
         return apart / unit, np.where(known, belongs / unit, np.nan), near > self._own
 
     def compared(self, others: NDArray[np.object_]) -> tuple[Floats, Floats]:
-        """Nearness of each face to another character, by name, and to its own."""
+        """Nearness of each face to another identity, by name, and to its own."""
         return self._near(others)[1], self._own
 
     def name(self, at: int) -> str:
-        """Name of the character that a face is said to show."""
-        return str(self._characters.names[self._characters.codes[self._rows[at]]])
+        """Name of the identity that a face is said to show."""
+        return str(self._identities.names[self._identities.codes[self._rows[at]]])
 
     def size(self, at: int) -> int:
-        """Number of faces that the character of a face has."""
-        return int(self._characters.sizes[self._characters.codes[self._rows[at]]])
+        """Number of faces that the identity of a face has."""
+        return int(self._identities.sizes[self._identities.codes[self._rows[at]]])
 
     def _near(self, others: NDArray[np.object_]) -> tuple[Rows, Floats]:
-        codes = np.array([self._characters.find(name) for name in others.tolist()])
-        known = (codes >= 0) & (codes != self._characters.codes[self._rows])
+        codes = np.array([self._identities.find(name) for name in others.tolist()])
+        known = (codes >= 0) & (codes != self._identities.codes[self._rows])
         codes = np.where(known, codes, 0)
-        return codes, np.where(known, self._characters.near(self._rows, codes), np.nan)
+        return codes, np.where(known, self._identities.near(self._rows, codes), np.nan)
 
 
 def _score(strengths: list[tuple[Floats, Floats, Mask]]) -> Floats:

@@ -23,7 +23,7 @@ class SecondModel:
 
     After NV-Retriever (arXiv 2407.15831), which leaves out what scores nearly as high as the
     positive. The limit here is a quantile of all positives' scores of that model, so that it means
-    the same for every model. Pairs of one character that are the very same picture (to the model:
+    the same for every model. Pairs of one identity that are the very same picture (to the model:
     the same vector) are no positives here: see `Positives`.
 
     Args:
@@ -32,7 +32,7 @@ class SecondModel:
         quantile: pairs that score as high as this share of positives, or higher, are flagged.
 
     Raises:
-        EmbeddingError: no character has two pictures.
+        EmbeddingError: no identity has two pictures.
         ValueError: a quantile that is not above 0 and at most 1.
     """
 
@@ -47,9 +47,9 @@ class SecondModel:
         self._positives = Positives.of(embeddings)
         if not len(self._positives):
             raise EmbeddingError(
-                f"{self._name}: no character has two different pictures, so that this model cannot "
-                "say how alike pictures of one character are; were the faces sorted into one "
-                "folder per character?"
+                f"{self._name}: no identity has two different pictures, so that this model cannot "
+                "say how alike pictures of one identity are; were the faces sorted into one "
+                "folder per identity?"
             )
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
@@ -73,7 +73,7 @@ class SecondModel:
         for row in np.flatnonzero(flagged).tolist():
             reasons[row] = (
                 f"{self._name} scores it {values[row]:.3f}, as high as or higher than "
-                f"{_share(score[row])} of pairs of one character"
+                f"{_share(score[row])} of pairs of one identity"
             )
         return Doubt(self.kind, score, flagged, tuple(reasons))
 

@@ -26,8 +26,8 @@ class PairwiseAgreement:
         first, second: who.
         kappa: Cohen's.
         agreed: share of the pairs of which both say the same (`errors` are these pairs).
-        positives, negatives: the same of the pairs of one character, and of two, where asked for.
-        only_first, only_second: pairs that the one takes for one character and the other does not,
+        positives, negatives: the same of the pairs of one identity, and of two, where asked for.
+        only_first, only_second: pairs that the one takes for one identity and the other does not,
             where asked for.
     """
 
@@ -74,7 +74,7 @@ class Agreement:
     ties: int
 
 
-def agreement(annotated: Mapping[str, PairSet], *, clusters: By = "character") -> Agreement:
+def agreement(annotated: Mapping[str, PairSet], *, clusters: By = "identity") -> Agreement:
     """Errors of each person, and how far several people agree.
 
     A pair that anybody marked invalid is left out for all. Errors of a person are over what they

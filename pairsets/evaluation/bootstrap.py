@@ -1,12 +1,12 @@
 """The double-or-nothing bootstrap over clusters: intervals of what has no closed form.
 
-Each draw keeps every cluster (a character, or an image) with probability 1/2, and the pairs whose
+Each draw keeps every cluster (an identity, or an image) with probability 1/2, and the pairs whose
 two ends are kept (Fogliato, Patil and Perona, arXiv 2306.01198, section 3). Models that are to be
 compared share their draws (Wu, Martin and Kacker 2011), so that what makes a draw hard for all of
 them cancels in their differences.
 
 The bootstrap gives single pairs three times their variance (`Spread.resampled`). Where clusters are
-large that is nothing beside what they share; where few pairs share a character, as in a random
+large that is nothing beside what they share; where few pairs share an identity, as in a random
 set, intervals would be 1.7 times too wide. Each statistic is therefore also written as a sum over
 pairs (its influence function), whose variance is known in closed form with and without the excess,
 and deviations under the bootstrap are shrunk by the ratio.

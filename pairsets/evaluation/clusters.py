@@ -1,6 +1,6 @@
 """Clusters of pairs that share an identity, and the variance of a sum over such pairs.
 
-Pairs are not independent: those that share a character share its difficulty. Sums over pairs are
+Pairs are not independent: those that share an identity share its difficulty. Sums over pairs are
 dyadic data, and their variance takes in the covariance of all pairs that share an end (Fafchamps
 and Gubert 2007; for error rates of 1:1 matching, Fogliato, Patil and Perona, arXiv 2306.01198).
 """
@@ -21,8 +21,9 @@ from pairsets.errors import ScoresError
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
 
-By = Literal["character", "image"]
-BY: tuple[By, ...] = ("character", "image")
+By = Literal["identity", "image"]
+BY: tuple[By, ...] = ("identity", "image")
+PLURALS: Mapping[By, str] = {"identity": "identities", "image": "images"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """The clusters, characters or images, at the two ends of each pair.
+    """The clusters, identities or images, at the two ends of each pair.
 
     Attributes:
         a, b: `[N]` int64, numbers of the clusters, 0 to `count` - 1.
@@ -89,7 +90,7 @@ class Clusters:
     a: Rows
     b: Rows
     count: int
-    by: By = "character"
+    by: By = "identity"
 
     def __post_init__(self) -> None:
         for name in ("a", "b"):
@@ -104,8 +105,8 @@ class Clusters:
             object.__setattr__(self, name, codes)
 
     @classmethod
-    def of(cls, pairs: PairSet, by: By = "character") -> Clusters:
-        """The characters, or the images, of all rows of `pairs`.
+    def of(cls, pairs: PairSet, by: By = "identity") -> Clusters:
+        """The identities, or the images, of all rows of `pairs`.
 
         Raises:
             ScoresError: `by` is something else.
@@ -114,7 +115,7 @@ class Clusters:
             raise ScoresError(f"clusters by {by!r}; expected {' or '.join(BY)}")
         codes, paths = pd.factorize(np.concatenate([pairs.path_a, pairs.path_b]), sort=True)
         count = len(paths)
-        if by == "character":
+        if by == "identity":
             folders, names = pd.factorize(strings(map(pairs.identity, paths)))
             codes, count = folders[codes], len(names)
         return cls(codes[: len(pairs)], codes[len(pairs) :], count, by)

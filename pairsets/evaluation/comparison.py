@@ -83,7 +83,7 @@ class Comparison:
                 )
             if one.clusters < FEW:
                 found.append(
-                    f"{self.name}: {one.clusters:,} characters or images in all; so few give rough "
+                    f"{self.name}: {one.clusters:,} identities or images in all; so few give rough "
                     "intervals, or none."
                 )
         return found + [
@@ -158,7 +158,7 @@ def compare(
     missing: Missing = "fail",
     turned: Collection[str] = (),
     dropped: int = 0,
-    clusters: By = "character",
+    clusters: By = "identity",
     draws: int = DRAWS,
     seed: int = 0,
     carried: Mapping[str, tuple[float, str]] | None = None,

@@ -1,4 +1,4 @@
-"""Map of which characters a model takes for which: its false accepts."""
+"""Map of which identities a model takes for which: its false accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pairsets.pairset import PairSet
 from pairsets.paths import strings
 
 LIMIT = 24
-# As distant as two characters with one false accept.
+# As distant as two identities with one false accept.
 _LOOSEST = 0.5
 
 
@@ -26,23 +26,23 @@ class Confusion:
     """The characters that are most taken for one another, in an order that shows groups.
 
     Attributes:
-        characters: `[K]` names; those that are confused stand side by side.
-        counts: `[K, K]` negatives of two characters; symmetric, nought on the diagonal.
-        accepted: `[K, K]` those of them that are taken for one character: score >= threshold.
+        identities: `[K]` names; those that are confused stand side by side.
+        counts: `[K, K]` negatives of two identities; symmetric, nought on the diagonal.
+        accepted: `[K, K]` those of them that are taken for one identity: score >= threshold.
         best: `[K, K]` their highest score; nan where there is no pair.
-        groups: runs of `characters`, of two and more, that are confused with one another: of
+        groups: runs of `identities`, of two and more, that are confused with one another: of
             average linkage on 1 / (1 + false accepts), the clusters at 1/2, as if each one had
             a false accept with each of the others. Who is in none stands alone.
         threshold: what a score has to reach.
-        pairs, errors: negatives and false accepts, of all characters.
-        errors_inside: false accepts of two characters on the map.
+        pairs, errors: negatives and false accepts, of all identities.
+        errors_inside: false accepts of two identities on the map.
         errors_across: false accepts of one on the map and one that is not.
-        confused: how many characters have a false accept.
+        confused: how many identities have a false accept.
 
     Negatives whose two faces are of one identity are on no map.
     """
 
-    characters: NDArray[np.object_]
+    identities: NDArray[np.object_]
     counts: Counts
     accepted: Counts
     best: Scores
@@ -55,7 +55,7 @@ class Confusion:
     confused: int
 
     def __len__(self) -> int:
-        return len(self.characters)
+        return len(self.identities)
 
     @classmethod
     def of(
@@ -63,7 +63,7 @@ class Confusion:
     ) -> Confusion:
         """The map of one model's false accepts among the valid negatives of `pairs`.
 
-        Of more characters than `limit`, the one with the fewest false accepts among those left is
+        Of more identities than `limit`, the one with the fewest false accepts among those left is
         taken away, time and again: what stays has its false accepts on the map, not beyond it.
         Equals go by name, the last one first.
 
@@ -71,7 +71,7 @@ class Confusion:
             pairs: a pair set.
             scores: `[N]`, one a pair; -inf where it has none and is rejected.
             threshold: what is at least as high is accepted; infinity accepts nothing.
-            limit: how many characters at most.
+            limit: how many identities at most.
 
         Raises:
             ScoresError: another number of scores, a negative with nan or +inf, a threshold that is
@@ -79,11 +79,11 @@ class Confusion:
 
         >>> pairs = PairSet.of(["a/1", "a/2", "b/1"], ["b/1", "b/1", "c/1"], 0)
         >>> found = Confusion.of(pairs, [0.9, 0.8, 0.1], 0.5)
-        >>> found.characters.tolist(), found.accepted.tolist(), found.groups
+        >>> found.identities.tolist(), found.accepted.tolist(), found.groups
         (['a', 'b'], [[0, 2], [2, 0]], (('a', 'b'),))
         """
         if limit < 2:
-            raise ScoresError(f"a map of {limit} characters; expected 2 or more")
+            raise ScoresError(f"a map of {limit} identities; expected 2 or more")
         rows, taken = _negatives(pairs, scores, threshold)
         values = np.asarray(scores, np.float64)[rows]
         a, b, names = _coded(pairs, rows)
@@ -97,7 +97,7 @@ class Confusion:
         one = (on_map[a] != on_map[b]) & apart
         ordered = names[kept[order]]
         return cls(
-            characters=strings(ordered),
+            identities=strings(ordered),
             counts=counts[np.ix_(order, order)],
             accepted=accepted[np.ix_(order, order)],
             best=best[np.ix_(order, order)],
@@ -112,11 +112,11 @@ class Confusion:
 
 
 def representatives(
-    pairs: PairSet, scores: ArrayLike, threshold: float, characters: Iterable[str]
+    pairs: PairSet, scores: ArrayLike, threshold: float, identities: Iterable[str]
 ) -> dict[str, str]:
-    """A face for each of `characters`: the one in most of its false accepts.
+    """A face for each of `identities`: the one in most of its false accepts.
 
-    Of several, the one with the highest score in them, then the first by path. A character without
+    Of several, the one with the highest score in them, then the first by path. An identity without
     false accepts has none and is left out.
 
     Raises:
@@ -135,10 +135,10 @@ def representatives(
         }
     )
     found = table.groupby("path")["score"].agg(["size", "max"]).reset_index()
-    found["character"] = [pairs.identity(path) for path in found["path"]]
+    found["identity"] = [pairs.identity(path) for path in found["path"]]
     found = found.sort_values(["size", "max", "path"], ascending=[False, False, True])
-    first = found.drop_duplicates("character").set_index("character")["path"].to_dict()
-    return {name: first[name] for name in characters if name in first}
+    first = found.drop_duplicates("identity").set_index("identity")["path"].to_dict()
+    return {name: first[name] for name in identities if name in first}
 
 
 def _runs(names: NDArray[np.object_], heights: Scores) -> tuple[tuple[str, ...], ...]:
@@ -167,7 +167,7 @@ def _negatives(pairs: PairSet, scores: ArrayLike, threshold: float) -> tuple[Row
 
 
 def _coded(pairs: PairSet, rows: Rows) -> tuple[Rows, Rows, NDArray[np.object_]]:
-    """Numbers of the two characters of each row, and the names they number, sorted."""
+    """Numbers of the two identities of each row, and the names they number, sorted."""
     paths = np.concatenate([pairs.path_a[rows], pairs.path_b[rows]])
     codes, names = pd.factorize(strings(map(pairs.identity, paths)), sort=True)
     wide = codes.astype(np.int64)
@@ -176,31 +176,31 @@ def _coded(pairs: PairSet, rows: Rows) -> tuple[Rows, Rows, NDArray[np.object_]]
 
 @dataclass(frozen=True, eq=False)
 class _Edges:
-    """Pairs of characters, each once: the two ends, and what lies between them."""
+    """Pairs of identities, each once: the two ends, and what lies between them."""
 
     low: Rows
     high: Rows
     counts: Counts
     accepted: Counts
     best: Scores
-    characters: int
+    identities: int
 
     @classmethod
-    def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, characters: int) -> _Edges:
+    def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, identities: int) -> _Edges:
         keys, where = np.unique(
-            np.minimum(a, b) * max(characters, 1) + np.maximum(a, b), return_inverse=True
+            np.minimum(a, b) * max(identities, 1) + np.maximum(a, b), return_inverse=True
         )
         best = np.full(len(keys), -np.inf)
         np.maximum.at(best, where, scores)
         best[np.isneginf(best)] = np.nan
-        low, high = np.divmod(keys, max(characters, 1))
+        low, high = np.divmod(keys, max(identities, 1))
         return cls(
             low,
             high,
             np.bincount(where, minlength=len(keys)),
             np.bincount(where[taken], minlength=len(keys)),
             best,
-            characters,
+            identities,
         )
 
     @property
@@ -210,7 +210,7 @@ class _Edges:
         return len(np.union1d(self.low[wrong], self.high[wrong]))
 
     def busiest(self, limit: int) -> Rows:
-        """Characters with false accepts among one another, at most `limit`; see `Confusion.of`."""
+        """Identities with false accepts among one another, at most `limit`; see `Confusion.of`."""
         partners: dict[int, dict[int, int]] = {}
         for at in np.flatnonzero(self.accepted).tolist():
             low, high, errors = int(self.low[at]), int(self.high[at]), int(self.accepted[at])
@@ -238,7 +238,7 @@ class _Edges:
 
     def matrices(self, kept: Rows) -> tuple[Counts, Counts, Scores]:
         """Symmetric matrices `[K, K]` of counts, accepted and best scores among `kept`."""
-        place = np.full(self.characters, -1)
+        place = np.full(self.identities, -1)
         place[kept] = np.arange(len(kept))
         low, high = place[self.low], place[self.high]
         inside = (low >= 0) & (high >= 0)

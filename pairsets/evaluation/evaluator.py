@@ -72,7 +72,7 @@ def evaluate(
     *,
     missing: Missing = "fail",
     distance: bool = False,
-    clusters: By = "character",
+    clusters: By = "identity",
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Evaluation:
@@ -117,7 +117,7 @@ def evaluate_all(
     missing: Missing = "fail",
     turned: Collection[str] = (),
     dropped: int = 0,
-    clusters: By = "character",
+    clusters: By = "identity",
     draws: int = DRAWS,
     seed: int = 0,
     carried: Mapping[str, tuple[float, str]] | None = None,

@@ -29,7 +29,7 @@ class HardnessBin:
         first, last: their lowest and highest rank.
         pairs: how many they are.
         hub_pairs: how many of them have a hub image.
-        fpr: by model, the share that is accepted, with its interval clustered by character.
+        fpr: by model, the share that is accepted, with its interval clustered by identity.
         fpr_without_hubs: the same of the pairs without a hub image; nan where there are none.
     """
 
@@ -59,7 +59,7 @@ class Hardness:
         hub_counts: `[H]` how many of the pairs each is in.
         hub_pairs: how many of the pairs have a hub image.
         images: how many images the pairs use.
-        left_out: rows with a rank that do not count: invalid, or of one character.
+        left_out: rows with a rank that do not count: invalid, or of one identity.
     """
 
     bins: tuple[HardnessBin, ...]
@@ -105,7 +105,7 @@ def hardness(
     Args:
         pairs: a pair set.
         rank: `[N]`, 1 for the hardest pair; 0 for rows that were not mined.
-        accepted: by model `[N]` bool, which rows it takes for one character at its threshold.
+        accepted: by model `[N]` bool, which rows it takes for one identity at its threshold.
         bins: how many; fewer where there are fewer pairs.
         hub_share: share of the images that may be hubs, 0 to 1.
 
@@ -137,7 +137,7 @@ def hardness(
     if not rows.size:
         raise ScoresError(f"no valid negative with a rank among {len(pairs)} pairs; is it mined?")
     hubs, counts, images, has_hub = _hubs(pairs, rows, hub_share)
-    clusters = Clusters.of(pairs, "character")
+    clusters = Clusters.of(pairs, "identity")
 
     def rates(chosen: Rows) -> dict[str, Rate]:
         near = clusters.take(chosen)

@@ -34,7 +34,7 @@ class HumanRates:
 
 
 def human_rates(
-    pairs: PairSet, clusters: By = "character", confidence: float = CONFIDENCE
+    pairs: PairSet, clusters: By = "identity", confidence: float = CONFIDENCE
 ) -> HumanRates:
     """FPR and FNR of `human_prediction` over the valid rows that were judged.
 

@@ -18,7 +18,7 @@ class IntervalOptions:
         seed: of the draws.
     """
 
-    clusters: By = "character"
+    clusters: By = "identity"
     draws: int = DRAWS
     seed: int = 0
 

@@ -1,4 +1,4 @@
-"""Intervals of error rates that hold when pairs share characters: Wilson's, on effective pairs.
+"""Intervals of error rates that hold when pairs share identities: Wilson's, on effective pairs.
 
 The formulas are those of Fogliato, Patil and Perona, "Confidence Intervals for Error Rates in 1:1
 Matching Tasks" (arXiv 2306.01198).

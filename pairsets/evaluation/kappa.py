@@ -8,7 +8,7 @@ would be if everybody had drawn verdicts blindly, each as often as was seen. The
 
 (the delta method). With independent pairs the squares of that sum to the variance of Fleiss, Cohen
 and Everitt, "Large sample standard errors of kappa and weighted kappa" (1969); here pairs that
-share a character covary, as everywhere in this package.
+share an identity covary, as everywhere in this package.
 """
 
 from __future__ import annotations

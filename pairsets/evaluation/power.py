@@ -8,7 +8,7 @@ two-sided test at level alpha finds a true difference x in a share `power` of su
 (the standard formula of sample sizes; for biometric matching Schuckers, "Computational Methods in
 Biometric Authentication", 2010, chapters 3 to 6). The variance is taken apart as in Fogliato,
 Patil and Perona (arXiv 2306.01198): what belongs to single pairs shrinks with more pairs, what
-belongs to characters only with more characters.
+belongs to identities only with more identities.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Size:
     factor: float
     negatives: int
     positives: int
-    characters: int
+    identities: int
 
     @property
     def pairs(self) -> int:
@@ -57,19 +57,19 @@ class Power:
         points: the difference to be told, a share.
         power: how often, where it is there.
         alpha: level of the two-sided test.
-        by: what `characters` counts: characters, or images.
+        by: what `identities` counts: identities, or images.
         difference, error: first minus second as seen, and its standard error.
         design_effect: how many times larger the variance is than that of independent pairs; 1 where
             it came out smaller.
         inside, across, shared: shares of the variance, by `pairsets.evaluation.clusters.Spread`: of
-            pairs of one character, of pairs of two, and of what pairs with one character in common
+            pairs of one identity, of pairs of two, and of what pairs with one identity in common
             share.
-        fixed: the share of the variance that more pairs of the same characters leave.
+        fixed: the share of the variance that more pairs of the same identities leave.
         present: the set as it is.
-        grown: with more characters, and as many pairs each as now.
-        more_pairs: with more pairs of the same characters; None where no number suffices.
+        grown: with more identities, and as many pairs each as now.
+        more_pairs: with more pairs of the same identities; None where no number suffices.
         detectable: the smallest difference that this set tells so often.
-        limit: the smallest that its characters can tell, with pairs without end.
+        limit: the smallest that its identities can tell, with pairs without end.
         reached: how often this set tells `points`.
     """
 
@@ -120,16 +120,16 @@ class Power:
         grown, more = self.grown, self.more_pairs
         found.append(
             f"{what} need {grown.factor:.3g} times as much: {grown.negatives:,} negatives and "
-            f"{grown.positives:,} positives of {grown.characters:,} {self.by}s"
+            f"{grown.positives:,} positives of {grown.identities:,} {PLURALS[self.by]}"
         )
         if more is None:
             found.append(
-                f"no number of pairs of the same {self.present.characters:,} {self.by}s suffices: "
+                f"no number of pairs of the same {self.present.identities:,} {PLURALS[self.by]} suffices: "
                 f"at best they tell {self.limit * 100:.2f} points"
             )
         else:
             found.append(
-                f"or, of the same {self.present.characters:,} {self.by}s, {more.negatives:,} "
+                f"or, of the same {self.present.identities:,} {PLURALS[self.by]}, {more.negatives:,} "
                 f"negatives and {more.positives:,} positives"
             )
         return found
@@ -149,11 +149,11 @@ def power_of(
     """Plan from two models on one set; both judged with the same draws.
 
     Taken for granted: that the new pairs are like those at hand, and that the difference varies in
-    the larger set as it does here, whatever its size. `grown` keeps the pairs per character, so
-    that variance goes as 1 / characters. `more_pairs` keeps the characters: new negatives are of
-    other two characters than those at hand, as long as there are such (C characters make
-    C (C - 1) / 2 twos), and the covariance of pairs that share one character stays; so does what
-    the pairs inside a character share. Either number is only as good as the standard error seen,
+    the larger set as it does here, whatever its size. `grown` keeps the pairs per identity, so
+    that variance goes as 1 / identities. `more_pairs` keeps the identities: new negatives are of
+    other two identities than those at hand, as long as there are such (C identities make
+    C (C - 1) / 2 twos), and the covariance of pairs that share one identity stays; so does what
+    the pairs inside an identity share. Either number is only as good as the standard error seen,
     which is itself rough where the set is small.
 
     Args:
@@ -195,9 +195,9 @@ def power_of(
     wanted = (points / reach / error) ** 2
     more = _more_pairs(wanted, stays, tied, room)
 
-    def size(factor: float, characters: float) -> Size:
+    def size(factor: float, identities: float) -> Size:
         negatives, positives = first.evaluation.negatives, first.evaluation.positives
-        whole = map(_whole, (factor * negatives, factor * positives, characters))
+        whole = map(_whole, (factor * negatives, factor * positives, identities))
         return Size(float(factor), *whole)
 
     deviates = points / error
@@ -247,11 +247,11 @@ def _refuse_unlike(
 
 
 def _more_pairs(wanted: float, stays: float, tied: float, room: float) -> float | None:
-    """Factor by which pairs of the same characters have to grow; None where no number suffices."""
+    """Factor by which pairs of the same identities have to grow; None where no number suffices."""
     if wanted > stays and (1 - stays) / (wanted - stays) <= room:
         return (1 - stays) / (wanted - stays)
     fixed = stays + tied / room
-    # All twos of characters are taken before: what is tied to them is there from then on.
+    # All twos of identities are taken before: what is tied to them is there from then on.
     return (1 - stays - tied) / (wanted - fixed) if wanted > fixed else None
 
 
@@ -264,7 +264,7 @@ def power_between(
     points: float,
     power: float = POWER,
     alpha: float = ALPHA,
-    clusters: By = "character",
+    clusters: By = "identity",
 ) -> Power:
     """`power_of` two models of a comparison; `clusters` as it was compared by.
 
@@ -294,12 +294,12 @@ class Needed:
 
     Attributes:
         pairs: of the kind whose rate it is.
-        characters: that they must have; None where pairs per character are not given.
+        identities: that they must have; None where pairs per identity are not given.
         error: the standard error of the difference that they come to.
     """
 
     pairs: int
-    characters: int | None
+    identities: int | None
     error: float
 
 
@@ -309,7 +309,7 @@ def power_from(
     points: float,
     disagreement: float | None = None,
     design_effect: float = 1.0,
-    pairs_per_character: float | None = None,
+    pairs_per_identity: float | None = None,
     power: float = POWER,
     alpha: float = ALPHA,
 ) -> Needed:
@@ -327,8 +327,8 @@ def power_from(
         disagreement: D; None takes the errors of the two as independent, which asks for too much:
             models mostly fail on the same pairs.
         design_effect: 1 or more; of the person's FPR on ZACI-20's adversarial pairs it is 12.
-        pairs_per_character: in how many of the pairs a character stands, on average; a pair of two
-            characters counts for both. The design effect is that of a set with as many.
+        pairs_per_identity: in how many of the pairs an identity stands, on average; a pair of two
+            identities counts for both. The design effect is that of a set with as many.
         power, alpha: as of `power_of`.
 
     Raises:
@@ -352,14 +352,14 @@ def power_from(
         )
     if not design_effect >= 1 or math.isinf(design_effect):
         raise ScoresError(f"a design effect of {design_effect}; expected 1 or more")
-    if pairs_per_character is not None and not 0 < pairs_per_character < math.inf:
-        raise ScoresError(f"{pairs_per_character} pairs per character; expected a number above 0")
+    if pairs_per_identity is not None and not 0 < pairs_per_identity < math.inf:
+        raise ScoresError(f"{pairs_per_identity} pairs per identity; expected a number above 0")
     variance = design_effect * max(disagreement - points**2, 0.0)
     pairs = max(_whole(variance * (reach / points) ** 2), 1)
-    characters = None
-    if pairs_per_character is not None:
-        characters = max(_whole(2 * pairs / pairs_per_character), 2)
-    return Needed(pairs, characters, (variance / pairs) ** 0.5)
+    identities = None
+    if pairs_per_identity is not None:
+        identities = max(_whole(2 * pairs / pairs_per_identity), 2)
+    return Needed(pairs, identities, (variance / pairs) ** 0.5)
 
 
 def _reach(points: float, power: float, alpha: float) -> float:
@@ -379,10 +379,10 @@ def _reach(points: float, power: float, alpha: float) -> float:
 def _left_by_more_pairs(
     residuals: NDArray[np.float64], clusters: Clusters, spread: Spread
 ) -> tuple[float, float, float]:
-    """Shares of the variance that stay, and how many times the pairs find new two characters.
+    """Shares of the variance that stay, and how many times the pairs find new two identities.
 
     The first share stays however many pairs there are; the second, the covariance of pairs of the
-    same two characters, goes with single pairs until all twos are taken. Each is a sum over the
+    same two identities, goes with single pairs until all twos are taken. Each is a sum over the
     m (m - 1) couples of the m pairs at one place; with pairs without end it is one over m^2.
     """
     within = clusters.a == clusters.b

@@ -1,6 +1,6 @@
 """Error rates of scores against labels: pure functions, nothing of files or models.
 
-A pair is accepted as "same character" if score >= threshold (the convention of bob.measure):
+A pair is accepted as "same identity" if score >= threshold (the convention of bob.measure):
 
     FNR(T) = #(positives with score < T) / P        FPR(T) = #(negatives with score >= T) / N
 

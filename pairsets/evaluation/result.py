@@ -74,7 +74,7 @@ class Evaluation:
             small that they cannot be known.
         points: FPR at several FNRs, FNR at several FPRs.
         carried: the rates at a threshold from another set.
-        clusters: how many characters (or images) the pairs have.
+        clusters: how many identities (or images) the pairs have.
     """
 
     target_fnr: float

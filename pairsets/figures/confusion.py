@@ -1,4 +1,4 @@
-"""A map of which characters are taken for which."""
+"""A map of which identities are taken for which."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def confusion_map(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> Figure:
-    """The matrix of false accepts between characters, its groups outlined.
+    """The matrix of false accepts between identities, its groups outlined.
 
-    The number in a cell is how many pairs of the two are taken for one character; the stronger its
+    The number in a cell is how many pairs of the two are taken for one identity; the stronger its
     colour, the more (by the square root, since few pairs have most of them). A pale cell has pairs
     and no false accept, an empty one no pair. Strength is opacity of one colour, so that the map
     can be themed.
@@ -44,7 +44,7 @@ def confusion_map(
 
     Args:
         confusion: what to draw.
-        faces: an image file by character; one that is not there is left blank.
+        faces: an image file by identity; one that is not there is left blank.
         max_pixels: width times height above which an image is refused undecoded.
 
     Raises:
@@ -60,7 +60,7 @@ def confusion_map(
     points = float(np.clip(72 * cell * 0.42, 4.0, 8.0))
     face = cell + _GAP if faces else 0.0
     side = size * cell
-    names = [fitted(name, 72 * _NAME, points, lines=1) for name in confusion.characters]
+    names = [fitted(name, 72 * _NAME, points, lines=1) for name in confusion.identities]
     longest = max(_length(name, points) for name in names) / 72 + 0.5 * _GAP
     left, above = longest + 3 * _GAP + face, _SLANT * (longest + cell) + 2 * _GAP + face
     # Names above the columns are slanted: they must not meet, and the last ones stand out.
@@ -91,7 +91,7 @@ def confusion_map(
                 x - 0.15 * cell, below + side + face + _GAP, written,
                 rotation=45, rotation_mode="anchor", ha="left", va="baseline",
             )  # fmt: skip
-        for at, name in enumerate(confusion.characters):
+        for at, name in enumerate(confusion.identities):
             if faces and name in faces:
                 picture = np.asarray(
                     thumbnail(faces[name], max(32, int(240 * cell)), max_pixels=max_pixels)
@@ -115,7 +115,7 @@ def _opacity(errors: int, most: int) -> float:
 
 
 def _cells(axes: Axes, confusion: Confusion, points: float | None) -> None:
-    """Draw a square a pair of characters, with its number if `points` says how large."""
+    """Draw a square a pair of identities, with its number if `points` says how large."""
     most = int(confusion.accepted.max())
     for (row, column), count in np.ndenumerate(confusion.counts):
         errors = int(confusion.accepted[row, column])
@@ -135,7 +135,7 @@ def _cells(axes: Axes, confusion: Confusion, points: float | None) -> None:
 
 def _groups(axes: Axes, confusion: Confusion) -> None:
     """Draw an outline around each group's block on the diagonal."""
-    names = confusion.characters.tolist()
+    names = confusion.identities.tolist()
     for group in confusion.groups:
         start = names.index(group[0])
         axes.add_patch(

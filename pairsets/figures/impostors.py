@@ -44,9 +44,9 @@ def impostor_sheet(
         impostors: the image files, most alike first.
         scores: one an impostor.
         name: what the face is called.
-        names: the characters of the impostors.
+        names: the identities of the impostors.
         outscores: which impostors are more alike than the face's own best match.
-        own: that match, the most alike other face of its character, and its score.
+        own: that match, the most alike other face of its identity, and its score.
         beside: the face that each impostor resembles, where there are several.
         max_pixels: width times height above which an image is refused undecoded.
 
@@ -78,7 +78,7 @@ def impostor_sheet(
         write(_GAP, title, fitted(name, 72 * _LARGE * 0.92, _SIZE, lines=1), bold=True)
         picture(face, _GAP, base - _LARGE, _LARGE)
         start = _GAP + _LARGE + 2 * _GAP
-        says = "most alike of other characters" if own or beside else "most alike"
+        says = "most alike of other identities" if own or beside else "most alike"
         says += ", each with the face that it is like" if beside else ""
         write(start, title, says, MUTED)
         for at in range(count):
@@ -103,7 +103,7 @@ def impostor_sheet(
         if footed:
             words = "more alike than its own best match"
             if beside:
-                words = "more like the small face than any of its own character"
+                words = "more like the small face than any of its own identity"
             write(start, 1.5 * _LINE, f"framed ▲: {words}", VERMILLION)
     return sheet.figure
 

@@ -1,4 +1,4 @@
-"""Names that somebody says are one character's."""
+"""Names that somebody says are one identity's."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 from pairsets.errors import PairSetError
 from pairsets.storage.csv_tables import table_rows
 
-COLUMNS = ("character", "alias")
+COLUMNS = ("identity", "alias")
 
 
 @dataclass(frozen=True, eq=False)
 class Aliases:
-    """Groups of names, each of one character.
+    """Groups of names, each of one identity.
 
     Attributes:
-        groups: name, as `plain_name` has it -> a number, equal for names of one character.
+        groups: name, as `plain_name` has it -> a number, equal for names of one identity.
     """
 
     groups: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Aliases:
-        """Groups of names, each two of which are one character's; also by way of others.
+        """Groups of names, each two of which are one identity's; also by way of others.
 
         >>> Aliases.of([("rei", "ayanami_rei"), ("rei", "rei_ii")]).same("rei_ii", "ayanami_rei")
         True
@@ -44,9 +44,9 @@ class Aliases:
 
     @classmethod
     def read(cls, path: str | Path) -> Aliases:
-        """Read a UTF-8 CSV with the header `character,alias`.
+        """Read a UTF-8 CSV with the header `identity,alias`.
 
-        Each row says that two names are one character's. A byte-order mark, CRLF, quotes and empty
+        Each row says that two names are one identity's. A byte-order mark, CRLF, quotes and empty
         lines are understood.
 
         Raises:
@@ -72,13 +72,13 @@ class Aliases:
         return len(self.groups)
 
     def same(self, a: str, b: str) -> bool:
-        """Whether both names are listed, as one character's. A name that is not is no error."""
+        """Whether both names are listed, as one identity's. A name that is not is no error."""
         group = self.groups.get(plain_name(a))
         return group is not None and group == self.groups.get(plain_name(b))
 
-    def unknown(self, characters: Iterable[str]) -> list[str]:
-        """The listed names that none of `characters` has, sorted: most likely misspelt."""
-        return sorted({*self.groups} - {plain_name(name) for name in characters})
+    def unknown(self, identities: Iterable[str]) -> list[str]:
+        """The listed names that none of `identities` has, sorted: most likely misspelt."""
+        return sorted({*self.groups} - {plain_name(name) for name in identities})
 
 
 def plain_name(name: str) -> str:

@@ -15,13 +15,13 @@ def manifest_of(out: Path) -> Path:
     return out.with_suffix(".json")
 
 
-def characters_of(pairs: Path) -> Path:
-    """Where the folds of the characters of a pair file lie.
+def identity_folds_of(pairs: Path) -> Path:
+    """Where the folds of the identities of a pair file lie.
 
-    >>> characters_of(Path("sets/mine.csv")).as_posix()
-    'sets/mine.characters.csv'
+    >>> identity_folds_of(Path("sets/mine.csv")).as_posix()
+    'sets/mine.identity_folds.csv'
     """
-    return pairs.with_suffix(".characters.csv")
+    return pairs.with_suffix(".identity_folds.csv")
 
 
 @dataclass(frozen=True)

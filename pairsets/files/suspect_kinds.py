@@ -5,7 +5,7 @@ from collections.abc import Mapping
 # Every kind of doubt, in the order of columns, and what it is in words.
 KINDS: Mapping[str, str] = {
     "duplicate": "duplicate picture",
-    "alias": "same character, two names",
+    "alias": "same identity, two names",
     "mislabel": "mislabelled face",
     "crop": "bad crop",
     "veto": "positive for another model",

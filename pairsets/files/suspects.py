@@ -101,7 +101,7 @@ class Suspects:
 
     Attributes:
         path_a, path_b: `[N]` str, relative to the faces folder.
-        label: `[N]` int8, 1 same character, 0 different.
+        label: `[N]` int8, 1 same identity, 0 different.
         scores: by kind, `[N]` float64, 0 to 1; nan where a check cannot tell.
         flags: by kind, `[N]` bool: the suspects.
         reasons: `N`, why in words; empty where no check flags a pair.

@@ -38,14 +38,14 @@ def by_folder(root: Path, paths: Sequence[str]) -> Naming:
 
 def _flat(root: Path, paths: Sequence[str], all_of_them: bool) -> str:
     stray = [path for path in paths if "/" not in path]
-    where = f"{root}: {some(stray)} outside a character folder; expected <character>/<image>"
+    where = f"{root}: {some(stray)} outside an identity folder; expected <identity>/<image>"
     if not all_of_them:
         return (
             f"{where}. Does the path tell who is shown, there is --identity-pattern REGEX|NAME; "
             "does a list, --identities FILE"
         )
     return (
-        f"{where}: is this the folder of one character?{fitting(paths)} Else say with "
+        f"{where}: is this the folder of one identity?{fitting(paths)} Else say with "
         "--identity-pattern REGEX|NAME where in its name stands who a picture shows, or with "
         "--identities FILE in which list"
     )

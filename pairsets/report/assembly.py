@@ -138,7 +138,7 @@ def hardness_of(shown: ReportInputs) -> dict[str, Hardness]:
 
 
 def confusions_of(shown: ReportInputs) -> dict[str, Confusion]:
-    """A map for each model that takes some characters for others."""
+    """A map for each model that takes some identities for others."""
     found = {}
     for one, model in _mapped(shown):
         confusion = Confusion.of(one.pairs, one.scores[model], one.thresholds[model])
@@ -302,7 +302,7 @@ def _figures(shown: ReportInputs) -> Iterator[tuple[str, Callable[[], figures.Fi
         confusion = Confusion.of(one.pairs, one.scores[model], cut)
         if not len(confusion):
             continue
-        shown_by = representatives(one.pairs, one.scores[model], cut, confusion.characters)
+        shown_by = representatives(one.pairs, one.scores[model], cut, confusion.identities)
         paths = {
             name: shown.faces.locate(path)
             for name, path in shown_by.items()

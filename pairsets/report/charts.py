@@ -53,7 +53,7 @@ def trade_off(group: DetSet, at: int) -> list[Chart]:
         (
             "ROC",
             roc_curves,
-            "The pairs of one character that are found, over the pairs of two that are taken for "
+            "The pairs of one identity that are found, over the pairs of two that are taken for "
             "one. Upper left is better; the solid diagonal is chance, and where a curve crosses "
             "the dashed one lies its EER.",
         ),
@@ -111,16 +111,16 @@ def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
 
     title = name
     if not len(confusion):
-        words = f"None of {confusion.pairs:,} pairs of different characters is taken for one."
+        words = f"None of {confusion.pairs:,} pairs of different identities is taken for one."
         return Chart(Markup(""), title, words)
     caption = (
         f"{confusion.errors_inside:,} of {confusion.errors:,} false accepts are of two of these "
-        f"{len(confusion)} characters; {confusion.confused:,} characters have one."
+        f"{len(confusion)} identities; {confusion.confused:,} identities have one."
     )
     if confusion.groups:
         groups = "; ".join(listed(list(group), most=6) for group in confusion.groups)
         caption += f" Groups: {groups}."
-    label = f"Map of the false accepts of {name}: {', '.join(confusion.characters)}"
+    label = f"Map of the false accepts of {name}: {', '.join(confusion.identities)}"
     return _chart(confusion_map(confusion, None), f"confusion-{at}", label, title, caption)
 
 

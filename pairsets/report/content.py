@@ -59,9 +59,9 @@ class GalleryPair:
         rank: 1 is the pair that the reference model, or several together, find most alike; 0 where
             nothing mined it.
         path_a, path_b: relative to the report's `faces_root`.
-        name_a, name_b: the characters.
+        name_a, name_b: the identities.
         scores: by model, higher is more alike; a model may be missing.
-        label: 1 same character, 0 different.
+        label: 1 same identity, 0 different.
         verdicts: by model, whether it takes the two for the same at its operating point.
         human_prediction: 1 same, 0 different, -1 not judged.
         set: the pair set that it is of; empty where that need not be said.
@@ -116,7 +116,7 @@ class Report:
 
     Attributes:
         title: of the page.
-        facts: (label, value) rows: faces, characters, reference model, seed, date...
+        facts: (label, value) rows: faces, identities, reference model, seed, date...
         funnel: what was dropped, stage by stage.
         leaderboards: one a pair set.
         ranked: names of the sets whose pairs have a mining rank: a model picked them.
@@ -127,7 +127,7 @@ class Report:
         faces_root: the folder that the gallery's paths are relative to.
         hubness: who fills the negatives of a set, by what to call it.
         hardness: how fast mined sets get easier, by set.
-        confusions: which characters are taken for which, by what to call it.
+        confusions: which identities are taken for which, by what to call it.
         agreement: of several people who judged, by set.
         warnings: sentences a reader must see first.
         max_pixels: width times height above which a face is refused undecoded.

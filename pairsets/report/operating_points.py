@@ -33,13 +33,13 @@ def operating_tables(board: Leaderboard) -> list[Table]:
         for fixed, title, foot in (
             (
                 "FNR",
-                "FPR %, if that share of the pairs of one character may be missed",
+                "FPR %, if that share of the pairs of one identity may be missed",
                 "Rates of real thresholds, the highest whose FNR is not above the target, with the "
                 "interval of 95 % below.",
             ),
             (
                 "FPR",
-                "FNR %, if that share of the pairs of different characters may be taken for one",
+                "FNR %, if that share of the pairs of different identities may be taken for one",
                 "A set is too small for a target where not one pair may be wrong.",
             ),
         )
@@ -93,10 +93,10 @@ def _certainty(found: Mapping[str, Evaluation]) -> Table:
         "How well scores separate, and how much the pairs tell",
         names,
         tuple(rows),
-        foot="AUC: the chance that a pair of one character scores above a pair of two. d\u2032: "
+        foot="AUC: the chance that a pair of one identity scores above a pair of two. d\u2032: "
         "how many standard deviations the two kinds lie apart. FPR (ZACI-20): on the line between "
         "two thresholds, as its evaluator interpolates it, to stand beside published figures; on "
-        "small or well separated sets it comes out too high. Pairs that share a character repeat "
+        "small or well separated sets it comes out too high. Pairs that share an identity repeat "
         "one another, so that many of them tell only as much as fewer independent ones: the number "
         "in large. The design effect is how many times fewer.",
     )

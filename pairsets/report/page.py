@@ -121,7 +121,7 @@ def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
 
 
 def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:
-    """First negatives that show no character twice, so that no hub face fills the row."""
+    """First negatives that show no identity twice, so that no hub face fills the row."""
     seen: set[str] = set()
     chosen: list[GalleryPair] = []
     for pair in gallery:

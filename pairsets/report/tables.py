@@ -40,10 +40,10 @@ def hubness_table(hubness: Mapping[str, Hubness]) -> Table | None:
     """Table of hubs in the sets, side by side, with the names of those in most pairs."""
     if not hubness:
         return None
-    rows: dict[str, dict[str, Cell]] = {"pairs of different characters": {}}
+    rows: dict[str, dict[str, Cell]] = {"pairs of different identities": {}}
     for name, one in hubness.items():
-        rows["pairs of different characters"][name] = Cell(f"{one.pairs:,}")
-        hubs = [hub for hub in (one.image, one.character, one.character_pair) if hub is not None]
+        rows["pairs of different identities"][name] = Cell(f"{one.pairs:,}")
+        hubs = [hub for hub in (one.image, one.identity, one.identity_pair) if hub is not None]
         plain = [""] * (len(one.rows()) - len(hubs))
         notes = [*plain, *(" & ".join(hub.names) for hub in hubs)]
         for (what, much), note in zip(one.rows(), notes, strict=True):
@@ -71,7 +71,7 @@ def agreement_tables(agreement: Agreement) -> list[Table]:
             ("FPR %", "FNR %", "Judged"),
             tuple((name, _errors(rates)) for name, rates in people),
             head="Person",
-            foot="FPR: pairs of different characters taken for one. FNR: pairs of one character "
+            foot="FPR: pairs of different identities taken for one. FNR: pairs of one identity "
             "taken for two. The majority is what more than half of them say.",
         )
     ]
@@ -100,7 +100,7 @@ def agreement_tables(agreement: Agreement) -> list[Table]:
                 head="People",
                 foot="\u03ba (kappa) is agreement beyond chance: 1 where two always say the same, "
                 "0 where they agree no more often than by guessing. The last two columns count the "
-                "pairs that one of them alone takes for one character.",
+                "pairs that one of them alone takes for one identity.",
             )
         )
     return tables

@@ -1,6 +1,6 @@
-"""Characters and posts that are in training and in a test set alike: ZACI-20's rule, by names.
+"""Identities and posts that are in training and in a test set alike: ZACI-20's rule, by names.
 
-Whoever takes part in a zero-shot test trains on no character and no picture of the test set. Here
+Whoever takes part in a zero-shot test trains on no identity and no picture of the test set. Here
 is what names and numbers tell; what pictures tell is in `mining.commands.check_overlap`.
 """
 
@@ -26,14 +26,14 @@ from pairsets.storage.csv_tables import csv_rows, write_csv
 COLUMNS = ("kind", "train", "test", "why", "score")
 # What is found, in the order of rows, and what it is in words. The last is no overlap, but may be.
 KINDS = {
-    "character": "characters in both",
+    "identity": "identities in both",
     "post": "posts in both",
     "file": "files in both, byte by byte",
     "picture": "pictures in both, found by looking at them",
-    "similar name": "characters of similar names, to be looked at",
+    "similar name": "identities of similar names, to be looked at",
 }
 SIMILAR = "similar name"
-# Beside a folder of crops: characters whose folder is not called what they are.
+# Beside a folder of crops: identities whose folder is not called what they are.
 NAMES = "names.csv"
 # From which share of all numbers between the least and the highest files are numbered in a row, and
 # not by posts: of Danbooru's first four million posts, ZACI-20 has a third.
@@ -43,11 +43,11 @@ _LONGEST = 18
 
 
 class Shared(NamedTuple):
-    """Character or post that is in both collections.
+    """Identity or post that is in both collections.
 
     Attributes:
         kind: of `KINDS`.
-        train, test: what it is called on each side: a character, a path or the number of a post.
+        train, test: what it is called on each side: an identity, a path or the number of a post.
         why: it is taken for one, in words.
         score: how sure that is, 0 to 1.
     """
@@ -65,22 +65,22 @@ class Collection:
 
     Attributes:
         source: the folder or file.
-        characters: their names, each once, sorted.
+        identities: their names, each once, sorted.
         pictures: numbers or paths of the pictures, where they are known.
         faces: where it is a folder.
     """
 
     source: Path
-    characters: tuple[str, ...]
+    identities: tuple[str, ...]
     pictures: tuple[PictureId, ...] = ()
     faces: Faces | None = None
 
     @classmethod
     def read(cls, source: str | Path, rule: Rule | None = None) -> Collection:
-        """Read a folder of faces, a dataset (JSON), or names: one a line, or a CSV's `character`.
+        """Read a folder of faces, a dataset (JSON), or names: one a line, or a CSV's `identity`.
 
         Who the pictures of a folder show is what `rule` says, else their folders. A folder's
-        `names.csv`, as `lookalikes crop` writes it, says which characters have a folder
+        `names.csv`, as `lookalikes crop` writes it, says which identities have a folder
         of another name.
 
         Raises:
@@ -91,11 +91,11 @@ class Collection:
         if source.is_dir():
             faces = Faces.scan(source, rule)
             names = _recorded(source)
-            characters = {names.name(folder) for folder in {*faces.characters}}
-            return cls(source, tuple(sorted(characters)), tuple(faces.paths), faces)
+            identities = {names.name(folder) for folder in {*faces.identities}}
+            return cls(source, tuple(sorted(identities)), tuple(faces.paths), faces)
         if not source.exists():
             raise SourceError(
-                f"{source}: no such folder of faces, dataset (.json) or list of characters"
+                f"{source}: no such folder of faces, dataset (.json) or list of identities"
             )
         if source.suffix.lower() == ".json":
             dataset = Dataset.read(source)
@@ -123,12 +123,12 @@ class Collection:
         return found, why
 
 
-def shared_characters(
+def shared_identities(
     train: Iterable[str], test: Iterable[str], aliases: Aliases | None = None
 ) -> list[Shared]:
-    """Characters whose name, or alias, is in both; each two under the strictest rule that says so.
+    """Identities whose name, or alias, is in both; each two under the strictest rule that says so.
 
-    >>> [found.why for found in shared_characters(["Rei", "saber_(a__b)"], ["rei", "saber_(a/b)"])]
+    >>> [found.why for found in shared_identities(["Rei", "saber_(a__b)"], ["rei", "saber_(a/b)"])]
     ['the same name in another case or width', 'the same name, with / written as __']
     """
     train, test = sorted({*train}), sorted({*test})
@@ -138,7 +138,7 @@ def shared_characters(
         ("the same name, with / written as __", lambda name: name.replace("/", "__")),
         ("the same name in another Unicode form", plain_name),
         ("the same name in another case or width", _levelled),
-        ("names of one character by the aliases", lambda name: groups.get(plain_name(name))),
+        ("names of one identity by the aliases", lambda name: groups.get(plain_name(name))),
     ]
     found: dict[tuple[str, str], str] = {}
     for why, key in rules:
@@ -150,7 +150,7 @@ def shared_characters(
         for name in test:
             for other in known.get(key(name), ()):
                 found.setdefault((name, other), why)
-    return [Shared("character", other, name, why) for (name, other), why in sorted(found.items())]
+    return [Shared("identity", other, name, why) for (name, other), why in sorted(found.items())]
 
 
 def shared_posts(train: Collection, test: Collection) -> list[Shared]:
@@ -218,7 +218,7 @@ def _stem(path: str) -> str:
 
 
 def _recorded(folder: Path) -> SafeNames:
-    """The characters whose folders have another name; none where no file says so."""
+    """The identities whose folders have another name; none where no file says so."""
     path = folder / NAMES
     try:
         with path.open(encoding="utf-8-sig") as stream:
@@ -230,8 +230,8 @@ def _recorded(folder: Path) -> SafeNames:
 
 
 def _listed(path: Path) -> set[str]:
-    """Names, one a line; or those in the column `character` of a CSV."""
-    lines = read_lines(path, "list of characters")
+    """Names, one a line; or those in the column `identity` of a CSV."""
+    lines = read_lines(path, "list of identities")
     if path.suffix.lower() == ".csv":
         names = _column(path, lines)
     else:
@@ -250,8 +250,8 @@ def _column(path: Path, lines: Sequence[str]) -> set[str]:
     rows = csv_rows(path, (line + "\n" for line in lines), error=SourceError)
     for number, (line, cells) in enumerate(rows):
         cells = [cell.strip() for cell in cells]
-        if not number and "character" in cells:
-            at, length = cells.index("character"), len(cells)
+        if not number and "identity" in cells:
+            at, length = cells.index("identity"), len(cells)
         elif any(cells):
             if len(cells) != length:
                 raise SourceError(

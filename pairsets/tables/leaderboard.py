@@ -275,7 +275,7 @@ def make_leaderboard(
                 judged.pairs,
                 judged.scores,
                 found.target_fnr,
-                clusters=options.get("clusters", "character"),
+                clusters=options.get("clusters", "identity"),
                 draws=options.get("draws", DRAWS),
                 seed=options.get("seed", 0),
             )

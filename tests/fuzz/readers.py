@@ -268,11 +268,11 @@ def _make_lists(folder: Path) -> None:
     (folder / "list.csv").write_text(
         "image_id,identity\n" + "".join(f"{at}.png,n{at // 2}\n" for at in range(6))
     )
-    (folder / "aliases.csv").write_text("character,alias\nrei,ayanami rei\na,b\nb,c\n")
+    (folder / "aliases.csv").write_text("identity,alias\nrei,ayanami rei\na,b\nb,c\n")
     (folder / "ignored.txt").write_text("0.png\n1.png\n\n2.png\n")
     (folder / "names.txt").write_text("rei\nasuka\n橘_雪\n")
-    (folder / "table.csv").write_text("character,images\nrei,2\nasuka,3\n")
-    (folder / "folders.csv").write_text('folder,character\na__b,a/b\n%,""\nc,"""d\\n"""\n')
+    (folder / "table.csv").write_text("identity,images\nrei,2\nasuka,3\n")
+    (folder / "folders.csv").write_text('folder,identity\na__b,a/b\n%,""\nc,"""d\\n"""\n')
 
 
 def _read_lists(folder: Path) -> None:
@@ -354,14 +354,14 @@ rei</attribute></box></image></annotations>"""
 _VOC = """<annotation><folder>a</folder><filename>1.jpg</filename><size><width>90</width>
 <height>80</height></size><object><name>face</name><bndbox><xmin>1</xmin><ymin>2</ymin>
 <xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>"""
-_MANGA = """<book title="T"><characters><character id="c1" name="Rei"/></characters><pages>
+_MANGA = """<book title="T"><identities><identity id="c1" name="Rei"/></identities><pages>
 <page index="0" width="90" height="80"><face id="f1" xmin="1" ymin="2" xmax="30" ymax="40"
-character="c1"/></page></pages></book>"""
+identity="c1"/></page></pages></book>"""
 
 
 def _make_boxes(folder: Path) -> None:
     (folder / "pictures.json").write_text(json.dumps(_BOXES))
-    (folder / "characters.json").write_text(
+    (folder / "identities.json").write_text(
         json.dumps(
             {"rei": [{"id": 5, "bbox": [1, 2, 3, 4]}], "a": [{"id": 6, "bbox": [1, 2, 3, 4]}]}
         )
@@ -395,7 +395,7 @@ def with_zstd(file: Path, data: bytes) -> None:
 
 
 _BOX_FILES = (
-    *("pictures.json", "characters.json", "records.jsonl", "coco.json", "wider.txt", "faces.tsv"),
+    *("pictures.json", "identities.json", "records.jsonl", "coco.json", "wider.txt", "faces.tsv"),
     *("book.xml", "voc.xml", "cvat.xml", "labels/1001.txt", "labels/classes.txt"),
     *("packed.json.gz", "packed.json.xz", "packed.json.zst"),
 )
@@ -439,7 +439,7 @@ def _make_posts(folder: Path) -> None:
         {
             "id": 8,
             "rating": "s",
-            "tags": {"character": ["a"], "general": []},
+            "tags": {"identity": ["a"], "general": []},
             "file": {"ext": "png"},
         }
     )
@@ -542,7 +542,7 @@ def _read_parquet_images(folder: Path) -> None:
 
     def named() -> None:
         table = ParquetImages.open(folder)
-        columns = choose(table.columns, folder, image="image", character="label", id="id")
+        columns = choose(table.columns, folder, image="image", identity="label", id="id")
         for _ in zip(table.entries(columns), table.pictures(columns), strict=False):
             pass
 
@@ -571,7 +571,7 @@ def _make_image_folder(folder: Path) -> None:
     home.mkdir(parents=True)
     for at in range(3):
         (home / f"{at}.png").write_bytes(_picture(at))
-    (home / "metadata.csv").write_text("file_name,character\n0.png,rei\n1.png,asuka\n2.png,rei\n")
+    (home / "metadata.csv").write_text("file_name,identity\n0.png,rei\n1.png,asuka\n2.png,rei\n")
 
 
 def _make_face_folder(folder: Path) -> None:

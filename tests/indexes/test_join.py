@@ -101,7 +101,7 @@ def test_one_face_holds_all_the_best_pairs():
     assert found == oracle.top_pairs(vectors, groups, 149)
 
 
-def test_one_giant_character():
+def test_one_giant_identity():
     generator = np.random.default_rng(6)
     vectors = generator.standard_normal((120, 4)).astype(np.float32)
     groups = np.zeros(120, int)

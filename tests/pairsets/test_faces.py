@@ -1,4 +1,4 @@
-"""Reading a folder per character: odd names, stable order, refusals."""
+"""Reading a folder per identity: odd names, stable order, refusals."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ ODD = [
 def test_odd_names_in_stable_order(tmp_path):
     faces = Faces.scan(plant(tmp_path, *reversed(ODD)))
     assert faces.paths.tolist() == sorted(ODD)
-    assert faces.characters.tolist() == [path.split("/")[0] for path in sorted(ODD)]
-    assert faces.count_characters == 8
+    assert faces.identities.tolist() == [path.split("/")[0] for path in sorted(ODD)]
+    assert faces.count_identities == 8
     groups = faces.groups.tolist()
     assert len(set(groups)) == 8
     assert groups[3] == groups[4]  # a/4 and a/5
@@ -93,8 +93,8 @@ def test_what_made_the_folder_is_not_left_out(tmp_path, kind):
     [
         ([], "no images in it"),
         (["a/readme.txt"], "no images in it"),
-        (["1.jpg", "a/2.jpg"], "'1.jpg' is outside a character folder"),
-        (["1.jpg", "2.jpg"], "'1.jpg' and 1 more are outside a character folder"),
+        (["1.jpg", "a/2.jpg"], "'1.jpg' is outside an identity folder"),
+        (["1.jpg", "2.jpg"], "'1.jpg' and 1 more are outside an identity folder"),
         (["caf\u00e9/1.jpg", "cafe\u0301/1.jpg"], "two spellings of one path"),
         (["Rei/1.jpg", "rei/1.jpg"], "two spellings of one path"),
         (["rei/1.jpg", "rei/1.JPG"], "two spellings of one path"),
@@ -109,7 +109,7 @@ def test_names_that_only_look_alike_are_kept(tmp_path):
     faces = Faces.scan(
         plant(tmp_path, "wei\u00df/1.jpg", "weiss/1.jpg", "\ufb01n/2.jpg", "fin/2.jpg")
     )
-    assert faces.count_characters == 4
+    assert faces.count_identities == 4
 
 
 def test_one_path_listed_twice():

@@ -85,13 +85,13 @@ def test_clusters_are_identities():
 
 def test_hubs_are_identities():
     found = Hubness.of_negatives(flat())
-    assert (found.images, found.characters) == (4, 3)
-    assert found.character.names == ("rei",)
+    assert (found.images, found.identities) == (4, 3)
+    assert found.identity.names == ("rei",)
 
 
 def test_who_is_confused_are_identities():
     found = Confusion.of(flat(), [0.9, 0.8, 0.7], 0.5)
-    assert sorted(found.characters) == ["asuka", "mari", "rei"]
+    assert sorted(found.identities) == ["asuka", "mari", "rei"]
     assert representatives(flat(), [0.9, 0.8, 0.7], 0.5, ["rei"]) == {"rei": "1.jpg"}
 
 

@@ -30,7 +30,7 @@ def test_numbers_stand_for_each_pair_once(sizes, ignored):
     names = {path.rpartition("/")[2] for path in faces.paths[:ignored]}
     space = PairSpace.of(faces, names)
     kept = range(min(ignored, len(faces)), len(faces))
-    same = {pair for pair in combinations(kept, 2) if len(set(faces.characters[list(pair)])) == 1}
+    same = {pair for pair in combinations(kept, 2) if len(set(faces.identities[list(pair)])) == 1}
     different = set(combinations(kept, 2)) - same
     for count, unrank, truth in (
         (space.count_positives, space.positives, same),

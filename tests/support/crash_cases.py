@@ -79,7 +79,7 @@ def write_inputs(folder: Path) -> None:
     lfw = ["3"] + [f"p{at} 1 2" for at in range(3)] + [f"p{at} 1 p{at + 1} 2" for at in range(3)]
     (root / "pairs.txt").write_text("".join(row.replace(" ", "\t") + "\n" for row in lfw))
     people = [f"p{person},{1 + person % 2}" for person in range(PEOPLE)]
-    (root / "folds.csv").write_text("character,fold\n" + "".join(f"{row}\n" for row in people))
+    (root / "folds.csv").write_text("identity,fold\n" + "".join(f"{row}\n" for row in people))
 
 
 def judge(source: str, target: str, wrong: str) -> None:

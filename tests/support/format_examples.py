@@ -14,9 +14,9 @@ NAMES = ("Aaron_Peirsol", "橘_雪", "d & e", "Zoë", ".hidden", 'the "boss"', "
 ANY = ("1.jpg", "2.png", "x y.webp")
 
 
-def numbered(character: str, number: int) -> str:
+def numbered(identity: str, number: int) -> str:
     """A face named as those of LFW are."""
-    return f"{character}/{character}_{number:04d}.jpg"
+    return f"{identity}/{identity}_{number:04d}.jpg"
 
 
 def balanced(folds: int = 3, size: int = 4) -> Pairs:

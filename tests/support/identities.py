@@ -1,4 +1,4 @@
-"""Made-up characters as vectors, with what is wrong in them planted."""
+"""Made-up identities as vectors, with what is wrong in them planted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pairsets import Faces, PairSet
 WIDTH = 24
 
 
-def embedded(vectors, characters: Sequence[str], model: str = "pixels") -> Embeddings:
-    """Embeddings of faces `<character>/<row>`, read-only, in the order of their paths."""
-    paths = [f"{character}/{row:04}" for row, character in enumerate(characters)]
+def embedded(vectors, identities: Sequence[str], model: str = "pixels") -> Embeddings:
+    """Embeddings of faces `<identity>/<row>`, read-only, in the order of their paths."""
+    paths = [f"{identity}/{row:04}" for row, identity in enumerate(identities)]
     order = sorted(range(len(paths)), key=paths.__getitem__)
     array = np.asarray(vectors, np.float32)[order]
     array.setflags(write=False)
@@ -39,14 +39,14 @@ def people(
 def all_pairs(found: Embeddings) -> PairSet:
     """Every pair of faces, labelled by their folders."""
     i, j = np.triu_indices(len(found.faces), 1)
-    paths, characters = found.faces.paths, found.faces.characters
-    return PairSet.of(paths[i], paths[j], (characters[i] == characters[j]).astype(int))
+    paths, identities = found.faces.paths, found.faces.identities
+    return PairSet.of(paths[i], paths[j], (identities[i] == identities[j]).astype(int))
 
 
 def one_pair_each(found: Embeddings) -> PairSet:
-    """Pairs of faces, one of every two characters."""
+    """Pairs of faces, one of every two identities."""
     first: dict[str, str] = {}
-    for path, name in zip(found.faces.paths, found.faces.characters, strict=True):
+    for path, name in zip(found.faces.paths, found.faces.identities, strict=True):
         first.setdefault(name, path)
     names = sorted(first)
     both = [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]

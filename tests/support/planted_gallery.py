@@ -21,7 +21,7 @@ from pairsets.report.gallery import GalleryParts, gallery_parts
 
 EVIL = "</script><script>alert(1)</script>\"'&<b>"
 MODELS = ("timm:tf_lite0", f"m {EVIL}", "第三のモデル")
-# What stands in a character's name, and a search that must find exactly these.
+# What stands in an identity's name, and a search that must find exactly these.
 KINDS = {
     "Ayanami Rei": "ayanami",
     "Ｓｏｒｙｕ＿Asuka": "soryu a",
@@ -32,20 +32,20 @@ KINDS = {
     "\u202etxet desrever": "desrever",
     EVIL: "<script>alert",
 }
-CHARACTERS, FACES_EACH, PAIRS = 200, 4, 3000
+IDENTITIES, FACES_EACH, PAIRS = 200, 4, 3000
 
 
 def names() -> list[str]:
-    """Names of two hundred characters; of each kind equally many."""
+    """Names of two hundred identities; of each kind equally many."""
     kinds = list(KINDS)
-    return [f"{kinds[at % len(kinds)]}_{at}" for at in range(CHARACTERS)]
+    return [f"{kinds[at % len(kinds)]}_{at}" for at in range(IDENTITIES)]
 
 
 def planted_report(root: Path, pairs: int = PAIRS, seed: int = 0) -> Report:
     """Report of the gallery, its faces drawn below `root`; scores tie, some are missing."""
     generator = np.random.default_rng(seed)
     called = names()
-    for at in range(CHARACTERS * FACES_EACH):
+    for at in range(IDENTITIES * FACES_EACH):
         file = root / _path(at)
         file.parent.mkdir(parents=True, exist_ok=True)
         blocks = generator.integers(0, 256, (3, 3, 3), dtype=np.uint8)
@@ -54,9 +54,9 @@ def planted_report(root: Path, pairs: int = PAIRS, seed: int = 0) -> Report:
     gallery = []
     for at in range(pairs):
         same = bool(generator.random() < 0.3)
-        first = at % CHARACTERS if at < CHARACTERS else int(generator.integers(CHARACTERS))
-        step = 0 if same else int(generator.integers(1, CHARACTERS))
-        second = (first + step) % CHARACTERS
+        first = at % IDENTITIES if at < IDENTITIES else int(generator.integers(IDENTITIES))
+        step = 0 if same else int(generator.integers(1, IDENTITIES))
+        second = (first + step) % IDENTITIES
         faces = generator.choice(FACES_EACH, 2, replace=False)
         mined = not same and bool(generator.random() < 0.6)
         of = "mined & ranked" if mined or generator.random() < 0.3 else "random"

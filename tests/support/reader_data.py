@@ -15,12 +15,12 @@ from support.danbooru import post, write_faces, write_lines
 
 
 def make_danbooru(folder: Path, faces: Faces) -> None:
-    """Make `metadata/`, `512px/`, `faces.json`: two posts of 50 characters, 5 of 4 others."""
+    """Make `metadata/`, `512px/`, `faces.json`: two posts of 50 identities, 5 of 4 others."""
     dice = Random(0)
     posts, boxes = [], {}
     for at in range(120):
         number = 1_000_000 + 37 * at
-        character = f"girl_{at // 2}_(show)" if at < 100 else f"boy_{at // 5}_(show)"
+        identity = f"girl_{at // 2}_(show)" if at < 100 else f"boy_{at // 5}_(show)"
         left, top = dice.randrange(200), dice.randrange(200)
         picture = Image.new("RGB", (512, 512), "white")
         with Image.open(faces.locate(faces.paths[at % len(faces)])) as face:
@@ -28,7 +28,7 @@ def make_danbooru(folder: Path, faces: Faces) -> None:
         home = folder / "512px" / f"{number % 1000:04d}"
         home.mkdir(parents=True, exist_ok=True)
         picture.save(home / f"{number}.jpg")
-        posts.append(post(number, character))
+        posts.append(post(number, identity))
         boxes[number] = [(left, top, left + 240, top + 240)]
     (folder / "metadata").mkdir()
     write_lines(folder / "metadata" / "2020000000000000.json", posts[:70])
@@ -86,10 +86,10 @@ def make_dataset(folder: Path, faces: Faces) -> None:
     home.mkdir(parents=True)
     with (home / "metadata.csv").open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow(["file_name", "character"])
-        for at, (path, character) in enumerate(zip(faces.paths, faces.characters, strict=True)):
+        table.writerow(["file_name", "identity"])
+        for at, (path, identity) in enumerate(zip(faces.paths, faces.identities, strict=True)):
             shutil.copy(faces.locate(path), home / f"{at:04d}.png")
-            table.writerow([f"{at:04d}.png", character])
+            table.writerow([f"{at:04d}.png", identity])
 
 
 def make_identities(home: Path, faces: Faces) -> None:

@@ -36,8 +36,8 @@ def write(path, content):
     return path
 
 
-def plant_one_character(faces):
-    """Leave only the folder of character `a`."""
+def plant_one_identity(faces):
+    """Leave only the folder of identity `a`."""
     for folder in [entry for entry in faces.iterdir() if entry.name != "a"]:
         shutil.rmtree(folder)
 

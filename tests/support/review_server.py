@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 EVIL = "<img src=x onerror=alert(1)>&quot;"
-CHARACTERS = (EVIL, "d & e", "橘_雪", "שרה_כהן", "Ünal (school) %41", "rei", "Rei2", "zoë", "kaoru")
+IDENTITIES = (EVIL, "d & e", "橘_雪", "שרה_כהן", "Ünal (school) %41", "rei", "Rei2", "zoë", "kaoru")
 EACH = 5
 MODELS = ("resnet", f"m {EVIL}")
 SUSPECT = f"one picture twice {EVIL}"
@@ -41,13 +41,13 @@ def plant(folder: Path, *, negatives: int = 250, positives: int = 40) -> Path:
     """Plant faces in `folder/faces`, and pairs of them in `folder/pairs.csv`, the path returned."""
     generator = np.random.default_rng(5)
     faces = []
-    for character in CHARACTERS:
-        (folder / "faces" / character).mkdir(parents=True)
+    for identity in IDENTITIES:
+        (folder / "faces" / identity).mkdir(parents=True)
         base = generator.integers(0, 256, (6, 6, 3))
         for number in range(EACH):
             blocks = np.clip(base + generator.integers(-40, 41, base.shape), 0, 255)
             image = Image.fromarray(blocks.astype(np.uint8)).resize((96, 96), 0)
-            faces.append(f"{character}/{number}.png")
+            faces.append(f"{identity}/{number}.png")
             image.save(folder / "faces" / faces[-1])
     every = list(combinations(faces, 2))
     same = [pair for pair in every if pair[0].split("/")[0] == pair[1].split("/")[0]]

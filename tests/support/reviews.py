@@ -25,7 +25,7 @@ from pairsets.review.web.app import create_app
 from pairsets.review.web.guard import Guard
 
 # Ugly on purpose: a space, markup, quotes, other scripts, two forms of one letter, a dot in front.
-CHARACTERS = ("rei <b>&amp;", "asuka_(eva)", "橘 雪", "Élise 100%", ".hidden 'x'", "лада")
+IDENTITIES = ("rei <b>&amp;", "asuka_(eva)", "橘 雪", "Élise 100%", ".hidden 'x'", "лада")
 HERE = "http://127.0.0.1:8765"
 
 
@@ -36,8 +36,8 @@ def draw(seed: int, size: tuple[int, int] = (24, 24)) -> Image.Image:
 
 
 def all_pairs(faces: int = 4, count: int | None = None, invalid: int = 0) -> PairSet:
-    """Pairs of `faces` faces of every character, shuffled; the last `invalid` do not count."""
-    paths = [f"{name}/{number} é.png" for name in CHARACTERS for number in range(faces)]
+    """Pairs of `faces` faces of every identity, shuffled; the last `invalid` do not count."""
+    paths = [f"{name}/{number} é.png" for name in IDENTITIES for number in range(faces)]
     both = list(combinations(paths, 2))
     order = np.random.default_rng(0).permutation(len(both))[:count]
     a, b = zip(*(both[row] for row in order), strict=True)

@@ -14,9 +14,9 @@ from pairsets import Faces
 from support import oracle
 
 
-def world(vectors, characters):
-    """World that a miner can take for embeddings: `faces` `<character>/<row>`, and vectors."""
-    paths = [f"{character}/{row:03}" for row, character in enumerate(characters)]
+def world(vectors, identities):
+    """World that a miner can take for embeddings: `faces` `<identity>/<row>`, and vectors."""
+    paths = [f"{identity}/{row:03}" for row, identity in enumerate(identities)]
     order = np.argsort(paths)
     array = np.asarray(vectors, np.float32)[order]
     array.setflags(write=False)
@@ -31,8 +31,8 @@ def worlds(draw, most=14):
     size = draw(st.integers(1, 3))
     row = st.lists(st.integers(-2, 2), min_size=size, max_size=size)
     vectors = draw(st.lists(row, min_size=count, max_size=count))
-    characters = draw(st.lists(st.sampled_from("abcde"), min_size=count, max_size=count))
-    return world(vectors, characters)
+    identities = draw(st.lists(st.sampled_from("abcde"), min_size=count, max_size=count))
+    return world(vectors, identities)
 
 
 def optional(values):
@@ -52,25 +52,25 @@ def rule_sets(draw, margins=True):
         margin=draw(optional(st.sampled_from([0, 0.5, 1, 3]))) if margins else None,
         relative_margin=draw(optional(st.sampled_from([0, 0.25, 1]))) if margins else None,
         max_per_image=draw(caps),
-        max_per_character=draw(caps),
-        max_per_character_pair=draw(caps),
+        max_per_identity=draw(caps),
+        max_per_identity_pair=draw(caps),
     )
 
 
 def all_pairs(found, *, same=False):
-    """Pairs (i, j, score), the hardest first: one character's (`same`), or two's."""
-    characters = found.faces.characters
+    """Pairs (i, j, score), the hardest first: one identity's (`same`), or two's."""
+    identities = found.faces.identities
     pairs = [
         (i, j, oracle.score(found.vectors[i], found.vectors[j]))
-        for i in range(len(characters))
-        for j in range(i + 1, len(characters))
-        if (characters[i] == characters[j]) == same
+        for i in range(len(identities))
+        for j in range(i + 1, len(identities))
+        if (identities[i] == identities[j]) == same
     ]
     return sorted(pairs, key=lambda pair: (pair[2] if same else -pair[2], pair[0], pair[1]))
 
 
 def own_best(found):
-    """Best score of each face with another of its character, or None."""
+    """Best score of each face with another of its identity, or None."""
     best = [None] * len(found.faces)
     for i, j, score in all_pairs(found, same=True):
         for face in (i, j):
@@ -101,19 +101,19 @@ def why_not(pair, found, rules, excluded=frozenset()):
 
 def greedy(pairs, found, n, rules):
     """Pairs that the caps let through, their ranks, and the number each cap passed over."""
-    characters = found.faces.characters
+    identities = found.faces.identities
     images, folders, twos = Counter(), Counter(), Counter()
     taken, ranks, passed = [], [], Counter()
     for rank, (i, j, score) in enumerate(pairs, 1):
         if len(taken) == n:
             break
-        both = tuple(sorted((characters[i], characters[j])))
+        both = tuple(sorted((identities[i], identities[j])))
         if full(rules.max_per_image, images[i], images[j]):
             passed["image"] += 1
-        elif full(rules.max_per_character, *(folders[name] for name in both)):
-            passed["character"] += 1
-        elif full(rules.max_per_character_pair, twos[both]):
-            passed["character pair"] += 1
+        elif full(rules.max_per_identity, *(folders[name] for name in both)):
+            passed["identity"] += 1
+        elif full(rules.max_per_identity_pair, twos[both]):
+            passed["identity pair"] += 1
         else:
             taken.append((i, j, score))
             ranks.append(rank)

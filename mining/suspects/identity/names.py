@@ -1,4 +1,4 @@
-"""Names of two characters, read for whether the two are one character.
+"""Names of two identities, read for whether the two are one identity.
 
 Names are read as Danbooru writes them: `jeanne_d'arc_(summer)_(fate)`. What stands before the
 brackets is the *stem*, the last brackets usually hold the series, earlier ones a costume, a form,
@@ -55,7 +55,7 @@ _WORD = 3
 
 
 class Likeness(IntEnum):
-    """Strength of the evidence that two names are one character's, the strongest last."""
+    """Strength of the evidence that two names are one identity's, the strongest last."""
 
     NONE = 0
     SHARED = 1

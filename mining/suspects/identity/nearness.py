@@ -1,11 +1,11 @@
-"""Nearness of two characters' pictures: whether one model takes them for one character.
+"""Nearness of two identities' pictures: whether one model takes them for one identity.
 
-Two things are asked, in units of the spread of the scores of all pairs of one character:
+Two things are asked, in units of the spread of the scores of all pairs of one identity:
 
 - *as near as their own*: the median score of their pairs, less the mean of either one's own pairs.
-  Of one character under two names it is about nought, of two it is below;
+  Of one identity under two names it is about nought, of two it is below;
 - *nearer than all others*: for the median face of either, how much nearer it is to the other
-  character than to the nearest of all the rest. This tells a pair apart whose own pictures are not
+  identity than to the nearest of all the rest. This tells a pair apart whose own pictures are not
   alike, to whom everybody is near.
 
 Both are held below a limit, so that a great deal of one does not make up for want of the other.
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mining.suspects.identity.characters import Characters
+from mining.suspects.identity.identities import Identities
 from pairsets.arrays import Floats, Rows
 
 NEAR = 0.55
-"""The strength from which on two characters are one, if their names say nothing.
+"""The strength from which on two identities are one, if their names say nothing.
 
-Set on characters split into two names of 2 + 2 to 8 + 8 pictures (drawn faces, and half of a set of
-game icons; pixels and an ImageNet network), against each character's three nearest others: about
+Set on identities split into two names of 2 + 2 to 8 + 8 pictures (drawn faces, and half of a set of
+game icons; pixels and an ImageNet network), against each identity's three nearest others: about
 one of 1,000 such neighbours was to be above it under the network, look-alikes that were drawn to
 differ in one trait left aside. `benchmarks/suspect_identities.py` measures 2.4 of 1,000 on the
 other half of the icons (43 of 17,737, which are 8 different pairs), and 0.7 on drawn faces that
@@ -38,7 +38,7 @@ _MOST_OWN, _MOST_LEAD = 0.25, 1.0
 # others, but are further than this below nought when there are pictures enough.
 _BELOW = 0.4
 FACES = 16
-"""Of one character no more faces are looked at, spread evenly.
+"""Of one identity no more faces are looked at, spread evenly.
 
 With twice as many no flag changed of 86,000 pairs of characters that were split, and decoys.
 """
@@ -51,10 +51,10 @@ _LEAST_CHANCE = 0.5
 
 @dataclass(frozen=True)
 class Nearness:
-    """Nearness of two characters to each other under one model.
+    """Nearness of two identities to each other under one model.
 
     Attributes:
-        strength: higher is more likely one character; nan where the model cannot tell.
+        strength: higher is more likely one identity; nan where the model cannot tell.
         cross: median score of their pairs.
         own: mean of the mean scores of either one's own pairs.
         pairs: how many pairs of them `cross` was taken of.
@@ -69,16 +69,16 @@ class Nearness:
 UNKNOWN = Nearness(np.nan, np.nan, np.nan, 0)
 
 
-def nearness(characters: Characters, a: int, b: int) -> Nearness:
-    """Nearness of characters a and b, by number; the same in either order."""
+def nearness(identities: Identities, a: int, b: int) -> Nearness:
+    """Nearness of identities a and b, by number; the same in either order."""
     a, b = min(a, b), max(a, b)
-    spread = characters.positives.spread
+    spread = identities.positives.spread
     if not spread > 0:
         return UNKNOWN
-    faces = characters.members(a, FACES), characters.members(b, FACES)
-    scores = characters.cross(*faces)
-    sizes = characters.sizes[[a, b]].astype(np.float64)
-    lengths = characters.lengths[faces[0]][:, None] * characters.lengths[faces[1]]
+    faces = identities.members(a, FACES), identities.members(b, FACES)
+    scores = identities.cross(*faces)
+    sizes = identities.sizes[[a, b]].astype(np.float64)
+    lengths = identities.lengths[faces[0]][:, None] * identities.lengths[faces[1]]
     copies = scores >= _COPY * lengths
     # One picture under both names is a mistake that makes nobody one. Two are no accident.
     if min(copies.any(axis=0).sum(), copies.any(axis=1).sum()) == 1:
@@ -89,16 +89,16 @@ def nearness(characters: Characters, a: int, b: int) -> Nearness:
     # One score alone says no more than that two pictures are alike, or one.
     if scores.size < 2:
         return UNKNOWN
-    # Of a character with one face it is not known how alike its own are: as all are.
+    # Of an identity with one face it is not known how alike its own are: as all are.
     owns = [
-        characters.positives.mean if characters.sizes[code] == 1 else characters.own[code]
+        identities.positives.mean if identities.sizes[code] == 1 else identities.own[code]
         for code in (a, b)
     ]
     own = (owns[0] + owns[1]) / 2
     cross = float(np.median(scores))
     ahead = (
-        _lead(characters, faces[0], b, scores.mean(axis=1)),
-        _lead(characters, faces[1], a, scores.mean(axis=0)),
+        _lead(identities, faces[0], b, scores.mean(axis=1)),
+        _lead(identities, faces[1], a, scores.mean(axis=0)),
     )
     inverse = float((1 / sizes).sum())
     as_own = (cross - own) / spread
@@ -110,9 +110,9 @@ def nearness(characters: Characters, a: int, b: int) -> Nearness:
     return Nearness(round(strength, 6), cross, own, scores.size)
 
 
-def _lead(characters: Characters, rows: Rows, other: int, near: Floats) -> float:
+def _lead(identities: Identities, rows: Rows, other: int, near: Floats) -> float:
     """Lead of `other` over the nearest of the rest, for the median face."""
-    nearest, best, after = characters.rivals(rows)
+    nearest, best, after = identities.rivals(rows)
     ahead = near - np.where(nearest == other, after, best)
-    # Of two characters in all there is no rest.
+    # Of two identities in all there is no rest.
     return float(np.median(np.where(np.isfinite(ahead), ahead, 0)))

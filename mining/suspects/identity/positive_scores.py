@@ -1,4 +1,4 @@
-"""Scores of a model's positives: how alike it finds two pictures of one character."""
+"""Scores of a model's positives: how alike it finds two pictures of one identity."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from mining.embeddings.store import Embeddings
 from pairsets.arrays import Rows, Scores
 
 MOST = 200_000
-"""So many pairs of one character are looked at; quantiles are then within 0.3 % of the true."""
+"""So many pairs of one identity are looked at; quantiles are then within 0.3 % of the true."""
 _SEED = 0
 _BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class Positives:
-    """The scores of pairs of one character, over all embedded faces.
+    """The scores of pairs of one identity, over all embedded faces.
 
     Two faces with the very same vector are the same picture twice, not two pictures of one
-    character: such pairs are left out. They all score highest, and would raise what is asked of a
+    identity: such pairs are left out. They all score highest, and would raise what is asked of a
     pair to be called as alike as the upper positives.
 
     Attributes:
-        scores: `[K]`, rising, read-only; empty where no character has two faces.
+        scores: `[K]`, rising, read-only; empty where no identity has two faces.
     """
 
     scores: Scores
 
     @classmethod
     def of(cls, embeddings: Embeddings, most: int = MOST) -> Positives:
-        """Scores of all pairs of one character, or of `most` of them drawn with a fixed seed."""
+        """Scores of all pairs of one identity, or of `most` of them drawn with a fixed seed."""
         vectors = embeddings.vectors
         i, j = _drawn(embeddings.faces.groups, most)
         apart = np.ones(len(i), bool)

@@ -62,7 +62,7 @@ const summary = (pair, place, count) => {
   return [
     `Pair ${COUNT.format(place + 1)} of ${COUNT.format(count)}`,
     `${nameOf(pair, 0)} and ${nameOf(pair, 1)}`,
-    isSame(pair) ? "same character" : "different characters",
+    isSame(pair) ? "same identity" : "different identities",
     ...(data.rank[pair] ? [rankText(pair)] : []),
     ...told,
     ...(person ? [`person ${person}`] : []),

@@ -54,7 +54,7 @@ const makeViewer = (dialog, grid, { onName, onShow, onClose }) => {
       return make("div", {}, nameButton(pair, side), path);
     });
     const same = isSame(pair);
-    const chip = make("span", { class: same ? "pair-chip same" : "pair-chip" }, same ? "same character" : "different characters");
+    const chip = make("span", { class: same ? "pair-chip same" : "pair-chip" }, same ? "same identity" : "different identities");
     const set = setsOf(pair).join(", ");
     at("pair-who").replaceChildren(who[0], make("p", {}, chip, ...(set ? [make("span", {}, `${set} set`)] : [])), who[1]);
     at("pair-table").replaceChildren(...tableOf(pair));

@@ -32,7 +32,7 @@ const FILTERS = {
     keeps: (value) => (pair) => setsOf(pair).includes(value),
   },
   label: {
-    says: (value) => (value === "same" ? "same character" : "different characters"),
+    says: (value) => (value === "same" ? "same identity" : "different identities"),
     keeps: (value) => (pair) => isSame(pair) === (value === "same"),
   },
   show: {

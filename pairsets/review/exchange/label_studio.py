@@ -2,7 +2,7 @@
 
 `OUT.json` is imported into a project whose labelling interface is `OUT.xml`. A task's `data` has
 the number of its pair, from 0, and the addresses of two pictures: no label, no score. Exports of
-Label Studio carry `data` along. Addresses hold paths, and so the names of characters: who looks at
+Label Studio carry `data` along. Addresses hold paths, and so the names of identities: who looks at
 them on purpose is not blind.
 """
 
@@ -118,7 +118,7 @@ def interface() -> str:
         '    <Image name="left" value="$left" zoom="true"/>\n'
         '    <Image name="right" value="$right" zoom="true"/>\n'
         "  </View>\n"
-        '  <Header value="Is this the same character?" size="4"/>\n'
+        '  <Header value="Is this the same identity?" size="4"/>\n'
         '  <Choices name="verdict" toName="left" choice="single" required="true" '
         'showInline="true">\n'
         f"{choices(WORDS, 1)}"

@@ -30,7 +30,7 @@ class Person:
         name: who.
         judged: how many pairs.
         fpr, fnr: errors against the labels, of the pairs that count; None where no pair of two
-            characters, or of one, was judged.
+            identities, or of one, was judged.
     """
 
     name: str

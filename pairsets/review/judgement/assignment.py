@@ -72,7 +72,7 @@ class Assignment:
     Args:
         store: of the review.
         suspects_first: pairs that `store.suspects` names come first, with as many others, among
-            them pairs of one character, so that coming early tells nothing.
+            them pairs of one identity, so that coming early tells nothing.
         clock: seconds that only go on.
 
     Attributes:
@@ -239,7 +239,7 @@ def _shared(count: int, overlap: float, seed: int) -> Mask:
 
 
 def _order(generator: np.random.Generator, front: Mask, counts: Mask, positive: Mask) -> Rows:
-    """All pairs at random; those in `front` before, among as many others, half of one character.
+    """All pairs at random; those in `front` before, among as many others, half of one identity.
 
     The others are of the pairs that `counts`, since the rest are never shown.
     """

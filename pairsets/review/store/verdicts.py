@@ -12,7 +12,7 @@ from pairsets.errors import PairsetsError
 Word = Literal["same", "different", "invalid"]
 WORDS: tuple[Word, ...] = ("same", "different", "invalid")
 # Why a pair does not count; what is not among them is "other".
-REASONS = ("duplicate", "bad crop", "several characters", "other")
+REASONS = ("duplicate", "bad crop", "several identities", "other")
 LONGEST_NAME = 64
 _PREDICTIONS = {"same": 1, "different": 0, "invalid": -1}
 
@@ -26,7 +26,7 @@ class Verdict:
     """What somebody said of a pair.
 
     Attributes:
-        prediction: 1 same character, 0 different, -1 nothing said: the column `human_prediction`.
+        prediction: 1 same identity, 0 different, -1 nothing said: the column `human_prediction`.
         invalid: the pair does not count. ZACI-20's files hold a prediction of such pairs too.
         reason: why it does not count, one of `REASONS`, where that was said.
 

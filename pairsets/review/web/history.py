@@ -161,7 +161,7 @@ class History:
             Face(
                 image=self._pictures.address(path),
                 path=path if names else None,
-                character=self._store.pairs.identity(path) if names else None,
+                identity=self._store.pairs.identity(path) if names else None,
             )
             for path in paths
         ]

@@ -20,7 +20,7 @@ LARGEST = 2**53 - 1
 Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 Row = Annotated[int, Field(ge=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
-Reason = Literal["", "duplicate", "bad crop", "several characters", "other"]
+Reason = Literal["", "duplicate", "bad crop", "several identities", "other"]
 
 
 class _Model(BaseModel):
@@ -191,7 +191,7 @@ class Face(_Model):
 
     image: str
     path: str | None
-    character: str | None
+    identity: str | None
 
 
 class Doubted(_Model):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 from pairsets.sources.danbooru.blocks import Block
 from pairsets.sources.danbooru.posts import KEPT
 from pairsets.sources.danbooru.single_faces import ONE, Boxed
@@ -176,4 +176,4 @@ def names_of(found: FaceBoxes) -> list[str]:
     """The character of each picture; empty where nobody says it."""
     if found.characters is not None:
         return [name or "" for name in found.characters]
-    return [character_of(picture) if isinstance(picture, str) else "" for picture in found.ids]
+    return [identity_of(picture) if isinstance(picture, str) else "" for picture in found.ids]

@@ -1,1 +1,1 @@
-"""A folder per character, filled with what lies elsewhere in another form: crops, datasets."""
+"""A folder per identity, filled with what lies elsewhere in another form: crops, datasets."""

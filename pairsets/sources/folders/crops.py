@@ -1,6 +1,6 @@
 """Faces cut out of pictures, as ZACI-20's own script does it.
 
-`Image.open(picture).crop(bbox).resize((224, 224)).save("<character>/<id>.jpg")`: in the mode that
+`Image.open(picture).crop(bbox).resize((224, 224)).save("<identity>/<id>.jpg")`: in the mode that
 the picture has, not turned by EXIF, black where a box leaves the picture. With the same Pillow the
 files are the same byte for byte, as long as none of the options is used.
 """
@@ -130,7 +130,7 @@ class CropPlan:
 
     Attributes:
         dataset: the faces.
-        names: of the characters' folders.
+        names: of the identities' folders.
     """
 
     dataset: Dataset
@@ -148,14 +148,14 @@ class CropPlan:
         >>> list(CropPlan.of(found).paths())
         ['saber__alter/7.jpg', 'saber__alter/a__b.jpg']
         """
-        for character, rows in self.dataset.rows():
-            folder = self.names.folder(character)
+        for identity, rows in self.dataset.rows():
+            folder = self.names.folder(identity)
             for name in file_names(self.dataset.ids[rows].tolist()):
                 yield f"{folder}/{name}{SUFFIX}"
 
 
 def file_names(ids: Sequence[PictureId]) -> list[str]:
-    """Distinct names of files, without their ending, for the pictures of a character.
+    """Distinct names of files, without their ending, for the pictures of an identity.
 
     A number is its own name. A path loses its image ending if no other then has its name. Where a
     picture comes again, as one with several faces does, the second is called `NAME_2`.

@@ -1,7 +1,7 @@
-"""A folder per character that is being filled: each file is whole, and the work can go on.
+"""A folder per identity that is being filled: each file is whole, and the work can go on.
 
 While it is filled, `.unfinished/` in it holds a journal, a row a file. At the end the journal
-becomes a table beside the characters' folders, and a manifest is written. A file that no row
+becomes a table beside the identities' folders, and a manifest is written. A file that no row
 vouches for is made again; one whose row does not fit any more is removed. Nothing is written
 through a link, so nothing lies outside the folder.
 """
@@ -28,7 +28,7 @@ from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.locks import Owner, exclusive
 from pairsets.storage.settings import difference
 
-# Beside the folders: characters whose folder is called otherwise; what gave no file.
+# Beside the folders: identities whose folder is called otherwise; what gave no file.
 NAMES, MISSING = "names.csv", "missing.csv"
 Row = tuple[str, ...]
 
@@ -64,10 +64,10 @@ class FolderJournal:
 
 @dataclass(frozen=True, eq=False)
 class FaceFolder:
-    """Folder `root` of a kind of work, with a folder per character.
+    """Folder `root` of a kind of work, with a folder per identity.
 
     Attributes:
-        root: of the characters' folders.
+        root: of the identities' folders.
         kind: names the table `KIND.csv` and the manifest `KIND.json`.
         columns: of the table; the first is `path`, relative to `root`.
         key: what all files hang on. Files of another key are not used again.
@@ -81,7 +81,7 @@ class FaceFolder:
 
     @staticmethod
     def reserved(kind: str) -> tuple[str, ...]:
-        """Names that no character's folder may have."""
+        """Names that no identity's folder may have."""
         return (UNFINISHED, NAMES, MISSING, f"{kind}.csv", f"{kind}.json")
 
     @property
@@ -207,7 +207,7 @@ class FaceFolder:
         missing: Sequence[Row],
         manifest: Mapping[str, object],
         *,
-        missing_columns: Sequence[str] = ("character", "id", "why"),
+        missing_columns: Sequence[str] = ("identity", "id", "why"),
     ) -> list[Path]:
         """Write the tables and the manifest: all is done. Returns the files beside the faces."""
         files = [write_csv(self.table, self.columns, rows)]
@@ -281,9 +281,9 @@ class FaceFolder:
                 file.parent.rmdir()
 
 
-def missing_row(character: str, picture: int | str, why: str) -> Row:
+def missing_row(identity: str, picture: int | str, why: str) -> Row:
     """Row of the list of what gave no file."""
-    return (cell_of(character), cell_of(str(picture)), cell_of(why))
+    return (cell_of(identity), cell_of(str(picture)), cell_of(why))
 
 
 def _key_of(path: Path, kind: str) -> Mapping[str, Any] | None:

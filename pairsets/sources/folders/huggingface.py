@@ -70,7 +70,7 @@ class HuggingFaceImages:
         """
         named = Column("text") if columns.id is None else self.columns[columns.id]
         for row in self._rows([name for name in columns if name is not None], columns.image):
-            yield entry_of(row, columns, self.columns[columns.character], named)
+            yield entry_of(row, columns, self.columns[columns.identity], named)
 
     def pictures(self, columns: Columns) -> Iterator[Picture]:
         """The picture of each row, in the same order: its bytes, its file, or None."""

@@ -1,4 +1,4 @@
-"""A table with a picture and a character in each row, wherever it comes from.
+"""A table with a picture and an identity in each row, wherever it comes from.
 
 One kind of table is one class with the methods of `ImageTable`: `parquet_images.py` reads Parquet
 files, `huggingface.py` what the library `datasets` reads.
@@ -17,7 +17,7 @@ from pairsets.identities.rules import WHO_COLUMNS
 Kind = Literal["image", "class", "text", "number", "other"]
 Picture = bytes | Path | None
 # What a column that says who it is is called, where its type does not tell.
-_CHARACTER_COLUMNS = WHO_COLUMNS | {"labels", "characters", "id_name", "tag"}
+_IDENTITY_COLUMNS = WHO_COLUMNS | {"labels", "identities", "characters", "id_name", "tag"}
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Column:
 
 
 class Columns(NamedTuple):
-    """Columns of the picture, of the character, and of the file's name."""
+    """Columns of the picture, of the identity, and of the file's name."""
 
     image: str
-    character: str
+    identity: str
     id: str | None = None
 
 
 class Entry(NamedTuple):
     """A row without its picture: whose it is (None: it does not say), its file, its id."""
 
-    character: str | None
+    identity: str | None
     path: str | None
     id: str | None
 
@@ -68,12 +68,12 @@ def choose(
     where: Path,
     *,
     image: str | None = None,
-    character: str | None = None,
+    identity: str | None = None,
     id: str | None = None,
 ) -> Columns:
     """Columns to take: those named, else the only ones that can be meant.
 
-    A column of classes goes before one that is merely called `label`, `character` or the like.
+    A column of classes goes before one that is merely called `label`, `identity` or the like.
 
     Raises:
         SourceError: no such column, one of the wrong kind, none, or several; the columns are
@@ -85,7 +85,7 @@ def choose(
     telling = [
         name
         for name, column in columns.items()
-        if column.kind in ("text", "number") and name.lower() in _CHARACTER_COLUMNS
+        if column.kind in ("text", "number") and name.lower() in _IDENTITY_COLUMNS
     ]
 
     def pick(what: str, option: str, named: str | None, found: Sequence[str], kinds: str) -> str:
@@ -105,9 +105,9 @@ def choose(
     return Columns(
         pick("image", "--image-column", image, images, "image"),
         pick(
-            "character",
-            "--character-column",
-            character,
+            "identity",
+            "--identity-column",
+            identity,
             classes or telling,
             "class text number",
         ),
@@ -133,10 +133,10 @@ def choose_split(splits: Sequence[str], wanted: str | None, where: Path) -> list
     return list(splits)
 
 
-def character_name(value: object, column: Column) -> str | None:
-    """The character that a value stands for; None where it is missing.
+def identity_name(value: object, column: Column) -> str | None:
+    """The identity that a value stands for; None where it is missing.
 
-    >>> character_name(1, Column("class", ("rei", "asuka"))), character_name(-1, Column("class"))
+    >>> identity_name(1, Column("class", ("rei", "asuka"))), identity_name(-1, Column("class"))
     ('asuka', None)
     """
     if value is None:
@@ -156,14 +156,14 @@ def column_of(kind: str) -> Column:
     return Column("number" if kind.startswith(("int", "uint")) else "other")
 
 
-def entry_of(row: Mapping[str, Any], columns: Columns, character: Column, id: Column) -> Entry:
+def entry_of(row: Mapping[str, Any], columns: Columns, identity: Column, id: Column) -> Entry:
     """A row without its picture, whose cell may hold the path of one; two of the columns' kinds."""
     image = row.get(columns.image)
     path = image.get("path") if isinstance(image, dict) else None
     return Entry(
-        character_name(row[columns.character], character),
+        identity_name(row[columns.identity], identity),
         path if isinstance(path, str) else None,
-        None if columns.id is None else character_name(row[columns.id], id),
+        None if columns.id is None else identity_name(row[columns.id], id),
     )
 
 

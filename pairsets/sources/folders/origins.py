@@ -1,4 +1,4 @@
-"""Origins of pictures that are arranged into a folder per character: names and pictures."""
+"""Origins of pictures that are arranged into a folder per identity: names and pictures."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _ENDING = 5
 
 
 class Item(NamedTuple):
-    """Picture to be put in place, with its character and name.
+    """Picture to be put in place, with its identity and name.
 
-    `stem` is `<folder>/<name>`, None for a row without a character. With `ending` the picture is
+    `stem` is `<folder>/<name>`, None for a row without an identity. With `ending` the picture is
     a file that is linked, unread.
     """
 
     number: int
-    character: str | None
+    identity: str | None
     source: str
     stem: str | None
     picture: Picture
@@ -50,7 +50,7 @@ class Origin(ABC):
     """Origin of faces: the name to give each, and then its picture.
 
     Attributes:
-        names: of the characters' folders.
+        names: of the identities' folders.
         key: tells these faces from any others.
         count: of the items.
         misfits: rows of what is no item, and `reasons` how many of them there are, by reason.
@@ -68,17 +68,17 @@ class Origin(ABC):
 
 
 class PlainOrigin(Origin):
-    """Files of plain folders. Characters' folders are not called as any of `taken`."""
+    """Files of plain folders. Identities' folders are not called as any of `taken`."""
 
     def __init__(self, plain: PlainFaces, taken: Sequence[str] = ()) -> None:
         self._plain = plain
-        self.names = safe_names(plain.characters, taken=taken)
-        by_character: dict[str, list[str]] = {}
-        for name, character in zip(plain.names, plain.characters, strict=True):
-            by_character.setdefault(character, []).append(name)
+        self.names = safe_names(plain.identities, taken=taken)
+        by_identity: dict[str, list[str]] = {}
+        for name, identity in zip(plain.names, plain.identities, strict=True):
+            by_identity.setdefault(identity, []).append(name)
         files: dict[str, str] = {}
-        for character, listed in by_character.items():
-            folder = self.names.folder(character)
+        for identity, listed in by_identity.items():
+            folder = self.names.folder(identity)
             files |= {name: f"{folder}/{own}" for name, own in _file_names(listed).items()}
         self._files = [files[name] for name in plain.names]
         self.count = len(plain.names)
@@ -90,15 +90,15 @@ class PlainOrigin(Origin):
     def items(self) -> Iterator[Item]:
         """Items of the files, sorted by name."""
         plain = self._plain
-        for number, (name, character) in enumerate(zip(plain.names, plain.characters, strict=True)):
-            yield Item(number, character, name, self._files[number], plain.folder / name, ending="")
+        for number, (name, identity) in enumerate(zip(plain.names, plain.identities, strict=True)):
+            yield Item(number, identity, name, self._files[number], plain.folder / name, ending="")
 
 
 class TableOrigin(Origin):
     """Rows of a table. Folders are not called as any of `taken`.
 
     Raises:
-        SourceError: no row has a character, or an id stands twice with one.
+        SourceError: no row has an identity, or an id stands twice with one.
     """
 
     def __init__(
@@ -115,13 +115,13 @@ class TableOrigin(Origin):
             entries.append(entry)
             if step is not None and not len(entries) % 1000:
                 step(len(entries), 0)
-        if not any(entry.character is not None for entry in entries):
+        if not any(entry.identity is not None for entry in entries):
             raise SourceError(
-                f"{source}: {len(entries):,} rows, and not one says in {columns.character!r} who "
-                "it is; choose another --character-column, or another --split"
+                f"{source}: {len(entries):,} rows, and not one says in {columns.identity!r} who "
+                "it is; choose another --identity-column, or another --split"
             )
-        self._characters = [entry.character for entry in entries]
-        known = [name for name in self._characters if name is not None]
+        self._identities = [entry.identity for entry in entries]
+        known = [name for name in self._identities if name is not None]
         self.names = safe_names(known, taken=taken)
         self._stems = _stems(entries, self.names, source)
         self.count, self.reasons, self.misfits = len(entries), {}, ()
@@ -132,7 +132,7 @@ class TableOrigin(Origin):
             self.reasons = {"pictures of the folder that no row taken names": len(unnamed)}
         self.key = {
             "image": columns.image,
-            "character": columns.character,
+            "identity": columns.identity,
             "id": columns.id,
             "rows": len(entries),
             "files": _digest(stem or "" for stem in self._stems),
@@ -142,12 +142,12 @@ class TableOrigin(Origin):
         """Items of the rows, in order."""
         pictures = self._table.pictures(self._columns)
         for number, picture in enumerate(pictures):
-            character, stem = self._characters[number], self._stems[number]
-            yield Item(number, character, f"row {number}", stem, picture)
+            identity, stem = self._identities[number], self._stems[number]
+            yield Item(number, identity, f"row {number}", stem, picture)
 
 
 def _file_names(paths: Sequence[str]) -> dict[str, str]:
-    """Names for the files of a character: as they are, with folders where that is no name.
+    """Names for the files of an identity: as they are, with folders where that is no name.
 
     Of two names that some file system takes for one, one gets a digest before its ending.
     """
@@ -168,36 +168,36 @@ def _file_names(paths: Sequence[str]) -> dict[str, str]:
 
 
 def _stems(entries: Sequence[Entry], names: SafeNames, source: Path) -> list[str | None]:
-    """`<folder>/<name>` of each row, without an ending; None where there is no character."""
+    """`<folder>/<name>` of each row, without an ending; None where there is no identity."""
     wanted: list[str] = []
     given: Counter[tuple[str, str]] = Counter()
     for entry in entries:
         name = entry.id if entry.id is not None else PurePosixPath(entry.path or "").stem
         wanted.append(name)
-        if entry.character is not None:
-            given[entry.character, name] += 1
-            if entry.id is not None and given[entry.character, name] > 1:
+        if entry.identity is not None:
+            given[entry.identity, name] += 1
+            if entry.id is not None and given[entry.identity, name] > 1:
                 raise SourceError(
-                    f"{source}: the id {entry.id!r} stands twice with {entry.character!r}; choose "
+                    f"{source}: the id {entry.id!r} stands twice with {entry.identity!r}; choose "
                     "another --id-column, or none"
                 )
-    # All of a character, so that a row's number cannot be what another picture is called.
+    # All of an identity, so that a row's number cannot be what another picture is called.
     by_row = {who for (who, name), times in given.items() if times > 1 or not name}
     digits = len(str(max(len(entries) - 1, 0)))
-    per_character: dict[str, list[str]] = {}
+    per_identity: dict[str, list[str]] = {}
     for number, entry in enumerate(entries):
-        if entry.character is None:
+        if entry.identity is None:
             continue
-        if entry.character in by_row:
+        if entry.identity in by_row:
             wanted[number] = f"{number:0{digits}d}"
-        per_character.setdefault(entry.character, []).append(wanted[number])
+        per_identity.setdefault(entry.identity, []).append(wanted[number])
     safe = {
-        who: safe_names(listed, longest=LONGEST - _ENDING) for who, listed in per_character.items()
+        who: safe_names(listed, longest=LONGEST - _ENDING) for who, listed in per_identity.items()
     }
     return [
         None
-        if entry.character is None
-        else f"{names.folder(entry.character)}/{safe[entry.character].folder(name)}"
+        if entry.identity is None
+        else f"{names.folder(entry.identity)}/{safe[entry.identity].folder(name)}"
         for entry, name in zip(entries, wanted, strict=True)
     ]
 

@@ -71,9 +71,9 @@ class ParquetImages:
         """
         for path in self.files[1:]:
             self._refuse_another(path, columns)
-        wanted = [columns.character, f"{columns.image}.path"]
+        wanted = [columns.identity, f"{columns.image}.path"]
         for row in self._rows([*wanted, *([columns.id] if columns.id else [])], 4096):
-            yield entry_of(row, columns, self.columns[columns.character], Column("text"))
+            yield entry_of(row, columns, self.columns[columns.identity], Column("text"))
 
     def pictures(self, columns: Columns) -> Iterator[Picture]:
         """The picture of each row, in the same order: its bytes, its file, or None."""

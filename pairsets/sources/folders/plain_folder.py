@@ -14,7 +14,7 @@ from pairsets.identities.patterns import suggestions
 from pairsets.identities.rules import REMEDIES, Naming, Rule, is_split, nearly_all_single
 from pairsets.paths import is_image
 
-_NAME = re.compile(r"(?P<character>.+)_\d+")
+_NAME = re.compile(r"(?P<identity>.+)_\d+")
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class PlainFaces:
     Attributes:
         folder: that holds them.
         names: of the files, relative to it and `/`-separated, sorted.
-        characters: of each.
+        identities: of each.
         misfits: the other entries of the folder, and why they are none.
-        notes: sentences on how the characters were told.
+        notes: sentences on how the identities were told.
     """
 
     folder: Path
     names: tuple[str, ...]
-    characters: tuple[str, ...]
+    identities: tuple[str, ...]
     misfits: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
 
@@ -66,29 +66,29 @@ class PlainFaces:
         naming = _naming(folder, paths, rule, misfits)
         for path, name in zip(paths, naming.identities, strict=True):
             if name is None:
-                why = "not named CHARACTER_NUMBER" if rule is None else f"nobody by {rule.said}"
+                why = "not named IDENTITY_NUMBER" if rule is None else f"nobody by {rule.said}"
                 misfits.append((path, why))
         found = [(p, name) for p, name in zip(paths, naming.identities, strict=True) if name]
-        names, characters = zip(*found, strict=True)
-        single = None if rule is not None else nearly_all_single(characters)
+        names, identities = zip(*found, strict=True)
+        single = None if rule is not None else nearly_all_single(identities)
         if single is not None:
             raise FacesError(
-                f"{folder}: {single[1]:,} of {single[0]:,} characters would have a single picture; "
+                f"{folder}: {single[1]:,} of {single[0]:,} identities would have a single picture; "
                 f"is that who they show? There are {REMEDIES}. If each folder is one identity: "
                 "--identity-level 1"
             )
-        return cls(folder, names, characters, tuple(sorted(misfits)), tuple(naming.notes))
+        return cls(folder, names, identities, tuple(sorted(misfits)), tuple(naming.notes))
 
 
-def character_of_name(name: str) -> str | None:
-    """The character that a file's name tells.
+def identity_of_name(name: str) -> str | None:
+    """The identity that a file's name tells.
 
-    >>> character_of_name("AJ_Cook_0001.jpg"), character_of_name("0001.jpg")
+    >>> identity_of_name("AJ_Cook_0001.jpg"), identity_of_name("0001.jpg")
     ('AJ_Cook', None)
     """
     stem = name[: -len(suffix)] if (suffix := Path(name).suffix) else name
     found = _NAME.fullmatch(stem)
-    return found["character"] if found else None
+    return found["identity"] if found else None
 
 
 def pictures_below(folder: Path) -> list[str]:
@@ -104,7 +104,7 @@ def _naming(
         return rule.name(paths)
     if any("/" in path for path in paths):
         return by_folder(folder, paths)
-    told = [character_of_name(path) for path in paths]
+    told = [identity_of_name(path) for path in paths]
     if any(told):
         _refuse_doubt(folder, paths, told)
         return Naming(told)

@@ -1,4 +1,4 @@
-"""Names of characters as names of folders that every file system takes, and back again.
+"""Names of identities as names of folders that every file system takes, and back again.
 
 A name that is safe stays as it is, but that `/` becomes `__`, as ZACI-20 has it. In one that is
 not, the offending characters are written as `%` and the hex digits of their UTF-8 bytes, `%`
@@ -22,7 +22,7 @@ from pairsets.errors import SourceError
 from pairsets.paths import is_text
 from pairsets.storage.csv_tables import table_rows, write_csv
 
-COLUMNS = ("folder", "character")
+COLUMNS = ("folder", "identity")
 # Bytes of UTF-8. It is never less than the UTF-16 units that Windows counts.
 LONGEST = 255
 _DIGITS = 8
@@ -36,13 +36,13 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:<>"|?*]|^ +|[. ]+\Z')
 
 @dataclass(frozen=True)
 class SafeNames:
-    """Names of folders that differ from the names of their characters.
+    """Names of folders that differ from the names of their identities.
 
     Attributes:
-        changed: folder by character, of those whose folder is not called what they are.
+        changed: folder by identity, of those whose folder is not called what they are.
 
     Raises:
-        SourceError: a folder stands for two characters.
+        SourceError: a folder stands for two identities.
     """
 
     changed: Mapping[str, str] = field(default_factory=dict)
@@ -81,12 +81,12 @@ class SafeNames:
             raise SourceError(told if told.startswith(str(path)) else f"{path}: {told}") from None
 
     def write(self, path: str | Path) -> Path:
-        """Write `folder,character`, a row a changed name; sorted, so that order is no matter."""
+        """Write `folder,identity`, a row a changed name; sorted, so that order is no matter."""
         rows = sorted((folder, cell_of(name)) for name, folder in self.changed.items())
         return write_csv(Path(path), COLUMNS, rows)
 
     def folder(self, name: str) -> str:
-        """The folder of a character.
+        """The folder of an identity.
 
         Raises:
             SourceError: a name that may not be a folder's and is not among the changed ones.
@@ -99,7 +99,7 @@ class SafeNames:
         return name
 
     def name(self, folder: str) -> str:
-        """The character whose folder it is."""
+        """The identity whose folder it is."""
         return self._names.get(folder, folder)
 
     _names: Mapping[str, str] = field(init=False, repr=False, compare=False)

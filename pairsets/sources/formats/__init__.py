@@ -47,7 +47,7 @@ class Pairs:
     """Pairs of a file of any format, with folds and notes.
 
     Attributes:
-        pairs: the pairs. Where a format has no folders of characters, paths are given one, or
+        pairs: the pairs. Where a format has no folders of identities, paths are given one, or
             the pairs' `identities` say who is who; see the format's own module.
         folds: of the pairs, where the format has them.
         notes: sentences on what was inferred, or is not as it was; for the user to read.

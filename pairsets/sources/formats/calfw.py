@@ -3,7 +3,7 @@
 Their images lie in one folder. A path here has the person's folder before it, as faces folders
 must: `AJ_Cook_0001.jpg` is `AJ_Cook/AJ_Cook_0001.jpg`. The flag alone is the label; as CALFW is
 published, it numbers the fold of a positive, too. Where the names say otherwise the label stays and
-a note counts such pairs: what goes by character, as intervals and fresh sampling do, follows the
+a note counts such pairs: what goes by identity, as intervals and fresh sampling do, follows the
 names.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 from pairsets.paths import base_name, is_image
 from pairsets.sources.formats import Pairs, Progress
 from pairsets.sources.formats.collection import gather, held_by
@@ -93,7 +93,7 @@ def read(path: Path, *, progress: Progress | None = None, folds: int | None = No
         parts, told = read_folds(path, label, folds)
         notes = [*notes, *told]
     named = np.array(
-        [character_of(a) == character_of(b) for a, b in zip(first, second, strict=True)], bool
+        [identity_of(a) == identity_of(b) for a, b in zip(first, second, strict=True)], bool
     )
     if _is_list(first, second, flag_of, named):
         raise SourceError(f"{path}: the flags go with the names, or against all of them; {_WHO}")
@@ -123,7 +123,7 @@ def _is_list(
         return True
     if not named.all():
         return False
-    both = {(character_of(face), int(flag)) for face, flag in zip(path_a, flags, strict=True)}
+    both = {(identity_of(face), int(flag)) for face, flag in zip(path_a, flags, strict=True)}
     return 1 < len(both) == len({name for name, _ in both}) == len({flag for _, flag in both})
 
 
@@ -170,7 +170,7 @@ def write(content: Pairs, path: Path) -> Pairs:
                 f"{NAME} cannot hold {face!r}: it names a face by its file alone, as AJ_Cook/"
                 f"AJ_Cook_0001.jpg; sllfw, {HOLDS_ANY}"
             )
-    named = np.array(list(map(character_of, pairs.path_a))) == list(map(character_of, pairs.path_b))
+    named = np.array(list(map(identity_of, pairs.path_a))) == list(map(identity_of, pairs.path_b))
     if _is_list(pairs.path_a.tolist(), pairs.path_b.tolist(), pairs.label.astype(np.int64), named):
         raise SourceError(
             f"{NAME} cannot hold these pairs: their labels go with the names, or against all of "

@@ -2,7 +2,7 @@
 
 The files name no subjects, but positives tell which templates are of one. A template is read as the
 face `subject_000123/12065`, 123 being the smallest of all templates that positives join to it, so
-that `character_of` says who is who as far as the file does. A negative pair of two templates that
+that `identity_of` says who is who as far as the file does. A negative pair of two templates that
 positives join contradicts them; its label stays, for the protocol counts it, and a note says so.
 """
 

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 from pairsets.identities.rules import Rule, some
 from pairsets.paths import base_name, strings
 
@@ -53,7 +53,7 @@ def owners(
 
     in_folders = all("/" in face for face in faces)
     if in_folders:
-        by_folder = same(character_of)
+        by_folder = same(identity_of)
         wrong = by_folder != positive
         if not wrong.any():
             return None, []
@@ -125,7 +125,7 @@ def by_folders(
             "expected PATH PATH LABEL a line, or paths such as Aaron_Peirsol/1.jpg; "
             "or say with --identity-pattern or --identities who is on them"
         )
-    folders_a, folders_b = ([character_of(face) for face in side] for side in (path_a, path_b))
+    folders_a, folders_b = ([identity_of(face) for face in side] for side in (path_a, path_b))
     label = np.fromiter(
         (one == other for one, other in zip(folders_a, folders_b, strict=True)), np.int8
     )

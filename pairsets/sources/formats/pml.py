@@ -1,7 +1,7 @@
 """pytorch-metric-learning's index tuples, in an archive of numpy arrays (`.npz`).
 
 Its miners and losses speak in indices of pictures: pairs are `a1, p, a2, n` (a1 and p are one
-character, a2 and n are two), triplets `a, p, n`. Beside these arrays the archive has `paths`, which
+identity, a2 and n are two), triplets `a, p, n`. Beside these arrays the archive has `paths`, which
 says what picture each index is; where it has not, a CSV with a column `path` does, such as the
 `images.csv` of embeddings or the `faces.csv` of a run.
 """

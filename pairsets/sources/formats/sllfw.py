@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 from pairsets.identities.rules import Rule
 from pairsets.paths import is_image
 from pairsets.sources.formats import Pairs, Progress
@@ -86,9 +86,7 @@ def write(content: Pairs, path: Path) -> Pairs:
                 f"{NAME} cannot hold {face!r}, outside a folder or with a space at its end or "
                 f"behind what ends as an image does; {HOLDS_ANY}"
             )
-    row_of = unclear(
-        [character_of(a) for a in pairs.path_a], [character_of(b) for b in pairs.path_b]
-    )
+    row_of = unclear([identity_of(a) for a in pairs.path_a], [identity_of(b) for b in pairs.path_b])
     if row_of is not None:
         raise SourceError(
             f"{NAME} cannot hold {pairs.path_a[row_of]!r} and {pairs.path_b[row_of]!r}: it has no "

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 from support.command_line import lookalikes
-from support.refusals import GOOD, plant_one_character, refused, write
+from support.refusals import GOOD, plant_one_identity, refused, write
 
 from pairsets import PairSet
 
@@ -41,7 +41,7 @@ def plant_normal_forms(faces):
         shutil.copy(faces / "a" / "0.png", faces / "b" / f"{name}.png")
 
 
-def plant_one_character_in_two_forms(faces):
+def plant_one_identity_in_two_forms(faces):
     for at, name in enumerate(("caf\u00e9", "cafe\u0301")):
         (faces / name).mkdir()
         shutil.copy(faces / "a" / "0.png", faces / name / f"{at}.png")
@@ -79,12 +79,12 @@ def test_a_faces_folder_whose_own_name_is_not_utf8(home):
 
 FOLDERS = [
     (plant_nothing, "faces: no such folder of faces"),
-    (plant_empty, "faces: no images in it; expected <character>/<image> with .avif, .bmp"),
-    (plant_file, "faces: a file; expected a folder with one folder per character"),
-    (plant_notes, "faces: no images in it; expected <character>/<image>"),
-    (plant_stray, "faces: '0.png' is outside a character folder; expected <character>/<image>"),
+    (plant_empty, "faces: no images in it; expected <identity>/<image> with .avif, .bmp"),
+    (plant_file, "faces: a file; expected a folder with one folder per identity"),
+    (plant_notes, "faces: no images in it; expected <identity>/<image>"),
+    (plant_stray, "faces: '0.png' is outside an identity folder; expected <identity>/<image>"),
     (plant_normal_forms, "are two spellings of one path"),
-    (plant_one_character_in_two_forms, "'cafe\u0301' and 'caf\u00e9' are two spellings of one"),
+    (plant_one_identity_in_two_forms, "'cafe\u0301' and 'caf\u00e9' are two spellings of one"),
     (plant_cases, "'a/0.PNG' and 'a/0.png' are two spellings of one path (upper and lower case"),
     (plant_link, "a/link.png: a link. Links are refused"),
     (plant_folder_link, "faces/link: a link. Links are refused"),
@@ -117,27 +117,27 @@ def test_faces_of_pairs(home, plant):
     assert re.fullmatch("faces: (no such|a file; expected the) folder of faces", message)
 
 
-def test_one_character(embedded):
-    plant_one_character(embedded / "faces")
-    alone = "1 character; pairs of different characters need two"
+def test_one_identity(embedded):
+    plant_one_identity(embedded / "faces")
+    alone = "1 identity; pairs of different identities need two"
     build = ("build", "faces", "--reference", "pixels", "--out", "run")
     assert refused(embedded, *build) == f"faces: {alone}"
     assert lookalikes("embed", "faces", "--model", "pixels", "--out", "embeddings").code == 0
     assert refused(embedded, "mine", "embeddings", "--out", "a.csv") == f"embeddings: {alone}"
-    assert "no negative pair exists: there are not two characters" in refused(
+    assert "no negative pair exists: there are not two identities" in refused(
         embedded, "random", "faces", "--out", "r.csv"
     )
     assert lookalikes("random", "faces", "--negatives", 0, "--out", "r.csv").code == 0
 
 
-def test_one_character_after_the_ignore_list(home):
-    for character in ("a", "b", "c (twin)", "d & e", ".hidden"):
-        for image in (home / "faces" / character).iterdir():
+def test_one_identity_after_the_ignore_list(home):
+    for identity in ("a", "b", "c (twin)", "d & e", ".hidden"):
+        for image in (home / "faces" / identity).iterdir():
             image.rename(image.with_name(f"not {image.name}"))
     write(home / "ignore.csv", "".join(f"not {number}.png\n" for number in range(3)))
     build = ("build", "faces", "--reference", "pixels", "--ignore-list", "ignore.csv")
     assert refused(home, *build, "--out", "run") == (
-        "faces: 1 character after the ignore list; pairs of different characters need two"
+        "faces: 1 identity after the ignore list; pairs of different identities need two"
     )
 
 
@@ -145,7 +145,7 @@ def test_all_singletons(embedded):
     for image in (embedded / "faces").glob("*/[12].png"):
         image.unlink()
     # Asked first: then it stands that each is one identity.
-    why, said = "6 of 6 characters have a single picture", ("--identity-level", 1)
+    why, said = "6 of 6 identities have a single picture", ("--identity-level", 1)
     drawn = ("random", "faces", "--out", "r.csv")
     built = ("build", "faces", "--reference", "pixels", "--out", "run")
     embed = ("embed", "faces", "--model", "pixels", "--out", "embeddings")
@@ -153,11 +153,11 @@ def test_all_singletons(embedded):
     assert lookalikes(*embed).code == 0
     for command in (drawn, built, mine):
         assert why in refused(embedded, *command)
-    why = "faces: no positive pair exists: no character has two faces"
+    why = "faces: no positive pair exists: no identity has two faces"
     for command in (drawn, built):
         assert why in refused(embedded, *command, *said)
     assert lookalikes(*embed, *said).code == 0
-    assert "no positive pair exists: no character has two faces" in refused(embedded, *mine)
+    assert "no positive pair exists: no identity has two faces" in refused(embedded, *mine)
     assert lookalikes(*mine, "--positives", 0).code == 0
     assert PairSet.read("a.csv").label.tolist() == [0, 0, 0]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.command_line import contents, lookalikes
-from support.refusals import GOOD, MINERS, misused, plant_one_character, refused, write
+from support.refusals import GOOD, MINERS, misused, plant_one_identity, refused, write
 
 from pairsets import PairSet
 
@@ -18,8 +18,8 @@ miners = pytest.mark.parametrize("command", MINERS.values(), ids=MINERS)
     ("option", "value"),
     [
         ("--max-per-image", 0),
-        ("--max-per-character", -1),
-        ("--max-per-character-pair", "1.5"),
+        ("--max-per-identity", -1),
+        ("--max-per-identity-pair", "1.5"),
         ("--margin", -0.1),
         ("--margin", "nan"),
         ("--relative-margin", "nan"),
@@ -56,7 +56,7 @@ def test_margin_without_positives(embedded, command):
     # That is for the ignore list: faces would be asked about.
     (embedded / "ignore.csv").write_text("1.png\n2.png\n")
     why = (
-        "a margin was asked for, but none of the 6 faces has another of its own character to be "
+        "a margin was asked for, but none of the 6 faces has another of its own identity to be "
         "compared with; leave the margin out"
     )
     options = ("--positives", 0, "--ignore-list", "ignore.csv", "--margin", 0)
@@ -66,7 +66,7 @@ def test_margin_without_positives(embedded, command):
 def test_margin_for_hard_positives(embedded):
     mine = (*MINERS["mine"], "--label", "positive", "--margin", 0.1)
     assert refused(embedded, *mine) == (
-        "a margin keeps pairs of different characters below the positives; it does not apply to "
+        "a margin keeps pairs of different identities below the positives; it does not apply to "
         "hard positives"
     )
 
@@ -191,7 +191,7 @@ def test_no_hard_positives(embedded):
     assert lookalikes(*embed, "--identity-level", 1).code == 0
     mine = (*MINERS["mine"], "--label", "positive")
     assert refused(embedded, *mine) == (
-        "no pair of one character exists: none of the 6 faces has another of its own character"
+        "no pair of one identity exists: none of the 6 faces has another of its own identity"
     )
 
 
@@ -200,13 +200,13 @@ def test_negatives_that_hard_positives_cannot_be_joined_by(embedded):
     write(embedded / "test.csv", GOOD + "b/0.png,b/1.png,0,-1,0\n")
     assert refused(embedded, *mine) == (
         "test.csv: pair 3 (b/0.png, b/1.png) has label 0, but the two lie in the folder of one "
-        "character; the miner goes by the folders"
+        "identity; the miner goes by the folders"
     )
     write(embedded / "test.csv", GOOD.replace("0,-1,0", "0,-1,1"))
     assert "test.csv: no valid negative pair among its 2" in refused(embedded, *mine)
-    plant_one_character(embedded / "faces")
+    plant_one_identity(embedded / "faces")
     assert lookalikes("embed", "faces", "--model", "pixels", "--out", "embeddings").code == 0
     mine = (*MINERS["mine"], "--label", "positive", "--pairs", 2)
-    assert "no negative pair exists: there are not two characters" in refused(embedded, *mine)
+    assert "no negative pair exists: there are not two identities" in refused(embedded, *mine)
     assert lookalikes(*mine, "--negatives", 0).code == 0
     assert PairSet.read("a.csv").label.tolist() == [1, 1]

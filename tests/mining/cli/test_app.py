@@ -113,7 +113,7 @@ def test_build(home):
     pairs = PairSet.read(home / "run" / "adversarial.csv")
     assert ((pairs.label == 0).sum(), (pairs.label == 1).sum()) == (20, 18)
     assert "20 adversarial negatives" in text
-    assert "115 left out: pairs of different characters, less alike" in text
+    assert "115 left out: pairs of different identities, less alike" in text
     assert "mined this set: not comparable" in text
     assert "published; by kosuke1701" in text
     assert "report run/report.html" in text
@@ -367,7 +367,7 @@ def test_show_says_whose_scores_where_nothing_has_a_rank(home, columns):
 
 
 ENCODING = EmbeddingOptions("cpu", "bf16", 3, 2, "skip", 99)
-RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_character_pair=1)
+RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_identity=3, max_per_identity_pair=1)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             "--no-floor --seed 7 --overwrite --out O --device cpu --precision bf16 "
             "--batch-size 3 --workers 2 --on-error skip --max-pixels 99 --min-score -1 "
             "--max-score 0.9 --margin 0.1 --relative-margin 0.2 --exclude X --exclude Y "
-            "--max-per-image 2 --max-per-character 3 --max-per-character-pair 1",
+            "--max-per-image 2 --max-per-identity 3 --max-per-identity-pair 1",
             {
                 "out": Path("O"), "fusion": "min", "models": ["M", "N"], "pairs": 4,
                 "ignore_list": Path("I"), "positives": 5, "negatives": 6,
@@ -410,7 +410,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             "mine_pairs",
             "mine E --pairs 4 --positives 5 --ignore-list I --index HNSW8 --recall --seed 7 "
             "--min-score -1 --max-score 0.9 --margin 0.1 --relative-margin 0.2 --exclude X "
-            "--exclude Y --max-per-image 2 --max-per-character 3 --max-per-character-pair 1 "
+            "--exclude Y --max-per-image 2 --max-per-identity 3 --max-per-identity-pair 1 "
             "--overwrite --out O",
             {
                 "pairs": 4, "positives": 5, "ignore_list": Path("I"), "index": "HNSW8",
@@ -508,17 +508,17 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
         (
             "neighbours",
             "show_neighbours",
-            "neighbours X --faces F --model M --count 3 --per-character 2 --out O "
+            "neighbours X --faces F --model M --count 3 --per-identity 2 --out O "
             "--out-scores S --cache C --overwrite --device cpu --precision bf16 --batch-size 3 "
             "--workers 2 --max-pixels 99",
             {
                 "embeddings": None, "faces": Path("F"), "model": "M", "count": 3,
-                "per_character": 2, "out": Path("O"), "scores": Path("S"), "cache": Path("C"),
+                "per_identity": 2, "out": Path("O"), "scores": Path("S"), "cache": Path("C"),
                 "overwrite": True, "encoding": EmbeddingOptions("cpu", "bf16", 3, 2, "fail", 99),
             },
         ),
-        ("neighbours", "show_neighbours", "neighbours X --embeddings E --per-character 0",
-         {"embeddings": Path("E"), "per_character": None}),
+        ("neighbours", "show_neighbours", "neighbours X --embeddings E --per-identity 0",
+         {"embeddings": Path("E"), "per_identity": None}),
         (
             "explain",
             "explain_pair",
@@ -533,7 +533,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_character=3, max_per_c
             "sample",
             "make_sample",
             "sample O --characters 5 --seed 7 --overwrite",
-            {"characters": 5, "seed": 7, "overwrite": True},
+            {"identities": 5, "seed": 7, "overwrite": True},
         ),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",

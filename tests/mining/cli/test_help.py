@@ -76,7 +76,7 @@ def test_version_tells_what_computes_and_imports_nothing():
     ("typed", "offered"),
     [
         ("lookalikes mi", ["mine"]),
-        ("lookalikes mine E --max-per-c", ["--max-per-character", "--max-per-character-pair"]),
+        ("lookalikes mine E --max-per-i", ["--max-per-identity", "--max-per-identity-pair"]),
         ("lookalikes review pairs.csv --suspects", ["--suspects", "--suspects-first"]),
         ("lookalikes review ex", ["export"]),
     ],

@@ -15,13 +15,13 @@ import mining.ranking.warnings
 from mining import Embeddings, Rules, mine_negatives, mine_positives, score_pairs
 from mining.miners.negatives import adversarial_pairs
 from pairsets import Hubness, PairSet, random_pairs
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 from pairsets.storage.digests import sha256
 
 NO_RULES = dict.fromkeys(
     [
         "min_score", "max_score", "margin", "relative_margin", "max_per_image",
-        "max_per_character", "max_per_character_pair",
+        "max_per_identity", "max_per_identity_pair",
     ]
 )  # fmt: skip
 
@@ -52,18 +52,18 @@ def test_caps_before_and_after(home):
     plain = lookalikes(*command, "--out", "plain.csv").summary
     assert "who fills the pairs mined pairs" in plain
     assert "looked through" not in plain
-    caps = ("--max-per-image", 2, "--max-per-character", 6, "--max-per-character-pair", 5)
+    caps = ("--max-per-image", 2, "--max-per-identity", 6, "--max-per-identity-pair", 5)
     text = lookalikes(*command, *caps, "--out", "capped.csv").summary
     before, after = (rows_of(PairSet.read(f"{name}.csv")) for name in ("plain", "capped"))
     assert most(before) > 2 == most(after)
-    assert most(before, character_of) > 6 >= most(after, character_of)
+    assert most(before, identity_of) > 6 >= most(after, identity_of)
     depth = manifest(home / "capped.csv")["mined"]["depth"]
     assert f"{depth} best pairs looked through down to the last one taken" in text
     assert depth > 12
-    assert "left out: pairs of different characters, over 2 of one image" in text
+    assert "left out: pairs of different identities, over 2 of one image" in text
     hubs = [Hubness.of(*zip(*pairs, strict=True)) for pairs in (before, after)]
     assert "who fills the pairs before caps after caps" in text
-    assert f"images {hubs[0].images} {hubs[1].images} characters" in text
+    assert f"images {hubs[0].images} {hubs[1].images} identities" in text
     assert f"most pairs with one image {hubs[0].rows()[4][1]} {hubs[1].rows()[4][1]}" in text
     content = manifest(home / "capped.csv")
     assert content["mined"]["hubness"] == {
@@ -73,8 +73,8 @@ def test_caps_before_and_after(home):
     assert content["mined"]["exact"] is content["mined"]["depth_is_exact"] is True
     assert content["parameters"] == {
         **NO_RULES, "pairs": 12, "label": "negative", "positives": 4, "negatives": None, "seed": 0,
-        "index": "exact", "recall": None, "max_per_image": 2, "max_per_character": 6,
-        "max_per_character_pair": 5, "drop_suspects": [],
+        "index": "exact", "recall": None, "max_per_image": 2, "max_per_identity": 6,
+        "max_per_identity_pair": 5, "drop_suspects": [],
     }  # fmt: skip
     assert list(manifest(home / "plain.csv")["mined"]["hubness"]) == ["mined pairs"]
     assert NO_RULES.items() <= manifest(home / "plain.csv")["parameters"].items()
@@ -113,15 +113,15 @@ def test_what_was_judged_is_not_mined_again(home):
     alike = 12 + (everything.scores[place] > last)
     assert funnel_of(home / "b.csv") == {
         "paths in the excluded pairs that no face has": 1,
-        "pairs of one character": 18,
-        "pairs of different characters, excluded, else among the best": alike,
-        "pairs of different characters, excluded, not among the best": 13 - alike,
-        "pairs of different characters, scoring above 10": 0,
-        "pairs of different characters, less alike": 135 - 13 - 12,
+        "pairs of one identity": 18,
+        "pairs of different identities, excluded, else among the best": alike,
+        "pairs of different identities, excluded, not among the best": 13 - alike,
+        "pairs of different identities, scoring above 10": 0,
+        "pairs of different identities, less alike": 135 - 13 - 12,
         "adversarial negatives": 12,
     }
     assert "1 left out: paths in the excluded pairs that no face has" in text
-    assert "12 left out: pairs of different characters, excluded, else among the best" in text
+    assert "12 left out: pairs of different identities, excluded, else among the best" in text
     assert manifest(home / "b.csv")["inputs"]["exclude_sha256"] == [
         sha256(home / name) for name in ("a.csv", "more.csv")
     ]
@@ -137,18 +137,16 @@ def test_limits_and_margins(home):
     assert "81 adversarial negatives" in text
     assert "135 pairs were asked for, but only 81 exist that keep to the rules" in text
     counts = funnel_of(home / "a.csv")
-    assert counts[f"pairs of different characters, scoring above {high:g}"] == 34
-    assert counts["pairs of different characters, scoring too low"] == 20
+    assert counts[f"pairs of different identities, scoring above {high:g}"] == 34
+    assert counts["pairs of different identities, scoring too low"] == 20
     assert adds_up(home / "a.csv")
     # The twins b and c are nearly as alike as each is with itself.
     margins = ("--margin", 0.02, "--relative-margin", 0.01)
     text = lookalikes(*command, *margins, "--max-per-image", 9, "--out", "b.csv").summary
     pairs = PairSet.read("b.csv")
-    assert not any(
-        {character_of(a), character_of(b)} == {"b", "c (twin)"} for a, b in rows_of(pairs)
-    )
+    assert not any({identity_of(a), identity_of(b)} == {"b", "c (twin)"} for a, b in rows_of(pairs))
     assert funnel_of(home / "b.csv")[
-        "pairs of different characters, as alike as a face's own character"
+        "pairs of different identities, as alike as a face's own identity"
     ] >= 9  # fmt: skip
     assert "without a margin: neither face" not in text  # which 0 pairs are
     assert adds_up(home / "b.csv")
@@ -157,19 +155,17 @@ def test_limits_and_margins(home):
 
 def test_hard_positives(home):
     command = ("mine", "embeddings", "--label", "positive", "--pairs", 7, "--seed", 3)
-    text = lookalikes(
-        *command, "--negatives", 9, "--max-per-character", 2, "--out", "p.csv"
-    ).summary
+    text = lookalikes(*command, "--negatives", 9, "--max-per-identity", 2, "--out", "p.csv").summary
     embeddings = Embeddings.load("embeddings")
-    mined = mine_positives(embeddings, 7, rules=Rules(max_per_character=2))
+    mined = mine_positives(embeddings, 7, rules=Rules(max_per_identity=2))
     drawn = random_pairs(embeddings.faces, positives=0, negatives=9, seed=3)
     pairs = PairSet.read("p.csv")
     assert pairs == adversarial_pairs(mined, drawn, seed=3)[0]
     assert (pairs.label.sum(), len(pairs)) == (7, 16)
     assert "7 hard positives" in text
     assert "9 negatives drawn at random" in text
-    assert "135 left out: pairs of different characters" in text
-    assert "pairs of one character, over 2 of one character" in text
+    assert "135 left out: pairs of different identities" in text
+    assert "pairs of one identity, over 2 of one identity" in text
     assert adds_up(home / "p.csv")
     content = manifest(home / "p.csv")
     assert content["kind"] == "hard positives"
@@ -224,7 +220,7 @@ def test_a_build_keeps_to_the_rules_too(home, every_hub, monkeypatch):
     build = ("build", "faces", "--reference", "pixels", "--pairs", 9, "--no-floor", "--out")
     text = lookalikes(*build, "plain").summary
     assert "note Hubs fill the set: one image is in" in text
-    assert "To spread it: --max-per-image N, --max-per-character N" in text
+    assert "To spread it: --max-per-image N, --max-per-identity N" in text
     assert lookalikes("mine", "embeddings", "--pairs", 9, "--out", "m.csv").summary.count(
         "note Hubs fill the set: one image is in"
     ) == 1  # fmt: skip
@@ -263,18 +259,18 @@ def test_a_build_hands_its_checkpoint_on(home, monkeypatch):
 
 def test_no_mined_pair_at_all(home):
     message = lookalikes("mine", "embeddings", "--min-score", 9, "--out", "a.csv").message
-    assert message == "no pair of different characters keeps to the rules (min_score); loosen them"
+    assert message == "no pair of different identities keeps to the rules (min_score); loosen them"
     message = lookalikes("mine", "embeddings", "--max-score", -9, "--out", "a.csv").message
     assert message == (
-        "no pair of different characters keeps to the rules (max_score): "
+        "no pair of different identities keeps to the rules (max_score): "
         "135 scoring above -9; loosen them"
     )
     mine = ("mine", "embeddings", "--label", "positive", "--min-score", 9, "--out", "a.csv")
     assert lookalikes(*mine).message == (
-        "no pair of one character keeps to the rules (min_score): 18 scoring below 9; loosen them"
+        "no pair of one identity keeps to the rules (min_score): 18 scoring below 9; loosen them"
     )
     build = ("build", "faces", "--reference", "pixels", "--min-score", 9, "--out", "run")
-    assert "no pair of different characters keeps to the rules" in lookalikes(*build).message
+    assert "no pair of different identities keeps to the rules" in lookalikes(*build).message
     assert not (home / "a.csv").exists()
     assert np.all([not path.exists() for path in home.glob("*.partial*")])
 

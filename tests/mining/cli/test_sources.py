@@ -25,7 +25,7 @@ BOX = (10, 20, 110, 140)
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """Metadata, boxes and pictures of twelve characters with two posts, one with three."""
+    """Metadata, boxes and pictures of twelve identities with two posts, one with three."""
     monkeypatch.chdir(tmp_path)
     names = [f"girl_{at // 2}" for at in range(24)] + ["fate/zero"] * 3
     numbers = range(5_000, 5_000 + len(names))
@@ -90,7 +90,7 @@ def test_check_overlap_ends_with_status_three_where_there_is_some(home):
     with Path("both.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["kind"], row["train"], row["test"]) for row in rows] == [
-        ("character", name.upper(), name)
+        ("identity", name.upper(), name)
     ]
 
 
@@ -199,10 +199,10 @@ def test_pairs_go_round_through_other_formats(home):
         (
             "arrange",
             "arrange_faces",
-            "arrange S --out O --kind parquet --image-column I --character-column C --id-column D "
+            "arrange S --out O --kind parquet --image-column I --identity-column C --id-column D "
             "--split all --workers 2 --max-pixels 99 --overwrite",
             {
-                "kind": "parquet", "image_column": "I", "character_column": "C", "id_column": "D",
+                "kind": "parquet", "image_column": "I", "identity_column": "C", "id_column": "D",
                 "split": "all", "workers": 2, "max_pixels": 99, "overwrite": True,
             },
         ),

@@ -29,7 +29,7 @@ BLANK, COPY = "blank girl/1.png", "rei_(summer)_(eva)/copy.jpg"
 
 @pytest.fixture(scope="module")
 def planted(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn faces with a mirrored copy, a blank crop and a character under two names; embedded."""
+    """Drawn faces with a mirrored copy, a blank crop and an identity under two names; embedded."""
     home = tmp_path_factory.mktemp("planted")
     shutil.copytree(demo_folder / "sample" / "faces", home / "faces")
     first, second = sorted(path for path in (home / "faces").iterdir())[:2]
@@ -97,11 +97,11 @@ def test_suspects_are_flagged_listed_and_drawn(home):
 
 
 def test_names_alone_need_nothing_else(home):
-    (home / "aliases.csv").write_text(f"character,alias\nblank girl,{first_other(home)}\n")
+    (home / "aliases.csv").write_text(f"identity,alias\nblank girl,{first_other(home)}\n")
     command = ("suspects", "pairs.csv", "--kinds", "alias", "--overwrite")
     lookalikes(*command, "--aliases", "aliases.csv").summary  # noqa: B018
     assert [row["suspect"] for row in rows("pairs.suspects.csv")] == ["alias", "alias", "", ""]
-    assert "one character by the list" in rows("pairs.suspects.csv")[1]["reason"]
+    assert "one identity by the list" in rows("pairs.suspects.csv")[1]["reason"]
     lookalikes(*command).summary  # noqa: B018
     assert [row["suspect"] for row in rows("pairs.suspects.csv")] == ["alias", "", "", ""]
 
@@ -194,7 +194,7 @@ def test_building_without_suspects(home):
     pairs = PairSet.read("run/adversarial.csv")
     assert not {BLANK} & {*pairs.take(pairs.label == 0).paths}
     assert {BLANK} <= {*found.path_a[found.dropped], *found.path_b[found.dropped]}
-    assert "suspects that other pairs replaced (same character" in text
+    assert "suspects that other pairs replaced (same identity" in text
     assert "suspects run/adversarial.suspects.csv" in text
     manifest = json.loads(Path("run/adversarial.json").read_text("utf-8"))
     assert manifest["parameters"]["drop_suspects"] == ["crop", "alias"]
@@ -234,7 +234,7 @@ def test_building_without_suspects(home):
         (
             ("mine", "embeddings", "--out", "x.csv", "--drop-suspects", "veto", "--label",
              "positive", "--veto", "embeddings"),
-            "veto: a doubt about pairs of different characters, and hard positives are of one",
+            "veto: a doubt about pairs of different identities, and hard positives are of one",
         ),
         (
             ("build", "faces", "--reference", "pixels", "--out", "x", "--drop-suspects", "veto"),

@@ -1,4 +1,4 @@
-"""Other forms of data sets put into a folder per character: which files, named how."""
+"""Other forms of data sets put into a folder per identity: which files, named how."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ LFW = {
 }
 
 
-def test_a_flat_folder_becomes_links_by_character(tmp_path):
+def test_a_flat_folder_becomes_links_by_identity(tmp_path):
     source = write(
         tmp_path / "lfw", {**LFW, "notes.txt": b"x", "0001.jpg": b"x", "._A_1.jpg": b"x"}
     )
@@ -118,7 +118,7 @@ def test_arranged_faces_can_be_paired(tmp_path):
     arrange_faces(write(tmp_path / "flat", files), tmp_path / "out")
     faces = Faces.scan(tmp_path / "out")
     pairs = random_pairs(faces, positives=10, negatives=10, seed=0)
-    assert faces.count_characters == 3
+    assert faces.count_identities == 3
     assert (int(pairs.label.sum()), len(pairs)) == (10, 20)
 
 
@@ -145,7 +145,7 @@ def test_parquet_of_every_kind_of_label(tmp_path, form):
     assert found.skipped == {}  # what `arrange` itself wrote is nothing that was left out
     record = tmp_path / "out" / "names.csv"
     back = SafeNames.read(record) if record.exists() else SafeNames()
-    assert sorted(map(back.name, found.characters)) == sorted(names[owner] for owner in owners)
+    assert sorted(map(back.name, found.identities)) == sorted(names[owner] for owner in owners)
     # The bytes as they were, and an ending by their content, whatever the path says.
     by_row = {row["source"]: row["path"] for row in rows_of(tmp_path / "out" / "faces.csv")}
     for number, one in enumerate(data):
@@ -163,13 +163,13 @@ def test_how_files_are_named(tmp_path):
         "key": [f"k/{n}" for n in range(12)],
     }
     path = parquet(tmp_path / "x.parquet", columns)
-    arrange_faces(path, tmp_path / "rows", character_column="who")
+    arrange_faces(path, tmp_path / "rows", identity_column="who")
     assert sorted(tree(tmp_path / "rows"))[:2] == ["a/00.png", "a/02.png"]
-    arrange_faces(path, tmp_path / "keys", character_column="who", id_column="key")
+    arrange_faces(path, tmp_path / "keys", identity_column="who", id_column="key")
     assert "b/k__11.png" in tree(tmp_path / "keys")
     with pytest.raises(SourceError, match="'a' stands twice with 'a'"):
-        arrange_faces(path, tmp_path / "no", character_column="who", id_column="who")
-    # A path twice with one character: rows for that character, paths for the other.
+        arrange_faces(path, tmp_path / "no", identity_column="who", id_column="who")
+    # A path twice with one identity: rows for that identity, paths for the other.
     images = [struct(picture(n), p) for n, p in enumerate(["x/1.png", "1.png", "y/1.png", "2.png"])]
     path = parquet(tmp_path / "y.parquet", {"image": images, "label": ["a", "b", "a", "b"]})
     arrange_faces(path, tmp_path / "paths")
@@ -196,7 +196,7 @@ def test_rows_that_give_no_face_are_counted_and_listed(tmp_path):
     assert {row.what: row.count for row in made.funnel} == {
         "pictures in the source": 10,
         "pictures that cannot be used": 2,
-        "rows without a character": 1,
+        "rows without an identity": 1,
         "rows without a picture": 4,
         "faces": 3,
     }
@@ -253,11 +253,11 @@ def test_files_whose_classes_or_columns_differ(tmp_path):
     [
         ({"x": [1]}, {}, "no column for the image; choose with --image-column: x (number)"),
         ({"a": [b"x"], "b": [b"x"], "label": ["q"]}, {}, "2 columns for the image"),
-        ({"a": [b"x"], "label": ["q"], "name": ["q"]}, {}, "2 columns for the character"),
-        ({"a": [b"x"], "who": ["q"]}, {}, "no column for the character"),
+        ({"a": [b"x"], "label": ["q"], "name": ["q"]}, {}, "2 columns for the identity"),
+        ({"a": [b"x"], "who": ["q"]}, {}, "no column for the identity"),
         ({"a": [b"x"], "label": ["q"]}, {"image_column": "z"}, "no column 'z'"),
         ({"a": [b"x"], "label": ["q"]}, {"image_column": "label"}, "holds no image"),
-        ({"a": [b"x"], "label": [[1]]}, {"character_column": "label"}, "holds no character"),
+        ({"a": [b"x"], "label": [[1]]}, {"identity_column": "label"}, "holds no identity"),
         ({"a": [b"x"], "label": ["q"]}, {}, "not one of the 1 pictures can be used"),
         ({"a": [picture(0)], "label": pa.array([None], "string")}, {}, "not one says in 'label'"),
         ({"a": [picture(0)], "label": ["q"]}, {"kind": "huggingface"}, "expected the folder"),
@@ -307,7 +307,7 @@ def test_every_file_of_plain_folders_is_a_face_or_accounted_for(tmp_path):
     source = write(tmp_path / "source", {**files, "aki/readme.txt": b"x", "notes.md": b"x"})
     made = arrange_faces(source, tmp_path / "out")
     assert len(tree(tmp_path / "out")) == len(files) == counted(made)["faces"] == 20
-    assert Faces.scan(tmp_path / "out").count_characters == 6
+    assert Faces.scan(tmp_path / "out").count_identities == 6
     assert counted(made)["entries of the folder: not an image by its name"] == 2
     listed = {row["source"] for row in rows_of(tmp_path / "out" / "missing.csv")}
     assert listed == {"aki/readme.txt", "notes.md"}
@@ -395,10 +395,10 @@ def test_image_folders(tmp_path, metadata):
         files = {f"{'ab'[n // 2]}/{n}.png": one for n, one in data.items()}
     else:
         files = {f"{n}.png": one for n, one in data.items()}
-        rows = [{"file_name": f"{n}.png", "character": "ab"[n // 2]} for n in data]
+        rows = [{"file_name": f"{n}.png", "identity": "ab"[n // 2]} for n in data]
         text = "\n".join(map(json.dumps, rows))
         if metadata == "csv":
-            text = "\n".join(["file_name,character", *(",".join(row.values()) for row in rows)])
+            text = "\n".join(["file_name,identity", *(",".join(row.values()) for row in rows)])
         if metadata == "parquet":
             columns = {key: [row[key] for row in rows] for key in rows[0]}
             parquet(tmp_path / "source" / "metadata.parquet", columns)
@@ -418,7 +418,7 @@ def test_image_folders(tmp_path, metadata):
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname"])
 def test_metadata_that_lead_outside(tmp_path, name):
     write(tmp_path, {"secret.png": picture(1), "in/0.png": picture(0)})
-    rows = ["file_name,character", "0.png,rei", f"{name},rei"]
+    rows = ["file_name,identity", "0.png,rei", f"{name},rei"]
     write(tmp_path, {"in/metadata.csv": ("\n".join(rows) + "\n").encode()})
     with pytest.raises(SourceError, match=r"in: datasets cannot read it: "):
         arrange_faces(tmp_path / "in", tmp_path / "out")
@@ -444,7 +444,7 @@ def test_what_save_to_disk_wrote(tmp_path, splits):
     assert Counter(tree(tmp_path / "out").values()) == dict.fromkeys(map(picture, range(3)), many)
     assert len(tree(tmp_path / "out")) == 3 * many
     counts = {row.what: row.count for row in made.funnel}
-    assert counts["rows without a character"] == counts["rows without a picture"] == many
+    assert counts["rows without an identity"] == counts["rows without a picture"] == many
     assert {path.split("/")[0] for path in tree(tmp_path / "out")} == {"fate__alter", "rei"}
 
 
@@ -493,7 +493,7 @@ def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch, module):
 
 @pytest.fixture
 def table(tmp_path):
-    """Forty pictures of four characters in a Parquet file."""
+    """Forty pictures of four identities in a Parquet file."""
     columns = {
         "image": [struct(picture(n), f"{n}.png") for n in range(40)],
         "label": [f"c{n % 4}" for n in range(40)],

@@ -71,8 +71,8 @@ def test_everything_is_there_and_repeatable(faces_folder, tmp_path):
     assert funnel_of(run) == {
         ("faces", "images found"): 18,
         ("embed", "faces embedded"): 18,
-        ("mine", "pairs of one character"): 18,
-        ("mine", "pairs of different characters, less alike"): 18 * 17 // 2 - 18 - 20,
+        ("mine", "pairs of one identity"): 18,
+        ("mine", "pairs of different identities, less alike"): 18 * 17 // 2 - 18 - 20,
         ("mine", "adversarial negatives"): 20,
         ("positives", "positives drawn at random"): 18,
     }
@@ -325,13 +325,13 @@ def test_what_cannot_work_is_refused_before_the_work(faces_folder, tmp_path):
         build(faces_folder, "pixels", out=faces_folder / "run")
     for folder in [path for path in faces_folder.iterdir() if path.name != "a"]:
         shutil.rmtree(folder)
-    with pytest.raises(FacesError, match="1 character"):
+    with pytest.raises(FacesError, match="1 identity"):
         build(faces_folder, "pixels", out=out)
     for name in ("1.png", "2.png"):
         (faces_folder / "a" / name).unlink()
     (faces_folder / "z").mkdir()
     draw_face(3).save(faces_folder / "z" / "0.png")
-    with pytest.raises(PairSetError, match="no character has two faces"):
+    with pytest.raises(PairSetError, match="no identity has two faces"):
         build(faces_folder, "pixels", out=out)
     assert not out.exists()
 

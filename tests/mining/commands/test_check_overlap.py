@@ -38,12 +38,12 @@ def jpeg(face, quality):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """12 drawn characters: 4 to test, 8 to train on, and changed copies among these."""
+    """12 drawn identities: 4 to test, 8 to train on, and changed copies among these."""
     root = tmp_path_factory.mktemp("overlap")
     drawn = draw_faces(root / "drawn", characters=12, seed=1)
-    characters = sorted(drawn.faces.iterdir())
+    identities = sorted(drawn.faces.iterdir())
     truth = {}
-    for at, folder in enumerate(characters):
+    for at, folder in enumerate(identities):
         side = "test" if at % 3 == 0 else "train"
         (root / side / folder.name).mkdir(parents=True, exist_ok=True)
         for picture in sorted(folder.iterdir()):
@@ -52,7 +52,7 @@ def world(tmp_path_factory):
             if side == "train":
                 continue
             how = list(CHANGES)[len(truth) % len(CHANGES)]
-            copy = root / "train" / characters[at + 1].name / f"copy {len(truth)} {how}.jpg"
+            copy = root / "train" / identities[at + 1].name / f"copy {len(truth)} {how}.jpg"
             copy.parent.mkdir(parents=True, exist_ok=True)
             CHANGES[how](face).save(copy, quality=85)
             own = f"{folder.name}/{picture.stem}.jpg"
@@ -101,7 +101,7 @@ def test_without_copies_nothing_is_in_both(world, tmp_path):
 
 
 def few(world, root, count=4):
-    """So many characters of each side, in a folder of their own."""
+    """So many identities of each side, in a folder of their own."""
     for side in ("train", "test"):
         for folder in sorted((world[0] / side).iterdir())[:count]:
             shutil.copytree(folder, root / side / folder.name)
@@ -142,14 +142,14 @@ def test_names_alone(tmp_path):
     (tmp_path / "test.txt").write_text(
         "saber_(fate/zero)\nrin_(summer)_(fate)\nayanami_rei\nshinji\n"
     )
-    (tmp_path / "aliases.csv").write_text("character,alias\nrei,ayanami_rei\nasuka,soryu\n")
+    (tmp_path / "aliases.csv").write_text("identity,alias\nrei,ayanami_rei\nasuka,soryu\n")
     found = find_overlap(
         tmp_path / "train.txt", tmp_path / "test.txt", out=tmp_path / "out.csv",
         aliases=tmp_path / "aliases.csv",
     )  # fmt: skip
     assert [(one.kind, one.train, one.test) for one in found.found] == [
-        ("character", "rei", "ayanami_rei"),
-        ("character", "saber_(fate__zero)", "saber_(fate/zero)"),
+        ("identity", "rei", "ayanami_rei"),
+        ("identity", "saber_(fate__zero)", "saber_(fate/zero)"),
         ("similar name", "rin_(fate)", "rin_(summer)_(fate)"),
     ]
     assert found.overlaps
@@ -244,7 +244,7 @@ def test_a_folder_has_all_of_itself(world, tmp_path):
     _, test = few(world, tmp_path, 2)
     found = find_overlap(test, test)
     names = {path.name for path in test.iterdir()}
-    assert {one.test for one in found.found if one.kind == "character"} == names
+    assert {one.test for one in found.found if one.kind == "identity"} == names
     files = {one.test for one in found.found if one.kind == "file" and one.test == one.train}
     assert files == {path.relative_to(test).as_posix() for path in test.rglob("*.jpg")}
 

@@ -419,7 +419,7 @@ def test_the_pair_files_are_never_inside_what_is_written(home, undrawn):
 
 
 def test_a_best_that_the_data_cannot_tell_from_another_is_not_bold(home, undrawn):
-    """Six characters tell little; of one model alone there is nothing to tell."""
+    """Six identities tell little; of one model alone there is nothing to tell."""
     pairs = PairSet.read("hard.csv")
     noise = np.random.default_rng(0).normal(size=(2, len(pairs)))
     values = {"a": pairs.label * 6 + noise[0], "b": pairs.label * 6 + noise[1]}

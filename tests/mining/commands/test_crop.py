@@ -34,8 +34,8 @@ def draw(path: Path, seed: int, side: int = 96) -> None:
 
 def originals(pictures: Path, dataset: Path, out: Path) -> None:
     """The original's loop, with nothing of ours."""
-    for character, faces in json.loads(dataset.read_text("utf-8")).items():
-        folder = out / character.replace("/", "__")
+    for identity, faces in json.loads(dataset.read_text("utf-8")).items():
+        folder = out / identity.replace("/", "__")
         folder.mkdir(parents=True)
         for face in faces:
             path = pictures / f"{face['id'] % 1000:04d}" / f"{face['id']}.jpg"
@@ -60,8 +60,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def world(tmp_path):
-    """Forty faces of twenty characters, two with an ugly name, in buckets; and their dataset."""
-    names = [f"character_{number}" for number in range(18)] + ["saber_(fate/zero)", "橘 & 雪"]
+    """Forty faces of twenty identities, two with an ugly name, in buckets; and their dataset."""
+    names = [f"identity_{number}" for number in range(18)] + ["saber_(fate/zero)", "橘 & 雪"]
     faces = {}
     for at, name in enumerate(names):
         faces[name] = []
@@ -87,7 +87,7 @@ def test_the_files_of_the_original(world, tmp_path):
     assert found.skipped == {}  # what `crop` itself wrote is nothing that was left out
     names = SafeNames.read(out / "names.csv")
     wanted = [face.character for face in Dataset.read(dataset)]
-    assert sorted(map(names.name, found.characters)) == sorted(wanted)
+    assert sorted(map(names.name, found.identities)) == sorted(wanted)
     table = rows_of(out / "crops.csv")
     assert [row["path"] for row in table][-1] == "橘 & 雪/39.jpg"
     assert [int(row["id"]) for row in table] == Dataset.read(dataset).ids.tolist()
@@ -120,12 +120,12 @@ def test_missing_and_broken_pictures_are_listed_and_made_up_for(world):
         "faces in the dataset": 40,
         "faces whose picture was not found": 3,
         "faces whose picture cannot be used": 1,
-        "characters without a crop": 1,
+        "identities without a crop": 1,
         "crops": 36,
     }
     listed = rows_of(out / "missing.csv")
     assert [row["id"] for row in listed] == ["1", "5", "1003006", "7"]
-    assert listed[0]["character"] == "character_0"
+    assert listed[0]["identity"] == "identity_0"
     assert "0001/1.jpg" in listed[0]["why"]
     assert "cut off" in listed[1]["why"]
     (warning,) = made.warnings
@@ -151,18 +151,18 @@ def test_a_crop_of_something_else_is_not_taken_for_it(world, tmp_path):
     # Another box, another picture, a crop that was cut off or is gone; the others stay.
     crop_faces(pictures, dataset, out, overwrite=True)
     content = json.loads(dataset.read_text("utf-8"))
-    content["character_0"][0]["bbox"] = [1, 1, 30, 30]
-    del content["character_1"]
+    content["identity_0"][0]["bbox"] = [1, 1, 30, 30]
+    del content["identity_1"]
     dataset.write_text(json.dumps(content), "utf-8")
     draw(pictures / "0004" / "1003004.jpg", 999, side=120)
-    (out / "character_3" / "7.jpg").write_bytes(b"cut")
-    (out / "character_4" / "9.jpg").unlink()
+    (out / "identity_3" / "7.jpg").write_bytes(b"cut")
+    (out / "identity_4" / "9.jpg").unlink()
     made = crop_faces(pictures, dataset, out, overwrite=True)
     assert ("crops that were there already", 34) in [(row.what, row.count) for row in made.funnel]
     originals(pictures, dataset, tmp_path / "theirs")
     assert tree(out) == tree(tmp_path / "theirs")
-    assert set(first) - set(tree(out)) == {"character_1/1003002.jpg", "character_1/3.jpg"}
-    assert not (out / "character_1").exists()
+    assert set(first) - set(tree(out)) == {"identity_1/1003002.jpg", "identity_1/3.jpg"}
+    assert not (out / "identity_1").exists()
 
 
 def test_crops_of_another_pillow_are_made_again(world, monkeypatch):
@@ -198,15 +198,15 @@ def test_nothing_is_written_through_a_planted_link(world, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "3.jpg").write_bytes(b"precious")
-    for path in (out / "character_1").iterdir():
+    for path in (out / "identity_1").iterdir():
         path.unlink()
-    (out / "character_1").rmdir()
-    (out / "character_1").symlink_to(outside)
-    with pytest.raises(OutputError, match="character_1: a link"):
+    (out / "identity_1").rmdir()
+    (out / "identity_1").symlink_to(outside)
+    with pytest.raises(OutputError, match="identity_1: a link"):
         crop_faces(pictures, dataset, out, size=64, overwrite=True)
-    (out / "character_1").unlink()
+    (out / "identity_1").unlink()
     # A link in a file's place is replaced, and what it leads to stays.
-    file = out / "character_2" / "5.jpg"
+    file = out / "identity_2" / "5.jpg"
     file.unlink()
     file.symlink_to(outside / "3.jpg")
     crop_faces(pictures, dataset, out, overwrite=True)
@@ -239,7 +239,7 @@ def test_characters_whose_names_are_no_folders(tmp_path):
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
     record = SafeNames.read(tmp_path / "deep" / "out" / "names.csv")
     found = Faces.scan(tmp_path / "deep" / "out")
-    assert sorted(map(record.name, found.characters)) == sorted(names)
+    assert sorted(map(record.name, found.identities)) == sorted(names)
     assert len(rows_of(tmp_path / "deep" / "out" / "crops.csv")) == len(names)
 
 
@@ -307,7 +307,7 @@ def test_interrupted_it_goes_on(world, tmp_path, monkeypatch, error):
     assert not (out / "crops.json").exists()
     # Half a line is left of what was being noted.
     with (out / ".unfinished" / "journal.csv").open("a") as stream:
-        stream.write("character_17/1003034.jpg,1003034,17,34,77,121,9")
+        stream.write("identity_17/1003034.jpg,1003034,17,34,77,121,9")
     (out / ".unfinished" / "0.part").write_bytes(b"half")
     with pytest.raises(OutputError, match="other settings"):
         crop_faces(pictures, dataset, out, size=100)
@@ -458,7 +458,7 @@ def test_the_published_test_set(real_data, tmp_path):
     content = json.loads(source.read_text("utf-8"))
     for seed in range(16):
         draw(tmp_path / f"{seed}.jpg", seed, side=512)
-    # Some pictures are listed under two characters.
+    # Some pictures are listed under two identities.
     for number in {face["id"] for faces in content.values() for face in faces}:
         path = tmp_path / "512px" / f"{number % 1000:04d}" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -469,4 +469,4 @@ def test_the_published_test_set(real_data, tmp_path):
     assert len(list((tmp_path / "theirs").iterdir())) == 1003
     assert tree(tmp_path / "out") == tree(tmp_path / "theirs")
     faces = Faces.scan(tmp_path / "out")
-    assert (len(faces), faces.count_characters) == (2006, 1003)
+    assert (len(faces), faces.count_identities) == (2006, 1003)

@@ -45,7 +45,7 @@ def plant(root, path, *args, **options):
 
 @pytest.fixture
 def world(tmp_path):
-    """Posts in buckets and flat, pictures by character, and what is none."""
+    """Posts in buckets and flat, pictures by identity, and what is none."""
     root = tmp_path / "pictures of all kinds"
     plant(root, "0123/1123.png", (300, 200), (60, 20, 120, 100))
     plant(root, "0123/2123.png", (200, 300), (60, 200, 120, 290), (10, 10, 90, 110))

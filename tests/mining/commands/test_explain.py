@@ -100,7 +100,7 @@ def test_files_need_no_folder_of_faces(
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes() == Path("c.png").read_bytes()
 
 
-def test_names_are_characters_and_files() -> None:
+def test_names_are_identities_and_files() -> None:
     assert name_of(Path("/a/b/c d/1.png")) == "c d/1.png"
     assert name_of(Path("1.png")) == "1.png"
     assert name_of(Path("/1.png")) == "1.png"

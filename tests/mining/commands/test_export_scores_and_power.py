@@ -118,7 +118,7 @@ def test_submissions_that_are_not_made(asked, faces_folder, tmp_path):
 
 @pytest.fixture
 def world(tmp_path):
-    """Three models of falling skill on 600 pairs of 40 characters."""
+    """Three models of falling skill on 600 pairs of 40 identities."""
     generator = np.random.default_rng(2)
     rows = {}
     while len(rows) < 480:
@@ -151,7 +151,7 @@ def test_every_two_models_are_planned_for(world):
     assert (found.pairs, found.warnings) == (folder / "set.csv", [])
     for one in found.plans:
         assert one.alpha == pytest.approx(0.05 / 3)
-        assert (one.present.negatives, one.present.positives, one.by) == (480, 120, "character")
+        assert (one.present.negatives, one.present.positives, one.by) == (480, 120, "identity")
         assert one.difference < 0
     chosen = plan(
         folder / "set.csv", points=0.02, scores=[Named(folder / "s.csv")],

@@ -88,7 +88,7 @@ def test_without_a_rule_it_is_asked_before_anything_is_written(videos, tmp_path)
 def test_embeddings_know_who_is_shown(videos, tmp_path):
     folder = embedded(videos, tmp_path / "e")
     found = Embeddings.load(folder)
-    assert sorted(set(found.faces.characters)) == ["a", "b", "c"]
+    assert sorted(set(found.faces.identities)) == ["a", "b", "c"]
     assert (folder / "images.csv").read_text().splitlines()[0] == "path,sha256"
     file = folder / "identities.csv"
     file.write_text(file.read_text().replace(",a\n", ",b\n"))
@@ -101,7 +101,7 @@ def test_other_identities_need_no_new_vectors(videos, tmp_path, monkeypatch):
     before = (folder / "vectors.npy").read_bytes()
     monkeypatch.setattr("mining.embeddings.batches.images", None)
     embedded(videos, folder, ByLevel(2))
-    assert Embeddings.load(folder).faces.count_characters == 6
+    assert Embeddings.load(folder).faces.count_identities == 6
     # These are the folders: no file is needed, and the older one is gone.
     assert not (folder / "identities.csv").exists()
     assert (folder / "vectors.npy").read_bytes() == before
@@ -113,7 +113,7 @@ def test_a_list_that_was_edited_is_noticed(videos, tmp_path):
         lines = [f"{path} {who if path[0] == 'a' else 'third'}\n" for path in paths]
         (tmp_path / "list.txt").write_text("".join(lines))
         folder = embedded(videos, tmp_path / "e", ByList(tmp_path / "list.txt"))
-        assert {*Embeddings.load(folder).faces.characters} == {who, "third"}
+        assert {*Embeddings.load(folder).faces.identities} == {who, "third"}
 
 
 def test_mined_pairs_are_of_persons(videos, tmp_path):
@@ -146,10 +146,10 @@ def test_a_run_is_of_persons(videos, tmp_path):
         pairs, right = told(tmp_path / "run" / f"{name}.csv")
         assert right
         assert not pairs.contradicting.any()
-    assert run.hubness["mined pairs"].characters == 3
+    assert run.hubness["mined pairs"].identities == 3
     assert {row.what: row.count for row in run.funnel}["identities, by --identity-level 1"] == 3
     text = (tmp_path / "run" / "faces.csv").read_text().splitlines()
-    assert text[:2] == ["path,character", "a/video1/1.png,a"]
+    assert text[:2] == ["path,identity", "a/video1/1.png,a"]
 
 
 def test_labels_that_contradict_the_folders_are_refused(videos, tmp_path):
@@ -223,11 +223,11 @@ def test_positives_are_not_hidden_by_many_negatives(wrong):
     pairs = PairSet.of(first, second, [1] * 8 + [0] * 192)
     assert contradictions(pairs, "image", "s.csv") == []
     if wrong == 2:
-        (text,) = contradictions(pairs, "character", "s.csv")
+        (text,) = contradictions(pairs, "identity", "s.csv")
         assert "2 of 200 pairs contradict" in text
     else:
         with pytest.raises(PairSetError, match="3 of 200 pairs contradict"):
-            contradictions(pairs, "character", "s.csv")
+            contradictions(pairs, "identity", "s.csv")
 
 
 def test_suspects_go_by_identities(videos, tmp_path):
@@ -262,13 +262,13 @@ def test_single_pictures_are_asked_about_unless_said(tmp_path):
         (tmp_path / "faces" / f"clip{person}").mkdir(parents=True)
         draw_face(person).save(tmp_path / "faces" / f"clip{person}" / "1.png")
     options = {"positives": 0, "negatives": 5}
-    with pytest.raises(FacesError, match="6 of 6 characters have a single picture"):
+    with pytest.raises(FacesError, match="6 of 6 identities have a single picture"):
         sample_pairs(tmp_path / "faces", tmp_path / "r.csv", **options)
-    with pytest.raises(FacesError, match="6 of 6 characters have a single picture"):
+    with pytest.raises(FacesError, match="6 of 6 identities have a single picture"):
         build(tmp_path / "faces", "pixels", out=tmp_path / "run", **options)
     sample_pairs(tmp_path / "faces", tmp_path / "r.csv", identities=PEOPLE, **options)
     folder = embedded(tmp_path / "faces", tmp_path / "e", None)
-    with pytest.raises(FacesError, match="6 of 6 characters have a single picture"):
+    with pytest.raises(FacesError, match="6 of 6 identities have a single picture"):
         mine_pairs(folder, tmp_path / "m.csv", pairs=3, positives=0)
     embedded(tmp_path / "faces", folder, PEOPLE)
     mine_pairs(folder, tmp_path / "m.csv", pairs=3, positives=0)
@@ -324,4 +324,4 @@ def test_compared_sets_agree_on_who_is_shown(videos, tmp_path):
     with pytest.raises(PairSetError, match="tell who is shown alike in all sets"):
         compare_models(videos, files, out=tmp_path / "c", models=["pixels"], draws=0)
     made = compare_models(videos, files[:1], out=tmp_path / "c", models=["pixels"], draws=0)
-    assert made.hubness["one pairs"].characters == 3
+    assert made.hubness["one pairs"].identities == 3

@@ -259,7 +259,7 @@ def test_plans_take_the_same_options(home, written):
     write_scores(Path("x.csv"), home, {"X": home.label + noise})
     files = [Named(Path("m.csv")), Named(Path("x.csv"))]
     options = {"points": 0.1, "scores": files, "draws": 100, "target_fnr": 0.5, "statistic": "eer"}
-    # Six characters would be too few.
+    # Six identities would be too few.
     options["clusters"] = "image"
     with pytest.raises(ScoresError, match="--missing reject"):
         plan(Path("set.csv"), **options)

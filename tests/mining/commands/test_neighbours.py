@@ -35,38 +35,38 @@ def show(faces_folder, embedded):
     return shown
 
 
-def best_of(embedded, query, character=None):
-    """(path, score), most alike first, of all faces that are not of `character`."""
+def best_of(embedded, query, identity=None):
+    """(path, score), most alike first, of all faces that are not of `identity`."""
     faces = embedded.faces
     found = [
         (path, oracle.score(query, vector))
-        for path, name, vector in zip(faces.paths, faces.characters, embedded.vectors, strict=True)
-        if name != character
+        for path, name, vector in zip(faces.paths, faces.identities, embedded.vectors, strict=True)
+        if name != identity
     ]
     return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
 
 def test_an_embedded_face(show, embedded, tmp_path):
-    found = show("b/1.png", count=4, per_character=None)
+    found = show("b/1.png", count=4, per_identity=None)
     query = embedded.vectors[embedded.faces.positions(["b/1.png"])[0]]
     expected = best_of(embedded, query, "b")[:4]
     assert list(zip(found.paths, found.scores, strict=True)) == expected
     # Planted: the twin is nearly the same picture.
-    assert found.characters[:3].tolist() == ["c (twin)"] * 3
+    assert found.identities[:3].tolist() == ["c (twin)"] * 3
     assert (found.kind, found.query, found.model) == ("face", "b/1.png", "pixels")
     assert (found.candidates, found.own_count, found.files) == (15, 2, [])
     one_each = show("b/1.png", count=9)
-    assert one_each.characters.tolist().count("c (twin)") == 1
+    assert one_each.identities.tolist().count("c (twin)") == 1
     assert len(one_each) == 5
 
 
 @pytest.mark.parametrize("spelling", ["橘_雪", "橘_雪/", "faces/橘_雪", "faces/橘_雪/"])
-def test_a_character(show, embedded, faces_folder, tmp_path, monkeypatch, spelling):
+def test_a_identity(show, embedded, faces_folder, tmp_path, monkeypatch, spelling):
     monkeypatch.chdir(tmp_path)
     found = show(spelling, count=2)
-    assert (found.kind, found.query) == ("character", "橘_雪")
+    assert (found.kind, found.query) == ("identity", "橘_雪")
     assert found.faces.tolist() == [f"橘_雪/{number}.png" for number in range(3)]
-    assert "橘_雪" not in found.characters
+    assert "橘_雪" not in found.identities
 
 
 def test_a_face_by_the_way_to_its_file(show, faces_folder, tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ class TestAFileFromElsewhere:
         picture = np.array(Image.open(faces_folder / "b" / "0.png"))
         picture[:4] = 0
         Image.fromarray(picture).save(tmp_path / "mine.png")
-        found = show(tmp_path / "mine.png", model="pixels", count=30, per_character=None)
+        found = show(tmp_path / "mine.png", model="pixels", count=30, per_identity=None)
         alone = Faces.of_paths(tmp_path, ["mine.png"])
         query = embed(alone, load_model("pixels"), tmp_path / "alone").vectors[0]
         assert list(zip(found.paths, found.scores, strict=True)) == best_of(embedded, query)
@@ -110,7 +110,7 @@ class TestAFileFromElsewhere:
         # The same pixels in another file: known by its vector.
         Image.open(faces_folder / "b" / "0.png").save(tmp_path / "again.bmp")
         for name in ("copy.png", "again.bmp"):
-            found = show(tmp_path / name, model="pixels", count=30, per_character=None)
+            found = show(tmp_path / name, model="pixels", count=30, per_identity=None)
             assert found.duplicates.tolist() == ["b/0.png"]
             assert "b/0.png" not in found.paths
             assert (found.candidates, len(found)) == (17, 17)
@@ -183,7 +183,7 @@ def test_faces_and_a_model(faces_folder, embedded, show, tmp_path):
 
 def test_a_picture_and_a_score_file(show, embedded, tmp_path):
     out, scores = tmp_path / "new" / "n.png", tmp_path / "n.csv"
-    found = show("b", out=out, scores=scores, count=3, per_character=None)
+    found = show("b", out=out, scores=scores, count=3, per_identity=None)
     assert found.files == [out, scores]
     with Image.open(out) as picture:
         assert picture.width > 1000
@@ -197,7 +197,7 @@ def test_a_picture_and_a_score_file(show, embedded, tmp_path):
         show("b", out=out)
     again = tmp_path / "again.svg"
     before = out.read_bytes()
-    show("b", out=out, overwrite=True, count=3, per_character=None)
+    show("b", out=out, overwrite=True, count=3, per_identity=None)
     show("b/0.png", out=again)
     assert out.read_bytes() == before
     assert again.read_text("utf-8").count("<image") == 7
@@ -211,7 +211,7 @@ def test_a_picture_and_a_score_file(show, embedded, tmp_path):
         ({"face": "b/9.png"}, "did you mean 'b/"),
         ({"face": ""}, "a folder, but neither one of the 18 embedded faces nor one of their 6"),
         ({"count": 0}, "--count 0; expected 1 or more"),
-        ({"per_character": 0}, "--per-character 0; expected 1 or more"),
+        ({"per_identity": 0}, "--per-identity 0; expected 1 or more"),
         ({"out": "x.png", "faces": None}, "--out needs --faces"),
         ({"out": "x.gif"}, "a figure is written as .png or .svg, not '.gif'"),
         ({"out": "faces/x.png"}, "inside the faces folder"),
@@ -242,10 +242,10 @@ def test_a_face_that_was_left_out(faces_folder, tmp_path):
         show_neighbours("a/9.png", embeddings=tmp_path / "e", encoding=EmbeddingOptions())
 
 
-def test_one_character_has_no_impostors(faces_folder, tmp_path):
+def test_one_identity_has_no_impostors(faces_folder, tmp_path):
     for other in sorted(faces_folder.iterdir())[1:]:
         shutil.rmtree(other)
     (only,) = faces_folder.iterdir()
     embed(Faces.scan(faces_folder), load_model("pixels"), tmp_path / "e")
-    with pytest.raises(RunError, match="no face of another character among the 3"):
+    with pytest.raises(RunError, match="no face of another identity among the 3"):
         show_neighbours(only.name, embeddings=tmp_path / "e", encoding=EmbeddingOptions())

@@ -57,7 +57,7 @@ class World:
                     vectors.append(shot + 0.4 * generator.standard_normal(SIZE))
         self.rows = [rows[at] for at in generator.permutation(len(rows))]
         self.vectors = np.array(vectors, np.float32)
-        # Flat, as `loose_crop` is, but within a folder, which stands for a character.
+        # Flat, as `loose_crop` is, but within a folder, which stands for an identity.
         self.faces = root / "ijb"
         (self.faces / "loose_crop").mkdir(parents=True)
         for number in range(len(vectors)):
@@ -118,7 +118,7 @@ def test_templates_are_means_of_media(world):
         np.testing.assert_allclose(vector, truth[int(path.rpartition("/")[2])], atol=1e-6)
     assert (found.model, found.similarity) == ("python:planted", world.model.similarity)
     # The smallest template of a person names the subject.
-    assert set(found.faces.characters) == {f"subject_{1 + 17 * p:06d}" for p in range(PEOPLE)}
+    assert set(found.faces.identities) == {f"subject_{1 + 17 * p:06d}" for p in range(PEOPLE)}
     kept = {row.what: row.count for row in made.funnel}
     assert kept == {
         "pictures": len(world.rows),
@@ -222,7 +222,7 @@ def test_pictures_without_a_vector_are_left_out_and_counted(world):
 def test_without_pairs_each_template_is_its_own_subject(world):
     made = world.pool(None)
     found = Embeddings.load(world.root / "templates")
-    assert len(set(found.faces.characters)) == PEOPLE * EACH
+    assert len(set(found.faces.identities)) == PEOPLE * EACH
     assert "--pair-file" in made.warnings[0]
 
 

@@ -95,7 +95,7 @@ def test_copies_of_a_command(home, command, monkeypatch):
     # The tables are what is looked at.
     monkeypatch.setattr("mining.commands.compare.draw_figures", lambda *_: [])
     typed, expected = COMMANDS[command]
-    (home / "aliases.csv").write_text("character,alias\n=cmd(),@rei\n")
+    (home / "aliases.csv").write_text("identity,alias\n=cmd(),@rei\n")
     if command == "export":
         lookalikes("review", "import", "pairs.csv", "pairs.csv", "--as", "@ann")
     lookalikes(*typed, "--spreadsheet-safe")
@@ -111,7 +111,7 @@ def test_copies_of_a_command(home, command, monkeypatch):
 
 
 def test_a_copy_is_not_taken_for_the_table(home):
-    (home / "aliases.csv").write_text("character,alias\n=cmd(),@rei\n")
+    (home / "aliases.csv").write_text("identity,alias\n=cmd(),@rei\n")
     lookalikes("review", "import", "pairs.csv", "pairs.csv", "--as", "@ann")
     write_copies([home / "s.csv"])
     for command in ("export", "suspects"):

@@ -20,7 +20,7 @@ from mining.scores.score_pairs import score_pairs
 from pairsets import Faces, PairSet
 from pairsets.tables.leaderboard import make_leaderboard
 
-PATHS = [f"{character}/{k}.png" for character in "abcdefgh" for k in range(3)]
+PATHS = [f"{identity}/{k}.png" for identity in "abcdefgh" for k in range(3)]
 
 
 def embedded(seed, paths=PATHS):
@@ -38,7 +38,7 @@ def by_sorting_all(sources, method):
     """`(path A, path B) -> fused, [own, ...]`, hardest first, by the double loop."""
     ranked = []
     for source in sources.values():
-        best = oracle.top_pairs(np.array(source.vectors), source.faces.characters, 10**9)
+        best = oracle.top_pairs(np.array(source.vectors), source.faces.identities, 10**9)
         scores = [score for _, _, score in best]
         own = {
             (PATHS[i], PATHS[j]): Fraction(len(best) - scores.index(score), len(best))
@@ -77,7 +77,7 @@ def test_a_reference_is_judged_on_what_the_others_mined(sources):
         assert fused.fusion.names == tuple(others)
         assert pairs_of(fused) == list(by_sorting_all(others, "mean"))[:20]
     two = mine_together({"A": sources["A"], "B": sources["B"]}, 20)
-    best = oracle.top_pairs(np.array(sources["A"].vectors), sources["A"].faces.characters, 20)
+    best = oracle.top_pairs(np.array(sources["A"].vectors), sources["A"].faces.identities, 20)
     assert pairs_of(two.without["B"]) == [(PATHS[i], PATHS[j]) for i, j, _ in best]
 
 
@@ -132,7 +132,7 @@ def test_a_set_is_exact_where_all_of_it_is_certain(sources):
     two = {"A": sources["A"], "B": sources["B"]}
     limit = next(k for k in range(1, 252) if mine_together(two, 6, limit=k).sure == 6)
     assert not mine_together(two, 12, limit=limit).exact
-    capped = mine_together(two, 6, limit=limit, rules=Rules(max_per_character_pair=6))
+    capped = mine_together(two, 6, limit=limit, rules=Rules(max_per_identity_pair=6))
     assert (capped.sure, capped.exact) == (6, True)
     assert pairs_of(capped) == list(by_sorting_all(two, "mean"))[:6]
 

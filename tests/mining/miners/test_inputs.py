@@ -55,7 +55,7 @@ def test_lists_are_read_and_told_by_their_digests(tmp_path) -> None:
 def test_faces_that_nothing_can_be_mined_of(tmp_path) -> None:
     given = MinerInputs.read(MiningOptions(), RandomSet())
     alone = Faces.of_paths("faces", ["a/0.png", "a/1.png"])
-    with pytest.raises(FacesError, match="pairs of different characters need two"):
+    with pytest.raises(FacesError, match="pairs of different identities need two"):
         given.refuse_misfit(alone, tmp_path)
     given.refuse_misfit(alone, tmp_path, label=1)
 

@@ -25,7 +25,7 @@ def test_planted_lookalikes_come_first(embeddings):
 
 def test_equals_the_double_loop(embeddings):
     mined = mine_negatives(embeddings, 50)
-    truth = oracle.top_pairs(np.array(embeddings.vectors), embeddings.faces.characters, 50)
+    truth = oracle.top_pairs(np.array(embeddings.vectors), embeddings.faces.identities, 50)
     rows = [embeddings.faces.positions(paths).tolist() for paths in (mined.path_a, mined.path_b)]
     assert list(zip(*rows, mined.scores.tolist(), strict=True)) == truth
 

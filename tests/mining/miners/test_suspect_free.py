@@ -88,7 +88,7 @@ def test_the_pairs_are_those_of_a_world_without_the_suspects(data):
 
 
 def lines(count=8):
-    """Characters on a line: the nearer two stand, the higher their score."""
+    """Identities on a line: the nearer two stand, the higher their score."""
     vectors = np.array([[1.0, k / count] for k in range(2 * count)], np.float32)
     vectors.setflags(write=False)
     paths = [f"{chr(97 + k % count)}/{k:02}" for k in range(2 * count)]
@@ -151,8 +151,8 @@ def test_what_was_excluded_stays_so_and_is_counted_apart():
     assert kept.dropped == (
         ("excluded, else among the best", 1),
         ("excluded, not among the best", 2),
-        ("suspect (same character, two names), else among the best", 1),
-        ("suspect (same character, two names), not among the best", 0),
+        ("suspect (same identity, two names), else among the best", 1),
+        ("suspect (same identity, two names), not among the best", 0),
     )
 
 

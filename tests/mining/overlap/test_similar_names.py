@@ -48,7 +48,7 @@ def test_kinds_of_likeness_that_are_told():
 
 
 def test_real_names(real_data):
-    """ZACI-20's characters: each is like itself, and like no other so much."""
+    """ZACI-20's identities: each is like itself, and like no other so much."""
     names = sorted(json.loads((real_data / "zaci20" / "zaci20_test.json").read_text()))
     few = names[::9]
     assert similar_names(names, few) == naive(names, few)

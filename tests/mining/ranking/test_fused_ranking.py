@@ -145,7 +145,7 @@ def test_who_is_left_out_has_no_say(models, method, depth):
     assert all(len(model.asked) <= 1 for model in models)
 
 
-# A world of ten pairs: five faces, each a character of its own. Keys are i * 5 + j.
+# A world of ten pairs: five faces, each an identity of its own. Keys are i * 5 + j.
 def five(*scores):
     return Sorted(range(5), scores)
 
@@ -224,7 +224,7 @@ def test_progress_is_told_over_all_models():
     assert told == [(1, 6), (2, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
 
 
-def test_where_there_is_one_character_there_is_no_pair():
+def test_where_there_is_one_identity_there_is_no_pair():
     fused = fuse([Sorted([0, 0, 0], []), Sorted([0, 0, 0], [])])
     ranked = fused.top(3)
     assert (len(ranked), ranked.exact, ranked.quantiles.shape) == (0, True, (0, 2))
@@ -233,10 +233,10 @@ def test_where_there_is_one_character_there_is_no_pair():
 class Faced:
     """A ranking of which only the faces are looked at."""
 
-    def __init__(self, paths, characters=None):
+    def __init__(self, paths, identities=None):
         self.faces = Faces.of_paths(Path("faces"), paths)
-        if characters is not None:
-            self.faces = Faces(Path("faces"), self.faces.paths, np.array(characters, object))
+        if identities is not None:
+            self.faces = Faces(Path("faces"), self.faces.paths, np.array(identities, object))
 
     def top(self, depth, progress=None):
         raise AssertionError("refused before any work")
@@ -249,7 +249,7 @@ class Faced:
         (Faced(["a/0", "a/1", "b/1", "b/2"]), "'a/0' is among those of m1, not of m0; were they"),
         (Faced(["a/1", "c/1", "d/1"]), r"'b/1' is .* of m0, not of m1 \(and 3 more that only"),
         (Faced(["a/1", "b/2", "b/1"]), "row 2 is 'b/1' and 'b/2'; .* was a table sorted"),
-        (Faced(["a/1", "b/1", "b/2"], ["a", "b", "c"]), "'b/2' is of 'b' and 'c'; was a character"),
+        (Faced(["a/1", "b/1", "b/2"], ["a", "b", "c"]), "'b/2' is of 'b' and 'c'; was an identity"),
     ],
 )
 def test_references_over_different_faces_are_refused(ranking, message):

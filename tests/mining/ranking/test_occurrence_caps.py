@@ -153,7 +153,7 @@ def test_what_is_below_the_pairs_taken(found, rules, data, same):
             score=taken[-1][2],
             pairs=np.array([pair[:2] for pair in taken]),
             active=np.array(active),
-            characters=np.array([*spent], np.int64).reshape(-1, 2),
+            identities=np.array([*spent], np.int64).reshape(-1, 2),
         ),
     )
     assert rows(below) == rest[:depth]
@@ -164,7 +164,7 @@ def hub_world(spokes=30):
     vectors = np.zeros((spokes + 1, 1 + spokes // 2))
     vectors[:, 0], vectors[0, 0] = 1, 50
     vectors[np.arange(1, spokes + 1), 1 + np.arange(spokes) // 2] = 3
-    return world(vectors, [f"{character:02}" for character in range(spokes + 1)])
+    return world(vectors, [f"{identity:02}" for identity in range(spokes + 1)])
 
 
 def test_it_looks_twice_as_deep_as_wanted_and_then_four_times_as_deep():
@@ -233,14 +233,14 @@ def test_many_pairs_of_one_hub_cost_one_look_each():
     count = 400
     vectors = generator.standard_normal((count, 4))
     found = world(vectors, [f"{row % 40:02}" for row in range(count)])
-    rules = Rules(max_per_image=4, max_per_character=18, max_per_character_pair=1)
+    rules = Rules(max_per_image=4, max_per_identity=18, max_per_identity_pair=1)
     pairs = all_pairs(found)
     kept, ranks, passed = greedy(pairs, found, 390, rules)
     taken = take(ModelRanking(found), 390, rules)
     assert rows(taken.pairs) == kept
     assert taken.depth == ranks[-1]
     assert taken.passed_over == dict(passed)
-    assert min(passed[reason] for reason in ("image", "character", "character pair")) > 20
+    assert min(passed[reason] for reason in ("image", "identity", "identity pair")) > 20
 
 
 @pytest.fixture

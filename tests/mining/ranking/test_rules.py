@@ -31,8 +31,8 @@ from pairsets.paths import strings
         ({"relative_margin": 5}, "relative_margin of 5; expected a share from 0 to 1"),
         ({"relative_margin": -0.01}, "relative_margin of -0.01; expected a share"),
         ({"max_per_image": 0}, "max_per_image of 0; expected a whole number of 1 or more"),
-        ({"max_per_character": 2.0}, "max_per_character of 2.0; expected a whole number"),
-        ({"max_per_character_pair": True}, "max_per_character_pair of True; expected a whole"),
+        ({"max_per_identity": 2.0}, "max_per_identity of 2.0; expected a whole number"),
+        ({"max_per_identity_pair": True}, "max_per_identity_pair of True; expected a whole"),
     ],
 )
 def test_rules_that_are_refused(given, told):
@@ -77,8 +77,8 @@ def tasks(draw, **options):
 @given(tasks())
 def test_mined_negatives_are_the_double_loops(task):
     found, rules, some, n = task
-    characters = found.faces.characters
-    if rules.margins and len(set(characters)) == len(characters):
+    identities = found.faces.identities
+    if rules.margins and len(set(identities)) == len(identities):
         with pytest.raises(RulesError, match="a margin was asked for, but none of the"):
             mine_negatives(found, n, rules=rules)
         return
@@ -100,8 +100,8 @@ def test_mined_negatives_are_the_double_loops(task):
     assert sum(counts.values()) <= len(reasons) - len(taken)
     for what, cap in (
         ("image", rules.max_per_image),
-        ("character", rules.max_per_character),
-        ("character pair", rules.max_per_character_pair),
+        ("identity", rules.max_per_identity),
+        ("identity pair", rules.max_per_identity_pair),
     ):
         if cap is not None:
             assert counts.pop(f"over {cap} of one {what}") == passed[what]
@@ -109,7 +109,7 @@ def test_mined_negatives_are_the_double_loops(task):
     if rules.max_score is not None:
         assert counts.pop(f"scoring above {rules.max_score:g}") == seen["high"]
     if rules.margins:
-        assert counts.pop("as alike as a face's own character") == seen["margin"]
+        assert counts.pop("as alike as a face's own identity") == seen["margin"]
     crossing = [pair for pair in all_pairs(found) if pair[:2] in some]
     alike = [pair for pair in crossing if pair[2] >= last and why_not(pair, found, rules) is None]
     if crossing:
@@ -123,7 +123,7 @@ def test_mined_negatives_are_the_double_loops(task):
 def test_hard_positives_are_the_double_loops(task):
     found, rules, some, n = task
     if not all_pairs(found, same=True):
-        with pytest.raises(RulesError, match="no pair of one character exists: none of the"):
+        with pytest.raises(RulesError, match="no pair of one identity exists: none of the"):
             mine_positives(found, n, rules=rules)
         return
     reasons = [(pair, why_not(pair, found, rules, some)) for pair in all_pairs(found, same=True)]
@@ -154,7 +154,7 @@ def test_ignored_faces_give_no_margin_and_no_exclusion():
         (0, 2), (0, 3), (1, 2), (1, 3), (2, 3),
     ][-3:]  # fmt: skip
     excluded = PairSet.of(["a/001", "c/003"], ["c/003", "b/002"], 0)
-    with pytest.raises(RulesError, match="none of the 3 faces has another of its own character"):
+    with pytest.raises(RulesError, match="none of the 3 faces has another of its own identity"):
         mine_negatives(found, 9, rules=margin, ignore={"000"})
     mined = mine_negatives(found, 9, ignore={"001"}, exclude=[excluded])
     assert [row[:2] for row in rows_of(mined, found)] == [(0, 2), (0, 3)]
@@ -170,7 +170,7 @@ def test_pairs_without_any_positive_are_kept_and_counted():
     mined = mine_negatives(found, 9, rules=Rules(margin=1))
     assert [row[:2] for row in rows_of(mined, found)] == [(2, 3)]
     assert mined.without_bound == 1
-    assert dict(mined.dropped) == {"as alike as a face's own character": 4}
+    assert dict(mined.dropped) == {"as alike as a face's own identity": 4}
     assert mine_negatives(found, 9).without_bound is None
 
 
@@ -202,7 +202,7 @@ def test_n_below_one_and_an_approximate_index(monkeypatch):
         mine_negatives(found, 1, index="Flat", rules=Rules(margin=0, max_per_image=1))
     with pytest.raises(RulesError, match="exclude with an approximate index"):
         mine_negatives(found, 1, index="Flat", exclude=[PairSet.of(["a/000"], ["b/002"], 0)])
-    with pytest.raises(RulesError, match="a margin keeps pairs of different characters below"):
+    with pytest.raises(RulesError, match="a margin keeps pairs of different identities below"):
         mine_positives(found, 1, rules=Rules(relative_margin=0.1))
 
 

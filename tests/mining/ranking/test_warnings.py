@@ -16,23 +16,23 @@ from pairsets import PairSet
 
 @pytest.fixture
 def hub():
-    """One face, near to each of 60 others of as many characters."""
+    """One face, near to each of 60 others of as many identities."""
     vectors = np.r_[[[50, 0]], np.c_[np.ones(60), np.arange(60) / 100]]
     return world(vectors, [f"{row:02}" for row in range(61)])
 
 
 def test_a_hub_is_named_with_the_flag_that_spreads_it(hub):
     assert warnings_of(mine_negatives(hub, 40)) == [
-        "Hubs fill the set: one image is in 40 of the 40 pairs (100.0 %), one character is in 40 "
-        "of the 40 pairs (100.0 %). To spread it: --max-per-image N, --max-per-character N."
+        "Hubs fill the set: one image is in 40 of the 40 pairs (100.0 %), one identity is in 40 "
+        "of the 40 pairs (100.0 %). To spread it: --max-per-image N, --max-per-identity N."
     ]
     capped = Rules(max_per_image=40)
     assert warnings_of(mine_negatives(hub, 40, rules=capped)) == [
-        "Hubs fill the set: one character is in 40 of the 40 pairs (100.0 %). "
-        "To spread it: --max-per-character N."
+        "Hubs fill the set: one identity is in 40 of the 40 pairs (100.0 %). "
+        "To spread it: --max-per-identity N."
     ]
-    assert warnings_of(mine_negatives(hub, 40, rules=Rules(max_per_character=40)))
-    both = Rules(max_per_image=40, max_per_character=40)
+    assert warnings_of(mine_negatives(hub, 40, rules=Rules(max_per_identity=40)))
+    both = Rules(max_per_image=40, max_per_identity=40)
     assert warnings_of(mine_negatives(hub, 40, rules=both)) == []
 
 
@@ -51,8 +51,8 @@ def test_few_pairs_or_what_chance_would_give_are_no_hub(hub):
     assert warnings_of(mine_negatives(hub, 1830)) == []
 
 
-def test_two_characters_that_fill_a_set():
-    """Twins of 12 faces each: no face is in many pairs, the two characters are in all."""
+def test_two_identities_that_fill_a_set():
+    """Twins of 12 faces each: no face is in many pairs, the two identities are in all."""
     generator = np.random.default_rng(0)
     vectors = np.r_[
         np.c_[np.full(24, 5.0), generator.standard_normal(24) / 10],
@@ -60,9 +60,9 @@ def test_two_characters_that_fill_a_set():
     ]
     found = world(vectors, ["a"] * 12 + ["b"] * 12 + [f"{row:02}" for row in range(60)])
     (warning,) = warnings_of(mine_negatives(found, 144))
-    assert "one character pair is in 144 of the 144 pairs (100.0 %)" in warning
+    assert "one identity pair is in 144 of the 144 pairs (100.0 %)" in warning
     assert "one image" not in warning
-    assert warning.endswith("To spread it: --max-per-character-pair N.")
+    assert warning.endswith("To spread it: --max-per-identity-pair N.")
 
 
 @pytest.mark.parametrize("same", [False, True])
@@ -70,16 +70,16 @@ def test_what_chance_gives_is_the_share_of_all_pairs(same):
     found = world(np.arange(9)[:, None], "aaaabbbcc")
     mined = (mine_positives if same else mine_negatives)(found, 2)
     pairs = all_pairs(found, same=same)
-    names, paths = found.faces.characters, found.faces.paths
+    names, paths = found.faces.identities, found.faces.paths
 
     def share(condition):
         return sum(condition(i, j) for i, j, _ in pairs) / len(pairs)
 
     assert chance_of("image", (paths[0],), mined) == share(lambda i, j: 0 in (i, j))
-    assert chance_of("character", ("b",), mined) == share(lambda i, j: "b" in (names[i], names[j]))
+    assert chance_of("identity", ("b",), mined) == share(lambda i, j: "b" in (names[i], names[j]))
     two = ("b", "b") if same else ("a", "c")
     together = share(lambda i, j: (names[i], names[j]) == two)
-    assert chance_of("character pair", two, mined) == together > 0
+    assert chance_of("identity pair", two, mined) == together > 0
 
 
 def test_pairs_that_are_lacking(hub):
@@ -89,7 +89,7 @@ def test_pairs_that_are_lacking(hub):
     assert warnings_of(few)[0] == (
         "99 pairs were asked for, but only 60 exist that keep to the rules."
     )
-    cut = replace(everything, exact=False, rules=Rules(max_per_image=9, max_per_character=9))
+    cut = replace(everything, exact=False, rules=Rules(max_per_image=9, max_per_identity=9))
     (first, *_) = warnings_of(cut)
     assert first == (
         "2,000 pairs were asked for, but only 1,830 were found that keep to the rules; further "
@@ -113,10 +113,10 @@ def test_excluded_pairs_of_other_faces(hub):
 
 
 def test_a_hub_of_hard_positives():
-    """One of 13 faces of a character is far from the others; those of 11 characters are near."""
+    """One of 13 faces of an identity is far from the others; those of 11 identities are near."""
     vectors = np.r_[[[-5.0]], np.ones((12, 1)), np.full((220, 1), 2.0)]
     found = world(vectors, ["00"] * 13 + [f"{row:02}" for row in range(1, 12) for _ in range(20)])
     assert warnings_of(mine_positives(found, 12)) == [
-        "Hubs fill the set: one image is in 12 of the 12 pairs (100.0 %), one character is in 12 "
-        "of the 12 pairs (100.0 %). To spread it: --max-per-image N, --max-per-character N."
+        "Hubs fill the set: one image is in 12 of the 12 pairs (100.0 %), one identity is in 12 "
+        "of the 12 pairs (100.0 %). To spread it: --max-per-image N, --max-per-identity N."
     ]

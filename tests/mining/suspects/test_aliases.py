@@ -1,4 +1,4 @@
-"""Names that look like one character's, and pictures that say so."""
+"""Names that look like one identity's, and pictures that say so."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from support.identities import (
     said_of,
 )
 
-from mining.suspects.aliases import SameCharacter
-from mining.suspects.identity.characters import Characters
+from mining.suspects.aliases import SameIdentity
+from mining.suspects.identity.identities import Identities
 from mining.suspects.identity.names import Likeness, Name, likeness
 from mining.suspects.identity.nearness import nearness
 from mining.suspects.mislabels import Mislabelled
@@ -135,7 +135,7 @@ def faces_of(*names: str) -> PairSet:
 
 def test_names_alone():
     pairs = faces_of("hatsune_miku", "miku_hatsune", "rin_(fate)", "rin_(vocaloid)", "hatsune_rin")
-    found = SameCharacter()(pairs)
+    found = SameIdentity()(pairs)
     assert said_of(found, pairs) == {("hatsune_miku", "miku_hatsune")}
     assert found.kind == "alias"
     assert found.reasons[0] == "hatsune_miku and miku_hatsune: the same words in another order"
@@ -147,19 +147,19 @@ def test_names_alone():
 def test_the_list_is_believed_whatever_the_names():
     aliases = Aliases.of([("verniy", "hibiki"), ("hibiki", "bep/1")])
     pairs = faces_of("verniy", "hibiki", "bep__1", "inazuma")
-    found = SameCharacter(aliases=aliases)(pairs)
+    found = SameIdentity(aliases=aliases)(pairs)
     assert said_of(found, pairs) == {
         ("hibiki", "verniy"),
         ("bep__1", "verniy"),
         ("bep__1", "hibiki"),
     }
     assert found.score[found.flagged].tolist() == [1, 1, 1]
-    assert found.reasons[0] == "hibiki and verniy: one character by the list of aliases"
+    assert found.reasons[0] == "hibiki and verniy: one identity by the list of aliases"
 
 
 def test_positives_and_pairs_within_a_folder_are_none_of_its_business():
     pairs = PairSet.of(["a_b/1", "a_b/1", "a_b/2"], ["b_a/1", "a_b/2", "b_a/2"], [1, 0, 0])
-    found = SameCharacter()(pairs)
+    found = SameIdentity()(pairs)
     assert np.isnan(found.score).tolist() == [True, True, False]
     assert found.flagged.tolist() == [False, False, True]
 
@@ -193,7 +193,7 @@ def split_world(model="pixels", *, seed=0, namesakes=False, apart=0.0):
 def test_pictures_find_those_that_were_split():
     world, planted = split_world()
     pairs = one_pair_each(world)
-    found = SameCharacter([world])(pairs)
+    found = SameIdentity([world])(pairs)
     assert said_of(found, pairs) <= planted
     assert found.count >= 7
     row = int(np.flatnonzero(found.flagged)[0])
@@ -205,7 +205,7 @@ def test_pictures_find_those_that_were_split():
     order = np.argsort(-found.score)[:10]
     assert {tuple(sorted(pairs.names(row))) for row in order.tolist()} == planted
     some = pairs.take(np.arange(0, len(pairs), 7))
-    refuses_to_depend_on_company(lambda: SameCharacter([world]), some)
+    refuses_to_depend_on_company(lambda: SameIdentity([world]), some)
 
 
 def test_similar_names_make_less_of_the_pictures_do():
@@ -216,9 +216,9 @@ def test_similar_names_make_less_of_the_pictures_do():
         for apart in (0.0, 0.2, 0.4):
             world, planted = split_world(namesakes=namesakes, apart=apart)
             # Namesakes that were not split are too many to ask about, and another matter.
-            paths = dict(zip(world.faces.characters, world.faces.paths, strict=True))
+            paths = dict(zip(world.faces.identities, world.faces.paths, strict=True))
             pairs = PairSet.of([paths[a] for a, _ in planted], [paths[b] for _, b in planted], 0)
-            counts[namesakes] += SameCharacter([world])(pairs).count
+            counts[namesakes] += SameIdentity([world])(pairs).count
     assert 0 < counts[False] < counts[True] < 30
 
 
@@ -227,19 +227,19 @@ def test_namesakes_who_are_two_people_are_left_alone():
     names = [f"rin_({name})" for name in names]
     world = embedded(vectors, names)
     pairs = one_pair_each(world)
-    found = SameCharacter([world])(pairs)
+    found = SameIdentity([world])(pairs)
     assert found.count == 0
     assert found.score.min() == 0.4
 
 
-def test_a_model_whose_characters_are_points():
+def test_a_model_whose_identities_are_points():
     """Two people are thousands of spreads apart; that is no more than apart."""
     vectors, names = people(20, 4, noise=1e-4)
     world = embedded(vectors, names)
     pairs = one_pair_each(world)
-    characters = Characters(world)
-    assert nearness(characters, 0, 1).strength < -1e4
-    assert SameCharacter([world])(pairs).score.tolist() == [0.0] * len(pairs)
+    identities = Identities(world)
+    assert nearness(identities, 0, 1).strength < -1e4
+    assert SameIdentity([world])(pairs).score.tolist() == [0.0] * len(pairs)
 
 
 def test_all_models_have_to_agree():
@@ -247,14 +247,14 @@ def test_all_models_have_to_agree():
     other, _ = split_world("timm:other", seed=5)
     contradicting, _ = split_world("timm:third", seed=7, apart=2.0)
     pairs = one_pair_each(one)
-    together = SameCharacter([one, other])(pairs)
+    together = SameIdentity([one, other])(pairs)
     assert said_of(together, pairs) <= planted
     assert together.count >= 6
     assert {reason.rpartition(", ")[2] for reason in together.reasons if reason} == {
         "pixels)",
         "timm:other)",
     }
-    assert SameCharacter([one, contradicting])(pairs).count == 0
+    assert SameIdentity([one, contradicting])(pairs).count == 0
 
 
 def test_the_mean_decides_where_no_model_objects():
@@ -265,10 +265,10 @@ def test_the_mean_decides_where_no_model_objects():
     """
     sure, planted = split_world()
     pairs = one_pair_each(sure)
-    alone = said_of(SameCharacter([sure])(pairs), pairs)
+    alone = said_of(SameIdentity([sure])(pairs), pairs)
     little, _ = split_world("timm:unsure", seed=5, apart=0.3)
-    unsure = said_of(SameCharacter([little])(pairs), pairs)
-    found = SameCharacter([sure, little])(pairs)
+    unsure = said_of(SameIdentity([little])(pairs), pairs)
+    found = SameIdentity([sure, little])(pairs)
     both = said_of(found, pairs)
     assert both <= planted
     # Some that one model is not sure of are carried by the other.
@@ -282,18 +282,18 @@ def test_the_mean_decides_where_no_model_objects():
     assert {least[pair] for pair in both - unsure} == {"timm:unsure)"}
     much, _ = split_world("timm:objecting", seed=5, apart=0.6)
     outvoted = [sure, sure, sure, sure]
-    assert SameCharacter(outvoted)(pairs).count == len(alone)
-    assert SameCharacter([*outvoted, much])(pairs).count == 0
+    assert SameIdentity(outvoted)(pairs).count == len(alone)
+    assert SameIdentity([*outvoted, much])(pairs).count == 0
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4, 2.0**-20, 2.0**20])
 def test_flags_do_not_change_with_the_length_of_vectors(scale):
     world, _ = split_world()
     pairs = one_pair_each(world)
-    plain = SameCharacter([world])(pairs)
+    plain = SameIdentity([world])(pairs)
     array = world.vectors * np.float32(scale)
     array.setflags(write=False)
-    scaled = SameCharacter([replace(world, vectors=array)])(pairs)
+    scaled = SameIdentity([replace(world, vectors=array)])(pairs)
     assert plain.count >= 7
     assert scaled.flagged.tolist() == plain.flagged.tolist()
     np.testing.assert_allclose(scaled.score, plain.score, atol=2e-5)
@@ -306,11 +306,11 @@ def test_characters_may_be_shared_by_checks():
     """Faces are searched once for both, and verdicts are the same."""
     world, _ = split_world()
     pairs = one_pair_each(world)
-    alone, faces = SameCharacter([world])(pairs), world.faces.paths.tolist()
+    alone, faces = SameIdentity([world])(pairs), world.faces.paths.tolist()
     expected = Mislabelled([world]).of_faces(faces)
     for first in ("alias", "mislabel"):
-        shared = Characters(world)
-        one, other = SameCharacter([shared]), Mislabelled([shared])
+        shared = Identities(world)
+        one, other = SameIdentity([shared]), Mislabelled([shared])
         told = []
         if first == "mislabel":
             other.of_faces(faces)
@@ -328,27 +328,27 @@ def test_listed_names_that_nobody_has():
     world, _ = split_world()
     aliases = Aliases.of([("a0", "p001"), ("p002", "ayanami rei"), ("zoe", "elsewhere")])
     pairs = PairSet.of(["elsewhere/1.jpg"], ["p003/1.jpg"], 0)
-    assert SameCharacter([world], aliases=aliases).unknown(pairs) == ["ayanami rei", "zoe"]
-    assert SameCharacter(aliases=aliases).unknown(pairs) == [
+    assert SameIdentity([world], aliases=aliases).unknown(pairs) == ["ayanami rei", "zoe"]
+    assert SameIdentity(aliases=aliases).unknown(pairs) == [
         "a0",
         "ayanami rei",
         "p001",
         "p002",
         "zoe",
     ]
-    assert SameCharacter([world]).unknown(pairs) == []
+    assert SameIdentity([world]).unknown(pairs) == []
 
 
 def test_faces_that_were_not_embedded():
     world, _ = split_world()
     with pytest.raises(FacesError, match="'p001/9999' is not among the 480 faces"):
-        SameCharacter([world])(PairSet.of(["p001/9999"], ["a0/0000"], 0))
+        SameIdentity([world])(PairSet.of(["p001/9999"], ["a0/0000"], 0))
 
 
 def test_progress_ends_with_all():
     """It counts the faces that are searched, of each model, and the names that are compared."""
     world, _ = split_world()
-    check = SameCharacter([world, split_world("timm:other", seed=5)[0]])
+    check = SameIdentity([world, split_world("timm:other", seed=5)[0]])
     for faces in (2 * 480, 0):
         told = []
         check(one_pair_each(world), lambda done, total, told=told: told.append((done, total)))

@@ -193,7 +193,7 @@ def test_another_detail_of_one_drawing_is_no_copy(name: str, tmp_path: Path) -> 
         assert judged(tmp_path, original, second)[0] >= 0.7
 
 
-def test_drawn_faces_of_one_character_are_none(demo_folder: Path) -> None:
+def test_drawn_faces_of_one_identity_are_none(demo_folder: Path) -> None:
     """Other expressions, earrings and crops of one head, as the sample has them."""
     root = demo_folder / "sample" / "faces"
     folders = sorted(path for path in root.iterdir() if path.is_dir())
@@ -412,7 +412,7 @@ def test_pixels_are_made_again_without_describing(
     assert pictures.unread == {}
 
 
-def test_the_most_alike_real_faces_of_different_characters_are_none(real_data: Path) -> None:
+def test_the_most_alike_real_faces_of_different_identities_are_none(real_data: Path) -> None:
     """By their pixels, as they are and mirrored."""
     root = real_data / "faces"
     paths = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*.jpg"))[:900]
@@ -428,8 +428,8 @@ def test_the_most_alike_real_faces_of_different_characters_are_none(real_data: P
         rows = rows - rows.mean(axis=1, keepdims=True)
         flat.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     alike = np.triu(np.maximum(flat[0] @ flat[0].T, flat[1] @ flat[0].T), 1)
-    characters = np.array([path.split("/")[0] for path in paths])
-    alike[characters[:, None] == characters] = 0
+    identities = np.array([path.split("/")[0] for path in paths])
+    alike[identities[:, None] == identities] = 0
     best = np.argsort(-alike.ravel(), kind="stable")[:150]
     assert alike.ravel()[best].min() > 0.8
     a, b = (np.array(paths, object)[rows] for rows in np.divmod(best, len(paths)))

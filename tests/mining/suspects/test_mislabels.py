@@ -140,7 +140,7 @@ def test_several_models_have_to_name_the_same_character():
 
 
 def test_no_model_may_find_it_nearer_to_its_own():
-    """However sure the other is, and as near as the face is to the other character too."""
+    """However sure the other is, and as near as the face is to the other identity too."""
     one, wrong = moved_world(noise=0.1)
     vectors, names = people(40, 5, seed=3, noise=0.1, unit=False)
     means = vectors.reshape(40, 5, -1).mean(axis=1)
@@ -159,7 +159,7 @@ def test_faces_of_two_who_look_the_same_are_not_mislabelled():
     vectors, names = people(40, 10)
     names[0:10:2] = ["twin"] * 5
     world = embedded(vectors, names)
-    twin, other = (world.faces.characters == name for name in ("twin", "p000"))
+    twin, other = (world.faces.identities == name for name in ("twin", "p000"))
     scores = np.asarray(world.vectors, np.float64) @ world.vectors.T
     own = (scores[np.ix_(twin, twin)].sum(axis=1) - 1) / 4
     assert (scores[np.ix_(twin, other)].mean(axis=1) > own).any()
@@ -167,7 +167,7 @@ def test_faces_of_two_who_look_the_same_are_not_mislabelled():
 
 
 def test_models_that_were_given_other_faces():
-    """Characters are numbered otherwise, and some are missing: names count."""
+    """Identities are numbered otherwise, and some are missing: names count."""
     one, wrong = moved_world()
     vectors, names = people(40, 5, seed=3)
     for row, name in MOVED.items():

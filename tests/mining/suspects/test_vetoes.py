@@ -20,7 +20,7 @@ from pairsets.errors import FacesError
 @settings(max_examples=60, deadline=None)
 @given(worlds(), st.sampled_from([0.1, 0.5, 0.95, 1.0]))
 def test_shares_and_flags(world, quantile):
-    given_faces = embedded(world.vectors, world.faces.characters.tolist())
+    given_faces = embedded(world.vectors, world.faces.identities.tolist())
     positives = [
         score
         for i, j, score in scored_pairs(given_faces, same=True)
@@ -28,7 +28,7 @@ def test_shares_and_flags(world, quantile):
     ]
     pairs = all_pairs(given_faces)
     if not positives:
-        with pytest.raises(EmbeddingError, match="pixels: no character has two different pictures"):
+        with pytest.raises(EmbeddingError, match="pixels: no identity has two different pictures"):
             SecondModel(given_faces)
         return
     found = SecondModel(given_faces, quantile=quantile)(pairs)
@@ -61,7 +61,7 @@ def test_the_reason_names_the_model_and_the_share():
     score = float(oracle.score(*world.vectors[world.faces.positions(["p000/0000", "p001/0003"])]))
     assert found.reasons[0] == (
         f"animecv:0206_resnet152 scores it {score:.3f}, as high as or higher than "
-        f"{np.floor(found.score[0] * 1000) / 10:.1f} % of pairs of one character"
+        f"{np.floor(found.score[0] * 1000) / 10:.1f} % of pairs of one identity"
     )
 
 

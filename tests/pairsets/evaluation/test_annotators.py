@@ -304,18 +304,18 @@ def test_verdicts_that_are_none():
         fleiss([1, 2])
 
 
-def test_intervals_cover_where_pairs_share_characters():
-    """Two people find the same characters hard; pairs taken as independent are far too sure."""
+def test_intervals_cover_where_pairs_share_identities():
+    """Two people find the same identities hard; pairs taken as independent are far too sure."""
     generator = np.random.default_rng(7)
 
-    def world(characters):
-        a = generator.integers(0, characters, 5 * characters)
-        b = (a + generator.integers(1, characters, a.size)) % characters
-        alike, taste = generator.normal(size=characters), generator.normal(size=(2, characters)) / 2
+    def world(identities):
+        a = generator.integers(0, identities, 5 * identities)
+        b = (a + generator.integers(1, identities, a.size)) % identities
+        alike, taste = generator.normal(size=identities), generator.normal(size=(2, identities)) / 2
         seen = alike[a] + alike[b] + generator.normal(size=a.size) / 2
         own = generator.normal(size=(2, a.size)) * 0.6
         verdicts = [(seen + taste[k][a] + taste[k][b] + own[k] > 0).astype(int) for k in (0, 1)]
-        return verdicts, Clusters(a, b, characters)
+        return verdicts, Clusters(a, b, identities)
 
     truth = cohen(*world(200_000)[0]).value
     clustered = independent = 0

@@ -164,7 +164,7 @@ def test_draws_of_other_clusters_are_refused():
 
 
 def test_draws_without_a_kind_are_left_out():
-    """All negatives hang on one character, kept in half of the draws: no interval."""
+    """All negatives hang on one identity, kept in half of the draws: no interval."""
     labels = np.r_[np.ones(40, int), np.zeros(40, int)]
     scores = np.random.default_rng(1).standard_normal(80) + labels
     others = np.arange(1, 41)
@@ -200,15 +200,15 @@ def test_the_interval_holds_the_shrunk_deviations():
 def smooth(seed, count, su, sv):
     """Characters of their own difficulty, `su` at the ends of negatives, `sv` of positives."""
     generator = np.random.default_rng(seed)
-    characters = count // 10
-    inside = np.repeat(np.arange(characters), 3)
-    a = generator.integers(0, characters, count)
-    b = (a + generator.integers(1, characters, count)) % characters
-    u = su * generator.standard_normal(characters)
-    v = sv * generator.standard_normal(characters)
+    identities = count // 10
+    inside = np.repeat(np.arange(identities), 3)
+    a = generator.integers(0, identities, count)
+    b = (a + generator.integers(1, identities, count)) % identities
+    u = su * generator.standard_normal(identities)
+    v = sv * generator.standard_normal(identities)
     scores = np.r_[2 + v[inside], u[a] + u[b]] + generator.standard_normal(inside.size + count)
     labels = np.r_[np.ones(inside.size, int), np.zeros(count, int)]
-    return labels, scores, Clusters(np.r_[inside, a], np.r_[inside, b], characters)
+    return labels, scores, Clusters(np.r_[inside, a], np.r_[inside, b], identities)
 
 
 @pytest.mark.parametrize(("su", "sv"), [(0, 0), (0.8, 0.0), (0.0, 1.0), (0.8, 0.8)])
@@ -304,7 +304,7 @@ def test_of_pairs_alone_the_interval_is_that_of_independent_ones():
 
 
 def test_of_large_clusters_nothing_is_shrunk():
-    """Pairs of twenty characters, some of them like everybody: single pairs hardly matter."""
+    """Pairs of twenty identities, some of them like everybody: single pairs hardly matter."""
     generator = np.random.default_rng(0)
     labels = np.r_[np.ones(1000, int), np.zeros(8000, int)]
     a = generator.integers(0, 20, 9000)
@@ -373,7 +373,7 @@ def test_every_statistic_knows_its_degrees_of_freedom():
     own, other = generator.integers(0, 20, (2, 200))
     clusters = Clusters(own, np.where(labels == 1, own, other), 20)
     hard = generator.normal(size=20)
-    # A hard character is taken for others, and is not known again.
+    # A hard identity is taken for others, and is not known again.
     ends = hard[clusters.a] + hard[clusters.b]
     scores = 2 * labels + np.where(labels == 1, -ends, ends) + generator.normal(size=200)
     draws = draw_clusters(clusters, 200, seed=1)

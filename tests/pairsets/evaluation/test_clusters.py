@@ -88,7 +88,7 @@ def test_shrinkage_brings_the_bootstrap_to_the_right_variance():
     assert Spread(0.0, 0.0, 0.0).shrinkage == 1.0
 
 
-# Sorted by path, "a b/2" stands before "a/1", and the characters are a b, a, 橘_雪.
+# Sorted by path, "a b/2" stands before "a/1", and the identities are a b, a, 橘_雪.
 PAIRS = PairSet.of(
     ["a/1", "橘_雪/1", "a b/2", "a/2"],
     ["a b/1", "a/1", "a b/1", "橘_雪/2"],
@@ -99,13 +99,13 @@ PAIRS = PairSet.of(
 
 
 def test_characters_and_images_of_pairs():
-    characters = Clusters.of(PAIRS)
-    assert (characters.count, characters.used, len(characters)) == (3, 3, 4)
+    identities = Clusters.of(PAIRS)
+    assert (identities.count, identities.used, len(identities)) == (3, 3, 4)
     ends = [
         (p.split("/")[0], q.split("/")[0]) for p, q in zip(PAIRS.path_a, PAIRS.path_b, strict=True)
     ]
     names = {}
-    for (first, second), i, j in zip(ends, characters.a, characters.b, strict=True):
+    for (first, second), i, j in zip(ends, identities.a, identities.b, strict=True):
         assert names.setdefault(first, i) == i
         assert names.setdefault(second, j) == j
     assert len(set(names.values())) == 3
@@ -113,11 +113,11 @@ def test_characters_and_images_of_pairs():
     assert (images.by, images.count) == ("image", 6)
     assert images.a.tolist() == [PAIRS.paths.index(path) for path in PAIRS.path_a]
     assert images.b.tolist() == [PAIRS.paths.index(path) for path in PAIRS.path_b]
-    with pytest.raises(ScoresError, match="clusters by 'face'; expected character or image"):
+    with pytest.raises(ScoresError, match="clusters by 'face'; expected identity or image"):
         Clusters.of(PAIRS, "face")
 
 
-@pytest.mark.parametrize("by", ["character", "image"])
+@pytest.mark.parametrize("by", ["identity", "image"])
 def test_numbers_belong_to_names_in_any_order_of_rows(by):
     order = np.array([2, 0, 3, 1])
     found, other = Clusters.of(PAIRS, by), Clusters.of(PAIRS.take(order), by)

@@ -179,13 +179,13 @@ def test_a_difference_that_nobody_can_tell_ties(found):
 
 
 def test_what_a_set_cannot_tell_is_said():
-    """Ten positives know no FNR between 0 and 10 %; ten characters tell little."""
+    """Ten positives know no FNR between 0 and 10 %; ten identities tell little."""
     ends = [f"{c}/{k}" for c in "abcdefghij" for k in (1, 2)]
     same = list(zip(ends[::2], ends[1::2], strict=True))
     other = list(zip(ends[::2], ends[3::2], strict=False))
     pairs = PairSet.of(*zip(*same, *other, strict=True), [1] * len(same) + [0] * len(other))
     scores = {"m": np.arange(len(pairs), dtype=float)}
-    rough = "a set: 10 characters or images in all; so few give rough intervals, or none."
+    rough = "a set: 10 identities or images in all; so few give rough intervals, or none."
     assert compare("a set", pairs, scores, 0.1).warnings == [rough]
     assert compare("a set", pairs, scores, 0.0).warnings == [rough]
     said = compare("a set", pairs, scores, 0.05).warnings

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from pairsets import PairSet, ScoresError
 from pairsets.evaluation.confusion import Confusion, representatives
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 
-IMAGES = [f"{character}/{number}" for character in "abcdef" for number in range(2)]
+IMAGES = [f"{identity}/{number}" for identity in "abcdef" for number in range(2)]
 
 
 @st.composite
@@ -34,7 +34,7 @@ def scored_pairs(draw):
 
 
 def cells(pairs, scores, threshold):
-    """By two characters: scores of their negatives, and of the accepted ones."""
+    """By two identities: scores of their negatives, and of the accepted ones."""
     every, taken = {}, {}
     for row in np.flatnonzero(pairs.negatives):
         both = tuple(sorted(pairs.names(row)))
@@ -66,7 +66,7 @@ def test_equals_counting(found, threshold, limit):
     pairs, scores = found
     every, taken = cells(pairs, scores, threshold)
     made = Confusion.of(pairs, scores, threshold, limit=limit)
-    names = made.characters.tolist()
+    names = made.identities.tolist()
     assert set(names) == peeled(taken, limit)
     for i, first in enumerate(names):
         for j, second in enumerate(names):
@@ -94,8 +94,8 @@ def planted(noise, seed=0):
     generator = np.random.default_rng(seed)
     groups = [[f"{color}_{at}" for at in range(5)] for color in ("red", "blue", "green", "grey")]
     others = [f"other_{at:02}" for at in range(40)]
-    characters = [name for group in groups for name in group] + others
-    shuffled = [characters[at] for at in generator.permutation(len(characters))]
+    identities = [name for group in groups for name in group] + others
+    shuffled = [identities[at] for at in generator.permutation(len(identities))]
     path_a, path_b, scores = [], [], []
     for first, second in combinations(shuffled, 2):
         alike = any(first in group and second in group for group in groups)
@@ -111,13 +111,13 @@ def test_planted_groups_stand_as_blocks():
     assert ((scores >= 0.5) & (scores < 0.7)).sum() > 10
     found = Confusion.of(pairs, scores, 0.5, limit=20)
     assert {frozenset(group) for group in found.groups} == {frozenset(group) for group in groups}
-    assert [name for group in found.groups for name in group] == found.characters.tolist()
+    assert [name for group in found.groups for name in group] == found.identities.tolist()
     assert len(found) == 20
     again = np.random.default_rng(1).permutation(len(pairs))
     turned = pairs.take(again)
     turned = PairSet.of(turned.path_b, turned.path_a, 0)
     other = Confusion.of(turned, scores[again], 0.5, limit=20)
-    assert other.characters.tolist() == found.characters.tolist()
+    assert other.identities.tolist() == found.identities.tolist()
     np.testing.assert_array_equal(other.accepted, found.accepted)
     np.testing.assert_array_equal(other.best, found.best)
 
@@ -128,7 +128,7 @@ def test_what_stays_has_its_false_accepts_on_the_map():
     close = [(f"{a}/{at}", f"{b}/{at}", 1.0) for a, b in combinations("xyz", 2) for at in range(3)]
     path_a, path_b, scores = zip(*star, *close, strict=True)
     found = Confusion.of(PairSet.of(path_a, path_b, 0), scores, 0.5, limit=3)
-    assert set(found.characters) == {"x", "y", "z"}
+    assert set(found.identities) == {"x", "y", "z"}
     assert (found.errors, found.errors_inside, found.confused) == (15, 9, 10)
 
 
@@ -156,7 +156,7 @@ def test_nothing_accepted_is_an_empty_map():
 
 
 @given(scored_pairs(), st.integers(0, 5))
-def test_the_face_in_most_false_accepts_stands_for_its_character(found, threshold):
+def test_the_face_in_most_false_accepts_stands_for_its_identity(found, threshold):
     pairs, scores = found
     wrong = np.flatnonzero(pairs.negatives & (np.nan_to_num(scores, nan=-1) >= threshold))
     held = {}
@@ -166,7 +166,7 @@ def test_the_face_in_most_false_accepts_stands_for_its_character(found, threshol
     expected = {}
     for path, values in held.items():
         key = (-len(values), -max(values), path)
-        name = character_of(path)
+        name = identity_of(path)
         expected[name] = min(expected.get(name, key), key)
     asked = ["nobody", *"fedcba"]
     chosen = representatives(pairs, scores, threshold, asked)
@@ -182,7 +182,7 @@ def test_bad_input_is_refused():
         Confusion.of(pairs, [np.nan, 0.5], 0.5)
     with pytest.raises(ScoresError, match="a threshold that is no number"):
         Confusion.of(pairs, [0.5, 0.5], np.nan)
-    with pytest.raises(ScoresError, match="a map of 1 characters; expected 2"):
+    with pytest.raises(ScoresError, match="a map of 1 identities; expected 2"):
         Confusion.of(pairs, [0.5, 0.5], 0.5, limit=1)
     with pytest.raises(ScoresError, match="not finite"):
         representatives(pairs, [np.inf, 0.5], 0.5, ["a"])
@@ -197,10 +197,10 @@ def test_the_published_adversarial_set(real_data):
     assert found.pairs == negatives.sum() == 2991
     assert found.errors == (judged[negatives] == 1).sum()
     _, taken = cells(pairs, judged, 1.0)
-    assert set(found.characters) == peeled(taken, 24)
+    assert set(found.identities) == peeled(taken, 24)
     # Fewer than 24: who had lost the last partner went, too.
     assert (len(found), found.errors_inside, found.confused) == (23, 65, 361)
     for group in found.groups:
-        rows = [found.characters.tolist().index(name) for name in group]
+        rows = [found.identities.tolist().index(name) for name in group]
         assert rows == list(range(rows[0], rows[0] + len(group)))
         assert (found.accepted[np.ix_(rows, rows)].sum(axis=0) > 0).all()

@@ -19,18 +19,18 @@ from pairsets.evaluation.evaluator import evaluate_arrays
 NORMAL = NormalDist()
 
 
-def world(seed, models, characters=40, negatives=600, own=0.5):
+def world(seed, models, identities=40, negatives=600, own=0.5):
     """Models that find the same pairs hard, by gaps of the two kinds, and each some of its own."""
     generator = np.random.default_rng(seed)
-    inside = np.repeat(np.arange(characters), 4)
-    first = generator.integers(0, characters, negatives)
-    second = (first + generator.integers(1, characters, negatives)) % characters
+    inside = np.repeat(np.arange(identities), 4)
+    first = generator.integers(0, identities, negatives)
+    second = (first + generator.integers(1, identities, negatives)) % identities
     a, b = np.r_[inside, first], np.r_[inside, second]
     labels = np.r_[np.ones(inside.size, int), np.zeros(negatives, int)]
 
     def difficulty(size):
-        like = size * generator.standard_normal(characters)
-        hard = size * generator.standard_normal(characters)
+        like = size * generator.standard_normal(identities)
+        hard = size * generator.standard_normal(identities)
         return np.where(labels == 1, hard[a], like[a] + like[b])
 
     shared = difficulty(0.5) + generator.standard_normal(labels.size) / 2
@@ -38,7 +38,7 @@ def world(seed, models, characters=40, negatives=600, own=0.5):
         model: gap * labels + shared + difficulty(own) + generator.standard_normal(labels.size) / 2
         for model, gap in models.items()
     }
-    return labels, scores, Clusters(a, b, characters)
+    return labels, scores, Clusters(a, b, identities)
 
 
 def judged(labels, scores, clusters, draws=200, seed=0, target=0.2, **options):
@@ -143,7 +143,7 @@ def test_models_that_always_differ_alike():
 
 
 def test_too_few_draws_with_both_kinds_tell_nothing():
-    """All negatives hang on one character."""
+    """All negatives hang on one identity."""
     labels = np.r_[np.ones(60, int), np.zeros(60, int)]
     others = np.arange(1, 61)
     hub = Clusters(np.r_[others, np.zeros(60, int)], np.r_[others, others], 61)
@@ -241,7 +241,7 @@ def test_the_corrected_p_value_decides():
 
 
 def test_equal_models_are_told_apart_as_seldom_as_promised():
-    """Two models as good as each other, on 200 sets of few characters.
+    """Two models as good as each other, on 200 sets of few identities.
 
     Tests that take pairs for independent find a better one far too often.
     """
@@ -270,7 +270,7 @@ def test_equal_models_are_told_apart_as_seldom_as_promised():
 
 def test_a_better_model_is_found():
     """Where one is better, the data say so, and by about how much."""
-    labels, scores, clusters = world(31, {"A": 3.0, "B": 2.0}, characters=150, negatives=3000)
+    labels, scores, clusters = world(31, {"A": 3.0, "B": 2.0}, identities=150, negatives=3000)
     found = judged(labels, scores, clusters)
     for statistic in ("fpr", "eer"):
         (row,) = differences(found, clusters, statistic)

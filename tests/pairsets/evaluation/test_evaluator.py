@@ -30,24 +30,24 @@ NORMAL = NormalDist()
 INTERVALS = ("fpr_interpolated", "fpr_achieved", "eer", "auc", "dprime")
 
 
-def set_of(seed, characters=40, positives=120, negatives=500, invalid=0.0):
-    """Pairs of characters with ugly names, and scores with ties."""
+def set_of(seed, identities=40, positives=120, negatives=500, invalid=0.0):
+    """Pairs of identities with ugly names, and scores with ties."""
     generator = np.random.default_rng(seed)
-    names = [f"{'橘 ' * (k % 2)}b & {k}" for k in range(characters)]
+    names = [f"{'橘 ' * (k % 2)}b & {k}" for k in range(identities)]
     found = {}
     while len(found) < positives:
-        k, one, other = *generator.integers(0, characters, 1), *generator.integers(0, 9, 2)
+        k, one, other = *generator.integers(0, identities, 1), *generator.integers(0, 9, 2)
         if one != other:
             found.setdefault(frozenset([f"{names[k]}/{one}", f"{names[k]}/{other}"]), 1)
     while len(found) < positives + negatives:
-        i, j = generator.choice(characters, 2, replace=False)
+        i, j = generator.choice(identities, 2, replace=False)
         one, other = generator.integers(0, 9, 2)
         found.setdefault(frozenset([f"{names[i]}/{one}", f"{names[j]}/{other}"]), 0)
     ends = [sorted(pair) for pair in found]
     label = np.array(list(found.values()))
     out = generator.random(label.size) < invalid
     pairs = PairSet.of([a for a, _ in ends], [b for _, b in ends], label, -1, out.astype(int))
-    hard = generator.standard_normal(characters)
+    hard = generator.standard_normal(identities)
     place = {name: k for k, name in enumerate(names)}
     levels = [hard[place[a.split("/")[0]]] + hard[place[b.split("/")[0]]] for a, b in ends]
     scores = 2.5 * label + np.where(label == 0, levels, 0) + generator.standard_normal(label.size)
@@ -119,7 +119,7 @@ def test_without_draws_there_is_what_has_a_closed_form(world):
         evaluate(pairs, scores, draws=50)
 
 
-@pytest.mark.parametrize("clusters", ["character", "image"])
+@pytest.mark.parametrize("clusters", ["identity", "image"])
 def test_the_order_of_rows_and_of_ends_changes_nothing(world, clusters):
     pairs, scores = world
     order = np.random.default_rng(5).permutation(len(pairs))
@@ -135,7 +135,7 @@ def test_the_order_of_rows_and_of_ends_changes_nothing(world, clusters):
 
 
 def test_invalid_rows_do_not_change_a_digit(world):
-    """Not even their characters: those that stand in no valid row are not drawn."""
+    """Not even their identities: those that stand in no valid row are not drawn."""
     pairs, scores = world
     strangers = PairSet.of(
         [*pairs.path_a, "a stranger/1"],
@@ -150,15 +150,15 @@ def test_invalid_rows_do_not_change_a_digit(world):
     assert found.invalid == (~pairs.valid).sum() + 1
 
 
-def test_images_are_other_clusters_than_characters(world):
+def test_images_are_other_clusters_than_identities(world):
     pairs, scores = world
-    by_character = evaluate(pairs, scores, 0.2, draws=100)
+    by_identity = evaluate(pairs, scores, 0.2, draws=100)
     by_image = evaluate(pairs, scores, 0.2, clusters="image", draws=100)
-    assert by_image.clusters == len(pairs.take(pairs.valid).paths) > by_character.clusters
-    assert by_image.eer == by_character.eer
+    assert by_image.clusters == len(pairs.take(pairs.valid).paths) > by_identity.clusters
+    assert by_image.eer == by_identity.eer
     widths = [
         found.intervals["fpr_achieved"].high - found.intervals["fpr_achieved"].low
-        for found in (by_image, by_character)
+        for found in (by_image, by_identity)
     ]
     assert widths[0] < widths[1]
     with pytest.raises(ScoresError, match="clusters by 'folder'"):
@@ -429,17 +429,17 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     }
     held = {name: [] for name in truth}
     naive = {name: [] for name in truth}
-    characters, inside = 80, np.repeat(np.arange(80), 5)
+    identities, inside = 80, np.repeat(np.arange(80), 5)
     labels = np.r_[np.ones(inside.size, int), np.zeros(800, int)]
     for replicate in range(160):
         generator = np.random.default_rng([5, replicate])
-        first = generator.integers(0, characters, 800)
-        second = (first + generator.integers(1, characters, 800)) % characters
-        u = like * generator.standard_normal(characters)
-        v = hard * generator.standard_normal(characters)
+        first = generator.integers(0, identities, 800)
+        second = (first + generator.integers(1, identities, 800)) % identities
+        u = like * generator.standard_normal(identities)
+        v = hard * generator.standard_normal(identities)
         scores = np.r_[apart + v[inside], u[first] + u[second]]
         scores = scores + generator.standard_normal(scores.size)
-        clusters = Clusters(np.r_[inside, first], np.r_[inside, second], characters)
+        clusters = Clusters(np.r_[inside, first], np.r_[inside, second], identities)
         judged = evaluate_arrays(
             labels,
             {"m": scores},

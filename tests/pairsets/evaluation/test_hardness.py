@@ -16,7 +16,7 @@ from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.hardness import hardness
 from pairsets.evaluation.intervals import clustered_rate
 
-IMAGES = [f"{character}/{number}" for character in "abcde" for number in range(2)]
+IMAGES = [f"{identity}/{number}" for identity in "abcde" for number in range(2)]
 
 
 @st.composite
@@ -78,7 +78,7 @@ def test_equals_counting(mined, bins, share):
     assert sum(sizes) == len(rows) == len(found)
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] - sizes[-1] <= 1
-    clusters, start = Clusters.of(pairs, "character"), 0
+    clusters, start = Clusters.of(pairs, "identity"), 0
     for one in found.bins:
         inside = rows[start : start + one.pairs]
         apart = [row for row in inside if not has_hub[row]]

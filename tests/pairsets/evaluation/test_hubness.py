@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsets import Hubness, PairSet
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 
-IMAGES = [f"{character}/{number}" for character in "abc" for number in range(3)]
+IMAGES = [f"{identity}/{number}" for identity in "abc" for number in range(3)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(IMAGES), st.sampled_from(IMAGES)), max_size=20))
@@ -20,14 +20,14 @@ def test_equals_counting(pairs):
     pairs = [pair for pair in pairs if pair[0] != pair[1]]
     found = Hubness.of([a for a, _ in pairs], [b for _, b in pairs])
     images = Counter(path for pair in pairs for path in pair)
-    characters = Counter(name for pair in pairs for name in {*map(character_of, pair)})
-    both = Counter(tuple(sorted(map(character_of, pair))) for pair in pairs)
+    identities = Counter(name for pair in pairs for name in {*map(identity_of, pair)})
+    both = Counter(tuple(sorted(map(identity_of, pair))) for pair in pairs)
     assert (found.pairs, found.images) == (len(pairs), len(images))
-    assert (found.characters, found.character_pairs) == (len(characters), len(both))
+    assert (found.identities, found.identity_pairs) == (len(identities), len(both))
     for hub, counts in (
         (found.image, Counter({(name,): n for name, n in images.items()})),
-        (found.character, Counter({(name,): n for name, n in characters.items()})),
-        (found.character_pair, both),
+        (found.identity, Counter({(name,): n for name, n in identities.items()})),
+        (found.identity_pair, both),
     ):
         if not pairs:
             assert hub is None
@@ -46,17 +46,17 @@ def test_what_is_printed_and_written():
     found = Hubness.of_negatives(pairs)
     assert found.rows() == [
         ("images", "3"),
-        ("characters", "3"),
-        ("character pairs", "2"),
+        ("identities", "3"),
+        ("identity pairs", "2"),
         ("images that fill half of the places", "1"),
         ("most pairs with one image", "2 (100.0 %)"),
-        ("most pairs with one character", "2 (100.0 %)"),
-        ("most pairs with one character pair", "1 (50.0 %)"),
+        ("most pairs with one identity", "2 (100.0 %)"),
+        ("most pairs with one identity pair", "1 (50.0 %)"),
     ]
-    assert found.sentence().startswith("images 3, characters 3, character pairs 2, images that")
+    assert found.sentence().startswith("images 3, identities 3, identity pairs 2, images that")
     content = found.content()
     assert (content["pairs"], content["half"]) == (2, 1)
-    assert content["character_pair"] == {"names": ("a", "b"), "count": 1, "share": 0.5}
+    assert content["identity_pair"] == {"names": ("a", "b"), "count": 1, "share": 0.5}
     assert Hubness.of([], []).content()["image"] is None
     assert len(Hubness.of([], []).rows()) == 4
 
@@ -64,10 +64,10 @@ def test_what_is_printed_and_written():
 def test_the_published_adversarial_negatives(real_data):
     pairs = PairSet.read(real_data / "zaci20" / "zaci20_test_pairs_adversarial.csv")
     found = Hubness.of_negatives(pairs)
-    assert (found.pairs, found.images, found.characters) == (2991, 1076, 699)
-    assert (found.character_pairs, found.half) == (1819, 92)
+    assert (found.pairs, found.images, found.identities) == (2991, 1076, 699)
+    assert (found.identity_pairs, found.half) == (1819, 92)
     assert (found.image.names, found.image.count) == (("juza/654390.jpg",), 63)
-    assert (found.character.names, found.character.count) == (("clint_barton",), 119)
+    assert (found.identity.names, found.identity.count) == (("clint_barton",), 119)
     assert found.image.share == pytest.approx(0.02106, abs=1e-5)
     random = Hubness.of_negatives(PairSet.read(real_data / "zaci20" / "zaci20_test_pairs.csv"))
     assert random.image.count == 6

@@ -45,13 +45,13 @@ def test_rates_are_of_judged_valid_rows_only():
 
 
 def test_intervals_follow_what_pairs_share():
-    """Twenty pairs of each of ten characters, all right or all wrong: ten pairs' worth."""
-    characters = np.repeat(np.arange(10), 20)
+    """Twenty pairs of each of ten identities, all right or all wrong: ten pairs' worth."""
+    identities = np.repeat(np.arange(10), 20)
     faces = np.arange(200)
-    said = np.where(characters < 3, 0, 1)
+    said = np.where(identities < 3, 0, 1)
     pairs = PairSet.of(
-        [f"{c}/{k}" for c, k in zip(characters, faces, strict=True)],
-        [f"{c}/{k}'" for c, k in zip(characters, faces, strict=True)],
+        [f"{c}/{k}" for c, k in zip(identities, faces, strict=True)],
+        [f"{c}/{k}'" for c, k in zip(identities, faces, strict=True)],
         1,
         said,
     )

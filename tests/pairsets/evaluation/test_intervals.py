@@ -98,14 +98,14 @@ def test_clustered_rate_by_loops(world):
     assert found.interval == Interval(found.low, found.high)
 
 
-def test_pairs_of_their_own_characters_are_worth_what_they_are():
+def test_pairs_of_their_own_identities_are_worth_what_they_are():
     wrong = np.arange(50) % 5 == 0
     alone = Clusters(np.arange(50), np.arange(50, 100), 100)
     found = clustered_rate(wrong, alone)
     expected = binomtest(10, 50).proportion_ci(method="wilson")
     assert (found.effective, found.design_effect) == (50, 1)
     assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
-    # The same decisions, five pairs a character that is always right or always wrong.
+    # The same decisions, five pairs an identity that is always right or always wrong.
     together = Clusters(np.repeat(np.arange(10), 5), np.repeat(np.arange(10), 5), 10)
     fewer = clustered_rate(np.repeat(np.arange(10) < 2, 5), together)
     assert (fewer.value, fewer.effective) == (0.2, pytest.approx(10))

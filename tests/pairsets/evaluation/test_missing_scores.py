@@ -325,7 +325,7 @@ def test_the_scores_of_some_kind_may_all_be_missing():
     found = evaluate(PAIRS, scores_of(0, LABELS == 1), 0.2, missing="reject")
     assert (found.auc, found.floor, found.reaches_target) == (0.0, 1.0, False)
     assert math.isnan(found.dprime)
-    clusters = Clusters.of(PAIRS, "character")
+    clusters = Clusters.of(PAIRS, "identity")
     evaluate_arrays(
         LABELS, {"m": np.where(LABELS == 0, -np.inf, scores_of(0))}, clusters, 0.2, draws=100
     )

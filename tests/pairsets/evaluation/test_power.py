@@ -20,22 +20,22 @@ TARGET = 0.1
 REACH = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 
 
-def world(generator, characters, negatives, positives, shift=0.3):
-    """Two models with tastes of their own in characters; B takes more strangers for one."""
-    a = generator.integers(0, characters, negatives)
-    b = (a + generator.integers(1, characters, negatives)) % characters
-    own = np.arange(positives) % characters
+def world(generator, identities, negatives, positives, shift=0.3):
+    """Two models with tastes of their own in identities; B takes more strangers for one."""
+    a = generator.integers(0, identities, negatives)
+    b = (a + generator.integers(1, identities, negatives)) % identities
+    own = np.arange(positives) % identities
     a, b = np.r_[a, own], np.r_[b, own]
     labels = np.repeat([0, 1], [negatives, positives])
-    hard = 0.8 * generator.normal(size=characters)
+    hard = 0.8 * generator.normal(size=identities)
     common = 0.7 * generator.normal(size=labels.size)
     scores = {}
     for at, name in enumerate("AB"):
-        taste = 0.7 * generator.normal(size=characters)
+        taste = 0.7 * generator.normal(size=identities)
         alike = (hard + taste)[a] + (hard + taste)[b] + at * shift
         scores[name] = np.where(labels == 1, 4 + taste[a] / 2, alike) + common
         scores[name] += 0.7 * generator.normal(size=labels.size)
-    return labels, scores, Clusters(a, b, characters)
+    return labels, scores, Clusters(a, b, identities)
 
 
 def difference(labels, scores, _):
@@ -70,11 +70,11 @@ def test_a_set_of_the_planned_size_finds_the_planted_difference(plan, truth):
     assert plan.reached < 0.6
     size = plan.grown
     assert size.factor > 1.5
-    assert (size.negatives / 2400, size.characters / 400) == pytest.approx([size.factor] * 2, 0.01)
+    assert (size.negatives / 2400, size.identities / 400) == pytest.approx([size.factor] * 2, 0.01)
     generator = np.random.default_rng(11)
     found = []
     for seed in range(100):
-        labels, scores, clusters = world(generator, size.characters, size.negatives, size.positives)
+        labels, scores, clusters = world(generator, size.identities, size.negatives, size.positives)
         judged = evaluate_arrays(labels, scores, clusters, TARGET, draws=100, seed=seed)
         (one,) = differences(judged, clusters, "fpr")
         found.append(one.p < 0.05 and one.value * truth > 0)
@@ -87,12 +87,12 @@ def test_the_difference_varies_as_planned(plan, truth):
     assert plan.error == pytest.approx(now, rel=0.2)
     assert plan.detectable == pytest.approx(REACH * plan.error)
     size = plan.grown
-    then = spread(generator, 100, size.characters, size.negatives, size.positives)
+    then = spread(generator, 100, size.identities, size.negatives, size.positives)
     assert then == pytest.approx(abs(truth) / REACH, rel=0.2)
 
 
 def test_more_pairs_of_the_same_characters_do_not_always_suffice(pilot, truth):
-    """What characters share stays: with pairs without end the difference still varies by it."""
+    """What identities share stays: with pairs without end the difference still varies by it."""
     judged, clusters = pilot
     generator = np.random.default_rng(13)
 
@@ -102,14 +102,14 @@ def test_more_pairs_of_the_same_characters_do_not_always_suffice(pilot, truth):
     small = planned(0.6 * abs(float(truth)))
     assert small.more_pairs is None
     assert small.limit > small.points
-    assert "no number of pairs of the same 400 characters suffices" in small.sentences()[-1]
+    assert "no number of pairs of the same 400 identities suffices" in small.sentences()[-1]
     assert 0.3 < small.fixed < 0.6
     # Twenty times the pairs come near to the limit, and not below it by more than chance.
     endless = spread(generator, 50, 400, 48_000, 8_000)
     assert small.limit / REACH == pytest.approx(endless, rel=0.3)
     wide = planned(1.15 * small.limit)
     more = wide.more_pairs
-    assert more.characters == 400
+    assert more.identities == 400
     assert more.factor > wide.grown.factor
     then = spread(generator, 60, 400, more.negatives, more.positives)
     assert then == pytest.approx(wide.points / REACH, rel=0.25)
@@ -149,7 +149,7 @@ def test_a_stricter_test_needs_more(pilot):
     assert eer.difference == seen.value
 
 
-def test_pairs_without_a_character_in_common_are_as_good_as_independent():
+def test_pairs_without_a_identity_in_common_are_as_good_as_independent():
     generator = np.random.default_rng(3)
     labels = np.repeat([0, 1], [600, 300])
     scores = {name: labels * 1.5 + generator.normal(size=900) for name in "AB"}
@@ -163,8 +163,8 @@ def test_pairs_without_a_character_in_common_are_as_good_as_independent():
     assert found.more_pairs.pairs == found.grown.pairs
 
 
-def test_when_all_twos_of_characters_are_taken_what_they_share_stays():
-    """Thirty characters in all their 435 twos, hard or not as such: more pairs of them bring down
+def test_when_all_twos_of_identities_are_taken_what_they_share_stays():
+    """Thirty identities in all their 435 twos, hard or not as such: more pairs of them bring down
     the noise of single pairs alone."""
 
     def crowded(generator, times):
@@ -217,12 +217,12 @@ def test_of_a_comparison():
     }
     compared = compare("set", pairs, scores, 0.2, draws=200)
     found = power_between(compared, "b", "雪 & co", points=0.03)
-    assert (found.first, found.second, found.by) == ("b", "雪 & co", "character")
+    assert (found.first, found.second, found.by) == ("b", "雪 & co", "identity")
     assert found.present.pairs == int((~invalid).sum())
-    assert found.present.characters == 12
+    assert found.present.identities == 12
     assert found.sentences()[0].startswith("b - 雪 & co: FPR differs by ")
     by_image = power_between(compared, "b", "雪 & co", points=0.03, clusters="image")
-    assert by_image.present.characters == len(pairs.take(pairs.valid).paths)
+    assert by_image.present.identities == len(pairs.take(pairs.valid).paths)
     assert "images" in by_image.sentences()[2]
     with pytest.raises(ScoresError, match="c is not among the models compared: 雪 & co, b"):
         power_between(compared, "b", "c", points=0.03)
@@ -281,13 +281,11 @@ def test_planned_without_data_and_tried():
     assert 0.74 <= detected / 400 <= 0.86
 
 
-def test_the_design_effect_multiplies_pairs_and_characters():
-    one = power_from(0.1, points=0.02, disagreement=0.06, pairs_per_character=6)
-    twelve = power_from(
-        0.1, points=0.02, disagreement=0.06, pairs_per_character=6, design_effect=12
-    )
+def test_the_design_effect_multiplies_pairs_and_identities():
+    one = power_from(0.1, points=0.02, disagreement=0.06, pairs_per_identity=6)
+    twelve = power_from(0.1, points=0.02, disagreement=0.06, pairs_per_identity=6, design_effect=12)
     assert twelve.pairs == pytest.approx(12 * one.pairs, rel=0.01)
-    assert one.characters == pytest.approx(one.pairs / 3, abs=1)
+    assert one.identities == pytest.approx(one.pairs / 3, abs=1)
     assert one.error == pytest.approx(0.02 / REACH, rel=1e-3)
     assert power_from(0.1, points=0.02).pairs > 3 * one.pairs
     nested = power_from(0.1, points=0.02, disagreement=0.02)
@@ -303,7 +301,7 @@ def test_the_design_effect_multiplies_pairs_and_characters():
         ({"disagreement": 0.5}, "a disagreement of 0.5"),
         ({"design_effect": 0.5}, "a design effect of 0.5"),
         ({"design_effect": float("inf")}, "a design effect of inf"),
-        ({"pairs_per_character": 0}, "0 pairs per character"),
+        ({"pairs_per_identity": 0}, "0 pairs per identity"),
         ({"points": 0}, "0 to tell apart"),
     ],
 )

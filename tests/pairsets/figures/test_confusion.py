@@ -25,7 +25,7 @@ HARD_NAMES = [
 
 
 def confusion(names, *, errors=None):
-    """Every two characters have a pair; the given numbers of further ones are accepted."""
+    """Every two identities have a pair; the given numbers of further ones are accepted."""
     path_a, path_b, scores = [], [], []
     for a, b in combinations(sorted(names), 2):
         wrong = 1 if errors is None else errors.get((a, b), 0)
@@ -52,7 +52,7 @@ def squares(figure):
 def test_cells_show_false_accepts_by_strength_and_number():
     made = confusion("abcd", errors=ERRORS)
     figure = confusion_map(made)
-    axes, names = figure.axes[0], made.characters.tolist()
+    axes, names = figure.axes[0], made.identities.tolist()
     found = squares(figure)
     strengths = {}
     for i, first in enumerate(names):
@@ -92,7 +92,7 @@ def test_names_stand_at_the_rows_and_above_the_columns():
     figure = confusion_map(made)
     matrix = figure.axes[0].get_window_extent()
     cell = matrix.width / 4
-    for at, name in enumerate(made.characters):
+    for at, name in enumerate(made.identities):
         row, column = [text for text in figure.texts if text.get_text() == name]
         beside, over = row.get_window_extent(), column.get_window_extent()
         assert beside.x1 < matrix.x0
@@ -101,7 +101,7 @@ def test_names_stand_at_the_rows_and_above_the_columns():
         assert matrix.x0 + (at - 0.1) * cell < over.x0 < matrix.x0 + (at + 0.5) * cell
 
 
-def test_a_face_a_character_stands_along_both_axes(tmp_path):
+def test_a_face_a_identity_stands_along_both_axes(tmp_path):
     made = confusion("abcd", errors=ERRORS)
     faces = {}
     for shade, name in ((10, "a"), (90, "b"), (200, "d")):
@@ -121,7 +121,7 @@ def test_a_face_a_character_stands_along_both_axes(tmp_path):
                 else (box.x0 - matrix.x0) / matrix.width
             )
             drawn[left, int(4 * share)] = int(axes.images[0].get_array()[0, 0, 0])
-    place = made.characters.tolist().index
+    place = made.identities.tolist().index
     shades = {"a": 10, "b": 90, "d": 200}
     assert drawn == {(left, place(n)): s for n, s in shades.items() for left in (True, False)}
     with pytest.raises(ImageError, match="no such file"):
@@ -129,7 +129,7 @@ def test_a_face_a_character_stands_along_both_axes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "names", [HARD_NAMES, HARD_NAMES[:2], [f"character_{n:02}" for n in range(24)]]
+    "names", [HARD_NAMES, HARD_NAMES[:2], [f"identity_{n:02}" for n in range(24)]]
 )
 def test_names_neither_overlap_nor_leave_the_figure(names):
     figure = confusion_map(confusion(names))
@@ -150,7 +150,7 @@ def test_names_neither_overlap_nor_leave_the_figure(names):
 
 
 def test_numbers_are_left_out_where_they_cannot_be_read():
-    names = [f"character {at}" for at in range(45)]
+    names = [f"identity {at}" for at in range(45)]
     pairs = [(f"{a}/0", f"{b}/0") for a, b in combinations(names, 2)]
     made = Confusion.of(
         PairSet.of(*zip(*pairs, strict=True), 0), np.ones(len(pairs)), 0.5, limit=45

@@ -29,7 +29,7 @@ def faces(tmp_path):
 
 
 def sheet(faces, count, **options):
-    names = [f"character {at}" for at in range(count)]
+    names = [f"identity {at}" for at in range(count)]
     scores = [0.9 - at / 100 for at in range(count)]
     marks = [False] * count
     options = {"name": "rei", "names": names, "outscores": marks, **options}
@@ -63,7 +63,7 @@ def test_scores_and_names_stand_below_their_picture(faces):
     figure = sheet(faces, 3)
     for at, axes in enumerate(figure.axes[1:]):
         box = axes.get_window_extent()
-        for word in (str(at + 1), f"{0.9 - at / 100:.3f}", f"character {at}"):
+        for word in (str(at + 1), f"{0.9 - at / 100:.3f}", f"identity {at}"):
             found = texts(figure)[word].get_window_extent()
             assert box.x0 - 2 <= found.x0 < found.x1 <= box.x1 + 2
             assert found.y1 <= box.y0 + 2
@@ -89,7 +89,7 @@ def test_faces_beside_say_which_of_several_is_meant(faces):
         a, b = impostor.get_window_extent(), small.get_window_extent()
         assert a.x1 < b.x0
         assert b.width < 0.6 * figure.axes[1].get_position().width * figure.bbox.width
-    assert "framed ▲: more like the small face than any of its own character" in texts(figure)
+    assert "framed ▲: more like the small face than any of its own identity" in texts(figure)
 
 
 @pytest.mark.parametrize("count", [1, 6, 13, 29])

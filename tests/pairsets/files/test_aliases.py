@@ -1,4 +1,4 @@
-"""Files of names that are one character's: what they say, and what is refused."""
+"""Files of names that are one identity's: what they say, and what is refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_slash_is_two_underscores_and_letters_have_one_form():
 def test_a_file_from_a_spreadsheet(tmp_path):
     path = tmp_path / "aliases.csv"
     path.write_bytes(
-        b"\xef\xbb\xbfcharacter,alias\r\n"
+        b"\xef\xbb\xbfidentity,alias\r\n"
         b'"smith, john","the ""boss"""\r\n\r\n\xe7\xb6\xbe\xe6\xb3\xa2,ayanami_rei\r\n'
     )
     aliases = Aliases.read(path)
@@ -59,19 +59,19 @@ def test_a_file_from_a_spreadsheet(tmp_path):
     [
         (None, "x.csv: no such file of aliases"),
         ("folder", "x.csv: a folder; expected a file of aliases"),
-        (b"", "x.csv: empty; expected the header character,alias"),
+        (b"", "x.csv: empty; expected the header identity,alias"),
         (
             b"rei,ayanami_rei\n",
-            r"x.csv, line 1: expected the header character,alias, got rei,ayanami_rei; is the",
+            r"x.csv, line 1: expected the header identity,alias, got rei,ayanami_rei; is the",
         ),
-        (b"character,alias\n", "x.csv: a header and no aliases; expected rows such as rei,ayan"),
-        (b"character,alias\r\n\r\n", "x.csv: a header and no aliases"),
-        (b"alias,character\na,b\n", "line 1: expected the header .* got alias,character"),
-        (b"character,alias\na,b\nc\n", "x.csv, line 3: 1 value, expected character,alias$"),
-        (b"character,alias\na,b,c\n", r"line 2: 3 values, .*; is a comma in one not quoted\?"),
-        (b"character,alias\na, \n", "line 2: an empty name; expected two"),
-        (b'character,alias\n"a,b\n', r"x.csv, line 2: not CSV \(unexpected end of data\)"),
-        (b"character,alias\n\xe9,b\n", "x.csv: not UTF-8 text at byte 16; is it a file of aliases"),
+        (b"identity,alias\n", "x.csv: a header and no aliases; expected rows such as rei,ayan"),
+        (b"identity,alias\r\n\r\n", "x.csv: a header and no aliases"),
+        (b"alias,identity\na,b\n", "line 1: expected the header .* got alias,identity"),
+        (b"identity,alias\na,b\nc\n", "x.csv, line 3: 1 value, expected identity,alias$"),
+        (b"identity,alias\na,b,c\n", r"line 2: 3 values, .*; is a comma in one not quoted\?"),
+        (b"identity,alias\na, \n", "line 2: an empty name; expected two"),
+        (b'identity,alias\n"a,b\n', r"x.csv, line 2: not CSV \(unexpected end of data\)"),
+        (b"identity,alias\n\xe9,b\n", "x.csv: not UTF-8 text at byte 16; is it a file of aliases"),
     ],
 )
 def test_files_that_are_refused(tmp_path, content, told):

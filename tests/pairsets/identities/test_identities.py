@@ -60,12 +60,12 @@ def test_every_named_pattern_has_a_group_and_says_what_it_is_of():
 
 def test_junk_and_distractors_are_nobody_and_are_counted(tmp_path):
     faces = Faces.scan(plant(tmp_path, *MARKET), ByPattern("market1501"))
-    assert faces.characters.tolist() == ["0002"] * 3 + ["0007"] * 3
+    assert faces.identities.tolist() == ["0002"] * 3 + ["0007"] * 3
     assert faces.skipped == {
         "junk, nobody in particular": 1,
         "distractors, nobody in particular": 2,
     }
-    assert faces.named == dict(zip(faces.paths, faces.characters, strict=True))
+    assert faces.named == dict(zip(faces.paths, faces.identities, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_what_few_paths_lack_is_left_out_and_named():
 
 def test_the_first_folder_of_several(tmp_path):
     faces = Faces.scan(plant(tmp_path, *VIDEOS), ByLevel(1))
-    assert sorted(set(faces.characters)) == ["a", "b"]
+    assert sorted(set(faces.identities)) == ["a", "b"]
 
 
 def test_namesakes_of_two_series_stay_two_and_are_told(tmp_path):
     paths = ["naruto/sakura/1.jpg", "cardcaptor/sakura/1.jpg", "cardcaptor/tomoyo/1.jpg"]
     faces = Faces.scan(plant(tmp_path, *paths), ByLevel(2))
-    assert faces.count_characters == 3
+    assert faces.count_identities == 3
     assert any("'sakura' stands in 2 places" in note for note in faces.notes)
     assert any("folders of one parent apart" in note for note in faces.notes)
 
@@ -121,7 +121,7 @@ def test_a_level_that_a_picture_does_not_have():
         (["a/x/1.jpg", "b/2.jpg"], ["others lie in 1", "2 identities by --identity-level 1"]),
         (["all/a/1.jpg", "all/b/1.jpg"], ["Or are the faces in", "all?"]),
         (MARKET, ["2 identities, 6 pictures", "--identity-pattern market1501"]),
-        (["7.jpg", "8.jpg"], ["outside a character folder", "--identities FILE"]),
+        (["7.jpg", "8.jpg"], ["outside an identity folder", "--identities FILE"]),
         (
             [f"bounding_box_{part}/{name}" for part in ("train", "test") for name in MARKET],
             ["seem to be parts of a data set", "--identity-pattern market1501"],
@@ -148,17 +148,17 @@ def test_what_is_open_is_asked(tmp_path, paths, messages):
 def test_a_person_is_one_across_the_parts_of_a_data_set(tmp_path):
     paths = ["train/ada/1.jpg", "train/bo/1.jpg", "val/ada/2.jpg", "val/cy/1.jpg"]
     faces = Faces.scan(plant(tmp_path, *paths))
-    assert faces.characters.tolist() == ["ada", "bo", "ada", "cy"]
+    assert faces.identities.tolist() == ["ada", "bo", "ada", "cy"]
     assert "3 identities, 1 of them in several" in faces.notes[0]
 
 
 def test_folders_with_a_split_in_their_names_are_folders(tmp_path):
     paths = ["dev_x/1.png", "val_y/1.png", "aki/1.png"]
-    assert Faces.scan(plant(tmp_path / "three", *paths)).count_characters == 3
+    assert Faces.scan(plant(tmp_path / "three", *paths)).count_identities == 3
     paths = ["Val Kilmer/1.png", "Dev Patel/1.png"]
-    assert Faces.scan(plant(tmp_path / "two", *paths)).count_characters == 2
+    assert Faces.scan(plant(tmp_path / "two", *paths)).count_identities == 2
     paths = [f"{name[:4]}/{name}" for name in MARKET if name[0] != "-"]
-    assert Faces.scan(plant(tmp_path / "market", *paths)).count_characters == 3
+    assert Faces.scan(plant(tmp_path / "market", *paths)).count_identities == 3
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_patterns_are_suggested_where_they_give_several_pictures(paths, names):
 def test_identities_that_differ_in_case_alone_are_told(tmp_path):
     paths = ["Ada_Ash_0001.jpg", "ada_ash_0002.jpg"]
     faces = Faces.scan(plant(tmp_path, *paths), ByPattern("lfw"))
-    assert faces.count_characters == 2
+    assert faces.count_identities == 2
     assert "case" in faces.notes[0]
 
 

@@ -30,7 +30,7 @@ def board(name, pairs, scores, **options):
 
 
 def pairs_of(negatives, positives, start=0, invalid=()):
-    """Negatives between characters n0, n1, ..., positives within p0, p1, ...; by number."""
+    """Negatives between identities n0, n1, ..., positives within p0, p1, ...; by number."""
     first = [f"n{at}/a" for at in range(start, start + negatives)]
     second = [f"n{at}/b" for at in range(start + 1, start + negatives + 1)]
     first += [f"p{at}/a" for at in range(positives)]
@@ -233,7 +233,7 @@ def test_hardness_needs_enough_mined_negatives():
 def test_confusions_are_of_the_mined_set_at_the_models_own_threshold(shown):
     (name,) = confusions_of(shown)
     assert name == "M, hard pairs"
-    assert {*confusions_of(shown)[name].characters} == {"n0", "n1", "n2"}
+    assert {*confusions_of(shown)[name].identities} == {"n0", "n1", "n2"}
     unmined = shown_of(shown.boards[::-1])
     assert list(confusions_of(unmined)) == ["M, easy pairs"]
     perfect = shown_of([board("x", pairs_of(5, 4), {"M": np.arange(9.0)})])

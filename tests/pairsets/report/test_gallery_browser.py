@@ -651,7 +651,7 @@ def test_paper_has_the_first_pairs_of_the_view(page, report):
     order = shown(report, {"label": "same"})
     assert faces == [face for at in order[:60] for face in told(report.gallery[at])[0]]
     assert not page.locator("#pair-controls, #pair-grid").filter(visible=True).count()
-    assert f"first 60 of {len(order):,} pairs; same character." in page.inner_text("p.pair-printed")
+    assert f"first 60 of {len(order):,} pairs; same identity." in page.inner_text("p.pair-printed")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert printed.count() == 0
 

@@ -165,7 +165,7 @@ def test_each_face_is_in_the_gallery_once_however_many_pairs_show_it(report):
     assert len(Page(html).of("li", "pair-card")) == 36
     pictures = re.findall(r"\.(\w+)\{background-image:url\(data:image/webp;base64,([^)]+)\)", html)
     assert [name for name, _ in pictures if name.startswith("g")] == ["g0", "g1", "g2", "g3"]
-    # Beside the gallery only the faces at the top: those of one pair, since all share characters.
+    # Beside the gallery only the faces at the top: those of one pair, since all share identities.
     assert [name for name, _ in pictures if not name.startswith("g")] == ["hero0", "hero1"]
     for _, data in pictures:
         with Image.open(io.BytesIO(base64.b64decode(data))) as image:
@@ -272,7 +272,7 @@ class TestHeadline:
         for given in (boards, boards[::-1]):
             said, figures = self.lede(root, given)
             assert said == (
-                "Of 3 models centred takes the fewest random pairs of different characters for "
+                "Of 3 models centred takes the fewest random pairs of different identities for "
                 "the same one: 20.6 %. Of the adversarial pairs, which m mined, it takes 99.3 %. "
                 "Mined pairs punish the models that score like their miner, so that the order on "
                 "them is not that of the models."
@@ -300,7 +300,7 @@ class TestHeadline:
     def test_what_the_pairs_cannot_tell_is_said(self, root):
         said, _ = self.lede(root, self.boards({"a": 0.2, "b": 0.2, "c": 0.4}, {"a": 0.9}))
         assert said.startswith(
-            "a takes 20.0 % of random pairs of different characters for the same one. No other of "
+            "a takes 20.0 % of random pairs of different identities for the same one. No other of "
             "3 models takes fewer, but these pairs cannot tell it from b. Of the adversarial"
         )
 
@@ -323,7 +323,7 @@ class TestHeadline:
     def test_the_model_that_mined_stands_in_with_a_word_of_warning(self, root):
         said, figures = self.lede(root, self.boards({"m": 0.1}, {"m": 0.95}))
         assert said == (
-            "m takes 10.0 % of random pairs of different characters for the same one. Of the "
+            "m takes 10.0 % of random pairs of different identities for the same one. Of the "
             "adversarial pairs, which it mined itself, it takes 95.0 %: that says how the set was "
             "made, not how good the model is."
         )
@@ -338,7 +338,7 @@ class TestHeadline:
         page = Page(render(Report("t", root, leaderboards=boards)))
         lede = page.of("p", "lede")[0][1]
         assert lede == (
-            "Of 2 models a takes the fewest random pairs of different characters for the same "
+            "Of 2 models a takes the fewest random pairs of different identities for the same "
             f"one: 1.00 %. Of those that b and {EVIL} mined without it, it takes 70.0 %."
         )
         assert page.of("span", "model")[-1][1] == f"a (pairs mined by b, {EVIL})"
@@ -354,7 +354,7 @@ class TestHeadline:
         ]
         said, figures = self.lede(root, boards)
         assert said == (
-            "Of 2 models a takes the fewest one pairs of different characters for the same one: "
+            "Of 2 models a takes the fewest one pairs of different identities for the same one: "
             "10.0 %. On the two pairs it takes 50.0 %; there b has the lowest rate, 40.0 %. On the "
             "three pairs, too, it has the lowest rate: 0.00 %."
         )
@@ -365,7 +365,7 @@ class TestHeadline:
         assert Report("t", root).headline is None
 
 
-def test_hero_pairs_show_no_character_twice_and_no_positive(report):
+def test_hero_pairs_show_no_identity_twice_and_no_positive(report):
     positive_first = [report.gallery[3], *report.gallery[:3]]
     page = Page(render(replace(report, gallery=positive_first)))
     hero = [part for part, _ in page.of("span", "face") if part.keys() == {"class"}]

@@ -260,14 +260,14 @@ class TestHubs:
         assert table.columns == ("random", "none")
         rows = dict(table.rows)
         found = report.hubness["random"]
-        assert rows["pairs of different characters"][0].text == "150"
+        assert rows["pairs of different identities"][0].text == "150"
         assert [cell.text for cell in rows["images"]] == [f"{found.images:,}", "0"]
         most, nothing = rows["most pairs with one image"]
         assert most.text.startswith(f"{found.image.count:,} (")
         assert most.note == found.image.names[0]
         assert nothing.text == ""
-        both = rows["most pairs with one character pair"][0]
-        assert both.note == " & ".join(found.character_pair.names)
+        both = rows["most pairs with one identity pair"][0]
+        assert both.note == " & ".join(found.identity_pair.names)
 
     def test_no_sets_no_table(self):
         assert hubness_table({}) is None
@@ -308,10 +308,10 @@ class TestHardness:
 def test_confusions_are_drawn_or_said_not_to_be(page, report):
     (chart,) = page.of("svg", "chart", within="confusions")
     found = report.confusions["good"]
-    assert chart[0]["aria-label"].endswith(", ".join(found.characters))
+    assert chart[0]["aria-label"].endswith(", ".join(found.identities))
     first, second = [text for _, text in page.of("figcaption", within="confusions")]
     assert first.startswith(f"{found.errors_inside:,} of {found.errors:,} false accepts are of")
-    assert second == "None of 150 pairs of different characters is taken for one."
+    assert second == "None of 150 pairs of different identities is taken for one."
     assert [text for _, text in page.of("summary", within="confusions")] == [EVIL]
 
 

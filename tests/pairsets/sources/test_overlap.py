@@ -21,7 +21,7 @@ from pairsets.sources.overlap import (
     Shared,
     counts_of,
     ordered,
-    shared_characters,
+    shared_identities,
     shared_posts,
     why_no_posts,
     write_shared,
@@ -47,7 +47,7 @@ def naive(train, test, aliases):
             elif levelled[0] == levelled[1]:
                 found[one, other] = "the same name in another case or width"
             elif aliases is not None and aliases.same(one, other):
-                found[one, other] = "names of one character by the aliases"
+                found[one, other] = "names of one identity by the aliases"
     return found
 
 
@@ -64,13 +64,13 @@ NAMES = st.one_of(
 @given(st.lists(NAMES, max_size=12), st.lists(NAMES, max_size=12), st.booleans())
 def test_equals_the_double_loop(train, test, known):
     aliases = ALIASES if known else None
-    found = shared_characters(train, test, aliases)
+    found = shared_identities(train, test, aliases)
     assert {(one.train, one.test): one.why for one in found} == naive(train, test, aliases)
     assert len({(one.train, one.test) for one in found}) == len(found)
 
 
 def test_names_that_are_not_one():
-    assert shared_characters(["weiß", "rei_", "asuka"], ["weiss", "rei", "asuka_langley"]) == []
+    assert shared_identities(["weiß", "rei_", "asuka"], ["weiss", "rei", "asuka_langley"]) == []
 
 
 def write_dataset(path, **faces):
@@ -131,20 +131,20 @@ def test_a_number_of_thousands_of_digits_is_no_post(tmp_path):
     assert "not all are plain numbers" in train.posts[1]
 
 
-def test_folders_of_crops_keep_their_characters_names(tmp_path):
+def test_folders_of_crops_keep_their_identities_names(tmp_path):
     names = safe_names(["Rei", "rei", "saber_(fate/zero)", "what?"])
     folders = [names.folder(name) for name in ("Rei", "rei", "saber_(fate/zero)", "what?")]
     root = tmp_path / "crops"
     for at, folder in enumerate(folders):
         write_faces(root, f"{folder}/{at}.jpg")
-    assert Collection.read(root).characters == tuple(sorted(folders))
+    assert Collection.read(root).identities == tuple(sorted(folders))
     names.write(root / "names.csv")
-    assert Collection.read(root).characters == ("Rei", "rei", "saber_(fate/zero)", "what?")
+    assert Collection.read(root).identities == ("Rei", "rei", "saber_(fate/zero)", "what?")
     # Somebody's own file of that name says nothing.
     (root / "names.csv").write_text("first,last\nrei,ayanami\n")
-    assert Collection.read(root).characters == tuple(sorted(folders))
+    assert Collection.read(root).identities == tuple(sorted(folders))
     # Ours, damaged, would hide who is who.
-    (root / "names.csv").write_text("folder,character\nrei\n")
+    (root / "names.csv").write_text("folder,identity\nrei\n")
     with pytest.raises(SourceError, match=r"names\.csv, line 2: 1 value,"):
         Collection.read(root)
 
@@ -154,13 +154,13 @@ def test_folders_of_crops_keep_their_characters_names(tmp_path):
     [
         ("names.txt", "\ufeffrei\r\n\r\nasuka_(a, b)\r\n"),
         ("names.csv", 'rei\n"asuka_(a, b)"\n'),
-        ("names.csv", 'path,character\nx.jpg,rei\ny.jpg,"asuka_(a, b)"\nz.jpg,rei\n'),
+        ("names.csv", 'path,identity\nx.jpg,rei\ny.jpg,"asuka_(a, b)"\nz.jpg,rei\n'),
     ],
 )
-def test_lists_of_characters(tmp_path, name, text):
+def test_lists_of_identities(tmp_path, name, text):
     (tmp_path / name).write_bytes(text.encode())
     found = Collection.read(tmp_path / name)
-    assert (found.characters, found.pictures) == (("asuka_(a, b)", "rei"), ())
+    assert (found.identities, found.pictures) == (("asuka_(a, b)", "rei"), ())
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_lists_of_characters(tmp_path, name, text):
     [
         ("nothing.txt", b"\n \n", "no names in it"),
         ("a.csv", b"rei,1\n", "line 1: 2 values, expected one name; is a comma"),
-        ("a.csv", b"character,n\nrei,1\nasuka\n", "line 3: 1 values, expected 2, as line 1 has"),
+        ("a.csv", b"identity,n\nrei,1\nasuka\n", "line 3: 1 values, expected 2, as line 1 has"),
         ("a.csv", b'"rei\n', "not CSV"),
         ("a.txt", b'{"rei": []}', "looks like JSON; a dataset's name ends in .json"),
         ("a.json", b"[]", "expected"),
@@ -188,27 +188,27 @@ def test_sides_that_are_refused(tmp_path, name, content, message):
 def test_the_file_and_the_counts(tmp_path):
     found = [
         Shared("picture", "b/2", "a/1", "the same picture, mirrored", 2 / 3),
-        Shared("character", "rei, x", "rei, x", "the same name"),
+        Shared("identity", "rei, x", "rei, x", "the same name"),
         Shared("picture", "b/1", "a/1", "the same picture", 0.75),
         Shared("post", "7", "7", "the same post"),
     ]
     path = write_shared(found, tmp_path / "out.csv")
     assert path.read_text() == (
         "kind,train,test,why,score\n"
-        'character,"rei, x","rei, x",the same name,1.0000\n'
+        'identity,"rei, x","rei, x",the same name,1.0000\n'
         "post,7,7,the same post,1.0000\n"
         "picture,b/1,a/1,the same picture,0.7500\n"
         'picture,b/2,a/1,"the same picture, mirrored",0.6667\n'
     )
-    assert [one.kind for one in ordered(found)] == ["character", "post", "picture", "picture"]
+    assert [one.kind for one in ordered(found)] == ["identity", "post", "picture", "picture"]
     counts = counts_of(found)
     assert list(counts) == list(KINDS)
     # One picture of the test set is in training twice.
-    assert [counts[kind] for kind in ("character", "post", "file", "picture")] == [1, 1, 0, 1]
+    assert [counts[kind] for kind in ("identity", "post", "file", "picture")] == [1, 1, 0, 1]
 
 
 def test_the_original_test_set_in_two_halves(real_data, tmp_path):
-    """No character of ZACI-20's test set has two names, but two posts show two characters."""
+    """No identity of ZACI-20's test set has two names, but two posts show two identities."""
     content = json.loads((real_data / "zaci20" / "zaci20_test.json").read_text())
     names = sorted(content)
     sides, ids = [], []
@@ -217,8 +217,8 @@ def test_the_original_test_set_in_two_halves(real_data, tmp_path):
         (tmp_path / f"{at}.json").write_text(json.dumps(half))
         sides.append(Collection.read(tmp_path / f"{at}.json"))
         ids.append({str(face["id"]) for faces in half.values() for face in faces})
-    assert sum(len(side.characters) for side in sides) == 1003
-    assert shared_characters(*(side.characters for side in sides)) == []
+    assert sum(len(side.identities) for side in sides) == 1003
+    assert shared_identities(*(side.identities for side in sides)) == []
     found = [one.test for one in shared_posts(*sides)]
     assert sorted(found) == sorted(ids[0] & ids[1])
 
@@ -226,13 +226,13 @@ def test_the_original_test_set_in_two_halves(real_data, tmp_path):
 def test_a_list_written_from_a_table_reads_back(tmp_path):
     names = ["a, b", 'c "d"', "橘_雪"]
     with (tmp_path / "n.csv").open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([("character",), *((name,) for name in names)])
-    assert Collection.read(tmp_path / "n.csv").characters == tuple(sorted(names))
+        csv.writer(stream).writerows([("identity",), *((name,) for name in names)])
+    assert Collection.read(tmp_path / "n.csv").identities == tuple(sorted(names))
 
 
 def test_names_that_no_table_holds_are_written_as_json(tmp_path):
     names = ["x\ud800", "two\r\nlines", 'say "hi"', ""]
-    found = [Shared("character", name, name, "the same name") for name in names]
+    found = [Shared("identity", name, name, "the same name") for name in names]
     with write_shared(found, tmp_path / "out.csv").open(encoding="utf-8", newline="") as stream:
         cells = {row["test"] for row in csv.DictReader(stream)}
     assert cells == {'"x\\ud800"', '"two\\r\\nlines"', 'say "hi"', '""'}

@@ -47,7 +47,7 @@ def test_markdown_in_zaci_form(board):
     lines = board.to_markdown().splitlines()
     assert lines[0] == "| model name | FPR (%) | FNR (%) | EER (%) | note |"
     assert lines[2] == "| Human | 25.0 [4.56, 69.9] | 25.0 [4.56, 69.9] | N/A | judged 8 pairs |"
-    # Eight pairs of two characters: no interval, and no telling who is best.
+    # Eight pairs of two identities: no interval, and no telling who is best.
     assert lines[3].startswith("| good | 0.00 | 25.0 | 25.0 |")
     assert lines[4].startswith(r"| poor\|odd | 100 | 25.0 | 100 |")
     # Who mined the set stands behind those who compete.
@@ -68,13 +68,13 @@ def test_published_rows_of_other_pairs_are_a_table_of_their_own(board):
     assert {record["set"] for record in board.records()[4:]} == {"ZACI-20 adversarial"}
 
 
-def many(gaps, draws=200, characters=80, **options):
-    """A set of many characters, and models whose kinds lie that far apart."""
+def many(gaps, draws=200, identities=80, **options):
+    """A set of many identities, and models whose kinds lie that far apart."""
     generator = np.random.default_rng(4)
-    rows = [(f"c{k}/{n}", f"c{k}/{n + 1}", 1) for k in range(characters) for n in range(3)]
+    rows = [(f"c{k}/{n}", f"c{k}/{n + 1}", 1) for k in range(identities) for n in range(3)]
     rows += [
-        (f"c{k}/0", f"c{(k + step) % characters}/1", 0)
-        for k in range(characters)
+        (f"c{k}/0", f"c{(k + step) % identities}/1", 0)
+        for k in range(identities)
         for step in range(1, 9)
     ]
     first, second, label = (np.array(column) for column in zip(*rows, strict=True))
@@ -369,7 +369,7 @@ class TestOrder:
 
     @staticmethod
     def separating():
-        """18 positives and 40 negatives of six characters, all apart; or three of them not."""
+        """18 positives and 40 negatives of six identities, all apart; or three of them not."""
         generator = np.random.default_rng(0)
         first = [f"c{at % 6}/{at}a" for at in range(58)]
         second = [f"c{(at + (at >= 18)) % 6}/{at}b" for at in range(58)]

@@ -27,7 +27,7 @@ const drawn = ({ kappa, low, high }) => {
 const rateText = (rate) => (rate === null ? "–" : `${percent(rate.value)} (${percent(rate.low)} to ${percent(rate.high)})`);
 
 const peopleTable = ({ people }, withRates) => {
-  const heads = ["Person", "Judged", ...(withRates ? ["Said same of two characters", "Said different of one"] : [])];
+  const heads = ["Person", "Judged", ...(withRates ? ["Said same of two identities", "Said different of one"] : [])];
   const rows = people.map((one) =>
     make(
       "tr",

@@ -9,13 +9,13 @@ export const labelChip = (pair) =>
   make(
     "span",
     { class: pair.label === "same" ? "chip same" : "chip" },
-    `Label: ${pair.label === "same" ? "same character" : "different characters"}`,
+    `Label: ${pair.label === "same" ? "same identity" : "different identities"}`,
   );
 export const faceName = (face) =>
   make(
     "p",
     { class: "who" },
-    make("b", { dir: "auto" }, ...breakable(face.character ?? "")),
+    make("b", { dir: "auto" }, ...breakable(face.identity ?? "")),
     make("span", { class: "path", dir: "auto" }, ...breakable(face.path ?? "")),
   );
 const verdictMark = (pair, said) => {

@@ -1,4 +1,4 @@
-"""Characters as groups of vectors, against loops over their faces."""
+"""Identities as groups of vectors, against loops over their faces."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from support.identities import embedded, people
 from support.worlds import all_pairs as scored_pairs
 from support.worlds import worlds
 
-from mining.suspects.identity.characters import Characters
+from mining.suspects.identity.identities import Identities
 from mining.suspects.identity.nearness import FACES, nearness
 from mining.suspects.identity.positive_scores import Positives
 
 
 def own_scores(world, row):
-    """Scores of a face with the others of its character."""
+    """Scores of a face with the others of its identity."""
     faces = range(len(world.faces))
     return [
         oracle.score(world.vectors[row], world.vectors[other])
         for other in faces
-        if other != row and world.faces.characters[other] == world.faces.characters[row]
+        if other != row and world.faces.identities[other] == world.faces.identities[row]
     ]
 
 
@@ -61,16 +61,16 @@ def test_positives_of_a_large_set_are_drawn_evenly():
 
 @settings(max_examples=80, deadline=None)
 @given(worlds(), st.integers(1, 4), st.integers(1, 20), st.sampled_from([0.25, 1, 4]))
-def test_nearness_of_faces_to_characters(world, faces, entries, scale):
-    """Means of scores, the nearest other character, and the next; whatever the blocks."""
+def test_nearness_of_faces_to_identities(world, faces, entries, scale):
+    """Means of scores, the nearest other identity, and the next; whatever the blocks."""
     world.vectors = world.vectors * np.float32(scale)
-    characters = Characters(world)
-    characters.most_faces, characters.most_scores = faces, entries
+    identities = Identities(world)
+    identities.most_faces, identities.most_scores = faces, entries
     rows = np.arange(len(world.faces))
-    nearest, best, after = characters.rivals(rows)
-    own = characters.near(rows, characters.codes)
-    names = list(dict.fromkeys(world.faces.characters.tolist()))
-    assert characters.names == names
+    nearest, best, after = identities.rivals(rows)
+    own = identities.near(rows, identities.codes)
+    names = list(dict.fromkeys(world.faces.identities.tolist()))
+    assert identities.names == names
     for row in rows.tolist():
         mine = own_scores(world, row)
         assert own[row] == pytest.approx(np.mean(mine) if mine else np.nan, nan_ok=True)
@@ -78,11 +78,11 @@ def test_nearness_of_faces_to_characters(world, faces, entries, scale):
             name: np.mean(
                 [
                     oracle.score(world.vectors[row], world.vectors[other])
-                    for other in np.flatnonzero(world.faces.characters == name)
+                    for other in np.flatnonzero(world.faces.identities == name)
                 ]
             )
             for name in names
-            if name != world.faces.characters[row]
+            if name != world.faces.identities[row]
         }
         order = sorted(means, key=lambda name: (-round(means[name], 9), names.index(name)))
         if not order:
@@ -96,10 +96,10 @@ def test_nearness_of_faces_to_characters(world, faces, entries, scale):
         inside = [
             score
             for i, _, score in scored_pairs(world, same=True)
-            if world.faces.characters[i] == name
+            if world.faces.identities[i] == name
         ]
         expected = np.mean(inside) if inside else np.nan
-        assert characters.own[code] == pytest.approx(expected, nan_ok=True)
+        assert identities.own[code] == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
@@ -110,7 +110,7 @@ def test_near_ties_are_settled_exactly(scale):
     vectors = np.repeat(centre, 400, axis=0) + 2e-6 * generator.normal(size=(400, 300))
     world = embedded(vectors * scale, [f"p{row // 2:03}" for row in range(400)])
     rows = np.arange(400)
-    nearest, best, after = Characters(world).rivals(rows)
+    nearest, best, after = Identities(world).rivals(rows)
     exact = world.vectors.astype(np.float64) @ world.vectors.astype(np.float64).T
     means = exact.reshape(400, 200, 2).mean(axis=2)
     means[rows, rows // 2] = -np.inf
@@ -123,33 +123,33 @@ def test_near_ties_are_settled_exactly(scale):
     rough[rows, rows // 2] = -np.inf
     assert (rough.argmax(axis=1) != nearest).mean() > 0.1
     # A face is told the same alone.
-    alone = [Characters(world).rivals(rows[row : row + 1]) for row in (0, 7, 399)]
+    alone = [Identities(world).rivals(rows[row : row + 1]) for row in (0, 7, 399)]
     assert [found[0].item() for found in alone] == nearest[[0, 7, 399]].tolist()
     assert [found[1].item() for found in alone] == best[[0, 7, 399]].tolist()
 
 
 def test_all_faces_alike():
-    """Everybody is as near: the first other character is the nearest, the next as near."""
+    """Everybody is as near: the first other identity is the nearest, the next as near."""
     world = embedded(np.ones((600, 3)), [f"p{row // 2:03}" for row in range(600)])
-    nearest, best, after = Characters(world).rivals(np.arange(600))
+    nearest, best, after = Identities(world).rivals(np.arange(600))
     assert nearest.tolist() == [1, 1] + [0] * 598
     assert {*best.tolist(), *after.tolist()} == {3.0}
 
 
-def test_what_is_typical_of_a_character():
+def test_what_is_typical_of_a_identity():
     """The mean of its faces' nearness to it, drawn towards all positives by two scores."""
     vectors, names = people(12, 5)
     # Of p000 two faces are left, of p001 one.
     keep = np.r_[0, 1, 5, 10:60]
     world = embedded(vectors[keep], [names[row] for row in keep.tolist()])
-    characters = Characters(world)
+    identities = Identities(world)
     rows = np.arange(len(world.faces))
     own = [own_scores(world, row) for row in rows.tolist()]
     mean = np.mean([score for scores in own for score in scores])
-    found = characters.typical(np.arange(12))
-    without = characters.typical_without(rows, characters.near(rows, characters.codes))
-    for code, name in enumerate(characters.names):
-        inside = np.flatnonzero(world.faces.characters == name).tolist()
+    found = identities.typical(np.arange(12))
+    without = identities.typical_without(rows, identities.near(rows, identities.codes))
+    for code, name in enumerate(identities.names):
+        inside = np.flatnonzero(world.faces.identities == name).tolist()
         near = {row: np.mean(own[row]) for row in inside if own[row]}
         expected = (sum(near.values()) + 2 * mean) / (len(near) + 2)
         assert found[code] == pytest.approx(expected)
@@ -160,16 +160,16 @@ def test_what_is_typical_of_a_character():
 
 
 def strengths(world, names):
-    characters = Characters(world)
+    identities = Identities(world)
     return {
-        (a, b): nearness(characters, characters.number(a), characters.number(b)).strength
+        (a, b): nearness(identities, identities.number(a), identities.number(b)).strength
         for a in names
         for b in names
         if a != b
     }
 
 
-def test_one_character_under_two_names_is_nearest():
+def test_one_identity_under_two_names_is_nearest():
     vectors, names = people(30, 6)
     for row in (0, 1, 2):
         names[row] = "zz"
@@ -210,16 +210,16 @@ def test_what_cannot_be_told():
     assert np.isfinite(found["p000", "qp000"])
 
 
-def test_two_characters_in_all():
+def test_two_identities_in_all():
     vectors, names = people(2, 5)
     assert np.isfinite(strengths(embedded(vectors, names), ["p000", "p001"])["p000", "p001"])
 
 
-def test_large_characters_are_looked_at_in_part():
+def test_large_identities_are_looked_at_in_part():
     vectors, names = people(4, 90)
-    characters = Characters(embedded(vectors, names))
-    rows = characters.members(1, FACES)
+    identities = Identities(embedded(vectors, names))
+    rows = identities.members(1, FACES)
     assert len(rows) == FACES
     assert {*rows.tolist()} < {*range(90, 180)}
     assert (np.diff(rows) >= 2).all()
-    assert nearness(characters, 0, 1).pairs == FACES * FACES
+    assert nearness(identities, 0, 1).pairs == FACES * FACES

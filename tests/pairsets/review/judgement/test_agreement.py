@@ -31,7 +31,7 @@ def take(store, **people):
 
 @pytest.fixture
 def store(tmp_path):
-    """Seven pairs: rows 0 to 2 of one character, the last one marked invalid by the file."""
+    """Seven pairs: rows 0 to 2 of one identity, the last one marked invalid by the file."""
     pairs = PairSet.of(
         ["雪 & co/1.jpg", "a/1.jpg", "b/1.jpg", "a/1.jpg", "b/1.jpg", "c/1.jpg", "c/2.jpg"],
         ["雪 & co/2.jpg", "a/2.jpg", "b/2.jpg", "b/1.jpg", "c/1.jpg", "a/2.jpg", "b/2.jpg"],
@@ -159,7 +159,7 @@ def test_the_same_as_of_finished_files(tmp_path):
 
 
 def test_intervals_are_clustered(tmp_path):
-    """Who errs on one character alone knows less than the number of pairs tells."""
+    """Who errs on one identity alone knows less than the number of pairs tells."""
     pairs, _ = many(2000)
     hub = np.array([path.startswith("c7/") for path in pairs.path_a])
     words = np.where(hub, 1, pairs.label)

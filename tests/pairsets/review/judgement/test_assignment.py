@@ -120,7 +120,7 @@ def test_suspects_come_first_among_others(path: Path) -> None:
         board = Assignment(store, suspects_first=True)
         first = order(board, store.annotator("Rei"))[:24]
     assert set(negatives) < set(first)
-    # As many others, half of them of one character.
+    # As many others, half of them of one identity.
     assert int(pairs.label[first].sum()) == 6
     places = [place for place, pair in enumerate(first) if pair in negatives]
     assert places != list(range(12))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from support.reviews import CHARACTERS, Planted, all_pairs, planted, problem, together
+from support.reviews import IDENTITIES, Planted, all_pairs, planted, problem, together
 
 from pairsets.review.store.connection import failure
 from pairsets.review.store.verdicts import Verdict, VerdictRecord
@@ -58,7 +58,7 @@ def test_says_what_is_judged(world: Planted) -> None:
         "overlap": 1.0,
         "annotators": ["Rei"],
         "as": None,
-        "reasons": ["duplicate", "bad crop", "several characters", "other"],
+        "reasons": ["duplicate", "bad crop", "several identities", "other"],
     }
 
 
@@ -149,7 +149,7 @@ def test_two_windows_the_first_verdict_stands(world: Planted) -> None:
 def test_undo_goes_back_one_by_one(world: Planted) -> None:
     rei = world.person("Rei")
     first = rei.next()
-    rei.judge(first, "invalid", "several characters")
+    rei.judge(first, "invalid", "several identities")
     second = rei.next()
     rei.post("/api/skips", pair=second)
     third = rei.next()
@@ -163,7 +163,7 @@ def test_undo_goes_back_one_by_one(world: Planted) -> None:
     assert (undone["pair"]["pair"], undone["was"]) == (second, None)
     assert rei.post("/api/undo", key=KEY)["pair"]["pair"] == second
     undone = rei.post("/api/undo")
-    was = {"verdict": "invalid", "reason": "several characters"}
+    was = {"verdict": "invalid", "reason": "several identities"}
     assert (undone["pair"]["pair"], undone["was"]) == (first, was)
     assert rei.next() == first
     undone = rei.post("/api/undo")
@@ -206,7 +206,7 @@ def test_disagreements_are_decided_blindly(world: Planted) -> None:
     assert judge.get("/api/disagreements", show="all") == {"pairs": [], "next": None, "total": 0}
     (hidden,) = judge.get("/api/disagreements", unjudged=True)["pairs"]
     for face in (hidden["left"], hidden["right"]):
-        assert (face["path"], face["character"]) == (None, None)
+        assert (face["path"], face["identity"]) == (None, None)
     assert (hidden["label"], hidden["scores"], hidden["suspect"]) == (None, None, None)
     assert [one["verdict"] for one in hidden["said"]] == ["same", "different"]
     assert bo.get("/api/disagreements")["pairs"][0]["left"]["path"] in world.pairs.paths
@@ -233,7 +233,7 @@ def test_a_decided_pair_hides_from_others_what_it_is(world: Planted) -> None:
     assert ken.get("/api/disagreements", show="all")["pairs"] == []
     (asked,) = ken.get("/api/disagreements", show="all", unjudged=True)["pairs"]
     assert [one["annotator"] for one in asked["said"]] == ["Rei", "Bo"]
-    for hidden in (asked["left"]["path"], asked["right"]["character"], asked["label"]):
+    for hidden in (asked["left"]["path"], asked["right"]["identity"], asked["label"]):
         assert hidden is None
     assert (asked["scores"], asked["suspect"]) == (None, None)
     problem(ken.ask("/api/pairs/4"), 403, "not_judged")
@@ -331,7 +331,7 @@ def test_all_of_a_judged_pair(world: Planted) -> None:
         ("Bo", "invalid", "bad crop"),
     ]
     for face in (found["left"], found["right"]):
-        assert face["character"] == face["path"].split("/")[0]
+        assert face["identity"] == face["path"].split("/")[0]
         picture = world.client.get(face["image"])
         assert picture.content == (world.faces / face["path"]).read_bytes()
 
@@ -528,9 +528,9 @@ def test_a_full_disk_loses_no_verdict_that_was_acknowledged(world: Planted) -> N
 
 def secrets(world: Planted) -> list[bytes]:
     """What nobody may learn of a pair before judging it, in every spelling of an answer."""
-    words = {*CHARACTERS, *world.pairs.paths, *(path.split("/")[1] for path in world.pairs.paths)}
+    words = {*IDENTITIES, *world.pairs.paths, *(path.split("/")[1] for path in world.pairs.paths)}
     words |= {str(score) for score in world.review.scores["resnet"].tolist()}
-    words |= {"mirrored", "two names", "alias", '"label"', '"scores"', '"path"', '"character"'}
+    words |= {"mirrored", "two names", "alias", '"label"', '"scores"', '"path"', '"identity"'}
     spelt = {*words, *(quote(word) for word in words), *(json.dumps(word)[1:-1] for word in words)}
     return [word.encode() for word in spelt if word]
 

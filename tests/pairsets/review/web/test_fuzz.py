@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.reviews import CHARACTERS, Planted, all_pairs, planted, problem
+from support.reviews import IDENTITIES, Planted, all_pairs, planted, problem
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
@@ -28,7 +28,7 @@ SETTINGS = {
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     folder = tmp_path_factory.mktemp("fuzzed")
     with planted(folder, pairs=all_pairs(count=30, invalid=2)) as found:
-        for place in (folder, folder / "faces", folder / "faces" / CHARACTERS[0]):
+        for place in (folder, folder / "faces", folder / "faces" / IDENTITIES[0]):
             (place / "secret.png").write_text(CANARY)
         rei, bo = found.person("Rei"), found.person("Bo")
         for pair in range(12):

@@ -46,7 +46,7 @@ def browser():
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, browser):
     with serving(plant(tmp_path_factory.mktemp("history"), negatives=80, positives=40)) as found:
-        # Rei begins at the end, where the pairs of one character are.
+        # Rei begins at the end, where the pairs of one identity are.
         found.judge(REI, {pair: rei_says(pair) for pair in reversed(range(120 - JUDGED, 120))})
         found.judge(KEN, {pair: ken_says(pair) for pair in range(100)})
         yield found

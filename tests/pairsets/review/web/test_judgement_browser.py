@@ -16,9 +16,9 @@ import pytest
 from support.browser import running_browser
 from support.held_clients import has_ended, never_finishing
 from support.review_server import (
-    CHARACTERS,
     CUT_OFF,
     EVIL,
+    IDENTITIES,
     plant,
     serving,
     until,
@@ -29,7 +29,7 @@ from pairsets.review.web.limits import LIMITS
 
 PHONE = {"viewport": {"width": 375, "height": 667}, "has_touch": True, "is_mobile": True}
 SAME, DIFFERENT = (1, 0, ""), (0, 0, "")
-REASONS = ("duplicate", "bad crop", "several characters", "other")
+REASONS = ("duplicate", "bad crop", "several identities", "other")
 FACES = """[...document.querySelectorAll("#judging .box img")].map((face) => face.src)"""
 
 
@@ -568,7 +568,7 @@ def test_names_come_after_the_verdict(browser, server, person):
             for word in ("label", 'suspect"', "score", "resnet"):
                 assert word not in text, word
         for text in (*bodies, page.content()):
-            for hidden in (*(f"{name}/" for name in CHARACTERS), *CHARACTERS[2:5], ".png"):
+            for hidden in (*(f"{name}/" for name in IDENTITIES), *IDENTITIES[2:5], ".png"):
                 assert hidden not in text, hidden
                 assert quote(hidden) not in text, hidden
         press(page, "s")

@@ -58,9 +58,9 @@ def differing(one: dict[str, object], other: dict[str, object]) -> set[str]:
 def test_what_it_says_is_on_disk(sample: DrawnSample) -> None:
     faces = Faces.scan(sample.faces)
     assert len(faces) == sample.images
-    assert faces.count_characters == sample.characters == 12
+    assert faces.count_identities == sample.characters == 12
     assert not faces.skipped
-    assert {2, 3, 4} >= {list(faces.characters).count(name) for name in faces.characters}
+    assert {2, 3, 4} >= {list(faces.identities).count(name) for name in faces.identities}
     assert (sample.folder / "CREDITS.txt").read_text("utf-8") == sample.credit
     assert "Lisa Wischofsky" in sample.credit
     assert "creativecommons.org" in sample.credit

@@ -1,4 +1,4 @@
-"""Which columns of a table are the picture and the character, and which files a table may name."""
+"""Which columns of a table are the picture and the identity, and which files a table may name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from pairsets.errors import SourceError
 from pairsets.sources.folders.image_table import Column, choose, choose_split, inside
-from pairsets.sources.folders.plain_folder import PlainFaces, character_of_name
+from pairsets.sources.folders.plain_folder import PlainFaces, identity_of_name
 
 IMAGE, CLASS, TEXT = Column("image"), Column("class", ("a",)), Column("text")
 
 
 @pytest.mark.parametrize(
-    ("columns", "character"),
+    ("columns", "identity"),
     [
         ({"x": IMAGE, "anything": CLASS}, "anything"),
         ({"x": IMAGE, "Identity": TEXT, "caption": TEXT}, "Identity"),
@@ -23,17 +23,17 @@ IMAGE, CLASS, TEXT = Column("image"), Column("class", ("a",)), Column("text")
         ({"x": IMAGE, "name": TEXT, "which": CLASS}, "which"),
     ],
 )
-def test_the_only_column_it_can_be(columns, character):
+def test_the_only_column_it_can_be(columns, identity):
     found = choose(columns, Path("x"))
-    assert (found.image, found.character, found.id) == ("x", character, None)
+    assert (found.image, found.identity, found.id) == ("x", identity, None)
 
 
 def test_columns_that_are_named_go_before_others():
     columns = {"x": IMAGE, "y": IMAGE, "label": CLASS, "who": TEXT, "no": Column("number")}
-    found = choose(columns, Path("x"), image="y", character="who", id="no")
+    found = choose(columns, Path("x"), image="y", identity="who", id="no")
     assert found == ("y", "who", "no")
     with pytest.raises(SourceError, match=r"2 columns .*x \(image\), y \(image\), label \(class\)"):
-        choose(columns, Path("x"), character="who")
+        choose(columns, Path("x"), identity="who")
     with pytest.raises(SourceError, match="'x' holds no id"):
         choose(columns, Path("x"), image="x", id="x")
 
@@ -68,10 +68,10 @@ def test_a_table_names_only_files_beside_it(tmp_path):
 
 
 def test_whose_picture_a_name_tells():
-    assert character_of_name("Abdel_Aziz_Al-Hakim_0002.jpg") == "Abdel_Aziz_Al-Hakim"
-    assert character_of_name("a_b_3_0010.png") == "a_b_3"
+    assert identity_of_name("Abdel_Aziz_Al-Hakim_0002.jpg") == "Abdel_Aziz_Al-Hakim"
+    assert identity_of_name("a_b_3_0010.png") == "a_b_3"
     for name in ("Ann.jpg", "_1.jpg", "Ann_.jpg", "Ann_x1.jpg"):
-        assert character_of_name(name) is None
+        assert identity_of_name(name) is None
 
 
 def test_a_flat_folder_that_is_none(tmp_path):

@@ -1,4 +1,4 @@
-"""Folder names of characters: what stays, what changes, and that nothing is lost or escapes."""
+"""Folder names of identities: what stays, what changes, and that nothing is lost or escapes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_name_has_a_folder_of_its_own_on_any_file_system(given_names):
     folders = folder_list(safe_names(given_names), given_names)
     for form in ("NFC", "NFD"):
         for fold in (str.casefold, str.lower, str.upper):
-            if fold is str.upper:  # what NTFS does: one character for one
+            if fold is str.upper:  # what NTFS does: one identity for one
                 spelt = {
                     "".join(c.upper() if len(c.upper()) == 1 else c for c in f) for f in folders
                 }
@@ -100,7 +100,7 @@ def test_any_file_system_here_takes_them_and_faces_are_found_in_them(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1.png").touch()
     assert {found.name(one.name) for one in tmp_path.iterdir()} == set(names)
-    assert {found.name(one) for one in Faces.scan(tmp_path).characters} == set(names)
+    assert {found.name(one) for one in Faces.scan(tmp_path).identities} == set(names)
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ def test_a_hundred_thousand_names_in_any_order():
     ("content", "told"),
     [
         (None, "no such file of names"),
-        ("character,folder\nb,a\n", "line 1: expected the header folder,character"),
-        ("folder,character\na__b\n", "line 2: 1 value, expected folder,character"),
-        ("folder,character\n../x,y\n", "line 2: '../x' is no safe folder name"),
-        ("folder,character\na__b,a/b\na__b,c/d\n", "'a__b' stands for both"),
-        ("folder,character\na__b,a/b\na__c,a/b\n", "line 3: 'a/b' is listed twice"),
-        ('folder,character\na__b,"""a"\n', "line 2: '\"a' is no name in JSON"),
-        ('folder,character\na__b,"x\n', "not CSV"),
+        ("identity,folder\nb,a\n", "line 1: expected the header folder,identity"),
+        ("folder,identity\na__b\n", "line 2: 1 value, expected folder,identity"),
+        ("folder,identity\n../x,y\n", "line 2: '../x' is no safe folder name"),
+        ("folder,identity\na__b,a/b\na__b,c/d\n", "'a__b' stands for both"),
+        ("folder,identity\na__b,a/b\na__c,a/b\n", "line 3: 'a/b' is listed twice"),
+        ('folder,identity\na__b,"""a"\n', "line 2: '\"a' is no name in JSON"),
+        ('folder,identity\na__b,"x\n', "not CSV"),
     ],
 )
 def test_a_file_that_is_none(tmp_path, content, told):

@@ -187,8 +187,8 @@ def test_progress_ends_with_all_done(name, example, tmp_path):
 def test_ugly_names_come_back_or_are_refused(name, ugly, tmp_path):
     """In the first row, and in the form that LFW's names have."""
 
-    def face(character, number):
-        return f"{character}/{character}_{number:04d}.jpg"
+    def face(identity, number):
+        return f"{identity}/{identity}_{number:04d}.jpg"
 
     pairs = PairSet.of(
         [face(ugly, 1), face("x", 1), face("y", 1), face(ugly, 3)],

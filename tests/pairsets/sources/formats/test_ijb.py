@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pairsets import PairSet
 from pairsets.errors import SourceError
-from pairsets.faces import character_of
+from pairsets.faces import identity_of
 from pairsets.sources.formats import Pairs, ijb
 
 
@@ -67,7 +67,7 @@ def test_subjects_are_what_positives_join(tmp_path):
 def test_a_negative_between_templates_that_positives_join(tmp_path):
     found = read(tmp_path, "1 2 1\n2 3 1\n1 3 0\n3 4 0\n")
     assert found.pairs.label.tolist() == [1, 1, 0, 0]
-    assert character_of(found.pairs.path_a[2]) == character_of(found.pairs.path_b[2])
+    assert identity_of(found.pairs.path_a[2]) == identity_of(found.pairs.path_b[2])
     (note,) = found.notes
     assert note.startswith("1 pairs are labelled as of different subjects")
 
@@ -123,7 +123,7 @@ def test_pairs_of_templates_that_another_file_lacks(tmp_path):
     text = "1 2 1\n2 4 1\n4 3 1\n1 3 0\n"
     found = read(tmp_path, text, templates=str(tmp_path / "t.txt"))
     # 3 is of the same subject by way of 4, whose pairs are gone.
-    assert set(map(character_of, found.pairs.paths)) == {"subject_000001"}
+    assert set(map(identity_of, found.pairs.paths)) == {"subject_000001"}
     assert dict(found.dropped) == {"pairs of a template without pictures": 2}
     with pytest.raises(SourceError, match=r"line 6: .* have label 1, and 0 in line 5"):
         read(tmp_path, f"4 1 1\n{text}3 1 1\n", templates=tmp_path / "t.txt")

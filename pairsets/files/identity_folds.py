@@ -1,6 +1,6 @@
-"""Which fold each character is in: no two folds of a protocol have one in common.
+"""Which fold each identity is in: no two folds of a protocol have one in common.
 
-`PAIRS.characters.csv` stands beside a pair file that was mined so: `character,fold`, folds from 1
+`PAIRS.identity_folds.csv` stands beside a pair file that was mined so: `identity,fold`, folds from 1
 on. The same file, of any origin, says which folds there are to be.
 """
 
@@ -21,19 +21,19 @@ from pairsets.files.aliases import plain_name
 from pairsets.files.folds import fold_number
 from pairsets.storage.csv_tables import table_rows, write_csv
 
-COLUMNS = ("character", "fold")
+COLUMNS = ("identity", "fold")
 
 
 @dataclass(frozen=True, eq=False)
-class CharacterFolds:
-    """The fold of each character that is in one.
+class IdentityFolds:
+    """The fold of each identity that is in one.
 
     Attributes:
-        numbers: character -> fold, 1 to K; none of the K is empty.
+        numbers: identity -> fold, 1 to K; none of the K is empty.
         unknown: how many names a file of folds has that no face has.
 
     Raises:
-        PairSetError: fewer than two folds, or a number that no character has below the highest.
+        PairSetError: fewer than two folds, or a number that no identity has below the highest.
     """
 
     numbers: Mapping[str, int]
@@ -44,7 +44,7 @@ class CharacterFolds:
         missing = next((fold for fold in range(1, len(present) + 1) if fold not in present), None)
         if missing is not None:
             raise PairSetError(
-                f"no character of these faces in fold {missing}; expected every number from 1 to "
+                f"no identity of these faces in fold {missing}; expected every number from 1 to "
                 "that of the last fold"
             )
         if len(present) < 2:
@@ -53,26 +53,26 @@ class CharacterFolds:
     @classmethod
     def drawn(
         cls, faces: Faces, count: int, *, ignore: Iterable[str] = (), seed: int = 0
-    ) -> CharacterFolds:
-        """Every character of the faces that are not ignored, in one of `count` folds by lot.
+    ) -> IdentityFolds:
+        """Every identity of the faces that are not ignored, in one of `count` folds by lot.
 
-        Characters are dealt from those with most images to those with least, one to each fold in
-        turn, by lot among the folds each time. So folds have as many characters, but for one, and
-        nearly as many images; two that differ by one huge character still do. The order of the
+        Identities are dealt from those with most images to those with least, one to each fold in
+        turn, by lot among the folds each time. So folds have as many identities, but for one, and
+        nearly as many images; two that differ by one huge identity still do. The order of the
         faces does not matter.
 
         Raises:
-            PairSetError: fewer than two folds, or too few characters for two in each.
+            PairSetError: fewer than two folds, or too few identities for two in each.
         """
         if count < 2:
             raise PairSetError(f"{count} folds; expected two or more")
-        images = Counter(faces.characters[faces.without(ignore)].tolist())
+        images = Counter(faces.identities[faces.without(ignore)].tolist())
         if len(images) < 2 * count:
             raise PairSetError(
-                f"{len(images):,} characters for {count} folds; expected two or more in each: ask "
+                f"{len(images):,} identities for {count} folds; expected two or more in each: ask "
                 f"for {len(images) // 2} folds at most"
                 if len(images) >= 4
-                else f"{len(images)} characters; two folds of two need four"
+                else f"{len(images)} identities; two folds of two need four"
             )
         generator = np.random.default_rng(seed)
         names = sorted(images)
@@ -87,17 +87,17 @@ class CharacterFolds:
         return cls({name: numbers[name] for name in names})
 
     @classmethod
-    def read(cls, path: str | Path, faces: Faces) -> CharacterFolds:
+    def read(cls, path: str | Path, faces: Faces) -> IdentityFolds:
         """Read `character,fold` rows of `faces`; characters that it does not name are in no fold.
 
         Names are compared as `pairsets.files.aliases.plain_name` has them where they are not equal.
 
         Raises:
-            PairSetError: the file is missing or not of this form, a character has two folds, or the
+            PairSetError: the file is missing or not of this form, an identity has two folds, or the
                 folds that are left are not 1 to K; the message gives the file and the line.
         """
         path = Path(path)
-        exact = dict.fromkeys(sorted({*faces.characters}))
+        exact = dict.fromkeys(sorted({*faces.identities}))
         plain = {plain_name(name): name for name in exact}
         numbers: dict[str, int] = {}
         listed: dict[str, int] = {}
@@ -119,7 +119,7 @@ class CharacterFolds:
                 numbers[known] = number
         if not numbers:
             raise PairSetError(
-                f"{path}: none of its {unknown:,} characters is among the {len(exact):,} of the "
+                f"{path}: none of its {unknown:,} identities is among the {len(exact):,} of the "
                 "faces; was it made for other ones?"
             )
         try:
@@ -128,19 +128,19 @@ class CharacterFolds:
             raise PairSetError(f"{path}: {error}") from None
 
     def write(self, path: str | Path) -> Path:
-        """Write `character,fold`, sorted by character."""
+        """Write `identity,fold`, sorted by identity."""
         return write_csv(Path(path), COLUMNS, sorted(self.numbers.items()))
 
     def __len__(self) -> int:
         """How many folds there are."""
         return max(self.numbers.values())
 
-    def of(self, characters: Iterable[str]) -> NDArray[np.int32]:
-        """`[N]`: the fold of each of `characters`, 0 where it is in none."""
-        return np.array([self.numbers.get(name, 0) for name in characters], np.int32)
+    def of(self, identities: Iterable[str]) -> NDArray[np.int32]:
+        """`[N]`: the fold of each of `identities`, 0 where it is in none."""
+        return np.array([self.numbers.get(name, 0) for name in identities], np.int32)
 
     @cached_property
     def sizes(self) -> list[int]:
-        """`[K]`: how many characters each fold has."""
+        """`[K]`: how many identities each fold has."""
         counts = Counter(self.numbers.values())
         return [counts[fold] for fold in range(1, len(self) + 1)]

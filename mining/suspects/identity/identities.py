@@ -1,10 +1,10 @@
-"""Characters as groups of vectors: how near a face is to its own, and to which other.
+"""Identities as groups of vectors: how near a face is to its own, and to which other.
 
-A face's nearness to a character is the mean of its scores with that character's faces, itself left
+A face's nearness to an identity is the mean of its scores with that identity's faces, itself left
 out. That is its inner product with their mean vector, whether the vectors have unit norm or not: a
 model's own score decides what is near, and nothing is normalised that its model does not normalise.
-Where norms differ, a character of long vectors is near to everybody. So nobody is called near to a
-character who is not as near as its own faces are.
+Where norms differ, an identity of long vectors is near to everybody. So nobody is called near to an
+identity who is not as near as its own faces are.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pairsets.progress import Step, unheard
 # Products are rounded, so that it does not show in which block a face was computed. So many digits
 # are kept of what a score of typical vectors is, whatever their length.
 _DIGITS = 9
-# Scores by which a character's own nearness is drawn towards that of all: with two faces it is one
+# Scores by which an identity's own nearness is drawn towards that of all: with two faces it is one
 # score alone.
 _PRIOR = 2
 
 
-class Characters:
-    """The faces of each character, its centre, and what faces are near to.
+class Identities:
+    """The faces of each identity, its centre, and what faces are near to.
 
     Attributes:
-        codes: `[N]` number of each face's character.
+        codes: `[N]` number of each face's identity.
         names: `[C]` by number.
         sizes: `[C]` how many faces.
-        positives: the scores of pairs of one character.
-        own: `[C]` mean score of a character's own pairs; nan where it has one face.
+        positives: the scores of pairs of one identity.
+        own: `[C]` mean score of an identity's own pairs; nan where it has one face.
         lengths: `[N]` norms of the faces' vectors.
     """
 
@@ -47,7 +47,7 @@ class Characters:
         self._faces = embeddings.faces
         self._vectors = embeddings.vectors
         self.codes = embeddings.faces.groups
-        self.names = list(dict.fromkeys(embeddings.faces.characters.tolist()))
+        self.names = list(dict.fromkeys(embeddings.faces.identities.tolist()))
         self._number = {name: code for code, name in enumerate(self.names)}
         self.sizes = np.bincount(self.codes, minlength=len(self.names))
         self._order = np.argsort(self.codes, kind="stable")
@@ -65,7 +65,7 @@ class Characters:
         centres = self._sums / (self.sizes[:, None] * self._length)
         self._centres = centres.astype(np.float32)
         self._longest = float(np.linalg.norm(centres, axis=1).max(initial=0))
-        # Of every face: the nearest other character, how near it is, and how near the next.
+        # Of every face: the nearest other identity, how near it is, and how near the next.
         self._nearest = np.full(len(self.codes), -1)
         self._best = np.full(len(self.codes), np.nan)
         self._next = np.full(len(self.codes), np.nan)
@@ -80,7 +80,7 @@ class Characters:
         return self._faces.positions(paths)
 
     def members(self, code: int, most: int | None = None) -> Rows:
-        """Rows of a character's faces; at most `most`, spread evenly."""
+        """Rows of an identity's faces; at most `most`, spread evenly."""
         start = self._starts[code]
         rows = self._order[start : start + self.sizes[code]]
         if most is None or len(rows) <= most:
@@ -88,11 +88,11 @@ class Characters:
         return np.asarray(rows[np.arange(most) * len(rows) // most])
 
     def number(self, name: str) -> int:
-        """The code of a character that has embedded faces."""
+        """The code of an identity that has embedded faces."""
         return self._number[name]
 
     def find(self, name: str) -> int:
-        """The code of a character; -1 for one that has none."""
+        """The code of an identity; -1 for one that has none."""
         return self._number.get(name, -1)
 
     def cross(self, a: Rows, b: Rows) -> Floats:
@@ -101,7 +101,7 @@ class Characters:
         return self._rounded(one @ other.T)
 
     def near(self, rows: Rows, codes: Rows | int) -> Floats:
-        """`[M]`: how near faces are to characters, themselves left out; nan: nobody is left."""
+        """`[M]`: how near faces are to identities, themselves left out; nan: nobody is left."""
         codes = np.broadcast_to(codes, rows.shape)
         found = np.empty(len(rows))
         for start in range(0, len(rows), self.most_faces):
@@ -115,15 +115,15 @@ class Characters:
         return self._rounded(found)
 
     def typical(self, codes: Rows) -> Floats:
-        """`[M]`: how near a character's own faces are to it, drawn towards all positives."""
+        """`[M]`: how near an identity's own faces are to it, drawn towards all positives."""
         own = np.where(self.sizes > 1, self.own, 0)[codes]
         count = np.where(self.sizes > 1, self.sizes, 0)[codes]
         return np.asarray((own * count + _PRIOR * self.positives.mean) / (count + _PRIOR))
 
     def typical_without(self, rows: Rows, own: Floats) -> Floats:
-        """`[M]`: `typical` of the other faces of a face's character; `own` is `near` of the faces.
+        """`[M]`: `typical` of the other faces of a face's identity; `own` is `near` of the faces.
 
-        A face that does not belong lowers what is typical of its character less then.
+        A face that does not belong lowers what is typical of its identity less then.
         """
         codes = self.codes[rows]
         count = self.sizes[codes] - 1
@@ -131,10 +131,10 @@ class Characters:
         return np.asarray((others + _PRIOR * self.positives.mean) / (count + _PRIOR))
 
     def rivals(self, rows: Rows, progress: Step = unheard) -> tuple[Rows, Floats, Floats]:
-        """The other character each face is nearest to, how near it is, and how near the next is.
+        """The other identity each face is nearest to, how near it is, and how near the next is.
 
-        All -1 and -inf where there is no other character, the last also where there is one. Of ties
-        it is the character that comes first. What was found is kept.
+        All -1 and -inf where there is no other identity, the last also where there is one. Of ties
+        it is the identity that comes first. What was found is kept.
         """
         best = self._best[rows]
         if not np.isnan(best).any():
@@ -152,7 +152,7 @@ class Characters:
         return np.unique(rows[np.isnan(self._best[rows])])
 
     def _search(self, rows: Rows) -> tuple[Rows, Floats, Floats]:
-        """Find the nearest and the next character of faces: in float32, settled in float64."""
+        """Find the nearest and the next identity of faces: in float32, settled in float64."""
         vectors = self._vectors[rows].astype(np.float64)
         scaled = vectors / self._length
         rough = scaled.astype(np.float32) @ self._centres.T
@@ -167,7 +167,7 @@ class Characters:
         may[line, own] = False
         at, codes = np.nonzero(may)
         exact = self._exact(vectors, at, codes)
-        # By face, the nearest first. Ties go to the character that comes first.
+        # By face, the nearest first. Ties go to the identity that comes first.
         order = np.lexsort((codes, -exact, at))
         counts = may.sum(axis=1)
         starts = np.cumsum(counts) - counts
@@ -192,7 +192,7 @@ class Characters:
         return np.asarray(2 * (error + ties + 2.0**-100), np.float32)
 
     def _exact(self, vectors: Floats, at: Rows, codes: Rows) -> Floats:
-        """Nearness, in float64, of face `at[k]` to character `codes[k]`, another one."""
+        """Nearness, in float64, of face `at[k]` to identity `codes[k]`, another one."""
         if len(at) > len(vectors) * (len(self.names) // 16 + 16):
             # To a model of few different vectors all are as near.
             return self._rounded((vectors @ self._sums.T)[at, codes] / self.sizes[codes])
@@ -206,7 +206,7 @@ class Characters:
         return np.asarray(np.round(scores / self._unit, _DIGITS) * self._unit)
 
     def _summed(self) -> tuple[Floats, Floats]:
-        """Sum of each character's vectors `[C, D]`, and the squared norms of all `[N]`."""
+        """Sum of each identity's vectors `[C, D]`, and the squared norms of all `[N]`."""
         sums = np.zeros((len(self.names), self._vectors.shape[1]))
         norms = np.zeros(len(self._order))
         for start in range(0, len(self._order), 8192):
@@ -219,9 +219,9 @@ class Characters:
         return sums, norms
 
 
-def grouped(models: Sequence[Embeddings | Characters]) -> list[Characters]:
+def grouped(models: Sequence[Embeddings | Identities]) -> list[Identities]:
     """Characters of each model; those that were grouped before are taken as they are."""
-    return [each if isinstance(each, Characters) else Characters(each) for each in models]
+    return [each if isinstance(each, Identities) else Identities(each) for each in models]
 
 
 def _power_of_two(value: float) -> float:
