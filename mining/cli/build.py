@@ -42,6 +42,7 @@ from mining.cli.options import (
     kinds_of,
     target_of,
 )
+from mining.cli.user_words import accepting
 
 if TYPE_CHECKING:
     from mining.commands.build_report import TableOptions
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     from mining.suspects.evidence import Drop
 
 IDENTITY, MODELS = IdentityGroup(), ModelGroup()
+# Former names of options.
+_CAPS = {
+    "--max-per-character": "--max-per-identity",
+    "--max-per-character-pair": "--max-per-identity-pair",
+}
 # Of the help.
 PANEL = "Build the adversarial test split"
 
@@ -189,6 +195,7 @@ class IndexGroup:
 
 
 @app.command(
+    cls=accepting(_CAPS),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes build faces --reference animecv:0206_resnet152.zip "
     "--model timm:resnet50 --out runs/first`",
@@ -270,6 +277,7 @@ def embed(
 
 
 @app.command(
+    cls=accepting(_CAPS),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes mine embeddings/resnet50 --test-pairs random.csv "
     "--out adversarial.csv`",
@@ -383,7 +391,7 @@ def random(
 @app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes sample try --characters 100`")
 def sample(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
-    identities: Annotated[
+    characters: Annotated[
         int, typer.Option("--characters", min=2, help="Number of characters to draw.")
     ] = 300,
     seed: SeedOption = 0,

@@ -98,6 +98,13 @@ def _check_search_device(name: str) -> str:
     return name
 
 
+def _cluster_kind(text: str) -> str:
+    if text not in ("identity", "image", "character"):
+        raise typer.BadParameter(f"{text!r} is neither identity nor image")
+    # What identities were called.
+    return "identity" if text == "character" else text
+
+
 def _check_kinds(text: str | None) -> str | None:
     for kind in kinds_of(text) or []:
         if not kind:
@@ -547,9 +554,11 @@ class IntervalGroup:
     """The options of the panel `INTERVALS`."""
 
     clusters: Annotated[
-        Literal["identity", "image"],
+        str,
         typer.Option(
             "--clusters",
+            metavar="identity|image",
+            parser=_cluster_kind,
             help="Pairs that share one of these are taken to depend on one another.",
             rich_help_panel=INTERVALS,
         ),

@@ -100,7 +100,7 @@ def show(
 
 
 @app.command(
-    cls=accepting({"--scores": "--out-scores"}),
+    cls=accepting({"--scores": "--out-scores", "--per-character": "--per-identity"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes neighbours rei/1.jpg --embeddings embeddings/resnet50 "
     "--faces faces --out rei.png`",

@@ -313,7 +313,11 @@ def detect(
     print_made(made)
 
 
-@app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes arrange my_dataset --out faces`")
+@app.command(
+    cls=accepting({"--character-column": "--identity-column"}),
+    rich_help_panel=PANEL,
+    epilog="Example: `lookalikes arrange my_dataset --out faces`",
+)
 def arrange(
     source: Annotated[
         Path,

@@ -8,6 +8,7 @@ and Gubert 2007; for error rates of 1:1 matching, Fogliato, Patil and Perona, ar
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal

@@ -130,7 +130,7 @@ class Hubness:
     def sentence(self) -> str:
         """Hubness as one line of text.
 
-        >>> Hubness.of(["rei/1"], ["asuka/1"]).sentence()[:44]
+        >>> Hubness.of(["rei/1"], ["asuka/1"]).sentence()[:43]
         'images 2, identities 2, identity pairs 1, i'
         """
         return ", ".join(f"{what} {much}" for what, much in self.rows())

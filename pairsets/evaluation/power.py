@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import ScoresError
-from pairsets.evaluation.clusters import By, Clusters, Spread
+from pairsets.evaluation.clusters import PLURALS, By, Clusters, Spread
 from pairsets.evaluation.comparison import Comparison, has_rate
 from pairsets.evaluation.differences import ALPHA, differences
 from pairsets.evaluation.evaluator import ModelEvaluation
@@ -124,13 +124,13 @@ class Power:
         )
         if more is None:
             found.append(
-                f"no number of pairs of the same {self.present.identities:,} {PLURALS[self.by]} suffices: "
-                f"at best they tell {self.limit * 100:.2f} points"
+                f"no number of pairs of the same {self.present.identities:,} {PLURALS[self.by]} "
+                f"suffices: at best they tell {self.limit * 100:.2f} points"
             )
         else:
             found.append(
-                f"or, of the same {self.present.identities:,} {PLURALS[self.by]}, {more.negatives:,} "
-                f"negatives and {more.positives:,} positives"
+                f"or, of the same {self.present.identities:,} {PLURALS[self.by]}, "
+                f"{more.negatives:,} negatives and {more.positives:,} positives"
             )
         return found
 

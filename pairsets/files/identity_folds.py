@@ -1,7 +1,7 @@
 """Which fold each identity is in: no two folds of a protocol have one in common.
 
-`PAIRS.identity_folds.csv` stands beside a pair file that was mined so: `identity,fold`, folds from 1
-on. The same file, of any origin, says which folds there are to be.
+`PAIRS.identity_folds.csv` stands beside a pair file that was mined so: `identity,fold`, folds from
+1 on. The same file, of any origin, says which folds there are to be.
 """
 
 from __future__ import annotations

@@ -24,6 +24,15 @@ def identity_folds_of(pairs: Path) -> Path:
     return pairs.with_suffix(".identity_folds.csv")
 
 
+def former_side_files(pairs: Path) -> list[Path]:
+    """Files beside a pair file that earlier versions wrote under another name.
+
+    >>> [file.as_posix() for file in former_side_files(Path("sets/mine.csv"))]
+    ['sets/mine.characters.csv']
+    """
+    return [pairs.with_suffix(".characters.csv")]
+
+
 @dataclass(frozen=True)
 class Named:
     """A file, and what to call the model, or the person, in it where the user says so."""

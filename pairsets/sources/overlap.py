@@ -21,7 +21,7 @@ from pairsets.paths import base_name, read_lines
 from pairsets.sources.dataset import Dataset, PictureId
 from pairsets.sources.folders.safe_names import COLUMNS as NAMES_COLUMNS
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
-from pairsets.storage.csv_tables import csv_rows, write_csv
+from pairsets.storage.csv_tables import column_names, csv_rows, write_csv
 
 COLUMNS = ("kind", "train", "test", "why", "score")
 # What is found, in the order of rows, and what it is in words. The last is no overlap, but may be.
@@ -226,7 +226,8 @@ def _recorded(folder: Path) -> SafeNames:
     except (OSError, UnicodeDecodeError):
         return SafeNames()
     # Another header is that of somebody's own file. Not to read ours would hide who is in both.
-    return SafeNames.read(path) if header == ",".join(NAMES_COLUMNS) else SafeNames()
+    ours = column_names(header.split(",")) == [*NAMES_COLUMNS]
+    return SafeNames.read(path) if ours else SafeNames()
 
 
 def _listed(path: Path) -> set[str]:
@@ -250,8 +251,8 @@ def _column(path: Path, lines: Sequence[str]) -> set[str]:
     rows = csv_rows(path, (line + "\n" for line in lines), error=SourceError)
     for number, (line, cells) in enumerate(rows):
         cells = [cell.strip() for cell in cells]
-        if not number and "identity" in cells:
-            at, length = cells.index("identity"), len(cells)
+        if not number and "identity" in (header := column_names(cells)):
+            at, length = header.index("identity"), len(cells)
         elif any(cells):
             if len(cells) != length:
                 raise SourceError(

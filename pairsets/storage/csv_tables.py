@@ -16,6 +16,17 @@ from pairsets.storage.publication import settle
 
 # Of a CSV, written at a time.
 _ROWS = 1 << 14
+# What tables of earlier versions call a column.
+_FORMERLY = {"character": "identity"}
+
+
+def column_names(header: Iterable[str]) -> list[str]:
+    """Names of the columns of a table of ours, as this version calls them.
+
+    >>> column_names(["character", " fold"])
+    ['identity', 'fold']
+    """
+    return [_FORMERLY.get(cell, cell) for cell in map(str.strip, header)]
 
 
 Fail = Callable[[str], Exception]
@@ -166,7 +177,7 @@ def table_rows(
     _, header = next(rows)
     if not header:
         raise error(f"{path}: empty; expected the header {expected}")
-    if [cell.strip() for cell in header] != list(columns):
+    if column_names(header) != list(columns):
         raise error(
             f"{path}, line 1: expected the header {expected}, got {','.join(header)[:80]}; "
             "is the header line missing?"

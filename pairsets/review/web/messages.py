@@ -20,7 +20,7 @@ LARGEST = 2**53 - 1
 Key = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
 Row = Annotated[int, Field(ge=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=1, le=MOST_PAIRS)]
-Reason = Literal["", "duplicate", "bad crop", "several identities", "other"]
+Reason = Literal["", "duplicate", "bad crop", "several identities", "other", "several characters"]
 
 
 class _Model(BaseModel):

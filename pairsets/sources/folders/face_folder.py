@@ -23,7 +23,7 @@ from pairsets.faces import UNFINISHED
 from pairsets.paths import why_unsafe
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
 from pairsets.storage.artefacts import refuse_below_file, write_json
-from pairsets.storage.csv_tables import csv_rows, csv_text, write_csv
+from pairsets.storage.csv_tables import column_names, csv_rows, csv_text, write_csv
 from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.locks import Owner, exclusive
 from pairsets.storage.settings import difference
@@ -300,7 +300,7 @@ def _rows_of(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = (tuple(cells) for _, cells in csv_rows(path, stream))
-            if next(rows, ()) != columns:
+            if tuple(column_names(next(rows, ()))) != columns:
                 return
             for cells in rows:
                 if len(cells) != len(columns):

@@ -533,7 +533,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_identity=3, max_per_id
             "sample",
             "make_sample",
             "sample O --characters 5 --seed 7 --overwrite",
-            {"identities": 5, "seed": 7, "overwrite": True},
+            {"characters": 5, "seed": 7, "overwrite": True},
         ),
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",

@@ -76,7 +76,7 @@ def test_version_tells_what_computes_and_imports_nothing():
     ("typed", "offered"),
     [
         ("lookalikes mi", ["mine"]),
-        ("lookalikes mine E --max-per-i", ["--max-per-identity", "--max-per-identity-pair"]),
+        ("lookalikes mine E --max-per-id", ["--max-per-identity", "--max-per-identity-pair"]),
         ("lookalikes review pairs.csv --suspects", ["--suspects", "--suspects-first"]),
         ("lookalikes review ex", ["export"]),
     ],
@@ -257,7 +257,31 @@ def test_an_old_name_is_none_of_the_new_ones():
             "show P --faces F --out O --label 0",
             "show P --faces F --out O --label negative",
         ),
-        ("neighbours.show_neighbours", "neighbours X --scores S", "neighbours X --out-scores S"),
+        (
+            "neighbours.show_neighbours",
+            "neighbours X --embeddings E --scores S --per-character 2",
+            "neighbours X --embeddings E --out-scores S --per-identity 2",
+        ),
+        (
+            "build.build",
+            "build F --reference M --out O --max-per-character 3 --max-per-character-pair 2",
+            "build F --reference M --out O --max-per-identity 3 --max-per-identity-pair 2",
+        ),
+        (
+            "mine.mine_pairs",
+            "mine E --out O --max-per-character 3 --max-per-character-pair 2",
+            "mine E --out O --max-per-identity 3 --max-per-identity-pair 2",
+        ),
+        (
+            "arrange.arrange_faces",
+            "arrange S --out O --character-column C",
+            "arrange S --out O --identity-column C",
+        ),
+        (
+            "power.plan",
+            "power P --points 2 --clusters character",
+            "power P --points 2 --clusters identity",
+        ),
         (
             "select.select_faces",
             "select --faces F --min-score 0.5 --out O",

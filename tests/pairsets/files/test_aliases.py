@@ -71,7 +71,7 @@ def test_a_file_from_a_spreadsheet(tmp_path):
         (b"identity,alias\na,b,c\n", r"line 2: 3 values, .*; is a comma in one not quoted\?"),
         (b"identity,alias\na, \n", "line 2: an empty name; expected two"),
         (b'identity,alias\n"a,b\n', r"x.csv, line 2: not CSV \(unexpected end of data\)"),
-        (b"identity,alias\n\xe9,b\n", "x.csv: not UTF-8 text at byte 16; is it a file of aliases"),
+        (b"identity,alias\n\xe9,b\n", "x.csv: not UTF-8 text at byte 15; is it a file of aliases"),
     ],
 )
 def test_files_that_are_refused(tmp_path, content, told):

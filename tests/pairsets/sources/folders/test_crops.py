@@ -199,7 +199,7 @@ def test_a_plan_has_one_file_a_face():
     paths = list(plan.paths())
     assert paths[2] == "fate__alter/7.jpg"
     assert len(set(paths)) == 4
-    assert [plan.names.name(path.split("/")[0]) for path in paths] == [f.identity for f in found]
+    assert [plan.names.name(path.split("/")[0]) for path in paths] == [f.character for f in found]
     assert not any(path.startswith("crops.csv/") for path in paths)
 
 
