@@ -296,7 +296,7 @@ def mine(
         Literal["negative", "positive"],
         typer.Option(
             "--label",
-            help="negative: pairs of different characters that score highest; positive: pairs of "
+            help="negative: pairs of different identities that score highest; positive: pairs of "
             "one identity that score lowest.",
         ),
     ] = "negative",

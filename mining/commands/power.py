@@ -47,7 +47,7 @@ def plan(
     target_fnr: float | str | None = None,
     intervals: IntervalOptions = IntervalOptions(),
 ) -> PowerPlan:
-    """Plan the pairs and characters that tell every two models `points` (a share) apart.
+    """Plan the pairs and identities that tell every two models `points` (a share) apart.
 
     `identities` say who faces show, where neither folders nor `PAIRS.identities.csv` do.
     `models` picks some of those that have scores; all of them if not given. With M comparisons each

@@ -38,7 +38,7 @@ def mine_together(
     each: bool = True,
     progress: Step | None = None,
 ) -> Mined:
-    """The n pairs of different characters that are hardest for several references together.
+    """The n pairs of different identities that are hardest for several references together.
 
     Pairs stand by the fused quantile of the models: see `mining.ranking.rank_aggregation`. What may
     be taken of them (`rules`, `exclude`) is the same for all, and for what each is judged on.

@@ -1,4 +1,4 @@
-"""The faces of other characters that are most like a face: its nearest impostors, exactly."""
+"""The faces of other identities that are most like a face: its nearest impostors, exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings -> the ranked pairs of different characters that the model confuses most."""
+"""Embeddings -> the ranked pairs of different identities that the model confuses most."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class RankedPairs:
 class Spent:
     """What is used up once the pairs above have been looked through.
 
-    Each of those pairs was taken, or has a face or two characters that are used up: whatever else
+    Each of those pairs was taken, or has a face or two identities that are used up: whatever else
     is left scores no better than the last of them.
 
     Attributes:

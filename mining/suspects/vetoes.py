@@ -1,4 +1,4 @@
-"""Pairs of different characters that another model calls one, more surely than most positives."""
+"""Pairs of different identities that another model calls one, more surely than most positives."""
 
 from __future__ import annotations
 

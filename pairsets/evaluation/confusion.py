@@ -23,7 +23,7 @@ _LOOSEST = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """The characters that are most taken for one another, in an order that shows groups.
+    """The identities that are most taken for one another, in an order that shows groups.
 
     Attributes:
         identities: `[K]` names; those that are confused stand side by side.
@@ -205,7 +205,7 @@ class _Edges:
 
     @property
     def confused(self) -> int:
-        """Number of characters that have a false accept."""
+        """Number of identities that have a false accept."""
         wrong = self.accepted > 0
         return len(np.union1d(self.low[wrong], self.high[wrong]))
 

@@ -21,7 +21,7 @@ from pairsets.paths import strings
 
 @dataclass(frozen=True)
 class Hub:
-    """Image, character or pair of characters that stands in more pairs than any other of its kind.
+    """Image, identity or pair of identities that stands in more pairs than any other of its kind.
 
     Attributes:
         names: of the image (its path) or the identity; the two identities of a pair of them.

@@ -1,4 +1,4 @@
-"""Pairs and characters that it takes to tell two models apart by so many points.
+"""Pairs and identities that it takes to tell two models apart by so many points.
 
 The set at hand shows how much the difference of two models varies, with all that pairs share. A
 two-sided test at level alpha finds a true difference x in a share `power` of such sets if

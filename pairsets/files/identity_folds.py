@@ -88,7 +88,7 @@ class IdentityFolds:
 
     @classmethod
     def read(cls, path: str | Path, faces: Faces) -> IdentityFolds:
-        """Read `character,fold` rows of `faces`; characters that it does not name are in no fold.
+        """Read `identity,fold` rows of `faces`; identities that it does not name are in no fold.
 
         Names are compared as `pairsets.files.aliases.plain_name` has them where they are not equal.
 

@@ -220,7 +220,7 @@ class Identities:
 
 
 def grouped(models: Sequence[Embeddings | Identities]) -> list[Identities]:
-    """Characters of each model; those that were grouped before are taken as they are."""
+    """Identities of each model; those that were grouped before are taken as they are."""
     return [each if isinstance(each, Identities) else Identities(each) for each in models]
 
 

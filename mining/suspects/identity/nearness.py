@@ -33,14 +33,14 @@ were split otherwise (12 of 16,552).
 """
 # Limits of what counts of either.
 _MOST_OWN, _MOST_LEAD = 0.25, 1.0
-# Of characters that were split, what is asked first varies by about half the sum of the inverse
+# Of identities that were split, what is asked first varies by about half the sum of the inverse
 # numbers of pictures, under each of those models alike. Twins are nearer to each other than to all
 # others, but are further than this below nought when there are pictures enough.
 _BELOW = 0.4
 FACES = 16
 """Of one identity no more faces are looked at, spread evenly.
 
-With twice as many no flag changed of 86,000 pairs of characters that were split, and decoys.
+With twice as many no flag changed of 86,000 pairs of identities that were split, and decoys.
 """
 # A cosine from here on is that of a copy: the ImageNet network used for calibration scores no two
 # pictures so that are not, and copies that were resized or cropped less.
