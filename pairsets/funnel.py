@@ -1,4 +1,4 @@
-"""What was dropped on the way, how many, and why."""
+"""Funnel of a command: what was dropped on the way, how many, and why."""
 
 from __future__ import annotations
 

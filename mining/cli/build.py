@@ -101,7 +101,7 @@ class EmbeddedSuspectGroup(SuspectGroup):
 
 @dataclass(frozen=True)
 class RuleGroup:
-    """How many pairs are mined, and which."""
+    """Options of how many pairs are mined, and which."""
 
     pairs: NumberOption = 3000
     fusion: FusionOption = None
@@ -160,7 +160,7 @@ class EmbeddedRandomGroup(RandomGroup):
 
 @dataclass(frozen=True)
 class TableGroup:
-    """What the tables of a build show."""
+    """Contents of the tables of a build."""
 
     target_fnr: TargetOption = None
     published: Annotated[

@@ -41,7 +41,7 @@ PANEL = "Compare models on hard negatives"
 
 @dataclass(frozen=True)
 class RunGroup(ScoreGroup):
-    """Where scores lie, and models to run for more."""
+    """Options of files with scores, and of models to run for more."""
 
     model: Annotated[
         list[str] | None,
@@ -56,7 +56,7 @@ class RunGroup(ScoreGroup):
 
 @dataclass(frozen=True)
 class EvaluatedGroup(RunGroup):
-    """Where the scores of one pair file come from."""
+    """Options of the scores of one pair file."""
 
     submission: Annotated[
         list[Path] | None,
@@ -197,7 +197,7 @@ def compare(
 
 @dataclass(frozen=True)
 class ModelScoresGroup:
-    """Where the scores of one model come from."""
+    """Options of the scores of one model."""
 
     scores: Annotated[
         Path | None,

@@ -588,7 +588,7 @@ class IntervalGroup:
 
 @dataclass(frozen=True)
 class ScoreGroup:
-    """Where scores lie, and how they are read."""
+    """Options of files with scores, and how they are read."""
 
     scores: Annotated[
         list[str] | None,

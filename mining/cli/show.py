@@ -209,7 +209,7 @@ def explain(
     overwrite: OverwriteOption = False,
     network: NetworkGroup = NetworkGroup(),
 ) -> None:
-    """Where a model looks when it finds two faces alike: a heat map over both."""
+    """Draw where a model looks when it finds two faces alike: a heat map over both."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.explain import explain_pair

@@ -1,4 +1,4 @@
-"""Where faces come from: the commands select, crop, detect, arrange and check-overlap."""
+"""Faces from elsewhere: the commands select, crop, detect, arrange and check-overlap."""
 
 from __future__ import annotations
 

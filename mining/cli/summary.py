@@ -1,4 +1,4 @@
-"""What a command prints at its end: what was made, what was dropped, the tables."""
+"""The end of a command in print: files made, what was dropped, the tables."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def _print_protocols(console: Console, found: Mapping[str, Protocols]) -> None:
 
 
 def _print_agreement(console: Console, found: Agreement) -> None:
-    """How far the people who judged agree beyond chance."""
+    """Print how far the people who judged agree beyond chance."""
     if len(found.people) < 2:
         return
     table = Table(title="agreement of the people who judged", title_justify="left", box=_BOX)

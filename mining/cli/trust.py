@@ -133,7 +133,7 @@ StoreOption = Annotated[
 
 @dataclass(frozen=True)
 class PageGroup:
-    """Where the page is served, and to whom."""
+    """Options of serving the page: address, and who may see it."""
 
     host: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""What went wrong, in one message that a user can act on. Nothing heavy is imported."""
+"""Errors in one message that a user can act on. Nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ shown = False
 
 
 def mendable() -> tuple[type[Exception], ...]:
-    """What a user can mend: shown as one message, without a traceback."""
+    """Errors that a user can mend: shown as one message, without a traceback."""
     from indexes import IndexesError
     from mining.errors import MiningError
     from pairsets import PairsetsError

@@ -234,7 +234,7 @@ class _Arranging:
             )
 
     def funnel(self) -> list[FunnelRow]:
-        """What was kept and what was dropped."""
+        """Funnel rows of what was kept and what was dropped."""
         dropped = {**self._origin.reasons, **dict(sorted(self._reasons.items()))}
         rows = [FunnelRow(KIND, "pictures in the source", self._origin.count, kept=True)]
         rows += [FunnelRow(KIND, what, count) for what, count in dropped.items()]

@@ -112,7 +112,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What the tables of a build show.
+    """Contents of the tables of a build.
 
     Attributes:
         target_fnr: see `pairsets.evaluate`; one target, from the random set, serves both sets,

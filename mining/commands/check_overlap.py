@@ -42,7 +42,7 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """What is in training and in the test set alike.
+    """Identities and pictures that are in training and in the test set alike.
 
     Attributes:
         made: what was written and counted.
@@ -161,7 +161,7 @@ def _unread(causes: Mapping[str, str]) -> list[str]:
 
 
 def _journal_of(out: Path | None) -> Path | None:
-    """Where pictures that were looked at are noted."""
+    """File in which pictures that were looked at are noted."""
     return None if out is None else out.with_suffix(".partial.sqlite")
 
 
@@ -262,7 +262,7 @@ def _size(file: Path) -> int:
 
 
 def _digest(file: Path) -> str:
-    """Of a file that can be read; else nothing, which is not compared."""
+    """Digest of a file that can be read; else nothing, which is not compared."""
     try:
         return sha256(file)
     except OSError:
@@ -325,7 +325,7 @@ def _capped(found: Sequence[Shared]) -> tuple[list[Shared], int]:
 
 
 def _told(listed: Sequence[Shared], counts: dict[str, int]) -> list[str]:
-    """What was found, in words; the first few of each kind."""
+    """Lines on what was found; the first few of each kind."""
     lines = []
     for kind, count in counts.items():
         shown = [one for one in listed if one.kind == kind][:_SHOWN]

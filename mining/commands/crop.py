@@ -162,7 +162,7 @@ class _Crops:
 
     @property
     def count(self) -> int:
-        """How many crops there are."""
+        """Number of crops."""
         return int(self._there.sum())
 
     def rows(self) -> Iterator[Row]:
@@ -193,7 +193,7 @@ class _Crops:
         return True
 
     def funnel(self) -> list[FunnelRow]:
-        """What was kept and what was dropped."""
+        """Funnel rows of what was kept and what was dropped."""
         owners = self._plan.dataset.owner
         bare = len(self._plan.dataset.characters) - np.unique(owners[self._there]).size
         not_found = sum(not one.found for one in self.failed)

@@ -41,7 +41,7 @@ _FLOOR = "pixels"
 
 @dataclass(frozen=True)
 class VectorSource:
-    """Where the vectors come from that impostors are searched among.
+    """Source of the vectors that impostors are searched among.
 
     Attributes:
         embeddings: what `lookalikes embed` or `lookalikes build` made.

@@ -1,4 +1,4 @@
-"""What a command made: files, what was dropped on the way, and what a user should know."""
+"""Result of a command: files, what was dropped on the way, and what a user should know."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pairsets.tables.protocols import Protocols
 
 @dataclass(frozen=True, eq=False)
 class CommandResult:
-    """What a stage wrote, and what it dropped."""
+    """Files that a command wrote, what it dropped, and what to tell of it."""
 
     files: Sequence[Path]
     funnel: Sequence[FunnelRow] = ()

@@ -55,7 +55,7 @@ class JudgingOptions:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """Where the page is served, and to whom; see `pairsets.review.web.serve.serve`."""
+    """Address of the page, and who may see it; see `pairsets.review.web.serve.serve`."""
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -195,7 +195,7 @@ def import_review(
 
 @contextmanager
 def _put_in_place(where: Path) -> Iterator[Path]:
-    """Where a new review is begun that takes its place at the end of the block, or never.
+    """Path for a new review, which takes its place at the end of the block, or never.
 
     A review that nobody began is not begun by what went wrong, a kill too; and one that somebody
     else begins meanwhile is not replaced.

@@ -123,7 +123,7 @@ class RunFolder:
 
     @property
     def settings(self) -> dict[str, object] | None:
-        """Those of the run that is not finished, where its marker says them."""
+        """Settings of the run that is not finished, where its marker says them."""
         try:
             said = self.marker.read_text("utf-8").partition("\n")[2]
             found = parse_json(said, str(self.marker), "settings", constants=True)
@@ -185,5 +185,5 @@ class RunFolder:
         return dict(zip(model_names([item.model for item in found]), found, strict=True))
 
     def embeddings(self, model: Model) -> Path:
-        """Where a model's vectors lie."""
+        """Folder of a model's vectors."""
         return self.root / "embeddings" / embeddings_name(model)

@@ -49,7 +49,7 @@ _FEW = 8 * 2**20
 
 @dataclass(frozen=True)
 class FaceLimits:
-    """Which faces count.
+    """Limits of the faces that count.
 
     Attributes:
         min_score, min_size: see `pairsets.sources.danbooru.single_faces.Boxed.of`.
@@ -75,7 +75,7 @@ class FaceLimits:
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """Which characters are drawn to test on.
+    """Draw of the characters to test on.
 
     Attributes:
         min_images: characters with fewer are left out.

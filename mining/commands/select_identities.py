@@ -130,7 +130,7 @@ def _told_folders(names: Sequence[str], faces: Path) -> list[str]:
 
 
 def _missing(fates: Counter[int]) -> str:
-    """What all posts lack, and what would help."""
+    """Sentence on what all posts lack, and what would help."""
     total = sum(fates.values())
     if fates[UNSAID]:
         return (

@@ -95,7 +95,7 @@ class Content:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What was mined within one fold.
+    """Pairs that were mined within one fold.
 
     Attributes:
         mined: the pairs, hardest first.

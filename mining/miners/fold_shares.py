@@ -19,7 +19,7 @@ KINDS = ("pairs of different identities", "pairs of one identity")
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """What each fold gets.
+    """Shares of the folds: how many pairs each gets, and which join them.
 
     Attributes:
         folds: of the identities.
@@ -106,7 +106,7 @@ class Shares:
         return cls(folds, faces, mined, each, joined, funnel, warnings, drawn=test is None)
 
     def content(self) -> dict[str, object]:
-        """What a manifest's parameters say of the folds."""
+        """Parameters of a manifest that tell of the folds."""
         return {"count": len(self.folds), "mined": self.each, "joined": len(self.joined[0])}
 
 
@@ -170,7 +170,7 @@ def _joined_from(
     label: int,
     seed: int,
 ) -> tuple[list[PairSet], list[FunnelRow]]:
-    """Those valid pairs of a set that lie within one fold, equally many of each, by fold.
+    """Valid pairs of a set that lie within one fold, equally many of each, by fold.
 
     As many as the fold with fewest has, and at most `most`; by lot where there are more.
 

@@ -31,7 +31,7 @@ _FETCHED = 2**22
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is asked about: vectors, and which faces can be no impostor.
+    """Query for impostors: vectors, and which faces can be none.
 
     Attributes:
         name, kind: see `Neighboured`.
@@ -144,7 +144,7 @@ class Neighboured:
         return found
 
     def notes(self) -> list[str]:
-        """What the scores are to be held against, in sentences."""
+        """Sentences on what the scores are to be held against."""
         found = [*self.said]
         if len(self.duplicates):
             known = ", ".join(self.duplicates)

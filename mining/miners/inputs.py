@@ -35,7 +35,7 @@ CONTRADICTING_OF_ONE = 0.25
 
 @dataclass(frozen=True)
 class MiningOptions:
-    """Which of the best pairs are mined, as a user asks for them.
+    """Options of mining: which of the best pairs are taken.
 
     Attributes:
         fusion: how several references mine together; see `mining.mine_together`.

@@ -1,4 +1,4 @@
-"""What a stage dropped, and what a pair file was made from."""
+"""Provenance of mined pairs: what was dropped, and what they were made from."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class WorkFiles:
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked of a miner, whatever faces it is asked about.
+    """Search for pairs, whatever faces are searched.
 
     Attributes:
         label: of the pairs that are mined.

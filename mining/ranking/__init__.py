@@ -1,1 +1,1 @@
-"""Which pairs there are, in which order, and which of them rules let be taken."""
+"""Rankings of pairs: which there are, in which order, and which of them rules let be taken."""

@@ -26,7 +26,7 @@ from pairsets.progress import Step
 
 @dataclass(frozen=True)
 class Fusion:
-    """How several references mined together.
+    """Fusion of several references: who, how, and how sure the order is.
 
     Attributes:
         names: the references, in the order of the columns of quantiles.

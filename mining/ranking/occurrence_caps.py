@@ -126,7 +126,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 class Greedy:
-    """What has been taken so far, and what each image, identity and pair of them has left.
+    """Greedy choice: what was taken, and what each image, identity and pair of them has left.
 
     Attributes:
         wanted: how many pairs are still to be taken.
@@ -185,7 +185,7 @@ class Greedy:
         return taken
 
     def spent(self, parts: list[RankedPairs], score: float) -> Spent:
-        """What is used up, once `parts` were taken and a pair of `score` was the last offered."""
+        """Used-up faces and identities, once `parts` were taken, `score` being the last offered."""
         done = np.array([key for key, left in self._two.items() if left == 0], np.int64)
         return Spent(
             score=score,
@@ -228,7 +228,7 @@ class Greedy:
 
 @dataclass(frozen=True, eq=False)
 class _Supply:
-    """How often each of some things may still be used, and when the last use was."""
+    """Supply of uses: how often each thing may still be used, and when the last use was."""
 
     left: Rows
     ended: Rows

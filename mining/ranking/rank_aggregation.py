@@ -1,4 +1,4 @@
-"""Which pairs several models rank first together, from the heads of their lists alone.
+"""Aggregation of rankings: the best pairs of several models, from the heads of their lists alone.
 
 Among M pairs, a pair's rank under a model is 1 + the number of pairs that score strictly higher,
 and its quantile is 1 - (rank - 1) / M: 1 is the hardest. The fused quantile of a pair is the `mean`

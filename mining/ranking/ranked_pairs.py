@@ -55,7 +55,7 @@ class RankedPairs:
 
 @dataclass(frozen=True, eq=False)
 class Spent:
-    """What is used up once the pairs above have been looked through.
+    """Faces and identities that are used up once the pairs above have been looked through.
 
     Each of those pairs was taken, or has a face or two identities that are used up: whatever else
     is left scores no better than the last of them.

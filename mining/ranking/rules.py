@@ -1,4 +1,4 @@
-"""Which of the best pairs are taken: scores, distance from the positives, occurrence caps."""
+"""Rules of which of the best pairs are taken: scores, margins to the positives, occurrence caps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rules:
-    """What a mined pair has to be, besides being one of the best. None is no rule.
+    """Rules that a mined pair keeps to, besides being one of the best. None is no rule.
 
     Attributes:
         min_score, max_score: scores that count, both included.

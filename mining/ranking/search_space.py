@@ -1,4 +1,4 @@
-"""Which faces are searched, and which pairs of them somebody has seen already."""
+"""Search space: the faces searched, and the pairs of them that are excluded."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class SearchSpace:
 
     @property
     def ignored(self) -> int:
-        """How many faces the ignore list leaves out."""
+        """Number of faces that the ignore list leaves out."""
         return int((~self.kept).sum())
 
     def take(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Those of the vectors `[all faces, D]` that belong to the searched faces."""
+        """Vectors of the searched faces, out of those of all faces `[all faces, D]`."""
         # A mask would copy a memory-mapped array into memory: only where faces are ignored.
         return vectors if self.kept.all() else vectors[self.kept]
 
@@ -91,7 +91,7 @@ class Excluded:
     why: NDArray[np.object_]
 
     def counts(self, alike: Mask) -> list[tuple[str, int]]:
-        """What each kind of them is counted as, and how many: those among the best, the others.
+        """Name and number of each kind of excluded pairs: those among the best, the others.
 
         Args:
             alike: `[K]`: whether a pair would have been among the pairs taken.

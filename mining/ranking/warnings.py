@@ -1,4 +1,4 @@
-"""What a user should know of the pairs that were mined: too few, not sure, full of hubs."""
+"""Warnings on pairs that were mined: too few, not sure, full of hubs."""
 
 from __future__ import annotations
 

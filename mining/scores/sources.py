@@ -1,4 +1,4 @@
-"""Where scores come from: files, submissions, embeddings, models to run on the faces."""
+"""Sources of scores: files, submissions, embeddings, models to run on the faces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pairsets.storage.artefacts import refuse_inside
 
 @dataclass(frozen=True)
 class ScoreSources:
-    """Where the scores of models come from, and what becomes of those that are missing.
+    """Sources of the scores of models, and what becomes of those that are missing.
 
     Attributes:
         models: `family:argument` of models to run on the faces.

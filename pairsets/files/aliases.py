@@ -68,7 +68,7 @@ class Aliases:
         return cls.of(pairs)
 
     def __len__(self) -> int:
-        """How many names are listed."""
+        """Number of names that are listed."""
         return len(self.groups)
 
     def same(self, a: str, b: str) -> bool:

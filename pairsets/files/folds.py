@@ -83,7 +83,7 @@ class Folds:
         return write_csv(Path(path), COLUMNS, rows)
 
     def __len__(self) -> int:
-        """How many folds there are."""
+        """Number of folds."""
         return int(self.numbers.max())
 
 

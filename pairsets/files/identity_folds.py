@@ -1,4 +1,4 @@
-"""Which fold each identity is in: no two folds of a protocol have one in common.
+"""Folds of identities: no two folds of a protocol have one in common.
 
 `PAIRS.identity_folds.csv` stands beside a pair file that was mined so: `identity,fold`, folds from
 1 on. The same file, of any origin, says which folds there are to be.
@@ -132,7 +132,7 @@ class IdentityFolds:
         return write_csv(Path(path), COLUMNS, sorted(self.numbers.items()))
 
     def __len__(self) -> int:
-        """How many folds there are."""
+        """Number of folds."""
         return max(self.numbers.values())
 
     def of(self, identities: Iterable[str]) -> NDArray[np.int32]:

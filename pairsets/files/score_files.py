@@ -113,7 +113,7 @@ def read_scores(path: str | Path, pairs: PairSet, *, complete: bool = True) -> d
 
 
 def says_none(path: Path, pair: PairKey) -> str:
-    """Where a score file that was read says that a pair has no score; empty where no line does.
+    """Line of a score file that says that a pair has no score, in words; empty where none does.
 
     For an error: the line and its cell, as in `", line 5 (score 'nan')"`.
     """

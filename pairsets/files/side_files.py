@@ -1,4 +1,4 @@
-"""What lies beside a pair file, and how it is called."""
+"""Side files of a pair file, and how they are called."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pairsets.errors import OutputError
 
 
 def manifest_of(out: Path) -> Path:
-    """Where the manifest of the pair file `out` goes."""
+    """Path of the manifest of the pair file `out`."""
     if out.suffix.lower() == ".json":
         raise OutputError(f"{out}: the manifest's name; expected that of a pair file, such as .csv")
     return out.with_suffix(".json")
 
 
 def identity_folds_of(pairs: Path) -> Path:
-    """Where the folds of the identities of a pair file lie.
+    """Path of the folds of the identities of a pair file.
 
     >>> identity_folds_of(Path("sets/mine.csv")).as_posix()
     'sets/mine.identity_folds.csv'
@@ -42,7 +42,7 @@ class Named:
 
     @classmethod
     def parse(cls, text: str) -> Named:
-        """Of `NAME=PATH` or `PATH`; a path that exists counts as one, `=` in it or not.
+        """Parse `NAME=PATH` or `PATH`; a path that exists counts as one, `=` in it or not.
 
         >>> Named.parse("CCIP=ccip.csv").name
         'CCIP'
@@ -54,12 +54,12 @@ class Named:
 
 
 def suspects_of(path: Path) -> Path:
-    """Where the suspects of the pair file `path` go."""
+    """Path of the suspects of the pair file `path`."""
     return path.with_suffix(".suspects.csv")
 
 
 def folds_of(pairs: Path) -> Path:
-    """Where the folds of a pair file lie.
+    """Path of the folds of a pair file.
 
     >>> folds_of(Path("sets/lfw.csv")).as_posix()
     'sets/lfw.folds.csv'
@@ -68,5 +68,5 @@ def folds_of(pairs: Path) -> Path:
 
 
 def store_of(path: Path) -> Path:
-    """Where the verdicts on the pair file `path` are kept."""
+    """Path of the verdicts on the pair file `path`."""
     return path.with_suffix(".review.sqlite")

@@ -26,7 +26,7 @@ _FIRST = ("pathA", "pathB", "label", SUSPECT)
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
-    """What one check says of each of N pairs.
+    """Doubt of one check about each of N pairs.
 
     Attributes:
         kind: which check, a key of `KINDS`.
@@ -71,11 +71,11 @@ class Doubt:
 
     @property
     def count(self) -> int:
-        """How many pairs are flagged."""
+        """Number of pairs that are flagged."""
         return int(self.flagged.sum())
 
     def take(self, rows: Rows) -> Doubt:
-        """The same of some pairs, by number."""
+        """Doubt about some of the pairs, by number."""
         reasons = tuple(self.reasons[row] for row in rows.tolist())
         return Doubt(self.kind, self.score[rows], self.flagged[rows], reasons)
 
@@ -118,7 +118,7 @@ class Suspects:
 
     @classmethod
     def of(cls, pairs: PairSet, doubts: Sequence[Doubt], dropped: Mask | None = None) -> Suspects:
-        """What `doubts` say of `pairs`, a doubt a kind."""
+        """Suspects of `pairs` by `doubts`, one of each kind."""
         order = {kind: at for at, kind in enumerate(KINDS)}
         doubts = sorted(doubts, key=lambda doubt: order[doubt.kind])
         said = [
@@ -185,7 +185,7 @@ class Suspects:
         return tuple(kind for kind, flags in self.flags.items() if flags[row])
 
     def counts(self, rows: Mask | None = None) -> dict[str, int]:
-        """How many pairs each kind flags, of all or of some."""
+        """Number of pairs that each kind flags, of all or of some."""
         chosen = np.ones(len(self), bool) if rows is None else rows
         return {kind: int((flags & chosen).sum()) for kind, flags in self.flags.items()}
 

@@ -46,7 +46,7 @@ def read_json(
     constants: bool = False,
     surrogates: bool = False,
 ) -> Any:
-    """What a JSON file holds.
+    """Read what a JSON file holds.
 
     Args:
         path: of the file: UTF-8, with or without a byte-order mark.
@@ -79,7 +79,7 @@ def parse_json(
     constants: bool = False,
     surrogates: bool = False,
 ) -> Any:
-    """What JSON holds that is in memory; `where` is it from, for errors.
+    """Parse JSON that is in memory; `where` it is from is for errors.
 
     Args and errors are those of `read_json`.
 
@@ -123,7 +123,7 @@ def parse_json(
 
 
 def json_text(content: Mapping[str, object]) -> str:
-    """How a file of ours holds an object: indented, in its own key order."""
+    """Text of an object in a file of ours: indented, in its own key order."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -259,7 +259,7 @@ def _finite(text: str) -> float:
 
 
 def _depth(found: object) -> int:
-    """How deep a value is nested, or so much of it as is too deep."""
+    """Depth to which a value is nested, or so much of it as is too deep."""
     depth, level = 0, [found] if isinstance(found, dict | list) else []
     while level and depth <= DEEPEST:
         depth += 1

@@ -1,4 +1,4 @@
-"""What one process holds alone, and who holds it."""
+"""Locks: what one process holds alone, and who holds it."""
 
 from __future__ import annotations
 

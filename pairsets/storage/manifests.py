@@ -42,7 +42,7 @@ def _of_pairs(path: Path) -> Path:
 
 
 def _content(manifest: Path) -> dict[str, object]:
-    """What a manifest of ours says; nothing of a file of that name that is something else.
+    """Content of a manifest of ours; nothing of a file of that name that is something else.
 
     Raises:
         PairSetError: it begins as ours do, and is damaged.

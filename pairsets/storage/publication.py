@@ -325,7 +325,7 @@ def _common(folders: Iterable[Path]) -> Path:
 
 
 class _Journal:
-    """What is being put in place below `root`, in a file that is held open and locked."""
+    """Journal of what is being put in place below `root`, in a file held open and locked."""
 
     def __init__(self, root: Path, handle: int) -> None:
         self._root, self._handle = root, handle

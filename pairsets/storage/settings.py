@@ -1,4 +1,4 @@
-"""What a command was asked for, so that another one does not go on with its work."""
+"""Settings of a command, so that another one does not go on with its work."""
 
 from __future__ import annotations
 

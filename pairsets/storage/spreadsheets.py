@@ -47,7 +47,7 @@ def copies_of(tables: Iterable[Path]) -> list[Path]:
 
 
 def tables_of(files: Iterable[Path]) -> list[Path]:
-    """Those of `files` that are tables, by their ending."""
+    """Tables among `files`, by their ending."""
     return [path for path in files if path.suffix == ".csv"]
 
 

@@ -31,7 +31,7 @@ _VERDICTS = ("pathA", "pathB", "label", "human_prediction")
 
 
 def statistic_title(comparison: Comparison, statistic: str) -> str:
-    """What a statistic of a comparison is called: FPR names the FNR that it is taken at."""
+    """Title of a statistic of a comparison: FPR names the FNR that it is taken at."""
     return "EER" if statistic == "eer" else f"FPR at an FNR of {percent(comparison.target_fnr)} %"
 
 

@@ -52,7 +52,7 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """What tables print as the row's name: the model, and whose pairs where not the table's.
+        """Name of the row in print: the model, and whose pairs where not the table's.
 
         >>> Entry("A", 0.1, 0.1, 0.1, pairs_mined_by=("B", "C")).title
         'A (pairs mined by B, C)'
@@ -100,7 +100,7 @@ def model_entry(
 
 
 def score_notes(evaluation: Evaluation) -> list[str]:
-    """What a table says of the scores: pairs without one, distances turned round."""
+    """Notes of a table on the scores: pairs without one, distances turned round."""
     found = []
     if evaluation.distance:
         found.append("score = -distance: accepts distance <= threshold")

@@ -28,7 +28,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Protocols:
-    """What the protocols say of one model; `folds` is None where the set has none.
+    """Results of the protocols of one model; `folds` is None where the set has none.
 
     Where `distance`, its scores are distances turned round, and files have thresholds of these.
     """
@@ -39,7 +39,7 @@ class Protocols:
 
     @property
     def titles(self) -> list[str]:
-        """Of the columns of a table."""
+        """Titles of the columns of a table."""
         first = [] if self.folds is None else [f"{len(self.folds)}-fold accuracy (%)"]
         return first + [f"TAR (%) at FAR {far_text(one.far)}" for one in self.tars]
 
@@ -60,7 +60,7 @@ def follow_protocols(
     *,
     turned: Collection[str] = (),
 ) -> dict[str, Protocols]:
-    """What the protocols say of each model; nothing where neither folds nor FARs are given.
+    """Results of the protocols of each model; nothing where neither folds nor FARs are given.
 
     Args:
         pairs: the set; invalid rows are left out.

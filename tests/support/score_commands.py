@@ -21,7 +21,7 @@ GROUPS = (ScoreSources, IntervalOptions, evaluate.ProtocolOptions, export_scores
 
 
 def flat(arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """What a command was called with, the fields of its groups among its options."""
+    """Arguments that a command was called with, the fields of its groups among its options."""
     groups = [one for one in (*arguments, *options.values()) if isinstance(one, GROUPS)]
     return {name: value for group in groups for name, value in vars(group).items()} | options
 

@@ -138,7 +138,7 @@ def _refuse_lost(path: Path) -> None:
 
 
 def _state(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """What changes where somebody writes: of the file, and of those beside it, None where empty."""
+    """State of a file and of those beside it, which any writing changes; None where empty."""
     found: list[tuple[int, int] | None] = []
     for file in (path, *(path.with_name(path.name + end) for end in _BESIDE)):
         found.append(None)

@@ -41,7 +41,7 @@ class DatabaseError(ReviewError):
         self.path, self.told, self.why, self.code = path, told, why, code
 
     def at(self, path: Path) -> DatabaseError:
-        """The same of another path: that which a temporary database was to have."""
+        """Connection told by another path: the one that a temporary database was to have."""
         return DatabaseError(path, self.told, self.why, self.code)
 
 
@@ -94,7 +94,7 @@ def failure(path: Path, error: Exception) -> DatabaseError:
 
 
 class Cursor(sqlite3.Cursor):
-    """What a statement answers; see `Connection`."""
+    """Rows that a statement answers with; see `Connection`."""
 
     connection: Connection
 

@@ -60,7 +60,7 @@ def refuse_other(found: sqlite3.Connection, path: Path, hint: str = "") -> None:
 
 
 def application(found: sqlite3.Connection) -> int:
-    """What kind of database the file says it is."""
+    """Kind of database that the file says it is."""
     return int(found.execute("PRAGMA application_id").fetchone()[0])
 
 
@@ -85,7 +85,7 @@ def refuse_damaged(found: sqlite3.Connection, path: Path) -> None:
 
 
 def _problems(found: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong, what is to be known first before."""
+    """Problems of a database, what is to be known first before."""
     yield from _of_schema(found)
     state = found.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if state != "ok":
@@ -133,7 +133,7 @@ def _of_schema(found: sqlite3.Connection) -> Iterator[str]:
 
 @cache
 def _schema() -> dict[tuple[str, str], str | None]:
-    """What a new database has: its statements by kind and name."""
+    """Schema of a new database: its statements by kind and name."""
     with closing(sqlite3.connect(":memory:")) as new:
         new.executescript(TABLES)
         rows = new.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()

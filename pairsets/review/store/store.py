@@ -457,7 +457,7 @@ def _after(last: str | None) -> str:
 
 
 def _place(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name; None where there is none."""
+    """Identity of a file, which tells it from another one of its name; None where there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -475,7 +475,7 @@ def _cells(verdict: Verdict) -> tuple[int, int, str]:
 
 
 def _outcome(mine: tuple[int, int, str], last: str, theirs: VerdictRecord) -> str:
-    """What becomes of a verdict from elsewhere, beside the one that stands here since `last`."""
+    """Outcome of a verdict from elsewhere, beside the one that stands here since `last`."""
     if mine == _cells(theirs.verdict):
         return "known"
     # Of one time, as of two pair files, which tell none: what comes last stands.

@@ -1,4 +1,4 @@
-"""What a person is called and may say of a pair, and what several say together."""
+"""Verdicts: what a person may say of a pair, and what several say together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReviewError(PairsetsError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What somebody said of a pair.
+    """Verdict of somebody on a pair.
 
     Attributes:
         prediction: 1 same identity, 0 different, -1 nothing said: the column `human_prediction`.
@@ -112,7 +112,7 @@ def plain_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class VerdictRecord:
-    """What somebody says of a pair now.
+    """Verdict that stands: whose it is, on which pair, since when.
 
     Attributes:
         annotator: who, by name.

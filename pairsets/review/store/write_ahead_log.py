@@ -24,7 +24,7 @@ Words = NDArray[np.uint32]
 
 
 def lost_commits(wal: Path) -> int:
-    """How many commits SQLite would pass over for a page that is damaged; 0 where none is.
+    """Number of commits that SQLite would pass over for a damaged page; 0 where none is.
 
     A change cut short, by a kill or a full disk, is no damage. Where somebody writes meanwhile,
     what is read is of two moments, and the answer means nothing.
@@ -90,7 +90,7 @@ def _next(matrix: Words) -> Words:
 
 
 def _power(count: int) -> Words:
-    """What `count` pairs of words make of the sums before them."""
+    """Effect of `count` pairs of words on the sums before them."""
     matrix = np.eye(2, dtype=np.uint32)
     for _ in range(count):
         matrix = _next(matrix)
