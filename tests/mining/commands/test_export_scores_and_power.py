@@ -164,7 +164,7 @@ def test_every_two_models_are_planned_for(world):
 
 def test_the_plan_is_that_of_the_arrays(world):
     from pairsets.evaluation.clusters import Clusters
-    from pairsets.evaluation.evaluator import judge
+    from pairsets.evaluation.evaluator import evaluate_arrays
 
     folder, pairs, scores = world
     options = {"points": 0.03, "power": 0.9}
@@ -173,7 +173,7 @@ def test_the_plan_is_that_of_the_arrays(world):
         target_fnr=0.1, draws=200, seed=5, clusters="image", **options,
     )  # fmt: skip
     ends = Clusters.of(pairs, "image")
-    judged = judge(pairs.label, scores, ends, 0.1, draws=200, seed=5)
+    judged = evaluate_arrays(pairs.label, scores, ends, 0.1, draws=200, seed=5)
     expected = power_of(judged["good"], judged["poor"], ends, names=("good", "poor"), **options)
     assert found.plans[0] == expected
 
