@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from indexes.base import (
     TopPairs,
     Vectors,
     as_groups,
+    as_queries,
     as_vectors,
     at_least_one,
 )
@@ -88,11 +90,7 @@ class ApproximateIndex:
 
     def search(self, queries: ArrayLike, k: int) -> Neighbours:
         """The k best rows it finds for each of `queries [Q, D]`; -1 where it finds fewer."""
-        wanted = as_vectors(queries, "queries")
-        if wanted.shape[1] != self.vectors.shape[1]:
-            raise IndexesError(
-                f"queries of {wanted.shape[1]} dimensions for vectors of {self.vectors.shape[1]}"
-            )
+        wanted = as_queries(queries, self.vectors)
         k = min(at_least_one(k, "k"), len(self))
         if not k:
             empty = np.empty((len(wanted), 0))
@@ -188,15 +186,12 @@ def _expect_few(faiss: Any, index: Any) -> None:
         inverted.cp.min_points_per_centroid = 1
 
 
-class _one_thread:  # noqa: N801  (reads as a phrase in `with`)
+@contextmanager
+def _one_thread(faiss: Any) -> Iterator[None]:
     """Keep FAISS to one thread: its graph indexes depend on the order in which threads insert."""
-
-    def __init__(self, faiss: Any) -> None:
-        self.faiss = faiss
-
-    def __enter__(self) -> None:
-        self.threads = self.faiss.omp_get_max_threads()
-        self.faiss.omp_set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        self.faiss.omp_set_num_threads(self.threads)
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)

@@ -161,6 +161,18 @@ def as_vectors(vectors: ArrayLike, what: str = "vectors") -> Vectors:
     return array
 
 
+def as_queries(queries: ArrayLike, vectors: Vectors) -> Vectors:
+    """`queries` as of `as_vectors`, of the dimensions of the vectors.
+
+    Raises:
+        IndexesError: other dimensions, or as `as_vectors`.
+    """
+    wanted, width = as_vectors(queries, "queries"), vectors.shape[1]
+    if wanted.shape[1] != width:
+        raise IndexesError(f"queries of {wanted.shape[1]} dimensions for vectors of {width}")
+    return wanted
+
+
 def _not_finite(vectors: Vectors) -> Rows:
     """Rows with a value that is not finite."""
     # Finite squares are quicker to see than a mask of the values; large ones may overflow.

@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike
 from indexes import join, store
 from indexes.base import (
     BottomPairs,
-    IndexesError,
     Neighbours,
     Rows,
     Scores,
     TopPairs,
     Vectors,
     as_groups,
+    as_queries,
     as_vectors,
     at_least_one,
     group_pairs,
@@ -90,11 +90,7 @@ class FlatIndex:
             queries: `[Q, D]`.
             k: 1 or more; capped at N.
         """
-        wanted = as_vectors(queries, "queries")
-        if wanted.shape[1] != self.vectors.shape[1]:
-            raise IndexesError(
-                f"queries of {wanted.shape[1]} dimensions for vectors of {self.vectors.shape[1]}"
-            )
+        wanted = as_queries(queries, self.vectors)
         k = min(at_least_one(k, "k"), len(self))
         searched = min(k, len(self._standing))
         rows = np.empty((len(wanted), searched), np.int64)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -79,6 +80,16 @@ class Ledger:
             return
         self._save(self.path)
         self._saved = time.monotonic()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Save the checkpoint where the block is interrupted, if it is worth it."""
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                self.keep(now=True)
+            raise
 
     def remove(self) -> None:
         """Remove the checkpoint of a search that is done."""

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.best import Best, Found
@@ -115,8 +116,6 @@ class Worker:
         """
         if len(p) < self.gathered:
             return products32(vectors, order[p], b)
-        import torch
-
         if self._rows != rows:
             self._rows, self._panel = rows, np.ascontiguousarray(vectors[order[rows]])
         height = len(self._panel)
@@ -135,8 +134,6 @@ class Worker:
 
 @contextmanager
 def _own_settings() -> Iterator[None]:
-    import torch
-
     matmul = getattr(torch.backends.mkldnn, "matmul", None)
     before = getattr(matmul, "fp32_precision", None)
     put: Callable[[str], None]

@@ -9,18 +9,15 @@ of the narrow filter in `indexes.join.narrow`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import margin, norms32
 from indexes.join.tiles import Tile
-
-if TYPE_CHECKING:
-    import torch
-
-    Tensor = torch.Tensor
 
 # Of sums of products in float32, by units that may truncate; see `indexes.join.bounds`.
 _UNIT = 2.0**-21
@@ -58,8 +55,6 @@ class Exact32:
 
     def left(self, rows: slice) -> Tensor:
         """Vectors at the positions `rows`."""
-        import torch
-
         return torch.from_numpy(gathered(self.vectors, self.order, rows))
 
     right = left
@@ -141,8 +136,6 @@ class Rounding(_LowPrecision):
 
     def left(self, rows: slice) -> Tensor:
         """The rounded vectors of `rows`."""
-        import torch
-
         return torch.from_numpy(gathered(self.vectors, self.order, rows)).to(torch.bfloat16)
 
     right = left
@@ -150,8 +143,6 @@ class Rounding(_LowPrecision):
 
 def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map) -> Rounded:
     """The vectors in bfloat16, in the order of the join."""
-    import torch
-
     count, width = len(order), vectors.shape[1]
     values = torch.empty((count, width), dtype=torch.bfloat16, device=device)
     errors = np.empty(count)

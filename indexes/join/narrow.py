@@ -11,18 +11,13 @@ leading directions give a tight one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import torch
+from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import norms32
 from indexes.join.filters import NOISE, Map, Rounded, chunks, gathered
-
-if TYPE_CHECKING:
-    import torch
-
-    Tensor = torch.Tensor
 
 # Coordinates that are summed in one go: the fewer, the smaller the sum's error.
 _PART = 256
@@ -40,8 +35,6 @@ def narrow(
     so that what |E| and the float32 product V^T x take from exactness is known, and joins the
     rounding's error. r is rounded up.
     """
-    import torch
-
     count, depth, width = len(order), vectors.shape[1], basis.shape[1] + 1
     values = torch.empty((count, width), dtype=dtype)
     before, kept, errors = np.empty(count), np.empty(count), np.empty(count)
@@ -85,8 +78,6 @@ def leading(sample: Vectors, width: int) -> Vectors:
     By subspace iteration on the second moments. How near does not matter to the bound's validity,
     only to its use.
     """
-    import torch
-
     largest = max(float(np.abs(sample).max(initial=0)), float(np.finfo(np.float32).tiny))
     scaled = torch.from_numpy(sample / np.float32(largest)).to(torch.bfloat16)
     generator = torch.Generator().manual_seed(0)
@@ -100,8 +91,6 @@ def leading(sample: Vectors, width: int) -> Vectors:
 
 def _up(values: Tensor, dtype: torch.dtype) -> Tensor:
     """`values >= 0` in `dtype`, none of them smaller than before."""
-    import torch
-
     low = values.to(dtype)
     above = torch.nextafter(low, torch.full_like(low, torch.inf))
     return torch.where(low.to(torch.float64) < values, above, low)

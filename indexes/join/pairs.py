@@ -16,7 +16,7 @@ from indexes.join.constraints import PairConstraints, pair_keys, row_ceilings, s
 from indexes.join.equal import equal_rows
 from indexes.join.grouped import Grouped
 from indexes.join.options import SearchOptions
-from indexes.join.search import search_fast, search_plain
+from indexes.join.plain import search_plain
 from indexes.join.tiles import BLOCK, Plain, Tile
 
 Progress = Callable[[int, int], None]
@@ -66,6 +66,8 @@ def top_pairs(
         if how.is_plain(len(rows), vectors.shape[1]):
             search_plain(best, rows, how.tile, report, ledger)
         else:
+            from indexes.join.search import search_fast
+
             search_fast(best, rows, how, report, ledger)
         found = best.result()
         ledger.remove()

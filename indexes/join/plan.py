@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from indexes.base import Rows, Scores, Vectors
+from indexes.join.best import Best
 from indexes.join.engine import CROWD, Worker
 from indexes.join.filters import Filter, Rounded, gathered
 from indexes.join.narrow import leading
 from indexes.join.tiles import Tile
-
-if TYPE_CHECKING:
-    import torch
 
 # Widths of the bound, its last coordinate included: what matrix units take in one go.
 WIDTHS = (64, 96, 128, 192, 256, 384)
@@ -30,11 +28,9 @@ class Plan:
     """Choice of the filter: the whole vectors, or first a narrow bound.
 
     Args:
-        vectors: `[N, D]`.
-        groups: `[N]`.
+        best: what is to be filled, with the threshold that the search starts with.
         order: `[P]` the rows that take part.
         lengths: `[N]` norms.
-        threshold: that the search starts with.
         full: a filter of whole vectors, to be timed on `tile`.
         worker: its buffers hold the filters' type.
 
@@ -48,29 +44,27 @@ class Plan:
 
     def __init__(
         self,
-        vectors: Vectors,
-        groups: Rows,
+        best: Best,
         order: Rows,
         lengths: Scores,
-        threshold: float,
         full: Filter,
         tile: Tile,
         worker: Worker,
         dtype: torch.dtype,
     ) -> None:
-        self.vectors, self.groups, self.order, self.lengths = vectors, groups, order, lengths
+        self.best, self.order, self.lengths = best, order, lengths
         self.worker, self.tile, self.dtype = worker, tile, dtype
         self.seconds: dict[int, float] = {}
         self.shares: dict[int, float] = {}
         self.width, self.basis, self.crowd = 0, None, CROWD
-        widths = [width for width in WIDTHS if 8 * width <= 3 * vectors.shape[1]]
+        widths = [width for width in WIDTHS if 8 * width <= 3 * best.vectors.shape[1]]
         generator = np.random.default_rng(0)
         chosen = order[generator.integers(0, len(order), _SAMPLE)]
-        if not widths or threshold == -np.inf:
+        if not widths or best.threshold == -np.inf:
             return
-        some = gathered(vectors, chosen, slice(0, _SAMPLE))
+        some = gathered(best.vectors, chosen, slice(0, _SAMPLE))
         basis = leading(some, widths[-1] - 1)
-        self._pass(some[: 2 * _TRIAL] @ basis, chosen[: 2 * _TRIAL], widths, threshold)
+        self._pass(some[: 2 * _TRIAL] @ basis, chosen[: 2 * _TRIAL], widths)
         if min(self.shares.values()) > _HOPELESS:
             return
         whole = _seconds(partial(worker.scanner.multiply, full, tile)) / tile.area
@@ -86,13 +80,13 @@ class Plan:
             self.basis = basis[:, : self.width - 1]
             self.crowd = min(CROWD, whole / gather)
 
-    def _pass(self, turned: Vectors, chosen: Rows, widths: Sequence[int], threshold: float) -> None:
+    def _pass(self, turned: Vectors, chosen: Rows, widths: Sequence[int]) -> None:
         """Measure the shares of a sample's pairs of different groups that bounds let through."""
-        sizes, codes = self.lengths[chosen], self.groups[chosen]
+        sizes, codes = self.lengths[chosen], self.best.rules.groups[chosen]
         other = codes[:_TRIAL, None] != codes[None, _TRIAL:]
         # About what rounding takes: half the worst, for as many pairs as in a tile.
         low = self.dtype.itemsize < 4
-        least = threshold - (2.0**-8 * float(np.median(sizes)) ** 2 if low else 0.0)
+        least = self.best.threshold - (2.0**-8 * float(np.median(sizes)) ** 2 if low else 0.0)
         for width in widths:
             inside = turned[:, : width - 1]
             rest = np.sqrt(np.maximum(sizes**2 - (inside**2).sum(axis=1), 0))
@@ -101,8 +95,6 @@ class Plan:
 
     def _turning(self, some: Vectors, basis: Vectors) -> float:
         """Seconds that turning all rows into the bound takes, a pair and coordinate."""
-        import torch
-
         left, right = torch.from_numpy(some[:_TRIAL]), torch.from_numpy(basis)
         row = _seconds(partial(torch.mm, left, right)) / left.shape[0] / right.shape[1]
         # A row is turned once, and then stands in half as many pairs as there are rows. Rounding
@@ -113,13 +105,12 @@ class Plan:
         """Seconds, a pair, of scoring again the pairs that a bound lets through."""
         rows = slice(0, _TRIAL)
         p, b = np.repeat(np.arange(_TRIAL), 4), np.resize(chosen, 4 * _TRIAL)
-        return _seconds(lambda: self.worker.products(self.vectors, chosen, rows, p, b)) / len(p)
+        vectors = self.best.vectors
+        return _seconds(lambda: self.worker.products(vectors, chosen, rows, p, b)) / len(p)
 
 
 def _blank(width: int, tile: Tile, dtype: torch.dtype) -> Rounded:
     """Filter of that width and the tile's size, to be timed."""
-    import torch
-
     size = max(tile.rows.stop, tile.columns.stop)
     none: Scores = np.zeros(size)
     return Rounded(torch.ones((size, width), dtype=dtype), (none, none, none, none), 0.0)

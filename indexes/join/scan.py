@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from indexes.base import Rows, Scores
@@ -13,9 +14,6 @@ from indexes.join.bfloat16 import at_least, floor_bits, unrounded
 from indexes.join.bounds import FLOAT32, rounded
 from indexes.join.filters import Filter
 from indexes.join.tiles import Tile
-
-if TYPE_CHECKING:
-    import torch
 
 # Rows that are looked at as one where hits are rare.
 _STACK = 16
@@ -32,14 +30,10 @@ class Products:
     few = 2048
 
     def __init__(self, area: int, dtype: torch.dtype, device: str) -> None:
-        import torch
-
         self.products = torch.empty(area, dtype=dtype, device=device)
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
         """Fill the buffer with the tile's product; returns its shape."""
-        import torch
-
         left, right = bound.left(tile.rows), bound.right(tile.columns)
         shape = len(left), len(right)
         torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
@@ -58,8 +52,6 @@ class Scanner(Products):
     rare = 5e-4
 
     def __init__(self, area: int, dtype: torch.dtype) -> None:
-        import torch
-
         super().__init__(area, dtype, "cpu")
         self.low = dtype == torch.bfloat16
         raw = self.products.view(torch.int16) if self.low else self.products

@@ -1,74 +1,37 @@
-"""Fill a `Best` from all tiles, by whatever this machine is quickest with."""
+"""Fill a `Best` from all tiles by torch, on all cores or on a CUDA device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+import torch
 
 from indexes.base import IndexesError, Rows, Scores
 from indexes.join.best import Best, Found
-from indexes.join.bounds import FLOAT32, filter_dtype, norms
+from indexes.join.bounds import FLOAT32, filter_dtype
 from indexes.join.checkpoint import Ledger
 from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
 from indexes.join.filters import Exact32, Filter, Rounding, rounded16
 from indexes.join.narrow import narrow
 from indexes.join.options import SearchOptions, low_pays, sums_in_float32
+from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
 from indexes.join.scan import Scanner
-from indexes.join.tiles import BLOCK, Plain, Tile, halved, triangle
+from indexes.join.tiles import BLOCK, Tile, halved, triangle
 from indexes.join.workers import Pool, pool_of
 
-Report = Callable[[int], None]
 _SIDE = 2048
 # Bytes of all threads' tiles: up to six a pair.
 _BUFFERS = 2**29
-
-
-def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledger: Ledger) -> None:
-    """Fill `best` by numpy, tile by tile."""
-    fresh = ledger.order is None
-    if ledger.order is None:
-        ledger.order, ledger.side = order, tile or BLOCK
-    plain = Plain(best, ledger.order, norms(best.vectors))
-    if fresh:
-        _seed_plain(plain)
-    tiles = halved(len(order), ledger.side)
-    waiting = ledger.plan(ledger.order, ledger.side, tiles)
-    report(sum(part.pairs for part in tiles) - sum(part.pairs for _, part in waiting))
-    try:
-        for number, part in waiting:
-            ledger.commit(number, plain.search(part))
-            ledger.keep()
-            report(part.pairs)
-    except BaseException:
-        with suppress(OSError):
-            ledger.keep(now=True)
-        raise
-
-
-def _seed_plain(plain: Plain) -> None:
-    """Raise the threshold by a small block, lest a large one be held whole."""
-    best = plain.best
-    side = int(max((8 * best.n) ** 0.5, 128))  # four times n pairs
-    if side > len(plain.order) // 2:
-        return
-    trial = Best(best.vectors, best.n, best.rules)
-    seeding = Plain(trial, plain.order, plain.lengths)
-    for found in seeding.search(Tile(slice(0, side), slice(0, side))):
-        trial.take(found)
-    if trial.is_full():
-        best.raise_to(trial.threshold)
 
 
 def search_fast(
     best: Best, order: Rows, how: SearchOptions, report: Report, ledger: Ledger
 ) -> None:
     """Fill `best` by torch, on all cores or on a CUDA device."""
-    import torch
-
     width = best.vectors.shape[1]
     device = how.device_for(len(order), width)
     threads = how.threads or torch.get_num_threads()
@@ -103,8 +66,6 @@ class _Search:
         how: SearchOptions,
         ledger: Ledger,
     ) -> None:
-        import torch
-
         self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
         self.device, self.how = device, how
         self.dtype = torch.bfloat16 if low else torch.float32
@@ -129,12 +90,8 @@ class _Search:
                 self.ledger.keep()
                 report(pairs)
 
-            try:
+            with self.ledger.kept():
                 self._work(engine, waiting, self.ledger.commit, done)
-            except BaseException:
-                with suppress(OSError):
-                    self.ledger.keep(now=True)
-                raise
 
     def _work(
         self,
@@ -195,32 +152,16 @@ class _Search:
         tile = Tile(slice(0, len(some)), slice(0, len(some)))
         full = self._whole(some)
         worker = self._worker(tile.area)
-        best = self.best
-        make = partial(
-            Plan,
-            best.vectors,
-            best.rules.groups,
-            self.order,
-            self.lengths,
-            best.threshold,
-            full,
-            tile,
-            worker,
-            self.dtype,
-        )
+        make = partial(Plan, self.best, self.order, self.lengths, full, tile, worker, self.dtype)
         return self.pool.executor.submit(make).result()
 
     def _whole(self, order: Rows) -> Filter:
-        import torch
-
         vectors, lengths = self.best.vectors, self.lengths
         if self.dtype == torch.float32:
             return Exact32(vectors, order, lengths)
         return rounded16(vectors, order, lengths, self.device or "cpu", self.pool.each)
 
     def _filters(self) -> list[tuple[Filter, float]]:
-        import torch
-
         plan = self._plan()
         if plan is None or plan.basis is None:
             return [(self._whole(self.order), CROWD)]

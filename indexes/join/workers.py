@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import TypeVar
 
+import torch
+
 Item = TypeVar("Item")
 
 
@@ -116,8 +118,6 @@ class Pool:
 @contextmanager
 def pool_of(size: int) -> Iterator[Pool]:
     """A pool of `size` threads; afterwards torch has as many threads as before."""
-    import torch
-
     with _threads_as_before():
         executor = ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=(1,))
         try:
@@ -128,8 +128,6 @@ def pool_of(size: int) -> Iterator[Pool]:
 
 @contextmanager
 def _keeping_threads() -> Iterator[None]:
-    import torch
-
     before = torch.get_num_threads()
     try:
         yield

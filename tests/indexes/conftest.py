@@ -73,10 +73,10 @@ def narrow_first(
     """Let every plan choose a narrow bound, of any basis, whatever the clock says."""
     original = plan.Plan.__init__
 
-    def chosen(self, vectors, *rest, **named):
-        original(self, vectors, *rest, **named)
-        depth = max(1, vectors.shape[1] // 3)
-        sample = filters.gathered(vectors, self.order, slice(0, 64))
+    def chosen(self, best, *rest, **named):
+        original(self, best, *rest, **named)
+        depth = max(1, best.vectors.shape[1] // 3)
+        sample = filters.gathered(best.vectors, self.order, slice(0, 64))
         self.basis = leading(sample, depth) if basis is None else basis
         self.width, self.crowd = self.basis.shape[1] + 1, crowd
 

@@ -1,0 +1,45 @@
+"""Fill a `Best` from all tiles by numpy alone: small jobs are done before torch has started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from indexes.base import Rows
+from indexes.join.best import Best
+from indexes.join.bounds import norms
+from indexes.join.checkpoint import Ledger
+from indexes.join.tiles import BLOCK, Plain, Tile, halved
+
+Report = Callable[[int], None]
+
+
+def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledger: Ledger) -> None:
+    """Fill `best` by numpy, tile by tile."""
+    fresh = ledger.order is None
+    if ledger.order is None:
+        ledger.order, ledger.side = order, tile or BLOCK
+    plain = Plain(best, ledger.order, norms(best.vectors))
+    if fresh:
+        _seed_plain(plain)
+    tiles = halved(len(order), ledger.side)
+    waiting = ledger.plan(ledger.order, ledger.side, tiles)
+    report(sum(part.pairs for part in tiles) - sum(part.pairs for _, part in waiting))
+    with ledger.kept():
+        for number, part in waiting:
+            ledger.commit(number, plain.search(part))
+            ledger.keep()
+            report(part.pairs)
+
+
+def _seed_plain(plain: Plain) -> None:
+    """Raise the threshold by a small block, lest a large one be held whole."""
+    best = plain.best
+    side = int(max((8 * best.n) ** 0.5, 128))  # four times n pairs
+    if side > len(plain.order) // 2:
+        return
+    trial = Best(best.vectors, best.n, best.rules)
+    seeding = Plain(trial, plain.order, plain.lengths)
+    for found in seeding.search(Tile(slice(0, side), slice(0, side))):
+        trial.take(found)
+    if trial.is_full():
+        best.raise_to(trial.threshold)
