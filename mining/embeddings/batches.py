@@ -24,7 +24,7 @@ _AHEAD = 3
 
 
 @dataclass(frozen=True)
-class Batching:
+class BatchSettings:
     """Settings by which images go through a model; see `mining.embed`."""
 
     batch_size: int
@@ -34,7 +34,7 @@ class Batching:
 
 
 def encoded(
-    faces: Faces, paths: Sequence[str], model: Model, batching: Batching
+    faces: Faces, paths: Sequence[str], model: Model, settings: BatchSettings
 ) -> Generator[tuple[list[Source], Vectors, dict[str, str]], None, None]:
     """Batches of finished vectors, and the causes of the images that gave none.
 
@@ -47,11 +47,11 @@ def encoded(
         EmbeddingError: vectors that are zero or not finite.
     """
     stopped = proved = False
-    batch_size = batching.batch_size
-    for group in _decoded(faces, paths, model, batching):
+    batch_size = settings.batch_size
+    for group in _decoded(faces, paths, model, settings):
         causes = {item.path: item.cause for item in group if isinstance(item, _Failure)}
         good = [item for item in group if isinstance(item, _Decoded)]
-        stopped = stopped or (batching.stop_on_error and bool(causes))
+        stopped = stopped or (settings.stop_on_error and bool(causes))
         if stopped or not good:
             yield [], np.empty((0, 1), np.float32), causes
             continue
@@ -79,7 +79,7 @@ class _Failure:
 
 
 def _decoded(
-    faces: Faces, paths: Sequence[str], model: Model, batching: Batching
+    faces: Faces, paths: Sequence[str], model: Model, settings: BatchSettings
 ) -> Iterator[list[_Decoded | _Failure]]:
     """Images in batches, decoded by threads a few batches ahead of who asks for them."""
 
@@ -89,20 +89,20 @@ def _decoded(
             status = file.stat()
             data = images.read(file)
             content = hashlib.sha256(data).hexdigest()
-            pixels = model.preprocess(images.decode(data, max_pixels=batching.max_pixels))
+            pixels = model.preprocess(images.decode(data, max_pixels=settings.max_pixels))
         except images.ImageError as error:
             return _Failure(path, error.cause)
         except OSError as error:
             return _Failure(path, error.strerror or str(error))
         return _Decoded(Source.of(path, content, status), pixels)
 
-    pool = ThreadPoolExecutor(batching.workers or os.cpu_count() or 1, "decode")
+    pool = ThreadPoolExecutor(settings.workers or os.cpu_count() or 1, "decode")
     try:
         waiting: deque[list[Future[_Decoded | _Failure]]] = deque()
-        starts = iter(range(0, len(paths), batching.batch_size))
+        starts = iter(range(0, len(paths), settings.batch_size))
         while True:
             while len(waiting) < _AHEAD and (start := next(starts, None)) is not None:
-                group = paths[start : start + batching.batch_size]
+                group = paths[start : start + settings.batch_size]
                 waiting.append([pool.submit(decode, path) for path in group])
             if not waiting:
                 return

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from mining.embeddings.batches import Batching, encoded
+from mining.embeddings.batches import BatchSettings, encoded
 from mining.embeddings.journal import Source, VectorJournal, Vectors, exclusive
 from mining.embeddings.store import (
     FILES,
@@ -88,8 +88,8 @@ def embed(
             known = _Known(folder, journal)
             found = known.still_good(faces, report)
             if len(found) < len(faces) or not known.is_complete(faces):
-                batching = Batching(batch_size, workers, max_pixels, on_error == "fail")
-                failed = _embed_rest(faces, found, model, journal, batching, report)
+                settings = BatchSettings(batch_size, workers, max_pixels, on_error == "fail")
+                failed = _embed_rest(faces, found, model, journal, settings, report)
                 known.add(journal.sources, journal.vectors())
                 _write(folder, faces, found, known, model, failed, batch_size)
             else:
@@ -119,14 +119,14 @@ def _embed_rest(
     found: dict[str, Source],
     model: Model,
     journal: VectorJournal,
-    batching: Batching,
+    settings: BatchSettings,
     report: Step,
 ) -> dict[str, str]:
     """Embed the faces not in `found` and add them to it; returns the failures with their causes."""
     todo = [path for path in faces.paths if path not in found]
     report(len(found), len(faces))
     failed: dict[str, str] = {}
-    batches = encoded(faces, todo, model, batching)
+    batches = encoded(faces, todo, model, settings)
     with kept_heap(), closing(batches):
         for batch, vectors, causes in batches:
             failed.update(causes)
@@ -134,7 +134,7 @@ def _embed_rest(
                 journal.append(batch, vectors)
                 found.update((source.path, source) for source in batch)
             report(len(found) + len(failed), len(faces))
-    if failed and (batching.stop_on_error or not found):
+    if failed and (settings.stop_on_error or not found):
         raise EmbeddingError(_listing(failed, faces))
     return failed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from statistics import NormalDist
 
@@ -47,12 +48,9 @@ def det_curves(
     human = _known(human)
     bounds = _bounds(human)
     points = [human] if human else []
-    low_fpr = _floor(
-        [*(1 / curve.negatives for curve in curves.values()), *(p.fpr for p in points)]
-    )
-    low_fnr = _floor(
-        [*(1 / curve.positives for curve in curves.values()), *(p.fnr for p in points)]
-    )
+    given = curves.values()
+    low_fpr = _floor([*(1 / one.negatives for one in given), *(p.fpr for p in points)])
+    low_fnr = _floor([*(1 / one.positives for one in given), *(p.fnr for p in points)])
     reached = [0.4, *target_fnrs, *(rate for p in points for rate in (p.fpr, p.fnr))]
     reached += [one.high for one in bounds or ()]
     for curve in curves.values():
@@ -68,12 +66,8 @@ def det_curves(
         for at, curve in enumerate(curves.values()):
             handles += axes.plot(*_det_vertices(curve), linewidth=1.6, **_look(at))  # type: ignore[arg-type]
         if human is not None:
-            handles += _person(
-                axes,
-                human,
-                lambda fpr: _deviates(fpr, low_fpr),
-                lambda fnr: _deviates(fnr, low_fnr),
-            )
+            places = partial(_deviates, least=low_fpr), partial(_deviates, least=low_fnr)
+            handles += _person(axes, human, *places)
         axes.set(xlabel="false positive rate (%)", ylabel="false negative rate (%)")
         for axis, low in ((axes.xaxis, low_fpr), (axes.yaxis, low_fnr)):
             ticks = [tick for tick in _TICKS if low <= tick <= high]

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.hardness import Hardness
 from pairsets.figures.style import DASHES, INK, MUTED, PALETTE, legend, style
@@ -39,7 +38,8 @@ def hardness_curves(hardness: Hardness) -> Figure:
                 np.array([100 * getattr(one.fpr[model], end) for one in bins])
                 for end in ("value", "low", "high")
             )
-            _band(rates, edges, low, high, color)
+            # As steps: they are of whole bins.
+            rates.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.15, linewidth=0)
             handles += rates.plot(
                 middle,
                 values,
@@ -78,11 +78,6 @@ def hardness_curves(hardness: Hardness) -> Figure:
         figure.align_ylabels()
         legend(figure, handles, names)
     return figure
-
-
-def _band(axes: Axes, edges: Floats, low: Floats, high: Floats, color: str) -> None:
-    """Draw the intervals as steps: they are of whole bins."""
-    axes.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.15, linewidth=0)
 
 
 def _limits(axes: Axes) -> tuple[float, float]:

@@ -187,8 +187,9 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, Floats]:
         raise ScoresError(
             f"{path}: a folder; expected a score file (vectors are given with --embeddings)"
         )
+    ragged = "more or fewer values than line 1 has; is a comma in a path not quoted?"
     lines = read_table(
-        path, "score file", broken="not a CSV file", error=ScoresError, ragged=_ragged
+        path, "score file", broken="not a CSV file", error=ScoresError, ragged=lambda *_: ragged
     )
     _, header = next(lines)
     missing = {"pathA", "pathB", column} - {*header}
@@ -218,10 +219,6 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, Floats]:
         if column != SCORE or cells[at].strip().lower() not in NO_SCORE:
             values[row] = _number(cells[at], path, line, column)
     return {model: np.array(values, np.float64) for model, values in found.items()}
-
-
-def _ragged(*_: object) -> str:
-    return "more or fewer values than line 1 has; is a comma in a path not quoted?"
 
 
 def _number(text: str, path: Path, line: int, what: str) -> float:

@@ -102,10 +102,6 @@ def pairs_digest(pairs: PairSet) -> str:
     return digest.hexdigest()
 
 
-def _why_unknown(path: str, pairs: PairSet) -> str:
-    return cause(path, frozenset(pairs.paths).__contains__)
-
-
 def submission_files(out: Path) -> list[Path]:
     """The files of the submission `out`, a name that ends in `.csv`.
 
@@ -226,9 +222,10 @@ def read_submission(path: str | Path, pairs: PairSet) -> Submission:
         )
     if unknown:
         a, b = keys[unknown[0]]
+        why = cause(a, frozenset(pairs.paths).__contains__) or "; were rows added?"
         raise SubmissionError(
             f"{table}, line {lines[unknown[0]]}: {a!r} and {b!r} are no pair of the set "
-            f"({len(unknown)} such lines){_why_unknown(a, pairs) or '; were rows added?'}"
+            f"({len(unknown)} such lines){why}"
         )
     if lacking.size:
         row = int(lacking[0])
@@ -348,7 +345,8 @@ def _read_scores(
     path: Path, pairs: PairSet, rejects: bool
 ) -> tuple[list[PairKey], list[float], list[int]]:
     """Pairs, scores and lines of a table, each pair there once; `rejects` allows empty scores."""
-    longest = 2 * sum(map(_bytes, (*pairs.path_a, *pairs.path_b))) + 64 * len(pairs) + 2**20
+    paths = sum(len(path.encode()) for path in (*pairs.path_a, *pairs.path_b))
+    longest = 2 * paths + 64 * len(pairs) + 2**20
     size = path.stat().st_size
     if size > longest:
         raise SubmissionError(
@@ -407,7 +405,3 @@ def _scores_digest(keys: Sequence[PairKey], values: Sequence[float]) -> str:
         # Minus nought is nought.
         digest.update(f"{a}\0{b}\0".encode() + struct.pack("<d", value + 0.0))
     return digest.hexdigest()
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode())

@@ -65,7 +65,11 @@ class ByList:
         rows = table.listed(paths, self.column)
         known: dict[str, tuple[int, str]] = {}
         for line, file, identity in rows:
-            _refuse_leaving(self.path, line, file)
+            if leaving := why_unsafe(file):
+                raise FacesError(
+                    f"{self.path}, line {line}: the path {file!r} {leaving}; expected one inside "
+                    "the folder of faces, relative to it"
+                )
             before = known.setdefault(file, (line, identity))
             if before[1] != identity:
                 raise FacesError(
@@ -301,12 +305,3 @@ def _plain(path: str) -> str:
     while path.startswith("./"):
         path = path[2:].lstrip("/")
     return path
-
-
-def _refuse_leaving(list_: Path, line: int, file: str) -> None:
-    leaving = why_unsafe(file)
-    if leaving:
-        raise FacesError(
-            f"{list_}, line {line}: the path {file!r} {leaving}; expected one inside the folder "
-            "of faces, relative to it"
-        )
