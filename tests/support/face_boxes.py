@@ -15,7 +15,7 @@ from pairsets.sources.face_boxes.face_boxes import objects
 def face_boxes(
     faces: Mapping[Any, Sequence[tuple[ArrayLike, float]]],
     *,
-    identities: Mapping[Any, str] | None = None,
+    characters: Mapping[Any, str] | None = None,
     sizes: Mapping[Any, tuple[int, int]] | None = None,
     **others: Any,
 ) -> FaceBoxes:
@@ -27,7 +27,7 @@ def face_boxes(
         starts=np.cumsum([0, *map(len, faces.values())], dtype=np.int64),
         boxes=np.array([box for box, _ in rows], np.float64).reshape(-1, 4),
         scores=np.array([score for _, score in rows], np.float64),
-        identities=None if identities is None else objects(map(identities.get, faces)),
+        characters=None if characters is None else objects(map(characters.get, faces)),
         sizes=np.array([known.get(key, (0, 0)) for key in faces], np.int32).reshape(-1, 2),
         **others,
     )
