@@ -14,7 +14,7 @@ from indexes.join.bounds import filter_dtype, margin, norms, pair_scores, rounde
 from indexes.join.checkpoint import Ledger
 from indexes.join.constraints import PairConstraints, pair_keys, row_ceilings, score_limits
 from indexes.join.equal import equal_rows
-from indexes.join.grouped import Grouped
+from indexes.join.groups import Grouped
 from indexes.join.options import SearchOptions
 from indexes.join.plain import search_plain
 from indexes.join.tiles import BLOCK, Plain, Tile

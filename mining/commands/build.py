@@ -41,7 +41,7 @@ from pairsets.progress import Progress, silent
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.settings import settings_of
 from pairsets.tables.leaderboard import Leaderboard, LeftOut, make_leaderboard, write_leaderboards
-from pairsets.tables.published import PUBLISHED
+from pairsets.tables.published_rows import PUBLISHED
 
 # Arguments of a build that are paths.
 _PATHS = ("faces", "exclude", "test_pairs", "ignore_list")

@@ -45,7 +45,7 @@ from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
 from pairsets.tables.curves import write_curves
 from pairsets.tables.differences import write_differences, write_verdicts
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
-from pairsets.tables.published import published_for
+from pairsets.tables.published_rows import published_for
 
 SCHEMA = 1
 # What is written of each set, as `SET.scores.csv` and so on.

@@ -78,9 +78,8 @@ def detect_faces(
         ModelError: the detector cannot be used.
         OutputError: `OUT.partial` is none, or in use.
     """
-    manifest = with_ending(out, ".jsonl", "its manifest takes the name with .json").with_suffix(
-        ".json"
-    )
+    named = with_ending(out, ".jsonl", "its manifest takes the name with .json")
+    manifest = named.with_suffix(".json")
     refuse_existing([out, manifest], overwrite=overwrite, inputs=[detector])
     _refuse_numbers(min_score, overlap, workers)
     folder = PicturePaths(pictures)
@@ -110,11 +109,7 @@ def detect_faces(
                 step(count, max(total, count))
         kept.commit()
         broken.sort()
-        if broken and len(broken) == counts["pictures"]:
-            raise SourceError(
-                f"{folder.root}: none of its {len(broken)} pictures can be read; the first, "
-                f"{broken[0][0]!r}: {broken[0][1]}"
-            )
+        _refuse_all_broken(folder.root, broken, counts["pictures"])
         funnel = _funnel(counts, len(broken), skipped)
         content = {
             **{key: facts[key] for key in ("schema", "detector", "parameters")},
@@ -133,6 +128,15 @@ def detect_faces(
                 text.detach().flush()
             write_json(staged / manifest.name, content)
     return CommandResult([out, manifest], funnel, _warnings(broken, out))
+
+
+def _refuse_all_broken(root: Path, broken: Sequence[tuple[str, str]], count: int) -> None:
+    """Raise SourceError where none of the pictures can be read."""
+    if broken and len(broken) == count:
+        path, cause = broken[0]
+        raise SourceError(
+            f"{root}: none of its {count} pictures can be read; the first, {path!r}: {cause}"
+        )
 
 
 def _refuse_numbers(min_score: float, overlap: float, workers: int | None) -> None:

@@ -31,7 +31,7 @@ from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
 from pairsets.tables.differences import write_differences
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.tables.protocols import ENDS, Protocols, follow_protocols, unresolved, write_protocols
-from pairsets.tables.published import PUBLISHED
+from pairsets.tables.published_rows import PUBLISHED
 
 _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 

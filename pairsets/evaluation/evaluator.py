@@ -166,6 +166,41 @@ def settled(
     return pairs.take(kept), {model: one[kept] for model, one in values.items()}
 
 
+def _intervals(
+    table: Mapping[str, Resampled],
+    curve: Curve,
+    shares: Mapping[str, float],
+    target_fnr: float,
+    confidence: float,
+) -> dict[str, Interval]:
+    """Intervals of the shares and of d', as far as draws tell them; none without draws."""
+    if not table:
+        return {}
+    main = table[f"fpr@{target_fnr!r}"]
+    resampled = {"fpr_interpolated": main, "fpr_achieved": main}
+    resampled |= {name: table[name] for name in ("eer", "auc")}
+    fewer = min(curve.positives, curve.negatives)
+    counts = dict.fromkeys(("fpr_interpolated", "fpr_achieved"), curve.negatives)
+    found = {
+        name: _share(resampled[name], value, counts.get(name, fewer), confidence)
+        for name, value in shares.items()
+    }
+    found["dprime"] = table["dprime"].interval(confidence)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _curves(labels: ArrayLike, scores: Mapping[str, ArrayLike], invalid: int) -> dict[str, Curve]:
+    """ROC of each model; ScoresError names the model whose scores have none."""
+    curves = {}
+    for model, values in scores.items():
+        try:
+            curves[model] = roc(labels, values)
+        except ScoresError as error:
+            left = f" (after {invalid} invalid pairs were left out)" if invalid else ""
+            raise ScoresError(f"{_of(model)}{error}{left}") from None
+    return curves
+
+
 def evaluate_arrays(
     labels: ArrayLike,
     scores: Mapping[str, ArrayLike],
@@ -192,13 +227,7 @@ def evaluate_arrays(
     truth, target_fnr = np.asarray(labels) == 1, float(target_fnr)
     if truth.shape != clusters.a.shape:
         raise ScoresError(f"clusters of {len(clusters)} pairs for labels of shape {truth.shape}")
-    curves = {}
-    for model, values in scores.items():
-        try:
-            curves[model] = roc(labels, values)
-        except ScoresError as error:
-            left = f" (after {invalid} invalid pairs were left out)" if invalid else ""
-            raise ScoresError(f"{_of(model)}{error}{left}") from None
+    curves = _curves(labels, scores, invalid)
     aims = Targets(tuple(dict.fromkeys((target_fnr, *targets))), targets)
     tables: dict[str, dict[str, Resampled]] = {}
     if draws:
@@ -216,19 +245,9 @@ def evaluate_arrays(
         achieved = fpr_at_fnr(curve, target_fnr)
         eer, eer_threshold = equal_error(curve)
         interpolated = fpr_at_fnr_interpolated(curve, target_fnr)
-        intervals: dict[str, Interval | None] = {}
         area = area_under(curve)
-        if table:
-            main, fewer = table[f"fpr@{target_fnr!r}"], min(curve.positives, curve.negatives)
-            for name, value, resampled, count in (
-                ("fpr_interpolated", interpolated, main, curve.negatives),
-                ("fpr_achieved", achieved.fpr, main, curve.negatives),
-                ("eer", eer, table["eer"], fewer),
-                ("auc", area, table["auc"], fewer),
-            ):
-                intervals[name] = _share(resampled, value, count, confidence)
-            intervals["dprime"] = table["dprime"].interval(confidence)
-        known = {name: one for name, one in intervals.items() if one is not None}
+        shares = {"fpr_interpolated": interpolated, "fpr_achieved": achieved.fpr}
+        shares |= {"eer": eer, "auc": area}
         reached = not math.isnan(achieved.threshold)
         accepted = values >= achieved.threshold
         evaluation = Evaluation(
@@ -246,7 +265,7 @@ def evaluate_arrays(
             invalid=invalid,
             fpr_rate=rate(0, accepted) if reached else UNKNOWN,
             fnr_rate=rate(1, accepted) if reached else UNKNOWN,
-            intervals=known,
+            intervals=_intervals(table, curve, shares, target_fnr, confidence),
             points=_points(curve, table, confidence, targets),
             carried=_carried(values, carried, model, rate),
             clusters=clusters.used,

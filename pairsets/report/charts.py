@@ -12,8 +12,8 @@ from pairsets.evaluation.confusion import Confusion
 from pairsets.evaluation.hardness import Hardness
 from pairsets.evaluation.human import HumanRates
 from pairsets.report.content import DetSet, ModelScores
+from pairsets.report.phrases import bounds, listed, share
 from pairsets.report.svg import to_svg
-from pairsets.report.wording import bounds, listed, share
 from pairsets.tables.leaderboard import percent
 
 if TYPE_CHECKING:

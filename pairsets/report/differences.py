@@ -13,7 +13,7 @@ from pairsets.evaluation.differences import Difference
 from pairsets.evaluation.intervals import Interval
 from pairsets.report.content import Report
 from pairsets.report.forest_plot import Scale
-from pairsets.report.wording import p_value, points
+from pairsets.report.phrases import p_value, points
 
 # Rows that stand open; what is beyond is folded away.
 OPEN_ROWS = 12

@@ -13,7 +13,7 @@ from math import ceil, cos, floor, isfinite, log10, pi, sin
 from markupsafe import Markup
 
 from pairsets.evaluation.intervals import Interval
-from pairsets.report.wording import MINUS, is_known
+from pairsets.report.phrases import MINUS, is_known
 
 _STAR = "M" + "L".join(
     f"{radius * sin(at * pi / 5):.1f} {-radius * cos(at * pi / 5):.1f}"

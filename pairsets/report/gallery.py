@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from pairsets.report import wording
+from pairsets.report import phrases
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.thumbnails import as_sheet, distinct_faces, encode_faces, pixels_for
 
@@ -77,8 +77,8 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"text": _text, "ends": _ends, "breakable": wording.breakable}
-    environment.filters |= {"score": wording.score, "quantile": _quantile}
+    environment.filters |= {"text": _text, "ends": _ends, "breakable": phrases.breakable}
+    environment.filters |= {"score": phrases.score, "quantile": _quantile}
     template = environment.from_string(here.joinpath("gallery.html.jinja").read_text("utf-8"))
     section = template.render(
         gallery=report.gallery,

@@ -8,7 +8,7 @@ from math import inf
 
 from pairsets.tables.entries import Entry
 from pairsets.tables.leaderboard import Leaderboard
-from pairsets.tables.published import PUBLISHED
+from pairsets.tables.published_rows import PUBLISHED
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from pairsets.evaluation.intervals import Interval
 from pairsets.report.forest_plot import Scale
 from pairsets.report.operating_points import operating_tables
+from pairsets.report.phrases import bounds, is_known, listed
 from pairsets.report.tables import Cell, Table
-from pairsets.report.wording import bounds, is_known, listed
 from pairsets.tables.entries import Entry
 from pairsets.tables.leaderboard import ZACI, Apart, Leaderboard, apart_cells, percent
 

@@ -8,8 +8,8 @@ from math import isnan
 from pairsets.evaluation.evaluator import TARGETS
 from pairsets.evaluation.intervals import Rate
 from pairsets.evaluation.result import Evaluation, OperatingPoint
+from pairsets.report.phrases import bounds, decimal_bounds, score, share
 from pairsets.report.tables import Cell, Table
-from pairsets.report.wording import bounds, decimal_bounds, score, share
 from pairsets.tables.leaderboard import ZACI, Leaderboard
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from pairsets.report import wording
+from pairsets.report import phrases
 from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
@@ -71,8 +71,8 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         lstrip_blocks=True,
         loader=FunctionLoader(source),
     )
-    environment.filters |= {"percent": wording.share, "bounds": wording.bounds}
-    environment.filters |= {"breakable": wording.breakable, "listed": wording.listed}
+    environment.filters |= {"percent": phrases.share, "bounds": phrases.bounds}
+    environment.filters |= {"breakable": phrases.breakable, "listed": phrases.listed}
     headline = report.headline
     page = environment.get_template("report.html.jinja").render(
         report=report,

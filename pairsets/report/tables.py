@@ -10,7 +10,7 @@ from pairsets.evaluation.hardness import Hardness
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.kappa import Kappa
-from pairsets.report.wording import MINUS, bounds, decimal_bounds, share
+from pairsets.report.phrases import MINUS, bounds, decimal_bounds, share
 
 
 @dataclass(frozen=True)

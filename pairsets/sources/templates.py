@@ -6,7 +6,7 @@ one. `ijbc_face_tid_mid.txt` lists `image template media`, a line a picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
 from pairsets.paths import strings, why_unsafe
+from pairsets.progress import Step
 from pairsets.sources.text.text_lines import text_lines
 
-Progress = Callable[[int, int], None]
 _EXPECTED = "expected IMAGE TEMPLATE MEDIA, as in 1.jpg 1 69544"
 # Pictures whose vectors are summed at a time.
 BLOCK = 1 << 14
@@ -54,7 +54,7 @@ class Templates:
             object.__setattr__(self, name, array)
 
     @classmethod
-    def read(cls, path: str | Path, *, progress: Progress | None = None) -> Templates:
+    def read(cls, path: str | Path, *, progress: Step | None = None) -> Templates:
         """Read `image template media`, separated by spaces, without a header.
 
         Raises:
@@ -129,7 +129,7 @@ def pooled(
     media: ArrayLike,
     *,
     block: int = BLOCK,
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """One vector a template: the mean over its media of the mean over each one's pictures.
 

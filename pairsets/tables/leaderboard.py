@@ -22,7 +22,7 @@ from pairsets.evaluation.result import Evaluation
 from pairsets.pairset import PairSet
 from pairsets.storage.artefacts import write_json, write_text
 from pairsets.tables.entries import Entry, human_entry, left_out_entry, model_entry
-from pairsets.tables.published import Published
+from pairsets.tables.published_rows import Published
 
 SCHEMA = 3
 # What the rate is called that stands beside published ones.

@@ -10,11 +10,11 @@ from support import oracle
 from support.oracle import listed
 
 from indexes import FlatIndex, join
-from indexes.join import checkpoint, equal, grouped
+from indexes.join import checkpoint, equal, groups
 from indexes.join.best import Best
 from indexes.join.constraints import PairConstraints, pair_keys
 from indexes.join.equal import equal_rows
-from indexes.join.grouped import Grouped
+from indexes.join.groups import Grouped
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=80)
 HOWS = {"plain": {}, "fp32": {"precision": "fp32", "spectrum": "off"}}
@@ -64,7 +64,7 @@ def test_the_best_pairs_are_those_of_the_double_loop(crowd, n, many, how, data):
     named = HOWS[how] | {"tile": data.draw(st.integers(1, 9)), "threads": 2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(equal, "MANY", many)
-        patch.setattr(grouped.Grouped, "least", data.draw(st.sampled_from([1, 2**14])))
+        patch.setattr(groups.Grouped, "least", data.draw(st.sampled_from([1, 2**14])))
         found = join.top_pairs(vectors, codes, n, how=join.SearchOptions(**named), **options)
     assert listed(found) == oracle.top_pairs(vectors, codes, n, **options)
     alone = join.top_pairs(vectors, codes, n, how=join.SearchOptions(**named), **options)

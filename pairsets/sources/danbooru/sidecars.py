@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from pairsets.errors import SourceError
 from pairsets.paths import IMAGE_SUFFIXES
-from pairsets.sources.text.compressed import ENDINGS as PACKED
+from pairsets.sources.text.compression import ENDINGS as PACKED
 
 ENDING = ".json"
 # A post takes some KiB.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.sidecars import Sidecars, is_sidecar
-from pairsets.sources.text.compressed import ENDINGS as PACKED
-from pairsets.sources.text.compressed import PackedError, unpacked
+from pairsets.sources.text.compression import ENDINGS as PACKED
+from pairsets.sources.text.compression import PackedError, unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

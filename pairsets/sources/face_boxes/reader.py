@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
+from pairsets.progress import Step
 from pairsets.sources.face_boxes import coco, faces_tsv, keyed_json, records, wider, xml, yolo
 from pairsets.sources.face_boxes.builder import Table
 from pairsets.sources.face_boxes.cvat import Cvat
@@ -20,7 +21,7 @@ from pairsets.sources.face_boxes.manga109 import Manga109
 from pairsets.sources.face_boxes.voc import Voc
 from pairsets.sources.folders.picture_paths import PicturePaths
 from pairsets.sources.text.json_stream import JsonStream
-from pairsets.sources.text.text_stream import Progress, blocks, errors_of, lines, texts
+from pairsets.sources.text.text_stream import blocks, errors_of, lines, texts
 
 EXPECTED = (
     'JSON of boxes by picture ({"1123": [{"bbox": [left, top, right, bottom]}]}), JSON lines of '
@@ -41,7 +42,7 @@ def read_annotations(
     tag_ids: Path | None = None,
     pictures: PicturePaths | None = None,
     sized: bool = False,
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> FaceBoxes:
     """Read the faces that somebody found in pictures.
 
@@ -117,7 +118,7 @@ def files_of(folder: Path) -> tuple[list[Path], list[Path], int]:
 
 
 def _folder(
-    folder: Path, pictures: PicturePaths | None, sized: bool, progress: Progress | None
+    folder: Path, pictures: PicturePaths | None, sized: bool, progress: Step | None
 ) -> Table:
     books, labels, others = files_of(folder)
     if books and labels:

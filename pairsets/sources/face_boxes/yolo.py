@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pairsets.errors import SourceError
+from pairsets.progress import Step
 from pairsets.sources.dataset import PictureId
 from pairsets.sources.face_boxes.builder import Table
 from pairsets.sources.face_boxes.json_fields import Found, labelled, number, picture_id
 from pairsets.sources.folders.picture_paths import PicturePaths
-from pairsets.sources.text.text_stream import Progress, blocks, errors_of, lines, texts
+from pairsets.sources.text.text_stream import blocks, errors_of, lines, texts
 
 CLASSES = ("classes.txt", "obj.names")
 NO_PICTURE = "label of no picture that was found"
@@ -32,7 +33,7 @@ def read(
     pictures: PicturePaths | None,
     *,
     sized: bool = False,
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> Table:
     """Read the labels in `files`, which lie below `root`.
 

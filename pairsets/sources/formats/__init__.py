@@ -15,11 +15,10 @@ from typing import Protocol, cast
 from pairsets.errors import SourceError
 from pairsets.files.folds import Folds
 from pairsets.pairset import PairSet
+from pairsets.progress import Step
 from pairsets.sources.formats.refusals import why_refused
 from pairsets.sources.text.text_lines import read_head
 
-# Called with how much is done and how much there is in all, as in bytes of the file.
-Progress = Callable[[int, int], None]
 # What a format may bring back as it went; the paths always come back.
 KEEPABLE = frozenset({"label", "folds", "human_prediction", "invalid", "order", "identities"})
 
@@ -92,7 +91,7 @@ class Format(Protocol):
         tells `ijb` from `indices`, so that it has to be asked.
         """
 
-    def read(self, path: Path, *, progress: Progress | None = None, **options: object) -> Pairs:
+    def read(self, path: Path, *, progress: Step | None = None, **options: object) -> Pairs:
         """Read a file.
 
         Args:
@@ -167,7 +166,7 @@ def read_pairs(
     path: str | Path,
     name: str | None = None,
     *,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     **options: object,
 ) -> Pairs:
     """Read a file of the format of that name or, without one, of the format that it looks like.

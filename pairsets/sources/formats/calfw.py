@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pairsets.errors import SourceError
 from pairsets.faces import identity_of
 from pairsets.paths import base_name, is_image
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import TWO_FACES, several
 from pairsets.sources.formats.inferred_folds import read_folds, written_folds
@@ -45,7 +46,7 @@ def looks_like(path: Path, head: bytes) -> bool:
     )
 
 
-def read(path: Path, *, progress: Progress | None = None, folds: int | None = None) -> Pairs:
+def read(path: Path, *, progress: Step | None = None, folds: int | None = None) -> Pairs:
     """Read pairs of two lines.
 
     Folds that are not asked for are those of the flags, where the file is laid out as CALFW is

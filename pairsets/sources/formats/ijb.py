@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pairsets.errors import SourceError
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.owners import joined
 from pairsets.sources.formats.refusals import why_refused
@@ -49,9 +50,7 @@ def named_so(path: Path) -> bool:
     return any(word in path.name.lower() for word in ("ijb", "template"))
 
 
-def read(
-    path: Path, *, progress: Progress | None = None, templates: str | Path | None = None
-) -> Pairs:
+def read(path: Path, *, progress: Step | None = None, templates: str | Path | None = None) -> Pairs:
     """Read pairs of templates.
 
     Args:
@@ -127,7 +126,7 @@ def names_of_templates(path: Path) -> dict[int, str]:
 
 
 def read_numbers(
-    path: Path, progress: Progress | None = None, block: int = BLOCK
+    path: Path, progress: Step | None = None, block: int = BLOCK
 ) -> tuple[Numbers, ...]:
     """The two templates, the label and the number of each line, `[N]` each; by `block` bytes.
 

@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.sources.formats import Pairs, Progress, ijb
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs, ijb
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.ijb import read_numbers
 from pairsets.sources.formats.inferred_folds import read_folds, written_folds
@@ -33,7 +34,7 @@ def looks_like(path: Path, head: bytes) -> bool:
 def read(
     path: Path,
     *,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     folds: int | None = None,
     suffix: str | None = None,
     digits: int | None = None,

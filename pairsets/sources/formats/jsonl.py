@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pairsets.sources.formats import KEEPABLE, Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import KEEPABLE, Pairs
 from pairsets.sources.formats.collection import held_by
 from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_records, records_of
 from pairsets.sources.text.text_lines import head_lines, json_objects
@@ -28,7 +29,7 @@ def looks_like(path: Path, head: bytes) -> bool:
     return isinstance(record, dict) and {"pathA", "pathB"} <= set(record)
 
 
-def read(path: Path, *, progress: Progress | None = None) -> Pairs:
+def read(path: Path, *, progress: Step | None = None) -> Pairs:
     """Read an object a line; other names than those of pairs are left out, and noted.
 
     Raises:
@@ -59,7 +60,7 @@ def write(content: Pairs, path: Path) -> Pairs:
 
 
 def _records(
-    path: Path, progress: Progress | None, others: Counter[str]
+    path: Path, progress: Step | None, others: Counter[str]
 ) -> Iterator[tuple[int, Values]]:
     for number, record in json_objects(path, progress, expected=f"an object with {EXPECTED}"):
         values = [record.get(name) for name in NAMES]

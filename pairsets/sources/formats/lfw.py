@@ -21,7 +21,8 @@ from pairsets.errors import SourceError
 from pairsets.files.folds import Folds
 from pairsets.pairset import PairSet
 from pairsets.paths import is_image
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.inferred_folds import in_blocks, read_folds
 from pairsets.sources.formats.numbered_pictures import named, unsaid
@@ -54,7 +55,7 @@ def looks_like(path: Path, head: bytes) -> bool:
 def read(
     path: Path,
     *,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     suffix: str | None = None,
     digits: int | None = None,
     faces: Path | None = None,

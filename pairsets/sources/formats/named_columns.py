@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pairsets.errors import SourceError
 from pairsets.paths import is_image
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import labels
 from pairsets.sources.formats.owners import owners
@@ -95,7 +96,7 @@ def looks_like(path: Path, head: bytes) -> bool:
     return bool(pairs_among(names)) and any(_plain(name) in _LABELS for name in names)
 
 
-def read(path: Path, *, progress: Progress | None = None, columns: str | None = None) -> Pairs:
+def read(path: Path, *, progress: Step | None = None, columns: str | None = None) -> Pairs:
     """Read a row a pair; other columns are left out, and noted.
 
     Args:

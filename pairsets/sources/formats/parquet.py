@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from pairsets.errors import SourceError
-from pairsets.sources.formats import KEEPABLE, Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import KEEPABLE, Pairs
 from pairsets.sources.formats.collection import held_by
 from pairsets.sources.formats.records import EXPECTED, NAMES, Values, gather_records, records_of
 from pairsets.sources.text.text_lines import opened, read_head
@@ -42,7 +43,7 @@ def columns_of(path: Path) -> list[str] | None:
         return None
 
 
-def read(path: Path, *, progress: Progress | None = None) -> Pairs:
+def read(path: Path, *, progress: Step | None = None) -> Pairs:
     """Read a row a pair, some rows at a time; other columns are left out, and noted.
 
     Raises:
@@ -141,9 +142,7 @@ def converted(convert: Callable[[], T]) -> T:
         raise arrow.ArrowInvalid(f"{type(error).__name__}: {error}") from None
 
 
-def _records(
-    table: Any, names: list[str], progress: Progress | None
-) -> Iterator[tuple[int, Values]]:
+def _records(table: Any, names: list[str], progress: Step | None) -> Iterator[tuple[int, Values]]:
     total, done = table.metadata.num_rows, 0
     wanted = [name for name in NAMES if name in names]
     for batch in table.iter_batches(_ROWS, columns=wanted):

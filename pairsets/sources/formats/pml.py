@@ -22,7 +22,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.text.text_lines import csv_rows, read_head
 from pairsets.storage.artefacts import atomic_write
@@ -57,9 +58,7 @@ def looks_like(path: Path, head: bytes) -> bool:
         return False
 
 
-def read(
-    path: Path, *, progress: Progress | None = None, images: str | Path | None = None
-) -> Pairs:
+def read(path: Path, *, progress: Step | None = None, images: str | Path | None = None) -> Pairs:
     """Read index tuples: (a1, p) or (a, p) have label 1, (a2, n) or (a, n) have 0.
 
     Nothing in the archive can run: arrays of objects, which are pickles, are refused, and no array

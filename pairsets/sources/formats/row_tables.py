@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
-from pairsets.sources.formats import Progress
+from pairsets.progress import Step
 from pairsets.sources.formats.parquet import MAGIC, columns_of, converted, open_parquet, write_table
 from pairsets.sources.text.text_lines import csv_rows, head_lines, json_objects, read_head
 from pairsets.storage.artefacts import atomic_write
@@ -42,7 +42,7 @@ def columns(path: Path, head: bytes) -> list[str]:
         return []
 
 
-def read_rows(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, Row]]:
+def read_rows(path: Path, progress: Step | None = None) -> Iterator[tuple[int, Row]]:
     """Number and values of each row, as a stream; None or an empty text where there is none.
 
     Raises:
@@ -103,7 +103,7 @@ def _mark(lines: Sequence[str]) -> str:
     return next((mark for mark in ",\t;" if lines and mark in lines[0]), ",")
 
 
-def _csv_rows(path: Path, progress: Progress | None, mark: str) -> Iterator[tuple[int, Row]]:
+def _csv_rows(path: Path, progress: Step | None, mark: str) -> Iterator[tuple[int, Row]]:
     rows = csv_rows(path, progress, mark=mark)
     _, header = next(rows, (1, []))
     if copy_hint(header):
@@ -119,7 +119,7 @@ def _csv_rows(path: Path, progress: Progress | None, mark: str) -> Iterator[tupl
         yield line, dict(zip(header, cells, strict=True))
 
 
-def _parquet_rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(path: Path, progress: Step | None) -> Iterator[tuple[int, Row]]:
     done = 0
     with open_parquet(path) as table:
         for batch in table.iter_batches(_BATCH):

@@ -8,7 +8,8 @@ from pairsets.errors import SourceError
 from pairsets.faces import identity_of
 from pairsets.identities.rules import Rule
 from pairsets.paths import is_image
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import TWO_FACES, several
 from pairsets.sources.formats.inferred_folds import read_folds, written_folds
@@ -30,7 +31,7 @@ def looks_like(path: Path, head: bytes) -> bool:
 def read(
     path: Path,
     *,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     folds: int | None = None,
     rule: Rule | None = None,
 ) -> Pairs:

@@ -13,7 +13,8 @@ from pathlib import Path
 from pairsets.errors import SourceError
 from pairsets.identities.rules import Rule
 from pairsets.paths import is_image
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.fields import (
     EXPECTED_LABEL,
@@ -52,7 +53,7 @@ def looks_like(path: Path, head: bytes) -> bool:
 def read(
     path: Path,
     *,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     folds: int | None = None,
     rule: Rule | None = None,
 ) -> Pairs:

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.pairset import PairSet
-from pairsets.sources.formats import Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather, held_by
 from pairsets.sources.formats.named_columns import pairs_among
 from pairsets.sources.formats.row_tables import (
@@ -67,7 +68,7 @@ def looks_like(path: Path, head: bytes) -> bool:
     return _layout(columns(path, head)) is not None
 
 
-def read(path: Path, *, progress: Progress | None = None) -> Pairs:
+def read(path: Path, *, progress: Step | None = None) -> Pairs:
     """Read tuples: the anchor and the positive have label 1, it and each negative 0.
 
     A negative may be missing where a tuple has fewer than others.

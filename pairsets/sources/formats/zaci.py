@@ -13,7 +13,8 @@ from pairsets.errors import PairSetError, SourceError
 from pairsets.files.folds import Folds
 from pairsets.files.side_files import folds_of
 from pairsets.pairset import COLUMNS, SHORT, VALUES, identities_of
-from pairsets.sources.formats import KEEPABLE, Pairs, Progress
+from pairsets.progress import Step
+from pairsets.sources.formats import KEEPABLE, Pairs
 from pairsets.sources.formats.collection import held_by
 from pairsets.sources.formats.records import NAMES, Values, gather_records
 from pairsets.sources.text.text_lines import csv_rows, head_lines
@@ -34,7 +35,7 @@ def looks_like(path: Path, head: bytes) -> bool:
     return bool(lines) and {"pathA", "pathB"} <= set(lines[0].split(","))
 
 
-def read(path: Path, *, progress: Progress | None = None) -> Pairs:
+def read(path: Path, *, progress: Step | None = None) -> Pairs:
     """Read a pair file, and the folds and identities beside it where there are any.
 
     Unlike `PairSet.read`, this takes a file that lists a pair again.
@@ -63,7 +64,7 @@ def write(content: Pairs, path: Path) -> Pairs:
     return held
 
 
-def _rows(path: Path, progress: Progress | None) -> Iterator[tuple[int, Values]]:
+def _rows(path: Path, progress: Step | None) -> Iterator[tuple[int, Values]]:
     """Line and values of each row, those of missing columns None."""
     rows = csv_rows(path, progress)
     _, header = next(rows, (1, None))

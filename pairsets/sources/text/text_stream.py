@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pairsets.errors import SourceError
-from pairsets.sources.text.compressed import unpacked
+from pairsets.progress import Step
+from pairsets.sources.text.compression import unpacked
 
-Progress = Callable[[int, int], None]
 BLOCK = 2**20
 # What people take for a text file, by its first bytes.
 _NO_TEXT = {
@@ -35,7 +35,7 @@ def errors_of(path: Path) -> Iterator[None]:
         raise SourceError(f"{path}{', ' if text.startswith('line ') else ': '}{text}") from None
 
 
-def blocks(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
+def blocks(path: Path, progress: Step | None = None) -> Iterator[bytes]:
     """The bytes of a file, unpacked where it is gzip, xz or zstd, which its content tells.
 
     Args:

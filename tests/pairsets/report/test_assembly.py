@@ -22,7 +22,7 @@ from pairsets.report.assembly import (
 )
 from pairsets.report.differences import contrasts_of
 from pairsets.tables.leaderboard import make_leaderboard
-from pairsets.tables.published import PUBLISHED, labelled_digest
+from pairsets.tables.published_rows import PUBLISHED, labelled_digest
 
 
 def board(name, pairs, scores, **options):

@@ -17,7 +17,7 @@ from pairsets.report.leaderboards import board_of
 from pairsets.report.operating_points import operating_tables
 from pairsets.tables.entries import Entry
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, percent
-from pairsets.tables.published import PUBLISHED, Published, labelled_digest
+from pairsets.tables.published_rows import PUBLISHED, Published, labelled_digest
 
 TARGET = 0.1
 

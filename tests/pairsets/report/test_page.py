@@ -32,7 +32,7 @@ from pairsets.report import (
 )
 from pairsets.tables.entries import Entry, model_entry
 from pairsets.tables.leaderboard import make_leaderboard, percent
-from pairsets.tables.published import PUBLISHED
+from pairsets.tables.published_rows import PUBLISHED
 
 EVIL = "</script><script>alert(1)</script>\"'&<b>"
 FACES = ["rei/1.png", "rei/2.png", "asuka/1.png", "綾波/1.png"]

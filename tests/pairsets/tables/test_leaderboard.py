@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-import pairsets.tables.published
+import pairsets.tables.published_rows
 from pairsets import PairSet, ScoresError, evaluate
 from pairsets.evaluation.intervals import wilson
 from pairsets.tables.entries import Entry
@@ -24,7 +24,7 @@ from pairsets.tables.leaderboard import (
     to_csv,
     write_leaderboards,
 )
-from pairsets.tables.published import PUBLISHED, labelled_digest, published_for
+from pairsets.tables.published_rows import PUBLISHED, labelled_digest, published_for
 
 
 @pytest.fixture
@@ -447,7 +447,7 @@ class TestPublished:
             fnr=0.25,
             pairs_sha256=labelled_digest(pairs),
         )
-        monkeypatch.setitem(pairsets.tables.published.PUBLISHED, "random", small)
+        monkeypatch.setitem(pairsets.tables.published_rows.PUBLISHED, "random", small)
         return small
 
     SCORES: ClassVar = {"poor": [9, 8, 7, 1, 8, 7, 0, 0], "good": [9, 8, 7, 6, 1, 2, 0, 0]}

@@ -17,7 +17,7 @@ import zstandard
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.sidecars import Sidecars
 from pairsets.sources.danbooru.streams import Stream, metadata_files
-from pairsets.sources.text.compressed import unpacked
+from pairsets.sources.text.compression import unpacked
 
 LINES = [b'{"id": %d, "x": "%s"}\r\n' % (at, b"\xe7\xb6\xbe" * (at % 50)) for at in range(3000)]
 TEXT = b"".join(LINES)
