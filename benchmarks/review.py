@@ -40,7 +40,7 @@ from benchmarks.machine import keep
 from pairsets.storage.artefacts import installed
 
 PROGRAM = "from mining.cli import main\nmain()"
-IMPORTS = ("pandas", "pairsets", "pairsets.review.web.serve", "pairsets.review.web.app, uvicorn")
+IMPORTS = ("pandas", "pairsets", "pairsets.review.web.server", "pairsets.review.web.app, uvicorn")
 AHEAD = 6
 SIDE = 64
 

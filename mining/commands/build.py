@@ -15,22 +15,28 @@ from mining.embeddings.options import FLOOR, EmbeddingOptions, notes_of
 from mining.embeddings.store import Embeddings, skipped_rows
 from mining.miners.fold_results import Content
 from mining.miners.fused_negatives import left_out, refuse_twice
-from mining.miners.inputs import MinerInputs, MiningOptions, RandomSet, of_faces, refuse_unfit
+from mining.miners.inputs import (
+    Joined,
+    MinerInputs,
+    MiningOptions,
+    RandomSet,
+    of_faces,
+    refuse_unfit,
+)
 from mining.miners.negatives import DEFAULT_PAIRS
 from mining.miners.provenance import (
-    Joined,
     accounts_of,
     identities_digest,
     manifest,
     mining_rows,
 )
 from mining.miners.search import Search
+from mining.miners.suspect_free import dropped_rows
 from mining.models import Model
 from mining.models.names import model_names, plain_names
 from mining.scores.collection import Gathered
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
-from mining.suspects.evidence import dropped_rows
 from pairsets.evaluation.human import resolve_target
 from pairsets.faces import Faces
 from pairsets.files.side_files import suspects_of

@@ -19,7 +19,8 @@ from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.random_set import sample_rows
 from pairsets.report import save_figure, write_report
-from pairsets.report.assembly import ReportInputs, model_scores, report_of
+from pairsets.report.assembly import model_scores, report_of
+from pairsets.report.inputs import ReportInputs
 from pairsets.tables.leaderboard import Leaderboard
 
 COLUMNS = 10

@@ -35,7 +35,8 @@ from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
 from pairsets.report import write_report
-from pairsets.report.assembly import FIGURES, ReportInputs, draw_figures, report_of
+from pairsets.report.assembly import FIGURES, draw_figures, report_of
+from pairsets.report.inputs import ReportInputs
 from pairsets.storage.artefacts import versions, write_json
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import JsonError, read_object

@@ -13,13 +13,20 @@ from mining.miners.fold_miner import mine_within
 from mining.miners.fold_results import Content
 from mining.miners.fold_shares import Shares
 from mining.miners.fused_negatives import refuse_twice
-from mining.miners.inputs import MinerInputs, MiningOptions, RandomSet, of_faces, refuse_unfit
-from mining.miners.provenance import Joined, identities_digest
+from mining.miners.inputs import (
+    Joined,
+    MinerInputs,
+    MiningOptions,
+    RandomSet,
+    of_faces,
+    refuse_unfit,
+)
+from mining.miners.provenance import identities_digest
 from mining.miners.search import Label, Search, WorkFiles
+from mining.miners.suspect_free import dropped_rows
 from mining.models.names import model_names
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
-from mining.suspects.evidence import dropped_rows
 from pairsets.errors import PairSetError
 from pairsets.faces import resolve
 from pairsets.files.identity_folds import IdentityFolds

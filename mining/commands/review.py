@@ -55,7 +55,7 @@ class JudgingOptions:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """Address of the page, and who may see it; see `pairsets.review.web.serve.serve`."""
+    """Address of the page, and who may see it; see `pairsets.review.web.server.serve`."""
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -89,7 +89,7 @@ def review(
         say: is told the link, and what is worth knowing.
     """
     from pairsets.review.judgement.session import Review
-    from pairsets.review.web.serve import serve
+    from pairsets.review.web.server import serve
 
     where = store or store_of(path)
     refuse_inside(where, faces, option="--store")

@@ -18,7 +18,8 @@ from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
 from mining.miners.fold_results import Content, Part
 from mining.miners.fold_shares import KINDS, Shares
-from mining.miners.provenance import Joined, origin_of
+from mining.miners.inputs import Joined
+from mining.miners.provenance import origin_of
 from mining.miners.search import Search, WorkFiles
 from mining.ranking.mined_pairs import Mined
 from pairsets.errors import PairSetError

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.miners.inputs import Joined
 from mining.miners.negatives import adversarial_pairs
-from mining.miners.provenance import Joined, facts_of, fusion_of, manifest, mining_rows, origin_of
-from mining.miners.suspect_free import columns_of, pairs_of
+from mining.miners.provenance import facts_of, fusion_of, manifest, mining_rows, origin_of
+from mining.miners.suspect_free import columns_of, not_looked_at, pairs_of
 from mining.ranking.mined_pairs import Mined
 from mining.ranking.warnings import warnings_of
-from mining.suspects.evidence import not_looked_at
 from pairsets.evaluation.hubness import Hubness
 from pairsets.files.folds import Folds
 from pairsets.files.suspects import Suspects

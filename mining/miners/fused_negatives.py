@@ -9,13 +9,13 @@ from pathlib import Path
 from mining.embeddings.store import Embeddings
 from mining.errors import FusionError, RulesError
 from mining.miners.negatives import adversarial_pairs
-from mining.ranking.checkpoints import Checkpoints
 from mining.ranking.filtered_ranking import FilteredRanking
 from mining.ranking.fused_ranking import LIMIT, FusedRanking, Reference
 from mining.ranking.mined_pairs import Fusion, Mined, mined_from
 from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.rank_aggregation import Method
 from mining.ranking.rules import Rules
+from mining.ranking.search_checkpoints import Checkpoints
 from mining.ranking.search_space import SearchSpace
 from mining.scores.score_pairs import score_pairs
 from pairsets.files.exclusions import PathPairs

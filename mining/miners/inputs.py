@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from pairsets.evaluation.clusters import By
 from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import Faces, differing
 from pairsets.files.exclusions import Exclusions, PathPairs
+from pairsets.funnel import FunnelRow
 from pairsets.identities.folders import fitting
 from pairsets.identities.rules import REMEDIES, nearly_all_single
-from pairsets.pairset import PairSet
+from pairsets.pairset import PairSet, ignored_rows
 from pairsets.path_prefixes import cause
 from pairsets.paths import read_ignore_list
 from pairsets.random_set import random_pairs
@@ -170,6 +171,39 @@ class MinerInputs:
     def exclusions_digest(self) -> dict[str, object]:
         """Digests of the lists of exclusions among the inputs of a manifest."""
         return {"exclude_sha256": [sha256(Path(path)) for path in self.mining.exclude]}
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Pairs of the other label that join what was mined.
+
+    Attributes:
+        pairs: those of `build`'s random set, or of `--test-pairs`; of them those of that label.
+        ignored: base names on the ignore list.
+        drawn: they were drawn at random, and not given.
+    """
+
+    pairs: PairSet
+    ignored: Collection[str] = ()
+    drawn: bool = False
+
+    def funnel(self, label: int) -> list[FunnelRow]:
+        """Funnel rows of the pairs with this label."""
+        stage, rows, pairs = ("negatives", "positives")[label], [], self.pairs
+        invalid = int((~pairs.valid & (pairs.label == label)).sum())
+        if invalid:
+            rows.append(FunnelRow(stage, "marked invalid in the test pairs", invalid))
+        valid = pairs.valid & (pairs.label == label)
+        how = "drawn at random" if self.drawn else "taken over"
+        rows.append(FunnelRow(stage, f"{stage} {how}", int(valid.sum()), kept=True))
+        ignored = int((valid & ignored_rows(pairs, self.ignored)).sum())
+        if ignored:
+            what = (
+                "of them with a face on the ignore list, which only keeps faces from being mined "
+                "and drawn"
+            )
+            rows.append(FunnelRow(stage, what, ignored, kept=True))
+        return rows
 
 
 def refuse_single(faces: Faces, source: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from mining.embeddings.store import Embeddings
+from mining.miners.inputs import Joined
 from mining.ranking.mined_pairs import Mined
 from pairsets.funnel import FunnelRow
-from pairsets.pairset import PairSet, ignored_rows
+from pairsets.pairset import PairSet
 from pairsets.random_set import PairSpace
 from pairsets.storage.artefacts import versions
 from pairsets.storage.json_files import JsonError, read_object
@@ -117,39 +118,6 @@ def mined_by(path: Path) -> dict[str, object]:
         }
     except (OSError, JsonError):
         return {}
-
-
-@dataclass(frozen=True, eq=False)
-class Joined:
-    """Pairs of the other label that join what was mined.
-
-    Attributes:
-        pairs: those of `build`'s random set, or of `--test-pairs`; of them those of that label.
-        ignored: base names on the ignore list.
-        drawn: they were drawn at random, and not given.
-    """
-
-    pairs: PairSet
-    ignored: Collection[str] = ()
-    drawn: bool = False
-
-    def funnel(self, label: int) -> list[FunnelRow]:
-        """Funnel rows of the pairs with this label."""
-        stage, rows, pairs = ("negatives", "positives")[label], [], self.pairs
-        invalid = int((~pairs.valid & (pairs.label == label)).sum())
-        if invalid:
-            rows.append(FunnelRow(stage, "marked invalid in the test pairs", invalid))
-        valid = pairs.valid & (pairs.label == label)
-        how = "drawn at random" if self.drawn else "taken over"
-        rows.append(FunnelRow(stage, f"{stage} {how}", int(valid.sum()), kept=True))
-        ignored = int((valid & ignored_rows(pairs, self.ignored)).sum())
-        if ignored:
-            what = (
-                "of them with a face on the ignore list, which only keeps faces from being mined "
-                "and drawn"
-            )
-            rows.append(FunnelRow(stage, what, ignored, kept=True))
-        return rows
 
 
 def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:

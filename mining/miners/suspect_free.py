@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mining.suspects.check import Check
 from pairsets.files.exclusions import Exclusions, PathPairs
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.files.suspects import Doubt, Suspects, joined
+from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairKey, PairSet
 from pairsets.paths import strings
 from pairsets.progress import Progress, silent
@@ -168,3 +170,24 @@ class _Seen:
             for name in ("path_a", "path_b", "label")
         )
         return PairSet.of(path_a, path_b, label, identities=self._lots[0].identities)
+
+
+def dropped_rows(found: Suspects) -> list[FunnelRow]:
+    """Funnel rows of mining on until no suspect is left; each suspect under its first kind."""
+    dropped = np.flatnonzero(found.dropped).tolist()
+    first = [found.kinds(row)[0] for row in dropped]
+    said = ", ".join(f"{KINDS[kind]} {first.count(kind):,}" for kind in found.flags)
+    what = f"suspects that other pairs replaced ({said})"
+    return [FunnelRow("suspects", what, len(dropped), kept=True)]
+
+
+def not_looked_at(pairs: PairSet, label: int, path: Path) -> list[str]:
+    """A sentence on the pairs that join the mined ones, of which none was looked at."""
+    count = int((pairs.label != label).sum())
+    if not count:
+        return []
+    kind = ("negatives", "positives")[1 - label]
+    return [
+        f"Only mined pairs were looked at: the {count:,} {kind} may hold suspects, too. "
+        f"`lookalikes suspects {path}` looks at all."
+    ]

@@ -17,7 +17,7 @@ from torch import nn
 
 from mining.errors import ModelError
 from mining.models.base import Precision
-from mining.models.checkpoints import State
+from mining.models.checkpoint_files import State
 from mining.models.torch_model import TorchModel
 from mining.models.torchvision_ops import import_timm
 from mining.models.transform import Preprocessing

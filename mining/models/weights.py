@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mining.errors import ModelError
-from mining.models.checkpoints import State, load_checkpoint, states_in
+from mining.models.checkpoint_files import State, load_checkpoint, states_in
 
 # A counter of training steps, which old checkpoints lack and evaluation never reads.
 _COUNTER = "num_batches_tracked"

@@ -12,9 +12,9 @@ from indexes import FlatIndex, pair_scores
 from indexes.join import SearchOptions
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
-from mining.ranking.checkpoints import Checkpoints
 from mining.ranking.ranked_pairs import COUNTED, Mask, RankedPairs, Rows, Scores, Spent, in_window
 from mining.ranking.rules import Rules
+from mining.ranking.search_checkpoints import Checkpoints
 from mining.ranking.search_space import SearchSpace
 from pairsets.faces import Faces
 from pairsets.files.exclusions import PathPairs

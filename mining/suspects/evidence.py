@@ -8,16 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mining.embeddings.store import Embeddings
 from mining.suspects.check import Check
 from pairsets.errors import PairSetError
 from pairsets.files.suspect_kinds import KINDS
-from pairsets.files.suspects import Suspects
-from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
-from pairsets.pairset import PairSet
 from pairsets.storage.digests import sha256
 
 if TYPE_CHECKING:
@@ -200,27 +195,6 @@ class Drop:
         return Evidence(
             self.faces, references, second, self.aliases, self.detector, self.max_pixels
         )
-
-
-def dropped_rows(found: Suspects) -> list[FunnelRow]:
-    """Funnel rows of mining on until no suspect is left; each suspect under its first kind."""
-    dropped = np.flatnonzero(found.dropped).tolist()
-    first = [found.kinds(row)[0] for row in dropped]
-    said = ", ".join(f"{KINDS[kind]} {first.count(kind):,}" for kind in found.flags)
-    what = f"suspects that other pairs replaced ({said})"
-    return [FunnelRow("suspects", what, len(dropped), kept=True)]
-
-
-def not_looked_at(pairs: PairSet, label: int, path: Path) -> list[str]:
-    """A sentence on the pairs that join the mined ones, of which none was looked at."""
-    count = int((pairs.label != label).sum())
-    if not count:
-        return []
-    kind = ("negatives", "positives")[1 - label]
-    return [
-        f"Only mined pairs were looked at: the {count:,} {kind} may hold suspects, too. "
-        f"`lookalikes suspects {path}` looks at all."
-    ]
 
 
 def refuse_unknown(kinds: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pairsets.errors import FacesError
-from pairsets.identities.places import placed, stem
+from pairsets.identities.listed_files import placed, stem
 from pairsets.identities.rules import WHO_COLUMNS, Naming
 from pairsets.paths import base_name, read_lines, why_unsafe
 from pairsets.storage.csv_tables import csv_rows

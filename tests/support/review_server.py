@@ -238,7 +238,7 @@ def _main() -> None:
     from pairsets.review.judgement.session import Review
     from pairsets.review.store import connection
     from pairsets.review.store.store import Store
-    from pairsets.review.web.serve import serve
+    from pairsets.review.web.server import serve
 
     # Seconds until a locked database is an error: who tests that waits for them.
     connection.PATIENCE_S = 2.0

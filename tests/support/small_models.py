@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mining.models.animesion import Shape, build
-from mining.models.checkpoints import State
+from mining.models.checkpoint_files import State
 from mining.models.torchvision_ops import import_timm, import_torchvision
 
 Builder = Callable[[Path, int], str]

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mining.models import ModelError
-from mining.models.checkpoints import Aside, load_checkpoint
+from mining.models.checkpoint_files import Aside, load_checkpoint
 from mining.models.weights import fit, read_checkpoint, read_state, split_part, state_digest
 
 

@@ -12,15 +12,15 @@ import pytest
 from pairsets import Faces, PairSet
 from pairsets.report import assembly
 from pairsets.report.assembly import (
-    ReportInputs,
     confusions_of,
     draw_figures,
-    gallery_of,
     hardness_of,
     model_scores,
     report_of,
 )
 from pairsets.report.differences import contrasts_of
+from pairsets.report.gallery_pairs import gallery_of
+from pairsets.report.inputs import ReportInputs
 from pairsets.tables.leaderboard import make_leaderboard
 from pairsets.tables.published_rows import PUBLISHED, labelled_digest
 

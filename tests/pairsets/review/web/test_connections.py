@@ -23,7 +23,7 @@ from pairsets.review.store.verdicts import ReviewError
 from pairsets.review.web.app import create_app
 from pairsets.review.web.guard import LARGEST_HEADERS, Guard
 from pairsets.review.web.limits import LIMITS, Limits
-from pairsets.review.web.serve import server
+from pairsets.review.web.server import server
 
 # Longer than the tests wait.
 PATIENT = Limits(**dict.fromkeys(("headers_s", "body_s", "answer_s", "idle_s"), 2 * HANGS))

@@ -27,7 +27,7 @@ from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.judgement.session import Review
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import ReviewError
-from pairsets.review.web.serve import serve
+from pairsets.review.web.server import serve
 
 PROGRAM = """
 import sys
@@ -35,7 +35,7 @@ from pathlib import Path
 from pairsets.pairset import PairSet
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.judgement.session import Review
-from pairsets.review.web.serve import serve
+from pairsets.review.web.server import serve
 from pairsets.review.store.store import Store
 
 folder, host, port, *names = sys.argv[1:]
@@ -121,8 +121,8 @@ selector_events._SelectorSocketTransport.__init__ = noted
 def test_stops_at_once_and_quietly(folder: Path, what: signal.Signals) -> None:
     """Without waiting for the connections that browsers keep, which here would last an hour."""
     patient = """
-from pairsets.review.web import serve
-serve.serve.__kwdefaults__["limits"] = serve.Limits(headers_s=3600, idle_s=3600, last_s=3600)
+from pairsets.review.web import server
+server.serve.__kwdefaults__["limits"] = server.Limits(headers_s=3600, idle_s=3600, last_s=3600)
 """
     with (
         server(folder, before=patient) as (process, link),
@@ -261,7 +261,7 @@ def test_names_the_extra_where_it_is_missing(folder: Path, missing: str) -> None
 def test_the_store_needs_no_web_framework() -> None:
     code = """
     import sys
-    import pairsets.review.web.serve, pairsets.review.store.store
+    import pairsets.review.web.server, pairsets.review.store.store
     import pairsets.review.judgement.assignment
     import pairsets.review.web.guard, pairsets.review.web.pictures
     import pairsets.review.judgement.agreement

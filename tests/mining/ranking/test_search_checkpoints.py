@@ -9,7 +9,7 @@ from support.worlds import world
 import mining.ranking.occurrence_caps
 from indexes import FlatIndex
 from mining import Rules, mine_negatives
-from mining.ranking.checkpoints import Checkpoints
+from mining.ranking.search_checkpoints import Checkpoints
 
 
 @pytest.fixture
