@@ -51,7 +51,7 @@ POINTS = (("fpr", 0.1), ("fpr", 0.01), ("fnr", 0.1), ("fnr", 0.01))
 CASES: dict[str, tuple[str, By]] = {
     **{name: (name, "identity") for name in WORLDS},
     "images, by image": ("images", "image"),
-    "images and characters, by image": ("images and characters", "image"),
+    "images and identities, by image": ("images and identities", "image"),
 }
 # Worlds where two models are compared, and how much further apart the better one's positives are.
 PAIRED = {"random": 0.25, "mined": 0.25, "few": 0.25}

@@ -198,7 +198,7 @@ WORLDS: dict[str, World] = {
     "images": World(
         "images differ, characters do not", 300, 3000, 900, 2.06, 0.0, by_image=0.6, images=4
     ),
-    "images and characters": World(
-        "images and characters differ", 300, 3000, 900, 2.06, 0.3, by_image=0.3, images=4
+    "images and identities": World(
+        "images and identities differ", 300, 3000, 900, 2.06, 0.3, by_image=0.3, images=4
     ),
 }

@@ -205,11 +205,16 @@ def build(
     faces: FacesArgument,
     reference: Annotated[
         list[str],
-        typer.Option("--reference", help="Model that mines; repeatable: several mine together."),
+        typer.Option(
+            "--reference",
+            metavar="MODEL",
+            help="Model that mines; repeatable: several mine together.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
     model: Annotated[
-        list[str] | None, typer.Option("--model", help="Further model to evaluate; repeatable.")
+        list[str] | None,
+        typer.Option("--model", metavar="MODEL", help="Further model to evaluate; repeatable."),
     ] = None,
     identity: IdentityGroup = IDENTITY,
     mined: RuleGroup = RuleGroup(),
@@ -260,7 +265,9 @@ def embed(
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="Model to embed with, such as timm:resnet50@weights.pth or onnx:PATH."
+            "--model",
+            metavar="MODEL",
+            help="Model to embed with, such as timm:resnet50@weights.pth or onnx:PATH.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
@@ -287,7 +294,7 @@ def mine(
     embeddings: Annotated[
         list[Path],
         typer.Argument(
-            metavar="EMBEDDINGS...",
+            metavar="EMBEDDINGS",
             help="Folder written by `lookalikes embed`; of several, the models mine together.",
         ),
     ],

@@ -126,7 +126,7 @@ def select(
         ),
     ] = None,
     min_images: Annotated[
-        int, typer.Option("--min-images", min=1, help="Fewest faces of an identity.")
+        int, typer.Option("--min-images", min=1, help="Fewest faces of a character.")
     ] = 2,
     test_characters: Annotated[
         int, typer.Option("--test-characters", min=0, help="Characters to draw for the test set.")
@@ -136,7 +136,7 @@ def select(
         typer.Option(
             "--test-images",
             min=1,
-            help="Number of faces that each identity of the test set has, exactly.",
+            help="Number of faces that each character of the test set has, exactly.",
         ),
     ] = 2,
     posts: PostGroup = PostGroup(),
@@ -146,7 +146,7 @@ def select(
 ) -> None:
     """Danbooru's metadata and face boxes in, a zero-shot train and test split out.
 
-    Kept are posts with one identity and one face; without metadata, and where each box says
+    Kept are posts with one character and one face; without metadata, and where each box says
     whose it is (COCO, Manga109), every box with a name. The test characters are drawn from those
     with exactly two, as ZACI-20's were. Interrupted, the same command goes on where it stopped.
     """

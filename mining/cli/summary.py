@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pairsets.evaluation.clusters import PLURALS
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
@@ -323,7 +324,7 @@ def print_planned(planned: PowerPlan) -> None:
         f"seen in {100 * planned.plans[0].power:.3g} %",
         "negatives",
         "positives",
-        f"{planned.plans[0].by}s",
+        PLURALS[planned.plans[0].by],
     ):
         table.add_column(name, justify="right", no_wrap=True)
     for one in planned.plans:

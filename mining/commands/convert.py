@@ -129,8 +129,8 @@ def _by_ending(out: Path) -> str:
     name = ENDINGS.get(out.suffix.lower())
     if name is None:
         raise OutputError(
-            f"{out}: its ending does not say which format to write; name one of "
-            f"{', '.join(FORMATS)}, or end it in {', '.join(ENDINGS)}"
+            f"{out}: its ending does not say which format to write; say it with --to-format "
+            f"({', '.join(FORMATS)}), or end it in {', '.join(ENDINGS)}"
         )
     return name
 

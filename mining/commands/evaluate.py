@@ -122,7 +122,7 @@ def evaluate_pairs(
     if not board.entries:
         raise PairSetError(
             f"{path}: nobody judged these pairs and no model is given; "
-            "name scores, embeddings or a model"
+            "name --scores, --embeddings or --model"
         )
     fars = [*dict.fromkeys(protocols.fars)]
     rows = follow_protocols(pairs, found.scores[path.stem], parts, fars, turned=found.distances)

@@ -124,7 +124,8 @@ def _chosen(known: Mapping[str, Scores], models: Sequence[str]) -> dict[str, Sco
     chosen = {model: known[model] for model in (models or known)}
     if len(chosen) < 2:
         raise ScoresError(
-            f"{len(chosen)} models to tell apart ({', '.join(chosen) or 'none'}); expected two or "
+            f"{len(chosen)} model{'s' * (len(chosen) != 1)} to tell apart "
+            f"({', '.join(chosen) or 'none'}); expected two or "
             "more with --scores and --embeddings"
         )
     return chosen

@@ -291,5 +291,5 @@ def _listing(failed: Mapping[str, str], faces: Faces) -> str:
     return (
         f"{len(failed)} of {len(faces)} images in {faces.root} cannot be used:\n"
         + "\n".join(lines)
-        + "\nMend or remove them, or leave them out with --on-error skip."
+        + "\nMend or remove them, or leave them out: embed, build and compare have --on-error skip."
     )

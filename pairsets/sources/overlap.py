@@ -252,7 +252,8 @@ def _column(path: Path, lines: Sequence[str]) -> set[str]:
     for number, (line, cells) in enumerate(rows):
         cells = [cell.strip() for cell in cells]
         if not number and "identity" in (header := column_names(cells)):
-            at, length = header.index("identity"), len(cells)
+            named = cells if "identity" in cells else header
+            at, length = named.index("identity"), len(cells)
         elif any(cells):
             if len(cells) != length:
                 raise SourceError(

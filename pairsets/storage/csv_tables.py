@@ -12,12 +12,11 @@ from typing import TextIO
 
 from pairsets.errors import PairSetError
 from pairsets.storage.artefacts import atomic_write
+from pairsets.storage.former_names import KEYS
 from pairsets.storage.publication import settle
 
 # Of a CSV, written at a time.
 _ROWS = 1 << 14
-# What tables of earlier versions call a column.
-_FORMERLY = {"character": "identity"}
 
 
 def column_names(header: Iterable[str]) -> list[str]:
@@ -26,7 +25,7 @@ def column_names(header: Iterable[str]) -> list[str]:
     >>> column_names(["character", " fold"])
     ['identity', 'fold']
     """
-    return [_FORMERLY.get(cell, cell) for cell in map(str.strip, header)]
+    return [KEYS.get(cell, cell) for cell in map(str.strip, header)]
 
 
 Fail = Callable[[str], Exception]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 # Of what differs, so much is told.
 _MOST = 3
 _LONG = 60
+_NOTHING = object()
 
 
 def settings_of(
@@ -35,17 +36,31 @@ def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
 
     >>> difference({"seed": 0, "pairs": 10}, {"seed": 1, "pairs": 10})
     'seed: 0 there, 1 here'
+    >>> difference({"rules": {"margin": None, "seed": 0}}, {"rules": {"margin": 1, "seed": 0}})
+    'rules.margin: null there, 1 here'
     """
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    told = [f"{name}: {_short(before, name)} there, {_short(now, name)} here" for name in names]
+    differing = list(_differing(before, now))
+    told = [f"{name}: {_short(a)} there, {_short(b)} here" for name, a, b in differing]
     rest = len(told) - _MOST
     return "; ".join(told[:_MOST]) + (f"; and {rest} more" if rest > 0 else "")
 
 
-def _short(settings: Mapping[str, object], name: str) -> str:
-    if name not in settings:
+def _differing(
+    before: Mapping[str, object], now: Mapping[str, object], front: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """Settings that differ, with both values; of settings within others, the inner ones."""
+    for name in {**before, **now}:
+        a, b = before.get(name, _NOTHING), now.get(name, _NOTHING)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from _differing(a, b, f"{front}{name}.")
+        elif a != b:
+            yield f"{front}{name}", a, b
+
+
+def _short(value: object) -> str:
+    if value is _NOTHING:
         return "nothing"
-    text = json.dumps(settings[name], ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
 
 

@@ -19,6 +19,7 @@ from pairsets.pairset import PairKey, pair_key
 from pairsets.paths import is_image
 from pairsets.review.exchange.judgement_table import UNDATED, ForeignVerdict, moment
 from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict, plain_name
+from pairsets.storage import former_names
 from pairsets.storage.json_files import is_number, read_json
 
 _SIDES = ("left", "right")
@@ -164,6 +165,7 @@ def _answer(path: Path, record: _Record, word: str, known: frozenset[str]) -> Fo
             f"{path}, task {record.number}: {word[:40]!r}; expected one of {', '.join(WORDS)}"
         )
     reason = record.chosen.get("reason", "") if said == "invalid" else ""
+    reason = former_names.REASONS.get(reason, reason)
     try:
         at = moment(record.at) if isinstance(record.at, str) else UNDATED
     except ReviewError as error:

@@ -6,7 +6,9 @@ import sqlite3
 from pathlib import Path
 
 from pairsets.pairset import PairSet
+from pairsets.review.store.connection import transaction
 from pairsets.review.store.verdicts import ReviewError
+from pairsets.storage import former_names
 from pairsets.storage.digests import rows_digest
 
 VERSION = 1
@@ -123,6 +125,17 @@ def begin(
         " WHERE human_prediction <> excluded.human_prediction OR invalid <> excluded.invalid",
         ((number, *row) for number, row in enumerate(rows)),
     )
+
+
+def rename_reasons(connection: sqlite3.Connection) -> None:
+    """Bring reasons of an earlier version to their present names; nothing is written without."""
+    for former, present in former_names.REASONS.items():
+        for table in ("verdicts", "decisions", "events"):
+            query = f"SELECT EXISTS (SELECT 1 FROM {table} WHERE reason = ?)"
+            if connection.execute(query, (former,)).fetchone()[0]:
+                with transaction(connection):
+                    update = f"UPDATE {table} SET reason = ? WHERE reason = ?"
+                    connection.execute(update, (present, former))
 
 
 def pairs_in(connection: sqlite3.Connection) -> PairSet:

@@ -11,7 +11,7 @@ from pairsets.pairset import PairSet
 from pairsets.review.store.access import connect
 from pairsets.review.store.connection import Connection, DatabaseError, damaged, transaction
 from pairsets.review.store.queries import Kind, Queries, later, since
-from pairsets.review.store.schema import begin, pairs_in
+from pairsets.review.store.schema import begin, pairs_in, rename_reasons
 from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
 
 
@@ -51,6 +51,7 @@ class Store(Queries):
         served: bool = False,
     ) -> None:
         super().__init__(path, connection, served=served)
+        rename_reasons(connection)
         self._place = _place(path)
         about = dict(self._db.execute("SELECT key, value FROM about").fetchall())
         if not about:

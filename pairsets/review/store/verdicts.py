@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pairsets.errors import PairsetsError
+from pairsets.storage import former_names
 
 Word = Literal["same", "different", "invalid"]
 WORDS: tuple[Word, ...] = ("same", "different", "invalid")
-# What earlier versions call a reason.
-_FORMERLY = {"several characters": "several identities"}
 # Why a pair does not count; what is not among them is "other".
 REASONS = ("duplicate", "bad crop", "several identities", "other")
 LONGEST_NAME = 64
@@ -41,7 +40,7 @@ class Verdict:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", _FORMERLY.get(self.reason, self.reason))
+        object.__setattr__(self, "reason", former_names.REASONS.get(self.reason, self.reason))
         if self.prediction not in (-1, 0, 1):
             raise ReviewError(f"a prediction of {self.prediction}; expected 1, 0 or -1")
         if self.prediction < 0 and not self.invalid:

@@ -24,6 +24,7 @@ from pairsets.paths import why_unsafe
 from pairsets.sources.folders.safe_names import SafeNames, cell_of
 from pairsets.storage.artefacts import refuse_below_file, write_json
 from pairsets.storage.csv_tables import column_names, csv_rows, csv_text, write_csv
+from pairsets.storage.former_names import present_keys
 from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.locks import Owner, exclusive
 from pairsets.storage.settings import difference
@@ -290,7 +291,7 @@ def _key_of(path: Path, kind: str) -> Mapping[str, Any] | None:
     """The key in a file of this kind of work; None where there is no such file."""
     try:
         found = read_object(path, "the manifest of a folder of faces", most=None)
-        return found.inner("key").content if found.text("kind") == kind else None
+        return present_keys(found.inner("key").content) if found.text("kind") == kind else None
     except (OSError, JsonError):
         return None
 

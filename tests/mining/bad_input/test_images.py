@@ -63,7 +63,10 @@ def test_all_unreadable_images_are_listed(home, broken, command):
     ).message
     first, *lines, last = message.splitlines()
     assert first == "7 of 25 images in faces cannot be used:"
-    assert last == "Mend or remove them, or leave them out with --on-error skip."
+    assert (
+        last
+        == "Mend or remove them, or leave them out: embed, build and compare have --on-error skip."
+    )
     listed = dict(line.strip().split(": ", 1) for line in lines)
     assert listed.keys() == broken.keys()
     assert all(broken[path] in cause for path, cause in listed.items())

@@ -73,7 +73,7 @@ from support.refusals import GOOD, misused, refused, write
             "'max' is not one of 'mean', 'min'",
         ),
         (("build", "faces", "--out=run"), "Missing option '--reference'"),
-        (("mine", "--out", "a.csv"), "Missing argument 'EMBEDDINGS...'"),
+        (("mine", "--out", "a.csv"), "Missing argument 'EMBEDDINGS'"),
         (
             ("mine", "embeddings", "--out", "a.csv", "--fusion", "min"),
             "--fusion is of several; give more than one EMBEDDINGS",

@@ -69,6 +69,6 @@ def test_nothing_to_evaluate(home):
     write(home / "pairs.csv", GOOD)
     assert refused(home, "evaluate", "pairs.csv", "--out", "table") == (
         "pairs.csv: nobody judged these pairs and no model is given; "
-        "name scores, embeddings or a model"
+        "name --scores, --embeddings or --model"
     )
     assert "--model needs --faces" in refused(home, "evaluate", "pairs.csv", "--model", "pixels")

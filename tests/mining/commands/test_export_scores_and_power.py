@@ -211,7 +211,7 @@ def test_plans_that_are_not_made(world):
             plan(folder / "set.csv", **({"points": 0.02, "draws": 100} | options))
 
     refused(ScoresError, r"0 models to tell apart \(none\)")
-    refused(ScoresError, r"1 models to tell apart \(good\)", scores=scores, models=["good"])
+    refused(ScoresError, r"1 model to tell apart \(good\)", scores=scores, models=["good"])
     refused(ScoresError, "a model named twice", scores=scores, models=["good", "good"])
     refused(
         ScoresError, "no scores of best; there are good, fair, poor", scores=scores, models=["best"]

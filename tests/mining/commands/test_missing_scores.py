@@ -280,7 +280,7 @@ def test_a_submission_says_what_it_rejects(home, written):
     sent = {"scores": Path("m.csv"), "encoding": EmbeddingOptions()}
     with pytest.raises(ScoresError, match="--missing reject"):
         export(Path("set.csv"), Path("s.csv"), **sent)
-    usage = lookalikes("submit", "set.csv", "--scores", "m.csv", "--out", "s.csv",
+    usage = lookalikes("export-scores", "set.csv", "--scores", "m.csv", "--out", "s.csv",
                        "--missing", "drop").usage  # fmt: skip
     assert "'drop' is not one of 'fail', 'reject'" in usage
     made = export(Path("set.csv"), Path("s.csv"), missing="reject", **sent)
@@ -297,7 +297,7 @@ def test_a_submission_says_what_it_rejects(home, written):
 
 
 def test_a_submission_of_vectors_of_one_image_less(home):
-    message = lookalikes("submit", "set.csv", "--embeddings", "e", "--out", "s.csv").message
+    message = lookalikes("export-scores", "set.csv", "--embeddings", "e", "--out", "s.csv").message
     assert f"{lost_of(home).sum()} pairs with an image that cannot be read" in message
     assert "--missing reject" in message
     made = export(
@@ -409,7 +409,7 @@ def test_nothing_is_written_where_scores_are_refused(home, written):
     for command in (
         ("evaluate", "set.csv", "--scores", "m.csv", "--out", "t"),
         ("compare", "faces", "--pairs", "set.csv", "--scores", "m.csv", "--out", "c"),
-        ("submit", "set.csv", "--scores", "m.csv", "--out", "s.csv"),
+        ("export-scores", "set.csv", "--scores", "m.csv", "--out", "s.csv"),
         ("power", "set.csv", "--scores", "m.csv", "--points", 2),
     ):
         assert lookalikes(*command).message.startswith("m.csv, line 5 (score 'nan'): ")

@@ -61,7 +61,7 @@ def test_an_embedded_face(show, embedded, tmp_path):
 
 
 @pytest.mark.parametrize("spelling", ["橘_雪", "橘_雪/", "faces/橘_雪", "faces/橘_雪/"])
-def test_a_identity(show, embedded, faces_folder, tmp_path, monkeypatch, spelling):
+def test_an_identity(show, embedded, faces_folder, tmp_path, monkeypatch, spelling):
     monkeypatch.chdir(tmp_path)
     found = show(spelling, count=2)
     assert (found.kind, found.query) == ("identity", "橘_雪")

@@ -279,7 +279,7 @@ def test_folds_are_drawn_evenly_and_whatever_the_order_of_the_faces(count):
     assert IdentityFolds.drawn(faces, count, seed=4).numbers != found.numbers
 
 
-def test_a_identity_that_is_all_ignored_is_in_no_fold():
+def test_an_identity_that_is_all_ignored_is_in_no_fold():
     faces = Faces.of_paths("x", [f"{name}/{name}{n}" for name in "abcdef" for n in range(2)])
     found = IdentityFolds.drawn(faces, 2, ignore=["c0", "c1", "d0"])
     assert {*found.numbers} == {*"abdef"}

@@ -149,7 +149,7 @@ def test_a_stricter_test_needs_more(pilot):
     assert eer.difference == seen.value
 
 
-def test_pairs_without_a_identity_in_common_are_as_good_as_independent():
+def test_pairs_without_an_identity_in_common_are_as_good_as_independent():
     generator = np.random.default_rng(3)
     labels = np.repeat([0, 1], [600, 300])
     scores = {name: labels * 1.5 + generator.normal(size=900) for name in "AB"}

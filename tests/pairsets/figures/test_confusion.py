@@ -101,7 +101,7 @@ def test_names_stand_at_the_rows_and_above_the_columns():
         assert matrix.x0 + (at - 0.1) * cell < over.x0 < matrix.x0 + (at + 0.5) * cell
 
 
-def test_a_face_a_identity_stands_along_both_axes(tmp_path):
+def test_a_face_an_identity_stands_along_both_axes(tmp_path):
     made = confusion("abcd", errors=ERRORS)
     faces = {}
     for shade, name in ((10, "a"), (90, "b"), (200, "d")):

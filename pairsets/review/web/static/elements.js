@@ -44,7 +44,9 @@ export const duration = (seconds) => {
 const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 export const dayText = (at) => {
   const time = new Date(at);
-  return Number.isNaN(time.getTime()) ? at : DAY.format(time);
+  if (Number.isNaN(time.getTime())) return at;
+  // Verdicts of a pair file bear no time: they count as the earliest of all.
+  return time.getTime() ? DAY.format(time) : "imported";
 };
 
 export const verdictText = ({ verdict, reason }) => (reason ? `${verdict}: ${reason}` : verdict);

@@ -136,7 +136,7 @@ def test_all_faces_alike():
     assert {*best.tolist(), *after.tolist()} == {3.0}
 
 
-def test_what_is_typical_of_a_identity():
+def test_what_is_typical_of_an_identity():
     """The mean of its faces' nearness to it, drawn towards all positives by two scores."""
     vectors, names = people(12, 5)
     # Of p000 two faces are left, of p001 one.
