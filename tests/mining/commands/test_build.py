@@ -15,7 +15,7 @@ from support.flat_calls import build
 
 import mining.commands.build
 import mining.commands.build_report
-import pairsets.report.assembly
+import pairsets.report.gallery_pairs
 from mining import Embeddings, mine_negatives
 from mining.commands.run_folder import RunFolder
 from mining.embeddings.options import EmbeddingOptions
@@ -227,7 +227,7 @@ def test_a_skipped_image_leaves_the_test_pairs(faces_folder, tmp_path, undrawn, 
 def test_what_the_figures_and_the_report_show(faces_folder, tmp_path, monkeypatch, colours):
     figures, reports = {}, []
     stage = mining.commands.build_report
-    monkeypatch.setattr(pairsets.report.assembly, "GALLERY", 15)
+    monkeypatch.setattr(pairsets.report.gallery_pairs, "GALLERY", 15)
     monkeypatch.setattr(stage, "save_figure", lambda data, path: figures.update({path.stem: data}))
     monkeypatch.setattr(stage, "write_report", lambda report, path: reports.append(report))
     monkeypatch.setattr(stage.figures, "pair_columns", lambda pairs, scores, **_: (pairs, scores))
