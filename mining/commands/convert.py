@@ -10,7 +10,7 @@ from mining.commands.result import CommandResult
 from mining.miners.provenance import manifest, mined_by
 from pairsets.errors import FacesError, OutputError, SourceError
 from pairsets.faces import resolve
-from pairsets.files.side_files import folds_of, manifest_of
+from pairsets.files.side_files import folds_of, manifest_of, mined_folds_of
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import identities_of
@@ -102,7 +102,8 @@ def convert_pairs(
         files += [manifest_of(out), *([] if found.folds is None else [folds_of(out)])]
         files += [] if found.pairs.named is None else [identities_of(out)]
     # Of the pairs that stood here before.
-    stale = [file for file in beside if file not in files]
+    beside += mined_folds_of(out) if target == OWN else []
+    stale = sorted({*beside} - {*files})
     described = manifest_of(out) if target == OWN else None
     with written_together(files, manifest=described, stale=stale, overwrite=overwrite) as folder:
         held = write_pairs(found, folder / out.name, target, **writing)

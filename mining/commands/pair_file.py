@@ -13,9 +13,9 @@ from pairsets.files.identity_folds import IdentityFolds
 from pairsets.files.score_files import write_scores
 from pairsets.files.side_files import (
     folds_of,
-    former_side_files,
     identity_folds_of,
     manifest_of,
+    mined_folds_of,
     suspects_of,
 )
 from pairsets.files.suspects import Suspects
@@ -61,8 +61,7 @@ def write_pair_file(
     files = files_of(out, suspects=suspects is not None, folds=folds is not None)
     named, parted = identities_of(out), [folds_of(out), identity_folds_of(out)]
     files += [named] if pairs.named is not None else []
-    former = [*parted, *former_side_files(out)] if out.exists() else []
-    stale = {suspects_of(out), named, *former} - {*files}
+    stale = {suspects_of(out), named, *mined_folds_of(out)} - {*files}
     with written_together(
         files, manifest=manifest_of(out), stale=sorted(stale), overwrite=overwrite
     ) as folder:

@@ -33,6 +33,17 @@ def former_side_files(pairs: Path) -> list[Path]:
     return [pairs.with_suffix(".characters.csv")]
 
 
+def mined_folds_of(pairs: Path) -> list[Path]:
+    """Paths of the folds that lie beside a pair file that is there, if it was mined within some.
+
+    >>> mined_folds_of(Path("not/there.csv"))
+    []
+    """
+    if not pairs.exists():
+        return []
+    return [folds_of(pairs), identity_folds_of(pairs), *former_side_files(pairs)]
+
+
 @dataclass(frozen=True)
 class Named:
     """A file, and what to call the model, or the person, in it where the user says so."""

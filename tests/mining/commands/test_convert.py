@@ -311,3 +311,15 @@ def test_columns_that_are_named_make_it_a_table(tmp_path):
         convert_pairs(source, out)
     convert_pairs(source, out, reading={"columns": "probe,reference,verdict"})
     assert PairSet.read(out).label.tolist() == [1, 0]
+
+
+def test_folds_of_what_was_mined_go_when_its_pair_file_is_replaced(tmp_path):
+    write_pairs(balanced(4, 5), tmp_path / "x.txt", "lfw")
+    out = tmp_path / "out.csv"
+    left = [out.with_suffix(f".{name}.csv") for name in ("identity_folds", "characters")]
+    for file in left:
+        file.write_text("identity,fold\n")
+    convert_pairs(tmp_path / "x.txt", out, from_format="lfw")
+    assert all(file.exists() for file in left), "nothing was mined there"
+    convert_pairs(tmp_path / "x.txt", out, from_format="lfw", overwrite=True)
+    assert not any(file.exists() for file in left)
