@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mining.cli.app import app
-from mining.cli.option_groups import with_groups
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
@@ -33,6 +32,7 @@ from mining.cli.options import (
     PerIdentityPairOption,
     PerImageOption,
     PositivesOption,
+    PublishedOption,
     RelativeMarginOption,
     SearchDeviceOption,
     SeedOption,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from mining.ranking.rules import Rules
     from mining.suspects.evidence import Drop
 
-IDENTITY, MODELS = IdentityGroup(), ModelGroup()
 # Former names of options.
 _CAPS = {
     "--max-per-character": "--max-per-identity",
@@ -163,12 +162,7 @@ class TableGroup:
     """Contents of the tables of a build."""
 
     target_fnr: TargetOption = None
-    published: Annotated[
-        bool,
-        typer.Option(
-            "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
-        ),
-    ] = False
+    published: PublishedOption = False
     floor: Annotated[
         bool,
         typer.Option("--floor/--no-floor", help="Evaluate `pixels`: what no model scores."),
@@ -200,7 +194,6 @@ class IndexGroup:
     epilog="Example: `lookalikes build faces --reference animecv:0206_resnet152.zip "
     "--model timm:resnet50 --out runs/first`",
 )
-@with_groups
 def build(
     faces: FacesArgument,
     reference: Annotated[
@@ -216,14 +209,14 @@ def build(
         list[str] | None,
         typer.Option("--model", metavar="MODEL", help="Further model to evaluate; repeatable."),
     ] = None,
-    identity: IdentityGroup = IDENTITY,
+    identity: IdentityGroup = IdentityGroup(),
     mined: RuleGroup = RuleGroup(),
     joined: RandomGroup = RandomGroup(),
     suspects: SuspectGroup = SuspectGroup(),
     tables: TableGroup = TableGroup(),
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
-    models: ModelGroup = MODELS,
+    models: ModelGroup = ModelGroup(),
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
 
@@ -259,7 +252,6 @@ def build(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes embed faces --model timm:resnet50 --out embeddings/resnet50`",
 )
-@with_groups
 def embed(
     faces: FacesArgument,
     model: Annotated[
@@ -271,8 +263,8 @@ def embed(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
-    identity: IdentityGroup = IDENTITY,
-    models: ModelGroup = MODELS,
+    identity: IdentityGroup = IdentityGroup(),
+    models: ModelGroup = ModelGroup(),
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""
     from mining.cli.progress_bar import bar
@@ -289,7 +281,6 @@ def embed(
     epilog="Example: `lookalikes mine embeddings/resnet50 --test-pairs random.csv "
     "--out adversarial.csv`",
 )
-@with_groups
 def mine(
     embeddings: Annotated[
         list[Path],
@@ -367,11 +358,10 @@ def mine(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes random faces --positives 900 --negatives 900 --out random.csv`",
 )
-@with_groups
 def random(
     faces: FacesArgument,
     out: Annotated[Path, typer.Option("--out", help="Pair file to write.")],
-    identity: IdentityGroup = IDENTITY,
+    identity: IdentityGroup = IdentityGroup(),
     positives: PositivesOption = None,
     negatives: NegativesOption = None,
     ignore_list: IgnoreOption = None,

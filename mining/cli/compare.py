@@ -24,6 +24,7 @@ from mining.cli.options import (
     OutputGroup,
     OverwriteOption,
     PairsArgument,
+    PublishedOption,
     ScoreGroup,
     TargetOption,
     share_from,
@@ -159,12 +160,7 @@ def compare(
     given: RunGroup = RunGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
-    published: Annotated[
-        bool,
-        typer.Option(
-            "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
-        ),
-    ] = False,
+    published: PublishedOption = False,
     identity: IdentityGroup = IdentityGroup(),
     intervals: IntervalGroup = IntervalGroup(),
     written: OutputGroup = OutputGroup(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pairsets.files.suspect_kinds import KINDS
+from pairsets.storage.former_names import KEYS
 
 if TYPE_CHECKING:
     from mining.embeddings.options import EmbeddingOptions
@@ -99,10 +100,10 @@ def _check_search_device(name: str) -> str:
 
 
 def _cluster_kind(text: str) -> str:
-    if text not in ("identity", "image", "character"):
+    kind = KEYS.get(text, text)
+    if kind not in ("identity", "image"):
         raise typer.BadParameter(f"{text!r} is neither identity nor image")
-    # What identities were called.
-    return "identity" if text == "character" else text
+    return kind
 
 
 def _check_kinds(text: str | None) -> str | None:
@@ -451,6 +452,12 @@ DistanceOption = Annotated[
         "--distance",
         help="Scores in files are distances: lower is more alike.",
         rich_help_panel=SCORES,
+    ),
+]
+PublishedOption = Annotated[
+    bool,
+    typer.Option(
+        "--published", help="Add ZACI-20's published rows, apart unless on its own pairs."
     ),
 ]
 CacheOption = Annotated[

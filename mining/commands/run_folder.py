@@ -16,7 +16,7 @@ from mining.models.base import Model
 from mining.models.names import embeddings_name, model_names
 from pairsets.pairset import identities_of
 from pairsets.storage.artefacts import refuse_below_file, refuse_inside, write_text
-from pairsets.storage.former_names import present_keys
+from pairsets.storage.former_names import KEYS, present_keys
 from pairsets.storage.json_files import parse_json
 from pairsets.storage.publication import sweep
 from pairsets.storage.settings import difference
@@ -133,8 +133,8 @@ class RunFolder:
         if not isinstance(found, dict):
             return None
         known: dict[str, object] = present_keys(found)
-        if known.get("clusters") == "character":
-            known["clusters"] = "identity"
+        if "clusters" in known:
+            known["clusters"] = KEYS.get(str(known["clusters"]), known["clusters"])
         return known
 
     def _is_marked(self, kind: Kind) -> bool:

@@ -24,15 +24,6 @@ def identity_folds_of(pairs: Path) -> Path:
     return pairs.with_suffix(".identity_folds.csv")
 
 
-def former_side_files(pairs: Path) -> list[Path]:
-    """Files beside a pair file that earlier versions wrote under another name.
-
-    >>> [file.as_posix() for file in former_side_files(Path("sets/mine.csv"))]
-    ['sets/mine.characters.csv']
-    """
-    return [pairs.with_suffix(".characters.csv")]
-
-
 def mined_folds_of(pairs: Path) -> list[Path]:
     """Paths of the folds that lie beside a pair file that is there, if it was mined within some.
 
@@ -41,7 +32,8 @@ def mined_folds_of(pairs: Path) -> list[Path]:
     """
     if not pairs.exists():
         return []
-    return [folds_of(pairs), identity_folds_of(pairs), *former_side_files(pairs)]
+    # The last is what earlier versions called the one before it.
+    return [folds_of(pairs), identity_folds_of(pairs), pairs.with_suffix(".characters.csv")]
 
 
 @dataclass(frozen=True)

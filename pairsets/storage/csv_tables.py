@@ -15,6 +15,10 @@ from pairsets.storage.artefacts import atomic_write
 from pairsets.storage.former_names import KEYS
 from pairsets.storage.publication import settle
 
+# Makes the error of a message.
+Fail = Callable[[str], Exception]
+# The line that a row begins in, and its cells.
+Row = tuple[int, list[str]]
 # Of a CSV, written at a time.
 _ROWS = 1 << 14
 
@@ -26,10 +30,6 @@ def column_names(header: Iterable[str]) -> list[str]:
     ['identity', 'fold']
     """
     return [KEYS.get(cell, cell) for cell in map(str.strip, header)]
-
-
-Fail = Callable[[str], Exception]
-Row = tuple[int, list[str]]
 
 
 def ragged(cells: Sequence[str], header: Sequence[str]) -> str:

@@ -16,7 +16,6 @@ import typer
 from PIL import Image
 from support.command_line import contents, lookalikes, lookalikes_apart, what_reaches
 from support.flat_calls import side_by_side
-from support.score_commands import flat
 
 import mining.commands.random_pairs
 import mining.commands.show
@@ -539,7 +538,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_identity=3, max_per_id
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
-    options = side_by_side(flat(*what_reaches(monkeypatch, f"{module}.{step}", command)))
+    options = side_by_side(*what_reaches(monkeypatch, f"{module}.{step}", command))
     assert {name: options[name] for name in given} == given
 
 

@@ -10,7 +10,6 @@ from PIL import Image
 from support.command_line import contents, lookalikes, what_reaches
 from support.danbooru import post, write_faces, write_lines
 from support.flat_calls import side_by_side
-from support.score_commands import flat
 
 from mining.cli import convert
 from pairsets import PairSet
@@ -255,7 +254,7 @@ def test_pairs_go_round_through_other_formats(home):
     ids=lambda value: value.split()[0] if isinstance(value, str) and " " in value else "",
 )  # fmt: skip
 def test_every_option_reaches_its_step(home, monkeypatch, module, step, command, given):
-    options = side_by_side(flat(*what_reaches(monkeypatch, f"{module}.{step}", command)))
+    options = side_by_side(*what_reaches(monkeypatch, f"{module}.{step}", command))
     assert {name: options[name] for name in given} == given
 
 

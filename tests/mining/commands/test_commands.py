@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from support.flat_calls import build, mine_pairs
-from support.score_commands import evaluate_pairs
+from support.flat_calls import build, evaluate_pairs, mine_pairs
 
 from mining import Embeddings, embed, load_model
 from mining.commands.embed import embed_faces

@@ -10,8 +10,8 @@ from zlib import crc32
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.flat_calls import compare_models
 from support.rates import rates_at
-from support.score_commands import compare_models
 
 import mining.commands.compare
 from mining import Embeddings, score_pairs

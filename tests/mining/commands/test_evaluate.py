@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
-from support.score_commands import evaluate_pairs
+from support.flat_calls import evaluate_pairs
 
 import mining.embeddings.options
 from mining.cli.summary import print_made

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from support.score_commands import export, plan
+from support.flat_calls import export, plan
 
 from mining import Embeddings, embed, load_model, score_pairs
 from mining.embeddings.options import EmbeddingOptions

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.drawn import draw_face
-from support.flat_calls import build, mine_pairs
-from support.score_commands import compare_models, evaluate_pairs
+from support.flat_calls import build, compare_models, evaluate_pairs, mine_pairs
 
 from mining import Embeddings
 from mining.commands.embed import embed_faces

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
-from support.score_commands import evaluate_pairs, export, plan
+from support.flat_calls import evaluate_pairs, export, plan
 
 import mining.commands.compare
 from mining import Embeddings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.command_line import lookalikes
-from support.score_commands import evaluate_pairs
+from support.flat_calls import evaluate_pairs
 
 from mining import Embeddings, embed
 from mining.commands.pool import pool_templates

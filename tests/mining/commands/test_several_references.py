@@ -10,8 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
-from support.flat_calls import build
-from support.score_commands import evaluate_pairs
+from support.flat_calls import build, evaluate_pairs
 
 import mining.commands.build
 import mining.commands.build_report
