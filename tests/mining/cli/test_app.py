@@ -207,9 +207,11 @@ def test_random(home):
     assert (home / "again.csv").read_bytes() == (home / "deep/r.csv").read_bytes()
     assert new_files(home) == ["again.csv", "again.json", "deep", "deep/r.csv", "deep/r.json"]
     # Folds of other pairs would be taken for those of the new ones.
-    (home / "deep/r.folds.csv").write_text("pathA,pathB,fold\n")
+    folds = [home / f"deep/r.{name}.csv" for name in ("folds", "identity_folds", "characters")]
+    for file in folds:
+        file.write_text("pathA,pathB,fold\n")
     assert lookalikes(*command, "deep/r.csv", "--overwrite").code == 0
-    assert not (home / "deep/r.folds.csv").exists()
+    assert not any(file.exists() for file in folds)
     (home / "own.folds.csv").write_text("somebody's")
     assert lookalikes(*command, "own.csv").message.startswith("own.folds.csv: exists")
 

@@ -10,6 +10,7 @@ import pytest
 from support.flat_calls import export, plan
 
 from mining import Embeddings, embed, load_model, score_pairs
+from mining.cli.summary import print_planned
 from mining.embeddings.options import EmbeddingOptions
 from mining.errors import RunError
 from pairsets import Faces, PairSet, PairSetError, ScoresError, random_pairs
@@ -160,6 +161,17 @@ def test_every_two_models_are_planned_for(world):
     (only,) = chosen.plans
     assert (only.first, only.second, only.alpha, only.statistic) == ("poor", "good", 0.05, "eer")
     assert only.difference > 0
+
+
+@pytest.mark.parametrize(("by", "column"), [("identity", "identities"), ("image", "images")])
+def test_the_table_names_what_is_counted(world, monkeypatch, capsys, by, column):
+    folder, _, _ = world
+    monkeypatch.setenv("COLUMNS", "120")
+    options = {"target_fnr": 0.1, "draws": 200, "clusters": by}
+    print_planned(
+        plan(folder / "set.csv", points=0.02, scores=[Named(folder / "s.csv")], **options)
+    )
+    assert f"positives   {column}" in capsys.readouterr().out
 
 
 def test_the_plan_is_that_of_the_arrays(world):

@@ -155,6 +155,8 @@ def test_folders_of_crops_keep_their_identities_names(tmp_path):
         ("names.txt", "\ufeffrei\r\n\r\nasuka_(a, b)\r\n"),
         ("names.csv", 'rei\n"asuka_(a, b)"\n'),
         ("names.csv", 'path,identity\nx.jpg,rei\ny.jpg,"asuka_(a, b)"\nz.jpg,rei\n'),
+        ("names.csv", 'path,character\nx.jpg,rei\ny.jpg,"asuka_(a, b)"\nz.jpg,rei\n'),
+        ("names.csv", 'character,identity\nx,rei\ny,"asuka_(a, b)"\n'),
     ],
 )
 def test_lists_of_identities(tmp_path, name, text):

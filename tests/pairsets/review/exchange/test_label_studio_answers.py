@@ -68,6 +68,13 @@ def annotation(store, row, word, **values):
     return {"result": result, "completed_by": 7, **values}
 
 
+@pytest.mark.parametrize("reason", ["several identities", "several characters"])
+def test_a_reason_by_its_former_name(reason, store, tmp_path):
+    """The tasks that an earlier version exported offer the former one."""
+    taken(store, tmp_path, [record(store, 0, choice="invalid", reason=reason, annotator=4)])
+    assert [one.verdict.reason for one in store.said()] == ["several identities"]
+
+
 def test_json_has_a_list_of_annotations(store, tmp_path):
     pairs = store.pairs
 
