@@ -36,7 +36,7 @@ def measure_scan(dimensions: int, repeats: int) -> dict[str, object]:
     tile = Tile(slice(0, TILE), slice(TILE, 2 * TILE))
     lengths = np.ones(2 * TILE)
     bound = rounded16(rows, np.arange(2 * TILE), lengths, "cpu", one_by_one)
-    scanner = Scanner(tile.area, torch.bfloat16)
+    scanner = Scanner(tile.area)
     shape = scanner.multiply(bound, tile)
     products = scanner.products.to(torch.float32).numpy()
     threshold = float(np.partition(products, -8)[-8])

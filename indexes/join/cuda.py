@@ -16,7 +16,7 @@ import torch
 from indexes.base import Rows, Scores
 from indexes.join.bfloat16 import floor_bits, unrounded
 from indexes.join.filters import Filter
-from indexes.join.scan import Box, Products
+from indexes.join.scan import Box, place
 from indexes.join.tiles import Tile
 from indexes.join.workers import Meanwhile
 
@@ -24,12 +24,22 @@ from indexes.join.workers import Meanwhile
 SIDE = 16384
 
 
-class DeviceScanner(Products):
+class DeviceScanner:
     """Scanner for filters whose values lie on `device`; as `Scanner`, in bfloat16 only."""
 
+    # Fewer hits than this are never too many.
+    few = 2048
+
     def __init__(self, area: int, device: str) -> None:
-        super().__init__(area, torch.bfloat16, device)
+        self.products = torch.empty(area, dtype=torch.bfloat16, device=device)
         self.mask = torch.empty(area, dtype=torch.bool, device=device)
+
+    def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
+        """Fill the buffer with the tile's product; returns its shape."""
+        left, right = bound.left(tile.rows), bound.right(tile.columns)
+        shape = len(left), len(right)
+        torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
+        return shape
 
     def hits(
         self,
@@ -43,9 +53,9 @@ class DeviceScanner(Products):
         shape = self.multiply(bound, tile)
         size = shape[0] * shape[1]
         mask = self.mask[:size]
-        bits = torch.tensor(int(floor_bits(threshold - bound.margin(tile))), dtype=torch.int16)
-        least = bits.view(torch.bfloat16).item()
-        torch.ge(self.products[:size], least, out=mask)
+        least = float(bound.least(tile, threshold))
+        bits = torch.tensor(int(floor_bits(least)), dtype=torch.int16)
+        torch.ge(self.products[:size], bits.view(torch.bfloat16).item(), out=mask)
         table = mask.view(shape)
         for top, bottom, first, last in closed:
             table[top:bottom, first:last] = False
@@ -57,9 +67,9 @@ class DeviceScanner(Products):
         p, q = np.divmod(found, shape[1])
         return p + tile.rows.start, q + tile.columns.start
 
-    def most_at(self, tile: Tile, p: Rows, q: Rows) -> Scores:
-        """Upper bounds of the products of the tile multiplied last; see `Scanner.most_at`."""
-        at = torch.from_numpy(self.places(tile, p, q)).to(self.products.device)
+    def most_at(self, bound: Filter, tile: Tile, p: Rows, q: Rows) -> Scores:
+        """Upper bounds of the scores of the tile multiplied last; see `Scanner.most_at`."""
+        at = torch.from_numpy(place(tile, p, q)).to(self.products.device)
         return unrounded(np.asarray(self.products[at].to(torch.float64).cpu().numpy()))
 
 

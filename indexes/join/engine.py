@@ -73,7 +73,7 @@ class Engine:
             kept &= p < q
         p, q = p[kept], q[kept]
         # The tile's margin is that of its worst rows; most pairs have a smaller one.
-        most = worker.scanner.most_at(tile, p, q)
+        most = worker.scanner.most_at(bound, tile, p, q)
         kept = most + bound.margins(p, q) >= threshold
         p, q = p[kept], q[kept]
         a, b = self.order[p], self.order[q]

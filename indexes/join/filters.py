@@ -17,10 +17,9 @@ from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import margin, norms32
+from indexes.join.kernels import BF16, FP32, Kernel
 from indexes.join.tiles import Tile
 
-# Of sums of products in float32, by units that may truncate; see `indexes.join.bounds`.
-_UNIT = 2.0**-21
 # Of the float64 sum that is the score, a term: Higham's gamma with room to spare.
 NOISE = 2.0**-51
 _CHUNK = 2**18
@@ -32,6 +31,8 @@ class Filter(Protocol):
     """Filter that bounds the scores of a tile from above."""
 
     width: int
+    # Multiplies it on a processor.
+    kernel: Kernel
 
     def left(self, rows: slice) -> Tensor:
         """Values `[R, W]` of the positions `rows`, the left factor of a tile's product."""
@@ -42,14 +43,42 @@ class Filter(Protocol):
     def margin(self, tile: Tile) -> float:
         """Largest distance by which a score of the tile can lie above its product."""
 
+    def least(self, tile: Tile, threshold: float) -> float | Rows:
+        """Product that a pair of the tile must reach to be worth a look, or one `[R]` for each row.
+
+        In the units of the kernel's products.
+        """
+
+    def most(self, products: Scores, p: Rows, q: Rows) -> Scores:
+        """Scores `[M]` that the products of positions p and q stand for, up to `margins`."""
+
     def margins(self, p: Rows, q: Rows) -> Scores:
         """Distances `[M]` by which the score of each pair of positions can exceed its product."""
 
 
-class Exact32:
+class _Products:
+    """Filter whose products are near the scores themselves."""
+
+    def margin(self, tile: Tile) -> float:
+        """Largest distance by which a score of the tile can lie above its product."""
+        raise NotImplementedError
+
+    def least(self, tile: Tile, threshold: float) -> float | Rows:
+        """Product that a pair of the tile must reach to be worth a look."""
+        return threshold - self.margin(tile)
+
+    def most(self, products: Scores, p: Rows, q: Rows) -> Scores:
+        """The products themselves."""
+        return products
+
+
+class Exact32(_Products):
     """The float32 vectors themselves, gathered tile by tile: no copy is kept."""
 
-    def __init__(self, vectors: Vectors, order: Rows, lengths: Scores) -> None:
+    def __init__(
+        self, vectors: Vectors, order: Rows, lengths: Scores, kernel: Kernel = FP32
+    ) -> None:
+        self.kernel = kernel
         self.vectors, self.order, self.lengths = vectors, order, lengths[order]
         self.width = vectors.shape[1]
 
@@ -69,7 +98,7 @@ class Exact32:
         return np.asarray(margin(self.width, self.lengths[p] * self.lengths[q]))
 
 
-class _LowPrecision:
+class LowPrecision(_Products):
     """Margins of products of rows in a low precision, from what the rounding took from each.
 
     Args:
@@ -78,6 +107,9 @@ class _LowPrecision:
             what was rounded, of what that left, and of what it took.
         noise: error of the reported score in units of the two vectors' norms.
     """
+
+    # Of the sums of products: those of bfloat16, in float32, by units that may truncate.
+    unit = 2.0**-21
 
     def __init__(self, width: int, norms: Norms, noise: float) -> None:
         self.width, self.norms, self.noise = width, norms, noise
@@ -99,7 +131,7 @@ class _LowPrecision:
         """Bound of the module `bounds` from both sides' norms."""
         length, _, kept, errors = left
         other_length, before, other_kept, other_errors = right
-        gamma = self.width * _UNIT / (1 - self.width * _UNIT)
+        gamma = self.width * self.unit / (1 - self.width * self.unit)
         bound = errors * before + kept * other_errors + gamma * kept * other_kept
         bound = bound + self.noise * length * other_length
         bound = bound + self.width * 2.0**-124 * (1 + kept + other_kept)
@@ -107,10 +139,11 @@ class _LowPrecision:
         return bound * (1 + 2.0**-40)
 
 
-class Rounded(_LowPrecision):
-    """Rows kept in a low precision: `values [P, W]` in the filter's type, on its device."""
+class Rounded(LowPrecision):
+    """Rows kept in a low precision: `values [P, W]` in the kernel's type, on a device."""
 
-    def __init__(self, values: Tensor, norms: Norms, noise: float) -> None:
+    def __init__(self, values: Tensor, norms: Norms, noise: float, kernel: Kernel = BF16) -> None:
+        self.kernel = kernel
         super().__init__(int(values.shape[1]), norms, noise)
         self.values = values
 
@@ -121,11 +154,13 @@ class Rounded(_LowPrecision):
     right = left
 
 
-class Rounding(_LowPrecision):
+class Rounding(LowPrecision):
     """The float32 vectors, rounded to bfloat16 tile by tile: no copy is kept.
 
     Slower a tile than `Rounded`; for the few tiles that a narrow bound does not thin out.
     """
+
+    kernel = BF16
 
     def __init__(self, vectors: Vectors, order: Rows, lengths: Scores) -> None:
         self.vectors, self.order = vectors, order

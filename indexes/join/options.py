@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from indexes.base import IndexesError, at_least_one
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "int8"]
 Spectrum = Literal["auto", "off"]
 # Multiplications below which numpy is done before torch is imported, or its threads are started;
 # above which a CUDA device is worth starting.
@@ -23,7 +21,7 @@ class SearchOptions:
 
     Attributes:
         device: `auto` (CUDA where there is one and the work is large), `cpu`, `cuda`, `cuda:N`.
-        precision: of the filter: `auto` (by measurement), `fp32` or `bf16`.
+        precision: of the filter: `auto` (by measurement), `fp32`, `bf16` or `int8`.
         spectrum: whether a narrow bound may be used: `auto` (by measurement) or `off`.
         threads: as many as torch has, if None.
         tile: rows of a tile, if not the usual number.
@@ -37,15 +35,17 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         for value, allowed, what in (
-            (self.precision, ("auto", "fp32", "bf16"), "precision"),
+            (self.precision, ("auto", "fp32", "bf16", "int8"), "precision"),
             (self.spectrum, ("auto", "off"), "spectrum"),
         ):
             if value not in allowed:
                 raise IndexesError(f"{what} of {value!r}; expected one of {', '.join(allowed)}")
         if self.device not in ("auto", "cpu") and self.device.partition(":")[0] != "cuda":
             raise IndexesError(f"device of {self.device!r}; expected auto, cpu, cuda or cuda:N")
-        if self.device.startswith("cuda") and self.precision == "fp32":
-            raise IndexesError("precision of fp32 on a CUDA device; expected bf16 or auto")
+        if self.device.startswith("cuda") and self.precision not in ("auto", "bf16"):
+            raise IndexesError(
+                f"precision of {self.precision} on a CUDA device; expected bf16 or auto"
+            )
         for count, what in ((self.threads, "threads"), (self.tile, "tile")):
             if count is not None:
                 at_least_one(count, what)
@@ -59,7 +59,7 @@ class SearchOptions:
         """CUDA device to use for `count` vectors of `width`, or None."""
         import torch
 
-        if self.device == "cpu" or self.precision == "fp32":
+        if self.device == "cpu" or self.precision in ("fp32", "int8"):
             return None
         if self.device == "auto":
             large = _work(count, width) >= _LARGE
@@ -71,41 +71,3 @@ class SearchOptions:
 
 def _work(count: int, width: int) -> float:
     return count * count / 2 * width
-
-
-@lru_cache(maxsize=64)
-def low_pays(width: int, threads: int) -> bool:
-    """Whether this processor multiplies bfloat16 faster than float32, and sums it in float32."""
-    import torch
-
-    side = 512
-    generator = torch.Generator().manual_seed(0)
-    left = torch.randn((side, width), generator=generator, dtype=torch.float32)
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        rows = left.to(dtype)
-        out = torch.empty((side, side), dtype=dtype)
-        times = []
-        for _ in range(4):
-            start = time.perf_counter()
-            torch.mm(rows, rows.T, out=out)
-            times.append(time.perf_counter() - start)
-        seconds[dtype] = min(times)
-    if seconds[torch.bfloat16] >= 0.8 * seconds[torch.float32]:
-        return False
-    return sums_in_float32("cpu")
-
-
-def sums_in_float32(device: str) -> bool:
-    """Whether sums of bfloat16 products are kept in float32.
-
-    512, 8,190 times 2^-13, then -512: whatever is rounded to bfloat16 on the way loses the small
-    ones, which make 1 together.
-    """
-    import torch
-
-    ones = torch.ones((64, 8192), dtype=torch.bfloat16, device=device)
-    small = torch.full((8192, 64), 2.0**-13, dtype=torch.bfloat16, device=device)
-    small[0], small[-1] = 512.0, -512.0
-    product = torch.mm(ones, small).to(torch.float32)
-    return bool((product - 1.0).abs().max().item() < 0.02)

@@ -12,8 +12,10 @@ import torch
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.best import Best
 from indexes.join.engine import CROWD, Worker
-from indexes.join.filters import Filter, Rounded, gathered
-from indexes.join.narrow import leading
+from indexes.join.filters import Filter, Norms, Rounded, gathered
+from indexes.join.kernels import INT8, Kernel
+from indexes.join.narrow import leading, rests
+from indexes.join.quantised import Quantised
 from indexes.join.tiles import Tile
 
 # Widths of the bound, its last coordinate included: what matrix units take in one go.
@@ -32,11 +34,12 @@ class Plan:
         order: `[P]` the rows that take part.
         lengths: `[N]` norms.
         full: a filter of whole vectors, to be timed on `tile`.
-        worker: its buffers hold the filters' type.
+        worker: its buffers hold the products.
+        kernel: of the bound.
 
     Attributes:
         width: of the bound; 0 where the whole vectors are quicker.
-        basis: `[D, width - 1]`, or None.
+        basis: `[D, d]`, what makes a bound of that width, or None.
         crowd: share of a tile above which its whole vectors are quicker after all.
         seconds: estimated, a pair, by width; 0 is the whole vectors.
         shares: of a sample's pairs that each width lets through.
@@ -50,10 +53,10 @@ class Plan:
         full: Filter,
         tile: Tile,
         worker: Worker,
-        dtype: torch.dtype,
+        kernel: Kernel,
     ) -> None:
         self.best, self.order, self.lengths = best, order, lengths
-        self.worker, self.tile, self.dtype = worker, tile, dtype
+        self.worker, self.tile, self.kernel = worker, tile, kernel
         self.seconds: dict[int, float] = {}
         self.shares: dict[int, float] = {}
         self.width, self.basis, self.crowd = 0, None, CROWD
@@ -63,7 +66,8 @@ class Plan:
         if not widths or best.threshold == -np.inf:
             return
         some = gathered(best.vectors, chosen, slice(0, _SAMPLE))
-        basis = leading(some, widths[-1] - 1)
+        copies = rests(kernel)
+        basis = leading(some, widths[-1] - copies)
         self._pass(some[: 2 * _TRIAL] @ basis, chosen[: 2 * _TRIAL], widths)
         if min(self.shares.values()) > _HOPELESS:
             return
@@ -72,23 +76,22 @@ class Plan:
         turning = self._turning(some, basis)
         self.seconds[0] = whole
         for width in widths:
-            like = _blank(width, tile, self.dtype)
+            like = _blank(width, tile, kernel)
             product = _seconds(partial(worker.scanner.multiply, like, tile)) / tile.area
             self.seconds[width] = product + self.shares[width] * gather + turning * width
         self.width = min(self.seconds, key=lambda width: self.seconds[width])
         if self.width:
-            self.basis = basis[:, : self.width - 1]
+            self.basis = basis[:, : self.width - copies]
             self.crowd = min(CROWD, whole / gather)
 
     def _pass(self, turned: Vectors, chosen: Rows, widths: Sequence[int]) -> None:
         """Measure the shares of a sample's pairs of different groups that bounds let through."""
         sizes, codes = self.lengths[chosen], self.best.rules.groups[chosen]
         other = codes[:_TRIAL, None] != codes[None, _TRIAL:]
-        # About what rounding takes: half the worst, for as many pairs as in a tile.
-        low = self.dtype.itemsize < 4
-        least = self.best.threshold - (2.0**-8 * float(np.median(sizes)) ** 2 if low else 0.0)
+        # About what rounding takes, for as many pairs as in a tile.
+        least = self.best.threshold - self.kernel.slack * float(np.median(sizes)) ** 2
         for width in widths:
-            inside = turned[:, : width - 1]
+            inside = turned[:, : width - rests(self.kernel)]
             rest = np.sqrt(np.maximum(sizes**2 - (inside**2).sum(axis=1), 0))
             bounds = inside[:_TRIAL] @ inside[_TRIAL:].T + np.outer(rest[:_TRIAL], rest[_TRIAL:])
             self.shares[width] = float(((bounds >= least) & other).mean())
@@ -109,11 +112,15 @@ class Plan:
         return _seconds(lambda: self.worker.products(vectors, chosen, rows, p, b)) / len(p)
 
 
-def _blank(width: int, tile: Tile, dtype: torch.dtype) -> Rounded:
+def _blank(width: int, tile: Tile, kernel: Kernel) -> Rounded | Quantised:
     """Filter of that width and the tile's size, to be timed."""
     size = max(tile.rows.stop, tile.columns.stop)
     none: Scores = np.zeros(size)
-    return Rounded(torch.ones((size, width), dtype=dtype), (none, none, none, none), 0.0)
+    norms: Norms = (none, none, none, none)
+    values = torch.ones((size, width), dtype=kernel.factors)
+    if kernel is INT8:
+        return Quantised(values, none + 1, norms, 0.0)
+    return Rounded(values, norms, 0.0, kernel)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -19,67 +19,104 @@ from indexes.join.tiles import Tile
 _STACK = 16
 # A box of a tile: rows from, to, columns from, to.
 Box = tuple[int, int, int, int]
-# Bits of a negative bfloat16 that is no number: below any threshold.
-_NOTHING = np.int16(-1)
+# Below any threshold: bits of a negative bfloat16 that is no number, and the least int32.
+_NOTHING: dict[torch.dtype, Any] = {
+    torch.bfloat16: np.int16(-1),
+    torch.float32: np.float32(-np.inf),
+    torch.int32: np.int32(-(2**31)),
+}
 
 
-class Products:
-    """Buffer of one worker for the products of tiles of at most `area` pairs, on any device."""
+def place(tile: Tile, p: Rows, q: Rows) -> Rows:
+    """Places in the tile's product, row by row, of the positions p, q."""
+    width = tile.columns.stop - tile.columns.start
+    return np.asarray((p - tile.rows.start) * width + (q - tile.columns.start))
+
+
+class Scanner:
+    """Buffers of one worker for tiles of at most `area` pairs on the processor, of any type."""
 
     # Fewer hits than this are never too many.
     few = 2048
+    # Hits are rare where they are fewer than this share of the products.
+    rare = 5e-4
+    # Rows of which fewer than this share hold a hit are looked at alone.
+    sparse = 0.08
 
-    def __init__(self, area: int, dtype: torch.dtype, device: str) -> None:
-        self.products = torch.empty(area, dtype=dtype, device=device)
+    def __init__(self, area: int) -> None:
+        # Of four bytes each, and of as many of two; pages that nothing touches take no memory.
+        self.buffer = torch.empty(area, dtype=torch.int32)
+        self.mask = np.empty(area, np.bool_)
+        self.tops = torch.empty(area // _STACK, dtype=torch.int32)
+        self.share = 1.0
+        self.dtype: torch.dtype = torch.float32
+
+    @property
+    def products(self) -> torch.Tensor:
+        """Buffer of the products, in the type of those multiplied last."""
+        return self.buffer.view(self.dtype)
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """The products as NumPy has them: bfloat16 numbers as their bits."""
+        return self._as_numpy(self.buffer)
+
+    def _as_numpy(self, buffer: torch.Tensor) -> NDArray[Any]:
+        raw = torch.int16 if self.dtype == torch.bfloat16 else self.dtype
+        return np.asarray(buffer.view(raw).numpy())
 
     def multiply(self, bound: Filter, tile: Tile) -> tuple[int, int]:
         """Fill the buffer with the tile's product; returns its shape."""
         left, right = bound.left(tile.rows), bound.right(tile.columns)
         shape = len(left), len(right)
-        torch.mm(left, right.T, out=self.products[: shape[0] * shape[1]].view(shape))
+        self.dtype = bound.kernel.products
+        bound.kernel.multiply(left, right, self.products[: shape[0] * shape[1]].view(shape))
         return shape
 
-    def places(self, tile: Tile, p: Rows, q: Rows) -> Rows:
-        """Places in the buffer of the positions p, q of the tile multiplied last."""
-        width = tile.columns.stop - tile.columns.start
-        return np.asarray((p - tile.rows.start) * width + (q - tile.columns.start))
-
-
-class Scanner(Products):
-    """Buffers of one worker for tiles of at most `area` pairs on the processor."""
-
-    # Hits are rare where they are fewer than this share of the products.
-    rare = 5e-4
-
-    def __init__(self, area: int, dtype: torch.dtype) -> None:
-        super().__init__(area, dtype, "cpu")
-        self.low = dtype == torch.bfloat16
-        raw = self.products.view(torch.int16) if self.low else self.products
-        self.numbers: NDArray[Any] = raw.numpy()
-        self.mask = np.empty(area, np.bool_)
-        self.tops = np.empty(area // _STACK, self.numbers.dtype)
-        self.share = 1.0
-
-    def compact(self, shape: tuple[int, int], least: float, closed: Sequence[Box] = ()) -> Rows:
+    def compact(
+        self, shape: tuple[int, int], least: float | Rows, closed: Sequence[Box] = ()
+    ) -> Rows:
         """Places where the products are at least `least`, or would be but for rounding; rising.
 
-        `closed` boxes of the tile are left out, and blanked.
+        `closed` boxes of the tile are left out, and blanked. Whole numbers have a `least [R]`, one
+        for each row; the others one for the tile.
         """
         table = self.numbers[: shape[0] * shape[1]].reshape(shape)
         for top, bottom, first, last in closed:
-            table[top:bottom, first:last] = _NOTHING if self.low else -np.inf
-        limit = floor_bits(least) if self.low else rounded(least, FLOAT32)
+            table[top:bottom, first:last] = _NOTHING[self.dtype]
+        if self.dtype == torch.int32:
+            return self._by_rows(table, np.asarray(least))
+        low = self.dtype == torch.bfloat16
+        limit = floor_bits(float(least)) if low else rounded(float(least), FLOAT32)
         # Bits of negative bfloat16 numbers stand in the reverse of their order.
-        stacked = self.share < self.rare and (limit >= 0 or not self.low)
+        stacked = self.share < self.rare and (limit >= 0 or not low)
         found = self._in_stacks(table, limit) if stacked else None
         if found is None:
             found = self._one_by_one(table.ravel(), limit)
         self.share = found.size / table.size
         return found
 
+    def _by_rows(self, table: NDArray[Any], least: Rows) -> Rows:
+        """Places where the table is at least `least` of its row, by the rows' largest first.
+
+        Where the tile before held hits in many rows, all are compared at once.
+        """
+        height, width = table.shape
+        if self.share > self.sparse:
+            # With one number at a third of the time; what few that adds is dropped pair by pair.
+            found = self._one_by_one(table.ravel(), least.min())
+            self.share = min(found.size / height, 1.0)
+            return found
+        # torch takes a fraction of NumPy's time for it.
+        tops = torch.amax(torch.from_numpy(table), dim=1).numpy()
+        rows = np.flatnonzero(tops >= least)
+        self.share = rows.size / height
+        row, column = np.divmod(np.flatnonzero(table[rows] >= least[rows, np.newaxis]), width)
+        return np.asarray(rows[row] * width + column)
+
     def _one_by_one(self, numbers: NDArray[Any], limit: Any) -> Rows:
         mask = self.mask[: numbers.size]
-        if self.low:
+        if self.dtype == torch.bfloat16:
             at_least(numbers, limit, mask)
         else:
             np.greater_equal(numbers, limit, out=mask)
@@ -92,7 +129,7 @@ class Scanner(Products):
         """
         height, width = table.shape
         stacks = table[: height - height % _STACK].reshape(-1, _STACK, width)
-        tops = self.tops[: len(stacks) * width]
+        tops = self._as_numpy(self.tops)[: len(stacks) * width]
         np.maximum.reduce(stacks, axis=1, out=tops.reshape(len(stacks), width))
         mask = np.greater_equal(tops, limit, out=self.mask[: tops.size])
         found = np.flatnonzero(mask)
@@ -118,7 +155,7 @@ class Scanner(Products):
         None where they are more than the share `crowd` of the tile.
         """
         shape = self.multiply(bound, tile)
-        found = self.compact(shape, threshold - bound.margin(tile), closed)
+        found = self.compact(shape, bound.least(tile, threshold), closed)
         if found.size > max(self.few, shape[0] * shape[1] * crowd):
             return None
         p, q = np.divmod(found, shape[1])
@@ -126,10 +163,10 @@ class Scanner(Products):
         q += tile.columns.start
         return p, q
 
-    def most_at(self, tile: Tile, p: Rows, q: Rows) -> Scores:
-        """Upper bounds of the products of the tile multiplied last, before they were rounded."""
-        found = self.places(tile, p, q)
-        if not self.low:
-            return np.asarray(self.numbers[found], np.float64)
-        bits = self.numbers[found].view(np.uint16).astype(np.uint32) << 16
-        return unrounded(np.asarray(bits.view(np.float32), np.float64))
+    def most_at(self, bound: Filter, tile: Tile, p: Rows, q: Rows) -> Scores:
+        """Upper bounds of the scores of the tile multiplied last, up to the filter's margins."""
+        found = self.numbers[place(tile, p, q)]
+        if self.dtype == torch.bfloat16:
+            bits = found.view(np.uint16).astype(np.uint32) << 16
+            return unrounded(np.asarray(bits.view(np.float32), np.float64))
+        return bound.most(np.asarray(found, np.float64), p, q)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,14 +16,17 @@ from indexes.join.bounds import FLOAT32, filter_dtype
 from indexes.join.checkpoint import Ledger
 from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
 from indexes.join.filters import Exact32, Filter, Rounding, rounded16
+from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread, sums_in_float32
 from indexes.join.narrow import narrow
-from indexes.join.options import SearchOptions, low_pays, sums_in_float32
+from indexes.join.options import SearchOptions
 from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
+from indexes.join.quantised import quantised
 from indexes.join.scan import Scanner
 from indexes.join.tiles import BLOCK, Tile, halved, triangle
 from indexes.join.workers import Pool, pool_of
 
+_LOG = logging.getLogger(__name__)
 _SIDE = 2048
 # Bytes of all threads' tiles: up to six a pair.
 _BUFFERS = 2**29
@@ -40,18 +44,25 @@ def search_fast(
         if filter_dtype(lengths[order]) != FLOAT32:
             search_plain(best, order, how.tile, report, ledger)
             return
-        low = device is not None or how.precision == "bf16"
-        with _exact_sums(device):
-            sound = not low or sums_in_float32(device or "cpu")
-        if not sound:
+        kernels = _kernels(width, how, device, pool)
+        _LOG.info("%s vectors of %d by %s: %s", f"{len(order):,}", width, *kernels.told)
+        with one_blas_thread(kernels):
+            search = _Search(best, order, lengths, pool, kernels, device, how, ledger)
+            search.run(report)
+        best.finish(pool.each)
+
+
+def _kernels(width: int, how: SearchOptions, device: str | None, pool: Pool) -> Choice:
+    """Kernels to search by: the clock is read in a thread that works as the search's own do."""
+    if device is None:
+        return pool.executor.submit(choose, how.precision, width).result()
+    with _exact_sums(device):
+        if not sums_in_float32(device):
             raise IndexesError(
-                f"{device or 'cpu'}: sums of bfloat16 products are not kept in float32 there; "
+                f"{device}: sums of bfloat16 products are not kept in float32 there; "
                 "use another device or precision"
             )
-        low = low or (how.precision == "auto" and low_pays(width, threads))
-        search = _Search(best, order, lengths, pool, low, device, how, ledger)
-        search.run(report)
-        best.finish(pool.each)
+    return Choice(BF16, BF16, f"on {device}")
 
 
 class _Search:
@@ -61,14 +72,14 @@ class _Search:
         order: Rows,
         lengths: Scores,
         pool: Pool,
-        low: bool,
+        kernels: Choice,
         device: str | None,
         how: SearchOptions,
         ledger: Ledger,
     ) -> None:
         self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
         self.device, self.how = device, how
-        self.dtype = torch.bfloat16 if low else torch.float32
+        self.kernels = kernels
         self.fresh = ledger.order is None
         if ledger.order is not None:
             self.order, self.side = ledger.order, ledger.side
@@ -116,7 +127,7 @@ class _Search:
 
     def _worker(self, area: int) -> Worker:
         if self.device is None:
-            return Worker(Scanner(area, self.dtype))
+            return Worker(Scanner(area))
         from indexes.join.cuda import DeviceScanner
 
         return Worker(DeviceScanner(area, self.device))
@@ -152,24 +163,28 @@ class _Search:
         tile = Tile(slice(0, len(some)), slice(0, len(some)))
         full = self._whole(some)
         worker = self._worker(tile.area)
-        make = partial(Plan, self.best, self.order, self.lengths, full, tile, worker, self.dtype)
+        kernel = self.kernels.first
+        make = partial(Plan, self.best, self.order, self.lengths, full, tile, worker, kernel)
         return self.pool.executor.submit(make).result()
 
     def _whole(self, order: Rows) -> Filter:
-        vectors, lengths = self.best.vectors, self.lengths
-        if self.dtype == torch.float32:
-            return Exact32(vectors, order, lengths)
-        return rounded16(vectors, order, lengths, self.device or "cpu", self.pool.each)
+        vectors, lengths, kernel = self.best.vectors, self.lengths, self.kernels.first
+        if kernel is INT8:
+            return quantised(vectors, order, lengths, self.pool.each)
+        if kernel is BF16:
+            return rounded16(vectors, order, lengths, self.device or "cpu", self.pool.each)
+        return Exact32(vectors, order, lengths, kernel)
 
     def _filters(self) -> list[tuple[Filter, float]]:
         plan = self._plan()
         if plan is None or plan.basis is None:
             return [(self._whole(self.order), CROWD)]
         vectors, order, lengths = self.best.vectors, self.order, self.lengths
-        bound = narrow(vectors, order, lengths, plan.basis, self.dtype, self.pool.each)
-        low = self.dtype == torch.bfloat16
-        whole = (Rounding if low else Exact32)(vectors, order, lengths)
-        return [(bound, plan.crowd), (whole, CROWD)]
+        kernels = self.kernels
+        bound = narrow(vectors, order, lengths, plan.basis, kernels.first, self.pool.each)
+        if kernels.second is BF16:
+            return [(bound, plan.crowd), (Rounding(vectors, order, lengths), CROWD)]
+        return [(bound, plan.crowd), (Exact32(vectors, order, lengths, kernels.second), CROWD)]
 
 
 def _side(count: int, threads: int, device: str | None) -> int:

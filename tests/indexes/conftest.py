@@ -10,9 +10,10 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
+import torch
 
 from indexes import join
-from indexes.join import cuda, engine, filters, plan, scan, search
+from indexes.join import cuda, engine, filters, kernels, plan, scan, search
 from indexes.join.narrow import leading
 
 Way = Callable[..., join.SearchOptions]
@@ -26,6 +27,10 @@ WAYS = (
     "fp32, narrow in vain",
     "bf16, all in vain",
     "fp32, all in vain",
+    "int8",
+    "int8, narrow",
+    "int8, narrow in vain",
+    "int8, all in vain",
     "device",
     "cuda",
 )
@@ -33,6 +38,20 @@ WAYS = (
 
 # It takes longer than a search of few vectors, and says the same each time.
 _sums_in_float32 = cache(search.sums_in_float32)
+_int8_is_sound = not kernels.int8_fault(64)
+
+
+def whole_products(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+    """Stand-in for torch's product of 8-bit numbers on processors where that overflows."""
+    return out.copy_(left.to(torch.float64) @ right.to(torch.float64))
+
+
+@pytest.fixture(autouse=True)
+def sound_int8(monkeypatch) -> None:
+    """The 8-bit filter is to be tested on every processor."""
+    if not _int8_is_sound:
+        monkeypatch.setattr(torch, "_int_mm", whole_products)
+        kernels.whole_sums.cache_clear()
 
 
 @pytest.fixture(params=WAYS)
@@ -52,6 +71,9 @@ def way(request, monkeypatch) -> Way:
     if name == "device":
         monkeypatch.setattr(join.SearchOptions, "device_for", lambda *_: "cpu")
         return partial(join.SearchOptions, precision="bf16")
+    # Whole vectors behind a narrow bound in 8 bits are in bfloat16 everywhere.
+    monkeypatch.setattr(kernels, "rate", lambda kernel, width: float(8 // kernel.factors.itemsize))
+    monkeypatch.setattr(kernels, "bf16_fault", lambda: "")
     monkeypatch.setattr(scan.Scanner, "rare", 2.0)  # hits are as rare as in a search of many pairs
     precision, _, rest = name.partition(", ")
     if not rest:
@@ -62,6 +84,7 @@ def way(request, monkeypatch) -> Way:
     narrow_first(monkeypatch, crowd=0.0 if in_vain else 1.0)
     if in_vain:
         monkeypatch.setattr(scan.Scanner, "rare", 0.0)
+        monkeypatch.setattr(scan.Scanner, "sparse", 0.0)
         monkeypatch.setattr(scan.Scanner, "few", 0)
         monkeypatch.setattr(search, "CROWD", 0.0 if rest.startswith("all") else 1.0)
     return partial(join.SearchOptions, precision=precision)

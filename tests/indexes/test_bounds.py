@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import join
-from indexes.join import filters, narrow
+from indexes.join import filters, narrow, quantised
 from indexes.join.bounds import LARGEST_NORM, norms32
+from indexes.join.kernels import BF16, FP32, INT8
 from indexes.join.scan import Scanner
 from indexes.join.tiles import Tile
 
@@ -40,11 +41,11 @@ def first_axes(vectors, depth):
     return np.eye(vectors.shape[1], depth, dtype=np.float32)
 
 
-def narrow_filter(dtype, basis_of):
+def narrow_filter(kernel, basis_of):
     def build(vectors):
         depth = 56 if basis_of is first_axes else 16
         basis = basis_of(vectors, max(1, min(depth, vectors.shape[1] * 7 // 8)))
-        return narrow.narrow(vectors, *positions(vectors), basis, dtype, each), dtype
+        return narrow.narrow(vectors, *positions(vectors), basis, kernel, each)
 
     return build
 
@@ -54,20 +55,29 @@ def positions(vectors):
     return np.arange(len(vectors)), norms32(vectors)
 
 
+def turned_always(vectors):
+    """Rows in 8 bits, each turned whether that pays or not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantised, "LESS", np.inf)
+        return quantised.quantised(vectors, *positions(vectors), each)
+
+
 BUILDERS = {
-    "Exact32": lambda x: (filters.Exact32(x, *positions(x)), torch.float32),
-    "Rounded": lambda x: (filters.rounded16(x, *positions(x), "cpu", each), torch.bfloat16),
-    "Rounding": lambda x: (filters.Rounding(x, *positions(x)), torch.bfloat16),
+    "Exact32": lambda x: filters.Exact32(x, *positions(x)),
+    "Rounded": lambda x: filters.rounded16(x, *positions(x), "cpu", each),
+    "Rounding": lambda x: filters.Rounding(x, *positions(x)),
+    "Quantised": lambda x: quantised.quantised(x, *positions(x), each),
+    "Quantised, turned": turned_always,
 } | {
-    f"narrow {str(dtype).removeprefix('torch.')} {basis.__name__}": narrow_filter(dtype, basis)
-    for dtype in (torch.bfloat16, torch.float32)
+    f"narrow {kernel.name} {basis.__name__}": narrow_filter(kernel, basis)
+    for kernel in (BF16, FP32, INT8)
     for basis in (narrow.leading, random_basis, stretched, first_axes)
 }
 
 
 def uncovered(name, vectors):
     """Pairs (p, q) that the filter would lose, by their own margin or by their tile's."""
-    bound, dtype = BUILDERS[name](vectors)
+    bound = BUILDERS[name](vectors)
     count = len(vectors)
     lost = []
     for tile in (
@@ -75,14 +85,14 @@ def uncovered(name, vectors):
         Tile(slice(0, count // 2), slice(count // 2, count)),
         Tile(slice(1, 2), slice(2, 3)),
     ):
-        scanner = Scanner(tile.area, dtype)
+        scanner = Scanner(tile.area)
         shape = scanner.multiply(bound, tile)
         p, q = (axis.ravel() for axis in np.mgrid[tile.rows, tile.columns])
         scores = join.pair_scores(vectors, vectors, p, q)
-        most = scanner.most_at(tile, p, q) + bound.margins(p, q)
-        margin = bound.margin(tile)
+        most = scanner.most_at(bound, tile, p, q) + bound.margins(p, q)
         for at, score in enumerate(scores):
-            if most[at] < score or at not in scanner.compact(shape, score - margin):
+            scanner.share = at % 2  # by rows, and all at once
+            if most[at] < score or at not in scanner.compact(shape, bound.least(tile, score)):
                 lost.append((p[at], q[at]))
     return lost
 
@@ -127,7 +137,28 @@ def parallel(generator, width):
     return generator.standard_normal(width) * 2.0 ** generator.integers(-20, 20, (8, 1))
 
 
-ATTACKS = (halfway, mixed, subnormal, huge, cancelling, parallel)
+def between_levels(generator, width):
+    """Halfway between two of 127 levels or just off it, all rounded the same way."""
+    rows = generator.integers(0, 126, (8, width)) + generator.choice([0.5, 0.4999, 0.5001], (8, 1))
+    rows[:, 0] = 127
+    return rows * generator.choice([-1, 1], width) * 10.0 ** generator.integers(-12, 12)
+
+
+def outlying(generator, width):
+    """One coordinate beside which 8 bits see none of the others."""
+    rows = generator.standard_normal((8, width))
+    rows[generator.random(8) < 0.7, generator.integers(width)] = generator.choice([1e3, -1e6, 1e12])
+    return rows
+
+
+def constant(generator, width):
+    """Rows of one number each, some of them of zeros."""
+    return np.repeat(generator.choice([0.0, -1.0, 0.3, 1e-40, 7e9], (8, 1)), width, axis=1)
+
+
+ATTACKS = (
+    halfway, mixed, subnormal, huge, cancelling, parallel, between_levels, outlying, constant,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -139,12 +170,12 @@ def test_no_pair_is_lost(name, attack, seed, width):
     assert not uncovered(name, vectors)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_a_basis_that_holds_the_rows_leaves_nothing_over(dtype):
+@pytest.mark.parametrize("kernel", [BF16, FP32], ids=lambda kernel: kernel.name)
+def test_a_basis_that_holds_the_rows_leaves_nothing_over(kernel):
     """Any bound is valid; one that is far too large would be of no use."""
     basis = random_basis(np.empty((0, 600)), 9)
     vectors = np.random.default_rng(6).standard_normal((20, 9)).astype(np.float32) @ basis.T
-    bound = narrow.narrow(vectors, *positions(vectors), basis, dtype, each)
+    bound = narrow.narrow(vectors, *positions(vectors), basis, kernel, each)
     lengths = np.linalg.norm(vectors, axis=1)
     assert (bound.values[:, -1].to(torch.float64).numpy() < 0.02 * lengths).all()
     exact = vectors.astype(float) @ basis
@@ -153,12 +184,12 @@ def test_a_basis_that_holds_the_rows_leaves_nothing_over(dtype):
 
 def share_used(name, vectors):
     """The largest part of its margin that any pair needs."""
-    bound, dtype = BUILDERS[name](vectors)
+    bound = BUILDERS[name](vectors)
     tile = Tile(slice(0, len(vectors)), slice(0, len(vectors)))
-    scanner = Scanner(tile.area, dtype)
+    scanner = Scanner(tile.area)
     shape = scanner.multiply(bound, tile)
-    products = scanner.products[: tile.area].to(torch.float64).numpy()
     p, q = (axis.ravel() for axis in np.indices(shape))
+    products = bound.most(scanner.products[: tile.area].to(torch.float64).numpy(), p, q)
     short = join.pair_scores(vectors, vectors, p, q) - products
     return float((short / bound.margins(p, q)).max())
 
@@ -170,6 +201,14 @@ def test_the_attack_uses_the_margin_up(name):
     vectors[:, 56:] = 0  # the narrow bound's rest: none
     vectors[1] *= 4
     assert 0.8 < share_used(name, vectors) <= 1
+
+
+def test_the_attack_uses_the_margin_of_8_bits_up(monkeypatch):
+    """All coordinates lie halfway between two levels, and go down; a third row sets those."""
+    monkeypatch.setattr(quantised, "LESS", 0.0)  # turned, they would need no rounding
+    vectors = np.full((3, 64), 4.5, np.float32)
+    vectors[2] = 127
+    assert 0.8 < share_used("Quantised", vectors) <= 1
 
 
 @pytest.mark.parametrize("width", [1, 2])
@@ -185,9 +224,9 @@ def test_sums_in_float32_lose_what_the_margin_says():
     vectors = np.full((4, 1024), 2.0**-15, np.float32)
     vectors[:, :128] = vectors[:, -128:] = 1
     vectors[::2, -128:] = -1
-    bound, dtype = BUILDERS["Rounded"](vectors)
+    bound = BUILDERS["Rounded"](vectors)
     assert bound.norms[3].max() < 2.0**-55
-    scanner = Scanner(16, dtype)
+    scanner = Scanner(16)
     scanner.multiply(bound, Tile(slice(0, 4), slice(0, 4)))
     assert float(scanner.products[1]) < join.pair_scores(vectors, vectors, *np.array([[0], [1]]))
     assert not uncovered("Rounded", vectors)
@@ -205,6 +244,6 @@ def test_units_that_truncate_are_covered():
     for product in (both[0].astype(float) * both[1]).tolist():
         total = np.floor((total + product) * 2.0**23) / 2.0**23
     score = float(join.pair_scores(vectors, pair, *np.zeros((2, 1), int))[0])
-    bound, _ = BUILDERS["Rounded"](both)
+    bound = BUILDERS["Rounded"](both)
     share = (score - total) / float(bound.margins(np.array([0]), np.array([1]))[0])
     assert 0.2 < share <= 1  # an eighth of it would be enough for units that round

@@ -101,7 +101,7 @@ def test_float32_sees_these_pairs_below(world):
     assert float(product) < oracle.score(left, right)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "int8"])
 def test_the_rest_of_a_narrow_bound_is_rounded_up(narrow, precision):
     """The basis holds nothing of these rows; the rest's norm lies just below halfway."""
     narrow(basis=np.eye(8, 3, dtype=np.float32))
@@ -111,7 +111,7 @@ def test_the_rest_of_a_narrow_bound_is_rounded_up(narrow, precision):
     assert found_on_the_threshold(vectors, join.SearchOptions(precision=precision))
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "int8"])
 @pytest.mark.parametrize("length", [0.7, 1.2])
 def test_a_basis_that_is_not_orthonormal(narrow, precision, length):
     """One that is too long makes negative products too low."""
@@ -121,7 +121,7 @@ def test_a_basis_that_is_not_orthonormal(narrow, precision, length):
     assert found_on_the_threshold(vectors, join.SearchOptions(precision=precision))
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "int8"])
 def test_halfway_inside_the_basis(narrow, precision):
     narrow(basis=np.eye(64, 60, dtype=np.float32))
     vectors = halfway()
@@ -129,7 +129,7 @@ def test_halfway_inside_the_basis(narrow, precision):
     assert found_on_the_threshold(vectors, join.SearchOptions(precision=precision))
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "int8"])
 def test_what_the_basis_leaves_over_may_be_all(narrow, precision):
     """Duplicates outside the basis: the bound is their score itself."""
     narrow(basis=np.eye(24, 4, dtype=np.float32))
@@ -140,7 +140,7 @@ def test_what_the_basis_leaves_over_may_be_all(narrow, precision):
     )
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32", "int8"])
 def test_few_and_many_candidates_are_scored_again_alike(precision, monkeypatch):
     """By the pair, or by torch's sampled products: float32 rounds in both."""
     vectors = one_product_rounded_down()

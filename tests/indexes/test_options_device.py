@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,24 +12,96 @@ import torch
 from support.oracle import as_bytes
 
 from indexes import IndexesError, join
-from indexes.join import cuda, options, scan, search, tiles
+from indexes.join import cuda, kernels, options, scan, search, tiles
+from indexes.join.kernels import BF16, FP32, FP32_NUMPY, INT8
+
+# Rates that a clock may tell, and the kernels that are then to be used.
+RATES = {
+    "int8": ({INT8: 900, BF16: 450, FP32: 200, FP32_NUMPY: 100}, INT8, BF16),
+    "hardly quicker int8": ({INT8: 500, BF16: 450, FP32: 200, FP32_NUMPY: 100}, BF16, BF16),
+    "int8, slow bfloat16": ({INT8: 900, BF16: 210, FP32: 200, FP32_NUMPY: 100}, INT8, FP32),
+    "float32 of NumPy": ({INT8: 90, BF16: 45, FP32: 100, FP32_NUMPY: 200}, FP32_NUMPY, FP32_NUMPY),
+    "float32 of torch": ({INT8: 90, BF16: 45, FP32: 100, FP32_NUMPY: 110}, FP32, FP32),
+}
 
 
-@pytest.mark.parametrize("pays", [False, True])
-def test_the_precision_is_chosen_by_measurement(pays, monkeypatch):
+@pytest.mark.parametrize("name", RATES)
+def test_the_kernels_are_chosen_by_measurement(name, monkeypatch):
+    rates, first, second = RATES[name]
     monkeypatch.setattr(options, "SMALL", (0, 0))
-    monkeypatch.setattr(search, "low_pays", lambda width, threads: pays)
-    dtypes = set()
-    original = scan.Scanner.__init__
+    monkeypatch.setattr(kernels, "rate", lambda kernel, width: float(rates[kernel]))
+    monkeypatch.setattr(kernels, "bf16_fault", lambda: "")
+    choice = kernels.choose("auto", 40)
+    assert (choice.first, choice.second) == (first, second)
+    assert all(f"{kernel.name} {rates[kernel]}" in choice.reason for kernel in (FP32, BF16, INT8))
+    used = set()
+    original = scan.Scanner.multiply
 
-    def noted(self, area, dtype):
-        dtypes.add(dtype)
-        original(self, area, dtype)
+    def noted(self, bound, tile):
+        used.add(bound.kernel)
+        return original(self, bound, tile)
 
-    monkeypatch.setattr(scan.Scanner, "__init__", noted)
+    monkeypatch.setattr(scan.Scanner, "multiply", noted)
     vectors, codes = np.eye(40, dtype=np.float32), np.arange(40)
     assert len(join.top_pairs(vectors, codes, 7)) == 7
-    assert dtypes == {torch.bfloat16 if pays else torch.float32}
+    assert used == {first}
+
+
+def test_a_faulty_kernel_is_out_however_quick(monkeypatch):
+    monkeypatch.setattr(kernels, "rate", lambda kernel, width: float(8 // kernel.factors.itemsize))
+    monkeypatch.setattr(kernels, "int8_fault", lambda width: "it overflows")
+    monkeypatch.setattr(kernels, "bf16_fault", lambda: "")
+    choice = kernels.choose("auto", 40)
+    assert choice.first is choice.second is BF16
+    assert "int8 is out: it overflows" in choice.reason
+    monkeypatch.setattr(kernels, "bf16_fault", lambda: "it is summed in bfloat16")
+    choice = kernels.choose("auto", 40)
+    assert choice.first.factors == choice.second.factors == torch.float32
+    assert "bfloat16 is out: it is summed in bfloat16" in choice.reason
+
+
+def saturating(left, right, out):
+    """Pairs of products are added in 16 bits, one factor as an unsigned number."""
+    a, b = left.to(torch.int64) + 128, right.to(torch.int64)
+    total = torch.zeros((len(a), b.shape[1]), dtype=torch.int64)
+    for start in range(0, len(b), 2):
+        part = a[:, start : start + 2] @ b[start : start + 2]
+        total += part.clamp(-(2**15), 2**15 - 1)
+    return out.copy_(total - 128 * b.sum(dim=0))
+
+
+def nothing_for_one_column(left, right, out):
+    """As a torch does that leaves `out` alone where there is one coordinate, or one row."""
+    if 1 not in right.shape:
+        out.copy_(left.to(torch.float64) @ right.to(torch.float64))
+    return out
+
+
+@pytest.mark.parametrize("product", [saturating, nothing_for_one_column])
+def test_8_bit_sums_that_overflow_are_noticed(product, monkeypatch):
+    kernels.whole_sums.cache_clear()
+    monkeypatch.setattr(torch, "_int_mm", product)
+    try:
+        assert "overflow" in kernels.int8_fault(512)
+        with pytest.raises(IndexesError, match="precision of int8: their sums overflow"):
+            join.top_pairs(
+                np.eye(9, dtype=np.float32), np.arange(9), 3,
+                how=join.SearchOptions(precision="int8"),
+            )  # fmt: skip
+    finally:
+        kernels.whole_sums.cache_clear()
+
+
+def test_8_bit_sums_of_too_many_coordinates():
+    assert 127**2 * kernels.WIDEST < 2**31 <= 127**2 * (kernels.WIDEST + 1)
+    assert "may not fit into 32 bits" in kernels.int8_fault(kernels.WIDEST + 1)
+    assert not kernels.int8_fault(kernels.WIDEST)
+
+
+def test_a_torch_without_8_bit_products(monkeypatch):
+    monkeypatch.delattr(torch, "_int_mm")
+    assert "no product of 8-bit numbers" in kernels.int8_fault(64)
+    assert kernels.choose("auto", 64).first is not INT8
 
 
 @pytest.mark.parametrize(("total", "holds"), [(1.0, True), (0.0, False), (0.5, False)])
@@ -39,21 +110,7 @@ def test_sums_that_are_not_kept_in_float32_are_noticed(total, holds, monkeypatch
     monkeypatch.setattr(
         torch, "mm", lambda a, b: torch.full((len(a), b.shape[1]), total, dtype=a.dtype)
     )
-    assert options.sums_in_float32("cpu") is holds
-
-
-@pytest.mark.parametrize("quicker", [False, True])
-@pytest.mark.parametrize("exact", [False, True])
-def test_low_precision_has_to_be_quicker_and_summed_in_float32(quicker, exact, monkeypatch):
-    clock, seconds = [0.0], {torch.float32: 1.0, torch.bfloat16: 0.5 if quicker else 0.9}
-
-    def product(a, b, out):
-        clock[0] += seconds[a.dtype]
-
-    monkeypatch.setattr(torch, "mm", product)
-    monkeypatch.setattr(options, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    monkeypatch.setattr(options, "sums_in_float32", lambda device: exact)
-    assert options.low_pays.__wrapped__(64, 1) is (quicker and exact)
+    assert kernels.sums_in_float32("cpu") is holds
 
 
 @pytest.mark.parametrize(
@@ -63,6 +120,7 @@ def test_low_precision_has_to_be_quicker_and_summed_in_float32(quicker, exact, m
         (join.SearchOptions(), 10**5, "cuda"),
         (join.SearchOptions(device="cpu"), 10**5, None),
         (join.SearchOptions(precision="fp32"), 10**5, None),
+        (join.SearchOptions(precision="int8"), 10**5, None),
         (join.SearchOptions(device="cuda"), 1000, "cuda"),
         (join.SearchOptions(device="cuda:1"), 10**5, "cuda:1"),
     ],
@@ -150,6 +208,10 @@ EXPECTED = {
     "fp32, narrow in vain": {("narrow", False), ("Exact32", True)},
     "bf16, all in vain": {("narrow", False), ("Rounding", False)},
     "fp32, all in vain": {("narrow", False), ("Exact32", False)},
+    "int8": {("Quantised", True)},
+    "int8, narrow": {("narrow", True)},
+    "int8, narrow in vain": {("narrow", False), ("Rounding", True)},
+    "int8, all in vain": {("narrow", False), ("Rounding", False)},
     "device": {("Rounded", True)},
     "cuda": {("Rounded", True)},
 }
@@ -212,11 +274,11 @@ def test_partial_sums_in_bfloat16_are_noticed(monkeypatch):
         return total
 
     monkeypatch.setattr(torch, "mm", split)
-    assert options.sums_in_float32("cpu") is False
+    assert kernels.sums_in_float32("cpu") is False
 
 
 def test_bfloat16_by_request_is_checked_too(monkeypatch):
-    monkeypatch.setattr(search, "sums_in_float32", lambda device: False)
+    monkeypatch.setattr(kernels, "bf16_fault", lambda: "sums of it are not kept in float32")
     with pytest.raises(IndexesError, match="not kept in float32"):
         join.top_pairs(
             np.eye(9, dtype=np.float32), np.arange(9), 3, how=join.SearchOptions(precision="bf16")
