@@ -109,7 +109,7 @@ def run(
         arguments += [] if rows is None else [str(rows)]
         try:
             done = subprocess.run(
-                [python, "-I", "-m", "benchmarks.previous", *arguments],
+                [str(python), "-I", "-m", "benchmarks.previous", *arguments],
                 timeout=limit, capture_output=True, text=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
