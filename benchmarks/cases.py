@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import exactness
-from benchmarks.peers import cannot
+from benchmarks import exactness, previous
+from benchmarks.peers import SIDES, cannot
 from benchmarks.processes import Run, UnfinishedError, alone, timed
 
+# Kept beside the medians: how many times as long the first side takes as the second.
+RATIOS = (
+    ("ours", "previous"),
+    ("ours", "bare-int8"),
+    ("ours", "bare-bf16"),
+    ("faiss-knn", "ours"),
+)  # fmt: skip
 # A side is predicted from runs on an eighth of the rows, at least so many, and on half of those.
 _PILOT = 5000
 
@@ -39,7 +46,8 @@ def measure(case: Case, options: argparse.Namespace, missing: dict[str, str]) ->
     Raises:
         UnfinishedError, MismatchError: our own answer is wrong, or there is none.
     """
-    left_out, predicted = dict(missing), {}
+    left_out = {side: why for side, why in missing.items() if side in options.sides}
+    predicted: dict[str, Any] = {}
     runs: dict[str, list[Run]] = {}
     for side in options.sides:
         if side in missing:
@@ -52,14 +60,12 @@ def measure(case: Case, options: argparse.Namespace, missing: dict[str, str]) ->
             print(f"  {side}: left out, {why}", flush=True)
         else:
             runs[side] = []
-    fixed = (case.folder, case.pairs, options.device, options.threads)
-    patience = _patience(options)
     checked: dict[str, object] = {}
     once: set[str] = set()  # over the limit: not repeated
     for repeat in range(options.repeats):
         for side in [name for name in runs if name not in once]:
             try:
-                runs[side].append(alone(timed, side, *fixed, limit=patience))
+                runs[side].append(_run(side, case, options))
             except UnfinishedError as error:
                 if side == "ours":
                     raise
@@ -99,7 +105,8 @@ def measure(case: Case, options: argparse.Namespace, missing: dict[str, str]) ->
         "device": options.device, "origin": case.origin, "threads": options.threads,
         "thread_pools": sorted(runs["ours"][0].threads), "repeats": options.repeats,
         "limit_seconds": options.limit, **checked,
-        "sides": sides, "left_out": left_out, "predicted": predicted,
+        "previous_commit": previous.COMMIT if "previous" in sides else None,
+        "sides": sides, "ratios": ratios(sides), "left_out": left_out, "predicted": predicted,
     }  # fmt: skip
 
 
@@ -119,13 +126,11 @@ def _why_not(
     many = max(_PILOT, case.rows // 8)
     if why or side == "ours" or case.rows <= 4 * many:
         return why, None
-    fixed = (case.folder, case.pairs, options.device, options.threads)
+    few = many // 2
     try:
-        few, seconds, patience = many // 2, [], _patience(options)
-        for rows in (few, many):
-            seconds.append(alone(timed, side, *fixed, rows, limit=patience).seconds)
+        seconds = [_run(side, case, options, rows).seconds for rows in (few, many)]
     except UnfinishedError as error:
-        return f"failed on {rows:,} rows: {error}", None
+        return f"failed on {few:,} or {many:,} rows: {error}", None
     # t = a N + b N^2 through both; all of it quadratic if they grow faster than that.
     quadratic = (seconds[1] / many - seconds[0] / few) / (many - few)
     quadratic = min(max(quadratic, 0.0), seconds[1] / many**2)
@@ -141,6 +146,25 @@ def _why_not(
             "from_seconds": [round(value, 3) for value in seconds],
         },
     )
+
+
+def _run(side: str, case: Case, options: argparse.Namespace, rows: int | None = None) -> Run:
+    """One timed run of a side, on the first `rows` if not all, in a process of its own."""
+    fixed = (side, case.folder, case.pairs, options.device, options.threads, rows)
+    if SIDES[side].of_previous:
+        return previous.run(options.previous, *fixed, limit=_patience(options))
+    run = alone(timed, *fixed, limit=_patience(options))
+    assert isinstance(run, Run)
+    return run
+
+
+def ratios(sides: dict[str, Any]) -> dict[str, float]:
+    """The ratios of `RATIOS` whose sides were both measured, by `ONE / OTHER`."""
+    return {
+        f"{one} / {other}": round(sides[one]["median_seconds"] / sides[other]["median_seconds"], 3)
+        for one, other in RATIOS
+        if one in sides and other in sides
+    }
 
 
 def _patience(options: argparse.Namespace) -> float:

@@ -38,8 +38,12 @@ Work = Callable[[], Answer | None]
 class Side:
     """A side: `start` prepares what is not measured and gives the call that is.
 
-    `warm_rows` is how many rows warm it up, if not the usual number.
+    Attributes:
+        start: see above.
+        warm_rows: how many rows warm it up, if not the usual number.
+        of_previous: whether it runs in the environment of the previous build.
     """
 
     start: Callable[[Job], Work]
     warm_rows: int | None = None
+    of_previous: bool = False

@@ -21,7 +21,10 @@ def describe() -> dict[str, object]:
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()
             elif line.startswith("flags"):
-                wanted = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
+                wanted = (
+                    "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile",
+                    "amx_bf16", "amx_int8",
+                )  # fmt: skip
                 features = [name for name in wanted if name in line.split()]
                 break
         else:

@@ -13,7 +13,8 @@ that took longer against the prediction is not repeated.
     python -m benchmarks.mining --preset headline --embeddings DIR
     python -m benchmarks.plots
 
-Results of several runs gather in `results/mining.json`; a case run again replaces itself.
+Results of several runs gather in `results/mining.json`, those of each kind of machine by
+themselves; a case run again on the same kind replaces itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import vectors
+from benchmarks import previous, vectors
 from benchmarks.cases import Case, measure
 from benchmarks.exactness import MismatchError
 from benchmarks.machine import RESULTS, describe
@@ -40,33 +41,49 @@ from benchmarks.training import DIMENSIONS, FACES, measure_part
 from pairsets.storage.artefacts import installed, write_text
 
 OUTPUT = RESULTS / "mining.json"
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"sizes": [2006], "dimensions": [512], "pairs": [3000]},
-    "headline": {"sizes": [50_000], "dimensions": [512], "pairs": [3000]},
-    "growth": {
-        "sizes": [20_000, 50_000, 100_000, 200_000], "dimensions": [512], "pairs": [3000],
-    },
-    "table": {
-        "sizes": [2006, 20_000, 50_000, 200_000], "dimensions": [128, 512, 2048],
-        "pairs": [3000, 100_000], "limit": 60.0,
-    },
-    "training": {
-        "sizes": [FACES], "dimensions": [DIMENSIONS], "pairs": [3000], "sets": ["clustered"],
-    },
-    "scan": {"dimensions": [128, 512, 2048]},
+Preset = dict[str, Any]
+# A preset is one grid of cases, or several one after another.
+PRESETS: dict[str, tuple[Preset, ...]] = {
+    "quick": ({"sizes": [2006], "dimensions": [512], "pairs": [3000]},),
+    "headline": (
+        {"sizes": [50_000], "dimensions": [512], "pairs": [3000]},
+        {
+            "sizes": [200_000], "dimensions": [512], "pairs": [3000], "sets": ["real"],
+            "sides": ["ours", "previous", "bare-int8"],
+        },
+    ),
+    "growth": (
+        {"sizes": [20_000, 50_000, 100_000, 200_000], "dimensions": [512], "pairs": [3000]},
+    ),
+    "table": (
+        {
+            "sizes": [2006, 20_000, 50_000, 200_000], "dimensions": [128, 512, 2048],
+            "pairs": [3000, 100_000], "limit": 60.0,
+        },
+    ),
+    "training": (
+        {"sizes": [FACES], "dimensions": [DIMENSIONS], "pairs": [3000], "sets": ["clustered"]},
+    ),
+    "scan": ({"dimensions": [128, 512, 2048]},),
 }  # fmt: skip
+PARTS = ("cases", "training", "scan")
 
 
 def keep(part: str, key: str, result: dict[str, Any], machine: dict[str, Any]) -> None:
-    """Put one result into `results/mining.json`, with the machine it was measured on."""
+    """Put one result into `results/mining.json`, with the machine it was measured on.
+
+    Results lie under the kind of machine (`kind_of`); what exactly it was and had installed stands
+    in `machines`, by the name in the result.
+    """
     content: dict[str, Any] = {"benchmark": "mining", "machines": {}, "cases": {}}
     if OUTPUT.exists():
         content |= json.loads(OUTPUT.read_text(encoding="utf-8"))
     name = hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:8]
-    content.setdefault(part, {})[key] = {**result, "machine": name}
+    results = content.setdefault(part, {}).setdefault(kind_of(machine), {})
+    results[key] = {**result, "machine": name}
     content["machines"][name] = machine
-    parts = [content.get(name, {}) for name in ("cases", "training", "scan")]
-    used = {entry["machine"] for entries in parts for entry in entries.values()}
+    kinds = [kind for each in PARTS for kind in content.get(each, {}).values()]
+    used = {entry["machine"] for entries in kinds for entry in entries.values()}
     content["machines"] = {name: content["machines"][name] for name in sorted(used)}
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     # Lists of numbers and names on one line each.
@@ -74,10 +91,25 @@ def keep(part: str, key: str, result: dict[str, Any], machine: dict[str, Any]) -
     write_text(OUTPUT, text.replace("[ ", "[").replace(" ]", "]") + "\n")
 
 
+def kind_of(machine: dict[str, Any]) -> str:
+    """A kind of machine in words: processor, its widest units, cores, GPU."""
+    features = machine["features"]
+    units = {"amx_tile": "AMX", "avx512f": "AVX512", "avx2": "AVX2"}
+    widest = next((unit for name, unit in units.items() if name in features), None)
+    parts = [machine["processor"], widest, f"{machine['cores']} cores", machine.get("gpu")]
+    return ", ".join(part for part in parts if part)
+
+
 def _machine(device: str) -> dict[str, Any]:
     machine: dict[str, Any] = dict(describe())
-    peers = ("faiss-gpu", "sentence-transformers", "transformers", "numba", "triton")
+    peers = (
+        "faiss-gpu", "sentence-transformers", "transformers", "numba", "triton", "numkong",
+        "torchdr",
+    )  # fmt: skip
     machine["versions"] = {**machine["versions"], **installed(*peers)}
+    if "numkong" in sys.modules:
+        capabilities = sys.modules["numkong"].get_capabilities()
+        machine["numkong_kernels"] = [name for name, there in capabilities.items() if there]
     if device == "cuda":
         machine["gpu"] = alone(_gpu_name)
     return machine
@@ -105,49 +137,83 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=300, metavar="S", help="of training")
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="where vectors are put")
     options = parser.parse_args(arguments)
-    for name, value in {"sets": vectors.SETS, "limit": 120.0, **PRESETS[options.preset]}.items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    wanted = list(options.sides or SIDES)
-    unknown = sorted(set(wanted) - set(SIDES))
+    options.previous = None  # Python of the previous build, once it is there
+    unknown = sorted(set(options.sides or ()) - set(SIDES))
     if unknown:
         parser.error(f"--sides {' '.join(unknown)}; there are {' '.join(SIDES)}")
-    options.sides = [side for side in SIDES if side in wanted or side == "ours"]
     return options
+
+
+def _grids(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """The options of each grid of the preset; what the command line says goes for all of them."""
+    grids = []
+    for preset in PRESETS[options.preset]:
+        grid = argparse.Namespace(**vars(options))
+        defaults = {"sets": vectors.SETS, "limit": 120.0, "sides": list(SIDES)}
+        for name, value in {**defaults, **preset}.items():
+            if getattr(grid, name) is None:
+                setattr(grid, name, value)
+        grid.sides = [side for side in SIDES if side in grid.sides or side == "ours"]
+        grids.append(grid)
+    return grids
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what is asked for; 1 if our own answer was wrong or a side of ours failed."""
     options = _options(arguments)
+    grids = _grids(options)
     # For the libraries that are loaded from here on; `processes.pin` checks what came of it.
     for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
         os.environ[f"{name}_NUM_THREADS"] = str(options.threads)
     if options.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    missing = load_libraries(options.sides)
+    sides = [side for side in SIDES if any(side in grid.sides for grid in grids)]
+    missing = {} if options.preset == "scan" else load_libraries(sides)
+    if "previous" in sides and options.preset not in ("scan", "training"):
+        try:
+            options.previous = previous.install(options.scratch)
+        except previous.PreviousError as error:
+            missing["previous"] = str(error)
     machine = _machine(options.device)
     if options.preset == "scan":
-        for dimensions in options.dimensions:
+        for dimensions in grids[0].dimensions:
             result = alone(measure_scan, dimensions, options.repeats)
             print(json.dumps(result), flush=True)
             keep("scan", str(dimensions), result, machine)
         return 0
+    failed, done = False, set[str]()
+    for grid in grids:
+        grid.previous = options.previous
+        failed |= bool(_measure(grid, missing, machine, done))
+    return int(failed)
+
+
+def _measure(
+    options: argparse.Namespace, missing: dict[str, str], machine: dict[str, Any], done: set[str]
+) -> int:
+    """Measure one grid of cases but those in `done`, which it adds to."""
     failed = False
     for case in _cases(options):
-        print(f"{case.key(options.device)}", flush=True)
+        key = case.key(options.device)
+        if key in done:
+            print(f"{key}: done already", flush=True)
+            continue
+        done.add(key)
+        print(key, flush=True)
         try:
             if options.preset == "training" and options.device == "cpu":
                 result = alone(
                     measure_part, case.folder, case.pairs, options.threads, options.budget
                 )
-                keep("training", case.key("cpu"), {**result, "origin": case.origin}, machine)
+                keep("training", key, {**result, "origin": case.origin}, machine)
                 print(json.dumps(result), flush=True)
                 continue
             result = measure(case, options, missing)
         except (UnfinishedError, MismatchError) as error:
             print(f"  not kept: {error}", file=sys.stderr, flush=True)
             return 1
-        keep("cases", case.key(options.device), result, machine)
+        keep("cases", key, result, machine)
+        print(f"  {json.dumps(result['ratios'])}", flush=True)
         left_out = result["left_out"].items()
         failed |= any(side.startswith("ours") and "failed" in why for side, why in left_out)
     return int(failed)

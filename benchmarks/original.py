@@ -22,8 +22,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.machine import keep
-
 FACES, DIMENSIONS, PAIRS = 2006, 500, 3000
 
 
@@ -101,6 +99,9 @@ def measure(work: Callable[..., object], *arguments: object) -> tuple[float, flo
 
 def main() -> None:
     """Measure both sides in turn and keep medians."""
+    # Here, since the sides beside it run where another build of `pairsets` is installed.
+    from benchmarks.machine import keep
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats

@@ -10,10 +10,16 @@ call to be timed: from float32 vectors in memory to the best pairs of different 
   start: 1,000 random rows against all say at which score about 4 n pairs of different identities
   stand, and how many results lie above it in all; the cap is four times that (its radius shrinks
   to twice that if it is met). Finding the radius is part of its time.
+- **faiss-panorama**: k-NN as above by FAISS's own pruning with Cauchy-Schwarz bounds, as its own
+  benchmark sets it up: PCA, 8 levels, batches of 512. By L2 distance, which PCA keeps: it takes the
+  mean away, so that inner products after it are others. Training is part of its time.
+- **torchdr**: k-NN as above by TorchDR's exact plan.
 - **sentence-transformers**: `paraphrase_mining_embeddings` as it ships, then filter.
 - **original**: ZACI-20's procedure (`benchmarks/original.py`), N x N x D numbers at once.
 - **torch-fp32**: upper-triangle tiles, compared with the n-th best score so far, merged by topk.
-- **bare-bf16, bare-fp32**: the products of the triangle's tiles and nothing else, into a re-used
+- **numkong-f32, -bf16, -int8**: such tiles by NumKong's kernels (`benchmarks/numkong_tiles.py`).
+- **previous**: ours of an earlier commit, in an environment of its own (`benchmarks/previous.py`).
+- **bare-int8, -bf16, -fp32**: the products of the triangle's tiles and nothing else, into a re-used
   buffer that nobody reads, vectors converted beforehand, in the fastest of a few ways (tile size;
   all threads in one product or one product a thread): what this machine's matrix product allows.
 """
@@ -28,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.jobs import Answer, Job, Side, Work
+from benchmarks.numkong_tiles import numkong
 from benchmarks.original import PAIRS as ORIGINAL_PAIRS
 from benchmarks.original import mine_original
 from benchmarks.products import bare, torch_fp32
@@ -66,8 +73,42 @@ def faiss_knn(job: Job) -> Work:
     def work() -> Answer:
         count = len(job.vectors)
         scores, found = _faiss_index(job).search(job.vectors, min(K, count))
-        rows = np.repeat(np.arange(count), found.shape[1])
-        return _listed_twice(job, rows, found.ravel(), scores.ravel())
+        return _of_lists(job, found, scores)
+
+    return work
+
+
+def faiss_panorama(job: Job) -> Work:
+    """k-NN with k = 100 by FAISS's Panorama, then filter; of vectors of unit norm."""
+
+    def work() -> Answer:
+        import faiss
+
+        if job.device != "cpu":
+            raise RuntimeError("Panorama has no GPU part")
+        count, width = job.vectors.shape
+        index = faiss.index_factory(width, f"PCA{width},FlatL2Panorama8_512", faiss.METRIC_L2)
+        index.train(job.vectors)
+        index.add(job.vectors)
+        squares, found = index.search(job.vectors, min(K, count))
+        return _of_lists(job, found, 1 - squares / 2)
+
+    return work
+
+
+def torchdr(job: Job) -> Work:
+    """k-NN with k = 100 by TorchDR, then filter."""
+
+    def work() -> Answer:
+        import torch
+        from torchdr.distance import FaissPlanConfig, pairwise_distances
+
+        distances, found = pairwise_distances(
+            torch.from_numpy(job.vectors).to(job.device), metric="angular",
+            backend=FaissPlanConfig(mode="exact"), k=min(K, len(job.vectors)),
+            return_indices=True,
+        )  # fmt: skip
+        return _of_lists(job, found.cpu().numpy(), -distances.cpu().numpy())
 
     return work
 
@@ -129,13 +170,22 @@ def original(job: Job) -> Work:
 # Fewer rows would not warm ours up: small jobs it leaves to numpy.
 SIDES: dict[str, Side] = {
     "ours": Side(ours(), warm_rows=8000),
+    "previous": Side(ours(), warm_rows=8000, of_previous=True),
+    "ours-int8": Side(ours(precision="int8"), warm_rows=8000),
+    "ours-bf16": Side(ours(precision="bf16"), warm_rows=8000),
     "ours-fp32": Side(ours(precision="fp32"), warm_rows=8000),
     "ours-no-spectrum": Side(ours(spectrum="off"), warm_rows=8000),
     "faiss-knn": Side(faiss_knn),
     "faiss-range": Side(faiss_range),
+    "faiss-panorama": Side(faiss_panorama),
+    "torchdr": Side(torchdr),
     "sentence-transformers": Side(sentence_transformers),
     "original": Side(original, warm_rows=200),
     "torch-fp32": Side(torch_fp32),
+    "numkong-f32": Side(numkong("float32")),
+    "numkong-bf16": Side(numkong("bfloat16")),
+    "numkong-int8": Side(numkong("int8")),
+    "bare-int8": Side(bare("int8")),
     "bare-bf16": Side(bare("bfloat16")),
     "bare-fp32": Side(bare("float32")),
 }
@@ -183,6 +233,12 @@ def _radius(job: Job) -> tuple[float, int]:
     return float(np.nextafter(np.float32(radius), np.float32(-np.inf))), round(
         above * count / len(rows)
     )
+
+
+def _of_lists(job: Job, found: Rows, scores: NDArray[np.floating[Any]]) -> Answer:
+    """The best pairs of lists of neighbours `[N, k]`."""
+    rows = np.repeat(np.arange(len(found)), found.shape[1])
+    return _listed_twice(job, rows, found.ravel(), scores.ravel())
 
 
 def _listed_twice(job: Job, i: Rows, j: Rows, scores: NDArray[np.floating[Any]]) -> Answer:

@@ -1,9 +1,10 @@
 """Figures of `results/mining.json`: time against N beside the peers, a file per D.
 
-    python -m benchmarks.plots [--pairs 3000] [--device cpu]
+    python -m benchmarks.plots [--pairs 3000] [--device cpu] [--machine AMX]
 
-Both axes are logarithmic; a hollow marker is a prediction, no measurement. They are drawn on paper
-of their own, so that they read the same on a light and on a dark page.
+A row of panels is a kind of machine, a column a set of vectors. Both axes are logarithmic; a hollow
+marker is a prediction, no measurement. They are drawn on paper of their own, so that they read the
+same on a light and on a dark page.
 """
 
 from __future__ import annotations
@@ -27,11 +28,18 @@ STYLES: dict[str, tuple[str, str, Any, str]] = {
     "original": ("ZACI-20's procedure", INK, "-", "*"),
     "sentence-transformers": ("sentence-transformers", "#cc79a7", (0, (6, 1.5, 1.2, 1.5)), "v"),
     "faiss-range": ("FAISS range search", "#e69f00", (0, (5, 1.5)), "^"),
+    "faiss-panorama": ("FAISS Panorama, k = 100", VERMILLION, (0, (1.2, 1.2)), "s"),
+    "torchdr": ("TorchDR, k = 100", "#e69f00", (0, (1.2, 1.2)), "^"),
     "faiss-knn": ("FAISS k-NN, k = 100", VERMILLION, "-", "s"),
     "torch-fp32": ("torch tiles, fp32", "#56b4e9", (0, (5, 1.5)), "D"),
+    "numkong-f32": ("NumKong, fp32", "#56b4e9", "-", "P"),
+    "numkong-bf16": ("NumKong, bf16", "#56b4e9", (0, (1.2, 1.2)), "P"),
+    "numkong-int8": ("NumKong, int8", "#56b4e9", (0, (6, 1.5, 1.2, 1.5)), "P"),
     "bare-fp32": ("bare product, fp32", MUTED, (0, (1.2, 1.2)), ""),
     "ours-fp32": ("lookalikes, fp32", GREEN, "-", "o"),
     "bare-bf16": ("bare product, bf16", INK, (0, (1.2, 1.2)), ""),
+    "bare-int8": ("bare product, int8", INK, (0, (5, 1.5)), ""),
+    "previous": ("lookalikes before int8", BLUE, (0, (1.2, 1.2)), "o"),
     "ours": ("lookalikes", BLUE, "-", "o"),
 }
 TITLES = {
@@ -41,33 +49,45 @@ TITLES = {
 Case = dict[str, Any]
 
 
-def growth(cases: list[Case], dimensions: int, pairs: int) -> Figure:
-    """Seconds over N for each side, a panel per set of vectors; `cases` differ in N and set."""
-    sets = [name for name in TITLES if any(case["set"] == name for case in cases)]
-    figure = Figure(figsize=(4.1 * len(sets), 4.4), dpi=200, layout="constrained")
+def growth(cases: dict[str, list[Case]], dimensions: int, pairs: int) -> Figure:
+    """Seconds over N for each side: a row of panels per kind of machine, a column per set.
+
+    The `cases` of a machine differ in N and set.
+    """
+    every = [case for shown in cases.values() for case in shown]
+    sets = [name for name in TITLES if any(case["set"] == name for case in every)]
+    size = (4.1 * len(sets), 1.2 + 3.2 * len(cases))
+    figure = Figure(figsize=size, dpi=200, layout="constrained")
     figure.set_facecolor(PAPER)
-    panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(len(cases), len(sets), sharey=True, squeeze=False)
     handles: dict[str, Any] = {}
-    for axes, name in zip(panels, sets, strict=True):
-        shown = sorted((case for case in cases if case["set"] == name), key=lambda c: c["rows"])
-        _frame(axes, shown)
-        axes.set_title(TITLES[name], size=9, color=INK)
-        for side in STYLES:
-            handle = _line(axes, shown, side)
-            if handle is not None:
-                handles.setdefault(side, handle)
-    panels[0].set_ylabel("seconds", color=MUTED)
-    threads = max(case["threads"] for case in cases)
-    device = cases[0]["device"]
+    for row, (machine, of_machine) in zip(panels, cases.items(), strict=True):
+        for axes, name in zip(row, sets, strict=True):
+            shown = sorted(
+                (case for case in of_machine if case["set"] == name), key=lambda c: c["rows"]
+            )
+            if not shown:
+                axes.set_visible(False)
+                continue
+            _frame(axes, shown)
+            axes.set_title(f"{TITLES[name]}\n{machine}", size=8, color=INK)
+            for side in STYLES:
+                handle = _line(axes, shown, side)
+                if handle is not None:
+                    handles.setdefault(side, handle)
+        row[0].set_ylabel("seconds", color=MUTED)
+    threads = max(case["threads"] for case in every)
+    device = every[0]["device"]
     where = f"{threads} threads" if device == "cpu" else "one GPU"
     figure.suptitle(
         f"The {pairs:,} best pairs, D = {dimensions:,}, {where} (hollow: predicted)",
         size=10, color=INK, x=0.01, ha="left",
     )  # fmt: skip
+    shown_sides = [side for side in STYLES if side in handles]
     figure.legend(
-        list(handles.values()), [STYLES[side][0] for side in handles], loc="outside lower left",
-        ncols=5 if len(sets) > 1 else 2, frameon=False, fontsize=8, labelcolor=INK,
-        handlelength=2.6,
+        [handles[side] for side in shown_sides], [STYLES[side][0] for side in shown_sides],
+        loc="outside lower left", ncols=4 if len(sets) > 1 else 2, frameon=False, fontsize=8,
+        labelcolor=INK, handlelength=2.6,
     )  # fmt: skip
     return figure
 
@@ -139,18 +159,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=3000)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--machine", default="", metavar="WORDS", help="part of its kind's name")
     parser.add_argument("--results", type=Path, default=OUTPUT)
     parser.add_argument("--images", type=Path, default=IMAGES)
     options = parser.parse_args()
-    cases = [
-        case
-        for case in json.loads(options.results.read_text(encoding="utf-8"))["cases"].values()
-        if case["pairs"] == options.pairs and case["device"] == options.device
+    content = json.loads(options.results.read_text(encoding="utf-8"))
+    every = [
+        (kind, case)
+        for kind, cases in content["cases"].items()
+        for case in cases.values()
+        if options.machine in kind
+        and (case["pairs"], case["device"]) == (options.pairs, options.device)
     ]
-    if not cases:
+    if not every:
         parser.error(f"no cases of {options.pairs} pairs on {options.device}")
-    for dimensions in sorted({case["dimensions"] for case in cases}):
-        chosen = [case for case in cases if case["dimensions"] == dimensions]
+    for dimensions in sorted({case["dimensions"] for _, case in every}):
+        chosen: dict[str, list[Case]] = {}
+        for kind, case in every:
+            if case["dimensions"] == dimensions:
+                chosen.setdefault(kind, []).append(case)
         figure = growth(chosen, dimensions, options.pairs)
         suffix = "" if options.device == "cpu" else f"-{options.device}"
         path = options.images / f"mining-{dimensions}{suffix}.svg"

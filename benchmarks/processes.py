@@ -23,6 +23,14 @@ from benchmarks.peers import SIDES
 
 # Enough to load kernels, start threads and fill caches.
 _WARM_ROWS, _WARM_PAIRS = 2000, 1000
+# What sides need that nothing of ours does: a module, and the package that has it.
+_NEEDED = {
+    "sentence-transformers": ("sentence_transformers.util", "sentence-transformers"),
+    "torchdr": ("torchdr.distance", "torchdr"),
+    "numkong-f32": ("numkong", "numkong"),
+    "numkong-bf16": ("numkong", "numkong"),
+    "numkong-int8": ("numkong", "numkong"),
+}
 
 
 class UnfinishedError(Exception):
@@ -188,12 +196,14 @@ def load_libraries(sides: list[str]) -> dict[str, str]:
     for name in ("faiss", "torch", "indexes"):
         importlib.import_module(name)
     missing = {}
-    if "sentence-transformers" in sides:
-        if importlib.util.find_spec("sentence_transformers") is None:
-            missing["sentence-transformers"] = "not installed: pip install sentence-transformers"
-        else:
+    for side in [name for name in sides if name in _NEEDED]:
+        module, package = _NEEDED[side]
+        if importlib.util.find_spec(module.partition(".")[0]) is None:
+            missing[side] = f"not installed: pip install {package}"
+            continue
+        if side == "sentence-transformers":
             from mining.models.torchvision_ops import import_torchvision
 
             import_torchvision()  # which sentence-transformers would import unmended
-            importlib.import_module("sentence_transformers.util")
+        importlib.import_module(module)
     return missing

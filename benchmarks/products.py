@@ -1,4 +1,4 @@
-"""The two sides that are mere products: a plain tile loop, and the bare tiles."""
+"""Sides that multiply tile by tile: a plain loop, and the bare tiles that nobody reads."""
 
 from __future__ import annotations
 
@@ -17,6 +17,50 @@ _TILES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384)}
 _TRIAL = 4096
 
 
+class Kept:
+    """The best pairs so far, by the scores of one tile after another.
+
+    Attributes:
+        count: how many are kept.
+        threshold: the last of them scored so, when they were last sorted out.
+    """
+
+    def __init__(self, groups: Any, count: int) -> None:
+        self.count = count
+        self.threshold = -np.inf
+        self._groups = groups
+        self._scores: Any = None
+        self._fresh = 0
+
+    def find(self, block: Any, top: int, side: int) -> tuple[Any, Any, Any]:
+        """Pairs of a tile that reach the threshold, and their scores; threads may do so at once."""
+        row, column = (block >= self.threshold).nonzero(as_tuple=True)
+        i, j = row + top, column + side
+        kept = (self._groups[i] != self._groups[j]) & (i < j)
+        return block[row[kept], column[kept]], i[kept], j[kept]
+
+    def add(self, scores: Any, i: Any, j: Any) -> None:
+        """Take in what was found; one thread at a time."""
+        import torch
+
+        if self._scores is None:
+            self._scores, self._i, self._j = scores, i, j
+        else:
+            self._scores = torch.cat([self._scores, scores])
+            self._i, self._j = torch.cat([self._i, i]), torch.cat([self._j, j])
+        self._fresh += len(i)
+        full = len(self._scores) > self.count
+        if full and (self.threshold == -np.inf or self._fresh > self.count // 2):
+            self.best()
+            self.threshold, self._fresh = self._scores[-1].item(), 0
+
+    def best(self) -> tuple[Any, Any, Any]:
+        """Scores and rows of what is kept, best first."""
+        self._scores, best = self._scores.topk(min(self.count, len(self._scores)))
+        self._i, self._j = self._i[best], self._j[best]
+        return self._scores, self._i, self._j
+
+
 def torch_fp32(job: Job) -> Work:
     """A plain loop over tiles in fp32."""
 
@@ -24,26 +68,15 @@ def torch_fp32(job: Job) -> Work:
         import torch
 
         x = torch.from_numpy(job.vectors).to(job.device)
-        groups = torch.from_numpy(job.groups).to(job.device)
+        kept = Kept(torch.from_numpy(job.groups).to(job.device), job.pairs)
         tile = 2048 if job.device == "cpu" else 8192
         buffer = torch.empty(min(tile, len(x)) ** 2, device=x.device)
-        scores = torch.empty(0, device=x.device)
-        i = j = torch.empty(0, dtype=torch.int64, device=x.device)
-        threshold, fresh = -np.inf, 0
         for top, side, left, right in triangle(x, tile):
             block = buffer[: len(left) * len(right)].view(len(left), len(right))
             torch.mm(left, right.T, out=block)
-            row, column = (block >= threshold).nonzero(as_tuple=True)
-            kept = (groups[row + top] != groups[column + side]) & (row + top < column + side)
-            row, column = row[kept], column[kept]
-            scores = torch.cat([scores, block[row, column]])
-            i, j = torch.cat([i, row + top]), torch.cat([j, column + side])
-            fresh += len(row)
-            if len(scores) > job.pairs and (threshold == -np.inf or fresh > job.pairs // 2):
-                scores, best = scores.topk(job.pairs)
-                i, j, threshold, fresh = i[best], j[best], float(scores[-1]), 0
-        scores, best = scores.topk(min(job.pairs, len(scores)))
-        return Answer(i[best].cpu().numpy(), j[best].cpu().numpy(), scores.cpu().numpy())
+            kept.add(*kept.find(block, top, side))
+        scores, i, j = (column.cpu().numpy() for column in kept.best())
+        return Answer(i, j, scores)
 
     return work
 
@@ -54,7 +87,10 @@ def bare(dtype: str) -> Callable[[Job], Work]:
     def start(job: Job) -> Work:
         import torch
 
-        x = torch.from_numpy(job.vectors).to(job.device, getattr(torch, dtype))
+        x = torch.from_numpy(job.vectors).to(job.device)
+        if dtype == "int8":
+            x = (x * (127 / x.abs().max())).round()
+        x = x.to(getattr(torch, dtype))
         threads = torch.get_num_threads()
         # All threads in one product, or one product a thread: neither is always the faster.
         workers = {1, threads} if job.device == "cpu" else {1}
@@ -76,14 +112,20 @@ def bare(dtype: str) -> Callable[[Job], Work]:
 
 
 def multiply(x: Any, tile: int, workers: int, threads: int) -> None:
-    """The triangle's products by `workers` at a time, each with its share of the threads."""
+    """The triangle's products by `workers` at a time, each with its share of the threads.
+
+    Products of int8 are int32, as `torch._int_mm` gives them.
+    """
     import torch
 
     waiting, lock = triangle(x, tile), threading.Lock()
+    whole = x.dtype == torch.int8
+    product = torch._int_mm if whole else torch.mm
 
     def work() -> None:
         torch.set_num_threads(threads // workers)
-        buffer = torch.empty(min(tile, len(x)) ** 2, dtype=x.dtype, device=x.device)
+        dtype = torch.int32 if whole else x.dtype
+        buffer = torch.empty(min(tile, len(x)) ** 2, dtype=dtype, device=x.device)
         while True:
             with lock:
                 part = next(waiting, None)
@@ -91,16 +133,21 @@ def multiply(x: Any, tile: int, workers: int, threads: int) -> None:
                 return
             _, _, left, right = part
             out = buffer[: len(left) * len(right)].view(len(left), len(right))
-            torch.mm(left, right.T, out=out)
+            product(left, right.T, out=out)
 
-    if workers == 1:
-        work()
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(work) for _ in range(workers)]:
-                done.result()
+    at_once(work, workers)
     if x.is_cuda:
         torch.cuda.synchronize()
+
+
+def at_once(work: Callable[[], None], workers: int) -> None:
+    """Call `work` in so many threads, in this one if one is enough."""
+    if workers == 1:
+        work()
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work) for _ in range(workers)]:
+            done.result()
 
 
 def triangle(x: Any, tile: int) -> Iterator[tuple[int, int, Any, Any]]:
