@@ -24,6 +24,8 @@ from indexes.join.workers import Meanwhile
 
 # Rows that a kernel is timed on, and by how much a less exact one has to be quicker to be used.
 _SIDE, _GAIN = 512, 0.8
+# Products of int8 matrices in int32, for which torch has no public name; None without it.
+int8_products: Callable[..., Tensor] | None = getattr(torch, "_int_mm", None)
 # Sums of so many products of 127 and 127 fit into an int32.
 WIDEST = (2**31 - 1) // 127**2
 
@@ -55,11 +57,12 @@ def _by_numpy(left: Tensor, right: Tensor, out: Tensor) -> None:
     np.matmul(left.numpy(), right.numpy().T, out=out.numpy())
 
 
-def _whole_numbers(left: Tensor, right: Tensor, out: Tensor) -> None:
-    torch._int_mm(left, right.T, out=out)
+def _by_int8(left: Tensor, right: Tensor, out: Tensor) -> None:
+    assert int8_products is not None  # or `int8_fault` says so
+    int8_products(left, right.T, out=out)
 
 
-INT8 = Kernel("int8", torch.int8, torch.int32, _whole_numbers, slack=0.02)
+INT8 = Kernel("int8", torch.int8, torch.int32, _by_int8, slack=0.02)
 BF16 = Kernel("bfloat16", torch.bfloat16, torch.bfloat16, _by_torch, slack=2.0**-8)
 FP32 = Kernel("float32", torch.float32, torch.float32, _by_torch)
 # The BLAS of NumPy, on some processors twice as fast as that of torch.
@@ -182,7 +185,7 @@ def int8_fault(width: int) -> str:
     """
     if width > WIDEST:
         return f"sums over {width:,} coordinates may not fit into 32 bits, {WIDEST:,} are the most"
-    if not hasattr(torch, "_int_mm"):
+    if int8_products is None:
         return "this torch has no product of 8-bit numbers"
     return "" if whole_sums(min(max(width, 16), 1024)) else "their sums overflow on this processor"
 

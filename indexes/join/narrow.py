@@ -22,7 +22,7 @@ from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import norms32
 from indexes.join.filters import NOISE, Map, Norms, Rounded, chunks, gathered
 from indexes.join.kernels import INT8, Kernel
-from indexes.join.quantised import Quantised, quantise
+from indexes.join.quantisation import Quantised, quantise
 
 # Coordinates that are summed in one go: the fewer, the smaller the sum's error.
 _PART = 256

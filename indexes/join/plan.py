@@ -15,7 +15,7 @@ from indexes.join.engine import CROWD, Worker
 from indexes.join.filters import Filter, Norms, Rounded, gathered
 from indexes.join.kernels import INT8, Kernel
 from indexes.join.narrow import leading, rests
-from indexes.join.quantised import Quantised
+from indexes.join.quantisation import Quantised
 from indexes.join.tiles import Tile
 
 # Widths of the bound, its last coordinate included: what matrix units take in one go.

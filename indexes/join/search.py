@@ -21,7 +21,7 @@ from indexes.join.narrow import narrow
 from indexes.join.options import SearchOptions
 from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
-from indexes.join.quantised import quantised
+from indexes.join.quantisation import quantised
 from indexes.join.scan import Scanner
 from indexes.join.tiles import BLOCK, Tile, halved, triangle
 from indexes.join.workers import Pool, pool_of

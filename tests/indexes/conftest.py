@@ -50,7 +50,7 @@ def whole_products(left: torch.Tensor, right: torch.Tensor, out: torch.Tensor) -
 def sound_int8(monkeypatch) -> None:
     """The 8-bit filter is to be tested on every processor."""
     if not _int8_is_sound:
-        monkeypatch.setattr(torch, "_int_mm", whole_products)
+        monkeypatch.setattr(kernels, "int8_products", whole_products)
         kernels.whole_sums.cache_clear()
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import join
-from indexes.join import filters, narrow, quantised
+from indexes.join import filters, narrow, quantisation
 from indexes.join.bounds import LARGEST_NORM, norms32
 from indexes.join.kernels import BF16, FP32, INT8
 from indexes.join.scan import Scanner
@@ -58,15 +58,15 @@ def positions(vectors):
 def turned_always(vectors):
     """Rows in 8 bits, each turned whether that pays or not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantised, "LESS", np.inf)
-        return quantised.quantised(vectors, *positions(vectors), each)
+        patch.setattr(quantisation, "LESS", np.inf)
+        return quantisation.quantised(vectors, *positions(vectors), each)
 
 
 BUILDERS = {
     "Exact32": lambda x: filters.Exact32(x, *positions(x)),
     "Rounded": lambda x: filters.rounded16(x, *positions(x), "cpu", each),
     "Rounding": lambda x: filters.Rounding(x, *positions(x)),
-    "Quantised": lambda x: quantised.quantised(x, *positions(x), each),
+    "Quantised": lambda x: quantisation.quantised(x, *positions(x), each),
     "Quantised, turned": turned_always,
 } | {
     f"narrow {kernel.name} {basis.__name__}": narrow_filter(kernel, basis)
@@ -205,7 +205,7 @@ def test_the_attack_uses_the_margin_up(name):
 
 def test_the_attack_uses_the_margin_of_8_bits_up(monkeypatch):
     """All coordinates lie halfway between two levels, and go down; a third row sets those."""
-    monkeypatch.setattr(quantised, "LESS", 0.0)  # turned, they would need no rounding
+    monkeypatch.setattr(quantisation, "LESS", 0.0)  # turned, they would need no rounding
     vectors = np.full((3, 64), 4.5, np.float32)
     vectors[2] = 127
     assert 0.8 < share_used("Quantised", vectors) <= 1

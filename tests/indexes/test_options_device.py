@@ -80,7 +80,7 @@ def nothing_for_one_column(left, right, out):
 @pytest.mark.parametrize("product", [saturating, nothing_for_one_column])
 def test_8_bit_sums_that_overflow_are_noticed(product, monkeypatch):
     kernels.whole_sums.cache_clear()
-    monkeypatch.setattr(torch, "_int_mm", product)
+    monkeypatch.setattr(kernels, "int8_products", product)
     try:
         assert "overflow" in kernels.int8_fault(512)
         with pytest.raises(IndexesError, match="precision of int8: their sums overflow"):
@@ -99,7 +99,7 @@ def test_8_bit_sums_of_too_many_coordinates():
 
 
 def test_a_torch_without_8_bit_products(monkeypatch):
-    monkeypatch.delattr(torch, "_int_mm")
+    monkeypatch.setattr(kernels, "int8_products", None)
     assert "no product of 8-bit numbers" in kernels.int8_fault(64)
     assert kernels.choose("auto", 64).first is not INT8
 
