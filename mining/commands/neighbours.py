@@ -31,6 +31,7 @@ from pairsets.storage.artefacts import refuse_existing, refuse_inside
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
+from pairsets.text_column import TextColumn
 
 if TYPE_CHECKING:
     from mining.embeddings.options import EmbeddingOptions
@@ -250,7 +251,7 @@ def _known(face: str, space: Embeddings, root: Path | None) -> Query | None:
     )
 
 
-def _where(name: str, names: NDArray[np.object_]) -> int | None:
+def _where(name: str, names: NDArray[np.object_] | TextColumn) -> int | None:
     """The first row of `names` that is `name`, in whatever Unicode form."""
     found = np.flatnonzero(names == name)
     if not found.size and not name.isascii():

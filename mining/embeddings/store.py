@@ -80,7 +80,7 @@ class Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
         faces = Faces(
             self.faces.root,
-            self.faces.paths[rows],
+            self.faces.paths.take(rows),
             self.faces.identities[rows],
             said=self.faces.said,
         )
