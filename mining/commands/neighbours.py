@@ -24,7 +24,6 @@ from pairsets.figures import Figure
 from pairsets.figures.impostors import impostor_sheet
 from pairsets.files.score_files import HEADER
 from pairsets.identities.rules import Rule
-from pairsets.paths import strings
 from pairsets.progress import Progress, silent
 from pairsets.report import save_figure
 from pairsets.storage.artefacts import refuse_existing, refuse_inside
@@ -270,7 +269,7 @@ def _of_file(
         alone = Faces.of_paths(file.parent, [file.name])
         vector = np.array(encoding.embed(alone, model, Path(folder) / "face", progress).vectors)
     content = hashlib.sha256(images.read(file)).hexdigest()
-    digests = strings(digest for _, digest in read_images(space.folder / "images.csv"))
+    digests = read_images(space.folder / "images.csv", "sha256")
     alike = np.flatnonzero(space.vectors[:, 0] == vector[0, 0])
     alike = alike[(space.vectors[alike] == vector).all(axis=1)]
     # One file may come out a rounding apart in another batch: it is known by its content.

@@ -100,6 +100,8 @@ def find_suspects(
     for check in checks:
         with progress(f"Looking for suspects: {KINDS[check.kind]}") as step:
             doubts.append(check(pairs, step))
+    for one in (*evidence.references, *second):
+        one.refuse_changed()
     found = Suspects.of(pairs, doubts)
     # Those of several checks are the same faces.
     unread: dict[str, str] = {}

@@ -14,23 +14,27 @@ While it is being made, finished rows stand in `partial/` (see `mining.embedding
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
 from mining.embeddings.journal import Vectors
+from mining.embeddings.vector_file import VectorFile
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.base import Similarity
 from pairsets.arrays import Rows
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import read_identities
-from pairsets.storage.csv_tables import csv_rows
+from pairsets.progress import Step, unheard
+from pairsets.storage.csv_tables import Row, csv_rows
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import read_object, short
+from pairsets.text_column import TextColumn
 
 SCHEMA = 1
 FILES = ("vectors.npy", "images.csv", "status.csv")
@@ -50,12 +54,14 @@ class Embeddings:
         vectors: `[N, D]` float32, read-only, memory-mapped.
         manifest: the content of `manifest.json`.
         folder: where they lie.
+        file: that `vectors` are mapped from; None of vectors in memory.
     """
 
     faces: Faces
     vectors: Vectors
     manifest: Mapping[str, Any]
     folder: Path
+    file: VectorFile | None = None
 
     @property
     def model(self) -> str:
@@ -76,6 +82,26 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.faces)
 
+    @contextmanager
+    def watched(
+        self, progress: Step | None = None, checkpoint: Path | None = None
+    ) -> Iterator[Step]:
+        """A block that reads the vectors; see `mining.embeddings.vector_file.VectorFile.watched`.
+
+        Raises:
+            EmbeddingError: the file that they are mapped from changed meanwhile.
+        """
+        if self.file is None:
+            yield progress or unheard
+        else:
+            with self.file.watched(progress, checkpoint) as step:
+                yield step
+
+    def refuse_changed(self) -> None:
+        """Raise EmbeddingError where the file of the vectors changed since it was opened."""
+        if self.file is not None:
+            self.file.refuse_changed()
+
     def take(self, rows: Rows) -> Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
         faces = Faces(
@@ -84,7 +110,8 @@ class Embeddings:
             self.faces.identities[rows],
             said=self.faces.said,
         )
-        vectors = np.asarray(self.vectors[rows])
+        with self.watched():
+            vectors = np.asarray(self.vectors[rows])
         vectors.setflags(write=False)
         return Embeddings(faces, vectors, self.manifest, self.folder)
 
@@ -114,12 +141,14 @@ class Embeddings:
         """`load` without the digests, for files that this process has just made or checked."""
         try:
             manifest = read_manifest(folder / "manifest.json")
-            paths = [path for path, _ in read_images(folder / "images.csv")]
-            faces = replace(
-                Faces.of_paths(root, paths, identities=_read_identities(folder, manifest)),
+            paths = read_images(folder / "images.csv")
+            faces = Faces.of_paths(
+                root,
+                paths,
+                identities=_read_identities(folder, manifest),
                 said=manifest.get("identities"),
             )
-            vectors = _open_vectors(folder / "vectors.npy")
+            file = VectorFile(folder / "vectors.npy")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EmbeddingError(
                 f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
@@ -131,13 +160,13 @@ class Embeddings:
             raise EmbeddingError(
                 f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
             ) from None
-        shape = manifest["images"], manifest["dimensions"]
+        vectors, shape = file.vectors, (manifest["images"], manifest["dimensions"])
         if vectors.shape != shape or vectors.dtype != np.float32 or len(paths) != len(vectors):
             raise EmbeddingError(
                 f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(paths)} images where "
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
-        return cls(faces, vectors, manifest, folder)
+        return cls(faces, vectors, manifest, folder, file)
 
 
 def _inner(folder: Path) -> str:
@@ -174,28 +203,21 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return content
 
 
-def _open_vectors(path: Path) -> Vectors:
-    """The array of a file, as a memory map; ValueError where it is none."""
-    try:
-        # Not `np.load`, which also opens archives.
-        found: Vectors = np.lib.format.open_memmap(path, mode="r")
-    except OSError:
-        raise
-    # Its head is a text of Python, of which NumPy raises errors of many kinds.
-    except Exception as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    return found
-
-
-def read_images(path: Path) -> list[tuple[str, str]]:
-    """Path and digest of each row; ValueError says what is wrong."""
+def read_images(path: Path, column: Literal["path", "sha256"] = "path") -> TextColumn:
+    """Path, or digest, of each row; ValueError says what is wrong."""
+    at = IMAGES_HEADER.index(column)
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = [cells for _, cells in csv_rows(path, stream)]
-    if rows[:1] != [IMAGES_HEADER]:
-        raise ValueError(f"{path.name} does not begin with {','.join(IMAGES_HEADER)}")
-    if any(len(row) != len(IMAGES_HEADER) for row in rows):
-        raise ValueError(f"{path.name} has lines that are not {','.join(IMAGES_HEADER)}")
-    return [(path, content) for path, content in rows[1:]]
+        rows = csv_rows(path, stream)
+        if next(rows, (1, []))[1] != IMAGES_HEADER:
+            raise ValueError(f"{path.name} does not begin with {','.join(IMAGES_HEADER)}")
+        return TextColumn.of(_cells(path, rows, at))
+
+
+def _cells(path: Path, rows: Iterator[Row], at: int) -> Iterator[str]:
+    for _, cells in rows:
+        if len(cells) != len(IMAGES_HEADER):
+            raise ValueError(f"{path.name} has lines that are not {','.join(IMAGES_HEADER)}")
+        yield cells[at]
 
 
 def _read_identities(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
