@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pairsets.arrays import Rows
 
 # Texts that are read or made at a time.
-_CHUNK = 1 << 13
+CHUNK = 1 << 13
 # A text of Python may hold half of a surrogate pair, which UTF-8 has not.
 _ODD = "surrogatepass"
 
@@ -43,7 +43,7 @@ class TextColumn(Sequence[str]):
         if isinstance(texts, TextColumn):
             return texts
         data, sizes, left = bytearray(), array("q", [0]), iter(texts)
-        while chunk := [text.encode("utf-8", _ODD) for text in islice(left, _CHUNK)]:
+        while chunk := [text.encode("utf-8", _ODD) for text in islice(left, CHUNK)]:
             data += b"".join(chunk)
             sizes.extend(map(len, chunk))
         return cls(bytes(data), np.cumsum(np.frombuffer(sizes, np.int64)))
@@ -52,8 +52,8 @@ class TextColumn(Sequence[str]):
         return len(self._bounds) - 1
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), _CHUNK):
-            bounds = self._bounds[start : start + _CHUNK + 1]
+        for start in range(0, len(self), CHUNK):
+            bounds = self._bounds[start : start + CHUNK + 1]
             data = self._data[bounds[0] : bounds[-1]]
             places = (bounds - bounds[0]).tolist()
             ends = zip(places, islice(places, 1, None), strict=False)
@@ -117,16 +117,16 @@ class TextColumn(Sequence[str]):
         chosen = self._rows_at(rows)
         starts, ends = self._bounds[chosen], self._bounds[chosen + 1]
         data = bytearray()
-        for start in range(0, len(chosen), _CHUNK):
-            part = slice(start, start + _CHUNK)
+        for start in range(0, len(chosen), CHUNK):
+            part = slice(start, start + CHUNK)
             places = zip(starts[part].tolist(), ends[part].tolist(), strict=True)
             data += b"".join([self._data[a:b] for a, b in places])
         return TextColumn(bytes(data), np.concatenate([[0], np.cumsum(ends - starts)]))
 
     def encoded(self) -> Iterator[bytes]:
         """The texts in UTF-8."""
-        for start in range(0, len(self), _CHUNK):
-            places = self._bounds[start : start + _CHUNK + 1].tolist()
+        for start in range(0, len(self), CHUNK):
+            places = self._bounds[start : start + CHUNK + 1].tolist()
             data = self._data
             ends = zip(places, islice(places, 1, None), strict=False)
             yield from [data[a:b] for a, b in ends]

@@ -29,8 +29,8 @@ from pairsets.text_column import TextColumn
 
 STATUS = "status.csv"
 # Faces whose files are looked at between two reports, and rows that are copied at a time.
-_CHUNK = 1000
-_COPIED = 4096
+CHUNK = 1000
+COPIED = 4096
 
 
 class KnownVectors:
@@ -84,8 +84,8 @@ class KnownVectors:
         if self.finished is None and not self.journal.sources:
             return
         done = 0
-        for start in range(0, len(self.faces), _CHUNK):
-            part = slice(start, start + _CHUNK)
+        for start in range(0, len(self.faces), CHUNK):
+            part = slice(start, start + CHUNK)
             self.good[part] = list(self._unchanged(part))
             done += int(self.good[part].sum())
             report(done, len(self.faces))
@@ -174,8 +174,8 @@ class KnownVectors:
         with atomic_write(path) as stream:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), dimensions)}
             np.lib.format.write_array_header_1_0(stream, header)
-            for start in range(0, len(rows), _COPIED):
-                part = slice(start, start + _COPIED)
+            for start in range(0, len(rows), COPIED):
+                part = slice(start, start + COPIED)
                 new = noted[part] >= 0
                 block = np.empty((len(new), dimensions), "<f4")
                 block[new] = made[noted[part][new]]
