@@ -115,20 +115,15 @@ class Made:
         if folder.exists():
             shutil.rmtree(folder)
         if work == "write_set":
-            _ = self.faces, self.source
+            _ = self.faces
+        if "real" in more and self.options.embeddings is None:
+            self.options.embeddings = self._made("few", "write_few")
         arguments = [self.root, folder, json.dumps(facts), self.options.embeddings or "", *more]
         program = f"import sys; from benchmarks.million import {work}; {work}(*sys.argv[1:])"
         print(f"making {name}", file=sys.stderr)
         subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=True)
         whole.write_text(json.dumps(facts))
         return folder
-
-    @property
-    def source(self) -> Path:
-        """Embeddings of few faces, of which the real set is made."""
-        if self.options.embeddings is None:
-            self.options.embeddings = self._made("few", "write_few")
-        return Path(self.options.embeddings)
 
 
 def originals(root: Path) -> Path:
@@ -176,7 +171,8 @@ def write_set(root: str, folder: str, facts: str, embeddings: str, kind: str) ->
 
     told = json.loads(facts)
     sizes = sizes_of(told["faces"], told["identities"])
-    source = source_of(kind, sizes, DIMENSIONS, Path(embeddings))
+    few = Path(embeddings) if embeddings else None
+    source = source_of(kind, sizes, DIMENSIONS, few)
     write_embeddings(Path(folder), Path(root) / "faces", sizes, source, DIMENSIONS, told["model"])
 
 

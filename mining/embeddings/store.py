@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mining.embeddings.journal import Vectors
 from mining.embeddings.vector_file import VectorFile
@@ -29,9 +30,10 @@ from mining.models.base import Similarity
 from pairsets.arrays import Rows
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
-from pairsets.pairset import read_identities
+from pairsets.pairset import IDENTITY_COLUMNS, read_identities
+from pairsets.paths import strings
 from pairsets.progress import Step, unheard
-from pairsets.storage.csv_tables import Row, csv_rows
+from pairsets.storage.csv_tables import Row, csv_rows, table_rows
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import read_object, short
 from pairsets.text_column import TextColumn
@@ -141,13 +143,7 @@ class Embeddings:
         """`load` without the digests, for files that this process has just made or checked."""
         try:
             manifest = read_manifest(folder / "manifest.json")
-            paths = read_images(folder / "images.csv")
-            faces = Faces.of_paths(
-                root,
-                paths,
-                identities=_read_identities(folder, manifest),
-                said=manifest.get("identities"),
-            )
+            faces = _read_faces(folder, root, manifest)
             file = VectorFile(folder / "vectors.npy")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EmbeddingError(
@@ -161,9 +157,9 @@ class Embeddings:
                 f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
             ) from None
         vectors, shape = file.vectors, (manifest["images"], manifest["dimensions"])
-        if vectors.shape != shape or vectors.dtype != np.float32 or len(paths) != len(vectors):
+        if vectors.shape != shape or vectors.dtype != np.float32 or len(faces) != len(vectors):
             raise EmbeddingError(
-                f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(paths)} images where "
+                f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(faces)} images where "
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
         return cls(faces, vectors, manifest, folder, file)
@@ -220,15 +216,31 @@ def _cells(path: Path, rows: Iterator[Row], at: int) -> Iterator[str]:
         yield cells[at]
 
 
-def _read_identities(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Who each face shows, where it is not the folder; FileNotFoundError where that is missing."""
+def _read_faces(folder: Path, root: Path, manifest: Mapping[str, Any]) -> Faces:
+    """The embedded faces; FileNotFoundError where it is missing who they show."""
+    paths, said = read_images(folder / "images.csv"), manifest.get("identities")
     if "identities_sha256" not in manifest:
-        return None
+        return Faces.of_paths(root, paths, said=said)
     file = folder / IDENTITIES
-    found = read_identities(file, ())
-    if found is None:
+    names = _names_in_order(file, paths)
+    if names is not None:
+        return Faces(root, paths, names, said=said)
+    return Faces.of_paths(root, paths, identities=read_identities(file, ()), said=said)
+
+
+def _names_in_order(file: Path, paths: TextColumn) -> NDArray[np.object_] | None:
+    """Who each face shows, one object an identity; None where the file has other rows."""
+    if not file.is_file():
         raise FileNotFoundError(2, "no such file", str(file))
-    return found
+    known: dict[str, str] = {}
+    names: list[str] = []
+
+    def faces() -> Iterator[str]:
+        for _, (face, identity) in table_rows(file, "file of identities", IDENTITY_COLUMNS):
+            names.append(known.setdefault(identity, identity))
+            yield face
+
+    return strings(names) if TextColumn.of(faces()).equals(paths) else None
 
 
 def named_otherwise(faces: Faces, paths: Sequence[str]) -> Mapping[str, str] | None:

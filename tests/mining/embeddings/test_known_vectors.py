@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tracemalloc
 
@@ -16,6 +17,7 @@ from mining.embeddings.journal import FACTS, facts
 from mining.embeddings.store import SCHEMA
 from mining.errors import EmbeddingError
 from pairsets import Faces
+from pairsets.identities.patterns import ByPattern
 from pairsets.storage.artefacts import write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
@@ -197,3 +199,32 @@ def test_other_dimensions_of_one_model_are_no_vectors(faces_folder, tmp_path):
     embed(faces, model, tmp_path / "e")
     assert len(model.decoded) == len(faces)
     np.testing.assert_array_equal(np.load(tmp_path / "e" / "vectors.npy"), vectors)
+
+
+def test_who_faces_show_is_read_in_any_order(faces_folder, tmp_path):
+    """In that of the faces, as it is written, without an object a face; in another, too."""
+    faces = Faces.scan(faces_folder, ByPattern(r"(\d)\.png$"))
+    assert faces.named is not None
+    folder = tmp_path / "e"
+    embed(faces, Model(), folder)
+    found = Embeddings.load(folder).faces
+    assert found.identities.tolist() == faces.identities.tolist()
+    assert len({id(name) for name in found.identities}) == faces.count_identities
+    assert found.said == faces.said
+    header, *rows = (folder / "identities.csv").read_text("utf-8").splitlines(keepends=True)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    for other in (rows[::-1], [*rows, *rows], ["stranger/1.png,9\n", *rows]):
+        (folder / "identities.csv").write_text(header + "".join(other), "utf-8")
+        manifest["identities_sha256"] = sha256(folder / "identities.csv")
+        write_json(folder / "manifest.json", manifest)
+        found = Embeddings.load(folder).faces
+        assert found.paths.tolist() == faces.paths.tolist()
+        assert found.identities.tolist() == faces.identities.tolist()
+    (folder / "identities.csv").write_text(header + "".join(rows[1:]), "utf-8")
+    manifest["identities_sha256"] = sha256(folder / "identities.csv")
+    write_json(folder / "manifest.json", manifest)
+    with pytest.raises(EmbeddingError, match="no identity is known of"):
+        Embeddings.load(folder)
+    (folder / "identities.csv").unlink()
+    with pytest.raises(EmbeddingError, match=r"identities\.csv is missing"):
+        Embeddings.load(folder)
