@@ -170,7 +170,7 @@ class Faces:
         return dict(zip(self.paths, self.identities.tolist(), strict=True))
 
     def known_names(self, base_names: Iterable[str]) -> frozenset[str]:
-        """Those of `base_names` that an image file here has."""
+        """Names out of `base_names` that image files here have."""
         asked = frozenset(base_names)
         return asked.intersection(map(base_name, self.paths)) if asked else asked
 
@@ -369,7 +369,7 @@ def _refuse_two_spellings(paths: TextColumn, folders: TextColumn) -> None:
 
 
 def _spelling(path: bytes) -> bytes:
-    """What all spellings of a path in UTF-8 have in common."""
+    """Key that all spellings of a path in UTF-8 share."""
     if path.isascii():
         return path.lower()
     # Not `casefold`, which also makes one of "weiss" and "weiß".
