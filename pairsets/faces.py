@@ -22,8 +22,8 @@ from pairsets.path_prefixes import cause
 from pairsets.paths import (
     IMAGE_SUFFIXES,
     base_name,
-    folder_codes,
     is_image,
+    is_text,
     strings,
     why_unsafe,
 )
@@ -97,7 +97,7 @@ class Faces:
                 f"{UNFINISHED}/; give the command that makes it (crop, arrange) once more"
             )
         skipped: Counter[str] = Counter()
-        paths = TextColumn.of(_walk(root, "", skipped))
+        paths = TextColumn.of(chain.from_iterable(_walk(root, "", skipped)))
         skipped[_NO_IMAGE] -= _records(root)
         skipped = +skipped
         if not paths:
@@ -159,7 +159,7 @@ class Faces:
     @cached_property
     def _folders(self) -> tuple[Rows, list[str]]:
         """Number of each face's folder, and the folders."""
-        return folder_codes(self.paths)
+        return self.paths.folders
 
     @cached_property
     def named(self) -> Mapping[str, str] | None:
@@ -230,7 +230,7 @@ def identified(paths: Iterable[str], identities: Mapping[str, str] | None) -> li
     (['rei'], ['rei'])
     """
     if identities is None:
-        codes, folders = folder_codes(paths)
+        codes, folders = TextColumn.of(paths).folders
         return list(strings(folders)[codes])
     try:
         return [identities[path] for path in paths]
@@ -280,35 +280,43 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
     return Faces.of_paths(root, wanted, identities=identities)
 
 
-def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
-    """Relative paths of the images below `folder`, sorted by code point."""
-    with os.scandir(folder) as entries:
-        names = [_named(folder, entry) for entry in entries]
-    # None of them is the beginning of another but of a file's, so that the paths come sorted.
-    names.sort()
-    for name in names:
+def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[list[str]]:
+    """Relative paths of the images below `folder`, sorted by code point, some at a time."""
+    found: list[str] = []
+    for name in _entries(folder):
+        dot = name.rfind(".")
         if name.endswith("/"):
+            yield found
+            found = []
             yield from _walk(folder / name, prefix + name, skipped)
-        elif not is_image(name):
+        # Most endings are spelt as they stand in the set, which is quicker asked.
+        elif not (dot > 0 and name[dot:] in IMAGE_SUFFIXES) and not is_image(name):
             skipped[_NO_IMAGE] += 1
         elif name.startswith("._") and _is_resource(folder / name):
             skipped["macOS resource file"] += 1
         else:
-            yield prefix + name
+            found.append(prefix + name)
+    yield found
 
 
-def _named(folder: Path, entry: os.DirEntry[str]) -> str:
-    """The name of an entry, with `/` behind it where it is a folder."""
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
-        raise FacesError(f"{folder}: the name {entry.name!r} is not UTF-8") from None
-    if entry.is_symlink():
-        raise FacesError(
-            f"{entry.path}: a link. Links are refused: they lead out of the folder or "
-            "name one image twice. Copy the files, or hard-link them (cp -rl)"
-        )
-    return entry.name + "/" if entry.is_dir() else entry.name
+def _entries(folder: Path) -> list[str]:
+    """Names in a folder, those of folders with `/` behind them, as their paths come when sorted."""
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                raise FacesError(
+                    f"{entry.path}: a link. Links are refused: they lead out of the folder or "
+                    "name one image twice. Copy the files, or hard-link them (cp -rl)"
+                )
+            names.append(entry.name + "/" if entry.is_dir() else entry.name)
+    if not is_text("/".join(names)):
+        for name in names:
+            if not is_text(name):
+                raise FacesError(f"{folder}: the name {name!r} is not UTF-8")
+    # None of them is the beginning of another but of a file's.
+    names.sort()
+    return names
 
 
 def _records(root: Path) -> int:
@@ -346,8 +354,8 @@ def _alike(names: Iterable[str]) -> list[str]:
 
 def _refuse_two_spellings(paths: TextColumn, folders: TextColumn) -> None:
     """Refuse one path in two Unicode forms or cases: one file on some systems, two here."""
-    keys = chain(map(_spelling, paths.encoded()), map(_spelling, folders.encoded()))
-    hashes = np.fromiter(map(hash, keys), np.int64, len(paths) + len(folders))
+    columns = paths.changed(_spelling), folders.changed(_spelling)
+    hashes = np.concatenate([column.hashes() for column in columns])
     rising = np.sort(hashes)
     repeated = rising[1:][rising[1:] == rising[:-1]]
     if not repeated.size:
@@ -369,7 +377,7 @@ def _refuse_two_spellings(paths: TextColumn, folders: TextColumn) -> None:
 
 
 def _spelling(path: bytes) -> bytes:
-    """Key that all spellings of a path in UTF-8 share."""
+    """Key that all spellings share of a path in UTF-8; of many in ASCII, one after the other."""
     if path.isascii():
         return path.lower()
     # Not `casefold`, which also makes one of "weiss" and "weiß".

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.arrays import Rows
 from pairsets.errors import FacesError
 
 # Browsers save JPEG files as .jfif, too.
@@ -46,18 +45,6 @@ def base_name(path: str) -> str:
     '12.jpg'
     """
     return path.rpartition("/")[2]
-
-
-def folder_codes(paths: Iterable[str]) -> tuple[Rows, list[str]]:
-    """The folder of each of `paths` by its number `[N]`, and the folders, as they first come.
-
-    >>> codes, folders = folder_codes(["rei/1.jpg", "asuka/1.jpg", "rei/2.jpg"])
-    >>> codes.tolist(), folders
-    ([0, 1, 0], ['rei', 'asuka'])
-    """
-    known: dict[str, int] = {}
-    found = (known.setdefault(path.rpartition("/")[0], len(known)) for path in paths)
-    return np.fromiter(found, np.int64), list(known)
 
 
 def is_text(name: str) -> bool:

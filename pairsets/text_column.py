@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any, overload
@@ -138,10 +138,10 @@ class TextColumn(Sequence[str]):
         [1, -1]
         """
         wanted = TextColumn.of(texts)
-        if not len(wanted):
-            return np.empty(0, np.int64)
+        if not len(wanted) or not len(self):
+            return np.full(len(wanted), -1, np.int64)
         hashes, rows = self._by_hash
-        sought = wanted._hashes()
+        sought = wanted.hashes()
         found = np.full(len(wanted), -1, np.int64)
         place = np.searchsorted(hashes, sought)
         left = np.arange(len(wanted))
@@ -161,6 +161,33 @@ class TextColumn(Sequence[str]):
             place[left] += 1
         return found
 
+    @cached_property
+    def folders(self) -> tuple[Rows, list[str]]:
+        """Of paths: the number of each one's folder `[N]`, and the folders, as they first come.
+
+        >>> codes, folders = TextColumn.of(["rei/1.jpg", "asuka/1.jpg", "rei/2.jpg"]).folders
+        >>> codes.tolist(), folders
+        ([0, 1, 0], ['rei', 'asuka'])
+        """
+        known: dict[str, int] = {}
+        codes = (known.setdefault(path.rpartition("/")[0], len(known)) for path in self)
+        return np.fromiter(codes, np.int64, len(self)), list(known)
+
+    def changed(self, change: Callable[[bytes], bytes]) -> TextColumn:
+        """Column of what `change` makes of each text in UTF-8.
+
+        Of texts in ASCII it is called once, with all of them one after the other: there it must
+        keep the place of every letter.
+        """
+        if self._data.isascii():
+            return TextColumn(change(self._data), self._bounds)
+        found = map(change, self.encoded())
+        return TextColumn.of(text.decode("utf-8", _ODD) for text in found)
+
+    def hashes(self) -> Rows:
+        """`[N]`: Python's hash of each text in UTF-8, another one in each process."""
+        return np.fromiter(map(hash, self.encoded()), np.int64, len(self))
+
     def _piece(self, row: int) -> bytes:
         return self._data[self._bounds[row] : self._bounds[row + 1]]
 
@@ -170,13 +197,10 @@ class TextColumn(Sequence[str]):
             return np.arange(*key.indices(len(self)))
         return np.asarray(np.arange(len(self))[key], np.int64)
 
-    def _hashes(self) -> Rows:
-        return np.fromiter(map(hash, self.encoded()), np.int64, len(self))
-
     @cached_property
     def _by_hash(self) -> tuple[Rows, Rows]:
         """Hashes of all texts, rising, and the row of each."""
-        hashes = self._hashes()
+        hashes = self.hashes()
         rows = np.argsort(hashes, kind="stable")
         return hashes[rows], rows
 

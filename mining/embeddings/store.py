@@ -15,6 +15,7 @@ While it is being made, finished rows stand in `partial/` (see `mining.embedding
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,37 +126,41 @@ class Embeddings:
             EmbeddingError: not a folder of embeddings, unfinished, of a newer schema, or its
                 files do not belong together.
         """
-        found = cls._open(Path(folder), Path(root))
-        for name, digest in (
-            ("images.csv", "images_sha256"),
-            (IDENTITIES, "identities_sha256"),
-            ("vectors.npy", "vectors_sha256"),
-        ):
-            if digest in found.manifest and sha256(found.folder / name) != found.manifest[digest]:
-                raise EmbeddingError(
-                    f"{folder}: {name} is not the one its manifest describes; was it sorted, "
-                    "edited or copied in part? Make it again with: lookalikes embed"
-                )
+        folder = Path(folder)
+        with _told(folder):
+            manifest = read_manifest(folder / "manifest.json")
+            file = VectorFile(folder / "vectors.npy")
+        with ThreadPoolExecutor(1) as pool:
+            # The digest of what may be gigabytes is taken while the rest is read.
+            vectors = pool.submit(file.digest)
+            found = cls._of(folder, Path(root), manifest, file)
+            for name in ("images.csv", IDENTITIES, "vectors.npy"):
+                key = f"{name.partition('.')[0]}_sha256"
+                if key not in manifest:
+                    continue
+                digest = vectors.result() if name == "vectors.npy" else sha256(folder / name)
+                if digest != manifest[key]:
+                    raise EmbeddingError(
+                        f"{folder}: {name} is not the one its manifest describes; was it sorted, "
+                        "edited or copied in part? Make it again with: lookalikes embed"
+                    )
         return found
 
     @classmethod
     def _open(cls, folder: Path, root: Path) -> Embeddings:
         """`load` without the digests, for files that this process has just made or checked."""
-        try:
+        with _told(folder):
             manifest = read_manifest(folder / "manifest.json")
-            faces = _read_faces(folder, root, manifest)
             file = VectorFile(folder / "vectors.npy")
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise EmbeddingError(
-                f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
-                f"missing); {_inner(folder)}"
-            ) from None
-        except EmbeddingError:
-            raise
-        except ValueError as error:
-            raise EmbeddingError(
-                f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
-            ) from None
+        return cls._of(folder, root, manifest, file)
+
+    @classmethod
+    def _of(
+        cls, folder: Path, root: Path, manifest: Mapping[str, Any], file: VectorFile
+    ) -> Embeddings:
+        """Embeddings of opened files; EmbeddingError where they do not belong together."""
+        with _told(folder):
+            faces = _read_faces(folder, root, manifest)
         vectors, shape = file.vectors, (manifest["images"], manifest["dimensions"])
         if vectors.shape != shape or vectors.dtype != np.float32 or len(faces) != len(vectors):
             raise EmbeddingError(
@@ -163,6 +168,24 @@ class Embeddings:
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
         return cls(faces, vectors, manifest, folder, file)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Name the folder in errors of its files; EmbeddingError for each of them."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise EmbeddingError(
+            f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
+            f"missing); {_inner(folder)}"
+        ) from None
+    except EmbeddingError:
+        raise
+    except ValueError as error:
+        raise EmbeddingError(
+            f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
+        ) from None
 
 
 def _inner(folder: Path) -> str:

@@ -8,6 +8,7 @@ happens between two looks cannot be told apart from a good file; the last look i
 
 from __future__ import annotations
 
+import hashlib
 import os
 import weakref
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ import numpy as np
 from mining.embeddings.journal import Vectors
 from mining.errors import EmbeddingError
 from pairsets.progress import Step, unheard
+
+# Bytes that are digested at a time: between them Python asks who is to go on, and that takes long
+# where another thread never waits.
+_PART = 1 << 25
 
 
 class VectorFile:
@@ -51,6 +56,16 @@ class VectorFile:
             raise ValueError(f"{path.name}: {error}") from None
         if not os.path.samestat(os.fstat(self._file), path.stat()):
             raise ValueError(f"{path.name}: another file took its place while it was opened")
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, in hex; a thread that takes it lets others work."""
+        part = memoryview(bytearray(min(_PART, self._state[0] + 1)))
+        found = hashlib.sha256()
+        with open(self._file, "rb", buffering=0, closefd=False) as stream:
+            stream.seek(0)
+            while size := stream.readinto(part):
+                found.update(part[:size])
+        return found.hexdigest()
 
     def refuse_changed(self) -> None:
         """Look at the file once more.

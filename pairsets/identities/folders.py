@@ -11,7 +11,8 @@ import numpy as np
 
 from pairsets.errors import FacesError
 from pairsets.identities.rules import REMEDIES, SPLITS, Naming, is_split, some
-from pairsets.paths import folder_codes, strings
+from pairsets.paths import strings
+from pairsets.text_column import TextColumn
 
 _SPLIT_WORD = re.compile(
     rf"(?:^|(?<=[\W_]))(?:{'|'.join(sorted(SPLITS))})(?=[\W_\d]|$)", re.IGNORECASE
@@ -27,7 +28,7 @@ def by_folder(root: Path, paths: Sequence[str]) -> Naming:
         FacesError: pictures lie in no folder, or in several, so that it has to be asked which one
             is the identity; the message counts what each choice would give.
     """
-    codes, folders = folder_codes(paths)
+    codes, folders = TextColumn.of(paths).folders
     depths = Counter[int]()
     for folder, count in zip(folders, np.bincount(codes).tolist(), strict=True):
         depths[folder.count("/") + 1 if folder else 0] += count
@@ -92,7 +93,7 @@ def _refuse_parts(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> No
 
 
 def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> Naming:
-    codes, folders = folder_codes(paths)
+    codes, folders = TextColumn.of(paths).folders
     names = [folder.split("/")[1] for folder in folders]
     homes: dict[str, set[str]] = {}
     for folder, name in zip(folders, names, strict=True):

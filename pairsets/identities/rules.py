@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pairsets.errors import FacesError
-from pairsets.paths import folder_codes, strings
+from pairsets.paths import strings
+from pairsets.text_column import TextColumn
 
 # A folder of that name holds a part of a data set, not an identity.
 SPLITS = frozenset(
@@ -95,7 +96,7 @@ class ByLevel:
         Raises:
             FacesError: a picture lies in fewer folders.
         """
-        codes, folders = folder_codes(paths)
+        codes, folders = TextColumn.of(paths).folders
         parts = [folder.split("/") if folder else [] for folder in folders]
         high = []
         if any(len(part) < self.level for part in parts):
