@@ -163,7 +163,7 @@ class TextColumn(Sequence[str]):
 
     @cached_property
     def folders(self) -> tuple[Rows, list[str]]:
-        """Of paths: the number of each one's folder `[N]`, and the folders, as they first come.
+        """Folders of texts that are paths: each one's by number `[N]`, their names as first met.
 
         >>> codes, folders = TextColumn.of(["rei/1.jpg", "asuka/1.jpg", "rei/2.jpg"]).folders
         >>> codes.tolist(), folders
