@@ -51,7 +51,7 @@ SEED = 20
 LARGEST = 50
 ARCHETYPES = 200
 JITTER = 0.6
-_CHUNK = 8192
+CHUNK = 8192
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,27 @@ class Source:
 
     def chunks(self) -> Iterator[tuple[int, Vectors]]:
         """The first row of each chunk, and the chunk."""
-        for start in range(0, len(self.groups), _CHUNK):
+        for start in range(0, len(self.groups), CHUNK):
             yield start, self.chunk(start)
 
 
-def clustered(count: int, dimensions: int) -> Source:
-    """`count` rows of random identities; see the module."""
+def clustered(count: int, dimensions: int, groups: Rows | None = None) -> Source:
+    """`count` rows of random identities, or of those of `groups`; see the module."""
     draw = np.random.default_rng([SEED, dimensions])
     sizes = draw.integers(1, LARGEST + 1, size=count)
     identities = int(np.searchsorted(sizes.cumsum(), count)) + 1
-    groups = np.repeat(np.arange(identities), sizes[:identities])[:count]
+    told = f"of 1 to {LARGEST} faces"
+    if groups is None:
+        groups = np.repeat(np.arange(identities), sizes[:identities])[:count]
+    else:
+        identities, told = int(groups[-1]) + 1, "of the sizes given"
     mean, archetypes = _directions(draw, 1, dimensions), _directions(draw, ARCHETYPES, dimensions)
     centres = _directions(draw, identities, dimensions)
     of_identity = draw.integers(0, ARCHETYPES, size=identities)
     spread = draw.uniform(0.25, 0.55, size=identities)
 
     def chunk(start: int) -> Vectors:
-        identity = groups[start : start + _CHUNK]
+        identity = groups[start : start + CHUNK]
         own = np.random.default_rng([SEED, dimensions, start])
         kind = own.random(len(identity))
         universal, hub = kind < 1 / 10_000, (kind >= 1 / 10_000) & (kind < 1 / 500)
@@ -100,9 +104,9 @@ def clustered(count: int, dimensions: int) -> Source:
         rows += _column(weights[0]) * mean
         rows += _column(weights[1]) * archetypes[of_identity[identity]]
         rows += _column(weights[2]) * centres[identity]
-        return _unit(rows)
+        return unit(rows)
 
-    return Source(groups, chunk, f"random identities of 1 to {LARGEST} faces, seed {SEED}")
+    return Source(groups, chunk, f"random identities {told}, seed {SEED}")
 
 
 def real(count: int, dimensions: int, folder: Path) -> Source:
@@ -117,15 +121,15 @@ def real(count: int, dimensions: int, folder: Path) -> Source:
     faces = np.array(embeddings.vectors, np.float32)
     _, scale, axes = np.linalg.svd(faces - faces.mean(axis=0), full_matrices=False)
     shape = (JITTER / np.sqrt(len(faces)) * scale[:, np.newaxis] * axes).astype(np.float32)
-    basis = _basis(faces.shape[1], dimensions)
+    turned = basis(faces.shape[1], dimensions)
     source = np.arange(count) % len(faces)
 
     def chunk(start: int) -> Vectors:
-        of = source[start : start + _CHUNK]
+        of = source[start : start + CHUNK]
         own = np.random.default_rng([SEED, start])
         jitter = own.standard_normal((len(of), len(shape)), np.float32) @ shape
         jitter[: max(0, len(faces) - start)] = 0
-        return _unit(_unit(faces[of] + jitter) @ basis)
+        return unit(unit(faces[of] + jitter) @ turned)
 
     # The family and name of the model; what follows the @ is a path of some machine.
     model = embeddings.model.partition("@")[0]
@@ -168,8 +172,8 @@ def _directions(draw: np.random.Generator, count: int, dimensions: int) -> Vecto
     return rows
 
 
-def _basis(old: int, new: int) -> Vectors:
-    """`[old, new]` with orthonormal columns or, where new > old, orthonormal rows."""
+def basis(old: int, new: int) -> Vectors:
+    """Random `[old, new]` with orthonormal columns or, where new > old, orthonormal rows."""
     square = np.random.default_rng([SEED, old, new]).standard_normal((max(old, new), min(old, new)))
     columns = np.linalg.qr(square)[0]
     return np.ascontiguousarray(columns if new <= old else columns.T, np.float32)
@@ -179,6 +183,7 @@ def _column(squares: NDArray[np.float64]) -> Vectors:
     return np.sqrt(np.maximum(squares, 0))[:, np.newaxis].astype(np.float32)
 
 
-def _unit(rows: Vectors) -> Vectors:
+def unit(rows: Vectors) -> Vectors:
+    """The rows themselves, brought to unit norm."""
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows

@@ -8,18 +8,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import eq
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.arrays import Rows
 from pairsets.errors import FacesError
 from pairsets.identities.folders import by_folder
 from pairsets.identities.rules import Rule, some
 from pairsets.path_prefixes import cause
-from pairsets.paths import IMAGE_SUFFIXES, base_name, is_image, strings, why_unsafe
+from pairsets.paths import (
+    IMAGE_SUFFIXES,
+    base_name,
+    is_image,
+    is_text,
+    strings,
+    why_unsafe,
+)
 from pairsets.storage.csv_tables import write_csv
+from pairsets.text_column import TextColumn
 
 # macOS leaves `._name.jpg` files, of another format, on foreign disks.
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
@@ -39,25 +48,27 @@ class Faces:
 
     Attributes:
         root: the folder that `paths` are relative to.
-        paths: `[N]` str, `/`-separated, sorted by code point whatever the file system.
+        paths: `[N]` str, `/`-separated, sorted by code point whatever the file system; taken as
+            any sequence of str, kept as a `TextColumn`.
         identities: `[N]` str, the identity of each: the folder that holds it, relative to `root`,
-            or what a rule says.
+            or what a rule says. Faces of one identity share one object.
         skipped: how many entries of the folder were left out, by reason.
         notes: sentences on how identities were told, for the user to look at.
         said: the option that says how identities are told; None where nobody said it.
     """
 
     root: Path
-    paths: NDArray[np.object_]
+    paths: TextColumn
     identities: NDArray[np.object_]
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
     said: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", TextColumn.of(self.paths))
         if len(self.paths) != len(self.identities):
             raise FacesError(f"{len(self.paths)} paths for {len(self.identities)} identities")
-        _refuse_two_spellings([*self.paths, *_folders(map(identity_of, self.paths))])
+        _refuse_two_spellings(self.paths, TextColumn.of(_folders(self._folders[1])))
 
     @classmethod
     def scan(cls, root: str | Path, rule: Rule | None = None) -> Faces:
@@ -86,7 +97,7 @@ class Faces:
                 f"{UNFINISHED}/; give the command that makes it (crop, arrange) once more"
             )
         skipped: Counter[str] = Counter()
-        paths = sorted(_walk(root, "", skipped))
+        paths = TextColumn.of(chain.from_iterable(_walk(root, "", skipped)))
         skipped[_NO_IMAGE] -= _records(root)
         skipped = +skipped
         if not paths:
@@ -95,16 +106,13 @@ class Faces:
                 f"with {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
         naming = by_folder(root, paths) if rule is None else rule.name(paths)
-        named = [
-            (path, name)
-            for path, name in zip(paths, naming.identities, strict=True)
-            if name is not None
-        ]
-        kept, names = zip(*named, strict=True)
+        names = strings(name for name in naming.identities if name is not None)
+        if len(names) < len(paths):
+            paths = paths.take([name is not None for name in naming.identities])
         return cls(
             root=root,
-            paths=strings(kept),
-            identities=strings(names),
+            paths=paths,
+            identities=names,
             skipped={**skipped, **naming.left_out},
             notes=(*naming.notes, *_alike(names)),
             said=None if rule is None else rule.said,
@@ -118,16 +126,19 @@ class Faces:
         skipped: Mapping[str, int] | None = None,
         *,
         identities: Mapping[str, str] | None = None,
+        said: str | None = None,
     ) -> Faces:
         """Faces with these relative paths, in the order given; the files are not looked at.
 
         Who is on each is what `identities` says, else the folder.
         """
+        column = TextColumn.of(paths)
         return cls(
             root=root,
-            paths=strings(paths),
-            identities=strings(identified(paths, identities)),
+            paths=column,
+            identities=strings(identified(column, identities)),
             skipped=skipped or {},
+            said=said,
         )
 
     def __len__(self) -> int:
@@ -137,7 +148,8 @@ class Faces:
     def groups(self) -> NDArray[np.int64]:
         """`[N]`: a number per face, equal for faces of one identity."""
         codes: dict[str, int] = {}
-        return np.array([codes.setdefault(name, len(codes)) for name in self.identities], np.int64)
+        found = (codes.setdefault(name, len(codes)) for name in self.identities.tolist())
+        return np.fromiter(found, np.int64, len(self))
 
     @property
     def count_identities(self) -> int:
@@ -145,33 +157,39 @@ class Faces:
         return len(set(self.identities))
 
     @cached_property
+    def _folders(self) -> tuple[Rows, list[str]]:
+        """Number of each face's folder, and the folders."""
+        return self.paths.folders
+
+    @cached_property
     def named(self) -> Mapping[str, str] | None:
         """Identity by path, where it is not everywhere the folder; as `PairSet` takes it."""
-        paths, names = self.paths.tolist(), self.identities.tolist()
-        if all(map(eq, map(identity_of, paths), names)):
+        codes, folders = self._folders
+        if bool((strings(folders)[codes] == self.identities).all()):
             return None
-        return dict(zip(paths, names, strict=True))
+        return dict(zip(self.paths, self.identities.tolist(), strict=True))
 
-    @property
-    def base_names(self) -> frozenset[str]:
-        """The names of the image files, without their folders."""
-        return frozenset(map(base_name, self.paths))
+    def known_names(self, base_names: Iterable[str]) -> frozenset[str]:
+        """Names out of `base_names` that image files here have."""
+        asked = frozenset(base_names)
+        return asked.intersection(map(base_name, self.paths)) if asked else asked
 
     def without(self, base_names: Iterable[str]) -> NDArray[np.bool_]:
         """`[N]`: true for the faces whose base name is not in `base_names`."""
         ignored = frozenset(base_names)
+        if not ignored:
+            return np.ones(len(self), np.bool_)
         return np.array([base_name(path) not in ignored for path in self.paths], bool)
 
     def positions(self, paths: Iterable[str]) -> NDArray[np.int64]:
         """Row of each of `paths`; `FacesError` names the first that is not among the faces."""
-        rows = {path: row for row, path in enumerate(self.paths)}
         wanted = list(paths)
-        found = np.array([rows.get(path, -1) for path in wanted], np.int64)
+        found = self.paths.find(wanted)
         if (found < 0).any():
             missing = [wanted[at] for at in np.flatnonzero(found < 0)]
             # Embeddings are opened without the folder, which their messages cannot name then.
             where = f"{self.root}: " if self.root.name else ""
-            why = cause(missing[0], rows.__contains__)
+            why = cause(missing[0], frozenset(self.paths).__contains__)
             raise FacesError(
                 f"{where}{some(list(dict.fromkeys(missing)))} not among the {len(self)} "
                 f"faces{why or '; were the pairs made from another folder?'}"
@@ -212,7 +230,8 @@ def identified(paths: Iterable[str], identities: Mapping[str, str] | None) -> li
     (['rei'], ['rei'])
     """
     if identities is None:
-        return list(map(identity_of, paths))
+        codes, folders = TextColumn.of(paths).folders
+        return list(strings(folders)[codes])
     try:
         return [identities[path] for path in paths]
     except KeyError as error:
@@ -261,33 +280,43 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
     return Faces.of_paths(root, wanted, identities=identities)
 
 
-def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[str]:
-    """Relative paths of the images below `folder`, in no particular order."""
+def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[list[str]]:
+    """Relative paths of the images below `folder`, sorted by code point, some at a time."""
+    found: list[str] = []
+    for name in _entries(folder):
+        dot = name.rfind(".")
+        if name.endswith("/"):
+            yield found
+            found = []
+            yield from _walk(folder / name, prefix + name, skipped)
+        # Most endings are spelt as they stand in the set, which is quicker asked.
+        elif not (dot > 0 and name[dot:] in IMAGE_SUFFIXES) and not is_image(name):
+            skipped[_NO_IMAGE] += 1
+        elif name.startswith("._") and _is_resource(folder / name):
+            skipped["macOS resource file"] += 1
+        else:
+            found.append(prefix + name)
+    yield found
+
+
+def _entries(folder: Path) -> list[str]:
+    """Names in a folder, those of folders with `/` behind them, as their paths come when sorted."""
+    names = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            path = prefix + entry.name
-            try:
-                path.encode()
-            except UnicodeEncodeError:
-                raise FacesError(f"{folder}: the name {entry.name!r} is not UTF-8") from None
             if entry.is_symlink():
                 raise FacesError(
                     f"{entry.path}: a link. Links are refused: they lead out of the folder or "
                     "name one image twice. Copy the files, or hard-link them (cp -rl)"
                 )
-            if entry.is_dir():
-                yield from _walk(Path(entry.path), path + "/", skipped)
-            elif not is_image(entry.name):
-                skipped[_NO_IMAGE] += 1
-            # Only a file is opened: to open a pipe would wait for ever.
-            elif (
-                entry.name.startswith("._")
-                and entry.is_file()
-                and _starts_with(entry.path, _APPLE_DOUBLE)
-            ):
-                skipped["macOS resource file"] += 1
-            else:
-                yield path
+            names.append(entry.name + "/" if entry.is_dir() else entry.name)
+    if not is_text("/".join(names)):
+        for name in names:
+            if not is_text(name):
+                raise FacesError(f"{folder}: the name {name!r} is not UTF-8")
+    # None of them is the beginning of another but of a file's.
+    names.sort()
+    return names
 
 
 def _records(root: Path) -> int:
@@ -323,13 +352,19 @@ def _alike(names: Iterable[str]) -> list[str]:
     ]
 
 
-def _refuse_two_spellings(paths: Iterable[str]) -> None:
+def _refuse_two_spellings(paths: TextColumn, folders: TextColumn) -> None:
     """Refuse one path in two Unicode forms or cases: one file on some systems, two here."""
-    seen: dict[str, str] = {}
-    for path in paths:
-        # Not `casefold`, which also makes one of "weiss" and "weiß".
-        key = path.lower()
-        key = key if key.isascii() else unicodedata.normalize("NFC", key)
+    columns = paths.changed(_spelling), folders.changed(_spelling)
+    hashes = np.concatenate([column.hashes() for column in columns])
+    rising = np.sort(hashes)
+    repeated = rising[1:][rising[1:] == rising[:-1]]
+    if not repeated.size:
+        return
+    seen: dict[bytes, str] = {}
+    # Few, as only paths whose hash comes twice may be spellings of one.
+    for row in np.flatnonzero(np.isin(hashes, repeated)).tolist():
+        path = paths[row] if row < len(paths) else folders[row - len(paths)]
+        key = _spelling(path.encode("utf-8", "surrogatepass"))
         other = seen.get(key)
         seen[key] = path
         if other == path:
@@ -341,11 +376,24 @@ def _refuse_two_spellings(paths: Iterable[str]) -> None:
             )
 
 
+def _spelling(path: bytes) -> bytes:
+    """Key that all spellings share of a path in UTF-8; of many in ASCII, one after the other."""
+    if path.isascii():
+        return path.lower()
+    # Not `casefold`, which also makes one of "weiss" and "weiß".
+    key = path.decode("utf-8", "surrogatepass").lower()
+    key = key if key.isascii() else unicodedata.normalize("NFC", key)
+    return key.encode("utf-8", "surrogatepass")
+
+
 def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
     """Faces that `rows`, `[N]`, is true for."""
-    return Faces(faces.root, faces.paths[rows], faces.identities[rows])
+    return Faces(faces.root, faces.paths.take(rows), faces.identities[rows])
 
 
-def _starts_with(path: str, magic: bytes) -> bool:
-    with Path(path).open("rb") as stream:
-        return stream.read(len(magic)) == magic
+def _is_resource(file: Path) -> bool:
+    # Only a file is opened: to open a pipe would wait for ever.
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return stream.read(len(_APPLE_DOUBLE)) == _APPLE_DOUBLE

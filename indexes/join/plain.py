@@ -27,8 +27,9 @@ def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledg
     with ledger.kept():
         for number, part in waiting:
             ledger.commit(number, plain.search(part))
-            ledger.keep()
+            # First, as it may refuse what was searched: that is not to be kept.
             report(part.pairs)
+            ledger.keep()
 
 
 def _seed_plain(plain: Plain) -> None:

@@ -98,8 +98,9 @@ class _Search:
             engine = Engine(self.best, self.order, self.lengths, self._filters())
 
             def done(pairs: int) -> None:
-                self.ledger.keep()
+                # First, as it may refuse what was searched: that is not to be kept.
                 report(pairs)
+                self.ledger.keep()
 
             with self.ledger.kept():
                 self._work(engine, waiting, self.ledger.commit, done)

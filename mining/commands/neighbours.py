@@ -24,13 +24,13 @@ from pairsets.figures import Figure
 from pairsets.figures.impostors import impostor_sheet
 from pairsets.files.score_files import HEADER
 from pairsets.identities.rules import Rule
-from pairsets.paths import strings
 from pairsets.progress import Progress, silent
 from pairsets.report import save_figure
 from pairsets.storage.artefacts import refuse_existing, refuse_inside
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, write_copies
+from pairsets.text_column import TextColumn
 
 if TYPE_CHECKING:
     from mining.embeddings.options import EmbeddingOptions
@@ -250,7 +250,7 @@ def _known(face: str, space: Embeddings, root: Path | None) -> Query | None:
     )
 
 
-def _where(name: str, names: NDArray[np.object_]) -> int | None:
+def _where(name: str, names: NDArray[np.object_] | TextColumn) -> int | None:
     """The first row of `names` that is `name`, in whatever Unicode form."""
     found = np.flatnonzero(names == name)
     if not found.size and not name.isascii():
@@ -269,7 +269,7 @@ def _of_file(
         alone = Faces.of_paths(file.parent, [file.name])
         vector = np.array(encoding.embed(alone, model, Path(folder) / "face", progress).vectors)
     content = hashlib.sha256(images.read(file)).hexdigest()
-    digests = strings(digest for _, digest in read_images(space.folder / "images.csv"))
+    digests = read_images(space.folder / "images.csv", "sha256")
     alike = np.flatnonzero(space.vectors[:, 0] == vector[0, 0])
     alike = alike[(space.vectors[alike] == vector).all(axis=1)]
     # One file may come out a rounding apart in another batch: it is known by its content.

@@ -77,8 +77,8 @@ def pool_templates(
     rows = _rows(listed, source, templates)
     usable = (rows >= 0) & (rows < len(source))
     taken = rows[usable], listed.templates[usable], listed.media[usable]
-    with progress("Pooling pictures into templates") as step:
-        numbers, vectors = pooled(source.vectors, *taken, progress=step)
+    with progress("Pooling pictures into templates") as step, source.watched(step) as watched:
+        numbers, vectors = pooled(source.vectors, *taken, progress=watched)
     whole = np.ones(len(numbers), bool)
     if source.similarity == "cosine":
         lengths = np.linalg.norm(vectors, axis=1)
@@ -160,7 +160,7 @@ def _digests(
     media: NDArray[np.int64],
 ) -> dict[int, str]:
     """By template, a digest of its media and the content of its pictures, in whatever order."""
-    content = [digest for _, digest in read_images(embeddings / "images.csv")]
+    content = read_images(embeddings / "images.csv", "sha256")
     order = np.lexsort((rows, media, templates))
     found: dict[int, hashlib._Hash] = {}
     for row, template, medium in zip(

@@ -43,7 +43,7 @@ def sample_pairs(
     funnel = faces_rows(found)
     if kept < len(found):
         funnel.append(FunnelRow("random", "faces on the ignore list", len(found) - kept))
-    unknown = len(ignored - found.base_names)
+    unknown = len(ignored - found.known_names(ignored))
     if unknown:
         funnel.append(FunnelRow("random", "names on the ignore list that no face has", unknown))
     counts = {

@@ -100,6 +100,8 @@ def find_suspects(
     for check in checks:
         with progress(f"Looking for suspects: {KINDS[check.kind]}") as step:
             doubts.append(check(pairs, step))
+    for one in (*evidence.references, *second):
+        one.refuse_changed()
     found = Suspects.of(pairs, doubts)
     # Those of several checks are the same faces.
     unread: dict[str, str] = {}
@@ -135,7 +137,7 @@ def _as_embedded(pairs: PairSet, evidence: Evidence, source: str) -> PairSet:
         PairSetError: the pair file, or other embeddings, say that a face is somebody else.
     """
     for one in (*evidence.references, evidence.second):
-        if one is not None and {*pairs.paths} <= {*one.faces.paths}:
+        if one is not None and (one.faces.paths.find(pairs.paths) >= 0).all():
             pairs = of_faces(pairs, one.faces, source)
     return pairs
 

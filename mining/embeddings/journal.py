@@ -26,6 +26,8 @@ from pairsets.storage import locks
 from pairsets.storage.json_files import JsonObject, parse_json
 
 Vectors = NDArray[np.float32]
+# Of a file's status, as columns of a table.
+FACTS = ("size", "mtime_ns", "ctime_ns", "inode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Source:
 
     def stands(self, status: os.stat_result) -> bool:
         """Whether the file's status is still the recorded one."""
-        return astuple(self)[2:] == _facts(status)
+        return astuple(self)[2:] == facts(status)
 
     @classmethod
     def kept(cls, values: object) -> Source:
@@ -58,10 +60,11 @@ class Source:
     @classmethod
     def of(cls, path: str, sha256: str, status: os.stat_result) -> Source:
         """The record of a file with this content and status."""
-        return cls(path, sha256, *_facts(status))
+        return cls(path, sha256, *facts(status))
 
 
-def _facts(status: os.stat_result) -> tuple[int, int, int, int]:
+def facts(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Size, times and inode of a file, by which it is known again."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 

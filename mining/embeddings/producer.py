@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import astuple
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
 from mining.embeddings.batches import BatchSettings, encoded
-from mining.embeddings.journal import Source, VectorJournal, Vectors, exclusive
+from mining.embeddings.journal import VectorJournal, exclusive
+from mining.embeddings.known_vectors import KnownVectors
 from mining.embeddings.store import (
     FILES,
     IDENTITIES,
-    IMAGES_HEADER,
     SCHEMA,
     Embeddings,
     named_otherwise,
-    read_images,
     read_manifest,
 )
 from mining.errors import EmbeddingError as EmbeddingError
@@ -31,7 +26,7 @@ from pairsets import images
 from pairsets.faces import Faces
 from pairsets.pairset import IDENTITY_COLUMNS
 from pairsets.progress import Step, unheard
-from pairsets.storage.artefacts import atomic_write, versions, write_json
+from pairsets.storage.artefacts import versions, write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
 from pairsets.storage.locks import LOCK
@@ -85,18 +80,18 @@ def embed(
     with exclusive(folder):
         _finish_moves(folder)
         with closing(VectorJournal(folder / "partial", model.fingerprint)) as journal:
-            known = _Known(folder, journal)
-            found = known.still_good(faces, report)
-            if len(found) < len(faces) or not known.is_complete(faces):
+            known = KnownVectors(faces, folder, journal)
+            known.check(report)
+            finished = known.complete
+            if finished is None:
                 settings = BatchSettings(batch_size, workers, max_pixels, on_error == "fail")
-                failed = _embed_rest(faces, found, model, journal, settings, report)
-                known.add(journal.sources, journal.vectors())
-                _write(folder, faces, found, known, model, failed, batch_size)
+                failed = _embed_rest(known, model, settings, report)
+                _write(known, model, failed, batch_size)
             else:
-                _write_status(folder, found.values())
+                known.renew_status()
         _finish_moves(folder)
         shutil.rmtree(folder / "partial", ignore_errors=True)
-        return Embeddings._open(folder, faces.root)
+        return Embeddings._open(folder, faces.root) if finished is None else finished
 
 
 def _refuse_other_content(folder: Path) -> None:
@@ -115,114 +110,29 @@ def _refuse_other_content(folder: Path) -> None:
 
 
 def _embed_rest(
-    faces: Faces,
-    found: dict[str, Source],
-    model: Model,
-    journal: VectorJournal,
-    settings: BatchSettings,
-    report: Step,
+    known: KnownVectors, model: Model, settings: BatchSettings, report: Step
 ) -> dict[str, str]:
-    """Embed the faces not in `found` and add them to it; returns the failures with their causes."""
-    todo = [path for path in faces.paths if path not in found]
-    report(len(found), len(faces))
+    """Embed the faces without a good vector into the journal; the failures with their causes."""
+    faces, done = known.faces, int(known.good.sum())
+    report(done, len(faces))
     failed: dict[str, str] = {}
-    batches = encoded(faces, todo, model, settings)
+    batches = encoded(faces, faces.paths.take(~known.good), model, settings)
     with kept_heap(), closing(batches):
         for batch, vectors, causes in batches:
             failed.update(causes)
             if batch:
-                journal.append(batch, vectors)
-                found.update((source.path, source) for source in batch)
-            report(len(found) + len(failed), len(faces))
-    if failed and (settings.stop_on_error or not found):
+                known.journal.append(batch, vectors)
+                done += len(batch)
+            report(done + len(failed), len(faces))
+    if failed and (settings.stop_on_error or not done):
         raise EmbeddingError(_listing(failed, faces))
     return failed
 
 
-class _Known:
-    """Vectors that exist already: finished ones of the folder, and those of the journal."""
-
-    def __init__(self, folder: Path, journal: VectorJournal) -> None:
-        self.sources: dict[str, Source] = {}
-        self.rows: dict[str, tuple[Vectors, int]] = {}
-        self.finished: Embeddings | None = None
-        self.journal = journal
-        try:
-            self.finished = Embeddings.load(folder)
-        except EmbeddingError:
-            pass
-        else:
-            if self.finished.manifest["fingerprint"] == journal.fingerprint:
-                self.add(_read_sources(folder, self.finished), self.finished.vectors)
-        self.add(journal.sources, journal.vectors())
-
-    def still_good(self, faces: Faces, report: Step) -> dict[str, Source]:
-        """The records of the faces that need not be embedded."""
-        found = {}
-        for done, path in enumerate(faces.paths):
-            source = self.unchanged(faces, path)
-            if source is not None:
-                found[path] = source
-            if self.sources and done % 1000 == 0:
-                report(len(found), len(faces))
-        return found
-
-    def add(self, sources: Iterable[Source], vectors: Vectors) -> None:
-        """Take in further finished rows; a later one of the same path counts."""
-        for row, source in enumerate(sources):
-            self.sources[source.path] = source
-            self.rows[source.path] = vectors, row
-
-    def unchanged(self, faces: Faces, path: str) -> Source | None:
-        """The record of a face whose file still has the content of its vector."""
-        source = self.sources.get(path)
-        if source is None:
-            return None
-        try:
-            status = faces.locate(path).stat()
-            if source.stands(status):
-                return source
-            if status.st_size == source.size or source.size < 0:
-                content = hashlib.sha256(images.read(faces.locate(path))).hexdigest()
-                return Source.of(path, content, status) if content == source.sha256 else None
-        except (OSError, images.ImageError):
-            pass
-        return None
-
-    def is_complete(self, faces: Faces) -> bool:
-        """Whether the folder is finished, for exactly these faces and this model."""
-        return (
-            self.finished is not None
-            and self.finished.manifest["fingerprint"] == self.journal.fingerprint
-            and not self.finished.skipped
-            and np.array_equal(self.finished.faces.paths, faces.paths)
-            and np.array_equal(self.finished.faces.identities, faces.identities)
-            and self.finished.faces.said == faces.said
-        )
-
-
-def _write(
-    folder: Path,
-    faces: Faces,
-    found: Mapping[str, Source],
-    known: _Known,
-    model: Model,
-    failed: Mapping[str, str],
-    batch_size: int,
-) -> None:
+def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_size: int) -> None:
     """Lay the finished files into `partial/`; its manifest, written last, says they are whole."""
-    partial = folder / "partial"
-    paths = [path for path in faces.paths if path in found]
-    rows = [known.rows[path] for path in paths]
-    dimensions = rows[0][0].shape[1]
-    with atomic_write(partial / "vectors.npy") as stream:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(paths), dimensions)}
-        np.lib.format.write_array_header_1_0(stream, header)
-        for start in range(0, len(rows), 4096):
-            block = np.stack([array[row] for array, row in rows[start : start + 4096]])
-            stream.write(np.ascontiguousarray(block, "<f4").tobytes())
-    write_csv(partial / "images.csv", IMAGES_HEADER, ((path, found[path].sha256) for path in paths))
-    _write_status(partial, (found[path] for path in paths))
+    faces, partial = known.faces, known.folder / "partial"
+    paths, dimensions = known.write(partial)
     named = named_otherwise(faces, paths)
     if named is not None:
         write_csv(partial / IDENTITIES, IDENTITY_COLUMNS, named.items())
@@ -246,14 +156,6 @@ def _write(
     write_json(partial / "manifest.json", manifest)
 
 
-def _write_status(folder: Path, sources: Iterable[Source]) -> None:
-    write_csv(
-        folder / "status.csv",
-        ["size", "mtime_ns", "ctime_ns", "inode"],
-        (astuple(item)[2:] for item in sources),
-    )
-
-
 def _finish_moves(folder: Path) -> None:
     """Put whole files from `partial/` in place; a kill between two moves is made good here."""
     partial = folder / "partial"
@@ -267,23 +169,6 @@ def _finish_moves(folder: Path) -> None:
         (folder / IDENTITIES).unlink(missing_ok=True)
     (partial / "manifest.json").replace(folder / "manifest.json")
     shutil.rmtree(partial)
-
-
-def _read_sources(folder: Path, finished: Embeddings) -> list[Source]:
-    """The records of finished rows; without a readable `status.csv` every file is hashed again."""
-    digests = [content for _, content in read_images(folder / "images.csv")]
-    try:
-        status = np.loadtxt(folder / "status.csv", np.int64, delimiter=",", skiprows=1, ndmin=2)
-        if status.shape != (len(digests), 4):
-            raise ValueError(f"status of shape {status.shape}")
-    except (OSError, ValueError):
-        status = np.full((len(digests), 4), -1, np.int64)
-    return [
-        Source(path, content, *numbers)
-        for path, content, numbers in zip(
-            finished.faces.paths, digests, status.tolist(), strict=True
-        )
-    ]
 
 
 def _listing(failed: Mapping[str, str], faces: Faces) -> str:

@@ -14,23 +14,30 @@ While it is being made, finished rows stand in `partial/` (see `mining.embedding
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mining.embeddings.journal import Vectors
+from mining.embeddings.vector_file import VectorFile
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.base import Similarity
 from pairsets.arrays import Rows
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
-from pairsets.pairset import read_identities
-from pairsets.storage.csv_tables import csv_rows
+from pairsets.pairset import IDENTITY_COLUMNS, read_identities
+from pairsets.paths import strings
+from pairsets.progress import Step, unheard
+from pairsets.storage.csv_tables import Row, csv_rows, table_rows
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import read_object, short
+from pairsets.text_column import TextColumn
 
 SCHEMA = 1
 FILES = ("vectors.npy", "images.csv", "status.csv")
@@ -50,12 +57,14 @@ class Embeddings:
         vectors: `[N, D]` float32, read-only, memory-mapped.
         manifest: the content of `manifest.json`.
         folder: where they lie.
+        file: that `vectors` are mapped from; None of vectors in memory.
     """
 
     faces: Faces
     vectors: Vectors
     manifest: Mapping[str, Any]
     folder: Path
+    file: VectorFile | None = None
 
     @property
     def model(self) -> str:
@@ -76,15 +85,36 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.faces)
 
+    @contextmanager
+    def watched(
+        self, progress: Step | None = None, checkpoint: Path | None = None
+    ) -> Iterator[Step]:
+        """A block that reads the vectors; see `mining.embeddings.vector_file.VectorFile.watched`.
+
+        Raises:
+            EmbeddingError: the file that they are mapped from changed meanwhile.
+        """
+        if self.file is None:
+            yield progress or unheard
+        else:
+            with self.file.watched(progress, checkpoint) as step:
+                yield step
+
+    def refuse_changed(self) -> None:
+        """Raise EmbeddingError where the file of the vectors changed since it was opened."""
+        if self.file is not None:
+            self.file.refuse_changed()
+
     def take(self, rows: Rows) -> Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
         faces = Faces(
             self.faces.root,
-            self.faces.paths[rows],
+            self.faces.paths.take(rows),
             self.faces.identities[rows],
             said=self.faces.said,
         )
-        vectors = np.asarray(self.vectors[rows])
+        with self.watched():
+            vectors = np.asarray(self.vectors[rows])
         vectors.setflags(write=False)
         return Embeddings(faces, vectors, self.manifest, self.folder)
 
@@ -96,48 +126,66 @@ class Embeddings:
             EmbeddingError: not a folder of embeddings, unfinished, of a newer schema, or its
                 files do not belong together.
         """
-        found = cls._open(Path(folder), Path(root))
-        for name, digest in (
-            ("images.csv", "images_sha256"),
-            (IDENTITIES, "identities_sha256"),
-            ("vectors.npy", "vectors_sha256"),
-        ):
-            if digest in found.manifest and sha256(found.folder / name) != found.manifest[digest]:
-                raise EmbeddingError(
-                    f"{folder}: {name} is not the one its manifest describes; was it sorted, "
-                    "edited or copied in part? Make it again with: lookalikes embed"
-                )
+        folder = Path(folder)
+        with _told(folder):
+            manifest = read_manifest(folder / "manifest.json")
+            file = VectorFile(folder / "vectors.npy")
+        with ThreadPoolExecutor(1) as pool:
+            # The digest of what may be gigabytes is taken while the rest is read.
+            vectors = pool.submit(file.digest)
+            found = cls._of(folder, Path(root), manifest, file)
+            for name in ("images.csv", IDENTITIES, "vectors.npy"):
+                key = f"{name.partition('.')[0]}_sha256"
+                if key not in manifest:
+                    continue
+                digest = vectors.result() if name == "vectors.npy" else sha256(folder / name)
+                if digest != manifest[key]:
+                    raise EmbeddingError(
+                        f"{folder}: {name} is not the one its manifest describes; was it sorted, "
+                        "edited or copied in part? Make it again with: lookalikes embed"
+                    )
         return found
 
     @classmethod
     def _open(cls, folder: Path, root: Path) -> Embeddings:
         """`load` without the digests, for files that this process has just made or checked."""
-        try:
+        with _told(folder):
             manifest = read_manifest(folder / "manifest.json")
-            paths = [path for path, _ in read_images(folder / "images.csv")]
-            faces = replace(
-                Faces.of_paths(root, paths, identities=_read_identities(folder, manifest)),
-                said=manifest.get("identities"),
-            )
-            vectors = _open_vectors(folder / "vectors.npy")
-        except (FileNotFoundError, NotADirectoryError) as error:
+            file = VectorFile(folder / "vectors.npy")
+        return cls._of(folder, root, manifest, file)
+
+    @classmethod
+    def _of(
+        cls, folder: Path, root: Path, manifest: Mapping[str, Any], file: VectorFile
+    ) -> Embeddings:
+        """Embeddings of opened files; EmbeddingError where they do not belong together."""
+        with _told(folder):
+            faces = _read_faces(folder, root, manifest)
+        vectors, shape = file.vectors, (manifest["images"], manifest["dimensions"])
+        if vectors.shape != shape or vectors.dtype != np.float32 or len(faces) != len(vectors):
             raise EmbeddingError(
-                f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
-                f"missing); {_inner(folder)}"
-            ) from None
-        except EmbeddingError:
-            raise
-        except ValueError as error:
-            raise EmbeddingError(
-                f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
-            ) from None
-        shape = manifest["images"], manifest["dimensions"]
-        if vectors.shape != shape or vectors.dtype != np.float32 or len(paths) != len(vectors):
-            raise EmbeddingError(
-                f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(paths)} images where "
+                f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(faces)} images where "
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
-        return cls(faces, vectors, manifest, folder)
+        return cls(faces, vectors, manifest, folder, file)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Name the folder in errors of its files; EmbeddingError for each of them."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise EmbeddingError(
+            f"{folder}: not a finished folder of embeddings ({Path(error.filename).name} is "
+            f"missing); {_inner(folder)}"
+        ) from None
+    except EmbeddingError:
+        raise
+    except ValueError as error:
+        raise EmbeddingError(
+            f"{folder}: damaged embeddings ({error}); make them again with: lookalikes embed"
+        ) from None
 
 
 def _inner(folder: Path) -> str:
@@ -174,39 +222,48 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return content
 
 
-def _open_vectors(path: Path) -> Vectors:
-    """The array of a file, as a memory map; ValueError where it is none."""
-    try:
-        # Not `np.load`, which also opens archives.
-        found: Vectors = np.lib.format.open_memmap(path, mode="r")
-    except OSError:
-        raise
-    # Its head is a text of Python, of which NumPy raises errors of many kinds.
-    except Exception as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    return found
-
-
-def read_images(path: Path) -> list[tuple[str, str]]:
-    """Path and digest of each row; ValueError says what is wrong."""
+def read_images(path: Path, column: Literal["path", "sha256"] = "path") -> TextColumn:
+    """Path, or digest, of each row; ValueError says what is wrong."""
+    at = IMAGES_HEADER.index(column)
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = [cells for _, cells in csv_rows(path, stream)]
-    if rows[:1] != [IMAGES_HEADER]:
-        raise ValueError(f"{path.name} does not begin with {','.join(IMAGES_HEADER)}")
-    if any(len(row) != len(IMAGES_HEADER) for row in rows):
-        raise ValueError(f"{path.name} has lines that are not {','.join(IMAGES_HEADER)}")
-    return [(path, content) for path, content in rows[1:]]
+        rows = csv_rows(path, stream)
+        if next(rows, (1, []))[1] != IMAGES_HEADER:
+            raise ValueError(f"{path.name} does not begin with {','.join(IMAGES_HEADER)}")
+        return TextColumn.of(_cells(path, rows, at))
 
 
-def _read_identities(folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Who each face shows, where it is not the folder; FileNotFoundError where that is missing."""
+def _cells(path: Path, rows: Iterator[Row], at: int) -> Iterator[str]:
+    for _, cells in rows:
+        if len(cells) != len(IMAGES_HEADER):
+            raise ValueError(f"{path.name} has lines that are not {','.join(IMAGES_HEADER)}")
+        yield cells[at]
+
+
+def _read_faces(folder: Path, root: Path, manifest: Mapping[str, Any]) -> Faces:
+    """The embedded faces; FileNotFoundError where it is missing who they show."""
+    paths, said = read_images(folder / "images.csv"), manifest.get("identities")
     if "identities_sha256" not in manifest:
-        return None
+        return Faces.of_paths(root, paths, said=said)
     file = folder / IDENTITIES
-    found = read_identities(file, ())
-    if found is None:
+    names = _names_in_order(file, paths)
+    if names is not None:
+        return Faces(root, paths, names, said=said)
+    return Faces.of_paths(root, paths, identities=read_identities(file, ()), said=said)
+
+
+def _names_in_order(file: Path, paths: TextColumn) -> NDArray[np.object_] | None:
+    """Who each face shows, one object an identity; None where the file has other rows."""
+    if not file.is_file():
         raise FileNotFoundError(2, "no such file", str(file))
-    return found
+    known: dict[str, str] = {}
+    names: list[str] = []
+
+    def faces() -> Iterator[str]:
+        for _, (face, identity) in table_rows(file, "file of identities", IDENTITY_COLUMNS):
+            names.append(known.setdefault(identity, identity))
+            yield face
+
+    return strings(names) if TextColumn.of(faces()).equals(paths) else None
 
 
 def named_otherwise(faces: Faces, paths: Sequence[str]) -> Mapping[str, str] | None:

@@ -24,14 +24,13 @@ from mining.miners.search import Search, WorkFiles
 from mining.ranking.mined_pairs import Mined
 from pairsets.errors import PairSetError
 from pairsets.evaluation.hubness import Hubness
-from pairsets.faces import some_of
+from pairsets.faces import Faces, some_of
 from pairsets.files.exclusions import EXCLUDED, Exclusions, PathPairs
 from pairsets.files.folds import Folds
 from pairsets.files.score_files import quantile_columns
 from pairsets.files.suspects import Suspects
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, joined_identities
-from pairsets.paths import strings
 from pairsets.progress import Progress, silent
 from pairsets.random_set import PairSpace
 from pairsets.storage.resume import Parts
@@ -107,8 +106,8 @@ def _mined(
             shares.each,
             WorkFiles.beside(stem),
             # Names of other folds' images would count as ones that no face has.
-            ignore=ignore & faces.base_names,
-            exclude=[_among(pairs, {*faces.paths}) for pairs in exclude],
+            ignore=faces.known_names(ignore),
+            exclude=[_among(pairs, faces) for pairs in exclude],
             what=f"Comparing all pairs of faces, {where}",
             progress=progress,
         )
@@ -195,8 +194,8 @@ def _outside(
     ]
     apart = PairSpace.of(some_of(faces, kept & (number > 0))).count_negatives
     rows = {
-        "names on the ignore list that no face has": len(ignore - faces.base_names),
-        "paths in the excluded pairs that no face has": len(paths - {*faces.paths}),
+        "names on the ignore list that no face has": len(ignore - faces.known_names(ignore)),
+        "paths in the excluded pairs that no face has": int((faces.paths.find(paths) < 0).sum()),
         "faces of identities in no fold": int((kept & (number == 0)).sum()),
     }
     if not shares.label:
@@ -243,11 +242,11 @@ def _looked_at(parts: Sequence[Part]) -> Suspects | None:
     )
 
 
-def _among(pairs: PathPairs, paths: set[str]) -> Exclusions:
-    """Pairs of these with both faces among `paths`."""
-    ends = [(a, b) for a, b in zip(pairs.path_a, pairs.path_b, strict=True) if {a, b} <= paths]
+def _among(pairs: PathPairs, faces: Faces) -> Exclusions:
+    """Pairs of these with both ends among the faces."""
+    known = (faces.paths.find(pairs.path_a) >= 0) & (faces.paths.find(pairs.path_b) >= 0)
     return Exclusions(
-        strings(a for a, _ in ends),
-        strings(b for _, b in ends),
+        pairs.path_a[known],
+        pairs.path_b[known],
         getattr(pairs, "why", EXCLUDED),
     )

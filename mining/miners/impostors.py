@@ -187,8 +187,9 @@ def nearest_impostors(
     # Where there is none of its own to outscore, nothing does.
     bound = own_scores.max(axis=1, initial=-np.inf)
     bound[np.isneginf(bound)] = np.inf
-    search = _Search(query, space, outside, bound)
-    chosen = search.best(count, per_identity, step)
+    with space.watched(step) as watched:
+        search = _Search(query, space, outside, bound)
+        chosen = search.best(count, per_identity, watched)
     faces = search.face[chosen]
     scores = search.score[chosen]
     genuine = own_scores.shape[1] > 0

@@ -301,11 +301,10 @@ def refuse_one_identity(faces: Faces, ignored: Iterable[str], source: Path) -> N
 
 def refuse_misfit(excluded: Sequence[PathPairs], files: Sequence[str | Path], faces: Faces) -> None:
     """Raise PairSetError where a file excludes nothing, for its paths have folders in front."""
-    known = frozenset(faces.paths)
     for pairs, file in zip(excluded, files, strict=True):
         paths = [*pairs.path_a, *pairs.path_b]
-        if paths and known.isdisjoint(paths):
-            why = cause(paths[0], known.__contains__)
+        if paths and (faces.paths.find(paths) < 0).all():
+            why = cause(paths[0], frozenset(faces.paths).__contains__)
             if why:
                 raise PairSetError(f"{file}: none of its pairs is of these faces{why}")
 

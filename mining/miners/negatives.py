@@ -124,8 +124,9 @@ def _approximate(
 ) -> Mined:
     space = SearchSpace.of(embeddings.faces, ignore)
     faces = space.faces
-    index = ApproximateIndex(space.take(embeddings.vectors), factory)
-    best = index.top_pairs(n, faces.groups, recall=recall)
+    with embeddings.watched():
+        index = ApproximateIndex(space.take(embeddings.vectors), factory)
+        best = index.top_pairs(n, faces.groups, recall=recall)
     return Mined(
         path_a=faces.paths[best.i],
         path_b=faces.paths[best.j],

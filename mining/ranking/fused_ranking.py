@@ -189,7 +189,7 @@ def _refuse_unfit(references: Sequence[Reference], method: str) -> None:
 
 def _refuse_other_faces(name_a: str, a: Faces, name_b: str, b: Faces) -> None:
     """Raise FusionError unless `a` and `b` are the same faces of the same identities, in order."""
-    if np.array_equal(a.paths, b.paths) and np.array_equal(a.identities, b.identities):
+    if a.paths.equals(b.paths) and np.array_equal(a.identities, b.identities):
         return
     what = f"references {name_a} and {name_b} are over different faces: "
     alone_a, alone_b = set(a.paths) - set(b.paths), set(b.paths) - set(a.paths)

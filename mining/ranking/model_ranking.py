@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class ModelRanking:
         self.checkpoints = Checkpoints(checkpoint)
         if self.rules.margins:
             refuse_without_positives(self.faces)
+        self._embeddings = embeddings
         self._index = FlatIndex(self.space.take(embeddings.vectors))
         self._groups = self.faces.groups
         self._excluded = self.space.excluded(same=False)
@@ -65,7 +67,8 @@ class ModelRanking:
     @cached_property
     def _best(self) -> Scores:
         """`[N]`: p(x), the highest score of each face with another of its identity."""
-        return self._index.best_of_group(self._groups)
+        with self._embeddings.watched():
+            return self._index.best_of_group(self._groups)
 
     @cached_property
     def _ceilings(self) -> Scores | None:
@@ -73,34 +76,40 @@ class ModelRanking:
 
     def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs; all if fewer exist."""
-        found = self._index.top_pairs(
+        return self._top(
             depth,
-            self._groups,
+            progress,
             min_score=self.rules.min_score,
             max_score=self.rules.max_score,
             exclude=self._excluded.rows,
             ceilings=self._ceilings,
-            how=self._how,
-            progress=progress,
-            checkpoint=self.checkpoints.next(),
         )
-        return RankedPairs(found.i, found.j, found.scores)
 
     def below(self, depth: int, spent: Spent, progress: Step | None = None) -> RankedPairs:
         """The `depth` best pairs of what `spent` leaves; all if fewer exist."""
-        found = self._index.top_pairs(
+        return self._top(
             depth,
-            self._groups,
+            progress,
             min_score=self.rules.min_score,
             max_score=spent.score,
             exclude=np.concatenate([self._excluded.rows, spent.pairs]),
             ceilings=self._ceilings,
             active=spent.active,
             exclude_groups=spent.identities,
-            how=self._how,
-            progress=progress,
-            checkpoint=self.checkpoints.next(),
         )
+
+    def _top(self, depth: int, progress: Step | None, **limits: Any) -> RankedPairs:
+        """The `depth` best pairs within these limits of `FlatIndex.top_pairs`."""
+        checkpoint = self.checkpoints.next()
+        with self._embeddings.watched(progress, checkpoint) as step:
+            found = self._index.top_pairs(
+                depth,
+                self._groups,
+                how=self._how,
+                progress=step,
+                checkpoint=checkpoint,
+                **limits,
+            )
         return RankedPairs(found.i, found.j, found.scores)
 
     def without_bound(self, i: Rows, j: Rows) -> int:
@@ -125,15 +134,7 @@ class ModelRanking:
         if not rules.margins and rules.max_score is not None:
             above = float(np.nextafter(rules.max_score, np.inf))
             floor = above if floor is None else max(floor, above)
-        found = self._index.top_pairs(
-            COUNTED,
-            self._groups,
-            min_score=floor,
-            exclude=self._excluded.rows,
-            how=self._how,
-            progress=progress,
-            checkpoint=self.checkpoints.next(),
-        )
+        found = self._top(COUNTED, progress, min_score=floor, exclude=self._excluded.rows)
         high = found.scores > (np.inf if rules.max_score is None else rules.max_score)
         close = ~high & ~self._fits(found.i, found.j, found.scores)
         more = ", at least" if len(found) == COUNTED else ""

@@ -40,20 +40,22 @@ class PositiveRanking:
                 f"no pair of one identity exists: none of the {len(self.faces)} faces has another "
                 "of its own identity"
             )
+        self._embeddings = embeddings
         self._vectors = self.space.take(embeddings.vectors)
         self._groups = self.faces.groups
         self._excluded = self.space.excluded(same=True)
 
     def top(self, depth: int, progress: Step | None = None) -> RankedPairs:
         """The `depth` pairs that are least alike; all if fewer exist."""
-        found = FlatIndex(self._vectors).bottom_pairs(
-            depth,
-            self._groups,
-            min_score=self.rules.min_score,
-            max_score=self.rules.max_score,
-            exclude=self._excluded.rows,
-            progress=progress,
-        )
+        with self._embeddings.watched(progress) as step:
+            found = FlatIndex(self._vectors).bottom_pairs(
+                depth,
+                self._groups,
+                min_score=self.rules.min_score,
+                max_score=self.rules.max_score,
+                exclude=self._excluded.rows,
+                progress=step,
+            )
         return RankedPairs(found.i, found.j, found.scores)
 
     def below(self, depth: int, spent: Spent, progress: Step | None = None) -> RankedPairs:
@@ -68,14 +70,15 @@ class PositiveRanking:
         place = np.full(len(self.faces), -1)
         place[rows] = np.arange(rows.size)
         exclude = place[np.concatenate([self._excluded.rows, spent.pairs])]
-        found = FlatIndex(self._vectors[rows]).bottom_pairs(
-            depth,
-            self._groups[rows],
-            min_score=spent.score,
-            max_score=self.rules.max_score,
-            exclude=exclude[(exclude >= 0).all(axis=1)],
-            progress=progress,
-        )
+        with self._embeddings.watched(progress) as step:
+            found = FlatIndex(self._vectors[rows]).bottom_pairs(
+                depth,
+                self._groups[rows],
+                min_score=spent.score,
+                max_score=self.rules.max_score,
+                exclude=exclude[(exclude >= 0).all(axis=1)],
+                progress=step,
+            )
         return RankedPairs(rows[found.i], rows[found.j], found.scores)
 
     def turned_away(

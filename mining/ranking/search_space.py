@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsets.faces import Faces
+from pairsets.faces import Faces, some_of
 from pairsets.files.exclusions import EXCLUDED, PathPairs
 from pairsets.paths import strings
 
@@ -45,7 +45,7 @@ class SearchSpace:
         kept = faces.without(names)
         searched = faces
         if not kept.all():
-            searched = Faces(faces.root, faces.paths[kept], faces.identities[kept])
+            searched = some_of(faces, kept)
         path_a, path_b, why = list[str](), list[str](), list[str]()
         for pairs in exclude:
             path_a += pairs.path_a.tolist()
@@ -57,8 +57,8 @@ class SearchSpace:
             kept=kept,
             exclude=rows,
             why=strings(why[at] for at in first),
-            unknown=len(names - faces.base_names) if names else 0,
-            strangers=len({*path_a, *path_b} - {*faces.paths}) if path_a else 0,
+            unknown=len(names - faces.known_names(names)),
+            strangers=_strangers(faces, [*path_a, *path_b]),
         )
 
     @property
@@ -106,11 +106,16 @@ class Excluded:
         return found
 
 
+def _strangers(faces: Faces, paths: list[str]) -> int:
+    """Number of the paths that no face has."""
+    asked = list(dict.fromkeys(paths))
+    return int((faces.paths.find(asked) < 0).sum())
+
+
 def _pairs_of(faces: Faces, path_a: list[str], path_b: list[str]) -> tuple[Rows, Rows]:
     """Rows i < j of the pairs whose two paths are among `faces`, each once; where it first is."""
-    rows = {path: row for row, path in enumerate(faces.paths)}
-    ends = np.array([[rows.get(path, -1) for path in paths] for paths in (path_a, path_b)])
-    low, high = ends.astype(np.int64).min(axis=0), ends.astype(np.int64).max(axis=0)
+    ends = faces.paths.find([*path_a, *path_b]).reshape(2, -1)
+    low, high = ends.min(axis=0), ends.max(axis=0)
     known = np.flatnonzero((low >= 0) & (low < high))
     keys, first = np.unique(low[known] * len(faces) + high[known], return_index=True)
     return np.column_stack(np.divmod(keys, max(1, len(faces)))), known[first]

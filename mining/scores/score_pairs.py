@@ -20,14 +20,15 @@ def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
 
     Raises:
         pairsets.FacesError: a face of a pair was neither embedded nor skipped.
+        EmbeddingError: the file of the vectors changed since it was opened.
     """
     vectors, there = embeddings.vectors, readable(pairs, [embeddings])
     path_a, path_b = pairs.path_a, pairs.path_b
     if not there.all():
         path_a, path_b = path_a[there], path_b[there]
-    found = pair_scores(
-        vectors, vectors, embeddings.faces.positions(path_a), embeddings.faces.positions(path_b)
-    )
+    i, j = embeddings.faces.positions(path_a), embeddings.faces.positions(path_b)
+    with embeddings.watched():
+        found = pair_scores(vectors, vectors, i, j)
     if there.all():
         return found
     scores = np.full(len(pairs), np.nan)

@@ -7,8 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pairsets.errors import FacesError
 from pairsets.identities.rules import REMEDIES, SPLITS, Naming, is_split, some
+from pairsets.paths import strings
+from pairsets.text_column import TextColumn
 
 _SPLIT_WORD = re.compile(
     rf"(?:^|(?<=[\W_]))(?:{'|'.join(sorted(SPLITS))})(?=[\W_\d]|$)", re.IGNORECASE
@@ -24,13 +28,16 @@ def by_folder(root: Path, paths: Sequence[str]) -> Naming:
         FacesError: pictures lie in no folder, or in several, so that it has to be asked which one
             is the identity; the message counts what each choice would give.
     """
-    depths = Counter(path.count("/") for path in paths)
+    codes, folders = TextColumn.of(paths).folders
+    depths = Counter[int]()
+    for folder, count in zip(folders, np.bincount(codes).tolist(), strict=True):
+        depths[folder.count("/") + 1 if folder else 0] += count
     if depths[0]:
         raise FacesError(_flat(root, paths, depths[0] == len(paths)))
-    firsts = list(dict.fromkeys(path.partition("/")[0] for path in paths))
+    firsts = list(dict.fromkeys(folder.partition("/")[0] for folder in folders))
     if set(depths) == {1}:
         _refuse_parts(root, paths, firsts)
-        return Naming([path.rpartition("/")[0] for path in paths])
+        return Naming(strings(folders)[codes].tolist())
     if set(depths) == {2} and all(map(is_split, firsts)):
         return _across_splits(root, paths, firsts)
     raise FacesError(_nested(root, paths, depths, firsts))
@@ -86,10 +93,11 @@ def _refuse_parts(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> No
 
 
 def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> Naming:
-    below = [path.split("/")[1] for path in paths]
+    codes, folders = TextColumn.of(paths).folders
+    names = [folder.split("/")[1] for folder in folders]
     homes: dict[str, set[str]] = {}
-    for path, name in zip(paths, below, strict=True):
-        homes.setdefault(name, set()).add(path.partition("/")[0])
+    for folder, name in zip(folders, names, strict=True):
+        homes.setdefault(name, set()).add(folder.partition("/")[0])
     shared = [name for name, found in homes.items() if len(found) > 1]
     if any(name.isdecimal() for name in shared):
         name = next(name for name in shared if name.isdecimal())
@@ -103,7 +111,7 @@ def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> N
         f"identity everywhere: {len(homes):,} identities, {len(shared):,} of them in several "
         "parts. To tell them apart: --identity-level 2."
     )
-    return Naming(below, notes=[note])
+    return Naming(strings(names)[codes].tolist(), notes=[note])
 
 
 def _nested(

@@ -170,7 +170,12 @@ class ByPattern:
     def _found(self, paths: Sequence[str]) -> list[str | None]:
         group = GROUP if GROUP in self._regex.groupindex else 1
         search = self._regex.search
-        return [found[group] if (found := search(path)) else None for path in paths]
+        known: dict[str | None, str | None] = {}
+        # One object an identity, however many pictures it has.
+        return [
+            known.setdefault(found[group], found[group]) if (found := search(path)) else None
+            for path in paths
+        ]
 
     _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
 

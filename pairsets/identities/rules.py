@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pairsets.errors import FacesError
+from pairsets.paths import strings
+from pairsets.text_column import TextColumn
 
 # A folder of that name holds a part of a data set, not an identity.
 SPLITS = frozenset(
@@ -94,16 +96,19 @@ class ByLevel:
         Raises:
             FacesError: a picture lies in fewer folders.
         """
-        parts = [path.split("/", self.level) for path in paths]
-        high = [path for path, part in zip(paths, parts, strict=True) if len(part) <= self.level]
+        codes, folders = TextColumn.of(paths).folders
+        parts = [folder.split("/") if folder else [] for folder in folders]
+        high = []
+        if any(len(part) < self.level for part in parts):
+            high = [path for path in paths if path.count("/") < self.level]
         if high:
             raise FacesError(
                 f"{self.said}: {some(high)} in fewer folders than {self.level}; expected every "
                 f"picture below {self.level} or more: a lower level, or --identity-pattern, "
                 "--identities"
             )
-        found = ["/".join(part[:-1]) for part in parts]
-        return Naming(found, notes=self._notes(dict.fromkeys(found)))
+        found = ["/".join(part[: self.level]) for part in parts]
+        return Naming(strings(found)[codes].tolist(), notes=self._notes(dict.fromkeys(found)))
 
     def _notes(self, names: Iterable[str]) -> list[str]:
         """Notes on identities that a level may tear apart, or throw together."""

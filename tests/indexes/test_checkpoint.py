@@ -91,6 +91,20 @@ SOME = ["plain", "bf16", "fp32, narrow", "device"]
 
 
 @pytest.mark.parametrize("way", SOME, indirect=True)
+def test_a_tile_is_told_of_before_it_is_kept(way, path, eager, tiles):
+    """Who is told may refuse what was searched, as of a file that changed meanwhile."""
+    kept = []
+
+    def report(done, total):
+        kept.append(path.exists())
+        tiles.gate.release()
+
+    ask(path, way(tile=16, threads=2), progress=report)
+    # Of no tile yet, of the first, of the second.
+    assert kept[:3] == [False, False, True]
+
+
+@pytest.mark.parametrize("way", SOME, indirect=True)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("scale", [1.0, 1e25])  # 1e25: for which only float64 will do
 def test_no_tile_is_done_twice(way, error, scale, path, eager, tiles):

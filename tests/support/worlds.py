@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from hypothesis import strategies as st
 
-from mining import Rules
+from mining import Embeddings, Rules
 from pairsets import Faces
 from support import oracle
 
@@ -21,7 +20,7 @@ def world(vectors, identities):
     array = np.asarray(vectors, np.float32)[order]
     array.setflags(write=False)
     faces = Faces.of_paths(Path("faces"), [paths[at] for at in order])
-    return SimpleNamespace(faces=faces, vectors=array)
+    return Embeddings(faces, array, {}, Path())
 
 
 @st.composite

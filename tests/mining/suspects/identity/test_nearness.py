@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,7 +65,7 @@ def test_positives_of_a_large_set_are_drawn_evenly():
 @given(worlds(), st.integers(1, 4), st.integers(1, 20), st.sampled_from([0.25, 1, 4]))
 def test_nearness_of_faces_to_identities(world, faces, entries, scale):
     """Means of scores, the nearest other identity, and the next; whatever the blocks."""
-    world.vectors = world.vectors * np.float32(scale)
+    world = replace(world, vectors=world.vectors * np.float32(scale))
     identities = Identities(world)
     identities.most_faces, identities.most_scores = faces, entries
     rows = np.arange(len(world.faces))
