@@ -45,6 +45,8 @@ class Faces:
         skipped: how many entries of the folder were left out, by reason.
         notes: sentences on how identities were told, for the user to look at.
         said: the option that says how identities are told; None where nobody said it.
+        split: number of the first face of a second set, where these are two: pairs are then of a
+            face of each.
     """
 
     root: Path
@@ -53,6 +55,7 @@ class Faces:
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
     said: str | None = None
+    split: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.paths) != len(self.identities):

@@ -18,7 +18,7 @@ from indexes.join.groups import Grouped
 from indexes.join.options import SearchOptions
 from indexes.join.plain import search_plain
 from indexes.join.spaces import space_of
-from indexes.join.stack import Stacked, split_of
+from indexes.join.stack import Stacked, rows_of, split_of
 from indexes.join.tiles import BLOCK, Plain, Tile
 
 Progress = Callable[[int, int], None]
@@ -51,7 +51,7 @@ def top_pairs(
         exclude_groups, how, progress, checkpoint: see there.
     """
     split = split_of(vectors)
-    vectors = vectors.rows if isinstance(vectors, Stacked) else vectors
+    vectors = rows_of(vectors)
     count, how = len(vectors), how or SearchOptions()
     lowest, highest = score_limits(min_score, max_score)
     rules = PairConstraints(

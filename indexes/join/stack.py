@@ -49,6 +49,8 @@ class Stacked:
         if isinstance(rows, int | np.integer):
             return self.left[rows] if rows < self.split else self.right[rows - self.split]
         rows = np.asarray(rows)
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)
         first = rows < self.split
         if first.all():
             return self.left[rows]
@@ -76,6 +78,11 @@ class Stacked:
     def rows(self) -> Vectors:
         """All rows for code that is typed for an array, and takes rows of it alone."""
         return cast(Vectors, self)
+
+
+def rows_of(vectors: Vectors | Stacked) -> Vectors:
+    """Rows of one array or two, for code that is typed for one."""
+    return vectors.rows if isinstance(vectors, Stacked) else vectors
 
 
 def split_of(vectors: object) -> int | None:

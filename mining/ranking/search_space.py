@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes import FlatIndex
+from indexes.join.stack import Stacked
+from indexes.two_sets import StackedIndex
 from pairsets.faces import Faces
 from pairsets.files.exclusions import EXCLUDED, PathPairs
 from pairsets.paths import strings
@@ -45,7 +48,8 @@ class SearchSpace:
         kept = faces.without(names)
         searched = faces
         if not kept.all():
-            searched = Faces(faces.root, faces.paths[kept], faces.identities[kept])
+            split = None if faces.split is None else int(kept[: faces.split].sum())
+            searched = Faces(faces.root, faces.paths[kept], faces.identities[kept], split=split)
         path_a, path_b, why = list[str](), list[str](), list[str]()
         for pairs in exclude:
             path_a += pairs.path_a.tolist()
@@ -70,6 +74,15 @@ class SearchSpace:
         """Vectors of the searched faces, out of those of all faces `[all faces, D]`."""
         # A mask would copy a memory-mapped array into memory: only where faces are ignored.
         return vectors if self.kept.all() else vectors[self.kept]
+
+    def index(self, vectors: NDArray[np.float32]) -> FlatIndex | StackedIndex:
+        """Index of the searched faces, out of the vectors of all; of two sets, between them."""
+        both: object = vectors
+        if not isinstance(both, Stacked):
+            return FlatIndex(self.take(vectors))
+        whole, kept = bool(self.kept.all()), np.split(self.kept, [both.split])
+        parts = zip((both.left, both.right), kept, strict=True)
+        return StackedIndex(*(part if whole else part[mask] for part, mask in parts))
 
     def excluded(self, *, same: bool) -> Excluded:
         """The excluded pairs of one identity (`same`), or of different ones."""
@@ -111,6 +124,9 @@ def _pairs_of(faces: Faces, path_a: list[str], path_b: list[str]) -> tuple[Rows,
     rows = {path: row for row, path in enumerate(faces.paths)}
     ends = np.array([[rows.get(path, -1) for path in paths] for paths in (path_a, path_b)])
     low, high = ends.astype(np.int64).min(axis=0), ends.astype(np.int64).max(axis=0)
-    known = np.flatnonzero((low >= 0) & (low < high))
+    known = (low >= 0) & (low < high)
+    if faces.split is not None:
+        known &= (low < faces.split) & (high >= faces.split)
+    known = np.flatnonzero(known)
     keys, first = np.unique(low[known] * len(faces) + high[known], return_index=True)
     return np.column_stack(np.divmod(keys, max(1, len(faces)))), known[first]
