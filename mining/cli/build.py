@@ -12,6 +12,7 @@ from mining.cli.app import app
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
+    CannotLinkOption,
     DetectorOption,
     DropOption,
     ExcludeOption,
@@ -67,6 +68,7 @@ class SuspectGroup:
 
     drop_suspects: DropOption = None
     aliases: AliasesOption = None
+    cannot_link: CannotLinkOption = None
     detector: DetectorOption = None
 
     def drop(self, max_pixels: int) -> Drop | None:
@@ -74,6 +76,7 @@ class SuspectGroup:
         names = ("faces", "veto", "aliases", "detector")
         files = {name: getattr(self, name, None) for name in names}
         given = [f"--{name}" for name, path in files.items() if path is not None]
+        given += ["--cannot-link"] if self.cannot_link else []
         if self.drop_suspects is None:
             if given:
                 raise typer.BadParameter(
@@ -82,7 +85,9 @@ class SuspectGroup:
             return None
         from mining.suspects.evidence import Drop
 
-        return Drop(tuple(kinds_of(self.drop_suspects) or ()), **files, max_pixels=max_pixels)
+        kinds = tuple(kinds_of(self.drop_suspects) or ())
+        cannot = tuple(self.cannot_link or ())
+        return Drop(kinds, **files, max_pixels=max_pixels, cannot_link=cannot)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ class TwoFolders:
     def __post_init__(self) -> None:
         if self.first.resolve() == self.second.resolve():
             raise EmbeddingError(
-                f"{self.second}: a set against itself; its best pairs are mined without --against"
+                f"{self.second}: a set against itself; lookalikes mine of one set alone finds its "
+                "best pairs"
             )
         names = self.names
         if names is None:
@@ -102,8 +103,8 @@ class TwoFolders:
                 )
         if first.manifest["images_sha256"] == second.manifest["images_sha256"]:
             raise EmbeddingError(
-                f"{self.second}: the very pictures of {self.first}; the best pairs of one set are "
-                "mined without --against"
+                f"{self.second}: the very pictures of {self.first}; lookalikes mine of one set "
+                "alone finds its best pairs"
             )
 
     def warnings(self) -> list[str]:
