@@ -1,9 +1,10 @@
 """Vectors -> neighbours and best pairs. Knows arrays and ids, nothing of faces or models."""
 
 from indexes.approximate import ApproximateIndex
-from indexes.base import BottomPairs, Index, IndexesError, Neighbours, TopPairs
+from indexes.base import BottomPairs, Index, IndexesError, Neighbours, PairsBetween, TopPairs
 from indexes.flat import FlatIndex
 from indexes.join import pair_scores
+from indexes.two_sets import TwoSets
 
 __all__ = [
     "ApproximateIndex",
@@ -12,6 +13,8 @@ __all__ = [
     "Index",
     "IndexesError",
     "Neighbours",
+    "PairsBetween",
     "TopPairs",
+    "TwoSets",
     "pair_scores",
 ]

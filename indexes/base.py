@@ -57,12 +57,14 @@ class _RankedPairs:
     """Pairs of rows in order of score; the arrays are read-only views."""
 
     _falling: ClassVar[bool] = True
+    # Whether i and j number the rows of one set, of which each pair is listed once.
+    _of_one: ClassVar[bool] = True
     i: Rows
     j: Rows
     scores: Scores
 
     def __post_init__(self) -> None:
-        _check_ranked(self.i, self.j, self.scores, self._falling)
+        _check_ranked(self.i, self.j, self.scores, self._falling, self._of_one)
         for name in ("i", "j", "scores"):
             view = getattr(self, name).view()
             view.setflags(write=False)
@@ -105,10 +107,27 @@ class BottomPairs(_RankedPairs):
     _falling = False
 
 
-def _check_ranked(i: Rows, j: Rows, scores: Scores, falling: bool) -> None:
+@dataclass(frozen=True, eq=False)
+class PairsBetween(_RankedPairs):
+    """Best pairs between two sets that `TwoSets.top_pairs` found, exact.
+
+    Attributes:
+        i: `[M]` rows of the first set, M the number asked for or, if fewer exist, all.
+        j: `[M]` rows of the second set.
+        scores: `[M]`, falling; equal scores stand by (i, j).
+
+    Raises:
+        IndexesError: ragged arrays, another order, or a pair listed twice.
+    """
+
+    exact: ClassVar[bool] = True
+    _of_one = False
+
+
+def _check_ranked(i: Rows, j: Rows, scores: Scores, falling: bool, of_one: bool) -> None:
     if not i.shape == j.shape == scores.shape or i.ndim != 1:
         raise IndexesError(f"pairs of shapes {i.shape}, {j.shape} with scores {scores.shape}")
-    if (i >= j).any():
+    if of_one and (i >= j).any():
         raise IndexesError("a pair with i >= j; expected i < j")
     if len(i) > 1:
         rise = np.diff(-scores if falling else scores)

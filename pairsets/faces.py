@@ -55,6 +55,8 @@ class Faces:
         skipped: how many entries of the folder were left out, by reason.
         notes: sentences on how identities were told, for the user to look at.
         said: the option that says how identities are told; None where nobody said it.
+        split: number of the first face of a second set, where these are two: pairs are then of a
+            face of each.
     """
 
     root: Path
@@ -63,6 +65,7 @@ class Faces:
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
     said: str | None = None
+    split: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", TextColumn.of(self.paths))
@@ -388,7 +391,8 @@ def _spelling(path: bytes) -> bytes:
 
 def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
     """Faces that `rows`, `[N]`, is true for."""
-    return Faces(faces.root, faces.paths.take(rows), faces.identities[rows])
+    split = None if faces.split is None else int(rows[: faces.split].sum())
+    return Faces(faces.root, faces.paths.take(rows), faces.identities[rows], split=split)
 
 
 def _is_resource(file: Path) -> bool:

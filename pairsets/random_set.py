@@ -17,6 +17,10 @@ _WHY_NONE = {
     "positive": "no identity has two faces",
     "negative": "there are not two identities with faces",
 }
+_WHY_NONE_BETWEEN = {
+    "positive": "no identity is in both sets",
+    "negative": "there are not two identities with faces, or one set has none",
+}
 Rows = NDArray[np.int64]
 
 
@@ -72,6 +76,66 @@ class PairSpace:
         return self.rows[i], self.rows[j]
 
 
+@dataclass(frozen=True)
+class SpaceBetween:
+    """All pairs of a face of one set and a face of another, numbered as by `PairSpace`.
+
+    Attributes:
+        left: `[A]` rows of the first set, those of one identity together.
+        right: `[B]` rows of the second set, likewise.
+        starts, ends: `[A]` where among `right` the identity of each of `left` begins and ends.
+    """
+
+    left: Rows
+    right: Rows
+    starts: Rows
+    ends: Rows
+
+    @classmethod
+    def of(cls, faces: Faces, ignore: Iterable[str] = ()) -> SpaceBetween:
+        """The pairs between the two sets of `faces` whose base names are not in `ignore`."""
+        groups, split = faces.groups, faces.split or 0
+        kept = np.flatnonzero(faces.without(ignore))
+        kept = kept[np.argsort(groups[kept], kind="stable")]
+        left, right = kept[kept < split], kept[kept >= split]
+        starts, ends = (
+            np.searchsorted(groups[right], groups[left], side=side) for side in ("left", "right")
+        )
+        return cls(left, right, starts, ends)
+
+    @property
+    def count_positives(self) -> int:
+        """Number of same-identity pairs."""
+        return int((self.ends - self.starts).sum())
+
+    @property
+    def count_negatives(self) -> int:
+        """Number of pairs of different identities."""
+        return self.left.size * self.right.size - self.count_positives
+
+    def positives(self, numbers: Rows) -> tuple[Rows, Rows]:
+        """Face rows `(i, j)` of the same-identity pairs with these numbers."""
+        at, place = self._unrank(numbers, self.ends - self.starts)
+        return self.left[at], self.right[self.starts[at] + place]
+
+    def negatives(self, numbers: Rows) -> tuple[Rows, Rows]:
+        """Face rows `(i, j)` of the different-identity pairs with these numbers."""
+        own = self.ends - self.starts
+        at, place = self._unrank(numbers, self.right.size - own)
+        return self.left[at], self.right[place + np.where(place < self.starts[at], 0, own[at])]
+
+    def _unrank(self, numbers: Rows, partners: Rows) -> tuple[Rows, Rows]:
+        """Place in `left` of each number, and the place among its partners."""
+        before = np.r_[0, np.cumsum(partners)]
+        at = np.searchsorted(before, numbers, side="right") - 1
+        return at, numbers - before[at]
+
+
+def pair_space(faces: Faces, ignore: Iterable[str] = ()) -> PairSpace | SpaceBetween:
+    """The pairs of `faces`: all, or of two sets those between them."""
+    return (PairSpace if faces.split is None else SpaceBetween).of(faces, ignore)
+
+
 def random_pairs(
     faces: Faces,
     *,
@@ -96,7 +160,7 @@ def random_pairs(
         PairSetError: more pairs are asked for than exist, or there are none of a kind that was
             not declined with 0.
     """
-    space = PairSpace.of(faces, ignore)
+    space = pair_space(faces, ignore)
     generator = np.random.default_rng(seed)
     count_positives = _count(faces, "positive", positives, space.count_positives)
     count_negatives = _count(faces, "negative", negatives, space.count_negatives)
@@ -110,6 +174,7 @@ def random_pairs(
 
 
 def _count(faces: Faces, kind: str, wanted: int | None, available: int) -> int:
+    why = _WHY_NONE if faces.split is None else _WHY_NONE_BETWEEN
     if wanted is not None and wanted < 0:
         raise PairSetError(f"{wanted} {kind} pairs asked for; expected 0 or more")
     if wanted is not None and wanted > available:
@@ -118,7 +183,7 @@ def _count(faces: Faces, kind: str, wanted: int | None, available: int) -> int:
         )
     if wanted is None and not available:
         raise PairSetError(
-            f"{faces.root}: no {kind} pair exists: {_WHY_NONE[kind]} (after the ignore list); "
+            f"{faces.root}: no {kind} pair exists: {why[kind]} (after the ignore list); "
             f"to go without, ask for 0 {kind}s"
         )
     return min(DEFAULT_COUNT, available) if wanted is None else wanted

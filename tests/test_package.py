@@ -27,7 +27,9 @@ PUBLIC = {
         "Index",
         "IndexesError",
         "Neighbours",
+        "PairsBetween",
         "TopPairs",
+        "TwoSets",
         "pair_scores",
     ],
     "mining": [

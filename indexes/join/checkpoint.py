@@ -145,7 +145,8 @@ class Ledger:
         if not self._key:
             best, rules = self.best, self.best.rules
             digest = hashlib.blake2b(digest_size=16)
-            limits = [rules.same, rules.lowest, rules.highest]
+            limits: list[object] = [rules.same, rules.lowest, rules.highest]
+            limits += [] if rules.split is None else [rules.split]
             digest.update(repr([_SCHEMA, best.vectors.shape, best.n, best.sign, *limits]).encode())
             for array in (self.rows, rules.groups, rules.excluded, rules.apart, rules.ceilings):
                 digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())

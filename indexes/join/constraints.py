@@ -21,6 +21,8 @@ class PairConstraints:
         excluded: `[K]` sorted keys i * N + j, i < j, of pairs that may not be taken.
         apart: `[K]` sorted keys of pairs of groups that may not be taken.
         ceilings: `[N]`; a pair counts only if it scores at most the lower of its two.
+        split: number of the first row of a second set, where a pair is of both: i < split <= j.
+            The search goes over no others, so `admit` does not ask.
     """
 
     groups: Rows
@@ -30,6 +32,7 @@ class PairConstraints:
     excluded: Rows | None = None
     apart: Rows | None = None
     ceilings: Scores | None = None
+    split: int | None = None
 
     def admit(self, i: Rows, j: Rows) -> Mask:
         """`[M]`: whether the pairs i < j may be taken, their scores aside."""

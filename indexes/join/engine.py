@@ -21,6 +21,7 @@ from indexes.join.best import Best, Found
 from indexes.join.bounds import margin, norms32, products32
 from indexes.join.filters import Filter, chunks
 from indexes.join.scan import Box, Scanner
+from indexes.join.stack import last_part
 from indexes.join.tiles import Plain, Tile
 from indexes.join.workers import Meanwhile, Pool
 
@@ -86,7 +87,11 @@ class Engine:
         rows, columns = self.codes[tile.rows], self.codes[tile.columns]
         if rows[0] == columns[-1] and (rows == rows[0]).all() and (columns == rows[0]).all():
             return None
-        if tile.rows.stop < tile.columns.start and rows[-1] != columns[0]:
+        if self.best.rules.split is not None:
+            # Each set stands group by group for itself: a group may be anywhere in both.
+            if not np.isin(rows, columns).any():
+                return []
+        elif tile.rows.stop < tile.columns.start and rows[-1] != columns[0]:
             return []
         boxes = []
         sides = {int(columns[first]): (first, last) for first, last in _runs(columns)}
@@ -120,14 +125,15 @@ class Worker:
             self._rows, self._panel = rows, np.ascontiguousarray(vectors[order[rows]])
         height = len(self._panel)
         starts = np.searchsorted(p, np.arange(rows.start, rows.stop + 1))
+        columns, b = last_part(vectors, b)
         where = torch.sparse_csr_tensor(
             torch.from_numpy(starts),
             torch.from_numpy(b),
             torch.zeros(len(b), dtype=torch.float32),
-            size=(height, len(vectors)),
+            size=(height, len(columns)),
             check_invariants=False,
         )
-        left, right = torch.from_numpy(self._panel), torch.from_numpy(vectors)
+        left, right = torch.from_numpy(self._panel), torch.from_numpy(columns)
         found = torch.sparse.sampled_addmm(where, left, right.T, beta=0.0).values()
         return np.asarray(found.numpy(), np.float64)
 
@@ -167,20 +173,37 @@ def lengths_of(vectors: Vectors, pool: Pool) -> Scores:
     return lengths
 
 
-def nearness(vectors: Vectors, order: Rows, pool: Pool) -> Scores:
-    """`[N]`: each row's product with the mean direction, of a sample of `order`."""
-    chosen = order[:: max(1, len(order) // 4096)]
-    mean = vectors[chosen].mean(axis=0, dtype=np.float64)
-    mean = (mean / max(float(np.linalg.norm(mean)), np.finfo(np.float64).tiny)).astype(np.float32)
+def nearness(vectors: Vectors, order: Rows, pool: Pool, split: int | None = None) -> Scores:
+    """`[N]`: each row's product with the mean direction, of a sample of `order`.
+
+    With two sets, of which the second begins with the row `split`, that of the other set.
+    """
     near = np.empty(len(vectors), np.float32)
 
-    def fill(rows: slice) -> None:
-        # Rows that take no part may be of any length.
-        with np.errstate(over="ignore", invalid="ignore"):
-            np.matmul(vectors[rows], mean, out=near[rows])
+    def compare(first: int, others: Rows, stop: int) -> None:
+        mean = _mean_direction(vectors, others)
 
-    pool.each(fill, chunks(len(vectors), vectors.shape[1]))
+        def fill(rows: slice) -> None:
+            rows = slice(first + rows.start, first + rows.stop)
+            # Rows that take no part may be of any length.
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.matmul(vectors[rows], mean, out=near[rows])
+
+        pool.each(fill, chunks(stop - first, vectors.shape[1]))
+
+    if split is None:
+        compare(0, order, len(vectors))
+    else:
+        compare(0, order[order >= split], split)
+        compare(split, order[order < split], len(vectors))
     return near.astype(np.float64)
+
+
+def _mean_direction(vectors: Vectors, rows: Rows) -> Vectors:
+    """Mean of a sample of the rows, `[D]`, at a length of 1."""
+    mean = vectors[rows[:: max(1, len(rows) // 4096)]].mean(axis=0, dtype=np.float64)
+    length = max(float(np.linalg.norm(mean)), np.finfo(np.float64).tiny)
+    return np.asarray((mean / length).astype(np.float32))
 
 
 def arranged(groups: Rows, order: Rows, lengths: Scores, near: Scores) -> Rows:

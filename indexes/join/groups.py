@@ -36,7 +36,7 @@ class Grouped:
         vectors: `[N, D]`.
         n: how many pairs.
         rules: as of `Best`; where pairs are of one group, so are the rows of a class.
-        classes: of the rows that take part.
+        classes: of the rows that take part; of two sets, each of rows of one.
         sign: as of `Best`.
     """
 
@@ -72,8 +72,8 @@ class Grouped:
         return len(i) == self.n and (-scores[-1], i[-1], j[-1]) <= last
 
     def _within(self) -> Pairs:
-        """The n best of the pairs of equal rows."""
-        first = self.classes.first
+        """The n best of the pairs of equal rows; of two sets none, as a class is of one of them."""
+        first = self.classes.first[: 0 if self.rules.split is not None else None]
         scores = self.sign * pair_scores(self.vectors, self.vectors, first, first)
         counts = (scores >= self.rules.lowest) & (scores <= self.rules.highest)
         nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)

@@ -17,6 +17,8 @@ from indexes.join.equal import equal_rows
 from indexes.join.groups import Grouped
 from indexes.join.options import SearchOptions
 from indexes.join.plain import search_plain
+from indexes.join.spaces import space_of
+from indexes.join.stack import Stacked, rows_of, split_of
 from indexes.join.tiles import BLOCK, Plain, Tile
 
 Progress = Callable[[int, int], None]
@@ -25,7 +27,7 @@ STRIP = 2**22
 
 
 def top_pairs(
-    vectors: Vectors,
+    vectors: Vectors | Stacked,
     groups: Rows,
     n: int,
     *,
@@ -42,11 +44,14 @@ def top_pairs(
     """The n best pairs i < j with `groups[i] != groups[j]`, exact.
 
     Args:
-        vectors: `[N, D]` finite float32; may be read-only or memory-mapped.
+        vectors: `[N, D]` finite float32; may be read-only or memory-mapped. Of two arrays, as
+            `Stacked`, those pairs count whose i is a row of the first and whose j of the second.
         groups: `[N]` int64 codes below N, which `exclude_groups` names, too.
         n, min_score, max_score, exclude, ceilings, active: see `indexes.FlatIndex.top_pairs`.
         exclude_groups, how, progress, checkpoint: see there.
     """
+    split = split_of(vectors)
+    vectors = rows_of(vectors)
     count, how = len(vectors), how or SearchOptions()
     lowest, highest = score_limits(min_score, max_score)
     rules = PairConstraints(
@@ -56,14 +61,16 @@ def top_pairs(
         excluded=pair_keys(exclude, count, "exclude"),
         apart=pair_keys(exclude_groups, count, "exclude_groups"),
         ceilings=row_ceilings(ceilings, count),
+        split=split,
     )
     order = np.arange(count) if active is None else np.flatnonzero(_row_mask(active, count))
-    told = _Told(progress, len(order) * (len(order) - 1) // 2)
+    told = _Told(progress, space_of(order, split).pairs)
 
     def search(rules: PairConstraints, rows: Rows, n: int) -> tuple[Rows, Rows, Scores]:
-        best, report = Best(vectors, n, rules), told.of(len(rows) * (len(rows) - 1) // 2)
+        space = space_of(rows, split)
+        best, report = Best(vectors, n, rules), told.of(space.pairs)
         ledger = Ledger(best, rows, checkpoint)
-        if how.is_plain(len(rows), vectors.shape[1]):
+        if how.is_plain(space.size, vectors.shape[1]):
             search_plain(best, rows, how.tile, report, ledger)
         else:
             from indexes.join.search import search_fast
@@ -73,7 +80,8 @@ def top_pairs(
         ledger.remove()
         return found
 
-    classes = equal_rows(vectors, order)
+    sides = None if split is None else (np.arange(count) >= split).astype(np.int64)
+    classes = equal_rows(vectors, order, sides)
     if classes is None:
         return TopPairs(*search(rules, order, n))
     found = TopPairs(*Grouped(vectors, n, rules, classes).best(search))

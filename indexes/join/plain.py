@@ -8,7 +8,8 @@ from indexes.base import Rows
 from indexes.join.best import Best
 from indexes.join.bounds import norms
 from indexes.join.checkpoint import Ledger
-from indexes.join.tiles import BLOCK, Plain, Tile, halved
+from indexes.join.spaces import Space, space_of
+from indexes.join.tiles import BLOCK, Plain
 
 Report = Callable[[int], None]
 
@@ -19,9 +20,10 @@ def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledg
     if ledger.order is None:
         ledger.order, ledger.side = order, tile or BLOCK
     plain = Plain(best, ledger.order, norms(best.vectors))
+    space = space_of(ledger.order, best.rules.split)
     if fresh:
-        _seed_plain(plain)
-    tiles = halved(len(order), ledger.side)
+        _seed_plain(plain, space)
+    tiles = space.tiles(ledger.side)
     waiting = ledger.plan(ledger.order, ledger.side, tiles)
     report(sum(part.pairs for part in tiles) - sum(part.pairs for _, part in waiting))
     with ledger.kept():
@@ -32,15 +34,15 @@ def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledg
             ledger.keep()
 
 
-def _seed_plain(plain: Plain) -> None:
+def _seed_plain(plain: Plain, space: Space) -> None:
     """Raise the threshold by a small block, lest a large one be held whole."""
     best = plain.best
-    side = int(max((8 * best.n) ** 0.5, 128))  # four times n pairs
-    if side > len(plain.order) // 2:
+    corner = space.corner(4 * best.n)
+    if corner is None:
         return
     trial = Best(best.vectors, best.n, best.rules)
     seeding = Plain(trial, plain.order, plain.lengths)
-    for found in seeding.search(Tile(slice(0, side), slice(0, side))):
+    for found in seeding.search(corner):
         trial.take(found)
     if trial.is_full():
         best.raise_to(trial.threshold)

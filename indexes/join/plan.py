@@ -16,6 +16,7 @@ from indexes.join.filters import Filter, Norms, Rounded, gathered
 from indexes.join.kernels import INT8, Kernel
 from indexes.join.narrow import leading, rests
 from indexes.join.quantisation import Quantised
+from indexes.join.spaces import space_of
 from indexes.join.tiles import Tile
 
 # Widths of the bound, its last coordinate included: what matrix units take in one go.
@@ -62,7 +63,8 @@ class Plan:
         self.width, self.basis, self.crowd = 0, None, CROWD
         widths = [width for width in WIDTHS if 8 * width <= 3 * best.vectors.shape[1]]
         generator = np.random.default_rng(0)
-        chosen = order[generator.integers(0, len(order), _SAMPLE)]
+        self.space = space_of(order, best.rules.split)
+        chosen = order[self.space.sample(_TRIAL, _SAMPLE - _TRIAL, generator)]
         if not widths or best.threshold == -np.inf:
             return
         some = gathered(best.vectors, chosen, slice(0, _SAMPLE))
@@ -100,14 +102,14 @@ class Plan:
         """Seconds that turning all rows into the bound takes, a pair and coordinate."""
         left, right = torch.from_numpy(some[:_TRIAL]), torch.from_numpy(basis)
         row = _seconds(partial(torch.mm, left, right)) / left.shape[0] / right.shape[1]
-        # A row is turned once, and then stands in half as many pairs as there are rows. Rounding
-        # and norms take about as long as the product.
-        return 2 * row * 2 / len(self.order)
+        # A row is turned once, and then stands in many pairs. Rounding and norms take about as long
+        # as the product.
+        return 2 * row * len(self.order) / self.space.pairs
 
     def _gather(self, chosen: Rows) -> float:
         """Seconds, a pair, of scoring again the pairs that a bound lets through."""
         rows = slice(0, _TRIAL)
-        p, b = np.repeat(np.arange(_TRIAL), 4), np.resize(chosen, 4 * _TRIAL)
+        p, b = np.repeat(np.arange(_TRIAL), 4), np.resize(chosen[_TRIAL:], 4 * _TRIAL)
         vectors = self.best.vectors
         return _seconds(lambda: self.worker.products(vectors, chosen, rows, p, b)) / len(p)
 

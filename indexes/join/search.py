@@ -23,7 +23,8 @@ from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
 from indexes.join.quantisation import quantised
 from indexes.join.scan import Scanner
-from indexes.join.tiles import BLOCK, Tile, halved, triangle
+from indexes.join.spaces import space_of
+from indexes.join.tiles import BLOCK, Tile
 from indexes.join.workers import Pool, pool_of
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def search_fast(
 ) -> None:
     """Fill `best` by torch, on all cores or on a CUDA device."""
     width = best.vectors.shape[1]
-    device = how.device_for(len(order), width)
+    device = how.device_for(space_of(order, best.rules.split).size, width)
     threads = how.threads or torch.get_num_threads()
     with own_settings(), pool_of(threads) as pool:
         lengths = lengths_of(best.vectors, pool)
@@ -84,12 +85,15 @@ class _Search:
         if ledger.order is not None:
             self.order, self.side = ledger.order, ledger.side
         else:
-            near = nearness(best.vectors, order, pool)
-            self.order = arranged(best.rules.groups, order, lengths, near)
+            near = nearness(best.vectors, order, pool, best.rules.split)
+            sides = space_of(order, best.rules.split).sides
+            groups = best.rules.groups
+            self.order = np.concatenate([arranged(groups, order[s], lengths, near) for s in sides])
             self.side = how.tile or _side(len(order), pool.size, device)
+        self.space = space_of(self.order, best.rules.split)
 
     def run(self, report: Report) -> None:
-        tiles = halved(len(self.order), self.side)
+        tiles = self.space.tiles(self.side)
         waiting = list(self.ledger.plan(self.order, self.side, tiles))
         report(sum(tile.pairs for tile in tiles) - sum(tile.pairs for _, tile in waiting))
         with _exact_sums(self.device):
@@ -139,18 +143,18 @@ class _Search:
         # Of a first block that holds four times n pairs, and a seeding with a hundred times n.
         first = int(np.clip((8 * n) ** 0.5, 256, BLOCK))
         count = int(np.clip(16 * n**0.5, BLOCK, 8 * BLOCK))
-        near = nearness(best.vectors, self.order, self.pool)[self.order]
-        seeds = self.order[np.argsort(-near, kind="stable")[:count]]
+        near = nearness(best.vectors, self.order, self.pool, best.rules.split)[self.order]
+        chosen, space = self.space.nearest(near, count)
+        seeds, (corner, *rest) = self.order[chosen], space.blocks(first)
         trial = Best(best.vectors, n, best.rules)
         engine = Engine(trial, seeds, self.lengths, [(self._whole(seeds), CROWD)])
-        for found in engine.plain.search(Tile(slice(0, first), slice(0, first))):
+        for found in engine.plain.search(corner):
             trial.take(found)
 
         def commit(_: int, found: Iterable[Found]) -> None:
             for part in found:
                 trial.take(part)
 
-        rest = [tile for tile in triangle(len(seeds), first) if tile.columns.start]
         self._work(engine, list(enumerate(rest)), commit)
         if trial.is_full():
             # The search proper finds them once more: here they only tell how high the bar is.

@@ -12,6 +12,7 @@ from mining.cli.app import app
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
+    CannotLinkOption,
     DetectorOption,
     DropOption,
     ExcludeOption,
@@ -46,6 +47,7 @@ from mining.cli.user_words import accepting
 
 if TYPE_CHECKING:
     from mining.commands.build_report import TableOptions
+    from mining.embeddings.two_folders import TwoFolders
     from mining.miners.inputs import MiningOptions, RandomSet
     from mining.ranking.rules import Rules
     from mining.suspects.evidence import Drop
@@ -55,6 +57,7 @@ _CAPS = {
     "--max-per-character": "--max-per-identity",
     "--max-per-character-pair": "--max-per-identity-pair",
 }
+TWO_SETS = "Pairs between two sets"
 # Of the help.
 PANEL = "Build the adversarial test split"
 
@@ -65,6 +68,7 @@ class SuspectGroup:
 
     drop_suspects: DropOption = None
     aliases: AliasesOption = None
+    cannot_link: CannotLinkOption = None
     detector: DetectorOption = None
 
     def drop(self, max_pixels: int) -> Drop | None:
@@ -72,6 +76,7 @@ class SuspectGroup:
         names = ("faces", "veto", "aliases", "detector")
         files = {name: getattr(self, name, None) for name in names}
         given = [f"--{name}" for name, path in files.items() if path is not None]
+        given += ["--cannot-link"] if self.cannot_link else []
         if self.drop_suspects is None:
             if given:
                 raise typer.BadParameter(
@@ -80,7 +85,9 @@ class SuspectGroup:
             return None
         from mining.suspects.evidence import Drop
 
-        return Drop(tuple(kinds_of(self.drop_suspects) or ()), **files, max_pixels=max_pixels)
+        kinds = tuple(kinds_of(self.drop_suspects) or ())
+        cannot = tuple(self.cannot_link or ())
+        return Drop(kinds, **files, max_pixels=max_pixels, cannot_link=cannot)
 
 
 @dataclass(frozen=True)
@@ -176,8 +183,55 @@ class TableGroup:
 
 
 @dataclass(frozen=True)
+class AgainstGroup:
+    """A second set, between which and the first pairs are mined."""
+
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="FOLDER",
+            help="Embeddings of a second set, by the same model: only pairs of a face of each.",
+            rich_help_panel=TWO_SETS,
+        ),
+    ] = None
+    set_names: Annotated[
+        str | None,
+        typer.Option(
+            "--set-names",
+            metavar="A,B",
+            help="Folders that stand before the paths of either set, below the folder that holds "
+            "the faces of both. [default: where the names of EMBEDDINGS and FOLDER differ]",
+            rich_help_panel=TWO_SETS,
+        ),
+    ] = None
+
+    def folders(self, embeddings: list[Path]) -> list[Path] | TwoFolders:
+        """The embeddings as `mine` takes them."""
+        if self.against is None:
+            if self.set_names is not None:
+                raise typer.BadParameter("--set-names are those of two sets; name --against")
+            return embeddings
+        if len(embeddings) > 1:
+            raise typer.BadParameter(
+                "--against is one model's; give one EMBEDDINGS, whose model made both"
+            )
+        from mining.embeddings.two_folders import TwoFolders
+
+        names = None
+        if self.set_names is not None:
+            first, *rest = [name.strip().rstrip("/") for name in self.set_names.split(",")]
+            if len(rest) != 1:
+                raise typer.BadParameter(
+                    f"--set-names {self.set_names}: expected two, as in train,test"
+                )
+            names = first, rest[0]
+        return TwoFolders(embeddings[0], self.against, names)
+
+
+@dataclass(frozen=True)
 class IndexGroup:
-    """An approximate index instead of the exact search."""
+    """An approximate index instead of the exact search, and where that runs."""
 
     index: Annotated[
         str | None,
@@ -186,6 +240,7 @@ class IndexGroup:
     recall: Annotated[
         bool, typer.Option("--recall", help="Measure what the approximate index finds.")
     ] = False
+    device: SearchDeviceOption = "auto"
 
 
 @app.command(
@@ -298,6 +353,7 @@ def mine(
             "one identity that score lowest.",
         ),
     ] = "negative",
+    sets: AgainstGroup = AgainstGroup(),
     mined: RuleGroup = RuleGroup(),
     joined: EmbeddedRandomGroup = EmbeddedRandomGroup(),
     suspects: EmbeddedSuspectGroup = EmbeddedSuspectGroup(),
@@ -312,7 +368,6 @@ def mine(
     ] = None,
     search: IndexGroup = IndexGroup(),
     seed: SeedOption = 0,
-    device: SearchDeviceOption = "auto",
     max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -327,7 +382,7 @@ def mine(
         )
     if mined.fusion is not None and len(embeddings) == 1:
         raise typer.BadParameter("--fusion is of several; give more than one EMBEDDINGS")
-    if device != "auto" and (label == "positive" or search.index is not None):
+    if search.device != "auto" and (label == "positive" or search.index is not None):
         other = "--label positive" if label == "positive" else "--index"
         raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
     if search.recall and search.index is None:
@@ -338,7 +393,7 @@ def mine(
     from mining.commands.mine import mine_pairs
 
     made = mine_pairs(
-        embeddings,
+        sets.folders(embeddings),
         out,
         pairs=mined.pairs,
         label=label,
@@ -347,7 +402,7 @@ def mine(
         index=search.index,
         recall=search.recall,
         folds=_folds_of(folds),
-        device=device,
+        device=search.device,
         overwrite=overwrite,
         progress=bar,
     )

@@ -377,6 +377,17 @@ AliasesOption = Annotated[
         rich_help_panel=SUSPECTS,
     ),
 ]
+CannotLinkOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--cannot-link",
+        metavar="FILE",
+        help="CSV with pathA, pathB: faces of different people; or with path, picture (or the "
+        "crops.csv of `crop`): faces of one picture are. Their identities are no aliases; "
+        "repeatable.",
+        rich_help_panel=SUSPECTS,
+    ),
+]
 DetectorOption = Annotated[
     Path | None,
     typer.Option(
@@ -546,6 +557,14 @@ class ModelGroup(EmbeddingGroup):
     """The options of the panel `Models`, unreadable pictures among them."""
 
     on_error: OnErrorOption = "fail"
+
+
+@dataclass(frozen=True)
+class AliasGroup:
+    """Names known to be one identity's, and faces known not to be."""
+
+    aliases: AliasesOption = None
+    cannot_link: CannotLinkOption = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mining.cli.app import app
 from mining.cli.options import (
+    CannotLinkOption,
     DetectionDeviceOption,
+    DeviceOption,
     IdentityGroup,
     OverwriteOption,
     ProcessesOption,
@@ -22,9 +24,13 @@ from mining.cli.options import (
 )
 from mining.cli.user_words import accepting
 
+if TYPE_CHECKING:
+    from mining.overlap.embedded_sides import EmbeddedSides
+
 # What a command ends with that looked for something, and found it: 1 and 2 are mistakes.
 FOUND = 3
 _PANEL = "Which posts are kept"
+VECTORS = "One identity under two names, by vectors"
 
 # Of the help.
 PANEL = "Faces and pairs from elsewhere"
@@ -380,6 +386,58 @@ def arrange(
     print_made(made)
 
 
+@dataclass(frozen=True)
+class VectorGroup:
+    """Vectors by which one identity under two names is looked for."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Model to embed both sets with; vectors are kept in OUT.embeddings.",
+            rich_help_panel=VECTORS,
+        ),
+    ] = None
+    train_embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            "--train-embeddings",
+            metavar="FOLDER",
+            help="Folder written by `lookalikes embed`, of the training set.",
+            rich_help_panel=VECTORS,
+        ),
+    ] = None
+    test_embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            "--test-embeddings",
+            metavar="FOLDER",
+            help="Folder written by `lookalikes embed`, of the test set; by the same model.",
+            rich_help_panel=VECTORS,
+        ),
+    ] = None
+    cannot_link: CannotLinkOption = None
+    device: DeviceOption = "auto"
+
+    def sides(self, workers: int | None, max_pixels: int) -> EmbeddedSides:
+        """The vectors as `check-overlap` takes them."""
+        if self.device != "auto" and self.model is None:
+            raise typer.BadParameter("--device is that of --model, which is not given")
+        from mining.embeddings.options import EmbeddingOptions
+        from mining.overlap.embedded_sides import EmbeddedSides
+
+        return EmbeddedSides(
+            self.train_embeddings,
+            self.test_embeddings,
+            self.model,
+            tuple(self.cannot_link or ()),
+            EmbeddingOptions(
+                device=self.device, workers=workers, on_error="skip", max_pixels=max_pixels
+            ),
+        )
+
+
 @app.command(
     "check-overlap",
     cls=accepting({"--pictures": "--with-pictures", "--no-pictures": "--names-only"}),
@@ -415,6 +473,7 @@ def check_overlap(
             "--with-pictures/--names-only", help="Compare pictures, too, not names alone."
         ),
     ] = True,
+    vectors: VectorGroup = VectorGroup(),
     processes: ProcessesOption = None,
     max_pixels: SourcePixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
@@ -422,7 +481,8 @@ def check_overlap(
 ) -> None:
     """Check that a test set is zero-shot: no identity and no picture of it in training.
 
-    Ends with status 3 where something is in both. For near-duplicate pictures, `pip install
+    Ends with status 3 where something is in both. With --model, or embeddings of both sets, one
+    identity under two names is looked for, too. For near-duplicate pictures, `pip install
     'lookalikes[suspects]'`.
     """
     from mining.cli.progress_bar import bar
@@ -436,6 +496,7 @@ def check_overlap(
         identities=identity.rule(),
         aliases=aliases,
         pictures=pictures,
+        vectors=vectors.sides(processes, max_pixels),
         workers=processes,
         max_pixels=max_pixels,
         overwrite=overwrite,

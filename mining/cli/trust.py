@@ -10,7 +10,7 @@ import typer
 
 from mining.cli.app import app
 from mining.cli.options import (
-    AliasesOption,
+    AliasGroup,
     DetectorOption,
     EmbeddingsOption,
     FacesFolderOption,
@@ -56,7 +56,7 @@ def suspects(
     embeddings: EmbeddingsOption = None,
     identity: IdentityGroup = IdentityGroup(),
     veto: VetoOption = None,
-    aliases: AliasesOption = None,
+    known: AliasGroup = AliasGroup(),
     detector: DetectorOption = None,
     kinds: KindsOption = None,
     out: Annotated[
@@ -87,9 +87,10 @@ def suspects(
         faces=faces,
         references=[Embeddings.load(folder) for folder in embeddings or []],
         second=Embeddings.load(veto) if veto is not None else None,
-        aliases=aliases,
+        aliases=known.aliases,
         detector=detector,
         max_pixels=max_pixels,
+        cannot_link=tuple(known.cannot_link or ()),
     )
     made = find_suspects(
         pairs,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mining.commands.result import CommandResult
 from mining.errors import ModelError
+from mining.overlap.embedded_sides import EmbeddedSides
 from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases
 from pairsets.funnel import FunnelRow
@@ -16,6 +17,7 @@ from pairsets.identities.rules import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.progress import Progress, silent
 from pairsets.sources.overlap import (
+    DOUBTS,
     KINDS,
     SIMILAR,
     Collection,
@@ -56,8 +58,8 @@ class Overlap:
 
     @property
     def overlaps(self) -> bool:
-        """Whether the test set is not one for this training; similar names alone do not tell."""
-        return any(count for kind, count in self.counts.items() if kind != SIMILAR)
+        """Whether the test set is not one for this training; doubts alone do not tell."""
+        return any(count for kind, count in self.counts.items() if kind not in DOUBTS)
 
 
 @alone()
@@ -69,6 +71,7 @@ def find_overlap(
     identities: Rule | None = None,
     aliases: Path | None = None,
     pictures: bool = True,
+    vectors: EmbeddedSides = EmbeddedSides(),
     workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
@@ -79,7 +82,8 @@ def find_overlap(
 
     Identities are compared by name, posts by number. Of two folders of faces, files are compared
     byte by byte, and pictures by what they show: copies that are resized, cropped, mirrored,
-    re-compressed. Where `out` is given, an interrupted search of pictures goes on where it stopped.
+    re-compressed; with vectors, identities by all their faces. Where `out` is given, an interrupted
+    search of pictures goes on where it stopped.
 
     Args:
         train, test: each a folder of faces, a dataset (JSON), or a list of identities.
@@ -87,23 +91,22 @@ def find_overlap(
         identities: who a picture of folders shows, where that is not its folder.
         aliases: file of names that are one identity's.
         pictures: look at files and pictures, not at names and numbers alone.
+        vectors: by which one identity under two names is looked for.
         workers: threads that look at pictures; as many as there are cores by default.
         max_pixels: larger images are not looked at.
-        overwrite: replace `out`.
-        spreadsheet_safe: write a copy of `out` for spreadsheets, see
-            `pairsets.storage.spreadsheets`.
+        overwrite, spreadsheet_safe: replace `out`; write a copy of it for spreadsheets.
         progress: shows how far each part is.
 
     Raises:
-        FacesError, SourceError: a side that cannot be read.
-        PairSetError: a file of aliases that cannot be.
+        FacesError, SourceError, PairSetError: a side or a file that cannot be read.
         OutputError: `out` exists, or is one of the files that are read.
+        EmbeddingError, RunError: vectors that cannot be compared.
     """
     if out is not None:
         refuse_existing(
             [out, *copies_of([out])],
             overwrite=overwrite,
-            inputs=[aliases, *(p for p in (train, test) if p.is_file())],
+            inputs=[aliases, *vectors.cannot_link, *(p for p in (train, test) if p.is_file())],
         )
         for folder in (train, test):
             refuse_inside(out, folder)
@@ -113,6 +116,7 @@ def find_overlap(
         "the test set": Collection.read(test, identities),
     }
     ours, theirs = sides.values()
+    vectors.refuse_unfit(ours, theirs, out)
     warnings = _unknown(known, sides.values(), aliases)
     warnings += [note for side in sides.values() if side.faces for note in side.faces.notes]
     with progress("Comparing names") as step:
@@ -120,12 +124,11 @@ def find_overlap(
         named = {(one.train, one.test) for one in found}
         found += [one for one in _similar(ours, theirs) if (one.train, one.test) not in named]
         step(1, 1)
+    if vectors:
+        alike, notes = vectors.compare(ours, theirs, known, out, progress)
+        found, warnings = found + alike, warnings + notes
     found += shared_posts(ours, theirs)
-    warnings += [
-        f"File names in {name} are not taken for numbers of posts: {side.posts[1]}."
-        for name, side in sides.items()
-        if side.posts[1]
-    ]
+    warnings += _without_posts(sides)
     unread: dict[str, str] = {}
     if not pictures:
         warnings.append("Files and pictures were not looked at.")
@@ -142,14 +145,22 @@ def find_overlap(
             warnings.append(f"Only equal files were looked for, not copies that differ: {error}")
     counts = counts_of(found)
     listed, further = _capped(ordered(found))
-    files = []
-    if out is not None:
-        files = _write(listed, out, spreadsheet_safe=spreadsheet_safe, overwrite=overwrite)
+    kept = {"spreadsheet_safe": spreadsheet_safe, "overwrite": overwrite}
+    files = [] if out is None else _write(listed, out, **kept)
     warnings += _unread(unread)
     rows = _rows(sides, len(unread), counts, further)
     return Overlap(
         CommandResult(files, rows, warnings, hints=_told(listed, counts)), listed, counts
     )
+
+
+def _without_posts(sides: Mapping[str, Collection]) -> list[str]:
+    """A sentence on each side whose files are not called after posts."""
+    return [
+        f"File names in {name} are not taken for numbers of posts: {side.posts[1]}."
+        for name, side in sides.items()
+        if side.posts[1]
+    ]
 
 
 def _unread(causes: Mapping[str, str]) -> list[str]:
@@ -337,6 +348,6 @@ def _told(listed: Sequence[Shared], counts: dict[str, int]) -> list[str]:
             lines.append(f"  {name}: {one.why}")
         if count > len(shown):
             lines.append("  ...")
-    if not any(count for kind, count in counts.items() if kind != SIMILAR):
+    if not any(count for kind, count in counts.items() if kind not in DOUBTS):
         lines.append("Nothing of the test set was found in training.")
     return ["\n".join(lines)]

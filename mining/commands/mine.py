@@ -9,6 +9,8 @@ from pathlib import Path
 from mining.commands.pair_file import files_of, write_pair_file
 from mining.commands.result import CommandResult
 from mining.embeddings.store import Embeddings
+from mining.embeddings.two_folders import TwoFolders
+from mining.errors import RunError
 from mining.miners.fold_miner import mine_within
 from mining.miners.fold_results import Content
 from mining.miners.fold_shares import Shares
@@ -27,8 +29,8 @@ from mining.miners.suspect_free import dropped_rows
 from mining.models.names import model_names
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
-from pairsets.errors import PairSetError
-from pairsets.faces import resolve
+from pairsets.errors import FacesError, PairSetError
+from pairsets.faces import Faces, resolve
 from pairsets.files.identity_folds import IdentityFolds
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet, identities_of, refuse_lacking
@@ -42,7 +44,7 @@ KINDS = ("adversarial", "hard positives")
 
 @alone()
 def mine_pairs(
-    embeddings: Path | Sequence[Path],
+    embeddings: Path | Sequence[Path] | TwoFolders,
     out: Path,
     *,
     pairs: int,
@@ -61,26 +63,31 @@ def mine_pairs(
     Mined negatives are joined by the positives of `random`, hard positives by its negatives; test
     pairs of an image that was skipped while embedding are left out, or stay without a score where
     missing ones are to be rejected. Embeddings in several folders are those of several references,
-    which mine together. Dropped suspects are listed in `OUT.suspects.csv`.
+    which mine together; of `TwoFolders` pairs are mined between the two sets. Dropped suspects are
+    listed in `OUT.suspects.csv`.
 
     With `folds`, so many or those of a file `identity,fold`, no two share an identity: see
     `mining.miners.fold_miner`. `OUT.folds.csv` and `OUT.identity_folds.csv` say which is in which.
     """
     mining, random = mining or MiningOptions(), random or RandomSet()
-    folders = [embeddings] if isinstance(embeddings, Path) else list(embeddings)
+    two = embeddings if isinstance(embeddings, TwoFolders) else None
+    folders = _folders(embeddings)
     _refuse_existing(out, folders, mining, random, folds, overwrite=overwrite)
     search = Search(label, mining.fusion, mining.rules, index, recall, device)
-    search.refuse_unfit(len(folders), mining.exclude, mining.drop)
+    if two is not None:
+        _refuse_for_two(search, mining, folds)
+    search.refuse_unfit(1 if two else len(folders), mining.exclude, mining.drop)
     given = MinerInputs.read(mining, random)
-    sources = _load(folders)
+    sources = _load(folders, two)
     faces = next(iter(sources.values())).faces
+    _refuse_empty(faces, given, two)
     given.refuse_misfit(faces, folders[0], label=search.mined_label)
     joined, lost = _join(search, pairs, given, folds, list(sources.values()))
     checks, looked_with = given.look_for_suspects(list(sources.values()))
     if mining.drop is not None and mining.drop.faces is not None:
         resolve(mining.drop.faces, faces.paths)
     digests = _digest(given, list(sources.values()), folds) | looked_with
-    parameters = _list_parameters(search, pairs, given, joined)
+    parameters = _list_parameters(search, pairs, given, joined, two)
     search = search.checking(checks, [parameters, digests], sources)
     # A long search leaves its checkpoints beside `out`.
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +105,8 @@ def mine_pairs(
         folds=(found.folds, joined.folds) if found.folds and isinstance(joined, Shares) else None,
         overwrite=overwrite,
     )
-    return CommandResult(files, funnel, found.warnings_beside(out), hubness=found.hubness)
+    told = found.warnings_beside(out) + (two.warnings() if two else [])
+    return CommandResult(files, funnel, told, hubness=found.hubness, hints=_hints(two))
 
 
 def _refuse_existing(
@@ -119,12 +127,55 @@ def _refuse_existing(
     refuse_existing([*files, identities_of(out)], overwrite=overwrite, inputs=inputs)
 
 
-def _load(folders: Sequence[Path]) -> dict[str, Embeddings]:
+def _folders(embeddings: Path | Sequence[Path] | TwoFolders) -> list[Path]:
+    if isinstance(embeddings, Path):
+        return [embeddings]
+    return embeddings.folders if isinstance(embeddings, TwoFolders) else list(embeddings)
+
+
+def _load(folders: Sequence[Path], two: TwoFolders | None) -> dict[str, Embeddings]:
     """The embeddings of different models, by the names that tables have for them."""
-    sources = [Embeddings.load(folder) for folder in folders]
+    sources = [two.load()] if two else [Embeddings.load(folder) for folder in folders]
     names = model_names([source.model for source in sources])
     refuse_twice(names, [str(source.manifest["fingerprint"]) for source in sources])
     return dict(zip(names, sources, strict=True))
+
+
+def _refuse_for_two(search: Search, mining: MiningOptions, folds: int | Path | None) -> None:
+    """Raise RunError for what is not done between two sets."""
+    unfit = {
+        "--label positive": (search.label == "positive", "pairs of one identity are of one set"),
+        "--folds": (folds is not None, "folds share no identity, and two sets may"),
+        "--index": (search.index is not None, "an approximate index is of one set"),
+        "--drop-suspects": (
+            mining.drop is not None,
+            "look for them in the pair file, with lookalikes suspects, and mine again with those "
+            "to --exclude",
+        ),
+    }
+    for option, (asked, why) in unfit.items():
+        if asked:
+            raise RunError(f"--against and {option} do not go together: {why}")
+
+
+def _refuse_empty(faces: Faces, given: MinerInputs, two: TwoFolders | None) -> None:
+    """Raise FacesError where the ignore list leaves nothing of one of two sets."""
+    if two is None:
+        return
+    kept = faces.without(given.ignored)
+    for folder, rows in zip(two.folders, (kept[: faces.split], kept[faces.split :]), strict=True):
+        if not rows.any():
+            raise FacesError(f"{folder}: no face is left of it after the ignore list")
+
+
+def _hints(two: TwoFolders | None) -> list[str]:
+    if two is None or two.names is None:
+        return []
+    first, second = two.names
+    return [
+        f"Paths begin with {first}/ and {second}/; where pictures are needed, --faces is the "
+        "folder that holds both (other names: --set-names)"
+    ]
 
 
 def _join(
@@ -197,7 +248,11 @@ def _digest(
 
 
 def _list_parameters(
-    search: Search, pairs: int, given: MinerInputs, joined: Joined | Shares
+    search: Search,
+    pairs: int,
+    given: MinerInputs,
+    joined: Joined | Shares,
+    two: TwoFolders | None,
 ) -> dict[str, object]:
     """The parameters of the manifest; what an index finds is not known yet."""
     random = given.random
@@ -215,6 +270,8 @@ def _list_parameters(
         parameters["missing"] = random.missing
     if isinstance(joined, Shares):
         parameters["folds"] = joined.content()
+    if two is not None:
+        parameters["sets"] = [*two.names] if two.names else None
     return parameters
 
 

@@ -67,7 +67,7 @@ def find_suspects(
     """
     out = suspects_of(path) if out is None else out
     files = [out, *([figure] if figure is not None else [])]
-    inputs = [path, evidence.aliases, evidence.detector]
+    inputs = [path, evidence.aliases, evidence.detector, *evidence.cannot_link]
     copies = copies_of([out])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=inputs)
     if evidence.faces is not None:
@@ -96,6 +96,7 @@ def find_suspects(
         )
     if evidence.faces is not None:
         resolve(evidence.faces, pairs.paths)
+    misfits = _misfits(checks, pairs, evidence.cannot_link)
     doubts = []
     for check in checks:
         with progress(f"Looking for suspects: {KINDS[check.kind]}") as step:
@@ -107,7 +108,8 @@ def find_suspects(
     unread: dict[str, str] = {}
     for check in checks:
         unread |= getattr(check, "unread", {})
-    warnings = [*against, *_unread_faces(unread), *_unknown_names(checks, pairs, evidence.aliases)]
+    warnings = [*against, *misfits, *_unread_faces(unread)]
+    warnings += _unknown_names(checks, pairs, evidence.aliases)
     written, stale = [out], []
     drawn = None
     if figure is not None and evidence.faces is not None:
@@ -214,6 +216,31 @@ def _unknown_names(checks: Sequence[Check], pairs: PairSet, aliases: Path | None
         f"{aliases}: {len(missing):,} listed names are no identity's of these pairs and faces, "
         f"{missing[0]} for one; misspelt?"
     ]
+
+
+def _misfits(checks: Sequence[Check], pairs: PairSet, files: Sequence[Path]) -> list[str]:
+    """Sentences on faces that cannot be one identity's: strangers, and those that are one's."""
+    from mining.suspects.aliases import SameIdentity
+
+    return [
+        sentence
+        for check in checks
+        if isinstance(check, SameIdentity)
+        for sentence in told_misfits(*check.misfits(pairs), files)
+    ]
+
+
+def told_misfits(strangers: int, same: int, files: Sequence[Path]) -> list[str]:
+    """Sentences on what does not fit in files of faces that cannot be one identity's."""
+    names, told = ", ".join(map(str, files)), []
+    if strangers:
+        told.append(f"{names}: {strangers:,} of its paths are no face of these; passed over.")
+    if same:
+        told.append(
+            f"{names}: {same:,} of its pairs of faces are of one identity; is one of them "
+            "mislabelled, or the same person twice in a picture?"
+        )
+    return told
 
 
 def _hints(evidence: Evidence, kinds: Collection[str] | None) -> list[str]:

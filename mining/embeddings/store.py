@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -57,14 +57,14 @@ class Embeddings:
         vectors: `[N, D]` float32, read-only, memory-mapped.
         manifest: the content of `manifest.json`.
         folder: where they lie.
-        file: that `vectors` are mapped from; None of vectors in memory.
+        files: that `vectors` are mapped from; none of vectors in memory.
     """
 
     faces: Faces
     vectors: Vectors
     manifest: Mapping[str, Any]
     folder: Path
-    file: VectorFile | None = None
+    files: tuple[VectorFile, ...] = ()
 
     @property
     def model(self) -> str:
@@ -92,18 +92,18 @@ class Embeddings:
         """A block that reads the vectors; see `mining.embeddings.vector_file.VectorFile.watched`.
 
         Raises:
-            EmbeddingError: the file that they are mapped from changed meanwhile.
+            EmbeddingError: a file that they are mapped from changed meanwhile.
         """
-        if self.file is None:
-            yield progress or unheard
-        else:
-            with self.file.watched(progress, checkpoint) as step:
-                yield step
+        step = progress or unheard
+        with ExitStack() as stack:
+            for file in self.files:
+                step = stack.enter_context(file.watched(step, checkpoint))
+            yield step
 
     def refuse_changed(self) -> None:
-        """Raise EmbeddingError where the file of the vectors changed since it was opened."""
-        if self.file is not None:
-            self.file.refuse_changed()
+        """Raise EmbeddingError where a file of the vectors changed since it was opened."""
+        for file in self.files:
+            file.refuse_changed()
 
     def take(self, rows: Rows) -> Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
@@ -167,7 +167,7 @@ class Embeddings:
                 f"{folder}: {vectors.dtype} vectors {vectors.shape} and {len(faces)} images where "
                 f"the manifest has float32 {shape}; files of two runs mixed?"
             )
-        return cls(faces, vectors, manifest, folder, file)
+        return cls(faces, vectors, manifest, folder, (file,))
 
 
 @contextmanager

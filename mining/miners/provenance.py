@@ -11,7 +11,7 @@ from mining.miners.inputs import Joined
 from mining.ranking.mined_pairs import Mined
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet
-from pairsets.random_set import PairSpace
+from pairsets.random_set import pair_space
 from pairsets.storage.artefacts import versions
 from pairsets.storage.json_files import JsonError, read_object
 
@@ -122,7 +122,7 @@ def mined_by(path: Path) -> dict[str, object]:
 
 def mining_rows(mined: Mined, joined: Joined) -> list[FunnelRow]:
     """Funnel rows of mining, of the pairs that join what was mined, and of leaving each one out."""
-    space = PairSpace.of(mined.faces)
+    space = pair_space(mined.faces)
     counts = (space.count_negatives, space.count_positives)
     alike = ("pairs of different identities", "pairs of one identity")
     own, other = mined.label, 1 - mined.label

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from indexes import FlatIndex, pair_scores
+from indexes import pair_scores
 from indexes.join import SearchOptions
+from indexes.join.stack import rows_of
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
 from mining.ranking.ranked_pairs import COUNTED, Mask, RankedPairs, Rows, Scores, Spent, in_window
@@ -60,7 +61,7 @@ class ModelRanking:
         if self.rules.margins:
             refuse_without_positives(self.faces)
         self._embeddings = embeddings
-        self._index = FlatIndex(self.space.take(embeddings.vectors))
+        self._index = self.space.index(embeddings.vectors)
         self._groups = self.faces.groups
         self._excluded = self.space.excluded(same=False)
 
@@ -120,7 +121,7 @@ class ModelRanking:
         self, last: float | None, progress: Step | None = None
     ) -> list[tuple[str, int]]:
         """Counts of what each rule turned away; of `max_score` and margins, by one more search."""
-        vectors, rules = self._index.vectors, self.rules
+        vectors, rules = rows_of(self._index.vectors), self.rules
         drops = []
         i, j = self._excluded.rows.T
         if i.size:

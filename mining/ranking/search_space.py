@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes import FlatIndex
+from indexes.join.stack import Stacked
+from indexes.two_sets import StackedIndex
 from pairsets.faces import Faces, some_of
 from pairsets.files.exclusions import EXCLUDED, PathPairs
 from pairsets.paths import strings
@@ -71,6 +74,15 @@ class SearchSpace:
         # A mask would copy a memory-mapped array into memory: only where faces are ignored.
         return vectors if self.kept.all() else vectors[self.kept]
 
+    def index(self, vectors: NDArray[np.float32]) -> FlatIndex | StackedIndex:
+        """Index of the searched faces, out of the vectors of all; of two sets, between them."""
+        both: object = vectors
+        if not isinstance(both, Stacked):
+            return FlatIndex(self.take(vectors))
+        whole, kept = bool(self.kept.all()), np.split(self.kept, [both.split])
+        parts = zip((both.left, both.right), kept, strict=True)
+        return StackedIndex(*(part if whole else part[mask] for part, mask in parts))
+
     def excluded(self, *, same: bool) -> Excluded:
         """The excluded pairs of one identity (`same`), or of different ones."""
         identities = self.faces.identities[self.exclude]
@@ -116,6 +128,9 @@ def _pairs_of(faces: Faces, path_a: list[str], path_b: list[str]) -> tuple[Rows,
     """Rows i < j of the pairs whose two paths are among `faces`, each once; where it first is."""
     ends = faces.paths.find([*path_a, *path_b]).reshape(2, -1)
     low, high = ends.min(axis=0), ends.max(axis=0)
-    known = np.flatnonzero((low >= 0) & (low < high))
+    both = (low >= 0) & (low < high)
+    if faces.split is not None:
+        both &= (low < faces.split) & (high >= faces.split)
+    known = np.flatnonzero(both)
     keys, first = np.unique(low[known] * len(faces) + high[known], return_index=True)
     return np.column_stack(np.divmod(keys, max(1, len(faces)))), known[first]

@@ -6,7 +6,8 @@ from collections import Counter
 
 from mining.ranking.mined_pairs import Mined
 from pairsets.evaluation.hubness import Hub
-from pairsets.random_set import PairSpace
+from pairsets.faces import Faces
+from pairsets.random_set import pair_space
 
 # A hub dominates if it is in so many pairs, in more than such a share of them, and so many times
 # as often as it would be in random pairs of the same faces. In the adversarial negatives of
@@ -88,8 +89,10 @@ def chance_of(kind: str, names: tuple[str, ...], mined: Mined) -> float:
 
     All pairs are those of the searched faces with the label of the mined ones.
     """
-    space, sizes = PairSpace.of(mined.faces), Counter(mined.faces.identities.tolist())
+    space, sizes = pair_space(mined.faces), Counter(mined.faces.identities.tolist())
     faces = len(mined.faces)
+    if mined.faces.split is not None:
+        return _between(kind, names, mined.faces, mined.faces.split) / space.count_negatives
     if kind == "image":
         own = sizes[mined.pairs.identity(names[0])]
         pairs = own - 1 if mined.label else faces - own
@@ -100,3 +103,19 @@ def chance_of(kind: str, names: tuple[str, ...], mined: Mined) -> float:
     else:
         pairs = sizes[names[0]] * sizes[names[1]]
     return pairs / (space.count_positives if mined.label else space.count_negatives)
+
+
+def _between(kind: str, names: tuple[str, ...], faces: Faces, split: int) -> int:
+    """Number of the pairs of different identities between two sets that a hub is in."""
+    people = faces.identities.tolist()
+    ours, theirs = Counter(people[:split]), Counter(people[split:])
+    if kind == "image":
+        row = int(faces.positions(names)[0])
+        others, size = (theirs, len(faces) - split) if row < split else (ours, split)
+        return size - others[people[row]]
+    if kind == "identity":
+        (name,) = names
+        there, here = len(faces) - split - theirs[name], split - ours[name]
+        return ours[name] * there + theirs[name] * here
+    one, other = names
+    return ours[one] * theirs[other] + ours[other] * theirs[one]

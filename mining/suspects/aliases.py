@@ -12,7 +12,10 @@ from mining.models.names import model_names
 from mining.suspects.identity.identities import Identities, grouped
 from mining.suspects.identity.names import WHY, Likeness, likeness
 from mining.suspects.identity.nearness import FACES, NEAR, Nearness, nearness
+from pairsets.errors import PairSetError
+from pairsets.faces import identity_of
 from pairsets.files.aliases import Aliases
+from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
@@ -50,18 +53,30 @@ class SameIdentity:
     alone only where one is the other in another spelling, order of words or costume; and, with
     `embeddings`, the pictures. Names that are merely similar make less of the pictures do.
 
+    Identities of which faces are known to be of different people, as those of one picture are, are
+    not doubted, whatever else speaks for it.
+
     Args:
         embeddings: of one or more models, or their `Identities`, which several checks may share;
             see `NEAR` and `EACH`.
         aliases: names known to be one identity's.
+        cannot: faces that cannot be one identity's.
+        by_name: whether names alone may flag; else they only make less of the pictures do.
     """
 
     kind = "alias"
 
     def __init__(
-        self, embeddings: Sequence[Embeddings | Identities] = (), *, aliases: Aliases | None = None
+        self,
+        embeddings: Sequence[Embeddings | Identities] = (),
+        *,
+        aliases: Aliases | None = None,
+        cannot: CannotLinks | None = None,
+        by_name: bool = True,
     ) -> None:
         self._aliases = aliases or Aliases()
+        self._cannot, self._by_name = cannot, by_name
+        self._apart: frozenset[tuple[str, str]] = frozenset()
         self._models = grouped(embeddings)
         self._names = model_names([each.model for each in self._models])
         self._near: dict[tuple[str, str], list[Nearness]] = {}
@@ -75,6 +90,7 @@ class SameIdentity:
         negatives = np.flatnonzero(pairs.label == 0)
         for model in self._models:
             model.rows(np.concatenate([pairs.path_a[negatives], pairs.path_b[negatives]]))
+        self._apart = self._apart_in(pairs)
         rows: dict[tuple[str, str], list[int]] = {}
         for row in negatives.tolist():
             a, b = sorted(pairs.names(row))
@@ -101,6 +117,48 @@ class SameIdentity:
         known = {pairs.identity(path) for path in pairs.paths}
         return self._aliases.unknown(known.union(*(model.names for model in self._models)))
 
+    def misfits(self, pairs: PairSet) -> tuple[int, int]:
+        """Number of paths known to be of different people that are strangers, and of pairs of one.
+
+        Raises:
+            pairsets.PairSetError: none of the paths is one of the pairs or of the embedded faces.
+        """
+        if self._cannot is None:
+            return 0, 0
+        known = {*pairs.paths}.union(*(model.owners for model in self._models))
+        strangers = self._cannot.refuse_strangers(known, "these pairs and faces")
+        return strangers, self._cannot.identities(self._owners(pairs))[1]
+
+    def _apart_in(self, pairs: PairSet) -> frozenset[tuple[str, str]]:
+        """Names of two identities each, sorted, that cannot be one."""
+        if self._cannot is None:
+            return frozenset()
+        if self._models:
+            self.misfits(pairs)
+        found = self._cannot.identities(self._owners(pairs))[0]
+        for a, b in sorted(found):
+            if self._aliases.same(a, b):
+                raise PairSetError(
+                    f"{', '.join(map(str, self._cannot.sources))}: {a!r} and {b!r} cannot be one "
+                    "identity by it, and are by the list of aliases; mend one of the two"
+                )
+        return found
+
+    def _owners(self, pairs: PairSet) -> dict[str, Sequence[str]]:
+        """Who is shown on the faces that are known to be of different people."""
+        owners: dict[str, Sequence[str]] = {}
+        for path in [] if self._cannot is None else self._cannot.paths:
+            for model in self._models:
+                if path in model.owners:
+                    owners[path] = model.owners[path]
+            if path in owners:
+                continue
+            # Of a face in no pair, too: what is said of a pair is not to hang on the others.
+            name = identity_of(path) if pairs.identities is None else pairs.identities.get(path)
+            if name is not None:
+                owners[path] = [name]
+        return owners
+
     def _prepare(self, names: list[tuple[str, str]], progress: Step) -> int:
         """Search the nearest identities of all faces in one go, which is much quicker.
 
@@ -124,10 +182,12 @@ class SameIdentity:
 
     def _judge(self, a: str, b: str) -> tuple[float, str]:
         """Score of two identities, and why they may be one."""
+        if (a, b) in self._apart:
+            return 0.0, ""
         if self._aliases.same(a, b):
             return 1.0, f"{a} and {b}: one identity by the list of aliases"
         kind = likeness(a, b)
-        by_name = _BY_NAME[kind]
+        by_name = _BY_NAME[kind] if self._by_name else 0.0
         near = self._nearness(a, b)
         strength = _together(near)
         by_image = 0.0

@@ -18,9 +18,6 @@ from pairsets.storage.digests import sha256
 if TYPE_CHECKING:
     from mining.suspects.identity.identities import Identities
 
-# What names the evidence that is for one kind alone.
-_OPTIONS = {"alias": "--aliases", "crop": "--detector", "veto": "--veto"}
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -32,6 +29,7 @@ class Evidence:
         second: embeddings of another model, which may veto.
         aliases: file of names of one identity.
         detector: ONNX file of a face detector.
+        cannot_link: files of faces that cannot be one identity's, or of the picture each is of.
         max_pixels: width times height above which an image is refused undecoded.
 
     Raises:
@@ -45,6 +43,7 @@ class Evidence:
     aliases: Path | None = None
     detector: Path | None = None
     max_pixels: int = MAX_PIXELS
+    cannot_link: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         if self.second is not None:
@@ -77,11 +76,16 @@ class Evidence:
         """
         if kinds is None:
             kinds = KINDS.keys() - self.lacking.keys()
-        given = {"alias": self.aliases, "crop": self.detector, "veto": self.second}
-        for kind, evidence in given.items():
+        given = {
+            "--aliases": ("alias", self.aliases),
+            "--cannot-link": ("alias", [*self.cannot_link] or None),
+            "--detector": ("crop", self.detector),
+            "--veto": ("veto", self.second),
+        }
+        for option, (kind, evidence) in given.items():
             if evidence is not None and kind not in kinds:
                 raise PairSetError(
-                    f"{_OPTIONS[kind]} is for suspects of the kind {kind}, which are not looked for"
+                    f"{option} is for suspects of the kind {kind}, which are not looked for"
                 )
         refuse_unknown(kinds)
         return [self._check(kind) for kind in KINDS if kind in kinds]
@@ -116,9 +120,11 @@ class Evidence:
         if kind == "alias":
             from mining.suspects.aliases import SameIdentity
             from pairsets.files.aliases import Aliases
+            from pairsets.files.cannot_links import CannotLinks
 
             aliases = Aliases.read(self.aliases) if self.aliases is not None else None
-            return SameIdentity(self._identities, aliases=aliases)
+            cannot = CannotLinks.read(self.cannot_link) if self.cannot_link else None
+            return SameIdentity(self._identities, aliases=aliases, cannot=cannot)
         raise PairSetError(
             f"{KINDS[kind]} ({kind}) cannot be looked for without {self.lacking[kind]}"
         )
@@ -132,7 +138,7 @@ class Drop:
         kinds: of suspects.
         faces: the folder of images.
         veto: folder with the embeddings of another model.
-        aliases, detector, max_pixels: see `Evidence`.
+        aliases, detector, max_pixels, cannot_link: see `Evidence`.
 
     Raises:
         PairSetError: no kind, or no such one.
@@ -144,6 +150,7 @@ class Drop:
     aliases: Path | None = None
     detector: Path | None = None
     max_pixels: int = MAX_PIXELS
+    cannot_link: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         refuse_unknown(self.kinds)
@@ -152,8 +159,9 @@ class Drop:
 
     @property
     def files(self) -> list[Path]:
-        """Files that suspects are looked for with: aliases and detector, as far as given."""
-        return [file for file in (self.aliases, self.detector) if file is not None]
+        """Files that suspects are looked for with, as far as given."""
+        files = [self.aliases, self.detector, *self.cannot_link]
+        return [file for file in files if file is not None]
 
     def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:
         """Raise what `Evidence.checks` would for a kind that needs no vectors, or a second model.
@@ -193,7 +201,13 @@ class Drop:
         if second is None and self.veto is not None:
             second = Embeddings.load(self.veto)
         return Evidence(
-            self.faces, references, second, self.aliases, self.detector, self.max_pixels
+            self.faces,
+            references,
+            second,
+            self.aliases,
+            self.detector,
+            self.max_pixels,
+            self.cannot_link,
         )
 
 
@@ -207,8 +221,11 @@ def refuse_unknown(kinds: Iterable[str]) -> None:
 def digests_of(evidence: Evidence) -> dict[str, object]:
     """Digests, for a manifest, of the files that suspects were looked for with."""
     second = evidence.second
-    return {
+    digests = {
         "aliases_sha256": None if evidence.aliases is None else sha256(evidence.aliases),
         "detector_sha256": None if evidence.detector is None else sha256(evidence.detector),
         "veto": None if second is None else second.manifest["fingerprint"],
     }
+    if evidence.cannot_link:
+        digests["cannot_link_sha256"] = [sha256(file) for file in evidence.cannot_link]
+    return digests

@@ -24,15 +24,18 @@ from pairsets.sources.folders.safe_names import SafeNames, cell_of
 from pairsets.storage.csv_tables import column_names, csv_rows, write_csv
 
 COLUMNS = ("kind", "train", "test", "why", "score")
-# What is found, in the order of rows, and what it is in words. The last is no overlap, but may be.
+# What is found, in the order of rows, and what it is in words.
 KINDS = {
     "identity": "identities in both",
     "post": "posts in both",
     "file": "files in both, byte by byte",
     "picture": "pictures in both, found by looking at them",
     "similar name": "identities of similar names, to be looked at",
+    "alias": "identities that may be one under two names, by their pictures, to be looked at",
 }
-SIMILAR = "similar name"
+SIMILAR, ALIAS = "similar name", "alias"
+# What is no overlap, but may be.
+DOUBTS = frozenset({SIMILAR, ALIAS})
 # Beside a folder of crops: identities whose folder is not called what they are.
 NAMES = "names.csv"
 # From which share of all numbers between the least and the highest files are numbered in a row, and

@@ -39,6 +39,34 @@ def top_pairs(
     return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))[:n]
 
 
+def pairs_between(
+    left: np.ndarray,
+    right: np.ndarray,
+    groups,
+    n: int,
+    *,
+    exclude=(),
+    ceilings=None,
+    active=None,
+    **options,
+) -> list[tuple[int, int, float]]:
+    """The n best pairs of a row of `left` and one of `right`, of different groups.
+
+    What `options` have of rows is a pair: of the ones, of the others; `exclude` has one of each.
+    """
+    split = len(left)
+    joined = {
+        name: None if values is None else [*values[0], *values[1]]
+        for name, values in (("ceilings", ceilings), ("active", active))
+    }
+    stacked = np.concatenate([left, right])
+    within = [(i, j) for i in range(split) for j in range(split)]
+    within += [(split + i, split + j) for i in range(len(right)) for j in range(len(right))]
+    exclude = [(i, split + j) for i, j in exclude] + within
+    found = top_pairs(stacked, [*groups[0], *groups[1]], n, exclude=exclude, **joined, **options)
+    return [(i, j - split, score) for i, j, score in found]
+
+
 def bottom_pairs(
     vectors: np.ndarray,
     groups,

@@ -10,6 +10,7 @@ identity who is not as near as its own faces are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,12 @@ class Identities:
     def model(self) -> str:
         """The specification of the model that looks."""
         return self._embeddings.model
+
+    @cached_property
+    def owners(self) -> dict[str, list[str]]:
+        """Who is shown on each face, by its path."""
+        faces = self._faces
+        return {path: [name] for path, name in zip(faces.paths, faces.identities, strict=True)}
 
     def rows(self, paths: NDArray[np.object_]) -> Rows:
         """Rows of faces; `FacesError` where one was not embedded."""

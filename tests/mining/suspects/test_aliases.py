@@ -21,8 +21,9 @@ from mining.suspects.identity.names import Likeness, Name, likeness
 from mining.suspects.identity.nearness import nearness
 from mining.suspects.mislabels import Mislabelled
 from pairsets import PairSet
-from pairsets.errors import FacesError
+from pairsets.errors import FacesError, PairSetError
 from pairsets.files.aliases import Aliases
+from pairsets.files.cannot_links import CannotLinks
 
 SAME = [
     (Likeness.SPELLING, "ayanami_rei", "Ayanami-Rei"),
@@ -356,3 +357,53 @@ def test_progress_ends_with_all():
         assert told[-1] == (2415 + faces, 2415 + faces)
         assert {total for _, total in told} == {2415 + faces}
         assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_faces_of_one_picture_are_no_aliases():
+    """Neither by names nor by pictures; all others are judged as they were."""
+    world, _ = split_world()
+    pairs = one_pair_each(world)
+    plain = SameIdentity([world])(pairs)
+    a, b = sorted(sorted(said_of(plain, pairs))[0])
+    faces = world.faces
+    one, other = (faces.paths[faces.identities == name][1] for name in (a, b))
+    cannot = CannotLinks([], [[one, other]], ["x.csv"])
+    found = SameIdentity([world], cannot=cannot)(pairs)
+    assert said_of(found, pairs) == said_of(plain, pairs) - {(a, b)}
+    rows = [row for row in range(len(pairs)) if tuple(sorted(pairs.names(row))) == (a, b)]
+    assert rows
+    assert found.score[rows].tolist() == [0.0] * len(rows)
+    rest = np.setdiff1d(np.arange(len(pairs)), rows)
+    assert found.score[rest].tobytes() == plain.score[rest].tobytes()
+    some = pairs.take(np.arange(0, len(pairs), 7))
+    refuses_to_depend_on_company(lambda: SameIdentity([world], cannot=cannot), some)
+
+
+def test_names_are_outdone_by_faces_that_cannot_be_one():
+    pairs = faces_of("hatsune_miku", "miku_hatsune", "hatsune__miku")
+    every = {("hatsune__miku", "hatsune_miku")}
+    every |= {("hatsune_miku", "miku_hatsune"), ("hatsune__miku", "miku_hatsune")}
+    assert said_of(SameIdentity()(pairs), pairs) == every
+    # By faces that are in no pair, too.
+    cannot = CannotLinks([("miku_hatsune/7.jpg", "hatsune_miku/8.jpg")], [], ["x.csv"])
+    found = SameIdentity(cannot=cannot)(pairs)
+    assert said_of(found, pairs) == every - {("hatsune_miku", "miku_hatsune")}
+
+
+def test_a_list_that_says_the_opposite_is_refused():
+    aliases = Aliases.of([("verniy", "hibiki")])
+    cannot = CannotLinks([("hibiki/1.jpg", "verniy/1.jpg")], [], ["x.csv"])
+    with pytest.raises(PairSetError, match=r"x\.csv: 'hibiki' and 'verniy' cannot be one"):
+        SameIdentity(aliases=aliases, cannot=cannot)(faces_of("verniy", "hibiki"))
+
+
+def test_misfits_are_counted_and_strangers_refused():
+    world, _ = split_world()
+    pairs, paths = one_pair_each(world), world.faces.paths
+    twin = [path for path in paths if path.startswith(paths[0].split("/")[0] + "/")][:2]
+    links = [(paths[0], paths[-1]), (paths[0], "nobody/1"), tuple(twin)]
+    check = SameIdentity([world], cannot=CannotLinks(links, [], ["x.csv"]))
+    assert check.misfits(pairs) == (1, 1)
+    strange = SameIdentity([world], cannot=CannotLinks([("n/1", "m/1")], [], ["x.csv"]))
+    with pytest.raises(PairSetError, match="none of its paths is of these pairs and faces"):
+        strange(pairs)
