@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from indexes.join.spaces import space_of
 from indexes.join.stack import Stacked, rows_of, split_of
 from indexes.join.tiles import BLOCK, Plain, Tile
 
+_LOG = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 # Values of the widest block that `best_of_group` holds.
 STRIP = 2**22
@@ -71,6 +73,7 @@ def top_pairs(
         best, report = Best(vectors, n, rules), told.of(space.pairs)
         ledger = Ledger(best, rows, checkpoint)
         if how.is_plain(space.size, vectors.shape[1]):
+            _LOG.info("%s vectors by NumPy: they are few", f"{len(rows):,}")
             search_plain(best, rows, how.tile, report, ledger)
         else:
             from indexes.join.search import search_fast

@@ -86,6 +86,20 @@ class Plan:
             self.basis = basis[:, : self.width - copies]
             self.crowd = min(CROWD, whole / gather)
 
+    @property
+    def reason(self) -> str:
+        """What was measured, in a few words."""
+        if not self.shares:
+            return "there is no threshold yet, or too few coordinates"
+        passing = ", ".join(f"{width} of {share:.2%}" for width, share in self.shares.items())
+        if not self.seconds:
+            return f"too many pairs pass it, by coordinates {passing}"
+        shortest = min(value for width, value in self.seconds.items() if width)
+        whole = self.seconds[0] / shortest
+        return (
+            f"{whole:.1f} times as quick with {self.width or 'most'} coordinates ({passing} pass)"
+        )
+
     def _pass(self, turned: Vectors, chosen: Rows, widths: Sequence[int]) -> None:
         """Measure the shares of a sample's pairs of different groups that bounds let through."""
         sizes, codes = self.lengths[chosen], self.best.rules.groups[chosen]

@@ -183,7 +183,9 @@ class _Search:
     def _filters(self) -> list[tuple[Filter, float]]:
         plan = self._plan()
         if plan is None or plan.basis is None:
+            _LOG.info("no narrow bound%s", f": {plan.reason}" if plan else "")
             return [(self._whole(self.order), CROWD)]
+        _LOG.info("narrow bound first: %s", plan.reason)
         vectors, order, lengths = self.best.vectors, self.order, self.lengths
         kernels = self.kernels
         bound = narrow(vectors, order, lengths, plan.basis, kernels.first, self.pool.each)

@@ -39,6 +39,7 @@ from mining.cli.options import (
     SeedOption,
     TargetOption,
     TestPairsOption,
+    VerboseOption,
     VetoOption,
     kinds_of,
     target_of,
@@ -370,6 +371,7 @@ def mine(
     seed: SeedOption = 0,
     max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Mine the most confusable pairs of different identities, exactly; or of one identity.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -219,6 +221,41 @@ SeedOption = Annotated[
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that are there already.")
+]
+
+
+class _Echo(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(record.getMessage(), err=True)
+
+
+def _tell_search(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        context.with_resource(_told_searches())
+
+
+@contextmanager
+def _told_searches() -> Iterator[None]:
+    """What a search says of itself goes to its log, which nobody reads unless asked to."""
+    log, echo = logging.getLogger("indexes"), _Echo()
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(echo)
+    try:
+        yield
+    finally:
+        log.removeHandler(echo)
+        log.setLevel(before)
+
+
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        callback=_tell_search,
+        help="Say how pairs are searched for, and why so: which numbers the products are of.",
+    ),
 ]
 SpreadsheetSafeOption = Annotated[
     bool,

@@ -283,3 +283,17 @@ def test_bfloat16_by_request_is_checked_too(monkeypatch):
         join.top_pairs(
             np.eye(9, dtype=np.float32), np.arange(9), 3, how=join.SearchOptions(precision="bf16")
         )
+
+
+@pytest.mark.parametrize("spectrum", ["off", "auto"])
+def test_the_log_says_how_it_searches_and_why(spectrum, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="indexes")
+    vectors, codes = np.eye(24, dtype=np.float32), np.arange(24)
+    join.top_pairs(vectors, codes, 9)
+    assert caplog.messages == ["24 vectors by NumPy: they are few"]
+    caplog.clear()
+    how = join.SearchOptions(precision="int8", spectrum=spectrum)
+    join.top_pairs(vectors, codes, 9, min_score=0.5, how=how)
+    said = {"off": "no narrow bound", "auto": "no narrow bound: there is no threshold yet, or too"}
+    assert caplog.messages[0] == "24 vectors of 24 by int8: as asked"
+    assert caplog.messages[1].startswith(said[spectrum])

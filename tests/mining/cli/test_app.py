@@ -718,3 +718,14 @@ def test_out_of_memory_says_what_needs_less(home, monkeypatch):
 
     monkeypatch.setattr(mining.commands.random_pairs, "random_pairs", exhaust)
     assert "out of memory" in lookalikes("random", "faces", "--out", "r.csv").message
+
+
+def test_mine_says_how_it_searches_where_it_is_asked_to(faces_folder, tmp_path):
+    """And the next command in the same process does not."""
+    assert lookalikes("embed", faces_folder, "--model", "pixels", "--out", tmp_path / "e").code == 0
+    for number, (asked, said) in enumerate(((["-v"], "by NumPy: they are few"), ([], ""))):
+        out = tmp_path / f"{number}.csv"
+        made = lookalikes("mine", tmp_path / "e", "--pairs", 9, "--out", out, *asked)
+        assert made.code == 0
+        assert said in made.err
+        assert bool(made.err) == bool(asked)
