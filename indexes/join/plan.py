@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def reason(self) -> str:
-        """What was measured, in a few words."""
+        """The measurements that decided, in a few words."""
         if not self.shares:
             return "there is no threshold yet, or too few coordinates"
         passing = ", ".join(f"{width} of {share:.2%}" for width, share in self.shares.items())

@@ -232,7 +232,7 @@ class AgainstGroup:
 
 @dataclass(frozen=True)
 class IndexGroup:
-    """An approximate index instead of the exact search, and where that runs."""
+    """An approximate index instead of the exact search, where that runs, and what it says."""
 
     index: Annotated[
         str | None,
@@ -242,6 +242,7 @@ class IndexGroup:
         bool, typer.Option("--recall", help="Measure what the approximate index finds.")
     ] = False
     device: SearchDeviceOption = "auto"
+    verbose: VerboseOption = False
 
 
 @app.command(
@@ -371,7 +372,6 @@ def mine(
     seed: SeedOption = 0,
     max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
-    verbose: VerboseOption = False,
 ) -> None:
     """Mine the most confusable pairs of different identities, exactly; or of one identity.
 

@@ -236,7 +236,7 @@ def _tell_search(context: typer.Context, wanted: bool) -> None:
 
 @contextmanager
 def _told_searches() -> Iterator[None]:
-    """What a search says of itself goes to its log, which nobody reads unless asked to."""
+    """Print what a search says to its log, which nobody reads unless asked to."""
     log, echo = logging.getLogger("indexes"), _Echo()
     before = log.level
     log.setLevel(logging.INFO)

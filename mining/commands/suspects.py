@@ -104,11 +104,7 @@ def find_suspects(
     for one in (*evidence.references, *second):
         one.refuse_changed()
     found = Suspects.of(pairs, doubts)
-    # Those of several checks are the same faces.
-    unread: dict[str, str] = {}
-    for check in checks:
-        unread |= getattr(check, "unread", {})
-    warnings = [*against, *misfits, *_unread_faces(unread)]
+    warnings = [*against, *misfits, *_unread_faces(_unread(checks))]
     warnings += _unknown_names(checks, pairs, evidence.aliases)
     written, stale = [out], []
     drawn = None
@@ -130,6 +126,14 @@ def find_suspects(
     return CommandResult(
         written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds)
     )
+
+
+def _unread(checks: Sequence[Check]) -> dict[str, str]:
+    """Cause of each face that could not be read; those of several checks are the same ones."""
+    unread: dict[str, str] = {}
+    for check in checks:
+        unread |= getattr(check, "unread", {})
+    return unread
 
 
 def _as_embedded(pairs: PairSet, evidence: Evidence, source: str) -> PairSet:
