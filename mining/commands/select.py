@@ -43,6 +43,9 @@ PARTIAL = "selection.partial"
 # The least shorter side of a box in ZACI-20's test set: nothing it has is left out. What is
 # smaller would be blown up elevenfold to 224 pixels.
 MIN_SIZE = 20
+# Blocks between two commits, each of which waits for the disk as long as a block takes: a kill loses
+# no more than they took.
+EVERY = 16
 # More processes are worth their start from so many bytes on; packed ones are eight times as many.
 _FEW = 8 * 2**20
 
@@ -175,7 +178,8 @@ def select_faces(
             funnel.append(FunnelRow("posts", what, others))
         # Kept until the split is made: one that cannot be drawn is asked for again in another way.
         busy = "another process is selecting into it"
-        with Resume(out / PARTIAL / "blocks.sqlite", read.facts, busy=busy) as journal:
+        blocks = out / PARTIAL / "blocks.sqlite"
+        with Resume(blocks, read.facts, every=EVERY, busy=busy) as journal:
             chosen, rows, notes = of_posts(boxed, read, journal, workers, faces, progress)
         if found.names is not None:
             notes.append(
