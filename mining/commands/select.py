@@ -43,8 +43,8 @@ PARTIAL = "selection.partial"
 # The least shorter side of a box in ZACI-20's test set: nothing it has is left out. What is
 # smaller would be blown up elevenfold to 224 pixels.
 MIN_SIZE = 20
-# Blocks between two commits, each of which waits for the disk as long as a block takes: a kill loses
-# no more than they took.
+# Blocks between two commits, which wait for the disk as long as a block takes: a kill loses no more
+# than they took.
 EVERY = 16
 # More processes are worth their start from so many bytes on; packed ones are eight times as many.
 _FEW = 8 * 2**20

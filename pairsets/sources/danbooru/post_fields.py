@@ -26,7 +26,7 @@ class Tag(msgspec.Struct, gc=False):
 
 
 class Fields(TypedDict, total=False):
-    """Fields of a post, as JSON has them; those that it lacks are not there."""
+    """Fields of a post, as JSON has them, of those that Danbooru's dumps of 2020 have."""
 
     id: Any
     rating: Any
@@ -36,6 +36,11 @@ class Fields(TypedDict, total=False):
     tags: list[Tag]
     status: Any
     flags: Any
+
+
+class OtherFields(Fields, total=False):
+    """Fields of a post that is written otherwise: all that the rule may ask for."""
+
     file: Any
     extension: Any
     image: Any
@@ -53,6 +58,7 @@ class Fields(TypedDict, total=False):
 
 
 _decode = msgspec.json.Decoder(Fields).decode
+_decode_other = msgspec.json.Decoder(OtherFields).decode
 
 
 def fields_of(line: bytes) -> Fields | None:
@@ -66,7 +72,10 @@ def fields_of(line: bytes) -> Fields | None:
             line.decode()  # what is passed over is not looked at as text
         if len(line) > _MOST_DIGITS and _has_many_digits(line):
             return None
-        return _decode(line)
+        post = _decode(line)
+        if post.get("tags") and post.get("file_ext") is not None:
+            return post
+        return _decode_other(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -102,7 +102,7 @@ class Rule:
         """
         if not self.keep_deleted and (
             _yes(post.get("is_deleted"))
-            or _yes(_inner(post, "flags", "deleted"))
+            or ("flags" in post and _yes(_inner(post, "flags", "deleted")))
             or post.get("status") == "deleted"
         ):
             return DELETED
@@ -155,7 +155,7 @@ def characters_of(post: Mapping[str, Any]) -> set[str] | None:
                 found = _elsewhere(post)
     else:
         found = _elsewhere(post)
-    return None if found is None else {_name(name) for name in found}
+    return set(map(_name, found)) if found else found
 
 
 def _tagged(tags: list[Tag]) -> set[Any]:
@@ -228,7 +228,9 @@ def _hashable(name: object) -> object:
 
 
 def _yes(value: object) -> bool:
-    return value is not None and value is not False and str(value).strip().lower() in _YES
+    if value is False or value is None:
+        return False
+    return str(value).strip().lower() in _YES
 
 
 def _word(value: object) -> str:

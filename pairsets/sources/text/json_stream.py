@@ -14,7 +14,7 @@ LONGEST = 2**25
 _SPACE = re.compile(r"[ \t\r\n]*")
 # A key without escapes, and its colon: most are so, and need no decoder.
 _KEY = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\r\n]*:[ \t\r\n]*')
-# A list of objects that ends, or one without any; and how near to the end of a text one is looked for.
+# The end of a list of objects, or of one without any; how near to the end of a text one is sought.
 _END = re.compile(r"[\[}][ \t\r\n]*\](?=[ \t\r\n]*,)")
 _NEAR = 2**14
 _decode = json.JSONDecoder().raw_decode

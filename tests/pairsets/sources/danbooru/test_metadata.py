@@ -10,11 +10,11 @@ import pytest
 from support.danbooru import names_of, post, write_lines
 
 from pairsets.errors import SourceError
-from pairsets.sources.danbooru import Rule
 from pairsets.sources.danbooru import metadata as metadata_module
 from pairsets.sources.danbooru import processes as workers_of
 from pairsets.sources.danbooru.blocks import read_block
 from pairsets.sources.danbooru.metadata import Metadata
+from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.streams import content_of
 from pairsets.storage.resume import Resume
 
