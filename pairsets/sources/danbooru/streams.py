@@ -18,8 +18,8 @@ from pairsets.sources.text.compression import PackedError, packing, unpacked
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
-# Of text a block, about 1,600 posts: enough that handing it over costs little.
-BLOCK = 4 * 2**20
+# Of text a block, about 3,200 posts: enough that handing it over costs little.
+BLOCK = 8 * 2**20
 # No post is longer; a file whose lines are is something else.
 LONGEST = 64 * 2**20
 # Bytes read at once; a mark of byte order is within the first.

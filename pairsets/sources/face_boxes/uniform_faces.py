@@ -6,7 +6,7 @@ written otherwise, or is worth a word, nothing is taken, and each is read by its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -45,7 +45,7 @@ class _Detected(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 # Decoders, and how many quotation marks a face has: more of them, and something is there twice.
-_LAYOUTS = [
+_LAYOUTS: list[tuple[Callable[[str], Mapping[str, Sequence[_Face]]], int]] = [
     (msgspec.json.Decoder(dict[str, list[_Boxed]]).decode, 4),
     (msgspec.json.Decoder(dict[str, list[_Detected]]).decode, 8),
 ]
@@ -60,7 +60,7 @@ def take_members(table: Table, members: str) -> bool:
             found = decode(f"{{{members}}}")
         except msgspec.MsgspecError:
             continue
-        lists: list[Sequence[_Face]] = list(found.values())
+        lists = list(found.values())
         counts = list(map(len, lists))
         if members.count('"') != 2 * len(found) + marks * sum(counts):
             return False
