@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pairsets.evaluation.annotators import Agreement
-from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
-from pairsets.tables.leaderboard import Leaderboard
-from pairsets.tables.protocols import Protocols
+
+if TYPE_CHECKING:  # most commands give no table, and pandas takes long to load
+    from pairsets.evaluation.annotators import Agreement
+    from pairsets.evaluation.hubness import Hubness
+    from pairsets.tables.leaderboard import Leaderboard
+    from pairsets.tables.protocols import Protocols
 
 
 @dataclass(frozen=True, eq=False)

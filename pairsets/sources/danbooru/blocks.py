@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -11,6 +12,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets.sources.danbooru.post_fields import fields_of
 from pairsets.sources.danbooru.posts import KEPT, Rule, post_id
 
 # Lines of a block that are told word for word, and how much of each.
@@ -69,19 +71,15 @@ def read_block(data: bytes, rule: Rule) -> Block:
     names: list[str] = []
     shown: list[tuple[int, str]] = []
     strays = 0
-    lines = data.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    for number, line in enumerate(lines, 1):
-        try:
-            post: Any = _decode(line.decode())
-            found = post_id(post)
-        # Nested too deeply, not UTF-8, not JSON, a number of too many digits; no object.
-        except (RecursionError, ValueError, AttributeError):
-            if not line.strip():
-                continue
-            post, found = None, None
+    number = 0
+    for number, line in enumerate(_lines(data), 1):
+        post: Any = fields_of(line)
+        found = None if post is None else post_id(post)
         if found is None:
+            post, found = _read_whole(line)
+        if found is None:
+            if post is None and not line.strip():
+                continue
             strays += 1
             if len(shown) < SHOWN:
                 shown.append((number, _wrong(post, line)))
@@ -93,13 +91,33 @@ def read_block(data: bytes, rule: Rule) -> Block:
             verdict = max(KEPT, crc32(verdict.encode()))
         marks.append(verdict)
     return Block(
-        len(lines),
+        number,
         np.array(ids, np.int32),
         np.array(marks, np.uint32),
         tuple(names),
         strays,
         tuple(shown),
     )
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """Lines of a block, one after the other: all of them at once would not stay in the cache."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield data[start:end]
+        start = end + 1
+    if start < len(data):
+        yield data[start:]
+
+
+def _read_whole(line: bytes) -> tuple[Any, int | None]:
+    """What a line holds, by Python's own reader, and the number of its post; None for neither."""
+    try:
+        post = _decode(line.decode())
+        return post, post_id(post)
+    # Nested too deeply, not UTF-8, not JSON, a number of too many digits; no object.
+    except (RecursionError, ValueError, AttributeError):
+        return None, None
 
 
 def _wrong(post: object, line: bytes) -> str:

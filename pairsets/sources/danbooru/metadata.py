@@ -14,7 +14,7 @@ from pairsets.sources.danbooru.blocks import NO_POST, Block
 from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.processes import read_blocks
 from pairsets.sources.danbooru.sidecars import Sidecars
-from pairsets.sources.danbooru.streams import BLOCK, Stream
+from pairsets.sources.danbooru.streams import BLOCK, Stream, Stretch
 from pairsets.storage.resume import Resume
 
 # Of a file's lines, one in so many may be something else than a post, and one in any case: dumps
@@ -116,11 +116,11 @@ class Metadata:
                 self._end(number, digest)
                 journal.append(_RECORD.pack(number, True) + digest.encode())
 
-        def texts() -> Iterator[bytes]:
+        def texts() -> Iterator[bytes | Stretch]:
             read = before
             for number in range(ended, len(self.files)):
                 stream = self.sources[number]
-                for at, data in enumerate(stream.blocks(self.block)):
+                for at, data in enumerate(stream.pieces(self.block)):
                     step((read + stream.taken) >> 20, total)
                     # What the journal has was packed or is to be digested, but is not judged again.
                     if at >= done[number]:

@@ -19,8 +19,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET
+
 from pairsets.errors import SourceError
 from pairsets.paths import is_text
+from pairsets.sources.danbooru.post_fields import Tag
 
 # Danbooru2020: safe, questionable, explicit. Later: general, sensitive, questionable, explicit.
 RATINGS = ("g", "s", "q", "e")
@@ -33,6 +36,7 @@ ID_LIMIT = 2**31
 (DELETED, BANNED, UNRATED, RATED, UNTYPED, FILE, UNSAID, NOBODY, SEVERAL, NAMELESS) = range(1, 11)
 KEPT = 11
 _CHARACTER = ("4", 4)
+_CHARACTER_SET = frozenset(_CHARACTER)
 _YES = frozenset({"true", "t", "1", "yes"})
 # Where the characters may stand, if not among objects with a category: text, or a list of it.
 _CHARACTERS = ("tags_character", "tag_string_character")
@@ -98,7 +102,7 @@ class Rule:
         """
         if not self.keep_deleted and (
             _yes(post.get("is_deleted"))
-            or _yes(_inner(post, "flags", "deleted"))
+            or ("flags" in post and _yes(_inner(post, "flags", "deleted")))
             or post.get("status") == "deleted"
         ):
             return DELETED
@@ -135,7 +139,11 @@ def characters_of(post: Mapping[str, Any]) -> set[str] | None:
     """
     tags = post.get("tags")
     found: set[Any] | None
-    if type(tags) is list and tags and (type(tags[0]) is not str or _objects(tags)):
+    if type(tags) is list and tags and type(tags[0]) is Tag:
+        found = _tagged(tags)
+        if not found and all(tag.category is UNSET for tag in tags):
+            found = _elsewhere(post)
+    elif type(tags) is list and tags and (type(tags[0]) is not str or _objects(tags)):
         try:
             found = {tag["name"] for tag in tags if tag["category"] in _CHARACTER}
         except (KeyError, TypeError):
@@ -147,7 +155,15 @@ def characters_of(post: Mapping[str, Any]) -> set[str] | None:
                 found = _elsewhere(post)
     else:
         found = _elsewhere(post)
-    return None if found is None else {_name(name) for name in found}
+    return set(map(_name, found)) if found else found
+
+
+def _tagged(tags: list[Tag]) -> set[Any]:
+    """Names of the tags that are of a character."""
+    try:
+        return {tag.name for tag in tags if tag.category in _CHARACTER_SET}
+    except TypeError:  # a category or a name that is a list or an object
+        return {_hashable(tag.name) for tag in tags if tag.category in _CHARACTER}
 
 
 def _elsewhere(post: Mapping[str, Any]) -> set[Any] | None:
@@ -212,7 +228,9 @@ def _hashable(name: object) -> object:
 
 
 def _yes(value: object) -> bool:
-    return value is not None and value is not False and str(value).strip().lower() in _YES
+    if value is False or value is None:
+        return False
+    return str(value).strip().lower() in _YES
 
 
 def _word(value: object) -> str:

@@ -17,14 +17,19 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.blocks import read_block
 from pairsets.sources.danbooru.posts import Rule
+from pairsets.sources.danbooru.streams import Stretch, content_of
 
-_LENGTH = struct.Struct("<Q")
+_LENGTH, _PLACE = struct.Struct("<Q"), struct.Struct("<QQ")
+# What a message is: a block, or where it lies; the answer, or why there is none.
+_TEXT, _FILE = b"T", b"F"
+_DONE, _FAILED = b"D", b"E"
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; "
     "from pairsets.sources.danbooru.processes import serve; serve()"
@@ -42,17 +47,20 @@ def usable_cores() -> int:
     return min(os.cpu_count() or 1, _MOST)
 
 
-def read_blocks(blocks: Iterable[bytes], rule: Rule, workers: int) -> Generator[bytes, None, None]:
+def read_blocks(
+    blocks: Iterable[bytes | Stretch], rule: Rule, workers: int
+) -> Generator[bytes, None, None]:
     """Bytes of each block judged, as `Block.to_bytes` has them, in the order of `blocks`.
 
-    At most two blocks a worker are held. With one worker this process does the work.
+    At most two blocks a worker are held. With one worker this process does the work. A stretch of
+    a file is read by the worker itself.
 
     Raises:
-        SourceError: a worker died.
+        SourceError: a worker died, or a stretch is no longer there.
     """
     if workers == 1:
         for data in blocks:
-            yield read_block(data, rule).to_bytes()
+            yield read_block(content_of(data), rule).to_bytes()
         return
     with _started(rule, workers) as (pool, idle):
         asked: deque[Future[bytes]] = deque()
@@ -73,8 +81,13 @@ def serve() -> None:
     # Posts have no cycles, and to look for some takes a tenth of the time.
     gc.disable()
     with suppress(BrokenPipeError, KeyboardInterrupt):
-        while (data := _take(sys.stdin.buffer)) is not None:
-            _give(sys.stdout.buffer, read_block(data, rule).to_bytes())
+        while (asked := _take(sys.stdin.buffer)) is not None:
+            try:
+                found = read_block(content_of(_piece(asked)), rule).to_bytes()
+            except SourceError as error:
+                _give(sys.stdout.buffer, _FAILED + str(error).encode(errors="surrogateescape"))
+            else:
+                _give(sys.stdout.buffer, _DONE + found)
     # Standard output may be gone, which Python would complain of at its end.
     os._exit(0)
 
@@ -130,12 +143,27 @@ def _widen(process: subprocess.Popen[bytes]) -> None:
                 fcntl(pipe, F_SETPIPE_SZ, _PIPE)
 
 
-def _ask(idle: SimpleQueue[subprocess.Popen[bytes]], data: bytes) -> bytes:
+def _asked(piece: bytes | Stretch) -> tuple[bytes, bytes]:
+    """Message to a worker, in two parts."""
+    if isinstance(piece, bytes):
+        return _TEXT, piece
+    return _FILE + _PLACE.pack(piece.start, piece.length), os.fsencode(piece.path)
+
+
+def _piece(message: bytes) -> bytes | Stretch:
+    """The block that a message asks for."""
+    if message.startswith(_TEXT):
+        return message[1:]
+    place = _PLACE.unpack_from(message, 1)
+    return Stretch(Path(os.fsdecode(message[1 + _PLACE.size :])), *place)
+
+
+def _ask(idle: SimpleQueue[subprocess.Popen[bytes]], piece: bytes | Stretch) -> bytes:
     process = idle.get()
     answer = None
     if process.stdin is not None and process.stdout is not None:
         with suppress(BrokenPipeError):
-            _give(process.stdin, data)
+            _give(process.stdin, *_asked(piece))
             answer = _take(process.stdout)
     idle.put(process)
     if answer is None:
@@ -143,11 +171,13 @@ def _ask(idle: SimpleQueue[subprocess.Popen[bytes]], data: bytes) -> bytes:
             f"a worker process died (exit code {process.wait()}); was there too little memory? "
             "Try fewer workers: what was read so far is kept"
         )
-    return answer
+    if answer.startswith(_FAILED):
+        raise SourceError(answer[1:].decode(errors="surrogateescape"))
+    return answer[1:]
 
 
-def _give(pipe: IO[bytes], data: bytes) -> None:
-    for part in (_LENGTH.pack(len(data)), data):
+def _give(pipe: IO[bytes], *parts: bytes) -> None:
+    for part in (_LENGTH.pack(sum(map(len, parts))), *parts):
         view = memoryview(part)
         while view:
             view = view[pipe.write(view) :]

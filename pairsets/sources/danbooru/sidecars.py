@@ -75,7 +75,7 @@ class Sidecars:
             digest.update(f"{file.name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
         return [str(self.path.resolve()), len(self.files), digest.hexdigest()]
 
-    def blocks(self, block: int) -> Iterator[bytes]:
+    def pieces(self, block: int) -> Iterator[bytes]:
         """Blocks of whole lines, of about `block` bytes; a line that is no post names its file.
 
         Raises:

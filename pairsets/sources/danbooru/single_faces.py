@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import SourceError
-from pairsets.sources.face_boxes import FaceBoxes, fit_boxes
+from pairsets.sources.face_boxes import FaceBoxes, fit_boxes, numbers_of
 
 # Why a picture is left out, the first reason that holds.
 NO_FACE, FACES, UNSIZED, OUTSIDE, SMALL, ONE = range(6)
@@ -138,7 +138,9 @@ class Boxed:
         Raises:
             SourceError: two pictures of one post.
         """
-        numbers = np.fromiter(map(_post, self.ids), np.int64, len(self.ids))
+        numbers = numbers_of(self.ids)
+        if numbers is None:
+            numbers = np.fromiter(map(_post, self.ids), np.int64, len(self.ids))
         order = np.argsort(numbers, kind="stable")
         order = order[np.searchsorted(numbers[order], 0) :]
         posts, ids = numbers[order], self.ids[order]
@@ -149,7 +151,7 @@ class Boxed:
                 f"pictures {one!r} and {other!r} are both of the post {posts[again[0]]}; expected "
                 "one picture a post"
             )
-        if all(type(picture) is int for picture in ids):
+        if not {*map(type, ids)} - {int}:
             ids = posts
         sorted_ = replace(self, ids=ids, fates=self.fates[order], boxes=self.boxes[order])
         return sorted_, posts, len(self.ids) - len(posts)

@@ -79,7 +79,7 @@ def sizes_for(
         return sizes, left, []
     if pictures is not None or not len(unknown):
         return sizes, left, []
-    posts = unknown[[type(found.ids[row]) is int for row in unknown.tolist()]]
+    posts = unknown[[kind is int for kind in map(type, found.ids[unknown])]]
     if found.relative and not len(posts):
         raise SourceError(
             f"{faces}: boxes that are shares of the sides of pictures whose size it does not say; "

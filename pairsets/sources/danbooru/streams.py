@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.sidecars import Sidecars, is_sidecar
 from pairsets.sources.text.compression import ENDINGS as PACKED
-from pairsets.sources.text.compression import PackedError, unpacked
+from pairsets.sources.text.compression import PackedError, packing, unpacked
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
-# Of text a block, about 1,600 posts: enough that handing it over costs little.
-BLOCK = 4 * 2**20
+# Of text a block, about 3,200 posts: enough that handing it over costs little.
+BLOCK = 8 * 2**20
 # No post is longer; a file whose lines are is something else.
 LONGEST = 64 * 2**20
 # Bytes read at once; a mark of byte order is within the first.
@@ -86,6 +86,41 @@ def _is_metadata(name: str) -> bool:
     return plain.endswith(ENDINGS) and not name.startswith(".")
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Stretch of a plain file, for another process to read.
+
+    Attributes:
+        path: of the file.
+        start, length: bytes.
+    """
+
+    path: Path
+    start: int
+    length: int
+
+    def read(self) -> bytes:
+        """Bytes of the stretch.
+
+        Raises:
+            SourceError: they are no longer there.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(self.start)
+                data = file.read(self.length)
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror or error}") from None
+        if len(data) != self.length:
+            raise SourceError(f"{self.path}: changed while it was read; run it again")
+        return data
+
+
+def content_of(piece: bytes | Stretch) -> bytes:
+    """The text of a block, read where it only says where it lies."""
+    return piece if isinstance(piece, bytes) else piece.read()
+
+
 @dataclass
 class Stream:
     """A file of metadata while it is read.
@@ -116,27 +151,38 @@ class Stream:
         """Blocks of whole lines, of about `block` bytes of text; the last may lack its line end.
 
         Raises:
-            SourceError: not one post a line, or packed data that is broken or cut off.
+            SourceError: as `pieces`.
         """
+        return map(content_of, self.pieces(block))
+
+    def pieces(self, block: int = BLOCK) -> Iterator[bytes | Stretch]:
+        """The blocks of `blocks`; of a plain file, where each lies in it.
+
+        Raises:
+            SourceError: not one post a line, packed data that is broken or cut off, or the file
+                changed while it was read.
+        """
+        before = self.stamp
         try:
             with self.path.open("rb", buffering=0) as file:
                 counted = _Counted(file, self)
                 with io.BufferedReader(counted, _READ) as raw:
                     size = max(min(block, _READ), _LEAST)
-                    yield from self._cut(unpacked(raw, size), block)
+                    cut = self._cut if packing(raw) else self._found
+                    yield from cut(unpacked(raw, size), block)
                     while raw.read(_READ):  # what may follow the packed text
                         pass
                 self.sha256 = counted.digest.hexdigest()
         except PackedError as error:
             raise SourceError(f"{self.path}: {error}") from None
+        if self.stamp != before:
+            raise SourceError(f"{self.path}: changed while it was read; run it again")
 
     def _cut(self, texts: Iterator[bytes], block: int) -> Iterator[bytes]:
+        """Blocks of the text itself."""
         parts: list[bytes] = []
-        length, first = 0, True
-        for text in filter(None, texts):
-            if first:
-                text, first = text.removeprefix(b"\xef\xbb\xbf"), False
-                self._refuse_other(text)
+        length = 0
+        for _, text in self._checked(texts):
             parts.append(text)
             length += len(text)
             if length < block:
@@ -145,12 +191,47 @@ class Stream:
             end = data.rfind(b"\n") + 1
             if end:
                 yield data[:end]
-            elif length > self.longest:
-                most = f"{self.longest >> 20} MiB"
-                raise SourceError(f"{self.path}: a line of more than {most}; expected {_EXPECTED}")
+            else:
+                self._refuse_longer(length)
             parts, length = [data[end:]], length - end
         if length:
             yield b"".join(parts)
+
+    def _found(self, texts: Iterator[bytes], block: int) -> Iterator[Stretch]:
+        """Places of the same blocks in a plain file, of which no part is kept."""
+        start = stop = last = 0  # of the block, of what was read, and behind its last line end
+        for at, text in self._checked(texts):
+            if not stop:
+                start = at
+            stop = at + len(text)
+            end = text.rfind(b"\n") + 1
+            last = at + end if end else last
+            if stop - start < block:
+                continue
+            if last > start:
+                yield Stretch(self.path, start, last - start)
+                start = last
+            else:
+                self._refuse_longer(stop - start)
+        if stop > start:
+            yield Stretch(self.path, start, stop - start)
+
+    def _checked(self, texts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+        """The text in parts without a mark of byte order, and where each begins."""
+        at, first = 0, True
+        for text in filter(None, texts):
+            if first:
+                whole, first = text, False
+                text = text.removeprefix(b"\xef\xbb\xbf")
+                at = len(whole) - len(text)
+                self._refuse_other(text)
+            yield at, text
+            at += len(text)
+
+    def _refuse_longer(self, length: int) -> None:
+        if length > self.longest:
+            most = f"{self.longest >> 20} MiB"
+            raise SourceError(f"{self.path}: a line of more than {most}; expected {_EXPECTED}")
 
     def _refuse_other(self, begin: bytes) -> None:
         if begin.lstrip().startswith(b"["):

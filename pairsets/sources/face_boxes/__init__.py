@@ -3,7 +3,7 @@
 One layout is one file beside this one and one line in `reader`.
 """
 
-from pairsets.sources.face_boxes.face_boxes import FaceBoxes, fit_boxes
+from pairsets.sources.face_boxes.face_boxes import FaceBoxes, fit_boxes, numbers_of
 from pairsets.sources.face_boxes.reader import read_annotations
 
-__all__ = ["FaceBoxes", "fit_boxes", "read_annotations"]
+__all__ = ["FaceBoxes", "fit_boxes", "numbers_of", "read_annotations"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,34 @@ class Table:
                     self.named = self.apart = True
                     self.name(row, name)
                 self._numbers.extend((left, top, right, bottom, score))
+
+    def add_many(
+        self, keys: Sequence[PictureId], counts: Sequence[int], faces: NDArray[np.float64]
+    ) -> bool:
+        """Add pictures with their faces, if none was there before and all boxes can be used.
+
+        Args:
+            keys: of the pictures, of paths that can be used.
+            counts: how many faces each has.
+            faces: `[F, 5]`, left, top, right, bottom and score.
+
+        Returns:
+            Whether they were added; else nothing was.
+        """
+        first = len(self._rows)
+        if not np.isfinite(faces).all() or not (faces[:, :2] < faces[:, 2:4]).all():
+            return False
+        if len({*keys}) < len(keys) or not self._rows.keys().isdisjoint(keys):
+            return False
+        rows = np.arange(first, first + len(keys))
+        self._rows.update(zip(keys, rows.tolist(), strict=True))
+        self._sizes.extend([0] * (2 * len(keys)))
+        self._owners.extend([_NOBODY] * len(keys))
+        self._boxes += len(faces)
+        self._pictures.extend(np.repeat(rows, counts).tolist())
+        self._codes.extend([_NOBODY] * len(faces))
+        self._numbers.frombytes(faces.tobytes())
+        return True
 
     def name(self, row: int | None, character: str) -> None:
         """Say whose face a picture shows; of two names none counts."""

@@ -81,10 +81,11 @@ class FaceBoxes:
         starts, boxes = arrays["starts"], arrays["boxes"]
         if starts[0] != 0 or starts[-1] != faces or (np.diff(starts) < 0).any():
             raise SourceError(f"starts do not rise from 0 to {faces}, the number of faces")
-        for picture in arrays["ids"]:
-            wrong = why_no_id(picture)
-            if wrong:
-                raise SourceError(f"picture {picture!r:.80} {wrong}")
+        if numbers_of(arrays["ids"]) is None:
+            for picture in arrays["ids"]:
+                wrong = why_no_id(picture)
+                if wrong:
+                    raise SourceError(f"picture {picture!r:.80} {wrong}")
         for name in chain(arrays.get("characters", ()), arrays.get("names", ())):
             if name is not None and (type(name) is not str or not is_text(name)):
                 raise SourceError(f"character {name!r:.80}; expected a name, or None")
@@ -153,6 +154,21 @@ def objects(values: Iterable[object]) -> NDArray[np.object_]:
     array[:] = listed
     array.setflags(write=False)
     return array
+
+
+def numbers_of(ids: NDArray[np.object_]) -> NDArray[np.int64] | None:
+    """The ids as numbers where each is that of a post, which is soon told; else None.
+
+    >>> numbers_of(objects([7, 5])), numbers_of(objects([7, "a.png"])), numbers_of(objects([-1]))
+    (array([7, 5]), None, None)
+    """
+    if {*map(type, ids)} - {int}:
+        return None
+    try:
+        numbers = ids.astype(np.int64)
+    except OverflowError:
+        return None
+    return None if (numbers < 0).any() else numbers
 
 
 def why_no_id(picture: object) -> str | None:

@@ -9,11 +9,13 @@ The former is as AnimeCV's detector gives faces, the latter is ZACI-20's own for
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from pairsets.errors import SourceError
 from pairsets.paths import is_image
 from pairsets.sources.face_boxes.builder import Table
 from pairsets.sources.face_boxes.json_fields import as_id, faces_of, key_of, picture_id, size_of
+from pairsets.sources.face_boxes.uniform_faces import take_members
 from pairsets.sources.text.json_stream import JsonStream
 
 
@@ -41,7 +43,7 @@ def read_pictures(stream: JsonStream) -> Table:
         SourceError: not of this form; says in which line, and of which picture.
     """
     table = Table()
-    for key in stream.members():
+    for key in stream.members(partial(take_members, table)):
         value = stream.value()
         try:
             faces = list(faces_of(value))

@@ -23,16 +23,20 @@ class PackedError(SourceError):
     """Packed data that cannot be unpacked; who reads it knows its file."""
 
 
+def packing(raw: BufferedReader[Any]) -> str:
+    """How a file is packed, as one of `ENDINGS`; empty where it is plain. Reads nothing of it."""
+    begin = raw.peek(6)
+    return next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), "")
+
+
 def unpacked(raw: BufferedReader[Any], size: int) -> Iterator[bytes]:
     """Content of a file in parts of about `size` bytes: unpacked, or as it is if it is plain.
 
     Raises:
         PackedError: broken or cut off, or zstd's library is not installed.
     """
-    begin = raw.peek(6)
-    kind = next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), "")
     try:
-        yield from _UNPACK[kind](raw, size)
+        yield from _UNPACK[packing(raw)](raw, size)
     except EOFError:
         raise PackedError(
             "ends in the middle of its packed data; was it loaded to its end?"

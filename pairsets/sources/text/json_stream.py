@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pairsets.errors import SourceError
@@ -14,6 +14,9 @@ LONGEST = 2**25
 _SPACE = re.compile(r"[ \t\r\n]*")
 # A key without escapes, and its colon: most are so, and need no decoder.
 _KEY = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\r\n]*:[ \t\r\n]*')
+# The end of a list of objects, or of one without any; how near to the end of a text one is sought.
+_END = re.compile(r"[\[}][ \t\r\n]*\](?=[ \t\r\n]*,)")
+_NEAR = 2**14
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -88,10 +91,24 @@ class JsonStream:
                 self._at = end
                 return found
 
-    def members(self) -> Iterator[str]:
-        """Keys of an object; the value of each is to be taken before the next key is asked for."""
+    def members(self, together: Callable[[str], bool] | None = None) -> Iterator[str]:
+        """Keys of an object; the value of each is to be taken before the next key is asked for.
+
+        Args:
+            together: is given many members at once, with the commas between them, where their
+                values end as lists of objects do. What it says to have taken does not come again.
+        """
         self._take("{")
+        offered = None
         while self.peek() != "}":
+            if together is not None and offered is not self._text:
+                offered = self._text
+                end = self._last_end()
+                if end > self._at and together(offered[self._at : end]):
+                    self._at = end
+                    if self._comma("}"):
+                        return
+                    continue
             if self.peek() != '"':
                 raise self._unexpected("a key in double quotes")
             plain = _KEY.match(self._text, self._at)
@@ -119,6 +136,13 @@ class JsonStream:
         """Raise SourceError where anything but space follows."""
         if self.peek():
             raise self._unexpected("the end of the file")
+
+    def _last_end(self) -> int:
+        """Place behind the last member in the text, it seems: who reads what is before it tells."""
+        end = 0
+        for end_of_list in _END.finditer(self._text, max(self._at, len(self._text) - _NEAR)):
+            end = end_of_list.end()
+        return end
 
     def _comma(self, closing: str) -> bool:
         """Pass a comma, or else what closes, and say whether it did."""

@@ -335,7 +335,7 @@ from pairsets.sources.danbooru.streams import Stream
 # Else a test that is started in the background hands down that the signal is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 selecting.BLOCK = 20_000
-appended, append, start = [], Resume.append, Stream.blocks
+appended, append, start = [], Resume.append, Stream.pieces
 def stopping(journal, record):
     append(journal, record)
     appended.append(record)
@@ -348,7 +348,7 @@ def starting(stream, block):
     yield from start(stream, block)
 Resume.append = stopping
 if "EARLY":
-    Stream.blocks = starting
+    Stream.pieces = starting
 faces, metadata, out = map(Path, sys.argv[1:])
 try:
     split = selecting.SplitOptions(test_characters=5)

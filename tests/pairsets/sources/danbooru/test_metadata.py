@@ -10,11 +10,12 @@ import pytest
 from support.danbooru import names_of, post, write_lines
 
 from pairsets.errors import SourceError
-from pairsets.sources.danbooru import Rule
 from pairsets.sources.danbooru import metadata as metadata_module
 from pairsets.sources.danbooru import processes as workers_of
 from pairsets.sources.danbooru.blocks import read_block
 from pairsets.sources.danbooru.metadata import Metadata
+from pairsets.sources.danbooru.posts import Rule
+from pairsets.sources.danbooru.streams import content_of
 from pairsets.storage.resume import Resume
 
 NAMES = names_of(40)
@@ -88,7 +89,7 @@ def test_what_was_read_is_not_judged_again(files, tmp_path, monkeypatch, limit):
     assert metadata.files == whole[0].files
     # And all of it is there now: not even the files are read again.
     counting(monkeypatch, 0)
-    monkeypatch.setattr(metadata_module.Stream, "blocks", None)
+    monkeypatch.setattr(metadata_module.Stream, "pieces", None)
     assert read(files, tmp_path / "partial")[1] == whole[1]
 
 
@@ -102,9 +103,9 @@ def test_stopped_anywhere_while_blocks_are_on_their_way(files, tmp_path, monkeyp
         for data in blocks:
             waiting.append(data)
             if len(waiting) > 3:
-                yield read_block(waiting.pop(0), rule).to_bytes()
+                yield read_block(content_of(waiting.pop(0)), rule).to_bytes()
         for data in waiting:
-            yield read_block(data, rule).to_bytes()
+            yield read_block(content_of(data), rule).to_bytes()
 
     def keep(journal, record):
         if len(records) == limit:

@@ -13,7 +13,6 @@ from support.danbooru import newer, post, tag
 from support.face_boxes import face_boxes
 
 from pairsets.errors import SourceError
-from pairsets.sources.danbooru import Boxed, Rule, Selection
 from pairsets.sources.danbooru.blocks import read_block
 from pairsets.sources.danbooru.posts import (
     BANNED,
@@ -26,9 +25,10 @@ from pairsets.sources.danbooru.posts import (
     SEVERAL,
     UNRATED,
     UNTYPED,
+    Rule,
 )
-from pairsets.sources.danbooru.selection import named_pictures
-from pairsets.sources.danbooru.single_faces import FACES, NO_FACE, ONE, OUTSIDE, SMALL
+from pairsets.sources.danbooru.selection import Selection, named_pictures
+from pairsets.sources.danbooru.single_faces import FACES, NO_FACE, ONE, OUTSIDE, SMALL, Boxed
 
 NAMES = ["rei", "asuka", "é_(x)", "zoe\u0308", "fate/zero", "夕立"]
 # How a field is written, and what is meant by it.

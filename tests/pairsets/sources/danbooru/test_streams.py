@@ -158,7 +158,7 @@ def test_files_of_one_post_are_one_source(tmp_path):
     assert [file.name for file in joined.files] == ["a.json", "b.jpg.json", "c.mp4.json"]
     for block in (1, 10**6):
         joined.taken = 0
-        found = list(joined.blocks(block))
+        found = list(joined.pieces(block))
         assert len(found) == (3 if block == 1 else 1)
         assert [json.loads(line)["id"] for line in b"".join(found).splitlines()] == [1, 3, 2, 4]
         assert joined.taken == joined.size
