@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.arrays import Counts, Mask, Rows
 from pairsets.errors import ScoresError
+from pairsets.evaluation.dyads import Sorted, Table, dyads
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
 
@@ -148,13 +149,9 @@ class Clusters:
         return np.asarray(self.a != self.b)
 
     @cached_property
-    def _dyads(self) -> tuple[Rows, int]:
-        """A number for the unordered two clusters of each pair, and how many numbers there are."""
-        keys = np.minimum(self.a, self.b) * self.count + np.maximum(self.a, self.b)
-        if self.count**2 <= max(4 * len(self), 1_000_000):
-            return keys, self.count**2
-        distinct, numbers = np.unique(keys, return_inverse=True)
-        return numbers.astype(np.int64), len(distinct)
+    def _dyads(self) -> Table | Sorted:
+        a, b = (self.a, self.b) if self._apart.all() else (self.a[self._apart], self.b[self._apart])
+        return dyads(a, b, self.count)
 
     def spread(self, residuals: ArrayLike) -> Spread:
         """The variance of the sum of `residuals [N]`, each pair's share in an estimate's error.
@@ -168,13 +165,9 @@ class Clusters:
             raise ScoresError(f"residuals of shape {values.shape} for {len(self)} pairs")
         apart = self._apart
         inside = np.bincount(self.a[~apart], values[~apart], self.count)
-        if apart.all():
-            ends, between, (numbers, dyads) = self.b, values, self._dyads
-        else:
-            numbers, dyads = self._dyads
-            ends, between, numbers = self.b[apart], values[apart], numbers[apart]
+        ends, between = (self.b, values) if apart.all() else (self.b[apart], values[apart])
         sums = np.bincount(self.a, values, self.count) + np.bincount(ends, between, self.count)
-        across = np.bincount(numbers, between, dyads)
+        across = self._dyads.sums(between)
         squares = _squares(inside), _squares(across)
         total, fourth = _squares(sums), _squares(sums**2)
         evenness = total**2 / fourth if fourth > 0 else math.inf
