@@ -178,4 +178,6 @@ def _squares(values: NDArray[Any]) -> float:
     """Sum of squares, equal to the last bit however many noughts stand among the values."""
     # Among noughts the others would be added in groups that hang on how many there are.
     others = values[values != 0]
-    return float(others @ others)
+    # Not `@`: its order, and so its last digits, hang on the processor and on the threads.
+    others *= others
+    return float(others.sum())
