@@ -115,12 +115,14 @@ class Clusters:
         """
         if by not in BY:
             raise ScoresError(f"clusters by {by!r}; expected {' or '.join(BY)}")
-        codes, paths = pd.factorize(np.concatenate([pairs.path_a, pairs.path_b]), sort=True)
+        paths = pairs.paths
+        place = {path: number for number, path in enumerate(paths)}
+        number = np.array([place[face] for face in pairs.codes.faces], np.int64)
         count = len(paths)
         if by == "identity":
             folders, names = pd.factorize(strings(map(pairs.identity, paths)))
-            codes, count = folders[codes], len(names)
-        return cls(codes[: len(pairs)], codes[len(pairs) :], count, by)
+            number, count = folders[number], len(names)
+        return cls(number[pairs.codes.a], number[pairs.codes.b], count, by)
 
     def __len__(self) -> int:
         return len(self.a)
