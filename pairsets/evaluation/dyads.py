@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.arrays import Floats, Mask, Rows
-from pairsets.sorted_arrays import sort_in_place
+from pairsets.sorted_arrays import in_order
 
 # Keys that are worth a table of all of them, however few pairs there are.
 _TABLE = 1_000_000
 # Keys that are computed at a time, in memory that stays near.
 _BLOCK = 1 << 16
-_WIDEST = 63
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +65,8 @@ def dyads(a: Rows, b: Rows, count: int) -> Table | Sorted:
     Sums over them are the same in either form but for noughts, to the last bit.
     """
     if count**2 <= max(4 * a.size, _TABLE):
-        return Table(_keys(a, b, count, 0), count**2)
-    bits = a.size.bit_length()
-    if bits > 31 or count**2 > 1 << (_WIDEST - bits):
-        keys = _keys(a, b, count, 0)
-        rows: NDArray[np.integer] = np.argsort(keys, kind="stable")
-        keys = keys[rows]
-    else:
-        # Key and row as one number: those are sorted far faster than rows by their keys.
-        keys = _keys(a, b, count, bits)
-        sort_in_place(keys)
-        rows = np.empty(keys.size, np.int32)
-        np.bitwise_and(keys, (1 << bits) - 1, out=rows, casting="same_kind")
-        keys >>= bits
+        return Table(_keys(a, b, count), count**2)
+    rows, keys = in_order(_keys(a, b, count), count**2)
     first = np.ones(keys.size, np.bool_)
     np.not_equal(keys[1:], keys[:-1], out=first[1:])
     later = np.flatnonzero(~first)
@@ -86,16 +74,10 @@ def dyads(a: Rows, b: Rows, count: int) -> Table | Sorted:
     return Sorted(rows, first, later, later - np.arange(later.size) - 1)
 
 
-def _keys(a: Rows, b: Rows, count: int, bits: int) -> Rows:
-    """A number of the two clusters of each pair, `[N]`, and `bits` that hold its row behind."""
+def _keys(a: Rows, b: Rows, count: int) -> Rows:
+    """A number of the two clusters of each pair, `[N]`."""
     found = np.empty(a.size, np.int64)
     for begin in range(0, a.size, _BLOCK):
         part = slice(begin, begin + _BLOCK)
-        keys = np.minimum(a[part], b[part])
-        keys *= count
-        keys += np.maximum(a[part], b[part])
-        if bits:
-            keys <<= bits
-            keys |= np.arange(begin, begin + keys.size)
-        found[part] = keys
+        found[part] = np.minimum(a[part], b[part]) * count + np.maximum(a[part], b[part])
     return found

@@ -157,6 +157,26 @@ def read_table(
                 yield line, cells
 
 
+def batches(rows: Iterator[Row], most: int) -> Iterator[list[Row]]:
+    """Rows some at a time; before an error come those that stand before it.
+
+    >>> [len(batch) for batch in batches(iter([(1, ["a"]), (2, ["b"]), (3, ["c"])]), 2)]
+    [2, 1]
+    """
+    while True:
+        batch: list[Row] = []
+        try:
+            for row in islice(rows, most):
+                batch.append(row)
+        except Exception:
+            if batch:
+                yield batch
+            raise
+        if not batch:
+            return
+        yield batch
+
+
 def table_rows(
     path: Path, what: str, columns: Sequence[str], *, error: Fail = PairSetError
 ) -> Iterator[Row]:
