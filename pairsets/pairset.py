@@ -6,7 +6,7 @@ import csv
 import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import PairSetError
+from pairsets.face_codes import Codes, FaceCodes, blocks, of_each
 from pairsets.faces import differing, identified, identity_of
 from pairsets.identities.rules import Rule, some
 from pairsets.paths import base_name, strings, why_unsafe
-from pairsets.storage.artefacts import write_json
-from pairsets.storage.csv_tables import open_table, read_table, table_rows, write_csv
+from pairsets.storage.artefacts import atomic_write, write_json
+from pairsets.storage.csv_tables import csv_cells, open_table, read_table, table_rows, write_csv
 from pairsets.storage.digests import rows_digest
 from pairsets.storage.manifests import refuse_other
 from pairsets.storage.publication import written_together
@@ -73,6 +74,7 @@ class PairSet:
         identities: who each face shows, by its path, where that is not everywhere the folder; it
             may know of other faces, too. In a file of its own, `PAIRS.identities.csv`, beside the
             pair file.
+        codes: the faces by number, and the two of each pair.
 
     The arrays are read-only copies.
 
@@ -87,6 +89,7 @@ class PairSet:
     human_prediction: NDArray[np.int8]
     invalid: NDArray[np.int8]
     identities: Mapping[str, str] | None = None
+    codes: FaceCodes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -96,9 +99,17 @@ class PairSet:
             set_field(self, name, _flags(name, getattr(self, name), len(self.path_a)))
         if len(self.path_b) != len(self.path_a):
             raise PairSetError(f"{len(self.path_a)} paths A for {len(self.path_b)} paths B")
-        problem = _first_problem(self.path_a, self.path_b)  # type: ignore[arg-type]
-        if problem:
-            raise PairSetError(f"pair {problem[0] + 1}: {problem[1]}")
+        self._settle(FaceCodes.of(self.path_a, self.path_b))
+
+    def _settle(self, codes: FaceCodes, *, sound: bool = False) -> None:
+        """Keep the numbers of the faces; refuse pairs that are not as they should be."""
+        if not sound and not codes.sound():
+            row, told = _first_problem(self.path_a, self.path_b) or (0, "")  # type: ignore[arg-type]
+            raise PairSetError(f"pair {row + 1}: {told}")
+        object.__setattr__(self, "codes", codes)
+        self._refuse_unnamed()
+
+    def _refuse_unnamed(self) -> None:
         if self.identities is not None:
             unnamed = [path for path in self.paths if path not in self.identities]
             if unnamed:
@@ -125,6 +136,32 @@ class PairSet:
         return cls(first, strings(path_b), *flags, identities)
 
     @classmethod
+    def coded(
+        cls,
+        codes: FaceCodes,
+        label: ArrayLike,
+        human_prediction: ArrayLike = -1,
+        invalid: ArrayLike = 0,
+        *,
+        identities: Mapping[str, str] | None = None,
+        sound: bool = False,
+    ) -> PairSet:
+        """A pair set of numbered faces, so that millions of paths need not be numbered again.
+
+        The caller vouches for pairs that are `sound`, see `FaceCodes.sound`, such as some of those
+        of a pair set.
+        """
+        found = object.__new__(cls)
+        columns: dict[str, Any] = {"path_a": codes.path_a, "path_b": codes.path_b}
+        for name, value in zip(COLUMNS[2:], (label, human_prediction, invalid), strict=True):
+            given = np.broadcast_to(np.asarray(value), len(codes)) if np.ndim(value) == 0 else value
+            columns[name] = _flags(name, given, len(codes))
+        for name, column in (columns | {"identities": identities}).items():
+            object.__setattr__(found, name, column)
+        found._settle(codes, sound=sound)
+        return found
+
+    @classmethod
     def read(cls, path: str | Path, rule: Rule | None = None) -> PairSet:
         """Read a five-column CSV; a byte-order mark, CRLF and quoted commas are understood.
 
@@ -145,7 +182,7 @@ class PairSet:
             if found is not None:
                 sound = None
                 with suppress(PairSetError):
-                    sound = cls(*found)  # type: ignore[arg-type]
+                    sound = cls.coded(found[0], *found[1])
                 if sound is not None:
                     refuse_other(path, lambda: sound.rows_sha256)
                     return sound._told(path, rule)
@@ -179,19 +216,32 @@ class PairSet:
         with written_together(files, manifest=described, stale=stale) as folder:
             if names is not None:
                 write_csv(folder / beside.name, IDENTITY_COLUMNS, names.items())
-            rows = zip(
-                self.path_a,
-                self.path_b,
-                self.label.tolist(),
-                self.human_prediction.tolist(),
-                self.invalid.tolist(),
-                strict=True,
-            )
-            write_csv(folder / path.name, COLUMNS, rows)
+            with atomic_write(folder / path.name) as stream:
+                stream.write((",".join(COLUMNS) + "\n").encode())
+                stream.writelines(self._lines())
             if manifest is not None and described is not None:
                 content = {**manifest, "rows_sha256": self.rows_sha256}
                 write_json(folder / described.name, content)
         return path
+
+    def _lines(self) -> Iterator[bytes]:
+        """The rows as lines of a pair file, some thousands at a time."""
+        cells = np.array([cell + b"," for cell in csv_cells(self.codes.faces)], object)
+        ends = np.array(
+            [
+                f"{label},{said},{invalid}\n".encode()
+                for label in (0, 1)
+                for said in (-1, 0, 1)
+                for invalid in (0, 1)
+            ],
+            object,
+        )
+        for rows in blocks(len(self)):
+            columns = self.label[rows], self.human_prediction[rows], self.invalid[rows]
+            line = np.empty((len(columns[0]), 3), object)
+            line[:, 0], line[:, 1] = cells[self.codes.a[rows]], cells[self.codes.b[rows]]
+            line[:, 2] = ends[6 * columns[0] + 2 * (columns[1] + 1) + columns[2]]
+            yield b"".join(line.ravel().tolist())
 
     @property
     def rows_sha256(self) -> str:
@@ -224,7 +274,7 @@ class PairSet:
     @property
     def paths(self) -> list[str]:
         """The distinct face paths, sorted."""
-        return sorted(set(self.path_a) | set(self.path_b))
+        return sorted(self.codes.faces.tolist())
 
     @property
     def keys(self) -> list[PairKey]:
@@ -241,12 +291,17 @@ class PairSet:
     @cached_property
     def identity_a(self) -> NDArray[np.object_]:
         """`[N]`: who the first face of each pair shows."""
-        return strings(identified(self.path_a, self.identities))
+        return of_each(self._named, self.codes.a)
 
     @cached_property
     def identity_b(self) -> NDArray[np.object_]:
         """`[N]`: who the second face of each pair shows."""
-        return strings(identified(self.path_b, self.identities))
+        return of_each(self._named, self.codes.b)
+
+    @cached_property
+    def _named(self) -> NDArray[np.object_]:
+        """`[K]`: who each face shows."""
+        return strings(identified(self.codes.faces, self.identities))
 
     @property
     def contradicting(self) -> NDArray[np.bool_]:
@@ -254,10 +309,8 @@ class PairSet:
 
         Positives of two identities, and negatives of one.
         """
-        # By distinct faces: there may be ten million pairs of them.
-        codes, faces = pd.factorize(np.concatenate([self.path_a, self.path_b]))
-        owners, _ = pd.factorize(strings(map(self.identity, faces)))
-        same = owners[codes[: len(self)]] == owners[codes[len(self) :]]
+        owners, _ = pd.factorize(self._named)
+        same = owners[self.codes.a] == owners[self.codes.b]
         return np.asarray(self.valid & (same != (self.label == 1)))
 
     def identity(self, path: str) -> str:
@@ -275,12 +328,24 @@ class PairSet:
         Raises:
             PairSetError: it lacks a face.
         """
-        return replace(self, identities=identities)
+        return self._of(self.codes, slice(None), identities)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> PairSet:
         """The pair set of some rows, by mask or by number."""
-        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in self._fields()}
-        return replace(self, **columns)
+        # Of rows by number, one may come twice.
+        sound = np.asarray(rows).dtype == np.bool_
+        return self._of(self.codes.take(rows), rows, self.identities, sound=sound)
+
+    def _of(
+        self,
+        codes: FaceCodes,
+        rows: NDArray[np.bool_] | NDArray[np.int64] | slice,
+        identities: Mapping[str, str] | None,
+        *,
+        sound: bool = True,
+    ) -> PairSet:
+        flags = (getattr(self, name)[rows] for name in COLUMNS[2:])
+        return PairSet.coded(codes, *flags, identities=identities, sound=sound)
 
     def names(self, row: int) -> tuple[str, str]:
         """The two identities of a row."""
@@ -351,13 +416,13 @@ def read_identities(path: Path, paths: Iterable[str]) -> dict[str, str] | None:
     return found
 
 
-def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:
-    """The five columns of a file that is as it should be, many rows at a time; else None."""
-    paths: tuple[list[str], list[str]] = ([], [])
+def _columns(reader: Iterator[list[str]]) -> tuple[FaceCodes, list[NDArray[np.int8]]] | None:
+    """The faces and flags of a file that is as it should be, many rows at a time; else None."""
+    sides: tuple[list[Codes], list[Codes]] = ([], [])
     flags = bytearray(), bytearray(), bytearray()
     # As bytes have no sign.
     values = [{cell: flag % 256 for cell, flag in VALUES[name].items()} for name in COLUMNS[2:]]
-    known: dict[str, str] = {}
+    known = _Numbers()
     try:
         header = tuple(next(reader, ()))
         if header not in (COLUMNS, SHORT):
@@ -365,18 +430,26 @@ def _columns(reader: Iterator[list[str]]) -> list[NDArray[Any]] | None:
         told = len(header) - 2
         while rows := list(islice(reader, _ROWS)):
             first, second, *cells = zip(*filter(None, rows), strict=True)
-            for column, side in zip(paths, (first, second), strict=True):
-                # One string for each face, however often it comes.
-                column.extend(map(known.setdefault, side, side))
+            for codes, side in zip(sides, (first, second), strict=True):
+                codes.append(np.fromiter(map(known.__getitem__, side), np.int32, len(side)))
             for flag, value, side in zip(flags[:told], values[:told], cells, strict=True):
                 flag.extend(map(value.__getitem__, side))
     except (csv.Error, KeyError, ValueError):
         return None
-    if not paths[0]:
+    if not sides[0]:
         return None
+    a, b = map(np.concatenate, sides)
     found = [np.frombuffer(flag, np.int8) for flag in flags[:told]]
-    untold = [np.full(len(paths[0]), value, np.int8) for value in _UNTOLD[told:]]
-    return [*map(strings, paths), *found, *untold]
+    untold = [np.full(len(a), value, np.int8) for value in _UNTOLD[told:]]
+    return FaceCodes(strings(known), a, b), [*found, *untold]
+
+
+class _Numbers(dict[str, int]):
+    """Number of each text, as they are asked for: 0, 1, ..."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = len(self)
+        return number
 
 
 def _parse(path: Path) -> tuple[list[int], dict[str, list[object]]]:
@@ -440,7 +513,10 @@ def _flags(name: str, values: ArrayLike, length: int) -> NDArray[np.int8]:
     if array.shape != (length,):
         raise PairSetError(f"{name} has shape {array.shape}, expected ({length},)")
     allowed = sorted(VALUES[name].values())
-    wrong = np.flatnonzero(~np.isin(array, allowed))
+    if array.dtype.kind in "iub":
+        wrong = np.flatnonzero(~np.logical_or.reduce([array == value for value in allowed]))
+    else:
+        wrong = np.flatnonzero(~np.isin(array, allowed))
     if wrong.size:
         row = int(wrong[0])
         raise PairSetError(f"pair {row + 1}: {name} is {array[row]}, expected one of {allowed}")
@@ -461,7 +537,7 @@ def _first_problem(path_a: Sequence[object], path_b: Sequence[object]) -> tuple[
     """Row and description of the first pair that breaks a rule, of the first kind met."""
     count = len(path_a)
     both = np.concatenate([strings(path_a), strings(path_b)])  # type: ignore[arg-type]
-    codes, distinct = pd.factorize(both)
+    codes, distinct = pd.factorize(both, use_na_sentinel=False)
     for code, path in enumerate(distinct):
         unsafe = why_unsafe(path) if isinstance(path, str) else "is not text"
         if unsafe:

@@ -20,6 +20,10 @@ IMAGE_SUFFIXES = frozenset(
 
 def strings(values: Iterable[str]) -> NDArray[np.object_]:
     """A read-only array of str objects, of any length each."""
+    if isinstance(values, np.ndarray) and values.dtype == object and values.ndim == 1:
+        array = values.copy()
+        array.setflags(write=False)
+        return array
     listed = list(values)
     array = np.empty(len(listed), object)
     array[:] = listed

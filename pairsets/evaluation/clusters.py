@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.arrays import Counts, Mask, Rows
 from pairsets.errors import ScoresError
+from pairsets.evaluation.dyads import Sorted, Table, dyads
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
 
@@ -114,12 +115,14 @@ class Clusters:
         """
         if by not in BY:
             raise ScoresError(f"clusters by {by!r}; expected {' or '.join(BY)}")
-        codes, paths = pd.factorize(np.concatenate([pairs.path_a, pairs.path_b]), sort=True)
+        paths = pairs.paths
+        place = {path: number for number, path in enumerate(paths)}
+        number = np.array([place[face] for face in pairs.codes.faces], np.int64)
         count = len(paths)
         if by == "identity":
             folders, names = pd.factorize(strings(map(pairs.identity, paths)))
-            codes, count = folders[codes], len(names)
-        return cls(codes[: len(pairs)], codes[len(pairs) :], count, by)
+            number, count = folders[number], len(names)
+        return cls(number[pairs.codes.a], number[pairs.codes.b], count, by)
 
     def __len__(self) -> int:
         return len(self.a)
@@ -148,13 +151,9 @@ class Clusters:
         return np.asarray(self.a != self.b)
 
     @cached_property
-    def _dyads(self) -> tuple[Rows, int]:
-        """A number for the unordered two clusters of each pair, and how many numbers there are."""
-        keys = np.minimum(self.a, self.b) * self.count + np.maximum(self.a, self.b)
-        if self.count**2 <= max(4 * len(self), 1_000_000):
-            return keys, self.count**2
-        distinct, numbers = np.unique(keys, return_inverse=True)
-        return numbers.astype(np.int64), len(distinct)
+    def _dyads(self) -> Table | Sorted:
+        a, b = (self.a, self.b) if self._apart.all() else (self.a[self._apart], self.b[self._apart])
+        return dyads(a, b, self.count)
 
     def spread(self, residuals: ArrayLike) -> Spread:
         """The variance of the sum of `residuals [N]`, each pair's share in an estimate's error.
@@ -168,13 +167,9 @@ class Clusters:
             raise ScoresError(f"residuals of shape {values.shape} for {len(self)} pairs")
         apart = self._apart
         inside = np.bincount(self.a[~apart], values[~apart], self.count)
-        if apart.all():
-            ends, between, (numbers, dyads) = self.b, values, self._dyads
-        else:
-            numbers, dyads = self._dyads
-            ends, between, numbers = self.b[apart], values[apart], numbers[apart]
+        ends, between = (self.b, values) if apart.all() else (self.b[apart], values[apart])
         sums = np.bincount(self.a, values, self.count) + np.bincount(ends, between, self.count)
-        across = np.bincount(numbers, between, dyads)
+        across = self._dyads.sums(between)
         squares = _squares(inside), _squares(across)
         total, fourth = _squares(sums), _squares(sums**2)
         evenness = total**2 / fourth if fourth > 0 else math.inf
@@ -185,4 +180,6 @@ def _squares(values: NDArray[Any]) -> float:
     """Sum of squares, equal to the last bit however many noughts stand among the values."""
     # Among noughts the others would be added in groups that hang on how many there are.
     others = values[values != 0]
-    return float(others @ others)
+    # Not `@`: its order, and so its last digits, hang on the processor and on the threads.
+    others *= others
+    return float(others.sum())

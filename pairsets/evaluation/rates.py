@@ -10,6 +10,8 @@ as NIST counts it. Such positives are errors whatever the threshold, such negati
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +20,12 @@ from numpy.typing import ArrayLike
 
 from pairsets.arrays import Counts, Floats, Scores
 from pairsets.errors import ScoresError
+from pairsets.sorted_arrays import sort_in_place
+
+# Steps of a curve that are looked at together, at first.
+_FEW = 64
+# Vertices that are summed over at a time.
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +66,26 @@ class Curve:
         """False negative rate at each threshold, falling."""
         return (self.positives - self.true_positives) / self.positives
 
+    def rates(self, at: int) -> tuple[float, float]:
+        """FPR and FNR of one vertex, equal to those of `fpr` and `fnr`, which take all of them."""
+        positives = self.positives
+        return (
+            int(self.false_positives[at]) / self.negatives,
+            (positives - int(self.true_positives[at])) / positives,
+        )
+
+    def first(self, holds: Callable[[float, float], bool]) -> int:
+        """First vertex whose FPR and FNR are such; K + 1 where none is.
+
+        What `holds` of a vertex must hold of all that follow, too.
+        """
+        vertices = range(len(self.thresholds))
+        return bisect_left(vertices, True, key=lambda at: holds(*self.rates(at)))
+
+    def point(self, at: int) -> Point:
+        """The operating point of a vertex."""
+        return Point(float(self.thresholds[at]), *self.rates(at))
+
 
 @dataclass(frozen=True)
 class Point:
@@ -93,24 +121,42 @@ def roc(labels: ArrayLike, scores: ArrayLike) -> Curve:
     if positive.all() or not positive.any():
         kind = "negative" if positive.all() else "positive"
         raise ScoresError(f"{values.size} pairs and no {kind} one; rates need both classes")
-    scored = values > -np.inf
-    rejected = int((positive & ~scored).sum()), int((~positive & ~scored).sum())
-    if not scored.any():
+    kinds = values[~positive], values[positive]
+    for kind in kinds:
+        sort_in_place(kind)
+    rejected = [int(kind.searchsorted(-np.inf, side="right")) for kind in kinds]
+    if sum(rejected) == values.size:
         raise ScoresError(f"not one of {values.size} pairs has a score; rates need some that do")
-    if any(rejected):
-        positive, values = positive[scored], values[scored]
-    # Equal scores become one vertex, so that their order does not matter: the fastest sort will do.
-    order = np.argsort(values)[::-1]
-    ranked = values[order]
-    last = np.r_[np.flatnonzero(ranked[1:] != ranked[:-1]), ranked.size - 1]
-    true_positives = np.cumsum(positive[order])[last]
+    negatives, positives = (kind[lost:] for kind, lost in zip(kinds, rejected, strict=True))
     return Curve(
-        thresholds=np.r_[np.inf, ranked[last]],
-        false_positives=np.r_[0, last + 1 - true_positives].astype(np.int64),
-        true_positives=np.r_[0, true_positives].astype(np.int64),
-        rejected_positives=rejected[0],
-        rejected_negatives=rejected[1],
+        *_vertices(negatives, positives),
+        rejected_positives=rejected[1],
+        rejected_negatives=rejected[0],
     )
+
+
+def _vertices(negatives: Scores, positives: Scores) -> tuple[Floats, Counts, Counts]:
+    """Thresholds, false and true positives as `Curve` has them, of either kind's rising scores."""
+    # Either kind sorted alone, and not the pairs with their labels: that would take far longer.
+    place = negatives.searchsorted(positives)
+    ranked = np.insert(negatives, place, positives)
+    count = ranked.size
+    # How many pairs there are down to each positive, the best first; itself among them.
+    ranks = (count - place - np.arange(place.size))[::-1]
+    accepted = np.arange(count + 1)
+    hits = np.repeat(np.arange(place.size + 1), np.diff(ranks, prepend=0, append=count + 1))
+    ranked = ranked[::-1]
+    # Equal scores become one vertex, so that their order does not matter.
+    ends = np.concatenate([ranked[1:] != ranked[:-1], [True]])
+    if not ends.all():
+        ranked = ranked[ends]
+        kept = np.concatenate([[True], ends])
+        accepted, hits = accepted[kept], hits[kept]
+    accepted -= hits
+    thresholds = np.concatenate([[np.inf], ranked])
+    # Nought has one sign, whichever of two a sort puts first.
+    thresholds += 0.0
+    return thresholds, accepted, hits
 
 
 def refuse_unknown(scores: Scores) -> None:
@@ -129,11 +175,9 @@ def fpr_at_fnr(curve: Curve, target: float) -> Point:
     >>> fpr_at_fnr(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]), 0.5)
     Point(threshold=0.9, fpr=0.0, fnr=0.5)
     """
-    reached = curve.fnr <= checked_share(target)
-    if not reached[-1]:
-        return NOWHERE
-    at = int(np.argmax(reached))
-    return Point(float(curve.thresholds[at]), float(curve.fpr[at]), float(curve.fnr[at]))
+    checked_share(target)
+    at = curve.first(lambda fpr, fnr: fnr <= target)
+    return curve.point(at) if at < len(curve.thresholds) else NOWHERE
 
 
 def fpr_at_fnr_interpolated(curve: Curve, target: float) -> float:
@@ -146,15 +190,44 @@ def fpr_at_fnr_interpolated(curve: Curve, target: float) -> float:
     published tables; no threshold need reach the rate. `fpr_at_fnr` gives one that is reached.
     nan where positives without a score leave no threshold an FNR so low.
     """
-    if curve.fnr[-1] > checked_share(target):
+    if curve.rates(-1)[1] > checked_share(target):
         return float("nan")
-    false_positives, true_positives = curve.false_positives[1:], curve.true_positives[1:]
-    turns = (np.diff(false_positives, 2) != 0) | (np.diff(true_positives, 2) != 0)
-    kept = np.flatnonzero(np.r_[True, turns, True]) if false_positives.size > 2 else slice(None)
-    fpr = np.r_[0, false_positives[kept]] / curve.negatives
-    fnr = 1.0 - np.r_[0, true_positives[kept]] / curve.positives
-    order = np.argsort(fnr, kind="stable")
-    return float(np.interp(target, fnr[order], fpr[order]))
+    hits, alarms, last = curve.true_positives, curve.false_positives, len(curve.thresholds) - 1
+
+    def fnr(at: int) -> float:
+        return 1.0 - int(hits[at]) / curve.positives
+
+    def fpr(at: int) -> float:
+        return int(alarms[at]) / curve.negatives
+
+    after = corner = bisect_left(range(last), True, key=lambda at: fnr(at) <= target)
+    if after > 1:
+        corner += _straight(alarms[after - 1 :], hits[after - 1 :]) - 1
+    # Of corners that share an FNR the line runs from the last, and to the first.
+    begin = int(np.searchsorted(hits, hits[corner], side="right")) - 1
+    if fnr(begin) > target:  # by rounding alone: at the end of the curve
+        return fpr(int(np.searchsorted(hits, hits[corner])))
+    if after == 0 or fnr(begin) == target:
+        return fpr(begin)
+    corner = after - 1
+    if corner > 1:
+        corner += 1 - _straight(alarms[after:0:-1], hits[after:0:-1])
+    end = int(np.searchsorted(hits, hits[corner]))
+    return float(np.interp(target, [fnr(begin), fnr(end)], [fpr(begin), fpr(end)]))
+
+
+def _straight(*columns: Counts) -> int:
+    """Number of steps from the columns' beginning that are equal to the first of them."""
+    done, width, every = 0, _FEW, columns[0].size - 1
+    while done < every:
+        upto = min(done + width, every)
+        same = np.ones(upto - done, np.bool_)
+        for column in columns:
+            same &= np.diff(column[done : upto + 1]) == column[1] - column[0]
+        if not same.all():
+            return done + int(same.argmin())
+        done, width = upto, 2 * width
+    return every
 
 
 def fnr_at_fpr(curve: Curve, target: float) -> Point:
@@ -163,8 +236,8 @@ def fnr_at_fpr(curve: Curve, target: float) -> Point:
     >>> fnr_at_fpr(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]), 0.4)
     Point(threshold=0.9, fpr=0.0, fnr=0.5)
     """
-    at = int(np.searchsorted(curve.fpr, checked_share(target, "FPR"), side="right")) - 1
-    return Point(float(curve.thresholds[at]), float(curve.fpr[at]), float(curve.fnr[at]))
+    checked_share(target, "FPR")
+    return curve.point(curve.first(lambda fpr, fnr: fpr > target) - 1)
 
 
 def fnr_at_fpr_interpolated(curve: Curve, target: float) -> float:
@@ -173,11 +246,12 @@ def fnr_at_fpr_interpolated(curve: Curve, target: float) -> float:
     >>> fnr_at_fpr_interpolated(roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1]), 0.25)
     0.25
     """
-    at = int(np.searchsorted(curve.fpr, checked_share(target, "FPR"), side="right")) - 1
-    if at == curve.thresholds.size - 1:
-        return float(curve.fnr[at])
-    ends = slice(at, at + 2)
-    return float(np.interp(target, curve.fpr[ends], curve.fnr[ends]))
+    checked_share(target, "FPR")
+    at = curve.first(lambda fpr, fnr: fpr > target) - 1
+    if at == len(curve.thresholds) - 1:
+        return curve.rates(at)[1]
+    fpr, fnr = zip(curve.rates(at), curve.rates(at + 1), strict=True)
+    return float(np.interp(target, fpr, fnr))
 
 
 def is_resolvable(target: float, count: int) -> bool:
@@ -201,14 +275,22 @@ def sensitivity_index(labels: ArrayLike, scores: ArrayLike) -> float:
     2.0
     """
     positive, values = np.asarray(labels) == 1, np.asarray(scores, np.float64)
-    scored = values > -np.inf
-    kinds = values[positive & scored], values[~positive & scored]
-    if not (kinds[0].size and kinds[1].size):
-        return float("nan")
-    # From one of them: the mean of equal numbers may be rounded, and they would seem to vary.
-    spread = sum(float((kind - kind[0]).var()) for kind in kinds) / 2
-    apart = float(kinds[0].mean() - kinds[1].mean())
-    return apart / spread**0.5 if spread > 0 else float("nan")
+    moments = []
+    for rows in (positive, ~positive):
+        kind = values[rows]
+        kind = kind[kind > -np.inf] if np.isneginf(kind).any() else kind
+        if not kind.size:
+            return float("nan")
+        mean = float(kind.mean())
+        # From one of them: the mean of equal numbers may be rounded, and they would seem to vary.
+        kind -= kind[0]
+        # As `numpy.var` has it, in the memory that is there.
+        kind -= kind.mean()
+        kind *= kind
+        moments.append((mean, float(kind.mean())))
+    (above, one), (below, other) = moments
+    spread = (one + other) / 2
+    return (above - below) / spread**0.5 if spread > 0 else float("nan")
 
 
 def equal_error(curve: Curve) -> tuple[float, float]:
@@ -221,15 +303,15 @@ def equal_error(curve: Curve) -> tuple[float, float]:
     >>> equal_error(roc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]))
     (0.5, 0.8)
     """
-    fpr, fnr = curve.fpr, curve.fnr
-    if fpr[-1] < fnr[-1]:
+    after = curve.first(lambda fpr, fnr: fpr >= fnr)
+    if after == len(curve.thresholds):
         return float("nan"), float("nan")
-    after = int(np.argmax(fpr >= fnr))
     before = after - 1
-    gap, overshoot = fnr[before] - fpr[before], fpr[after] - fnr[after]
-    rate = fnr[before] + (fnr[after] - fnr[before]) * (gap / (gap + overshoot))
+    (low, high), (over, under) = curve.rates(before), curve.rates(after)
+    gap, overshoot = high - low, over - under
+    rate = high + (under - high) * (gap / (gap + overshoot))
     nearer = before if gap < overshoot and before > 0 else after
-    return float(rate), float(curve.thresholds[nearer])
+    return rate, float(curve.thresholds[nearer])
 
 
 def area_under(curve: Curve) -> float:
@@ -240,8 +322,11 @@ def area_under(curve: Curve) -> float:
     >>> area_under(roc([1, 0, 1, 0], [0.9, 0.8, 0.8, 0.1]))
     0.875
     """
-    steps = np.diff(curve.false_positives)
-    twice = int((steps * (curve.true_positives[1:] + curve.true_positives[:-1])).sum())
+    twice = 0
+    for first in range(0, len(curve.thresholds) - 1, _BLOCK):
+        part = slice(first, first + _BLOCK + 1)
+        hits = curve.true_positives[part]
+        twice += int((np.diff(curve.false_positives[part]) * (hits[1:] + hits[:-1])).sum())
     twice += curve.rejected_negatives * (curve.positives + int(curve.true_positives[-1]))
     return twice / (2 * curve.positives * curve.negatives)
 

@@ -226,8 +226,10 @@ def crossing(fp: Counts, tp: Counts) -> int:
 def _slope(error: Floats, part: Floats) -> float:
     """The least-squares slope of `error` over `part` through nought, no less than nought."""
     known = np.isfinite(error) & np.isfinite(part)
-    squares = float(part[known] @ part[known])
-    return max(float(error[known] @ part[known]) / squares, 0.0) if squares > 0 else 0.0
+    error, part = error[known], part[known]
+    # Not `@`: see `Clusters.spread`.
+    squares = float((part * part).sum())
+    return max(float((error * part).sum()) / squares, 0.0) if squares > 0 else 0.0
 
 
 # Of the draws, those that a statistic must exist in for an interval to be given.

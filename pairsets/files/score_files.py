@@ -8,15 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pairsets.arrays import Floats, Rows, Scores
+from pairsets.arrays import Floats, Mask, Rows, Scores
 from pairsets.errors import ScoresError
+from pairsets.files.pair_rows import PairRows
 from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.path_prefixes import cause
-from pairsets.storage.csv_tables import read_table, write_csv
+from pairsets.storage.csv_tables import batches, read_table, write_csv
 from pairsets.storage.manifests import refuse_other
 from pairsets.storage.spreadsheets import copy_hint
 
 HEADER = ("pathA", "pathB", "rank", "score", "model")
+# Lines that are read at a time.
+_LINES = 1 << 14
 QUANTILE, RANK, SCORE = "quantile", "rank", "score"
 # How tools write that there is no score, in lower case: of distances that is inf as often as -inf.
 NO_SCORE = frozenset(
@@ -179,10 +182,6 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, Floats]:
 
     Only the columns `quantile`, `rank` and `score` may have empty cells.
     """
-    rows = {key: row for row, key in enumerate(pairs.keys)}
-    found: dict[str, list[float]] = {}
-    # Of each model, the rows that a line speaks of: it may say that there is no score.
-    told: dict[str, bytearray] = {}
     if path.is_dir():
         raise ScoresError(
             f"{path}: a folder; expected a score file (vectors are given with --embeddings)"
@@ -201,24 +200,81 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, Floats]:
         )
     a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
     named = header.index("model") if "model" in header else None
-    for line, cells in lines:
-        key = pair_key(cells[a], cells[b])
-        row = rows.get(key)
-        if row is None or (column in (QUANTILE, RANK) and cells[at] == ""):
-            continue
-        model = (cells[named] if named is not None else "") or path.stem
-        values = found.get(model)
-        if values is None:
-            values = found[model] = [math.nan] * len(pairs)
-            told[model] = bytearray(len(pairs))
-        if told[model][row]:
+    rows, found = PairRows(pairs), _Numbers(path, column, pairs)
+    for batch in batches(lines, _LINES):
+        places = rows.find([cells[a] for _, cells in batch], [cells[b] for _, cells in batch])
+        told = [
+            (row, (cells[named] if named is not None else "") or path.stem, cells[at], line)
+            for row, (line, cells) in zip(places.tolist(), batch, strict=True)
+            if row >= 0 and (column == SCORE or cells[at] != "")
+        ]
+        if not found.add_together(told):
+            for row, model, text, line in told:
+                found.add(row, model, text, line)
+    return found.values
+
+
+# Row of a pair, model, cell and line of the file.
+_Told = tuple[int, str, str, int]
+
+
+class _Numbers:
+    """Numbers of pairs by model, as a file tells them."""
+
+    def __init__(self, path: Path, column: str, pairs: PairSet) -> None:
+        self.path, self.column, self.pairs = path, column, pairs
+        # `[N]` of each model; nan where there is none.
+        self.values: dict[str, Floats] = {}
+        # The rows that a line speaks of: it may say that there is no score.
+        self.told: dict[str, Mask] = {}
+
+    def add_together(self, told: Sequence[_Told]) -> bool:
+        """Add lines, if they are as they should be, none twice, and have a number each."""
+        if not told:
+            return True
+        places, models, texts, _ = zip(*told, strict=True)
+        try:
+            numbers = np.fromiter(map(float, texts), np.float64, len(told))
+        except ValueError:
+            return False
+        if not np.isfinite(numbers).all():
+            return False
+        rows = np.array(places, np.int64)
+        among = {model: slice(None) for model in dict.fromkeys(models)}
+        if len(among) > 1:
+            each = np.array(models, object)
+            among = {model: each == model for model in among}
+        for model, mine in among.items():
+            if np.unique(rows[mine]).size < rows[mine].size:
+                return False
+            if model in self.told and self.told[model][rows[mine]].any():
+                return False
+        for model, mine in among.items():
+            self._begin(model)
+            self.told[model][rows[mine]] = True
+            self.values[model][rows[mine]] = numbers[mine]
+        return True
+
+    def add(self, row: int, model: str, text: str, line: int) -> None:
+        """Add one line.
+
+        Raises:
+            ScoresError: the second of a pair, or no number.
+        """
+        self._begin(model)
+        if self.told[model][row]:
+            first, second = pair_key(self.pairs.path_a[row], self.pairs.path_b[row])
             raise ScoresError(
-                f"{path}, line {line}: a second {column} of {key[0]}, {key[1]} for {model}"
+                f"{self.path}, line {line}: a second {self.column} of {first}, {second} for {model}"
             )
-        told[model][row] = 1
-        if column != SCORE or cells[at].strip().lower() not in NO_SCORE:
-            values[row] = _number(cells[at], path, line, column)
-    return {model: np.array(values, np.float64) for model, values in found.items()}
+        self.told[model][row] = True
+        if self.column != SCORE or text.strip().lower() not in NO_SCORE:
+            self.values[model][row] = _number(text, self.path, line, self.column)
+
+    def _begin(self, model: str) -> None:
+        if model not in self.values:
+            self.values[model] = np.full(len(self.pairs), np.nan)
+            self.told[model] = np.zeros(len(self.pairs), np.bool_)
 
 
 def _number(text: str, path: Path, line: int, what: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -21,6 +22,8 @@ Fail = Callable[[str], Exception]
 Row = tuple[int, list[str]]
 # Of a CSV, written at a time.
 _ROWS = 1 << 14
+# Characters of which one alone makes that a cell may be quoted.
+_QUOTED = re.compile(r"[^\w ./()-]")
 
 
 def column_names(header: Iterable[str]) -> list[str]:
@@ -154,6 +157,26 @@ def read_table(
                 yield line, cells
 
 
+def batches(rows: Iterator[Row], most: int) -> Iterator[list[Row]]:
+    """Rows some at a time; before an error come those that stand before it.
+
+    >>> [len(batch) for batch in batches(iter([(1, ["a"]), (2, ["b"]), (3, ["c"])]), 2)]
+    [2, 1]
+    """
+    while True:
+        batch: list[Row] = []
+        try:
+            for row in islice(rows, most):
+                batch.append(row)
+        except Exception:
+            if batch:
+                yield batch
+            raise
+        if not batch:
+            return
+        yield batch
+
+
 def table_rows(
     path: Path, what: str, columns: Sequence[str], *, error: Fail = PairSetError
 ) -> Iterator[Row]:
@@ -191,6 +214,18 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
         while batch := list(islice(left, _ROWS)):
             stream.write(csv_text(batch).encode())
     return path
+
+
+def csv_cells(values: Iterable[str]) -> list[bytes]:
+    """Values that are not empty, each as a cell of any row that `write_csv` writes.
+
+    >>> csv_cells(["a b", "a,b", 'a"b'])
+    [b'a b', b'"a,b"', b'"a""b"']
+    """
+    return [
+        (csv_text([(value, "")])[:-2] if _QUOTED.search(value) else value).encode()
+        for value in values
+    ]
 
 
 def csv_text(rows: Sequence[Sequence[object]], end: str = "\n") -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import PairSetError, SourceError
+from pairsets.face_codes import FaceCodes
 from pairsets.files.folds import Folds
 from pairsets.pairset import PairSet
 from pairsets.paths import is_text, strings, why_unsafe
@@ -60,55 +60,85 @@ def gather(
             folder, or a value that a pair set cannot have; with the line.
     """
     first, second = strings(path_a), strings(path_b)
-    count = len(first)
-    if not count:
+    if not len(first):
         raise SourceError(f"{path}: no pairs in it")
+    return gather_coded(
+        path,
+        FaceCodes.of(first, second),
+        label,
+        human_prediction=human_prediction,
+        invalid=invalid,
+        folds=folds,
+        lines=lines,
+        unit=unit,
+        notes=notes,
+        identities=identities,
+    )
+
+
+def gather_coded(
+    path: Path,
+    codes: FaceCodes,
+    label: ArrayLike,
+    *,
+    human_prediction: ArrayLike = -1,
+    invalid: ArrayLike = 0,
+    folds: ArrayLike | None = None,
+    lines: ArrayLike | None = None,
+    unit: str = "line",
+    notes: Sequence[str] = (),
+    identities: Mapping[str, str] | None = None,
+) -> Pairs:
+    """The pairs of a file, at least one, whose faces are numbered already; else as `gather`."""
+    count, distinct = len(codes), codes.faces
     labels, human, flags = (
         np.broadcast_to(np.asarray(column), (count,))
         for column in (label, human_prediction, invalid)
     )
-    where = np.arange(1, count + 1) if lines is None else np.asarray(lines)
-    codes, distinct = pd.factorize(np.concatenate([first, second]))
-    # One string for each face from here on, however often a reader made it.
-    first, second = distinct[codes[:count]], distinct[codes[count:]]
-    low = np.minimum(codes[:count], codes[count:]).astype(np.int64)
-    high = np.maximum(codes[:count], codes[count:]).astype(np.int64)
-    alone = low == high
-    _, earliest, inverse = np.unique(
-        low * (int(codes.max()) + 1) + high, return_index=True, return_inverse=True
-    )
-    earlier = earliest[inverse]
-    both = np.flatnonzero((labels != labels[earlier]) & ~alone)
+
+    def place(row: int) -> str:
+        return f"{unit} {row + 1 if lines is None else np.asarray(lines)[row]}"
+
+    alone = codes.alone
+    again, earlier = codes.repeated()
+    other = ~alone[again]
+    again, earlier = again[other], earlier[other]
+    both = np.flatnonzero(labels[again] != labels[earlier])
     if both.size:
-        row = int(both[0])
+        row, before = int(again[both[0]]), int(earlier[both[0]])
         raise SourceError(
-            f"{path}, {unit} {where[row]}: {first[row]!r} and {second[row]!r} have label "
-            f"{labels[row]}, and {labels[earlier[row]]} in {unit} {where[earlier[row]]}"
+            f"{path}, {place(row)}: {distinct[codes.a[row]]!r} and {distinct[codes.b[row]]!r} have "
+            f"label {labels[row]}, and {labels[before]} in {place(before)}"
         )
-    repeated = (earlier != np.arange(count)) & ~alone
-    kept = ~repeated & ~alone
+    kept = ~alone
+    kept[again] = False
     dropped = {
-        what: int(mask.sum())
-        for what, mask in ((REPEATED, repeated), (ITSELF, alone))
-        if mask.any()
+        what: number
+        for what, number in ((REPEATED, again.size), (ITSELF, int(alone.sum())))
+        if number
     }
     if not kept.any():
         raise SourceError(f"{path}: nothing but faces paired with themselves")
     for code, name in enumerate(distinct):
         unsafe = why_unsafe(name) or (None if is_text(name) else _NO_TEXT)
         if unsafe:
-            row = int(np.flatnonzero(codes == code)[0]) % count
+            row = next(int(np.argmax(side == code)) for side in (codes.a, codes.b) if code in side)
             raise SourceError(
-                f"{path}, {unit} {where[row]}: path {name!r} {unsafe}; expected one inside the "
+                f"{path}, {place(row)}: path {name!r} {unsafe}; expected one inside the "
                 "faces folder"
             )
+    columns = (labels, human, flags)
     try:
-        pairs = PairSet(first[kept], second[kept], labels[kept], human[kept], flags[kept])
+        if kept.all():
+            pairs = PairSet.coded(codes, *columns, sound=True)
+        else:
+            rest = (column[kept] for column in columns)
+            pairs = PairSet.coded(codes.take(kept), *rest, sound=True)
     except PairSetError as error:
         raise SourceError(f"{path}: {error}") from None
     told = list(notes)
     if identities is None and not any("/" in face for face in distinct):
-        identities, how = _by_pairs(path, first, second, labels, flags)
+        identities, how = _by_pairs(path, codes, labels, flags)
         told += how
     if identities is not None:
         pairs = pairs.with_identities({face: identities[face] for face in pairs.paths})
@@ -117,20 +147,16 @@ def gather(
 
 
 def _by_pairs(
-    path: Path,
-    path_a: NDArray[np.object_],
-    path_b: NDArray[np.object_],
-    label: NDArray[Any],
-    invalid: NDArray[Any],
+    path: Path, codes: FaceCodes, label: NDArray[Any], invalid: NDArray[Any]
 ) -> tuple[dict[str, str], list[str]]:
     """Who is on faces that lie in no folder, as far as valid pairs tell; and notes on it."""
     valid = invalid == 0
     known: dict[str, str] | None = None
     notes: list[str] = []
     if valid.any():
-        known, notes = owners(path, path_a[valid], path_b[valid], label[valid])
-    faces = {*path_a, *path_b}
-    return {face: f"as {face}" for face in faces} | (known or {}), notes
+        counted = codes.take(valid)
+        known, notes = owners(path, counted.path_a.tolist(), counted.path_b.tolist(), label[valid])
+    return {face: f"as {face}" for face in codes.faces} | (known or {}), notes
 
 
 def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
@@ -143,9 +169,9 @@ def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
         SourceError: no pair is left, or a path is not UTF-8 text.
     """
     pairs, parts = content.pairs, content.folds
-    for path in dict.fromkeys(chain(pairs.path_a, pairs.path_b)):
-        if not is_text(path):
-            raise SourceError(f"{name} cannot hold the path {path!r}: it {_NO_TEXT}")
+    if not all(map(is_text, pairs.codes.faces)):
+        path = next(path for path in chain(pairs.path_a, pairs.path_b) if not is_text(path))
+        raise SourceError(f"{name} cannot hold the path {path!r}: it {_NO_TEXT}")
     notes: list[str] = []
     dropped: dict[str, int] = {}
     if "invalid" not in keeps and not pairs.valid.all():
@@ -160,7 +186,7 @@ def held_by(name: str, keeps: frozenset[str], content: Pairs) -> Pairs:
         notes.append(f"{name} does not keep what a person said of {judged} pairs")
         pairs = replace(pairs, human_prediction=np.full(len(pairs), -1, np.int8))
     if "identities" not in keeps and pairs.named is not None:
-        told = len({*pairs.identity_a, *pairs.identity_b})
+        told = len({*map(pairs.identity, pairs.codes.faces)})
         notes.append(
             f"{name} does not keep who is on a picture: {told} identities, not the folders"
         )

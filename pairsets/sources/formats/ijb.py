@@ -9,6 +9,7 @@ positives join contradicts them; its label stays, for the protocol counts it, an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -17,11 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
+from pairsets.face_codes import Codes, FaceCodes, blocks
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
 from pairsets.progress import Step
 from pairsets.sources.formats import Pairs
-from pairsets.sources.formats.collection import gather, held_by
+from pairsets.sources.formats.collection import gather_coded, held_by
 from pairsets.sources.formats.owners import joined
 from pairsets.sources.formats.refusals import why_refused
 from pairsets.sources.templates import Templates, numbered, template_path
@@ -35,8 +37,9 @@ _LINE = re.compile(r"[ \t\r]*(\d{1,18})[ \t\r]+(\d{1,18})[ \t\r]+([01])[ \t\r]*"
 _EXPECTED = "expected TEMPLATE1 TEMPLATE2 LABEL, as in 1 11065 1"
 BLOCK = 1 << 22
 _TOO_MUCH = 10**18
+_KINDS = (np.int8, np.int32, np.int64)
 
-Numbers = NDArray[np.int64]
+Numbers = NDArray[np.integer]
 
 
 def looks_like(path: Path, head: bytes) -> bool:
@@ -63,27 +66,39 @@ def read(path: Path, *, progress: Step | None = None, templates: str | Path | No
     """
     a, b, label, lines = read_numbers(path, progress)
     known = None if templates is None else Templates.read(templates).numbers
-    kept = np.ones(a.size, bool) if known is None else np.isin(a, known) & np.isin(b, known)
-    if not kept.any():
-        raise SourceError(
-            f"{path}: no pair of templates that {templates} lists; are the two of one benchmark?"
-        )
     # Of all lines, so that a subject is called the same whatever is left out.
-    _, names, owner, first, second = _subjects(a, b, label)
-    against = int(((owner[first] == owner[second]) & (first != second) & (label == 0) & kept).sum())
-    notes = []
-    if against:
-        notes.append(
-            f"{against} pairs are labelled as of different subjects, though positives join their "
-            "templates; the labels stay as they are"
-        )
+    numbers, names, owner, first, second = _subjects(a, b, label)
     del a, b
-    found = gather(
-        path, names[first[kept]], names[second[kept]], label[kept], lines=lines[kept], notes=notes
-    )
+    kept = None
+    if known is not None:
+        listed = np.isin(numbers, known)
+        kept = listed[first] & listed[second]
+        if not kept.any():
+            raise SourceError(
+                f"{path}: no pair of templates that {templates} lists; are the two of one "
+                "benchmark?"
+            )
+        if kept.all():
+            kept = None
+    lost = 0 if kept is None else int((~kept).sum())
+    if kept is not None:
+        first, second, label = first[kept], second[kept], label[kept]
+        lines = (np.arange(1, kept.size + 1) if lines is None else lines)[kept]
+    against = owner[first] == owner[second]
+    against &= first != second
+    against &= label == 0
+    notes = []
+    if against.any():
+        notes.append(
+            f"{int(against.sum())} pairs are labelled as of different subjects, though positives "
+            "join their templates; the labels stay as they are"
+        )
+    del against
+    codes = FaceCodes.used(names, first, second)
+    found = gather_coded(path, codes, label, lines=lines, notes=notes)
     dropped = dict(found.dropped)
-    if not kept.all():
-        dropped[LACKING] = int((~kept).sum())
+    if lost:
+        dropped[LACKING] = lost
     return Pairs(found.pairs, None, found.notes, dropped)
 
 
@@ -99,12 +114,11 @@ def write(content: Pairs, path: Path) -> Pairs:
         faces = {face: number for number, face in numbered(pairs.paths).items()}
     except SourceError as error:
         raise SourceError(f"{NAME} cannot hold these pairs: {error}") from None
-    sides = pairs.path_a, pairs.path_b
-    a, b = (np.array([faces[face] for face in side], np.int64) for side in sides)
+    number = np.array([faces[face] for face in pairs.codes.faces], np.int64)
+    a, b = number[pairs.codes.a], number[pairs.codes.b]
     _, names, _, first, second = _subjects(a, b, pairs.label)
-    back = PairSet.of(names[first], names[second], pairs.label)
-    rows = zip(a.tolist(), b.tolist(), pairs.label.tolist(), strict=True)
-    write_lines(path, (f"{one} {other} {label}" for one, other, label in rows), NAME)
+    back = PairSet.coded(FaceCodes.used(names, first, second), pairs.label)
+    write_lines(path, _lines(a, b, pairs.label), NAME)
     notes = list(held.notes)
     renamed = sum(face != name for face, name in zip(pairs.paths, back.paths, strict=True))
     if renamed:
@@ -113,6 +127,12 @@ def write(content: Pairs, path: Path) -> Pairs:
             "smallest template that positives join them to"
         )
     return Pairs(back, None, tuple(notes), held.dropped)
+
+
+def _lines(a: Numbers, b: Numbers, label: NDArray[np.int8]) -> Iterator[str]:
+    for rows in blocks(len(a)):
+        columns = (column[rows].tolist() for column in (a, b, label))
+        yield from (f"{one} {other} {told}" for one, other, told in zip(*columns, strict=True))
 
 
 def names_of_templates(path: Path) -> dict[int, str]:
@@ -127,14 +147,16 @@ def names_of_templates(path: Path) -> dict[int, str]:
 
 def read_numbers(
     path: Path, progress: Step | None = None, block: int = BLOCK
-) -> tuple[Numbers, ...]:
-    """The two templates, the label and the number of each line, `[N]` each; by `block` bytes.
+) -> tuple[Numbers, Numbers, Numbers, Numbers | None]:
+    """The two templates and the label of each line, `[N]` each; by `block` bytes.
+
+    Last comes the number of each line, `[N]`, where that is not 1, 2, ...
 
     Raises:
         SourceError: no such file, no lines, or a line of another form.
     """
     read_head(path)
-    blocks: list[Numbers] = []
+    columns: tuple[list[Numbers], ...] = ([], [], [])
     plain, done, size = True, 0, path.stat().st_size
     with opened(path) as stream:
         while part := b"".join(stream.readlines(block)):
@@ -143,18 +165,32 @@ def read_numbers(
                 _blame(path)
             else:
                 plain = plain and len(found) == part.count(b"\n") + (not part.endswith(b"\n"))
-                blocks.append(found)
+                for column, numbers in zip(columns, found.T, strict=True):
+                    column.append(_narrow(numbers))
             done += len(part)
             if progress:
                 progress(done, size)
-    rows = np.concatenate([np.empty((0, 3), np.int64), *blocks])
-    if not len(rows):
+    if not any(map(len, columns[0])):
         _blame(path)
+    a, b, label = (_joined(column) for column in columns)
     # Blank lines are rare: only where there are some is the file read again to find them.
-    lines = np.arange(1, len(rows) + 1)
-    if not plain:
-        lines = np.fromiter((line for line, _ in text_lines(path)), np.int64)
-    return rows[:, 0], rows[:, 1], rows[:, 2], lines
+    if plain:
+        return a, b, label, None
+    return a, b, label, np.fromiter((line for line, _ in text_lines(path)), np.int64)
+
+
+def _narrow(numbers: NDArray[np.int64]) -> Numbers:
+    """Numbers from 0 on in as few bytes as hold them, as a column of its own."""
+    most = int(numbers.max(initial=0))
+    kind = next(one for one in _KINDS if most <= np.iinfo(one).max)
+    return numbers.astype(kind)
+
+
+def _joined(parts: list[Numbers]) -> Numbers:
+    """Parts of a column one after the other, which are no more after that."""
+    found = np.concatenate(parts)
+    parts.clear()
+    return found
 
 
 def _parsed(block: bytes) -> Numbers | None:
@@ -181,16 +217,25 @@ def _parsed(block: bytes) -> Numbers | None:
 
 def _subjects(
     a: Numbers, b: Numbers, label: NDArray[np.integer]
-) -> tuple[Numbers, NDArray[np.object_], Numbers, Numbers, Numbers]:
+) -> tuple[Numbers, NDArray[np.object_], Numbers, Codes, Codes]:
     """The templates `[T]`, rising, their names as faces, whom each belongs to; both ends of pairs.
 
     Owners and ends are rows of the templates.
     """
-    numbers, codes = np.unique(np.concatenate([a, b]), return_inverse=True)
-    first, second = codes[: a.size], codes[a.size :]
-    owner = joined(first[label == 1], second[label == 1], numbers.size)
+    numbers = np.union1d(pd.unique(a), pd.unique(b)).astype(np.int64)
+    first, second = _places(numbers, a), _places(numbers, b)
+    same = label == 1
+    owner = joined(first[same], second[same], numbers.size)
     names = strings(map(template_path, numbers[owner].tolist(), numbers.tolist()))
     return numbers, names, owner, first, second
+
+
+def _places(numbers: Numbers, values: Numbers) -> Codes:
+    """Where each value, all of which are there, stands among rising numbers."""
+    found = np.empty(len(values), np.int32)
+    for rows in blocks(len(values)):
+        found[rows] = np.searchsorted(numbers, values[rows])
+    return found
 
 
 def _blame(path: Path) -> None:

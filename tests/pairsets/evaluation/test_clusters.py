@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import product
 
 import numpy as np
@@ -189,3 +192,29 @@ def test_clusters_that_share_evenly_count_in_full():
     assert 10 < alike.degrees < 11.5
     single = Clusters(hubs, leaves, 510).spread(np.where(hubs == 0, 9.0, 0.1))
     assert 1 < single.degrees < 1.2
+
+
+_MANY = """
+import numpy as np
+from pairsets.evaluation.clusters import Clusters
+generator = np.random.default_rng(1)
+a, b = generator.integers(0, 30_000, (2, 60_000))
+print(repr(Clusters(a, b, 30_000).spread(generator.normal(size=60_000))))
+"""
+
+
+def test_the_same_to_the_last_digit_with_any_number_of_threads_on_any_processor():
+    """As the sums of a linear algebra library are not, which shares them among threads."""
+    found = set()
+    for threads, processor in ((1, ""), (2, ""), (1, "Haswell"), (1, "Nehalem")):
+        told = {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        told |= {"OPENBLAS_CORETYPE": processor} if processor else {}
+        done = subprocess.run(
+            [sys.executable, "-c", _MANY],
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout)
+    assert len(found) == 1

@@ -12,7 +12,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from support.rates import rates_at
 
 from pairsets import PairSet, PairSetError, ScoresError, evaluate, human_rates
+from pairsets.evaluation import rates
 from pairsets.evaluation.rates import (
+    NOWHERE,
     area_under,
     equal_error,
     fnr_at_fpr,
@@ -52,6 +54,95 @@ def test_parity_with_the_original(world):
     curve = roc(labels, scores)
     assert fpr_at_fnr_interpolated(curve, target) == pytest.approx(fpr, abs=1e-12)
     assert equal_error(curve)[0] == pytest.approx(eer, abs=1e-12)
+
+
+def interpolated_of_all(curve, target):
+    """The same rate, of all points of the curve at once: those where it turns, sorted by FNR."""
+    if curve.fnr[-1] > target:
+        return float("nan")
+    false_positives, true_positives = curve.false_positives[1:], curve.true_positives[1:]
+    turns = (np.diff(false_positives, 2) != 0) | (np.diff(true_positives, 2) != 0)
+    kept = np.flatnonzero(np.r_[True, turns, True]) if false_positives.size > 2 else slice(None)
+    fpr = np.r_[0, false_positives[kept]] / curve.negatives
+    fnr = 1.0 - np.r_[0, true_positives[kept]] / curve.positives
+    order = np.argsort(fnr, kind="stable")
+    return float(np.interp(target, fnr[order], fpr[order]))
+
+
+@st.composite
+def rejecting(draw):
+    """Scores with ties, with long runs of one kind, and with some that are missing."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count = draw(st.integers(2, 300))
+    labels = (generator.random(count) < draw(st.sampled_from([0.1, 0.5, 0.9]))).astype(int)
+    labels[:2] = 0, 1
+    width = draw(st.sampled_from([1, 5, 1000]))
+    scores = (
+        generator.integers(0, width, count) / 7 + draw(st.sampled_from([-9, 0, 0.5, 9])) * labels
+    )
+    lost = generator.random(count) < draw(st.sampled_from([0, 0.3]))
+    lost[:2] = False
+    positives = int(labels.sum())
+    target = draw(
+        st.one_of(
+            st.floats(0, 1),
+            st.integers(0, positives).map(lambda k: k / positives),
+            st.integers(0, positives).map(lambda k: 1 - k / positives),
+        )
+    )
+    return labels, np.where(lost, -np.inf, scores), target
+
+
+@pytest.mark.parametrize("few", [1, 2, 64])
+@given(world=rejecting())
+def test_interpolated_fpr_is_that_of_the_whole_curve(few, world):
+    labels, scores, target = world
+    curve = roc(labels, scores)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rates, "_FEW", few)
+        found = fpr_at_fnr_interpolated(curve, target)
+    assert repr(found) == repr(interpolated_of_all(curve, target))
+
+
+def test_an_fnr_that_two_ways_to_count_round_apart():
+    """Two of three positives have scores: 1 / 3 is below 1 - 2 / 3, and yet it is reached."""
+    labels, scores = [1, 1, 1, 0, 0, 0, 0], [5.0, 5.0, -np.inf, 9.0, 4.0, 3.0, 3.0]
+    curve = roc(labels, scores)
+    assert 1 / 3 < 1 - 2 / 3
+    assert fpr_at_fnr_interpolated(curve, 1 / 3) == interpolated_of_all(curve, 1 / 3) == 0.25
+
+
+@given(rejecting())
+def test_single_vertices_have_the_rates_of_the_whole_curve(world):
+    labels, scores, target = world
+    curve = roc(labels, scores)
+    found = [curve.rates(at) for at in range(len(curve.thresholds))]
+    assert found == list(zip(curve.fpr.tolist(), curve.fnr.tolist(), strict=True))
+    assert curve.thresholds[0] == np.inf
+    for threshold, fpr, fnr in zip(curve.thresholds, curve.fpr, curve.fnr, strict=True):
+        assert fpr == (scores[labels == 0] >= threshold).mean()
+        assert fnr == (scores[labels == 1] < threshold).mean()
+    reached = np.flatnonzero(curve.fnr <= target)
+    point = fpr_at_fnr(curve, target)
+    assert point == curve.point(int(reached[0])) if reached.size else point is NOWHERE
+    above = np.flatnonzero(curve.fpr >= curve.fnr)
+    assert np.isnan(equal_error(curve)[0]) == (not above.size)
+
+
+def test_nought_has_one_sign_in_any_order():
+    for zeros in ([0.0, -0.0], [-0.0, 0.0], [-0.0, -0.0]):
+        curve = roc([1, 0, 1], [*zeros, 2.0])
+        assert [repr(float(one)) for one in curve.thresholds] == ["inf", "2.0", "0.0"]
+
+
+def test_the_area_is_summed_in_blocks(monkeypatch):
+    generator = np.random.default_rng(4)
+    labels, scores = generator.integers(0, 2, 1000), generator.integers(0, 200, 1000) / 8
+    whole = area_under(roc(labels, scores))
+    assert whole == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    for block in (1, 7, 199, 200, 201):
+        monkeypatch.setattr(rates, "_BLOCK", block)
+        assert area_under(roc(labels, scores)) == whole
 
 
 def test_the_original_misjudges_a_perfect_model():

@@ -113,7 +113,8 @@ def test_blocks_do_not_show(tmp_path):
     whole = ijb.read_numbers(path, lambda done, total: seen.append((done, total)))
     parts = ijb.read_numbers(path, lambda done, total: seen.append((done, total)), block=1000)
     assert len(whole[0]) == 3000
-    assert [column.tolist() for column in parts] == [column.tolist() for column in whole]
+    assert [column.tolist() for column in parts[:3]] == [column.tolist() for column in whole[:3]]
+    assert whole[3] is parts[3] is None
     assert len(seen) > 30
     assert seen[-1][0] == seen[-1][1] == (tmp_path / "pairs.txt").stat().st_size
 
