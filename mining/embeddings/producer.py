@@ -12,7 +12,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from mining.embeddings.batches import BatchSettings, encoded
+from mining.embeddings.batches import BatchSettings, encoded, first_pictures
+from mining.embeddings.engines import SAMPLE, Engine, EngineChoice
 from mining.embeddings.journal import Source, VectorJournal, Vectors, exclusive
 from mining.embeddings.store import (
     FILES,
@@ -49,6 +50,7 @@ def embed(
     workers: int | None = None,
     on_error: OnError = "fail",
     max_pixels: int = images.MAX_PIXELS,
+    engine: Engine = "auto",
     progress: Step | None = None,
 ) -> Embeddings:
     """Embed each face once and keep the vectors in `folder`.
@@ -67,13 +69,17 @@ def embed(
         on_error: `fail` lists every unreadable image and stops, `skip` leaves them out and
             counts them.
         max_pixels: width times height above which an image is refused undecoded.
+        engine: what runs a network of PyTorch's: `torch`, `onnx` (ONNX Runtime, on the CPU), or
+            `auto`, the one that made what `folder` holds, else the faster of the two where they
+            agree. Vectors of the other are made again, as another model's are.
         progress: called with the faces done and the faces in all.
 
     Raises:
         EmbeddingError: unreadable images (`fail`), or none that can be read; vectors that are
             zero or not finite.
         ModelError: another process is at work in `folder`; or a picture's vector depends on what
-            else is in its batch, which the first batch is tried for.
+            else is in its batch, which the first batch is tried for; or the engine asked for is not
+            for this model, cannot be had, or disagrees with PyTorch.
     """
     folder = Path(folder)
     if batch_size < 1:
@@ -85,11 +91,11 @@ def embed(
     with exclusive(folder):
         _finish_moves(folder)
         with closing(VectorJournal(folder / "partial", model.fingerprint)) as journal:
-            known = _Known(folder, journal)
+            known = _Known(folder, journal, model, engine)
             found = known.still_good(faces, report)
             if len(found) < len(faces) or not known.is_complete(faces):
                 settings = BatchSettings(batch_size, workers, max_pixels, on_error == "fail")
-                failed = _embed_rest(faces, found, model, journal, settings, report)
+                failed = _embed_rest(faces, found, model, known, settings, report)
                 known.add(journal.sources, journal.vectors())
                 _write(folder, faces, found, known, model, failed, batch_size)
             else:
@@ -118,7 +124,7 @@ def _embed_rest(
     faces: Faces,
     found: dict[str, Source],
     model: Model,
-    journal: VectorJournal,
+    known: _Known,
     settings: BatchSettings,
     report: Step,
 ) -> dict[str, str]:
@@ -126,12 +132,18 @@ def _embed_rest(
     todo = [path for path in faces.paths if path not in found]
     report(len(found), len(faces))
     failed: dict[str, str] = {}
+    if todo:
+        model = known.choice.open(
+            lambda: first_pictures(faces, todo, model, settings, SAMPLE),
+            batch_size=settings.batch_size,
+            count=len(todo),
+        )
     batches = encoded(faces, todo, model, settings)
     with kept_heap(), closing(batches):
         for batch, vectors, causes in batches:
             failed.update(causes)
             if batch:
-                journal.append(batch, vectors)
+                known.journal.append(batch, vectors)
                 found.update((source.path, source) for source in batch)
             report(len(found) + len(failed), len(faces))
     if failed and (settings.stop_on_error or not found):
@@ -142,18 +154,25 @@ def _embed_rest(
 class _Known:
     """Vectors that exist already: finished ones of the folder, and those of the journal."""
 
-    def __init__(self, folder: Path, journal: VectorJournal) -> None:
+    def __init__(self, folder: Path, journal: VectorJournal, model: Model, engine: Engine) -> None:
         self.sources: dict[str, Source] = {}
         self.rows: dict[str, tuple[Vectors, int]] = {}
         self.finished: Embeddings | None = None
         self.journal = journal
+        # The manifest of finished vectors of this model.
+        ours = None
         try:
             self.finished = Embeddings.load(folder)
         except EmbeddingError:
             pass
         else:
             if self.finished.manifest["fingerprint"] == journal.fingerprint:
-                self.add(_read_sources(folder, self.finished), self.finished.vectors)
+                ours = self.finished.manifest
+        begun = bool(journal.sources)
+        self.choice = EngineChoice(folder, model, engine, begun=begun, finished=ours)
+        self.fits = ours is not None and self.choice.fits(ours)
+        if self.finished is not None and self.fits:
+            self.add(_read_sources(folder, self.finished), self.finished.vectors)
         self.add(journal.sources, journal.vectors())
 
     def still_good(self, faces: Faces, report: Step) -> dict[str, Source]:
@@ -193,7 +212,7 @@ class _Known:
         """Whether the folder is finished, for exactly these faces and this model."""
         return (
             self.finished is not None
-            and self.finished.manifest["fingerprint"] == self.journal.fingerprint
+            and self.fits
             and not self.finished.skipped
             and np.array_equal(self.finished.faces.paths, faces.paths)
             and np.array_equal(self.finished.faces.identities, faces.identities)
@@ -239,6 +258,7 @@ def _write(
         **({"identities": faces.said} if faces.said is not None else {}),
         **({"identities_sha256": sha256(partial / IDENTITIES)} if named is not None else {}),
         "vectors_sha256": sha256(partial / "vectors.npy"),
+        **({} if known.choice.facts is None else {"engine": dict(known.choice.facts)}),
         "provenance": dict(model.provenance),
         "notes": list(getattr(model, "notes", ())),
         "versions": versions("lookalikes", "numpy", "pillow"),
