@@ -278,8 +278,8 @@ EngineOption = Annotated[
     Engine,
     typer.Option(
         "--engine",
-        help="What runs a network of PyTorch's: torch, onnx (ONNX Runtime, on the CPU), or auto: "
-        "the one that made the vectors there, else the faster, where both agree.",
+        help="Engine that runs a network of PyTorch's: torch, onnx (ONNX Runtime, on the CPU), or "
+        "auto, the one that made the vectors there, else the faster, where both agree.",
         rich_help_panel="Models",
     ),
 ]

@@ -115,7 +115,7 @@ class EngineChoice:
         return self.facts is not None and _identity(there) == _identity(self.facts)
 
     def open(self, sample: Callable[[], Pixels], *, batch_size: int, count: int) -> Model:
-        """What encodes; decided now if it was not, and recorded before it is used.
+        """The model that encodes; decided now if it was not, and recorded before it is used.
 
         Args:
             sample: decodes up to `SAMPLE` of the faces to embed; there may be none.
@@ -208,13 +208,13 @@ _TORCH: Facts = {"name": "torch"}
 
 
 def _home(model: Model) -> str | None:
-    """What computes a model's vectors when nothing is said: a model of the user's may not tell."""
+    """The engine of a model by itself; None for one that has no engine, or does not tell."""
     found = getattr(model, "engine", None)
     return found if found in _PACKAGES else None
 
 
 def _unfit(model: Any) -> str:
-    """Why a network of PyTorch's is not for ONNX Runtime; empty where it is."""
+    """The reason that a network of PyTorch's is not for ONNX Runtime; empty where it is."""
     if model.precision != "fp32":
         return f"it computes in fp32, not in {model.precision}"
     if model.device.type != "cpu":
@@ -235,7 +235,7 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _identity(facts: Facts) -> list[object]:
-    """What tells two engines' vectors of one model apart."""
+    """The facts that tell two engines' vectors of one model apart."""
     if facts["name"] == "torch":
         return ["torch"]
     return [facts.get(key) for key in ("name", "version", "export_sha256")]

@@ -33,7 +33,7 @@ class EmbeddingOptions:
 
     @property
     def settled(self) -> dict[str, object]:
-        """What an interrupted run goes on with alone: by `auto` each folder's vectors say."""
+        """Settings that an interrupted run goes on with alone; by `auto` each folder says its own."""
         engine = {} if self.engine == "auto" else {"engine": self.engine}
         return {"precision": self.precision, **engine}
 

@@ -38,7 +38,7 @@ Pixels = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Agreement:
-    """How near the two engines' vectors of the same pictures are.
+    """Nearness of the two engines' vectors of the same pictures.
 
     Attributes:
         images: pictures compared.
@@ -68,7 +68,7 @@ class Trial:
 
     @property
     def gain(self) -> float:
-        """How many times as fast ONNX Runtime is."""
+        """Speed of ONNX Runtime as a multiple of PyTorch's."""
         return self.onnx / self.torch
 
 
