@@ -33,7 +33,7 @@ class EmbeddingOptions:
 
     @property
     def settled(self) -> dict[str, object]:
-        """Settings that an interrupted run goes on with alone; by `auto` each folder says its own."""
+        """Settings that an interrupted run goes on with alone; `auto` is none of them."""
         engine = {} if self.engine == "auto" else {"engine": self.engine}
         return {"precision": self.precision, **engine}
 
