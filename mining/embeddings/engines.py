@@ -178,10 +178,12 @@ class EngineChoice:
 
         assert isinstance(self.model, TorchModel)
         _require_runtime(self.model)
-        if len(pixels):
-            self.model.encode(pixels[:1])  # a network that fails by itself says so first
+        # A network that fails by itself says so first.
+        expected = self.model.encode(pixels) if len(pixels) else None
         engine = OnnxEngine(self.model, kept_export(self.model, CALL), batch_size=batch_size)
-        found: Agreement | None = agreement(self.model, engine, pixels) if len(pixels) else None
+        found: Agreement | None = None
+        if expected is not None:
+            found = agreement(self.model, expected, engine.encode(pixels))
         self.facts = {
             **_facts("onnx"),
             "export_sha256": engine.export.sha256,

@@ -72,13 +72,15 @@ class Trial:
         return self.onnx / self.torch
 
 
-def agreement(model: TorchModel, engine: OnnxEngine, pixels: Pixels) -> Agreement:
-    """Compare the vectors of the first pictures.
+def agreement(
+    model: TorchModel, by_torch: NDArray[np.float32], by_onnx: NDArray[np.float32]
+) -> Agreement:
+    """Compare the two engines' vectors of the first pictures.
 
     Raises:
         ModelError: they are not the same but for rounding.
     """
-    expected, found = (one.encode(pixels).astype(np.float64) for one in (model, engine))
+    expected, found = (one.astype(np.float64) for one in (by_torch, by_onnx))
     if found.shape != expected.shape:
         raise ModelError(
             f"{model.name}: ONNX Runtime gives {found.shape} where PyTorch gives {expected.shape}; "
@@ -90,7 +92,7 @@ def agreement(model: TorchModel, engine: OnnxEngine, pixels: Pixels) -> Agreemen
         longer = np.max(np.abs(lengths[1] / lengths[0] - 1))
     apart = units if model.similarity == "cosine" else [expected, found]
     told = Agreement(
-        len(pixels),
+        len(expected),
         float(np.min(np.einsum("nd,nd->n", *units))),
         float(np.max(np.abs(apart[0] - apart[1]))),
     )
