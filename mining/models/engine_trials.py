@@ -30,7 +30,7 @@ LEAST_COSINE = 1 - 1e-6
 _MOST_LONGER = 1e-3
 # Less is no gain worth other vectors' bytes, and may be chance.
 LEAST_GAIN = 1.03
-# Batches of either engine: the first one of PyTorch's still fetches its memory, so that there are two;
+# Batches of either engine, two at least, as the first one of PyTorch's still fetches its memory;
 # and the seconds after which there is no further one.
 _LEAST_ROUNDS, _ROUNDS = 2, 4
 _LONG = 5.0
