@@ -186,7 +186,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """A decoded image of any mode as RGB, transparency laid on white."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _to_eight_bits(image)
-    if image.has_transparency_data or image.mode == "RGBa":
+    # Nothing to lay on white: to look costs a tenth of what laying does.
+    opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
+    if not opaque and (image.has_transparency_data or image.mode == "RGBa"):
         picture = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     rgb = image.convert("RGB")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from pairsets.evaluation.interval_options import IntervalOptions
     from pairsets.identities.rules import Rule
 
-# As `mining.models.Precision` and `mining.embeddings.producer.OnError`, which would import too
-# much.
+# As `mining.models.Precision`, `mining.embeddings.engines.Engine` and
+# `mining.embeddings.producer.OnError`, which would import too much.
 Precision = Literal["fp32", "bf16"]
+Engine = Literal["auto", "torch", "onnx"]
 OnError = Literal["fail", "skip"]
 # As `pairsets.evaluation.missing_scores.Missing`.
 Missing = Literal["fail", "reject", "drop"]
@@ -310,6 +311,15 @@ PrecisionOption = Annotated[
         rich_help_panel="Models",
     ),
 ]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        help="Engine that runs a network of PyTorch's: torch, onnx (ONNX Runtime, on the CPU), or "
+        "auto, the one that made the vectors there, else the faster, where both agree.",
+        rich_help_panel="Models",
+    ),
+]
 BatchOption = Annotated[
     int,
     typer.Option(
@@ -587,6 +597,7 @@ class EmbeddingGroup(NetworkGroup):
     """The options of the panel `Models` of what runs a model on the pictures of a folder."""
 
     workers: WorkersOption = None
+    engine: EngineOption = "auto"
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def build(
     asked: dict[str, object] = {"faces": faces, "references": references, "models": models}
     asked |= {"identities": identities, "pairs": pairs, **vars(mining), **vars(random)}
     asked |= vars(tables)
-    settings = settings_of(asked | {"precision": encoding.precision}, paths=_PATHS, without=_UNSET)
+    settings = settings_of(asked | encoding.settled, paths=_PATHS, without=_UNSET)
     miners = [references] if isinstance(references, str) else list(references)
     search = Search("negative", mining.fusion, mining.rules, device=encoding.device, each=True)
     search.refuse_unfit(len(miners))

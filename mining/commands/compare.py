@@ -184,7 +184,7 @@ def _settings(given: Mapping[str, object]) -> dict[str, object]:
     assert isinstance(encoding, EmbeddingOptions)
     without = (*UNSETTLED, *_NO_SETTINGS)
     settings = settings_of(given, paths=("faces", "pairs"), without=without)
-    return settings | {"precision": encoding.precision}
+    return settings | encoding.settled
 
 
 def _files(pairs: Sequence[str | Path], given: Sequence[Path], out: Path) -> dict[str, Path]:

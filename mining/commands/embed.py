@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mining.commands.result import CommandResult
+from mining.embeddings.engines import said_of
 from mining.embeddings.options import EmbeddingOptions, notes_of
 from mining.embeddings.store import skipped_rows
 from pairsets.faces import Faces
@@ -34,4 +35,5 @@ def embed_faces(
     names = ["vectors.npy", "images.csv", "identities.csv", "manifest.json"]
     files = [out / name for name in names if (out / name).exists()]
     funnel = [*faces_rows(found), *skipped_rows(embeddings)]
-    return CommandResult(files, funnel, [*found.notes, *notes_of([loaded])])
+    notes = [*found.notes, *notes_of([loaded])]
+    return CommandResult(files, funnel, notes, hints=said_of(embeddings.manifest))

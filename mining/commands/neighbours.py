@@ -265,6 +265,8 @@ def _of_file(
 ) -> Query:
     """A file from elsewhere, embedded, and the embedded faces that it is itself."""
     file = Path(name).resolve()
+    if encoding.engine == "auto" and "engine" in space.manifest:
+        encoding = replace(encoding, engine=space.manifest["engine"]["name"])
     with TemporaryDirectory(prefix="lookalikes-") as folder:
         alone = Faces.of_paths(file.parent, [file.name])
         vector = np.array(encoding.embed(alone, model, Path(folder) / "face", progress).vectors)

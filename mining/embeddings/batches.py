@@ -84,17 +84,7 @@ def _decoded(
     """Images in batches, decoded by threads a few batches ahead of who asks for them."""
 
     def decode(path: str) -> _Decoded | _Failure:
-        file = faces.locate(path)
-        try:
-            status = file.stat()
-            data = images.read(file)
-            content = hashlib.sha256(data).hexdigest()
-            pixels = model.preprocess(images.decode(data, max_pixels=settings.max_pixels))
-        except images.ImageError as error:
-            return _Failure(path, error.cause)
-        except OSError as error:
-            return _Failure(path, error.strerror or str(error))
-        return _Decoded(Source.of(path, content, status), pixels)
+        return _decode(faces, path, model, settings.max_pixels)
 
     pool = ThreadPoolExecutor(settings.workers or os.cpu_count() or 1, "decode")
     try:
@@ -109,6 +99,34 @@ def _decoded(
             yield [future.result() for future in waiting.popleft()]
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _decode(faces: Faces, path: str, model: Model, max_pixels: int) -> _Decoded | _Failure:
+    file = faces.locate(path)
+    try:
+        status = file.stat()
+        data = images.read(file)
+        content = hashlib.sha256(data).hexdigest()
+        pixels = model.preprocess(images.decode(data, max_pixels=max_pixels))
+    except images.ImageError as error:
+        return _Failure(path, error.cause)
+    except OSError as error:
+        return _Failure(path, error.strerror or str(error))
+    return _Decoded(Source.of(path, content, status), pixels)
+
+
+def first_pictures(
+    faces: Faces, paths: Sequence[str], model: Model, settings: BatchSettings, count: int
+) -> NDArray[np.generic]:
+    """The first `count` pictures that can be read, as `encode` takes them; there may be fewer."""
+    found: list[NDArray[np.generic]] = []
+    for path in paths:
+        item = _decode(faces, path, model, settings.max_pixels)
+        if isinstance(item, _Decoded):
+            found.append(item.pixels)
+        if len(found) == count:
+            break
+    return np.stack(found) if found else np.empty(0, np.uint8)
 
 
 def _checked(model: Model, vectors: Vectors, count: int) -> Vectors:

@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.embeddings.engines import Engine, EngineChoice
 from mining.embeddings.journal import FACTS, Source, VectorJournal, facts
 from mining.embeddings.store import IMAGES_HEADER, Embeddings, read_images
 from mining.errors import EmbeddingError
+from mining.models.base import Model
 from pairsets import images
 from pairsets.arrays import Mask, Rows
 from pairsets.faces import Faces
@@ -41,23 +43,26 @@ class KnownVectors:
         faces: to be embedded.
         folder: of embeddings, finished or not.
         journal: what `folder/partial` holds.
+        model, engine: what the others are to be made by.
 
     Attributes:
-        finished: the embeddings of the folder, if they are finished and of the journal's model.
+        choice: the engine of the folder's vectors.
+        finished: the embeddings of the folder, if they are finished and of the journal's model and
+            of that engine.
         good: `[N]`: the faces whose files still have the content of their vectors; false for all
             before `check`.
     """
 
-    def __init__(self, faces: Faces, folder: Path, journal: VectorJournal) -> None:
+    def __init__(
+        self, faces: Faces, folder: Path, journal: VectorJournal, model: Model, engine: Engine
+    ) -> None:
         self.faces, self.folder, self.journal = faces, folder, journal
-        self.finished: Embeddings | None = None
-        try:
-            found = Embeddings.load(folder, faces.root)
-        except EmbeddingError:
-            pass
-        else:
-            if found.manifest["fingerprint"] == journal.fingerprint:
-                self.finished = found
+        found = _finished(folder, faces, journal.fingerprint)
+        manifest = None if found is None else found.manifest
+        begun = bool(journal.sources)
+        self.choice = EngineChoice(folder, model, engine, begun=begun, finished=manifest)
+        fits = found is not None and self.choice.fits(found.manifest)
+        self.finished: Embeddings | None = found if fits else None
         self.good: Mask = np.zeros(len(faces), np.bool_)
         # Where each face's vector stands: its row among the finished, and in the journal; or -1.
         self._rows = np.full(len(faces), -1, np.int64)
@@ -204,6 +209,15 @@ class KnownVectors:
                 yield self._status[row].tolist()
             else:
                 yield astuple(self._renewed.get(note, self.journal.sources[note]))[2:]
+
+
+def _finished(folder: Path, faces: Faces, fingerprint: str) -> Embeddings | None:
+    """The finished embeddings of the folder, if they are of the model with this fingerprint."""
+    try:
+        found = Embeddings.load(folder, faces.root)
+    except EmbeddingError:
+        return None
+    return found if found.manifest["fingerprint"] == fingerprint else None
 
 
 def _places(known: TextColumn, paths: TextColumn) -> Rows:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mining.embeddings.engines import Engine, refuse_unfit
 from mining.embeddings.producer import BATCH_SIZE, OnError, embed
 from mining.embeddings.store import Embeddings
 from mining.models import Model, Precision, load_model
@@ -28,14 +29,30 @@ class EmbeddingOptions:
     workers: int | None = None
     on_error: OnError = "fail"
     max_pixels: int = images.MAX_PIXELS
+    engine: Engine = "auto"
+
+    @property
+    def settled(self) -> dict[str, object]:
+        """Settings that an interrupted run goes on with alone; `auto` is none of them."""
+        engine = {} if self.engine == "auto" else {"engine": self.engine}
+        return {"precision": self.precision, **engine}
 
     def load(self, spec: str) -> Model:
-        """Load a model on this device, in this precision (`pixels` has only one)."""
-        return load_model(
+        """Load a model on this device, in this precision (`pixels` has only one).
+
+        Raises:
+            ModelError: as `load_model`; or the engine is not for this model.
+        """
+        model = load_model(
             spec,
             device=self.device,
             precision="fp32" if spec == FLOOR else self.precision,
         )
+        refuse_unfit(model, self._engine(spec))
+        return model
+
+    def _engine(self, spec: str) -> Engine:
+        return "auto" if spec == FLOOR else self.engine
 
     def embed(self, faces: Faces, model: Model, folder: Path, progress: Progress) -> Embeddings:
         """Embed `faces` into `folder`."""
@@ -48,6 +65,7 @@ class EmbeddingOptions:
                 workers=self.workers,
                 on_error=self.on_error,
                 max_pixels=self.max_pixels,
+                engine=self._engine(model.name),
                 progress=step,
             )
 

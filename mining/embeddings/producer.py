@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal, get_args
 
-from mining.embeddings.batches import BatchSettings, encoded
+from mining.embeddings.batches import BatchSettings, encoded, first_pictures
+from mining.embeddings.engines import SAMPLE, Engine
 from mining.embeddings.journal import VectorJournal, exclusive
 from mining.embeddings.known_vectors import KnownVectors
 from mining.embeddings.store import (
@@ -44,6 +45,7 @@ def embed(
     workers: int | None = None,
     on_error: OnError = "fail",
     max_pixels: int = images.MAX_PIXELS,
+    engine: Engine = "auto",
     progress: Step | None = None,
 ) -> Embeddings:
     """Embed each face once and keep the vectors in `folder`.
@@ -62,13 +64,17 @@ def embed(
         on_error: `fail` lists every unreadable image and stops, `skip` leaves them out and
             counts them.
         max_pixels: width times height above which an image is refused undecoded.
+        engine: what runs a network of PyTorch's: `torch`, `onnx` (ONNX Runtime, on the CPU), or
+            `auto`, the one that made what `folder` holds, else the faster of the two where they
+            agree. Vectors of the other are made again, as another model's are.
         progress: called with the faces done and the faces in all.
 
     Raises:
         EmbeddingError: unreadable images (`fail`), or none that can be read; vectors that are
             zero or not finite.
         ModelError: another process is at work in `folder`; or a picture's vector depends on what
-            else is in its batch, which the first batch is tried for.
+            else is in its batch, which the first batch is tried for; or the engine asked for is not
+            for this model, cannot be had, or disagrees with PyTorch.
     """
     folder = Path(folder)
     if batch_size < 1:
@@ -80,7 +86,7 @@ def embed(
     with exclusive(folder):
         _finish_moves(folder)
         with closing(VectorJournal(folder / "partial", model.fingerprint)) as journal:
-            known = KnownVectors(faces, folder, journal)
+            known = KnownVectors(faces, folder, journal, model, engine)
             known.check(report)
             finished = known.complete
             if finished is None:
@@ -116,7 +122,14 @@ def _embed_rest(
     faces, done = known.faces, int(known.good.sum())
     report(done, len(faces))
     failed: dict[str, str] = {}
-    batches = encoded(faces, faces.paths.take(~known.good), model, settings)
+    todo = faces.paths.take(~known.good)
+    if len(todo):
+        model = known.choice.open(
+            lambda: first_pictures(faces, todo, model, settings, SAMPLE),
+            batch_size=settings.batch_size,
+            count=len(todo),
+        )
+    batches = encoded(faces, todo, model, settings)
     with kept_heap(), closing(batches):
         for batch, vectors, causes in batches:
             failed.update(causes)
@@ -149,6 +162,7 @@ def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_s
         **({"identities": faces.said} if faces.said is not None else {}),
         **({"identities_sha256": sha256(partial / IDENTITIES)} if named is not None else {}),
         "vectors_sha256": sha256(partial / "vectors.npy"),
+        **({} if known.choice.facts is None else {"engine": dict(known.choice.facts)}),
         "provenance": dict(model.provenance),
         "notes": list(getattr(model, "notes", ())),
         "versions": versions("lookalikes", "numpy", "pillow"),

@@ -24,6 +24,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mining.embeddings.engines import checked
 from mining.embeddings.journal import Vectors
 from mining.embeddings.vector_file import VectorFile
 from mining.errors import EmbeddingError as EmbeddingError
@@ -214,6 +215,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     found.inner("provenance")
     if "notes" in found:
         found.texts("notes")
+    if "engine" in found:
+        checked(found.inner("engine").content)
     if found.text("similarity") not in get_args(Similarity):
         found.refuse("similarity", " or ".join(get_args(Similarity)))
     skipped = found.inner("skipped").content

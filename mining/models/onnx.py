@@ -52,6 +52,8 @@ DYNAMIC_NODES = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuant
 class OnnxModel:
     """An ONNX Runtime session with its preprocessing."""
 
+    engine = "onnx"
+
     def __init__(
         self,
         session: Any,

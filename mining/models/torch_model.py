@@ -22,8 +22,10 @@ class TorchModel:
     """A network with the preprocessing it was trained for.
 
     The fingerprint leaves out the device and the place the weights were read from: results on
-    two devices agree to rounding alone.
+    two devices agree to rounding alone, and so do those of two engines.
     """
+
+    engine = "torch"
 
     def __init__(
         self,
@@ -68,8 +70,8 @@ class TorchModel:
         self.device = resolve_device(device)
         if precision == "bf16" and self.device.type == "cuda" and not _has_bf16(self.device):
             raise ModelError(f"{name}: this GPU has no bf16; ask for precision fp32")
-        self._preprocessing = preprocessing
-        self._precision = precision
+        self.preprocessing = preprocessing
+        self.precision: Precision = precision
         # Measured on CPU: ResNet-50 and EfficientNet are 1.3 and 1.8 times as fast so; a ViT
         # does not care.
         self._module = module.eval().to(self.device)
@@ -82,7 +84,7 @@ class TorchModel:
 
     def preprocess(self, image: Image.Image) -> NDArray[np.generic]:
         """uint8 `[H, W, 3]`: resized and cropped."""
-        return self._preprocessing.apply(image)
+        return self.preprocessing.apply(image)
 
     def encode(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         """float32 `[B, D]` of uint8 `[B, H, W, 3]`.
@@ -91,11 +93,7 @@ class TorchModel:
             ModelError: the batch is not what `preprocess` makes, the network's output is not
                 `[B, D]`, or the device's memory is too small.
         """
-        expected = (len(batch), *self._preprocessing.size, 3)
-        if batch.shape != expected or batch.dtype != np.uint8:
-            raise ModelError(
-                f"{self.name}: a batch must be uint8 {expected}, not {batch.dtype} {batch.shape}"
-            )
+        expected = self.refuse_other(batch)
         try:
             with torch.inference_mode(), self.kernels():
                 output = self._module(self.inputs(batch))
@@ -110,6 +108,20 @@ class TorchModel:
                 f"{expected[2]} pixels: {error}"
             ) from error
         return self._checked(output, len(batch))
+
+    def refuse_other(self, batch: NDArray[np.generic]) -> tuple[int, ...]:
+        """The shape of a batch; ModelError where it is not what `preprocess` makes."""
+        expected = (len(batch), *self.preprocessing.size, 3)
+        if batch.shape != expected or batch.dtype != np.uint8:
+            raise ModelError(
+                f"{self.name}: a batch must be uint8 {expected}, not {batch.dtype} {batch.shape}"
+            )
+        return expected
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels of what the network sees."""
+        return self.preprocessing.size
 
     @property
     def network(self) -> nn.Module:
@@ -144,7 +156,7 @@ class TorchModel:
             precision: another than the model's own.
         """
         stack = contextlib.ExitStack()
-        half = (precision or self._precision) == "bf16"
+        half = (precision or self.precision) == "bf16"
         stack.enter_context(torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half))
         if self.device.type == "cuda":
             # fp32 must mean fp32: cuDNN would round to TF32 of its own accord.

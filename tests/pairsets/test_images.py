@@ -300,3 +300,17 @@ def test_thumbnails_are_bounded_and_keep_their_shape(tmp_path):
     assert (small.size, small.getpixel((5, 5))) == ((20, 40), (255, 255, 255))
     with pytest.raises(ImageError, match=r"gone\.png: no such file"):
         thumbnail(tmp_path / "gone.png", 100)
+
+
+def test_an_opaque_picture_is_as_laid_on_white() -> None:
+    """Every value that a channel can have; one pixel that is not opaque is laid on white."""
+    ramp = np.arange(256, dtype=np.uint8)
+    wanted = np.stack([ramp, ramp[::-1], np.roll(ramp, 77)], axis=-1).reshape(16, 16, 3)
+    data = np.dstack([wanted, np.full((16, 16), 255, np.uint8)])
+    for alpha in (255, 254, 0):
+        data[5, 5, 3] = alpha
+        image = Image.fromarray(data)
+        laid = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        found = np.asarray(decode(encoded(image, "PNG")))
+        assert np.array_equal(found, np.asarray(laid))
+        assert np.array_equal(found, wanted) == (alpha == 255)

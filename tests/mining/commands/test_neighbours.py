@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support import oracle
 from support.flat_calls import build, show_neighbours
+from support.small_models import timm_folder
 
 from mining import Embeddings, embed, load_model
 from mining.embeddings.options import EmbeddingOptions
@@ -249,3 +250,33 @@ def test_one_identity_has_no_impostors(faces_folder, tmp_path):
     embed(Faces.scan(faces_folder), load_model("pixels"), tmp_path / "e")
     with pytest.raises(RunError, match="no face of another identity among the 3"):
         show_neighbours(only.name, embeddings=tmp_path / "e", encoding=EmbeddingOptions())
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_file_is_embedded_by_the_engine_of_the_vectors(
+    faces_folder, tmp_path, monkeypatch, engine
+):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    (tmp_path / "model").mkdir()
+    spec = timm_folder(tmp_path / "model", 0)
+    encoding = EmbeddingOptions(device="cpu", batch_size=4)
+    made = embed(
+        Faces.scan(faces_folder), encoding.load(spec), tmp_path / "e", batch_size=4, engine=engine
+    )
+    elsewhere = tmp_path / "elsewhere.png"
+    shutil.copy(faces_folder / "b" / "1.png", elsewhere)
+    asked = []
+    embed_with = EmbeddingOptions.embed
+
+    def watched(self, *given):
+        found = embed_with(self, *given)
+        asked.append(found.manifest["engine"]["name"])
+        return found
+
+    monkeypatch.setattr(EmbeddingOptions, "embed", watched)
+    found = show_neighbours(
+        str(elsewhere), embeddings=made.folder, faces=faces_folder, model=spec, encoding=encoding
+    )
+    assert asked == [engine]
+    assert found.kind == "file"
