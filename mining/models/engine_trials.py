@@ -34,8 +34,8 @@ LEAST_GAIN = 1.03
 # and the seconds after which there is no further one.
 _LEAST_ROUNDS, _ROUNDS = 2, 4
 _LONG = 5.0
-# As many as a batch has by default: PyTorch loses more on small ones.
-_MOST_IMAGES = 32
+# PyTorch loses more on small batches; large ones of a large network take long.
+_MOST_IMAGES = 16
 
 Pixels = NDArray[np.generic]
 
