@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ TABLES, BITS = 6, 20
 LEAST_VOTES, MOST = 12, 6
 # A key of more pictures than that share of all, and of that number, says nothing: a plain edge.
 _COMMON_SHARE, _COMMON = 0.02, 64
+
+# Up to so many bytes a table of who votes for whom is faster than to sort the votes.
+_TABLE_BYTES = 2**20
 
 Signs = NDArray[np.float32]
 
@@ -99,14 +103,26 @@ class Twins:
         # Places in `owners`: of each key, from its first one on.
         ends = np.cumsum(counts)
         places = np.arange(word.size) + np.repeat(first - (ends - counts), counts)
-        voters = np.unique(word * max(1, len(self)) + self.owners[places])
-        return np.bincount(voters % max(1, len(self)), minlength=len(self))
+        owners = self.owners[places]
+        # A word votes once for a picture, whatever keys they share.
+        if len(words) * len(self) <= _TABLE_BYTES:
+            voted = np.zeros((len(words), len(self)), bool)
+            voted[word, owners] = True
+            return voted.sum(axis=0)
+        voters = np.unique(word * len(self) + owners)
+        return np.bincount(voters % len(self), minlength=len(self))
 
 
 def _projected(words: Bytes) -> Signs:
     """`[N, TABLES * BITS]`: sums of whole numbers below 2^24, exact whatever their order."""
+    return product(words.astype(np.float32), _signs())
+
+
+@cache
+def _signs() -> Signs:
+    """`[128, TABLES * BITS]`: what a word is projected by."""
     signs = np.random.default_rng(0).integers(0, 2, (128, TABLES * BITS)) * 2 - 1
-    return product(words.astype(np.float32), signs.astype(np.float32))
+    return signs.astype(np.float32)
 
 
 def _keys(words: Bytes, levels: Signs) -> Rows:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mining.overlap.candidates import Twins
 from mining.parallel import in_chunks
 from mining.suspects.duplicates import DuplicatePictures
-from mining.suspects.pictures.features import Picture, needed, picture_of
+from mining.suspects.pictures.features import Bytes, Picture, needed, picture_of
 from mining.suspects.pictures.single_thread import opencv_alone
 from pairsets import images
 from pairsets.errors import SourceError
@@ -87,21 +87,26 @@ class Matching:
             raise SourceError(
                 f"{kept.root} and {other} lie on different drives; copy one beside the other"
             ) from None
+        check = DuplicatePictures(root, max_pixels=max_pixels, threads=threads)
+        home = kept.root.resolve()
+
+        def picture(path: str) -> Picture | str:
+            made = _picture(kept.locate(path), max_pixels)
+            if isinstance(made, str):
+                return made
+            check.keep(_place(root, home, path), *made)
+            return made[0]
+
         found: list[Picture] = []
         paths: list[str] = []
         unread: dict[str, str] = {}
         with opencv_alone():
-            for part, read in in_chunks(
-                lambda path: _picture(kept.locate(path), max_pixels),
-                kept.paths.tolist(),
-                threads,
-                chunk=_CHUNK,
-            ):
-                for path, picture in zip(part, read, strict=True):
-                    if isinstance(picture, str):
-                        unread[str(kept.locate(path))] = picture
+            for part, read in in_chunks(picture, kept.paths.tolist(), threads, chunk=_CHUNK):
+                for path, made in zip(part, read, strict=True):
+                    if isinstance(made, str):
+                        unread[str(kept.locate(path))] = made
                     else:
-                        found.append(picture)
+                        found.append(made)
                         paths.append(path)
                 progress(len(found) + len(unread), len(kept))
         return cls(
@@ -109,7 +114,7 @@ class Matching:
             other,
             root,
             Twins.of(found),
-            DuplicatePictures(root, max_pixels=max_pixels, threads=threads),
+            check,
             unread,
             max_pixels,
             threads,
@@ -127,8 +132,8 @@ class Matching:
                     else:
                         likely.extend((path, self.kept.paths[row]) for row in kept_rows)
         other, own = self.other.resolve(), self.kept.root.resolve()
-        places = [(other / path).relative_to(self.above).as_posix() for path, _ in likely]
-        kept = [(own / path).relative_to(self.above).as_posix() for _, path in likely]
+        places = [_place(self.above, other, path) for path, _ in likely]
+        kept = [_place(self.above, own, path) for _, path in likely]
         # A file of both folders is no copy of itself; two such files are one pair either way.
         keys = [pair_key(*ends) for ends in zip(places, kept, strict=True)]
         rows = {key: row for row, key in enumerate(dict.fromkeys(k for k in keys if k[0] != k[1]))}
@@ -140,8 +145,18 @@ class Matching:
         ], unread
 
     def _likely(self, path: str) -> list[int] | str:
-        picture = _picture(self.other / path, self.max_pixels)
-        return picture if isinstance(picture, str) else self.twins.likely(picture)
+        made = _picture(self.other / path, self.max_pixels)
+        if isinstance(made, str):
+            return made
+        rows = self.twins.likely(made[0])
+        if rows:
+            self.check.keep(_place(self.above, self.other.resolve(), path), *made)
+        return rows
+
+
+def _place(above: Path, folder: Path, path: str) -> str:
+    """Path of a face below the folder that both lie in."""
+    return (folder / path).relative_to(above).as_posix()
 
 
 def state_of(root: Path, paths: Iterable[str]) -> str:
@@ -157,10 +172,10 @@ def state_of(root: Path, paths: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _picture(file: Path, max_pixels: int) -> Picture | str:
-    """The picture in a file, or why it cannot be read."""
+def _picture(file: Path, max_pixels: int) -> tuple[Picture, Bytes] | str:
+    """The picture in a file and its pixels that are compared, or why it cannot be read."""
     try:
         image = images.decode(images.read(file), path=file, max_pixels=max_pixels)
-        return picture_of(image)[0]
+        return picture_of(image)
     except images.ImageError as error:
         return error.cause

@@ -16,7 +16,7 @@ import numpy as np
 
 from mining.parallel import in_chunks
 from mining.suspects.pictures.alignment import Way, ways
-from mining.suspects.pictures.features import Picture, PictureCache, needed
+from mining.suspects.pictures.features import Bytes, Picture, PictureCache, needed
 from mining.suspects.pictures.single_thread import opencv_alone
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
@@ -76,6 +76,10 @@ class DuplicatePictures:
     def unread(self) -> Mapping[str, str]:
         """The faces of all pairs so far that could not be read, and why: their scores are nan."""
         return dict(sorted(self._pictures.unread.items()))
+
+    def keep(self, path: str, picture: Picture, pixels: Bytes) -> None:
+        """Take what `picture_of` made of a face already, as long as there is room for it."""
+        self._pictures.keep(path, picture, pixels)
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each pair: how well its files agree at the worst spot, 1 if they are equal.

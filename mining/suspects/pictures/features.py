@@ -29,6 +29,8 @@ SPOTS = 128
 PADDING_LEVELS = 12
 # Of a side, what is left of a picture that is nothing but padding.
 LEAST_LEFT = 0.15
+# Lines that are looked at first for the end of the padding.
+_FEW_LINES = 4
 # Pictures that may be asked for again: what is looked at of every pair, and of likely ones.
 SPOTS_BYTES, PIXELS_BYTES = 384 * 2**20, 96 * 2**20
 
@@ -136,14 +138,25 @@ def _inner(lines: Bytes) -> tuple[int, int]:
     lines = lines[:, :: max(1, lines.shape[1] // 100)]
     rank = min(max(1, round(0.03 * lines.shape[1])), lines.shape[1] // 2)
     high = lines.shape[1] - 1 - rank
-    ordered = np.partition(lines, (rank, high), axis=1)
-    spread = ordered[:, high].astype(np.int16) - ordered[:, rank]
-    uneven = np.flatnonzero(spread.max(axis=1) > 2 * PADDING_LEVELS)
+
+    def first_uneven(lines: Bytes) -> int | None:
+        """The first of some lines that is not of one colour; most pictures begin with one."""
+        start, some = 0, _FEW_LINES
+        while start < len(lines):
+            ordered = np.partition(lines[start : start + some], (rank, high), axis=1)
+            spread = ordered[:, high].astype(np.int16) - ordered[:, rank]
+            uneven = np.flatnonzero(spread.max(axis=1) > 2 * PADDING_LEVELS)
+            if len(uneven):
+                return start + int(uneven[0])
+            start, some = start + some, 2 * some
+        return None
+
     least = max(1, int(len(lines) * LEAST_LEFT))
-    if not len(uneven):
+    first = first_uneven(lines)
+    if first is None:
         middle = (len(lines) - least) // 2
         return middle, middle + least
-    first, last = int(uneven[0]), int(uneven[-1]) + 1
+    last = len(lines) - (first_uneven(lines[::-1]) or 0)
     if last - first < least:
         first = max(0, min(first, len(lines) - least))
         last = first + least
@@ -248,11 +261,15 @@ class PictureCache:
         if image is None:
             return None
         picture, pixels = picture_of(image)
+        self.keep(path, picture, pixels)
+        return picture
+
+    def keep(self, path: str, picture: Picture, pixels: Bytes) -> None:
+        """Take a picture of a face, and its pixels that are compared, which were made before."""
         # Some hundred bytes for the objects.
         size = 800 + picture.spots.nbytes + picture.scales.nbytes + picture.words.nbytes
         self._pictures.keep(path, picture, size)
         self._pixels.keep(path, pixels, 200 + pixels.nbytes)
-        return picture
 
     def pixels(self, path: str, picture: Picture) -> Bytes | None:
         """Pixels of a face that are compared, `[h, w, 3]`; None where the file cannot be read.
