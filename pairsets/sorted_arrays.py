@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Number = TypeVar("Number", bound=np.generic)
 
 # Values that a thread is worth starting for.
-_EACH = 1 << 19
+EACH = 1 << 19
 # Bits of a whole number without a sign.
 _WIDEST = 63
 # Numbers that are made at a time, in memory that stays near.
@@ -39,7 +39,7 @@ def rising(values: NDArray[Number], *, threads: int | None = None) -> NDArray[Nu
 
 def sort_in_place(values: NDArray[Any], *, threads: int | None = None) -> None:
     """Sort an array of one's own as `rising` does."""
-    count = min(_cores() if threads is None else threads, values.size // _EACH)
+    count = min(_cores() if threads is None else threads, values.size // EACH)
     if count < 2:
         values.sort()
         return

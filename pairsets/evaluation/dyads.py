@@ -11,9 +11,9 @@ from pairsets.arrays import Floats, Mask, Rows
 from pairsets.sorted_arrays import in_order
 
 # Keys that are worth a table of all of them, however few pairs there are.
-_TABLE = 1_000_000
+TABLE = 1_000_000
 # Keys that are computed at a time, in memory that stays near.
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def dyads(a: Rows, b: Rows, count: int) -> Table | Sorted:
 
     Sums over them are the same in either form but for noughts, to the last bit.
     """
-    if count**2 <= max(4 * a.size, _TABLE):
+    if count**2 <= max(4 * a.size, TABLE):
         return Table(_keys(a, b, count), count**2)
     rows, keys = in_order(_keys(a, b, count), count**2)
     first = np.ones(keys.size, np.bool_)
@@ -77,7 +77,7 @@ def dyads(a: Rows, b: Rows, count: int) -> Table | Sorted:
 def _keys(a: Rows, b: Rows, count: int) -> Rows:
     """A number of the two clusters of each pair, `[N]`."""
     found = np.empty(a.size, np.int64)
-    for begin in range(0, a.size, _BLOCK):
-        part = slice(begin, begin + _BLOCK)
+    for begin in range(0, a.size, BLOCK):
+        part = slice(begin, begin + BLOCK)
         found[part] = np.minimum(a[part], b[part]) * count + np.maximum(a[part], b[part])
     return found

@@ -23,9 +23,9 @@ from pairsets.errors import ScoresError
 from pairsets.sorted_arrays import sort_in_place
 
 # Steps of a curve that are looked at together, at first.
-_FEW = 64
+FEW = 64
 # Vertices that are summed over at a time.
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +218,7 @@ def fpr_at_fnr_interpolated(curve: Curve, target: float) -> float:
 
 def _straight(*columns: Counts) -> int:
     """Number of steps from the columns' beginning that are equal to the first of them."""
-    done, width, every = 0, _FEW, columns[0].size - 1
+    done, width, every = 0, FEW, columns[0].size - 1
     while done < every:
         upto = min(done + width, every)
         same = np.ones(upto - done, np.bool_)
@@ -323,8 +323,8 @@ def area_under(curve: Curve) -> float:
     0.875
     """
     twice = 0
-    for first in range(0, len(curve.thresholds) - 1, _BLOCK):
-        part = slice(first, first + _BLOCK + 1)
+    for first in range(0, len(curve.thresholds) - 1, BLOCK):
+        part = slice(first, first + BLOCK + 1)
         hits = curve.true_positives[part]
         twice += int((np.diff(curve.false_positives[part]) * (hits[1:] + hits[:-1])).sum())
     twice += curve.rejected_negatives * (curve.positives + int(curve.true_positives[-1]))

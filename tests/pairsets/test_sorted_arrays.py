@@ -11,7 +11,7 @@ from pairsets.sorted_arrays import rising
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    monkeypatch.setattr(sorted_arrays, "_EACH", 4)
+    monkeypatch.setattr(sorted_arrays, "EACH", 4)
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 3, 7])

@@ -231,7 +231,7 @@ def _subjects(
 
 
 def _places(numbers: Numbers, values: Numbers) -> Codes:
-    """Where each value, all of which are there, stands among rising numbers."""
+    """Places of values among rising numbers that hold them all."""
     found = np.empty(len(values), np.int32)
     for rows in blocks(len(values)):
         found[rows] = np.searchsorted(numbers, values[rows])

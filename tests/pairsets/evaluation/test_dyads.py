@@ -22,7 +22,7 @@ def by_dictionary(a, b, values):
 @pytest.mark.parametrize("pairs", [0, 1, 2, 40, 700])
 def test_sums_are_those_of_a_dictionary(monkeypatch, pairs, count):
     """To the last bit: values of many sizes, so that another order would be rounded elsewhere."""
-    monkeypatch.setattr(module, "_BLOCK", 16)
+    monkeypatch.setattr(module, "BLOCK", 16)
     generator = np.random.default_rng([pairs, count % 2**20])
     for clusters in (count, min(count, 12)):
         # Few of many clusters, the last among them, so that pairs share both.
@@ -45,7 +45,7 @@ def test_sums_are_those_of_a_dictionary(monkeypatch, pairs, count):
 
 
 def test_more_clusters_have_a_table_where_there_are_more_pairs(monkeypatch):
-    monkeypatch.setattr(module, "_TABLE", 4)
+    monkeypatch.setattr(module, "TABLE", 4)
     a, b = np.arange(5), np.arange(5)[::-1]
     assert isinstance(dyads(a, b, 5), Sorted)
     assert isinstance(dyads(np.tile(a, 2), np.tile(b, 2), 5), Table)

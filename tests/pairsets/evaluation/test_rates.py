@@ -99,7 +99,7 @@ def test_interpolated_fpr_is_that_of_the_whole_curve(few, world):
     labels, scores, target = world
     curve = roc(labels, scores)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rates, "_FEW", few)
+        patch.setattr(rates, "FEW", few)
         found = fpr_at_fnr_interpolated(curve, target)
     assert repr(found) == repr(interpolated_of_all(curve, target))
 
@@ -141,7 +141,7 @@ def test_the_area_is_summed_in_blocks(monkeypatch):
     whole = area_under(roc(labels, scores))
     assert whole == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     for block in (1, 7, 199, 200, 201):
-        monkeypatch.setattr(rates, "_BLOCK", block)
+        monkeypatch.setattr(rates, "BLOCK", block)
         assert area_under(roc(labels, scores)) == whole
 
 
