@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +111,7 @@ def test_onnx_gives_the_vectors_of_torch_but_for_rounding(
     assert ours.manifest["fingerprint"] == theirs.manifest["fingerprint"]
     engine = ours.manifest["engine"]
     assert engine["name"] == "onnx"
-    assert engine["version"] == __import__("onnxruntime").__version__
+    assert engine["version"] == version("onnxruntime")
     assert engine["compared"]["images"] == 4
     assert engine["compared"]["least_cosine"] >= 1 - 1e-6
     assert 0 <= engine["compared"]["largest_difference"] < 1e-5
@@ -423,9 +425,15 @@ TWO = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
+import torch
 from test_engines import model_of
 from mining import embed
 from pairsets import Faces
+export = torch.onnx.export
+def counted(*given, **named):
+    print("exported", file=sys.__stdout__, flush=True)
+    return export(*given, **named)
+torch.onnx.export = counted
 embed(Faces.scan(sys.argv[1]), model_of(), sys.argv[2], engine="onnx")
 """
 
@@ -441,11 +449,15 @@ def test_two_processes_at_once(
     begun = [
         subprocess.Popen(
             [*run, str(tmp_path / name), str(here.parent)],
-            env={**__import__("os").environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for name in "ab"
     ]
-    assert [process.wait() for process in begun] == [0, 0]
+    told = [process.communicate()[0] for process in begun]
+    assert [process.returncode for process in begun] == [0, 0]
+    assert "".join(told).count("exported") == 1  # the second waited for it
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
     assert len([*cache.glob("*.onnx")]) == 1
 
@@ -468,12 +480,12 @@ def test_a_package_that_is_missing_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
     lacking: str,
 ) -> None:
-    version = onnx_exports.version
+    told = onnx_exports.version
 
     def found(name: str) -> str:
         if name == lacking:
             raise onnx_exports.PackageNotFoundError(name)
-        return version(name)
+        return told(name)
 
     monkeypatch.setattr(onnx_exports, "version", found)
     with pytest.raises(ModelError, match=rf"needs {lacking}: pip install 'lookalikes\[onnx\]'"):
