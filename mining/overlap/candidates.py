@@ -96,10 +96,13 @@ class Twins:
     def _votes(self, words: Bytes) -> Rows:
         """`[P]`: how many of the words each picture has."""
         keys = _keys(words, self.levels)
+        # Sorted, they are found in one way through memory.
+        order = np.argsort(keys)
+        keys = keys[order]
         first = np.searchsorted(self.keys, keys)
         counts = np.searchsorted(self.keys, keys, side="right") - first
         counts[counts > max(_COMMON, _COMMON_SHARE * len(self))] = 0
-        word = np.repeat(np.arange(keys.size) // TABLES, counts)
+        word = np.repeat(order // TABLES, counts)
         # Places in `owners`: of each key, from its first one on.
         ends = np.cumsum(counts)
         places = np.arange(word.size) + np.repeat(first - (ends - counts), counts)

@@ -118,7 +118,7 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
         return None
     score = _worst_spot(under, there, inside)
     here, other = (x[seen].astype(np.int16) for x in (under, there))
-    greys = [float((x.max(axis=1) - x.min(axis=1)).mean()) < 3 for x in (here, other)]
+    greys = [float(_spans(x).mean()) < 3 for x in (here, other)]
     return Overlay(
         score=score,
         scale=size * a.share / b.share,
@@ -127,6 +127,13 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
         colours=float(np.abs(here - other).mean()),
         greys=(greys[0], greys[1]),
     )
+
+
+def _spans(colours: NDArray[np.int16]) -> NDArray[np.int16]:
+    """`[N]`: the difference between the largest and the least of the three colours of a pixel."""
+    red, green, blue = colours.T
+    largest = np.maximum(np.maximum(red, green), blue)
+    return np.asarray(largest - np.minimum(np.minimum(red, green), blue))
 
 
 def _brought(

@@ -73,7 +73,8 @@ def fields_of(line: bytes) -> Fields | None:
         if len(line) > _MOST_DIGITS and _has_many_digits(line):
             return None
         post = _decode(line)
-        if post.get("tags") and post.get("file_ext") is not None:
+        tags = post.get("tags")
+        if tags and tags[0].category is not UNSET and post.get("file_ext") is not None:
             return post
         return _decode_other(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

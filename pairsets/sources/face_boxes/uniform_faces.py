@@ -44,7 +44,8 @@ class _Detected(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     score: float
 
 
-# Decoders, and how many quotation marks a face has: more of them, and something is there twice.
+# Decoders, and how many quotation marks a face has: more of them, and something is there twice, or
+# escaped.
 _LAYOUTS: list[tuple[Callable[[str], Mapping[str, Sequence[_Face]]], int]] = [
     (msgspec.json.Decoder(dict[str, list[_Boxed]]).decode, 4),
     (msgspec.json.Decoder(dict[str, list[_Detected]]).decode, 8),
@@ -53,8 +54,6 @@ _LAYOUTS: list[tuple[Callable[[str], Mapping[str, Sequence[_Face]]], int]] = [
 
 def take_members(table: Table, members: str) -> bool:
     """Take the faces of many pictures, which are members of one object; false if none was taken."""
-    if "\\" in members:
-        return False
     for decode, marks in _LAYOUTS:
         try:
             found = decode(f"{{{members}}}")
@@ -79,7 +78,7 @@ def take_members(table: Table, members: str) -> bool:
 def _ids(keys: list[str]) -> list[PictureId] | None:
     """The ids of pictures by their paths; None where one cannot be used."""
     digits = "".join(keys)
-    if digits.isascii() and digits.isdigit() and max(map(len, keys)) <= _DIGITS:
+    if all(keys) and digits.isascii() and digits.isdigit() and max(map(len, keys)) <= _DIGITS:
         numbers: list[PictureId] = list(map(int, keys))
         if sum(map(len, map(str, numbers))) == len(digits):  # none has leading zeros
             return numbers

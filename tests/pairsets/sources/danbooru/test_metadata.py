@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import sys
 
 import pytest
@@ -15,7 +16,7 @@ from pairsets.sources.danbooru import processes as workers_of
 from pairsets.sources.danbooru.blocks import read_block
 from pairsets.sources.danbooru.metadata import Metadata
 from pairsets.sources.danbooru.posts import Rule
-from pairsets.sources.danbooru.streams import content_of
+from pairsets.sources.danbooru.streams import Stretch, content_of
 from pairsets.storage.resume import Resume
 
 NAMES = names_of(40)
@@ -201,3 +202,18 @@ def test_a_worker_that_dies(files, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(other.parent.parent), *sys.path])
     with pytest.raises(SourceError, match=r"a worker process died \(exit code 7\)"):
         read(files, tmp_path / "partial", workers=2)
+
+
+def test_a_worker_tells_that_a_file_is_gone(tmp_path):
+    """In another folder of a name that is no text."""
+    folder = tmp_path / os.fsdecode(b"\xff")
+    try:
+        folder.mkdir()
+    except OSError:  # macOS
+        folder = tmp_path
+    path = write_lines(folder / "x.json", [post(at) for at in range(9)])
+    good = [Stretch(path, 0, path.stat().st_size)] * 3
+    assert len(list(workers_of.read_blocks(good, Rule(), 2))) == 3
+    gone = Stretch(path, 5, path.stat().st_size)
+    with pytest.raises(SourceError, match=r"x\.json: changed while it was read; run it again"):
+        list(workers_of.read_blocks([*good, gone], Rule(), 2))

@@ -16,7 +16,7 @@ import zstandard
 
 from pairsets.errors import SourceError
 from pairsets.sources.danbooru.sidecars import Sidecars
-from pairsets.sources.danbooru.streams import Stream, metadata_files
+from pairsets.sources.danbooru.streams import Stream, Stretch, metadata_files
 from pairsets.sources.text.compression import unpacked
 
 LINES = [b'{"id": %d, "x": "%s"}\r\n' % (at, b"\xe7\xb6\xbe" * (at % 50)) for at in range(3000)]
@@ -186,3 +186,33 @@ def test_tables_are_refused(text, told, tmp_path):
     path.write_text(text)
     with pytest.raises(SourceError, match=told):
         list(Stream(path).blocks())
+
+
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\n\n"])
+@pytest.mark.parametrize("block", [1, 999, 5000, 70_000, 10**8])
+def test_a_plain_file_is_cut_where_a_packed_one_is(tmp_path, begin, block):
+    """So a block is the same whether its text is handed over or where it lies."""
+    text = begin + TEXT + b'{"id": 7, "x": "' + b"y" * 20_000 + b'"}\n' + TEXT[:-5]
+    plain, packed = tmp_path / "x.json", tmp_path / "x.json.gz"
+    plain.write_bytes(text)
+    packed.write_bytes(gzip.compress(text))
+    pieces = list(Stream(plain).pieces(block))
+    assert all(isinstance(piece, Stretch) for piece in pieces)
+    assert [piece.read() for piece in pieces] == list(Stream(packed).pieces(block))
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(TEXT)
+    pieces = Stream(path).pieces(20_000)
+    first = next(pieces)
+    with path.open("ab") as file:
+        file.write(b"{}\n")
+    with pytest.raises(SourceError, match=r"x\.json: changed while it was read; run it again"):
+        list(pieces)
+    path.write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"x\.json: changed while it was read; run it again"):
+        first.read()
+    path.unlink()
+    with pytest.raises(SourceError, match=r"x\.json: No such file"):
+        first.read()
