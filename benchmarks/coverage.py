@@ -142,7 +142,7 @@ def _intervals(
     for name, interval in ours.items():
         table = judged.resampled[name]
         yield (name, "ours"), (table.value, interval)
-        alone = Resampled(table.value, table.draws, table.influence, 1.0)
+        alone = Resampled(table.value, table.draws, table.told, 1.0)
         yield (name, "uncorrected"), (table.value, alone.interval())
         half = deviate(CONFIDENCE) * float(table.influence @ table.influence) ** 0.5
         yield (name, "independent"), (table.value, Interval(table.value - half, table.value + half))

@@ -134,18 +134,24 @@ def evaluate_all(
     if not values:
         return {}
     rows = pairs.valid
+    labels, invalid = pairs.label, int((~rows).sum())
+    if invalid:
+        labels, values = labels[rows], {model: one[rows] for model, one in values.items()}
     for model, one in values.items():
-        _refuse_constant(one[rows], model)
-    return evaluate_arrays(
-        pairs.label[rows],
-        {model: one[rows] for model, one in values.items()},
+        _refuse_constant(one, model)
+    ends = Clusters.of(pairs, clusters)
+    if invalid:
         # Packed, so that rows left out do not change what the others' clusters draw.
-        Clusters.of(pairs, clusters).take(rows).packed(),
+        ends = ends.take(rows).packed()
+    return evaluate_arrays(
+        labels,
+        values,
+        ends,
         target,
         draws=draws,
         seed=seed,
         carried=carried,
-        invalid=int((~rows).sum()),
+        invalid=invalid,
         dropped=dropped + count - len(pairs),
         turned=turned,
     )

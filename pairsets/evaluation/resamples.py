@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from pairsets.arrays import Counts, Floats, Mask, Rows
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student
 from pairsets.evaluation.rates import checked_share
+
+# Vertices that are summed over at a time.
+_BLOCK = 1 << 16
 
 
 class RankedScores:
@@ -39,9 +43,12 @@ class RankedScores:
         self.squares = self.centred**2
         self.rounding = 1e-9 * float(self.squares.mean())
         everything = np.ones(scores.size, np.bool_)
-        self.vertices = self._vertices(everything)
-        self.value = self._statistics(everything, *self.vertices)
-        self.at = self._points(*self.vertices)
+        fp, tp = self._vertices(everything)
+        self.value = self._statistics(everything, fp, tp)
+        self.at = self._points(fp, tp)
+        # At the points, and of all pairs: what is needed of the vertices from here on.
+        self.accepted = fp[self.at], tp[self.at]
+        self.counts = int(fp[-1]), int(tp[-1])
 
     @property
     def width(self) -> int:
@@ -76,18 +83,20 @@ class RankedScores:
         fp = np.cumsum(kept, dtype=np.int32) - tp
         if self.last is not None:
             tp, fp = tp[self.last], fp[self.last]
-        zero = np.zeros(1, np.int64)
+        zero = np.zeros(1, np.int32)
         return np.concatenate([zero, fp]), np.concatenate([zero, tp])
 
     def _points(self, fp: Counts, tp: Counts) -> Rows:
         """The vertex of each target, then that at the EER; one beyond `end` has no threshold."""
         negatives, positives = int(fp[-1]), int(tp[-1])
         at = [
-            int(np.searchsorted(tp, positives - steps(target, positives)))
+            int(tp.searchsorted(np.int32(positives - steps(target, positives))))
             for target in self.targets.fnrs
         ]
         at += [
-            min(int(np.searchsorted(fp, steps(target, negatives), side="right")) - 1, self.end)
+            min(
+                int(fp.searchsorted(np.int32(steps(target, negatives)), side="right")) - 1, self.end
+            )
             for target in self.targets.fprs
         ]
         return np.array([*at, crossing(fp, tp)])
@@ -104,7 +113,11 @@ class RankedScores:
         over = fp[after] / negatives - (positives - tp[after]) / positives
         fnr = (positives - tp[[before, after]]) / positives
         eer = fnr[0] + (fnr[1] - fnr[0]) * (gap / (gap + over)) if after <= self.end else nan
-        twice = int(np.diff(fp) @ (tp[1:] + tp[:-1]))
+        twice = 0
+        for first in range(0, len(fp) - 1, _BLOCK):
+            part = slice(first, first + _BLOCK + 1)
+            ends = tp[part].astype(np.int64)
+            twice += int((np.diff(fp[part]) * (ends[1:] + ends[:-1])).sum())
         auc = twice / (2 * positives * negatives)
         return np.array([*rates, eer, auc, self._dprime(kept, positives, negatives)])
 
@@ -133,16 +146,15 @@ class RankedScores:
             draws = found[:, column]
             if column < points:
                 fpr, fnr = fixed[:, column], fixed[:, points + column]
-                influence = self._of_rate(column, draws, fpr, fnr)
+                influence: Floats | ByVerdict = self._of_rate(column, draws, fpr, fnr)
             else:
                 influence = self._of_area() if name == "auc" else self._of_dprime()
-            spread = clusters.spread(influence)
-            result[name] = Resampled(
-                float(self.value[column]), draws, influence, spread.shrinkage, spread.degrees
-            )
+            one = Resampled(float(self.value[column]), draws, influence, 1.0)
+            spread = clusters.spread(one.influence)
+            result[name] = replace(one, shrinkage=spread.shrinkage, degrees=spread.degrees)
         return result
 
-    def _of_rate(self, column: int, draws: Floats, fpr: Floats, fnr: Floats) -> Floats:
+    def _of_rate(self, column: int, draws: Floats, fpr: Floats, fnr: Floats) -> Floats | ByVerdict:
         """Influence on a rate of the curve: a sum of those on FPR and FNR at its point.
 
         The error of FPR at a target FNR is that of the FPR at the fixed threshold, plus the slope
@@ -151,9 +163,9 @@ class RankedScores:
         """
         if not np.isfinite(self.value[column]):
             return np.zeros(self.scores.size)
-        all_fp, all_tp = self.vertices
-        at = self.at[column]
-        share = all_fp[at] / all_fp[-1], 1 - all_tp[at] / all_tp[-1]
+        (fps, tps), (negatives, positives) = self.accepted, self.counts
+        at, fp, tp = self.at[column], int(fps[column]), int(tps[column])
+        share = fp / negatives, 1 - tp / positives
         parts = fpr - share[0], fnr - share[1]
         error = draws - self.value[column]
         if column < len(self.targets.fnrs):
@@ -163,13 +175,13 @@ class RankedScores:
         else:
             mixed = min(_slope(error - parts[1], parts[0] - parts[1]), 1.0)
             weights = mixed, 1.0 - mixed
+        ends = at if self.last is None or not at else self.last[at - 1] + 1
         accepted = np.empty(self.scores.size, np.bool_)
-        ends = np.r_[0, np.arange(1, len(all_fp)) if self.last is None else self.last + 1]
-        accepted[self.order] = np.arange(self.scores.size) < ends[at]
-        return self._by_kind(
-            weights[1] * (~accepted - share[1]) / all_tp[-1],
-            weights[0] * (accepted - share[0]) / all_fp[-1],
-        )
+        accepted[self.order] = np.arange(self.scores.size) < ends
+        verdicts = np.array([False, True])
+        of_positives = weights[1] * (~verdicts - share[1]) / positives
+        of_negatives = weights[0] * (verdicts - share[0]) / negatives
+        return ByVerdict(self.positive, accepted, np.stack([of_negatives, of_positives]))
 
     def _by_kind(self, positives: Floats, negatives: Floats) -> Floats:
         return np.where(self.positive, positives, negatives).astype(np.float64)
@@ -220,7 +232,11 @@ def steps(share: float, count: int) -> int:
 def crossing(fp: Counts, tp: Counts) -> int:
     """The first vertex whose FPR is not below its FNR."""
     negatives, positives = int(fp[-1]), int(tp[-1])
-    return int(np.argmax(fp.astype(np.int64) * positives >= (positives - tp) * negatives))
+
+    def reached(at: int) -> bool:
+        return int(fp[at]) * positives >= (positives - int(tp[at])) * negatives
+
+    return bisect_left(range(len(fp)), True, key=reached)
 
 
 def _slope(error: Floats, part: Floats) -> float:
@@ -239,21 +255,47 @@ Kept = NDArray[np.bool_] | NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
+class ByVerdict:
+    """Influence that each pair has by its label and the verdict on it, in two marks a pair.
+
+    Attributes:
+        positive, accepted: `[N]`.
+        table: `[2, 2]`, of a negative and a positive, rejected and accepted.
+    """
+
+    positive: Mask
+    accepted: Mask
+    table: Floats
+
+    def of_each(self) -> Floats:
+        """Influence of each pair, `[N]`."""
+        (rejected, accepted), (missed, hit) = self.table
+        negatives = np.where(self.accepted, accepted, rejected)
+        found: Floats = np.where(self.positive, np.where(self.accepted, hit, missed), negatives)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Resampled:
     """A statistic, its value in each draw, and what each pair adds to its error.
 
     Attributes:
         value: on all pairs.
         draws: `[B]`; nan where a draw left no positive or no negative.
-        influence: `[N]`: the error of `value` is near to their sum.
+        told: the influence, or what it is made of.
         shrinkage, degrees: see `pairsets.evaluation.clusters.Spread`.
     """
 
     value: float
     draws: Floats
-    influence: Floats
+    told: Floats | ByVerdict
     shrinkage: float
     degrees: float = math.inf
+
+    @property
+    def influence(self) -> Floats:
+        """Influence `[N]` of each pair on the value, whose error is near to their sum."""
+        return self.told.of_each() if isinstance(self.told, ByVerdict) else self.told
 
     @property
     def deviations(self) -> Floats:

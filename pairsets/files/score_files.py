@@ -200,11 +200,11 @@ def _read(path: Path, pairs: PairSet, column: str) -> dict[str, Floats]:
         )
     a, b, at = (header.index(name) for name in ("pathA", "pathB", column))
     named = header.index("model") if "model" in header else None
-    rows, found = PairRows(pairs), _Numbers(path, column, pairs)
+    rows, found, unnamed = PairRows(pairs), _Numbers(path, column, pairs), path.stem
     for batch in batches(lines, _LINES):
         places = rows.find([cells[a] for _, cells in batch], [cells[b] for _, cells in batch])
         told = [
-            (row, (cells[named] if named is not None else "") or path.stem, cells[at], line)
+            (row, (cells[named] if named is not None else "") or unnamed, cells[at], line)
             for row, (line, cells) in zip(places.tolist(), batch, strict=True)
             if row >= 0 and (column == SCORE or cells[at] != "")
         ]
