@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 
-from mining.suspects.identity.names import Likeness, Name, likeness
+from mining.suspects.identity.names import REBUILT, Likeness, Name, likeness
 
 # From here on names are told: below it are namesakes, sisters and words in common.
 LEAST = Likeness.ORDER
@@ -35,10 +35,9 @@ def similar_names(first: Iterable[str], second: Iterable[str]) -> list[tuple[str
 def _keys(name: str) -> Iterator[Hashable]:
     """Keys that names so alike have in common: the letters of the stem, in any order.
 
-    Or, where one of them was rebuilt, those of the stem without the word behind it.
+    Or, where one of them was rebuilt, those of the stem without one or more words behind it.
     """
     stem = Name.of(name).stem
-    if stem:
+    while stem:
         yield "".join(sorted("".join(stem)))
-    if len(stem) > 1:
-        yield "".join(sorted("".join(stem[:-1])))
+        stem = stem[:-1] if stem[-1] in REBUILT else ()

@@ -43,7 +43,7 @@ _FORMS = frozenset((
 ))  # fmt: skip
 # What a ship or a machine is called when it was rebuilt; also given names and numbers. In one
 # series, those of the second line are enough alone.
-_REBUILT = frozenset((
+REBUILT = frozenset((
     "custom", "drei", "due", "mk2", "mkii", "ni", "nuovo", "two", "zwei",
     "kai", "kai2",
 ))  # fmt: skip
@@ -126,7 +126,7 @@ def likeness(a: str, b: str) -> Likeness:
     if len(one.stem) > 1 and sorted(one.stem) == sorted(other.stem):
         return Likeness.ORDER if series else Likeness.STEM
     rest = _behind(one.stem, other.stem)
-    if rest and {*rest} <= _REBUILT:
+    if rest and {*rest} <= REBUILT:
         surely = series and one.brackets and {*rest} & _SURELY_REBUILT
         return Likeness.COSTUME if surely else Likeness.STEM
     if rest and {*rest} <= _FORMS:

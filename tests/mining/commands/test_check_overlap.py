@@ -12,9 +12,13 @@ from PIL import Image, ImageEnhance
 
 import mining.commands.check_overlap
 import mining.overlap.copies
+import mining.suspects.pictures.features
 from mining.commands.check_overlap import LISTED, find_overlap
+from mining.overlap.copies import Matching
+from mining.suspects.duplicates import DuplicatePictures
 from pairsets import FacesError
 from pairsets.errors import OutputError
+from pairsets.faces import Faces
 from pairsets.sources.drawn.sample import draw_faces
 
 Mirror = Image.Transpose.FLIP_LEFT_RIGHT
@@ -86,6 +90,25 @@ def test_planted_copies_are_found_and_nothing_else(world, tmp_path):
     # The larger side goes by, the smaller one is kept: that must not matter.
     turned = find_overlap(root / "test", root / "train")
     assert {one.test: one.train for one in turned.found} == pictures(found)
+
+
+def test_each_picture_is_made_once_and_judged_as_if_it_were_made_again(world, monkeypatch):
+    root, truth = world
+    made, before = [], mining.overlap.copies.picture_of
+
+    def counting(image):
+        made.append(image)
+        return before(image)
+
+    for module in (mining.overlap.copies, mining.suspects.pictures.features):
+        monkeypatch.setattr(module, "picture_of", counting)
+    train, test = Faces.scan(root / "train"), Faces.scan(root / "test")
+    once = Matching.of(test, train.root).block(train.paths.tolist())
+    assert len(made) == len(train) + len(test)
+    assert len(once[0]) >= len(truth)
+    monkeypatch.setattr(DuplicatePictures, "keep", lambda *arguments: None)
+    assert Matching.of(test, train.root).block(train.paths.tolist()) == once
+    assert len(made) > 2 * (len(train) + len(test))
 
 
 def test_without_copies_nothing_is_in_both(world, tmp_path):

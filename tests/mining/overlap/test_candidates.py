@@ -50,7 +50,8 @@ def test_pictures_without_anything_in_them(faces, twins):
     assert len(Twins.of([picture_of(faces[0])[0], blank])) == 2
 
 
-def test_votes_equal_a_count_one_by_one(faces, twins):
+@pytest.mark.parametrize("table", [2**20, 0])
+def test_votes_equal_a_count_one_by_one(faces, twins, table, monkeypatch):
     """Words of a picture that share a key with words of another, as they are or mirrored."""
     from mining.overlap.candidates import _COMMON, _keys
     from mining.suspects.pictures.features import mirrored_words
@@ -64,5 +65,6 @@ def test_votes_equal_a_count_one_by_one(faces, twins):
               if count > _COMMON}  # fmt: skip
     query = pictures[5]
     keys = _keys(query.words, twins.levels).reshape(len(query.words), -1).tolist()
+    monkeypatch.setattr("mining.overlap.candidates._TABLE_BYTES", table)
     naive = [sum(bool(({*word} - common) & mine) for word in keys) for mine in own]
     assert twins._votes(query.words).tolist() == naive

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from mining.errors import SuspectError
 from mining.suspects.duplicates import DuplicatePictures
+from mining.suspects.pictures import features
 from mining.suspects.pictures.alignment import ways
 from mining.suspects.pictures.features import Recent, inner_box, mirrored_words, picture_of
 from pairsets.pairset import PairSet
@@ -343,6 +344,38 @@ def test_padding_is_found() -> None:
     left, top, right, bottom = inner_box(Image.new("RGB", (30, 20)))
     assert 0 <= left < right <= 30
     assert 0 <= top < bottom <= 20
+
+
+def _whole_inner(lines: np.ndarray) -> tuple[int, int]:
+    """The first line that is not of one colour and one past the last, of all lines at once."""
+    lines = lines[:, :: max(1, lines.shape[1] // 100)]
+    rank = min(max(1, round(0.03 * lines.shape[1])), lines.shape[1] // 2)
+    ordered = np.sort(lines, axis=1).astype(int)
+    uneven = np.flatnonzero((ordered[:, -1 - rank] - ordered[:, rank]).max(axis=1) > 24)
+    least = max(1, int(len(lines) * 0.15))
+    if not len(uneven):
+        return (len(lines) - least) // 2, (len(lines) - least) // 2 + least
+    first, last = int(uneven[0]), int(uneven[-1]) + 1
+    if last - first < least:
+        first = max(0, min(first, len(lines) - least))
+        last = first + least
+    return first, last
+
+
+def test_padding_is_what_a_look_at_all_lines_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = np.random.default_rng(5)
+    images = []
+    for _ in range(300):
+        width, height = (int(side) for side in dice.integers(1, 70, 2))
+        image = Image.new("RGB", (width, height), tuple(dice.integers(0, 256, 3).tolist()))
+        for _ in range(int(dice.integers(0, 3))):
+            patch = scene(int(dice.integers(0, 9)), int(dice.integers(1, 40)))
+            image.paste(patch, tuple(dice.integers(0, 60, 2).tolist()))
+        images.append(image)
+    found = [inner_box(image) for image in images]
+    monkeypatch.setattr(features, "_inner", _whole_inner)
+    assert found == [inner_box(image) for image in images]
+    assert len({*found}) > 100
 
 
 def test_the_mirror_of_words_is_that_of_the_picture() -> None:
