@@ -111,7 +111,7 @@ class Twins:
         if len(words) * len(self) <= _TABLE_BYTES:
             voted = np.zeros((len(words), len(self)), bool)
             voted[word, owners] = True
-            return voted.sum(axis=0)
+            return np.asarray(voted.sum(axis=0), np.int64)
         voters = np.unique(word * len(self) + owners)
         return np.bincount(voters % len(self), minlength=len(self))
 
