@@ -158,7 +158,8 @@ def select(
     """
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
-    from mining.commands.select import FaceLimits, SplitOptions, select_faces
+    from mining.commands.select import SplitOptions, select_faces
+    from mining.commands.select_boxes import FaceLimits
     from pairsets.sources.danbooru.posts import EXTENSIONS, Rule
 
     kinds = tuple(words_of(posts.extensions) or EXTENSIONS)

@@ -10,29 +10,29 @@ from __future__ import annotations
 import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
-from math import isfinite
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mining.commands.result import CommandResult
+from mining.commands.select_boxes import FaceLimits, FacesSource, JudgedFaces, refuse_below
 from mining.commands.select_identities import of_boxes, of_names, of_posts
 from pairsets.errors import OutputError, SourceError
 from pairsets.funnel import FunnelRow
 from pairsets.progress import Progress, silent
+from pairsets.sources.danbooru.blocks import Block
+from pairsets.sources.danbooru.boxes_aside import boxes_aside
 from pairsets.sources.danbooru.metadata import Metadata
 from pairsets.sources.danbooru.posts import Rule
 from pairsets.sources.danbooru.processes import usable_cores
 from pairsets.sources.danbooru.selection import SelectedPictures
-from pairsets.sources.danbooru.single_faces import Boxed
-from pairsets.sources.danbooru.sizes import Limits, sizes_for
 from pairsets.sources.danbooru.split import dataset_of, draw_test, statistics, two_spellings
 from pairsets.sources.danbooru.streams import BLOCK, metadata_files
 from pairsets.sources.dataset import Dataset
-from pairsets.sources.face_boxes import FaceBoxes, read_annotations
 from pairsets.sources.folders.picture_paths import PicturePaths as PictureFolder
 from pairsets.storage.artefacts import refuse_existing, versions, write_json
 from pairsets.storage.csv_tables import write_csv
@@ -42,40 +42,11 @@ from pairsets.storage.resume import Resume
 
 SCHEMA = 1
 PARTIAL = "selection.partial"
-# The least shorter side of a box in ZACI-20's test set: nothing it has is left out. What is
-# smaller would be blown up elevenfold to 224 pixels.
-MIN_SIZE = 20
 # Blocks between two commits, which wait for the disk as long as a block takes: a kill loses no more
 # than they took.
 EVERY = 8
 # More processes are worth their start from so many bytes on; packed ones are eight times as many.
 _FEW = 8 * 2**20
-
-
-@dataclass(frozen=True)
-class FaceLimits:
-    """Limits of the faces that count.
-
-    Attributes:
-        min_score, min_size: see `pairsets.sources.danbooru.single_faces.Boxed.of`.
-        picture_size: width and height of pictures whose size nobody says; by default 512 for
-            posts, the small pictures of Danbooru, and unknown for others.
-
-    Raises:
-        SourceError: a number with which nothing can be selected.
-    """
-
-    min_score: float | None = None
-    min_size: int = MIN_SIZE
-    picture_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.picture_size is not None:
-            _refuse_below(1, picture_size=self.picture_size)
-        _refuse_below(0, min_size=self.min_size)
-        score = self.min_score
-        if score is not None and not (isinstance(score, float | int) and isfinite(score)):
-            raise SourceError(f"min score {score}; expected a number")
 
 
 @dataclass(frozen=True)
@@ -98,20 +69,13 @@ class SplitOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _refuse_below(1, min_images=self.min_images, test_images=self.test_images)
-        _refuse_below(0, test_characters=self.test_characters, seed=self.seed)
+        refuse_below(1, min_images=self.min_images, test_images=self.test_images)
+        refuse_below(0, test_characters=self.test_characters, seed=self.seed)
         if self.test_characters > 0 and self.test_images < self.min_images:
             raise SourceError(
                 f"characters to test on have {self.test_images} images, but those with fewer than "
                 f"{self.min_images} are left out; lower the one or raise the other"
             )
-
-
-def _refuse_below(lowest: int, **given: object) -> None:
-    """Raise SourceError unless each is a whole number of at least so much."""
-    for name, value in given.items():
-        if not isinstance(value, int) or value < lowest:
-            raise SourceError(f"{name.replace('_', ' ')} {value}; expected {lowest} or more")
 
 
 @contextmanager
@@ -165,7 +129,7 @@ def select_faces(
     posts, limits = posts or Rule(), limits or FaceLimits()
     split = split or SplitOptions()
     if workers is not None:
-        _refuse_below(1, workers=workers)
+        refuse_below(1, workers=workers)
     files = [out / name for name in ("train.json", "test.json", "selection.json", "statistics.csv")]
     paths, others = metadata_files(metadata)
     singles = [path for path in paths if isinstance(path, Path)]
@@ -175,37 +139,24 @@ def select_faces(
     read = Metadata.of(paths, posts, BLOCK)
     if workers is None:
         workers = 1 if read.size < _FEW else usable_cores()
-    found, sizes, funnel, warnings = _read_faces(faces, tag_ids, place, limits, progress)
-    of: Limits = {
-        "min_score": limits.min_score, "min_size": limits.min_size, "picture_size": sizes
-    }  # fmt: skip
-    boxed, each = Boxed.of(found, **of), None
-    if found.names is not None and not metadata:
-        boxed, each = Boxed.each(found, **of)
-    if limits.min_score is not None:
-        what = f"faces that score below {limits.min_score}"
-        funnel.append(FunnelRow("annotations", what, boxed.weak))
-    if boxed.unscored:
-        warnings.append(f"{boxed.unscored:,} faces have no score: the least score spares them.")
+    source = FacesSource(faces, tag_ids, place, limits, named=not metadata)
     if metadata:
+        given, chosen, rows, notes = _of_posts(source, read, out, workers, progress)
         if others:
             what = "files in the folders that are no metadata by their names"
-            funnel.append(FunnelRow("posts", what, others))
-        # Kept until the split is made: one that cannot be drawn is asked for again in another way.
-        busy = "another process is selecting into it"
-        blocks = out / PARTIAL / "blocks.sqlite"
-        with Resume(blocks, read.facts, every=EVERY, busy=busy) as journal:
-            chosen, rows, notes = of_posts(boxed, read, journal, workers, faces, progress)
-        if found.names is not None:
+            given.funnel.append(FunnelRow("posts", what, others))
+        if given.found.names is not None:
             notes.append(
                 "The boxes name characters themselves; the metadata says who it is all the same. "
                 "Without --metadata each box is taken by its own name."
             )
-    elif each is not None:
-        chosen, rows, notes = of_boxes(found, boxed, each, faces)
     else:
-        chosen, rows, notes = of_names(found, boxed, faces)
-    sets, funnel, told = _draw(chosen, split, [*funnel, *rows])
+        given = source.read(progress)
+        if given.each is not None:
+            chosen, rows, notes = of_boxes(given.found, given.boxed, given.each, faces)
+        else:
+            chosen, rows, notes = of_names(given.found, given.boxed, faces)
+    sets, funnel, told = _draw(chosen, split, [*given.funnel, *rows])
     parameters = {
         "min_images": split.min_images,
         "test_characters": split.test_characters,
@@ -217,7 +168,7 @@ def select_faces(
     }
     content = _manifest(parameters, faces, tag_ids, read, funnel, sets)
     written = _write(files, sets, content, overwrite)
-    return CommandResult(written, funnel, [*warnings, *notes, *told])
+    return CommandResult(written, funnel, [*given.warnings, *notes, *told])
 
 
 def _refuse_inputs(out: Path, metadata: Sequence[Path], faces: Path) -> None:
@@ -228,27 +179,33 @@ def _refuse_inputs(out: Path, metadata: Sequence[Path], faces: Path) -> None:
             raise OutputError(f"{out}: the folder of the {what}; choose another --out")
 
 
-def _read_faces(
-    faces: Path,
-    tag_ids: Path | None,
-    place: PictureFolder | None,
-    limits: FaceLimits,
-    progress: Progress,
-) -> tuple[FaceBoxes, NDArray[np.int64], list[FunnelRow], list[str]]:
-    """The boxes, the sizes of their pictures, and what was dropped and noticed on the way."""
-    with progress("Reading the faces") as step:
-        found = read_annotations(
-            faces,
-            tag_ids=tag_ids,
-            pictures=place,
-            sized=limits.picture_size is not None,
-            progress=step,
-        )
-    with progress("Looking at the pictures") as step:
-        sizes, looked, notes = sizes_for(found, faces, limits.picture_size, place, step)
-    funnel = [FunnelRow("annotations", what, n) for what, n in sorted(found.skipped.items())]
-    funnel += [FunnelRow("annotations", what, n) for what, n in looked.items() if n]
-    return found, sizes, funnel, notes
+def _of_posts(
+    source: FacesSource, read: Metadata, out: Path, workers: int, progress: Progress
+) -> tuple[JudgedFaces, SelectedPictures, list[FunnelRow], list[str]]:
+    """The boxes, the pictures of posts with one character, what was left out, what to know."""
+    busy = "another process is selecting into it"
+    with ExitStack() as stack:
+        given, reading = None, None
+        if workers > 1 and source.is_large:
+            aside = boxes_aside(source.faces, source.tag_ids, sized=source.sized)
+            reading = stack.enter_context(aside)
+        else:
+            given = source.read(progress)
+        # Kept until the split is made: one that cannot be drawn is asked for again in another way.
+        kept = out / PARTIAL / "blocks.sqlite"
+        journal = stack.enter_context(Resume(kept, read.facts, every=EVERY, busy=busy))
+        step = stack.enter_context(progress("Reading the metadata (MiB)"))
+        blocks = stack.enter_context(closing(read.blocks(journal, workers=workers, step=step)))
+        ahead: list[Block] = []
+        if reading is not None:
+            for block in blocks:
+                ahead.append(block)
+                if reading.done():
+                    break
+            given = source.judged(reading.result(), silent)
+        assert given is not None
+        chosen, rows, notes = of_posts(given.boxed, read, chain(ahead, blocks), source.faces)
+    return given, chosen, rows, notes
 
 
 def _draw(

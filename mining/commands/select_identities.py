@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from pairsets.errors import SourceError
 from pairsets.funnel import FunnelRow
-from pairsets.progress import Progress
+from pairsets.sources.danbooru.blocks import Block
 from pairsets.sources.danbooru.metadata import Metadata
 from pairsets.sources.danbooru.posts import (
     KEPT,
@@ -37,27 +36,32 @@ from pairsets.sources.danbooru.selection import (
 )
 from pairsets.sources.danbooru.single_faces import FACES, NO_FACE, ONE, Boxed
 from pairsets.sources.face_boxes import FaceBoxes
-from pairsets.storage.resume import Resume
 
 # As WIDER FACE calls the folders of its pictures: 0--Parade.
 _EVENT = re.compile(r"\d+--\w")
 
 
 def of_posts(
-    boxed: Boxed, read: Metadata, journal: Resume, workers: int, faces: Path, progress: Progress
+    boxed: Boxed, read: Metadata, blocks: Iterable[Block], faces: Path
 ) -> tuple[SelectedPictures, list[FunnelRow], list[str]]:
-    """The pictures of posts with one character, what was left out, and what to know of it."""
+    """The pictures of posts with one character, what was left out, and what to know of it.
+
+    Args:
+        boxed: the faces.
+        read: the metadata.
+        blocks: all of its blocks, which are read on the way.
+        faces: the file of the boxes, for messages.
+
+    Raises:
+        SourceError: no post, or none that has what it takes, or no face of one.
+    """
     try:
         ordered, posts, strangers = boxed.by_post()
     except SourceError as error:
         raise SourceError(f"{faces}: {error}") from None
     selection = Selection(ordered, posts)
-    with (
-        progress("Reading the metadata (MiB)") as step,
-        closing(read.blocks(journal, workers=workers, step=step)) as blocks,
-    ):
-        for block in blocks:
-            selection.add(block)
+    for block in blocks:
+        selection.add(block)
     strays = sum(file.strays for file in read.files)
     if not sum(file.posts for file in read.files):
         raise SourceError(f"{read.files[0].path}: no post in the metadata; are the files empty?")

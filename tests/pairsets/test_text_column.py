@@ -57,7 +57,7 @@ def test_in_chunks_of_any_size(chunk):
         np.arange(8) % 3 == 0,
         np.array([], np.int64),
     ],
-    ids=str,
+    ids=["part", "backwards", "nothing", "list", "table", "mask", "empty"],
 )
 def test_indexed_as_an_array(key):
     expected = strings(NAMES)[key]

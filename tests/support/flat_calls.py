@@ -16,7 +16,8 @@ from mining.commands.build_report import TableOptions
 from mining.commands.evaluate import ProtocolOptions
 from mining.commands.export_scores import About
 from mining.commands.neighbours import VectorSource
-from mining.commands.select import FaceLimits, SplitOptions
+from mining.commands.select import SplitOptions
+from mining.commands.select_boxes import FaceLimits
 from mining.miners.inputs import MiningOptions, RandomSet
 from mining.scores.sources import ScoreSources
 from pairsets.evaluation.interval_options import IntervalOptions

@@ -17,9 +17,10 @@ from support.command_line import HANGS
 from support.danbooru import names_of, newer, post, quirky, tag, write_faces, write_lines
 from support.flat_calls import select_faces
 
-from mining.commands import select
+from mining.commands import select, select_boxes
 from pairsets.errors import OutputError, SourceError
 from pairsets.sources.danbooru import processes
+from pairsets.sources.danbooru.boxes_aside import boxes_aside
 from pairsets.sources.dataset import Dataset
 
 NAMES = names_of(120)
@@ -156,6 +157,43 @@ def test_the_same_bytes_however_it_is_read(world, tmp_path, monkeypatch):
     assert found == expected
     select_faces(boxes, tmp_path / "other", metadata=[metadata], test_characters=5, seed=1)
     assert contents(tmp_path / "other")["test.json"] != expected["test.json"]
+
+
+def test_large_boxes_are_read_aside(world, tmp_path, monkeypatch):
+    posts, faces = world
+    boxes = write_faces(tmp_path / "faces.json", faces)
+    metadata = write_lines(tmp_path / "posts.json", posts)
+    given = {"metadata": [metadata], "test_characters": 5, "workers": 2, "min_score": 0.5}
+    expected = select_faces(boxes, tmp_path / "one", **given)
+    # In this process it fails.
+    monkeypatch.setattr(select_boxes, "LARGE", 0)
+    monkeypatch.setattr(select_boxes, "read_annotations", None)
+    monkeypatch.setattr(select, "BLOCK", 5000)
+    found = select_faces(boxes, tmp_path / "aside", **given)
+    assert contents(tmp_path / "aside") == contents(tmp_path / "one")
+    assert (found.funnel, found.warnings) == (expected.funnel, expected.warnings)
+    with pytest.raises(TypeError):
+        select_faces(boxes, tmp_path / "here", **given | {"workers": 1})
+
+
+def test_what_is_wrong_with_boxes_that_are_read_aside(world, tmp_path, monkeypatch):
+    posts, faces = world
+    boxes = write_faces(tmp_path / "faces.json", faces)
+    metadata = write_lines(tmp_path / "posts.json", posts)
+    given = {"metadata": [metadata], "test_characters": 5, "workers": 2}
+    monkeypatch.setattr(select_boxes, "LARGE", 0)
+    boxes.write_text('{"1": [{"bbox": [1, 2, 3]}]}')
+    with pytest.raises(SourceError, match=r"faces\.json, line 1, picture '1': .*four numbers"):
+        select_faces(boxes, tmp_path / "out", **given)
+    # Its program finds another package than ours, which ends it.
+    (tmp_path / "path" / "pairsets").mkdir(parents=True)
+    (tmp_path / "path" / "pairsets" / "__init__.py").write_text("raise SystemExit(7)")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "path"), *sys.path])
+    with (
+        pytest.raises(SourceError, match=r"reads the boxes died \(exit code 7\)"),
+        boxes_aside(boxes, None, sized=False) as reading,
+    ):
+        reading.result()
 
 
 def test_the_test_set_of_zaci20_comes_back(real_data, tmp_path):

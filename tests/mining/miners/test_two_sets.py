@@ -14,7 +14,7 @@ from support import oracle
 from support.worlds import all_pairs, greedy, own_best, rows_of, rule_sets, why_not
 
 from indexes.join.stack import Stacked
-from mining import mine_negatives
+from mining import Embeddings, mine_negatives
 from mining.errors import RulesError
 from mining.ranking.warnings import chance_of
 from pairsets import Faces, PairSet, PairSetError, random_pairs
@@ -41,7 +41,7 @@ def worlds(draw):
     vectors = np.array(draw(st.lists(row, min_size=count, max_size=count)), np.float32)
     faces = faces_of(first, second)
     stacked = Stacked(vectors[: faces.split], vectors[faces.split :])
-    return SimpleNamespace(faces=faces, vectors=stacked.rows, whole=vectors)
+    return Embeddings(faces, stacked.rows, {}, Path())
 
 
 @given(
@@ -57,7 +57,8 @@ def test_equals_the_double_loop(found, rules, n, ignored, excluded):
     kept = found.faces.without(names)
     split = int(kept[: found.faces.split].sum())
     faces = Faces(Path(), found.faces.paths[kept], found.faces.identities[kept])
-    searched = SimpleNamespace(faces=faces, vectors=found.whole[kept])
+    whole = found.vectors[np.arange(len(kept))]
+    searched = Embeddings(faces, whole[kept], {}, Path())
     rows = np.flatnonzero(kept)
     excluded = [(i, j) for i, j in excluded if max(i, j) < len(kept) and i != j]
     keys = {frozenset(pair): None for pair in excluded}
@@ -152,7 +153,7 @@ def test_chance_is_that_of_pairs_between_the_sets(first, second):
 def test_rows_of_a_mined_pair_are_of_both_sets():
     faces = faces_of("ab", "ba")
     vectors = np.eye(4, 3, dtype=np.float32)
-    found = SimpleNamespace(faces=faces, vectors=Stacked(vectors[:2], vectors[2:]).rows)
+    found = Embeddings(faces, Stacked(vectors[:2], vectors[2:]).rows, {}, Path())
     mined = mine_negatives(found, 9)
     truth = oracle.pairs_between(vectors[:2], vectors[2:], ("ab", "ba"), 9)
     assert rows_of(mined, found) == [(i, j + 2, score) for i, j, score in truth]

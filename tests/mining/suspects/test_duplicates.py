@@ -373,7 +373,7 @@ def test_padding_is_what_a_look_at_all_lines_says(monkeypatch: pytest.MonkeyPatc
             image.paste(patch, tuple(dice.integers(0, 60, 2).tolist()))
         images.append(image)
     found = [inner_box(image) for image in images]
-    monkeypatch.setattr(features, "_inner", _whole_inner)
+    monkeypatch.setattr(features, "inner_lines", _whole_inner)
     assert found == [inner_box(image) for image in images]
     assert len({*found}) > 100
 
