@@ -21,7 +21,7 @@ from pairsets.sources.folders.picture_paths import PicturePaths as PictureFolder
 # smaller would be blown up elevenfold to 224 pixels.
 MIN_SIZE = 20
 # Bytes of boxes that take longer to read than a process to start.
-_LARGE = 8 * 2**20
+LARGE = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class JudgedFaces:
 
 @dataclass(frozen=True)
 class FacesSource:
-    """Where boxes are read from, and how: the arguments of `select_faces`.
+    """Source of boxes, and how they are read: the arguments of `select_faces`.
 
     Attributes:
         named: whether boxes are taken by their own names, where they have some.
@@ -85,7 +85,7 @@ class FacesSource:
     @property
     def is_large(self) -> bool:
         """Whether the boxes take longer to read than a process to start, and nothing else."""
-        return self.place is None and self.faces.is_file() and self.faces.stat().st_size >= _LARGE
+        return self.place is None and self.faces.is_file() and self.faces.stat().st_size >= LARGE
 
     @property
     def sized(self) -> bool:

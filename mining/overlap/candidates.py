@@ -30,7 +30,7 @@ LEAST_VOTES, MOST = 12, 6
 _COMMON_SHARE, _COMMON = 0.02, 64
 
 # Up to so many bytes a table of who votes for whom is faster than to sort the votes.
-_TABLE_BYTES = 2**20
+TABLE_BYTES = 2**20
 
 Signs = NDArray[np.float32]
 
@@ -108,7 +108,7 @@ class Twins:
         places = np.arange(word.size) + np.repeat(first - (ends - counts), counts)
         owners = self.owners[places]
         # A word votes once for a picture, whatever keys they share.
-        if len(words) * len(self) <= _TABLE_BYTES:
+        if len(words) * len(self) <= TABLE_BYTES:
             voted = np.zeros((len(words), len(self)), bool)
             voted[word, owners] = True
             return np.asarray(voted.sum(axis=0), np.int64)

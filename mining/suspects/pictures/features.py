@@ -119,10 +119,10 @@ def inner_box(image: Image.Image) -> Box:
     step = max(1, max(image.size) // 512)
     pixels = np.asarray(image)[::step, ::step]
     height, width = pixels.shape[:2]
-    top, bottom = _inner(pixels)
-    left, right = _inner(pixels[top:bottom].transpose(1, 0, 2))
+    top, bottom = inner_lines(pixels)
+    left, right = inner_lines(pixels[top:bottom].transpose(1, 0, 2))
     # Rows again: what stood at their ends may have been padding.
-    first, last = _inner(pixels[top:bottom, left:right])
+    first, last = inner_lines(pixels[top:bottom, left:right])
     top, bottom = top + first, top + last
     return (
         left * step,
@@ -132,7 +132,7 @@ def inner_box(image: Image.Image) -> Box:
     )
 
 
-def _inner(lines: Bytes) -> tuple[int, int]:
+def inner_lines(lines: Bytes) -> tuple[int, int]:
     """The first line that is not of one colour, and one past the last; `lines` is `[n, m, 3]`."""
     # A hundred pixels tell whether a line is even, and few stray ones make no picture.
     lines = lines[:, :: max(1, lines.shape[1] // 100)]

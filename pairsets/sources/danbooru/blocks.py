@@ -111,7 +111,7 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def _read_whole(line: bytes) -> tuple[Any, int | None]:
-    """What a line holds, by Python's own reader, and the number of its post; None for neither."""
+    """Content of a line, by Python's own reader, and the number of its post; None for neither."""
     try:
         post = _decode(line.decode())
         return post, post_id(post)

@@ -24,7 +24,7 @@ class PackedError(SourceError):
 
 
 def packing(raw: BufferedReader[Any]) -> str:
-    """How a file is packed, as one of `ENDINGS`; empty where it is plain. Reads nothing of it."""
+    """Packing of a file, one of `ENDINGS`; empty where it is plain. Reads nothing of it."""
     begin = raw.peek(6)
     return next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), "")
 

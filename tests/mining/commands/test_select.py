@@ -166,7 +166,7 @@ def test_large_boxes_are_read_aside(world, tmp_path, monkeypatch):
     given = {"metadata": [metadata], "test_characters": 5, "workers": 2, "min_score": 0.5}
     expected = select_faces(boxes, tmp_path / "one", **given)
     # In this process it fails.
-    monkeypatch.setattr(select_boxes, "_LARGE", 0)
+    monkeypatch.setattr(select_boxes, "LARGE", 0)
     monkeypatch.setattr(select_boxes, "read_annotations", None)
     monkeypatch.setattr(select, "BLOCK", 5000)
     found = select_faces(boxes, tmp_path / "aside", **given)
@@ -181,7 +181,7 @@ def test_what_is_wrong_with_boxes_that_are_read_aside(world, tmp_path, monkeypat
     boxes = write_faces(tmp_path / "faces.json", faces)
     metadata = write_lines(tmp_path / "posts.json", posts)
     given = {"metadata": [metadata], "test_characters": 5, "workers": 2}
-    monkeypatch.setattr(select_boxes, "_LARGE", 0)
+    monkeypatch.setattr(select_boxes, "LARGE", 0)
     boxes.write_text('{"1": [{"bbox": [1, 2, 3]}]}')
     with pytest.raises(SourceError, match=r"faces\.json, line 1, picture '1': .*four numbers"):
         select_faces(boxes, tmp_path / "out", **given)

@@ -65,6 +65,6 @@ def test_votes_equal_a_count_one_by_one(faces, twins, table, monkeypatch):
               if count > _COMMON}  # fmt: skip
     query = pictures[5]
     keys = _keys(query.words, twins.levels).reshape(len(query.words), -1).tolist()
-    monkeypatch.setattr("mining.overlap.candidates._TABLE_BYTES", table)
+    monkeypatch.setattr("mining.overlap.candidates.TABLE_BYTES", table)
     naive = [sum(bool(({*word} - common) & mine) for word in keys) for mine in own]
     assert twins._votes(query.words).tolist() == naive
