@@ -15,7 +15,13 @@ from mining.errors import SuspectError
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.pictures import features
 from mining.suspects.pictures.alignment import ways
-from mining.suspects.pictures.features import Recent, inner_box, mirrored_words, picture_of
+from mining.suspects.pictures.features import (
+    Recent,
+    inner_box,
+    inner_lines,
+    mirrored_words,
+    picture_of,
+)
 from pairsets.pairset import PairSet
 
 FLIP = Image.Transpose.FLIP_LEFT_RIGHT
@@ -362,19 +368,19 @@ def _whole_inner(lines: np.ndarray) -> tuple[int, int]:
     return first, last
 
 
-def test_padding_is_what_a_look_at_all_lines_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_padding_is_what_a_look_at_all_lines_says() -> None:
     dice = np.random.default_rng(5)
-    images = []
+    found = []
     for _ in range(300):
         width, height = (int(side) for side in dice.integers(1, 70, 2))
         image = Image.new("RGB", (width, height), tuple(dice.integers(0, 256, 3).tolist()))
         for _ in range(int(dice.integers(0, 3))):
             patch = scene(int(dice.integers(0, 9)), int(dice.integers(1, 40)))
             image.paste(patch, tuple(dice.integers(0, 60, 2).tolist()))
-        images.append(image)
-    found = [inner_box(image) for image in images]
-    monkeypatch.setattr(features, "inner_lines", _whole_inner)
-    assert found == [inner_box(image) for image in images]
+        pixels = np.asarray(image)
+        for lines in (pixels, pixels.transpose(1, 0, 2)):
+            found.append(inner_lines(lines))
+            assert found[-1] == _whole_inner(lines)
     assert len({*found}) > 100
 
 
@@ -409,7 +415,6 @@ def test_what_was_not_used_for_longest_goes() -> None:
 
 
 def test_little_memory_changes_nothing(tmp_path: Path) -> None:
-    from mining.suspects.pictures import features
 
     saved(tmp_path, a=scene(1), b=jpeg(scene(1), 20), c=scene(2), d=scene(1).transpose(FLIP))
     pairs = PairSet.of(["a.png", "a.png", "b.png"], ["b.png", "c.png", "d.png"], 0)
@@ -424,7 +429,6 @@ def test_little_memory_changes_nothing(tmp_path: Path) -> None:
 def test_pixels_are_made_again_without_describing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mining.suspects.pictures import features
 
     saved(tmp_path, a=padded(scene(1)), b=scene(2, 60))
     pictures = features.PictureCache(tmp_path, 10**6, pixels_bytes=1)
