@@ -128,7 +128,7 @@ def test_a_picture_may_show_a_character_twice(tmp_path):
 
 def test_it_is_written_as_json_writes_it(tmp_path):
     faces = {
-        'x"\u0000\ud83d\ude42': [(7, (0, 1, 2, 3)), ("a \"b\".png", (4, 5, 6, 7))],
+        'x"\u0000\ud83d\ude42': [(7, (0, 1, 2, 3)), ('a "b".png', (4, 5, 6, 7))],
         "rei": [(2**40, (1, 2, 3, 4))],
     }
     expected = {
