@@ -83,7 +83,10 @@ class Dataset:
             )
         first: dict[tuple[int, PictureId], int] = {}
         more: dict[int, list[int]] = {}
-        for row, (number, picture) in enumerate(zip(owner.tolist(), self.ids, strict=True)):
+        keys = zip(owner.tolist(), self.ids.tolist(), strict=True)
+        is_plain = not {*map(type, self.ids)} - {int} and len({*keys}) == count
+        pictures = () if is_plain else zip(owner.tolist(), self.ids, strict=True)
+        for row, (number, picture) in enumerate(pictures):
             if isinstance(picture, str) and (unsafe := why_unsafe(picture)):
                 raise SourceError(f"{self._where(row)}: the path {picture!r} {unsafe}")
             before = first.setdefault((number, picture), row)
@@ -146,9 +149,12 @@ class Dataset:
             text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
             text.write("{")
             for name, rows in self.rows():
-                faces = zip(self.ids[rows], self.boxes[rows].tolist(), strict=True)
-                listed = [{"id": picture, "bbox": box} for picture, box in faces]
-                text.write(f"{', ' if rows.start else ''}{json.dumps(name)}: {json.dumps(listed)}")
+                faces = zip(self.ids[rows].tolist(), self.boxes[rows].tolist(), strict=True)
+                # Whole numbers, and lists of them, are written in JSON as Python shows them.
+                listed = ", ".join(
+                    f'{{"id": {_json(picture)}, "bbox": {box}}}' for picture, box in faces
+                )
+                text.write(f"{', ' if rows.start else ''}{json.dumps(name)}: [{listed}]")
             text.write("}")
             text.detach()
         return path
@@ -182,6 +188,11 @@ class Dataset:
         owner = int(self.owner[row])
         name = self.characters[owner] if 0 <= owner < len(self.characters) else owner
         return f"{name!r}, picture {self.ids[row]!r}"
+
+
+def _json(picture: PictureId) -> str:
+    """An id in JSON."""
+    return str(picture) if type(picture) is int else json.dumps(picture)
 
 
 def _faces(name: str, entries: object) -> Iterator[tuple[PictureId, list[int]]]:

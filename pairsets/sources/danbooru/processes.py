@@ -36,6 +36,9 @@ _PROGRAM = (
 )
 # Beyond that, the one process that reads and joins cannot keep up.
 _MOST = 16
+# Blocks a worker that wait for it: of their text; and of places in a file, which take no memory
+# and keep it at work while this process is busy otherwise.
+_HELD, _AHEAD = 2, 16
 # Bytes that wait in a pipe, where the system lets one choose: fewer changes between processes.
 _PIPE = 2**20
 
@@ -52,8 +55,8 @@ def read_blocks(
 ) -> Generator[bytes, None, None]:
     """Bytes of each block judged, as `Block.to_bytes` has them, in the order of `blocks`.
 
-    At most two blocks a worker are held. With one worker this process does the work. A stretch of
-    a file is read by the worker itself.
+    At most `_HELD` blocks a worker are held. With one worker this process does the work. A stretch
+    of a file is read by the worker itself.
 
     Raises:
         SourceError: a worker died, or a stretch is no longer there.
@@ -66,9 +69,10 @@ def read_blocks(
         asked: deque[Future[bytes]] = deque()
         for data in blocks:
             asked.append(pool.submit(_ask, idle, data))
+            most = (_HELD if isinstance(data, bytes) else _AHEAD) * workers
             del data
             # What is ready goes on at once; then wait for the oldest, not to hold too many.
-            while asked and (asked[0].done() or len(asked) >= 2 * workers):
+            while asked and (asked[0].done() or len(asked) >= most):
                 yield asked.popleft().result()
         while asked:
             yield asked.popleft().result()

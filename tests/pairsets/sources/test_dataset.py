@@ -124,3 +124,16 @@ def test_a_picture_may_show_a_character_twice(tmp_path):
     found = Dataset.read(made.write(tmp_path / "test.json"))
     assert list(found) == list(made)
     assert found.histogram == {2: 1}
+
+
+def test_it_is_written_as_json_writes_it(tmp_path):
+    faces = {
+        'x"\u0000\ud83d\ude42': [(7, (0, 1, 2, 3)), ('a "b".png', (4, 5, 6, 7))],
+        "rei": [(2**40, (1, 2, 3, 4))],
+    }
+    expected = {
+        name: [{"id": key, "bbox": list(box)} for key, box in listed]
+        for name, listed in faces.items()
+    }
+    path = Dataset.of(faces).write(tmp_path / "x.json")
+    assert path.read_bytes() == json.dumps(expected).encode()
