@@ -110,6 +110,12 @@ def test_keeps_to_its_own_description(
             if mode == "positive" and name in FITTING:
                 where = case.body if name.startswith("POST") else case.path_parameters
                 where["pair"] = pair
+                if len(seen) % 4 == 3 and "verdict" in where:
+                    # What is right whatever was drawn, as drawing depends on what is imported:
+                    # Hypothesis takes the constants of loaded modules into its pools.
+                    where["verdict"] = "same"
+                    for doubtful in ("reason", "seen"):
+                        where.pop(doubtful, None)
         answer = case.call(base_url="http://localhost", headers=headers)
         seen.append(answer.status_code)
         case.validate_response(answer, checks=promised)
