@@ -9,7 +9,7 @@ peak of private memory alone. Steps:
 - `embed`: `lookalikes embed` on finished embeddings, so that there is nothing to do.
 - `mine`: `lookalikes mine` for 3,000 pairs, and for 100,000 of which an identity may be in 20.
 - `killed`: the first of these once more, killed (SIGKILL) half-way and given again: its files are
-  to be the same.
+  to be the same as those of the run that was left alone.
 - `product`: the bare int8 product of all pairs of rows, `torch._int_mm` on tiles, two threads with
   tiles of their own; on a sample of tiles, and a straight line from it, or all with `--whole`.
 
@@ -45,6 +45,7 @@ TASKS = {
     "3,000 pairs": ["--pairs", "3000"],
     "100,000 pairs, 20 an identity": ["--pairs", "100000", "--max-per-identity", "20"],
 }
+KEYS = dict(zip(("3000", "100000"), TASKS, strict=True))
 _SCAN = "import sys; from pairsets import Faces; print(len(Faces.scan(sys.argv[1])))"
 _SIDE = 2048
 
@@ -99,6 +100,8 @@ class Made:
 
     def __init__(self, options: argparse.Namespace, root: Path) -> None:
         self.options, self.root = options, root
+        # What was mined in this run, by folder: how long it took.
+        self.mined: dict[Path, float] = {}
 
     @property
     def faces(self) -> Path:
@@ -200,8 +203,9 @@ def embed(made: Made) -> dict[str, Any]:
 
 def mine(made: Made, kind: str, task: str) -> dict[str, Any]:
     """Measure `lookalikes mine`."""
-    folder, out = made.embeddings(kind), made.root / f"{kind}-{len(TASKS[task])}.csv"
-    result = run(lookalikes("mine", folder, "--out", out, "--overwrite", *TASKS[task]))
+    folder, out = made.embeddings(kind), _place(made, kind, task)
+    result = run(lookalikes("mine", folder, "--out", out, *TASKS[task]))
+    made.mined[out] = result["seconds"]
     copy = made.options.faces * DIMENSIONS / 2**20
     private = result["peak_private_mib"]
     return {
@@ -211,14 +215,22 @@ def mine(made: Made, kind: str, task: str) -> dict[str, Any]:
     }
 
 
+def _place(made: Made, kind: str, task: str, what: str = "undisturbed") -> Path:
+    """The pair file that a task makes, in a new folder of its own."""
+    out = made.root / f"{what}-{kind}-{len(TASKS[task])}" / "a.csv"
+    shutil.rmtree(out.parent, ignore_errors=True)
+    out.parent.mkdir()
+    return out
+
+
 def killed(made: Made, kind: str) -> dict[str, Any]:
     """Kill mining half-way, give it again: its files are to be those of a run undisturbed."""
-    folder, task = made.embeddings(kind), TASKS["3,000 pairs"]
-    whole, again = made.root / "undisturbed" / "a.csv", made.root / "killed" / "a.csv"
-    for out in (whole, again):
-        shutil.rmtree(out.parent, ignore_errors=True)
-        out.parent.mkdir()
-    seconds = run(lookalikes("mine", folder, "--out", whole, *task))["seconds"]
+    name = KEYS["3000"]
+    folder, task = made.embeddings(kind), TASKS[name]
+    whole = made.root / f"undisturbed-{kind}-{len(task)}" / "a.csv"
+    if whole not in made.mined:
+        mine(made, kind, name)
+    seconds, again = made.mined[whole], _place(made, kind, name, "killed")
     at = run(lookalikes("mine", folder, "--out", again, *task), kill_after=seconds * 0.6)
     checkpoint = [file.name for file in again.parent.glob("*.partial*")]
     if again.exists():
@@ -301,7 +313,8 @@ def measure(made: Made, step: str, kind: str) -> dict[str, Any]:
     if step == "embed":
         return {"embed": embed(made)}
     if step == "mine":
-        return {f"mine, {kind}, {task}": mine(made, kind, task) for task in TASKS}
+        tasks = (KEYS[key] for key in options.pairs)
+        return {f"mine, {kind}, {task}": mine(made, kind, task) for task in tasks}
     if step == "killed":
         return {f"killed, {kind}": killed(made, kind)}
     return {"product": product(options.faces, None if options.whole else options.seconds)}
@@ -312,6 +325,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=["scan", "embed"])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--pairs", nargs="+", choices=KEYS, default=list(KEYS), help="of `mine`")
     parser.add_argument("--faces", type=int, default=FACES)
     parser.add_argument("--identities", type=int)
     parser.add_argument("--model", default="pixels", help="that `embed` is given")
