@@ -214,7 +214,7 @@ class KnownVectors:
 def _finished(folder: Path, faces: Faces, fingerprint: str) -> Embeddings | None:
     """The finished embeddings of the folder, if they are of the model with this fingerprint."""
     try:
-        found = Embeddings.load(folder, faces.root)
+        found = Embeddings.load(folder, faces.root, known=faces.paths)
     except EmbeddingError:
         return None
     return found if found.manifest["fingerprint"] == fingerprint else None

@@ -120,8 +120,12 @@ class Embeddings:
         return Embeddings(faces, vectors, self.manifest, self.folder)
 
     @classmethod
-    def load(cls, folder: str | Path, root: str | Path = "") -> Embeddings:
+    def load(
+        cls, folder: str | Path, root: str | Path = "", *, known: TextColumn | None = None
+    ) -> Embeddings:
         """Open the embeddings in `folder`; `root` is the folder the face paths lie in.
+
+        Where the paths are those `known`, that column is theirs, with what it holds ready.
 
         Raises:
             EmbeddingError: not a folder of embeddings, unfinished, of a newer schema, or its
@@ -134,7 +138,7 @@ class Embeddings:
         with ThreadPoolExecutor(1) as pool:
             # The digest of what may be gigabytes is taken while the rest is read.
             vectors = pool.submit(file.digest)
-            found = cls._of(folder, Path(root), manifest, file)
+            found = cls._of(folder, Path(root), manifest, file, known)
             for name in ("images.csv", IDENTITIES, "vectors.npy"):
                 key = f"{name.partition('.')[0]}_sha256"
                 if key not in manifest:
@@ -157,11 +161,16 @@ class Embeddings:
 
     @classmethod
     def _of(
-        cls, folder: Path, root: Path, manifest: Mapping[str, Any], file: VectorFile
+        cls,
+        folder: Path,
+        root: Path,
+        manifest: Mapping[str, Any],
+        file: VectorFile,
+        known: TextColumn | None = None,
     ) -> Embeddings:
         """Embeddings of opened files; EmbeddingError where they do not belong together."""
         with _told(folder):
-            faces = _read_faces(folder, root, manifest)
+            faces = _read_faces(folder, root, manifest, known)
         vectors, shape = file.vectors, (manifest["images"], manifest["dimensions"])
         if vectors.shape != shape or vectors.dtype != np.float32 or len(faces) != len(vectors):
             raise EmbeddingError(
@@ -242,9 +251,13 @@ def _cells(path: Path, rows: Iterator[Row], at: int) -> Iterator[str]:
         yield cells[at]
 
 
-def _read_faces(folder: Path, root: Path, manifest: Mapping[str, Any]) -> Faces:
+def _read_faces(
+    folder: Path, root: Path, manifest: Mapping[str, Any], known: TextColumn | None
+) -> Faces:
     """The embedded faces; FileNotFoundError where it is missing who they show."""
     paths, said = read_images(folder / "images.csv"), manifest.get("identities")
+    if known is not None and known.equals(paths):
+        paths = known
     if "identities_sha256" not in manifest:
         return Faces.of_paths(root, paths, said=said)
     file = folder / IDENTITIES
