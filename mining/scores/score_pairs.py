@@ -23,10 +23,10 @@ def score_pairs(pairs: PairSet, embeddings: Embeddings) -> NDArray[np.float64]:
         EmbeddingError: the file of the vectors changed since it was opened.
     """
     vectors, there = embeddings.vectors, readable(pairs, [embeddings])
-    path_a, path_b = pairs.path_a, pairs.path_b
-    if not there.all():
-        path_a, path_b = path_a[there], path_b[there]
-    i, j = embeddings.faces.positions(path_a), embeddings.faces.positions(path_b)
+    # Each face is looked up once, however many pairs it stands in.
+    codes = pairs.codes if there.all() else pairs.codes.take(there)
+    rows = embeddings.faces.positions(codes.faces)
+    i, j = rows[codes.a], rows[codes.b]
     with embeddings.watched():
         found = pair_scores(vectors, vectors, i, j)
     if there.all():
@@ -41,5 +41,6 @@ def readable(pairs: PairSet, embeddings: Sequence[Embeddings]) -> NDArray[np.boo
     lost = {path for one in embeddings for path in one.skipped}
     if not lost:
         return np.ones(len(pairs), np.bool_)
-    kept = [not (a in lost or b in lost) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]
-    return np.array(kept, np.bool_)
+    codes = pairs.codes
+    kept = np.array([face not in lost for face in codes.faces], np.bool_)
+    return np.asarray(kept[codes.a] & kept[codes.b])

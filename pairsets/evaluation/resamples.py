@@ -15,7 +15,7 @@ from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student
 from pairsets.evaluation.rates import checked_share
 
-# Vertices that are summed over at a time.
+# Vertices, or pairs, that are worked on at a time.
 _BLOCK = 1 << 16
 
 
@@ -183,21 +183,25 @@ class RankedScores:
         of_negatives = weights[0] * (verdicts - share[0]) / negatives
         return ByVerdict(self.positive, accepted, np.stack([of_negatives, of_positives]))
 
-    def _by_kind(self, positives: Floats, negatives: Floats) -> Floats:
-        return np.where(self.positive, positives, negatives).astype(np.float64)
-
     def _of_area(self) -> Floats:
         """Influence on the AUC: placements (DeLong, DeLong and Clarke-Pearson 1988)."""
         kinds = [np.sort(self.scores[self.positive]), np.sort(self.scores[~self.positive])]
-        positives_below, negatives_below = (
-            (other.searchsorted(self.scores) + other.searchsorted(self.scores, "right"))
-            / (2 * other.size)
-            for other in kinds
-        )
         area = self.value[self.names.index("auc")]
-        return self._by_kind(
-            (negatives_below - area) / kinds[0].size, (1 - positives_below - area) / kinds[1].size
-        )
+        influence = np.empty(self.scores.size)
+        for first in range(0, self.scores.size, _BLOCK):
+            part = slice(first, first + _BLOCK)
+            scores = self.scores[part]
+            positives_below, negatives_below = (
+                (other.searchsorted(scores) + other.searchsorted(scores, "right"))
+                / (2 * other.size)
+                for other in kinds
+            )
+            influence[part] = np.where(
+                self.positive[part],
+                (negatives_below - area) / kinds[0].size,
+                (1 - positives_below - area) / kinds[1].size,
+            )
+        return influence
 
     def _of_dprime(self) -> Floats:
         """Influence on d': that of two means and two variances."""
