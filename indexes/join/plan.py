@@ -64,13 +64,15 @@ class Plan:
         widths = [width for width in WIDTHS if 8 * width <= 3 * best.vectors.shape[1]]
         generator = np.random.default_rng(0)
         self.space = space_of(order, best.rules.split)
-        chosen = order[self.space.sample(_TRIAL, _SAMPLE - _TRIAL, generator)]
         if not widths or best.threshold == -np.inf:
             return
-        some = gathered(best.vectors, chosen, slice(0, _SAMPLE))
         copies = rests(kernel)
-        basis = leading(some, widths[-1] - copies)
-        self._pass(some[: 2 * _TRIAL] @ basis, chosen[: 2 * _TRIAL], widths)
+        sample = order[self.space.sample(_TRIAL, _SAMPLE - _TRIAL, generator)]
+        basis = leading(gathered(best.vectors, sample, slice(0, _SAMPLE)), widths[-1] - copies)
+        # Other rows than those of the basis, which fits its own better than all others.
+        chosen = order[self.space.sample(_TRIAL, _TRIAL, generator)]
+        some = gathered(best.vectors, chosen, slice(0, 2 * _TRIAL))
+        self._pass(some @ basis, chosen, widths)
         if min(self.shares.values()) > _HOPELESS:
             return
         whole = _seconds(partial(worker.scanner.multiply, full, tile)) / tile.area
