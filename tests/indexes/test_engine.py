@@ -15,6 +15,7 @@ from indexes.join import plan, search
 from indexes.join.best import Best
 from indexes.join.constraints import PairConstraints
 from indexes.join.engine import Engine
+from indexes.join.kernels import BF16
 from indexes.join.tiles import Tile
 
 # `way` is bent once a test, before the first example: no example sees another's state.
@@ -165,6 +166,31 @@ def test_as_many_rows_as_seed_and_measure(spread, monkeypatch):
     assert len(planned) == 2
     least = [min(made.shares.values()) for made in planned]
     assert all((share < 0.01) == (spread < 1) for share in least)
+
+
+def test_what_passes_a_narrow_bound_is_measured_on_rows_beside_its_basis(monkeypatch):
+    """A basis fits the rows that it was made of better than all others."""
+    vectors = np.random.default_rng(9).standard_normal((6000, 256))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    bases, planned = [], []
+    leading, original = plan.leading, plan.Plan.__init__
+    monkeypatch.setattr(plan, "leading", lambda *given: bases.append(leading(*given)) or bases[-1])
+
+    def noted(self, *given):
+        original(self, *given)
+        planned.append(self)
+
+    monkeypatch.setattr(plan.Plan, "__init__", noted)
+    how = join.SearchOptions(precision="bf16", tile=512)
+    join.top_pairs(vectors, np.arange(6000), 50, min_score=0.66, how=how)
+    (made,), (basis,) = planned, bases
+    width = max(made.shares)
+    inside = vectors @ basis[:, : width - 1]
+    rest = np.sqrt(1 - (inside**2).sum(axis=1))
+    bounds = inside[:1000] @ inside[3000:].T + np.outer(rest[:1000], rest[3000:])
+    share = (bounds >= 0.66 - BF16.slack).mean()
+    assert share > 0.05
+    assert made.shares[width] == pytest.approx(share, rel=0.2)
 
 
 @pytest.mark.parametrize("world", ["cone"], indirect=True)
