@@ -131,7 +131,15 @@ def measure(root: Path, steps: list[str], repeats: int) -> dict[str, Any]:
     """Median seconds and greatest memory of each step, the steps in turn within each repeat."""
     pairs, pooled = root / "pairs.csv", root / "pooled"
     commands = {
-        "convert": ["convert", root / "pairs.txt", "--from-format", "ijb", "--out", pairs, "--overwrite"],
+        "convert": [
+            "convert",
+            root / "pairs.txt",
+            "--from-format",
+            "ijb",
+            "--out",
+            pairs,
+            "--overwrite",
+        ],
         "evaluate": ["evaluate", pairs, "--embeddings", pooled, "--target-fnr", "0.01"],
     }
     subprocess.run(
