@@ -111,9 +111,9 @@ class Scanner:
             found = np.flatnonzero(np.greater_equal(table, least[:, np.newaxis], out=mask))
             self.share = min(found.size * _RUN / table.size, 1.0)
             return found
-        runs = torch.from_numpy(table)[:, :whole].unflatten(1, (whole // _RUN, _RUN))
+        runs = table[:, :whole].reshape(len(table), whole // _RUN, _RUN)
         # torch takes a fraction of NumPy's time for it.
-        tops = torch.amax(runs, dim=2).numpy()
+        tops = torch.amax(torch.from_numpy(runs), dim=2).numpy()
         hit = np.flatnonzero(tops >= least[:, np.newaxis])
         self.share = hit.size / max(tops.size, 1)
         row, run = np.divmod(hit, max(whole // _RUN, 1))
@@ -123,7 +123,7 @@ class Scanner:
             numbers = table[row[:, np.newaxis], (run * _RUN)[:, np.newaxis] + np.arange(_RUN)]
         inside = np.flatnonzero(numbers >= least[row, np.newaxis])
         at = inside // _RUN
-        found = row[at] * width + run[at] * _RUN + inside % _RUN
+        found = np.asarray(row[at] * width + run[at] * _RUN + inside % _RUN, np.int64)
         if whole == width:
             return found
         row, column = np.nonzero(table[:, whole:] >= least[:, np.newaxis])
