@@ -15,6 +15,7 @@ files, too, and the peak of private memory, looked at ten times a second):
 from __future__ import annotations
 
 import argparse
+import hashlib
 import statistics
 import subprocess
 import tempfile
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import keep
 from benchmarks.million import lookalikes, run
+from benchmarks.million_faces import finish_embeddings
 
 STEPS = ("convert", "evaluate")
 SUBJECTS, PROBES, GENUINE, IMPOSTOR = 3_531, 19_593, 19_557, 15_638_932
@@ -49,8 +51,7 @@ def pairs_of(
     Raises:
         ValueError: more pairs than there are.
     """
-    draw = np.random.default_rng(SEED)
-    owner = np.sort(draw.permutation(np.arange(probes) % subjects))
+    draw, owner = np.random.default_rng(SEED), owners(subjects, probes)[subjects:]
     if genuine > probes or impostor > probes * (subjects - 1):
         raise ValueError(f"{genuine} and {impostor} pairs of {subjects} subjects' {probes} probes")
     mated = np.sort(draw.permutation(probes)[:genuine])
@@ -71,9 +72,7 @@ def pairs_of(
 
 def owners(subjects: int = SUBJECTS, probes: int = PROBES) -> Rows:
     """Subject of each template `[subjects + probes]`, in the order of their numbers."""
-    draw = np.random.default_rng(SEED)
-    mine = np.sort(draw.permutation(np.arange(probes) % subjects))
-    return np.concatenate([np.arange(subjects), mine])
+    return np.concatenate([np.arange(subjects), np.sort(np.arange(probes) % subjects)])
 
 
 def write_inputs(root: Path) -> None:
@@ -97,55 +96,25 @@ def write_inputs(root: Path) -> None:
 
 def _write_embeddings(folder: Path, vectors: NDArray[np.float32]) -> None:
     """Write finished embeddings of the pictures `1.jpg`, `2.jpg`, ..., as `embed` leaves them."""
-    import hashlib
-
-    from mining.embeddings.store import IMAGES_HEADER, SCHEMA
-    from pairsets.storage.artefacts import versions, write_json
-    from pairsets.storage.csv_tables import write_csv
-    from pairsets.storage.digests import sha256
-
     folder.mkdir(parents=True)
     np.save(folder / "vectors.npy", vectors)
     names = [f"{number}.jpg" for number in range(1, len(vectors) + 1)]
     digests = [hashlib.sha256(name.encode()).hexdigest() for name in names]
-    write_csv(folder / "images.csv", IMAGES_HEADER, zip(names, digests, strict=True))
-    manifest = {
-        "schema": SCHEMA,
-        "model": "drawn",
-        "fingerprint": hashlib.sha256(b"drawn").hexdigest(),
-        "similarity": "cosine",
-        "images": len(vectors),
-        "dimensions": vectors.shape[1],
-        "skipped": {},
-        "batch_size": 32,
-        "images_sha256": sha256(folder / "images.csv"),
-        "vectors_sha256": sha256(folder / "vectors.npy"),
-        "provenance": {},
-        "notes": [],
-        "versions": versions("lookalikes", "numpy"),
-    }
-    write_json(folder / "manifest.json", manifest)
+    made_by = {"model": "drawn", "fingerprint": hashlib.sha256(b"drawn").hexdigest()}
+    finish_embeddings(folder, names, digests, made_by, vectors.shape[1])
 
 
 def measure(root: Path, steps: list[str], repeats: int) -> dict[str, Any]:
     """Median seconds and greatest memory of each step, the steps in turn within each repeat."""
-    pairs, pooled = root / "pairs.csv", root / "pooled"
+    listed, pairs, pooled = root / "pairs.txt", root / "pairs.csv", root / "pooled"
     commands = {
-        "convert": [
-            "convert",
-            root / "pairs.txt",
-            "--from-format",
-            "ijb",
-            "--out",
-            pairs,
-            "--overwrite",
-        ],
+        "convert": ["convert", listed, "--from-format", "ijb", "--out", pairs, "--overwrite"],
         "evaluate": ["evaluate", pairs, "--embeddings", pooled, "--target-fnr", "0.01"],
     }
     subprocess.run(
         lookalikes(
             "pool", root / "pictures", "--templates", root / "templates.txt",
-            "--pair-file", root / "pairs.txt", "--out", pooled,
+            "--pair-file", listed, "--out", pooled,
         ),
         check=True,
     )  # fmt: skip

@@ -41,11 +41,14 @@ from benchmarks.million_faces import DIMENSIONS, FACES, IDENTITIES
 
 STEPS = ("scan", "embed", "mine", "killed", "product")
 SETS = ("clustered", "real")
+# By the number of pairs: how a task is called, and its options.
 TASKS = {
-    "3,000 pairs": ["--pairs", "3000"],
-    "100,000 pairs, 20 an identity": ["--pairs", "100000", "--max-per-identity", "20"],
+    "3000": ("3,000 pairs", ["--pairs", "3000"]),
+    "100000": (
+        "100,000 pairs, 20 an identity",
+        ["--pairs", "100000", "--max-per-identity", "20"],
+    ),
 }
-KEYS = dict(zip(("3000", "100000"), TASKS, strict=True))
 _SCAN = "import sys; from pairsets import Faces; print(len(Faces.scan(sys.argv[1])))"
 _SIDE = 2048
 
@@ -201,10 +204,11 @@ def embed(made: Made) -> dict[str, Any]:
     return {**result, "model": made.options.model}
 
 
-def mine(made: Made, kind: str, task: str) -> dict[str, Any]:
+def mine(made: Made, kind: str, pairs: str) -> dict[str, Any]:
     """Measure `lookalikes mine`."""
-    folder, out = made.embeddings(kind), _place(made, kind, task)
-    result = run(lookalikes("mine", folder, "--out", out, *TASKS[task]))
+    folder, out = made.embeddings(kind), _pair_file(made, "undisturbed", kind, pairs)
+    _empty(out.parent)
+    result = run(lookalikes("mine", folder, "--out", out, *TASKS[pairs][1]))
     made.mined[out] = result["seconds"]
     copy = made.options.faces * DIMENSIONS / 2**20
     private = result["peak_private_mib"]
@@ -215,22 +219,25 @@ def mine(made: Made, kind: str, task: str) -> dict[str, Any]:
     }
 
 
-def _place(made: Made, kind: str, task: str, what: str = "undisturbed") -> Path:
-    """The pair file that a task makes, in a new folder of its own."""
-    out = made.root / f"{what}-{kind}-{len(TASKS[task])}" / "a.csv"
-    shutil.rmtree(out.parent, ignore_errors=True)
-    out.parent.mkdir()
-    return out
+def _pair_file(made: Made, what: str, kind: str, pairs: str) -> Path:
+    """Where a task puts its pairs, in a folder of its own."""
+    return made.root / f"{what}-{kind}-{pairs}" / "a.csv"
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
 
 
 def killed(made: Made, kind: str) -> dict[str, Any]:
     """Kill mining half-way, give it again: its files are to be those of a run undisturbed."""
-    name = KEYS["3000"]
-    folder, task = made.embeddings(kind), TASKS[name]
-    whole = made.root / f"undisturbed-{kind}-{len(task)}" / "a.csv"
+    pairs = "3000"
+    folder, (_, task) = made.embeddings(kind), TASKS[pairs]
+    whole, again = (_pair_file(made, what, kind, pairs) for what in ("undisturbed", "killed"))
     if whole not in made.mined:
-        mine(made, kind, name)
-    seconds, again = made.mined[whole], _place(made, kind, name, "killed")
+        mine(made, kind, pairs)
+    seconds = made.mined[whole]
+    _empty(again.parent)
     at = run(lookalikes("mine", folder, "--out", again, *task), kill_after=seconds * 0.6)
     checkpoint = [file.name for file in again.parent.glob("*.partial*")]
     if again.exists():
@@ -313,8 +320,9 @@ def measure(made: Made, step: str, kind: str) -> dict[str, Any]:
     if step == "embed":
         return {"embed": embed(made)}
     if step == "mine":
-        tasks = (KEYS[key] for key in options.pairs)
-        return {f"mine, {kind}, {task}": mine(made, kind, task) for task in tasks}
+        return {
+            f"mine, {kind}, {TASKS[pairs][0]}": mine(made, kind, pairs) for pairs in options.pairs
+        }
     if step == "killed":
         return {f"killed, {kind}": killed(made, kind)}
     return {"product": product(options.faces, None if options.whole else options.seconds)}
@@ -325,7 +333,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=["scan", "embed"])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--pairs", nargs="+", choices=KEYS, default=list(KEYS), help="of `mine`")
+    parser.add_argument("--pairs", nargs="+", choices=TASKS, default=list(TASKS), help="of `mine`")
     parser.add_argument("--faces", type=int, default=FACES)
     parser.add_argument("--identities", type=int)
     parser.add_argument("--model", default="pixels", help="that `embed` is given")

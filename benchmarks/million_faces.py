@@ -12,7 +12,7 @@ deviation, and each face one of that identity's, moved likewise once more.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,7 @@ def write_embeddings(
 
     from mining import load_model
     from mining.embeddings.journal import FACTS, facts
-    from mining.embeddings.store import IMAGES_HEADER, SCHEMA
-    from pairsets.storage.artefacts import versions, write_json
     from pairsets.storage.csv_tables import write_csv
-    from pairsets.storage.digests import sha256
 
     folder.mkdir(parents=True)
     count = int(sizes.sum())
@@ -140,22 +137,43 @@ def write_embeddings(
             known[found[-1]] = hashlib.sha256((root / path).read_bytes()).hexdigest()
         status.append(found)
         digests.append(known[found[-1]])
-    write_csv(folder / "images.csv", IMAGES_HEADER, zip(paths, digests, strict=True))
     write_csv(folder / "status.csv", FACTS, status)
     loaded: Any = load_model(model)
-    manifest = {
-        "schema": SCHEMA,
+    made_by = {
         "model": loaded.name,
         "fingerprint": loaded.fingerprint,
+        "provenance": dict(loaded.provenance),
+        "notes": list(getattr(loaded, "notes", ())),
+    }
+    finish_embeddings(folder, paths, digests, made_by, dimensions)
+
+
+def finish_embeddings(
+    folder: Path,
+    paths: Sequence[str],
+    digests: Sequence[str],
+    made_by: Mapping[str, object],
+    dimensions: int,
+) -> None:
+    """Write the list of pictures and the manifest that go with the vectors in `folder`."""
+    from mining.embeddings.store import IMAGES_HEADER, SCHEMA
+    from pairsets.storage.artefacts import versions, write_json
+    from pairsets.storage.csv_tables import write_csv
+    from pairsets.storage.digests import sha256
+
+    write_csv(folder / "images.csv", IMAGES_HEADER, zip(paths, digests, strict=True))
+    manifest = {
+        "schema": SCHEMA,
         "similarity": "cosine",
-        "images": count,
+        "images": len(paths),
         "dimensions": dimensions,
         "skipped": {},
         "batch_size": 32,
         "images_sha256": sha256(folder / "images.csv"),
         "vectors_sha256": sha256(folder / "vectors.npy"),
-        "provenance": dict(loaded.provenance),
-        "notes": list(getattr(loaded, "notes", ())),
+        "provenance": {},
+        "notes": [],
         "versions": versions("lookalikes", "numpy", "pillow"),
+        **made_by,
     }
     write_json(folder / "manifest.json", manifest)

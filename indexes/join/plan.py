@@ -67,12 +67,13 @@ class Plan:
         if not widths or best.threshold == -np.inf:
             return
         copies = rests(kernel)
-        sample = order[self.space.sample(_TRIAL, _SAMPLE - _TRIAL, generator)]
+        # A basis is not tried on its own rows, which it fits better than all others.
+        sample, chosen = (
+            order[self.space.sample(_TRIAL, _SAMPLE - _TRIAL, generator)] for _ in range(2)
+        )
         basis = leading(gathered(best.vectors, sample, slice(0, _SAMPLE)), widths[-1] - copies)
-        # Other rows than those of the basis, which fits its own better than all others.
-        chosen = order[self.space.sample(_TRIAL, _TRIAL, generator)]
         some = gathered(best.vectors, chosen, slice(0, 2 * _TRIAL))
-        self._pass(some @ basis, chosen, widths)
+        self._pass(some @ basis, chosen[: 2 * _TRIAL], widths)
         if min(self.shares.values()) > _HOPELESS:
             return
         whole = _seconds(partial(worker.scanner.multiply, full, tile)) / tile.area

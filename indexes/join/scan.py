@@ -104,33 +104,28 @@ class Scanner:
         Only runs whose largest number is no less are looked at, unless many of the tile before
         were: then each number is compared for itself.
         """
-        width = table.shape[1]
+        height, width = table.shape
         whole = width - width % _RUN
         if self.share > self.sparse:
-            mask = self.mask[: table.size].reshape(table.shape)
-            found = np.flatnonzero(np.greater_equal(table, least[:, np.newaxis], out=mask))
+            found = self._one_by_one(table, least[:, np.newaxis])
             self.share = min(found.size * _RUN / table.size, 1.0)
             return found
-        runs = table[:, :whole].reshape(len(table), whole // _RUN, _RUN)
+        runs = table[:, :whole].reshape(height, whole // _RUN, _RUN)
         # torch takes a fraction of NumPy's time for it.
         tops = torch.amax(torch.from_numpy(runs), dim=2).numpy()
+        # Flat places: NumPy finds two numbers of each in twice the time.
         hit = np.flatnonzero(tops >= least[:, np.newaxis])
         self.share = hit.size / max(tops.size, 1)
-        row, run = np.divmod(hit, max(whole // _RUN, 1))
-        if whole == width:
-            numbers = np.take(table.reshape(-1, _RUN), hit, axis=0)
-        else:
-            numbers = table[row[:, np.newaxis], (run * _RUN)[:, np.newaxis] + np.arange(_RUN)]
-        inside = np.flatnonzero(numbers >= least[row, np.newaxis])
-        at = inside // _RUN
-        found = np.asarray(row[at] * width + run[at] * _RUN + inside % _RUN, np.int64)
+        row, run = np.divmod(hit, max(tops.shape[1], 1))
+        at, column = np.divmod(np.flatnonzero(runs[row, run] >= least[row, np.newaxis]), _RUN)
+        found = np.asarray(row[at] * width + run[at] * _RUN + column, np.int64)
         if whole == width:
             return found
         row, column = np.nonzero(table[:, whole:] >= least[:, np.newaxis])
         return np.sort(np.concatenate([found, row * width + column + whole]))
 
     def _one_by_one(self, numbers: NDArray[Any], limit: Any) -> Rows:
-        mask = self.mask[: numbers.size]
+        mask = self.mask[: numbers.size].reshape(numbers.shape)
         if self.dtype == torch.bfloat16:
             at_least(numbers, limit, mask)
         else:
