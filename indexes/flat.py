@@ -174,7 +174,8 @@ class FlatIndex:
                 time, never the answer.
             progress: called with the pairs done and the pairs in all.
             checkpoint: file in which a run of over a minute keeps what it has found; the same
-                call goes on from it, and removes it when it is done.
+                call goes on from it, and removes it when it is done, or keeps it with
+                `SearchOptions.keep_checkpoint`.
 
         Raises:
             IndexesError: n below 1, groups of another length, limits that are no numbers.

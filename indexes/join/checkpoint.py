@@ -45,20 +45,22 @@ class Ledger:
         self._lock, self._began = Lock(), time.monotonic()
         self._saved = self._began + FIRST - PERIOD
         self._key, self._whole = "", True
+        # Whether the file is of a search that is done.
+        self._complete = False
         self._done = np.empty(0, np.bool_)
         if path is not None and not path.parent.is_dir():
             raise IndexesError(f"{path}: no folder {path.parent} to keep a checkpoint in")
         if path is not None and path.exists():
             self._load(path)
 
-    def plan(self, order: Rows, side: int, tiles: Sequence[Tile]) -> list[tuple[int, Tile]]:
-        """Tiles of this order that are not done yet, with their numbers."""
+    def plan(self, order: Rows, side: int, tiles: Sequence[Tile]) -> Rows:
+        """Numbers of the tiles of this order that are not done yet."""
         self.order, self.side = order, side
         if self._done.size != len(tiles):
             # A file of other tiles: what it holds would be found twice.
             self.best.forget()
             self._done = np.zeros(len(tiles), np.bool_)
-        return [(number, tile) for number, tile in enumerate(tiles) if not self._done[number]]
+        return np.flatnonzero(~self._done)
 
     def commit(self, number: int, found: Iterable[Found]) -> None:
         """Take the pairs that a tile held, and mark it as done."""
@@ -91,11 +93,15 @@ class Ledger:
                 self.keep(now=True)
             raise
 
-    def remove(self) -> None:
-        """Remove the checkpoint of a search that is done."""
+    def finish(self, *, keep: bool) -> None:
+        """Remove the checkpoint of a search that is done, or keep what a long one has found."""
         # Where there is none, a disk that is read-only need not be written to.
-        if self.path is not None and self.path.exists():
+        if self.path is None or not self.path.exists():
+            return
+        if not keep:
             self.path.unlink()
+        elif not self._complete:
+            self._save(self.path)
 
     def _save(self, path: Path) -> None:
         key = self._digest()
@@ -133,6 +139,7 @@ class Ledger:
             self._done = kept["done"].astype(np.bool_)
             self.best.raise_to(float(kept["threshold"]))
             self.best.take(Found(*(kept[name] for name in Found._fields)))
+            self._complete = bool(self._done.all())
         # What zip and NumPy raise of damaged files is of nearly any kind.
         except Exception as error:
             raise IndexesError(

@@ -25,6 +25,8 @@ class SearchOptions:
         spectrum: whether a narrow bound may be used: `auto` (by measurement) or `off`.
         threads: as many as torch has, if None.
         tile: rows of a tile, if not the usual number.
+        keep_checkpoint: whether the checkpoint of a search of over a minute stays when it is done,
+            for a work of several searches, of which those that are done are not to be done again.
     """
 
     device: str = "auto"
@@ -32,6 +34,7 @@ class SearchOptions:
     spectrum: Spectrum = "auto"
     threads: int | None = None
     tile: int | None = None
+    keep_checkpoint: bool = False
 
     def __post_init__(self) -> None:
         for value, allowed, what in (

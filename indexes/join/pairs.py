@@ -80,7 +80,7 @@ def top_pairs(
 
             search_fast(best, rows, how, report, ledger)
         found = best.result()
-        ledger.remove()
+        ledger.finish(keep=how.keep_checkpoint)
         return found
 
     sides = None if split is None else (np.arange(count) >= split).astype(np.int64)

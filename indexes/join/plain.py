@@ -25,9 +25,10 @@ def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledg
         _seed_plain(plain, space)
     tiles = space.tiles(ledger.side)
     waiting = ledger.plan(ledger.order, ledger.side, tiles)
-    report(sum(part.pairs for part in tiles) - sum(part.pairs for _, part in waiting))
+    report(sum(part.pairs for part in tiles) - sum(tiles[number].pairs for number in waiting))
     with ledger.kept():
-        for number, part in waiting:
+        for number in waiting.tolist():
+            part = tiles[number]
             ledger.commit(number, plain.search(part))
             # First, as it may refuse what was searched: that is not to be kept.
             report(part.pairs)

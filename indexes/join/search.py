@@ -94,8 +94,10 @@ class _Search:
 
     def run(self, report: Report) -> None:
         tiles = self.space.tiles(self.side)
-        waiting = list(self.ledger.plan(self.order, self.side, tiles))
-        report(sum(tile.pairs for tile in tiles) - sum(tile.pairs for _, tile in waiting))
+        waiting = self.ledger.plan(self.order, self.side, tiles)
+        report(sum(tile.pairs for tile in tiles) - sum(tiles[number].pairs for number in waiting))
+        if not waiting.size:
+            return
         with _exact_sums(self.device):
             if self.fresh:
                 self._seed()
@@ -107,28 +109,29 @@ class _Search:
                 self.ledger.keep()
 
             with self.ledger.kept():
-                self._work(engine, waiting, self.ledger.commit, done)
+                self._work(engine, tiles, waiting, self.ledger.commit, done)
 
     def _work(
         self,
         engine: Engine,
-        tiles: Sequence[tuple[int, Tile]],
+        tiles: Sequence[Tile],
+        numbers: Rows,
         commit: Callable[[int, Iterable[Found]], None],
         report: Report | None = None,
     ) -> None:
-        area = max((tile.area for _, tile in tiles), default=0)
+        area = max((tiles[number].area for number in numbers), default=0)
 
-        def worker() -> Callable[[tuple[int, Tile]], int]:
+        def worker() -> Callable[[int], int]:
             buffers = self._worker(area)
 
-            def work(item: tuple[int, Tile]) -> int:
-                number, tile = item
+            def work(number: int) -> int:
+                tile = tiles[number]
                 commit(number, engine.search(tile, buffers))
                 return tile.pairs
 
             return work
 
-        self.pool.share(tiles, worker, report, workers=1 if self.device else None)
+        self.pool.share(map(int, numbers), worker, report, workers=1 if self.device else None)
 
     def _worker(self, area: int) -> Worker:
         if self.device is None:
@@ -145,17 +148,17 @@ class _Search:
         count = int(np.clip(16 * n**0.5, BLOCK, 8 * BLOCK))
         near = nearness(best.vectors, self.order, self.pool, best.rules.split)[self.order]
         chosen, space = self.space.nearest(near, count)
-        seeds, (corner, *rest) = self.order[chosen], space.blocks(first)
+        seeds, tiles = self.order[chosen], space.blocks(first)
         trial = Best(best.vectors, n, best.rules)
         engine = Engine(trial, seeds, self.lengths, [(self._whole(seeds), CROWD)])
-        for found in engine.plain.search(corner):
+        for found in engine.plain.search(tiles[0]):
             trial.take(found)
 
         def commit(_: int, found: Iterable[Found]) -> None:
             for part in found:
                 trial.take(part)
 
-        self._work(engine, list(enumerate(rest)), commit)
+        self._work(engine, tiles, np.arange(1, len(tiles)), commit)
         if trial.is_full():
             # The search proper finds them once more: here they only tell how high the bar is.
             best.raise_to(trial.threshold)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from indexes.base import Rows, Scores
-from indexes.join.tiles import Tile, halved, triangle
+from indexes.join.tiles import Tile, Tiles, halved, triangle
 
 # Rows and columns at least of a corner that raises the threshold of a search by numpy.
 _CORNER = 128
@@ -34,10 +34,10 @@ class Space(Protocol):
     def sides(self) -> list[slice]:
         """Positions that may be put in another order among themselves."""
 
-    def tiles(self, side: int) -> list[Tile]:
+    def tiles(self, side: int) -> Tiles:
         """Tiles of at most `side` x `side` that hold each pair once, with as little else."""
 
-    def blocks(self, side: int) -> list[Tile]:
+    def blocks(self, side: int) -> Tiles:
         """Tiles of `side` x `side` that hold each pair once."""
 
     def corner(self, pairs: int) -> Tile | None:
@@ -74,11 +74,11 @@ class Triangle:
         """All positions."""
         return [slice(0, self.count)]
 
-    def tiles(self, side: int) -> list[Tile]:
+    def tiles(self, side: int) -> Tiles:
         """Tiles of which those on the diagonal are quartered."""
         return halved(self.count, side)
 
-    def blocks(self, side: int) -> list[Tile]:
+    def blocks(self, side: int) -> Tiles:
         """Tiles of `side` x `side`."""
         return triangle(self.count, side)
 
@@ -119,11 +119,9 @@ class Rectangle:
         """Positions of the first set, and of the second."""
         return [slice(0, self.height), slice(self.height, self.height + self.width)]
 
-    def tiles(self, side: int) -> list[Tile]:
+    def tiles(self, side: int) -> Tiles:
         """Tiles, row of tiles by row of tiles."""
-        if not self.pairs:
-            return []
-        return list(Tile(*self.sides).blocks(side))
+        return Tiles(Tile(*self.sides).blocks(side) if self.pairs else ())
 
     blocks = tiles
 

@@ -6,8 +6,9 @@ float32 could overflow. It is what small jobs run on, and what seeds and settles
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,27 +47,57 @@ class Tile:
 
     def blocks(self, size: int) -> Iterator[Tile]:
         """The tile in tiles of at most `size` x `size`."""
-        starts = range(self.columns.start, self.columns.stop, size)
-        # There may be a million tiles: they share their sides.
-        sides = [slice(start, min(start + size, self.columns.stop)) for start in starts]
         for top in range(self.rows.start, self.rows.stop, size):
             rows = slice(top, min(top + size, self.rows.stop))
-            for side in sides:
-                if not self.diagonal or side.start >= top:
-                    yield Tile(rows, side)
+            first = top if self.diagonal else self.columns.start
+            for side in range(first, self.columns.stop, size):
+                yield Tile(rows, slice(side, min(side + size, self.columns.stop)))
 
 
-def triangle(count: int, size: int) -> list[Tile]:
+class Tiles(Sequence[Tile]):
+    """Tiles of a search by their numbers, made when they are asked for: there may be a million."""
+
+    def __init__(self, tiles: Iterable[Tile]) -> None:
+        bounds = (
+            edge
+            for tile in tiles
+            for edge in (tile.rows.start, tile.rows.stop, tile.columns.start, tile.columns.stop)
+        )
+        self._bounds = np.fromiter(bounds, np.int64).reshape(-1, 4)
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    @overload
+    def __getitem__(self, at: int) -> Tile: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Tile]: ...
+
+    def __getitem__(self, at: int | slice) -> Tile | list[Tile]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(len(self))[at]]
+        top, bottom, left, right = self._bounds[at].tolist()
+        return Tile(slice(top, bottom), slice(left, right))
+
+
+def triangle(count: int, size: int) -> Tiles:
     """Tiles of `size` x `size` that hold each pair of positions p < q < `count` once."""
-    return list(Tile(slice(0, count), slice(0, count)).blocks(size)) if count else []
+    return Tiles(_triangle(count, size))
 
 
-def halved(count: int, size: int) -> list[Tile]:
+def _triangle(count: int, size: int) -> Iterator[Tile]:
+    return Tile(slice(0, count), slice(0, count)).blocks(size)
+
+
+def halved(count: int, size: int) -> Tiles:
     """Tiles as of `triangle`, but those on the diagonal, of which half is empty, in quarters."""
-    tiles: list[Tile] = []
-    for tile in triangle(count, size):
-        tiles += tile.blocks(max(1, size // 2)) if tile.diagonal else [tile]
-    return tiles
+    half = max(1, size // 2)
+    return Tiles(
+        part
+        for tile in _triangle(count, size)
+        for part in (tile.blocks(half) if tile.diagonal else [tile])
+    )
 
 
 class Plain:

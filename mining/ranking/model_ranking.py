@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ class ModelRanking:
         rules: which pairs count.
         ignore: base names of images never to take.
         exclude: pairs not to be taken.
-        checkpoint: first of the files in which long searches keep what they have found; each is
-            gone when its search is done.
+        checkpoint: first of the files in which long searches keep what they have found, those that
+            are done too, until `checkpoints.clear`.
         device: see `search_on`.
 
     Raises:
@@ -54,7 +55,7 @@ class ModelRanking:
         device: str = "auto",
     ) -> None:
         self.rules = rules or Rules()
-        self._how = search_on(device)
+        self._how = replace(search_on(device) or SearchOptions(), keep_checkpoint=True)
         self.space = SearchSpace.of(embeddings.faces, ignore, exclude)
         self.faces = self.space.faces
         self.checkpoints = Checkpoints(checkpoint)

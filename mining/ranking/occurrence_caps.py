@@ -2,9 +2,10 @@
 
 They are defined over the whole ranking (see `Greedy`), which is too long to list, so as
 much of it is looked through as is needed: twice the pairs wanted, then four times as deep each
-time. Below `DEEPEST` pairs, the search goes on under the last one without the faces and identities
-that are used up. Nothing is lost by that: a pair looked at is either taken or has something that
-is used up, and what is used up stays so.
+time. Below `DEEPEST` pairs, or at once where faces are so many that each search takes minutes, the
+search goes on under the last one without the faces and identities that are used up. Nothing is
+lost by that: a pair looked at is either taken or has something that is used up, and what is used
+up stays so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pairsets.progress import Step
 Mask = NDArray[np.bool_]
 # Pairs that are listed at once, whatever the caps.
 DEEPEST = 2**22
+# Faces beyond which the ranking is listed from its top once only: a search is of 3e10 pairs.
+MANY = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +77,12 @@ def take(
         return Taken(best, best, len(best))
     deepest = max(DEEPEST if deepest is None else deepest, 2 * n)
     depth = 2 * n
+    below = isinstance(ranking, DeepRanking) and len(ranking.faces) > MANY
     while True:
         ranked = ranking.top(depth, progress)
         greedy = Greedy(ranking.faces, n, rules)
         parts = [_of(ranked, greedy.offer(ranked.i, ranked.j))]
-        if greedy.wanted == 0 or len(ranked) < depth or depth == deepest:
+        if greedy.wanted == 0 or len(ranked) < depth or depth == deepest or below:
             break
         depth = min(4 * depth, deepest)
     last, more = ranked, len(ranked) == depth

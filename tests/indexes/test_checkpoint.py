@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Semaphore, Timer
 from types import SimpleNamespace
@@ -119,6 +120,22 @@ def test_no_tile_is_done_twice(way, error, scale, path, eager, tiles):
     # What was done before counts as done.
     assert 0 < reports[0][0] < 60 * 59 // 2
     assert reports[-1] == (60 * 59 // 2, 60 * 59 // 2)
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", SOME, indirect=True)
+def test_a_finished_search_that_is_kept_is_not_done_again(way, path, eager, tiles):
+    how = replace(way(tile=16, threads=2), keep_checkpoint=True)
+    whole, everything, _ = resumed(path, how, tiles)
+    kept = path.read_bytes()
+    found, left, reports = resumed(path, how, tiles)
+    assert everything
+    assert left == []
+    assert reports == [(60 * 59 // 2, 60 * 59 // 2)]
+    assert as_bytes(found) == as_bytes(whole) == as_bytes(oracle.top_pairs(VECTORS, CODES, N))
+    assert path.read_bytes() == kept
+    # Asked once more without, it is removed.
+    resumed(path, way(tile=16, threads=2), tiles)
     assert list(path.parent.iterdir()) == []
 
 

@@ -193,6 +193,22 @@ def test_it_goes_on_below_what_is_listed_at_once():
     assert rows(taken.pairs) == greedy(all_pairs(found), found, 5, rules)[0]
 
 
+def test_of_many_faces_it_lists_the_ranking_from_its_top_once(monkeypatch):
+    found = hub_world()
+    monkeypatch.setattr(mining.ranking.occurrence_caps, "MANY", len(found.faces) - 1)
+    rules = Rules(max_per_image=1)
+    ranking = Noting(ModelRanking(found, rules=rules))
+    taken = take(ranking, 5, rules)
+    assert ranking.asked == [("top", 10), ("below", 40)]
+    assert not taken.listed
+    assert rows(taken.pairs) == greedy(all_pairs(found), found, 5, rules)[0]
+    assert rows(take(ranking, 5, Rules(), deepest=20).pairs) == all_pairs(found)[:5]
+    # One that only lists has no other way.
+    listing = Listing(found, all_pairs(found))
+    assert rows(take(listing, 5, rules).pairs) == rows(taken.pairs)
+    assert listing.asked == [10, 40]
+
+
 def test_a_ranking_that_goes_on_with_what_is_used_up_is_no_endless_loop():
     ranking = Noting(ModelRanking(hub_world()))
     ranking.below = lambda depth, spent, progress=None: ranking.ranking.top(depth)

@@ -8,7 +8,9 @@ from support.worlds import world
 
 import mining.ranking.occurrence_caps
 from indexes import FlatIndex
+from indexes.join import checkpoint
 from mining import Rules, mine_negatives
+from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.search_checkpoints import Checkpoints
 
 
@@ -42,6 +44,38 @@ def test_each_search_has_its_own(found, searches, tmp_path, monkeypatch):
     assert searches == [f"a.partial{end}.npz" for end in ends] * 2
     mine_negatives(found, 4)
     assert searches[-1] is None
+
+
+def test_searches_that_were_done_are_not_done_again(found, tmp_path, monkeypatch):
+    """Interrupted in the third, a command goes on there."""
+    monkeypatch.setattr(mining.ranking.occurrence_caps, "DEEPEST", 12)
+    for name in ("FIRST", "PERIOD"):
+        monkeypatch.setattr(checkpoint, name, 0.0)
+    rules, path = Rules(max_per_image=1), tmp_path / "a.partial.npz"
+    whole = mine_negatives(found, 4, rules=rules)
+    searched, commit, take_below = [], checkpoint.Ledger.commit, ModelRanking.below
+
+    def noted(self, number, pairs):
+        searched.append(self.path.name)
+        commit(self, number, pairs)
+
+    def killed(self, *args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Ledger, "commit", noted)
+    monkeypatch.setattr(ModelRanking, "below", killed)
+    with pytest.raises(KeyboardInterrupt):
+        mine_negatives(found, 4, rules=rules, checkpoint=path)
+    before = {"a.partial.npz", "a.partial-2.npz"}
+    assert set(searched) == {file.name for file in tmp_path.iterdir()} == before
+    searched.clear()
+    monkeypatch.setattr(ModelRanking, "below", take_below)
+    again = mine_negatives(found, 4, rules=rules, checkpoint=path)
+    assert searched
+    assert not before & set(searched)
+    assert again.pairs == whole.pairs
+    assert again.scores.tobytes() == whole.scores.tobytes()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_behind(found, tmp_path):
