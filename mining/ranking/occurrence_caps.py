@@ -87,7 +87,8 @@ def take(
         depth = min(4 * depth, deepest)
     last, more = ranked, len(ranked) == depth
     while greedy.wanted and more and isinstance(ranking, DeepRanking):
-        ask = min(4 * max(len(last), greedy.wanted), deepest)
+        # Twice as many as it takes if those below are taken as often as those just listed.
+        ask = min(2 * -(-greedy.wanted * len(last) // len(parts[-1])), deepest)
         last = ranking.below(ask, greedy.spent(parts, float(last.scores[-1])), progress)
         parts.append(_of(last, greedy.offer(last.i, last.j)))
         if len(last) and not len(parts[-1]):
