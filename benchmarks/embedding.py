@@ -6,7 +6,8 @@ a batch in one call; `embed` as it is called without options; and `embed` of the
 in a process of its own that stays between its turns. Each `embed` fills a fresh folder. The export
 to ONNX and the trial of both engines are made and kept before; the first run, which makes them, is
 told apart. The faces are drawn ones, PNG of 224 x 224, and the same as JPEG, or a `--faces` folder.
-ResNet-152, with random weights, gets the first set alone.
+ResNet-152, with random weights, gets the first set alone. Networks that were measured before in the
+same way, on the same machine, stay among the results.
 
     python -m benchmarks.embedding [--repeats 5] [--images N] [--networks ...] [--before dac39c2]
 """
@@ -14,6 +15,7 @@ ResNet-152, with random weights, gets the first set alone.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -29,7 +31,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.machine import keep
+from benchmarks.machine import RESULTS, describe, keep
 from mining import embed, load_model
 from mining.models import Model
 from mining.models.heap import kept_heap
@@ -267,17 +269,27 @@ def main() -> None:
             chosen = sets if small else dict([*sets.items()][:1])
             results[name] = measured(name, spec, chosen, before, options)
             before.close()
-    keep(
-        "embedding",
-        {
-            "before": options.before,
-            "engines": installed("onnxruntime", "onnx", "onnxscript"),
-            "precision": "fp32",
-            "batch_size": options.batch_size,
-            "repeats": options.repeats,
-            "networks": results,
-        },
-    )
+    facts = {
+        "before": options.before,
+        "engines": installed("onnxruntime", "onnx", "onnxscript"),
+        "precision": "fp32",
+        "batch_size": options.batch_size,
+        "repeats": options.repeats,
+    }
+    keep("embedding", {**facts, "networks": {**kept_before(facts), **results}})
+
+
+def kept_before(facts: dict[str, object]) -> dict[str, object]:
+    """Networks that were measured before in the same way, by the same machine and versions."""
+    path = RESULTS / "embedding.json"
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    wanted = {"machine": describe(), **facts}
+    if any(found.get(name) != value for name, value in wanted.items()):
+        return {}
+    networks: dict[str, object] = found["networks"]
+    return networks
 
 
 if __name__ == "__main__":
