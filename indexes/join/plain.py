@@ -25,7 +25,7 @@ def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledg
         _seed_plain(plain, space)
     tiles = space.tiles(ledger.side)
     waiting = ledger.plan(ledger.order, ledger.side, tiles)
-    report(sum(part.pairs for part in tiles) - sum(tiles[number].pairs for number in waiting))
+    report(int(tiles.pairs.sum() - tiles.pairs[waiting].sum()))
     with ledger.kept():
         for number in waiting.tolist():
             part = tiles[number]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -24,7 +24,7 @@ from indexes.join.plan import Plan
 from indexes.join.quantisation import quantised
 from indexes.join.scan import Scanner
 from indexes.join.spaces import space_of
-from indexes.join.tiles import BLOCK, Tile
+from indexes.join.tiles import BLOCK, Tile, Tiles
 from indexes.join.workers import Pool, pool_of
 
 _LOG = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class _Search:
     def run(self, report: Report) -> None:
         tiles = self.space.tiles(self.side)
         waiting = self.ledger.plan(self.order, self.side, tiles)
-        report(sum(tile.pairs for tile in tiles) - sum(tiles[number].pairs for number in waiting))
+        report(int(tiles.pairs.sum() - tiles.pairs[waiting].sum()))
         if not waiting.size:
             return
         with _exact_sums(self.device):
@@ -114,12 +114,12 @@ class _Search:
     def _work(
         self,
         engine: Engine,
-        tiles: Sequence[Tile],
+        tiles: Tiles,
         numbers: Rows,
         commit: Callable[[int, Iterable[Found]], None],
         report: Report | None = None,
     ) -> None:
-        area = max((tiles[number].area for number in numbers), default=0)
+        area = int(tiles.areas[numbers].max(initial=0))
 
         def worker() -> Callable[[int], int]:
             buffers = self._worker(area)

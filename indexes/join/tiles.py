@@ -65,6 +65,19 @@ class Tiles(Sequence[Tile]):
         )
         self._bounds = np.fromiter(bounds, np.int64).reshape(-1, 4)
 
+    @property
+    def areas(self) -> Rows:
+        """`[T]`: rows times columns of each tile."""
+        top, bottom, left, right = self._bounds.T
+        return np.asarray((bottom - top) * (right - left))
+
+    @property
+    def pairs(self) -> Rows:
+        """`[T]`: number of pairs of positions p < q in each tile."""
+        top, bottom, left, right = self._bounds.T
+        height, diagonal = bottom - top, (top == left) & (bottom == right)
+        return np.where(diagonal, height * (height - 1) // 2, self.areas)
+
     def __len__(self) -> int:
         return len(self._bounds)
 
