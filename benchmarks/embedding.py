@@ -33,6 +33,7 @@ from PIL import Image
 
 from benchmarks.machine import RESULTS, describe, keep
 from mining import embed, load_model
+from mining.embeddings.engines import FEW
 from mining.models import Model
 from mining.models.heap import kept_heap
 from pairsets import Faces
@@ -246,6 +247,8 @@ def main() -> None:
     parser.add_argument("--before", default="dac39c2", help="commit whose build stands beside")
     parser.add_argument("--faces", type=Path)
     options = parser.parse_args()
+    if options.images is not None and options.images < FEW:
+        parser.error(f"--images {options.images}: of fewer than {FEW}, auto takes PyTorch untried")
     from pairsets.sources.drawn.sample import draw_faces
 
     with ExitStack() as open_until, tempfile.TemporaryDirectory() as scratch:

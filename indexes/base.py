@@ -201,7 +201,9 @@ def _not_finite(vectors: Vectors) -> Rows:
 
 
 def as_groups(groups: ArrayLike, count: int) -> Rows:
-    """`groups` as int64 codes `[N]`, equal where the given values are equal.
+    """`groups` as int64 codes `[N]` below N, equal where the given values are equal.
+
+    Codes that are given are taken as they are.
 
     Raises:
         IndexesError: another length, or values that cannot be compared (None, nan among them).
@@ -235,6 +237,9 @@ def _codes(groups: ArrayLike, count: int) -> tuple[NDArray[np.generic], Rows]:
     array = np.asarray(groups)
     if array.shape != (count,):
         raise IndexesError(f"groups of shape {array.shape} for {count} vectors; expected one each")
+    if array.dtype == np.int64 and count and array.min() >= 0 and array.max() < count:
+        # Codes already: of a million rows they need not be sorted, nor held twice.
+        return np.arange(int(array.max()) + 1), array
     try:
         values, codes = np.unique(array, return_inverse=True)
     except TypeError:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import oracle
-from support.oracle import listed
+from support.oracle import as_bytes, listed
 
 from indexes import FlatIndex, join
+from indexes.base import as_groups
 
 # `way` is bent once a test, before the first example: no example sees another's state.
 SETTINGS = settings(
@@ -100,6 +101,24 @@ def test_rows_that_are_not_active_may_be_of_any_length(way, scattered):
     active[[5, 9]] = False
     found = answer(vectors, codes, 30, way(tile=16), active=active)
     assert found == oracle.top_pairs(vectors, codes, 30, active=active)
+
+
+def test_groups_that_are_codes_are_taken_as_they_are():
+    """With gaps or without, they give what the same groups by any other names give."""
+    vectors = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+    codes = np.random.default_rng(1).choice([0, 3, 4, 17, 39], 40)
+    before, apart = codes.copy(), [[3, 17], [39, 4], [5, 0], [-1, 3], [40, 4]]
+    assert as_groups(codes, 40) is codes
+    found = FlatIndex(vectors).top_pairs(60, codes, exclude_groups=apart)
+    for others, pairs in (
+        (codes - 20, np.array(apart) - 20),
+        (codes.astype(str), np.array(apart).astype(str)),
+        (codes.astype(float), apart),
+    ):
+        assert as_groups(others, 40).max() == 4
+        other = FlatIndex(vectors).top_pairs(60, others, exclude_groups=pairs)
+        assert as_bytes(other) == as_bytes(found)
+    assert codes.tolist() == before.tolist()
 
 
 def test_groups_that_are_kept_apart_by_name(way, scattered):
