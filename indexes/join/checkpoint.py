@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from indexes.base import IndexesError, Rows
 from indexes.join.best import Best, Found
-from indexes.join.tiles import Tile
+from indexes.join.tiles import Tiles
 
 # Seconds before the first and between two savings; a shorter search is quicker done again.
 FIRST, PERIOD = 60.0, 30.0
@@ -53,14 +53,15 @@ class Ledger:
         if path is not None and path.exists():
             self._load(path)
 
-    def plan(self, order: Rows, side: int, tiles: Sequence[Tile]) -> Rows:
-        """Numbers of the tiles of this order that are not done yet."""
+    def plan(self, order: Rows, side: int, tiles: Tiles) -> tuple[Rows, int]:
+        """Numbers of the tiles of this order that are not done yet; the pairs of those that are."""
         self.order, self.side = order, side
         if self._done.size != len(tiles):
             # A file of other tiles: what it holds would be found twice.
             self.best.forget()
             self._done = np.zeros(len(tiles), np.bool_)
-        return np.flatnonzero(~self._done)
+        done = sum(tiles[number].pairs for number in np.flatnonzero(self._done).tolist())
+        return np.flatnonzero(~self._done), done
 
     def commit(self, number: int, found: Iterable[Found]) -> None:
         """Take the pairs that a tile held, and mark it as done."""

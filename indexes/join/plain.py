@@ -24,8 +24,8 @@ def search_plain(best: Best, order: Rows, tile: int | None, report: Report, ledg
     if fresh:
         _seed_plain(plain, space)
     tiles = space.tiles(ledger.side)
-    waiting = ledger.plan(ledger.order, ledger.side, tiles)
-    report(int(tiles.pairs.sum() - tiles.pairs[waiting].sum()))
+    waiting, done = ledger.plan(ledger.order, ledger.side, tiles)
+    report(done)
     with ledger.kept():
         for number in waiting.tolist():
             part = tiles[number]

@@ -94,8 +94,8 @@ class _Search:
 
     def run(self, report: Report) -> None:
         tiles = self.space.tiles(self.side)
-        waiting = self.ledger.plan(self.order, self.side, tiles)
-        report(int(tiles.pairs.sum() - tiles.pairs[waiting].sum()))
+        waiting, before = self.ledger.plan(self.order, self.side, tiles)
+        report(before)
         if not waiting.size:
             return
         with _exact_sums(self.device):
@@ -119,7 +119,7 @@ class _Search:
         commit: Callable[[int, Iterable[Found]], None],
         report: Report | None = None,
     ) -> None:
-        area = int(tiles.areas[numbers].max(initial=0))
+        area = max((tiles[number].area for number in numbers), default=0)
 
         def worker() -> Callable[[int], int]:
             buffers = self._worker(area)

@@ -6,9 +6,8 @@ float32 could overflow. It is what small jobs run on, and what seeds and settles
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +53,7 @@ class Tile:
                 yield Tile(rows, slice(side, min(side + size, self.columns.stop)))
 
 
-class Tiles(Sequence[Tile]):
+class Tiles:
     """Tiles of a search by their numbers, made when they are asked for: there may be a million."""
 
     def __init__(self, tiles: Iterable[Tile]) -> None:
@@ -65,32 +64,11 @@ class Tiles(Sequence[Tile]):
         )
         self._bounds = np.fromiter(bounds, np.int64).reshape(-1, 4)
 
-    @property
-    def areas(self) -> Rows:
-        """`[T]`: rows times columns of each tile."""
-        top, bottom, left, right = self._bounds.T
-        return np.asarray((bottom - top) * (right - left))
-
-    @property
-    def pairs(self) -> Rows:
-        """`[T]`: number of pairs of positions p < q in each tile."""
-        top, bottom, left, right = self._bounds.T
-        height, diagonal = bottom - top, (top == left) & (bottom == right)
-        return np.where(diagonal, height * (height - 1) // 2, self.areas)
-
     def __len__(self) -> int:
         return len(self._bounds)
 
-    @overload
-    def __getitem__(self, at: int) -> Tile: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[Tile]: ...
-
-    def __getitem__(self, at: int | slice) -> Tile | list[Tile]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(len(self))[at]]
-        top, bottom, left, right = self._bounds[at].tolist()
+    def __getitem__(self, number: int) -> Tile:
+        top, bottom, left, right = self._bounds[number].tolist()
         return Tile(slice(top, bottom), slice(left, right))
 
 

@@ -77,14 +77,15 @@ def take(
         return Taken(best, best, len(best))
     deepest = max(DEEPEST if deepest is None else deepest, 2 * n)
     depth = 2 * n
-    below = isinstance(ranking, DeepRanking) and len(ranking.faces) > MANY
+    once = isinstance(ranking, DeepRanking) and len(ranking.faces) > MANY
+    lowest = depth if once else deepest
     while True:
         ranked = ranking.top(depth, progress)
         greedy = Greedy(ranking.faces, n, rules)
         parts = [_of(ranked, greedy.offer(ranked.i, ranked.j))]
-        if greedy.wanted == 0 or len(ranked) < depth or depth == deepest or below:
+        if greedy.wanted == 0 or len(ranked) < depth or depth == lowest:
             break
-        depth = min(4 * depth, deepest)
+        depth = min(4 * depth, lowest)
     last, more = ranked, len(ranked) == depth
     while greedy.wanted and more and isinstance(ranking, DeepRanking):
         # Twice as many as it takes if those below are taken as often as those just listed.

@@ -354,9 +354,8 @@ def test_what_another_split_left_is_not_used(tmp_path, monkeypatch):
 def test_tiles_hold_each_pair_once(height, width, side):
     for space in (Rectangle(height, width), Triangle(height + width)):
         for tiles in (space.tiles(side), space.blocks(side)):
-            assert tiles.pairs.tolist() == [tile.pairs for tile in tiles]
-            assert tiles.areas.tolist() == [tile.area for tile in tiles]
-            assert [*tiles] == tiles[:] == [tiles[at] for at in range(len(tiles))]
+            assert [*tiles] == [tiles[at] for at in range(len(tiles))]
+            assert sum(tile.pairs for tile in tiles) == space.pairs
             seen = [
                 (p, q)
                 for tile in tiles
