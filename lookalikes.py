@@ -74,6 +74,7 @@ if TYPE_CHECKING:
 # The package of each name. No two packages may offer one name: a test holds them to it, so that no
 # name here ever means the one or the other by the order of a list.
 _HOMES = {
+    "AllPairs": "indexes",
     "ApproximateIndex": "indexes",
     "BottomPairs": "indexes",
     "ByLevel": "pairsets",
@@ -86,6 +87,8 @@ _HOMES = {
     "Faces": "pairsets",
     "FacesError": "pairsets",
     "FlatIndex": "indexes",
+    "GroupCounts": "indexes",
+    "Histogram": "indexes",
     "Hubness": "pairsets",
     "HumanRates": "pairsets",
     "Index": "indexes",
@@ -104,6 +107,7 @@ _HOMES = {
     "ScoresError": "pairsets",
     "TopPairs": "indexes",
     "TwoSets": "indexes",
+    "Window": "indexes",
     "adversarial_pairs": "mining",
     "build": "mining",
     "compare": "pairsets",

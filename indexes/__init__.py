@@ -4,17 +4,22 @@ from indexes.approximate import ApproximateIndex
 from indexes.base import BottomPairs, Index, IndexesError, Neighbours, PairsBetween, TopPairs
 from indexes.flat import FlatIndex
 from indexes.join import pair_scores
+from indexes.join.all_pairs import AllPairs, GroupCounts, Histogram, Window
 from indexes.two_sets import TwoSets
 
 __all__ = [
+    "AllPairs",
     "ApproximateIndex",
     "BottomPairs",
     "FlatIndex",
+    "GroupCounts",
+    "Histogram",
     "Index",
     "IndexesError",
     "Neighbours",
     "PairsBetween",
     "TopPairs",
     "TwoSets",
+    "Window",
     "pair_scores",
 ]

@@ -1,0 +1,514 @@
+"""Rates of a model over all pairs of some faces, none left out, and how well they are known.
+
+A census is no sample of pairs: over these faces its rates are exact. Its intervals are for other
+identities like these, which are the sample. With G identities of n_a faces, N faces in all, each
+pair of identities a < b stands once in the population, with n_a n_b pairs of faces of which E_ab
+are false accepts; identity a has E_a = sum_b E_ab errors among its M_a = n_a (N - n_a) pairs. Of
+the FPR p = sum_(a<b) E_ab / M, the estimate without identity a is (E - E_a) / (M - M_a), which
+differs from p by
+
+    u_a = (p M_a - E_a) / (M - M_a).
+
+The jackknife over identities (Arvesen 1969; for U-statistics, Efron and Stein 1981) has the
+variance (G - 1) / G sum u_a^2. It counts the part of a pair of identities that neither has alone
+twice, once for each of its ends; that part is sum_(a<b) (E_ab - p n_a n_b)^2 / M^2, and is taken
+off once, as in the variance of dyadic data (Fafchamps and Gubert 2007): at the far end of the
+curve, where errors are few, it is all there is.
+
+Pairs of one identity are inside it: F_a misses among its P_a = n_a (n_a - 1) / 2 pairs, and
+u_a = (q P_a - F_a) / (P - P_a) for the FNR q. A rate at a target of the other moves with the
+threshold that the target sets: its u_a is that of the rate at the fixed threshold plus the slope
+of the curve times that of the other rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+
+from pairsets.arrays import Counts, Floats
+from pairsets.errors import ScoresError
+from pairsets.evaluation.clusters import Spread
+from pairsets.evaluation.differences import Difference, holm, letters
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, student
+from pairsets.evaluation.rates import Curve, Point
+
+# Rates of which a point holds one fixed: FNR at a target, FPR at a target, or both equal.
+Fixed = Literal["fnr", "fpr", "eer"]
+# By how much the fixed rate is moved, up and down, to see the slope of the curve.
+_STEP = 1.25
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """All pairs of faces, by identity.
+
+    Attributes:
+        sizes: `[G]`, faces of each identity.
+
+    Raises:
+        ScoresError: faces of one identity alone, or no two of one.
+
+    >>> Population(np.array([2, 3])).negatives, Population(np.array([2, 3])).positives
+    (6, 4)
+    """
+
+    sizes: Counts
+
+    def __post_init__(self) -> None:
+        if len(self.sizes) < 2 or not (self.sizes > 1).any():
+            lacking = "two identities" if len(self.sizes) < 2 else "an identity with two faces"
+            raise ScoresError(
+                f"{self.faces:,} faces of {len(self.sizes):,} identities; rates over all pairs "
+                f"need {lacking} at least"
+            )
+
+    @cached_property
+    def faces(self) -> int:
+        """Number of faces."""
+        return int(self.sizes.sum())
+
+    @cached_property
+    def negatives(self) -> int:
+        """Number of pairs of two identities."""
+        return self.faces * (self.faces - 1) // 2 - self.positives
+
+    @cached_property
+    def positives(self) -> int:
+        """Number of pairs of one identity."""
+        return int(self.within.sum())
+
+    @cached_property
+    def apart(self) -> Counts:
+        """`[G]`: pairs of each identity with others."""
+        return np.asarray(self.sizes * (self.faces - self.sizes), np.int64)
+
+    @cached_property
+    def within(self) -> Counts:
+        """`[G]`: pairs of each identity's own faces."""
+        return np.asarray(self.sizes * (self.sizes - 1) // 2, np.int64)
+
+    @cached_property
+    def squares(self) -> int:
+        """Sum over pairs of identities of the squared number of their pairs of faces."""
+        values, counts = np.unique(self.sizes, return_counts=True)
+        sizes = list(zip(values.tolist(), counts.tolist(), strict=True))
+        second = sum(size**2 * count for size, count in sizes)
+        return (second**2 - sum(size**4 * count for size, count in sizes)) // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Errors over all pairs at one threshold, by identity.
+
+    Attributes:
+        threshold: pairs are accepted if they score as much or more.
+        accepted: `[G]`, false accepts of each identity with others; each counts for two.
+        missed: `[G]`, pairs of each identity's own faces that are not accepted.
+        squares: sum over pairs of identities of their squared number of false accepts.
+        products: the same of that number times the number of all their pairs.
+    """
+
+    threshold: float
+    accepted: Counts
+    missed: Counts
+    squares: int
+    products: int
+
+
+@dataclass(frozen=True, eq=False)
+class CensusPoint:
+    """An operating point over all pairs.
+
+    Attributes:
+        fixed: the rate that a target is set for.
+        target: the target; 0 of an EER, at which both are equal.
+        threshold: a score, which the rates are achieved at.
+        fpr, fnr: the rates over all pairs, exact; of an EER both are it, between two thresholds.
+        accepted, missed: the errors that they are made of, at the threshold.
+        interval: of the rate that is not fixed, for identities like these, the threshold's own
+            uncertainty included.
+        fpr_interval, fnr_interval: of either rate at this threshold, taken as given.
+        effective: independent pairs that would tell as much of the rate that is not fixed.
+        influence: `[G]`, how the rate that is not fixed moves without each identity, scaled so that
+            the sum of squares is its jackknife variance.
+    """
+
+    fixed: Fixed
+    target: float
+    threshold: float
+    fpr: float
+    fnr: float
+    accepted: int
+    missed: int
+    interval: Interval
+    fpr_interval: Interval
+    fnr_interval: Interval
+    effective: float
+    influence: Floats
+
+    @property
+    def value(self) -> float:
+        """The rate that is not fixed."""
+        return self.fpr if self.fixed == "fnr" else self.fnr
+
+    @property
+    def name(self) -> str:
+        """Name of the rate in files, such as `fnr_at_fpr_0.001`."""
+        if self.fixed == "eer":
+            return "eer"
+        return f"{'fpr' if self.fixed == 'fnr' else 'fnr'}_at_{self.fixed}_{self.target:g}"
+
+
+@dataclass(frozen=True)
+class Area:
+    """AUC of all pairs, as far as a histogram tells it.
+
+    Attributes:
+        value: the AUC with the pairs of one bin counted half.
+        low, high: where it lies for certain.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Census:
+    """Rates of one model over all pairs of some faces.
+
+    Attributes:
+        population: the pairs.
+        points: operating points that the pairs resolve, the target FNR first.
+        curve: vertices of the ROC: each exact, not all there are.
+        target_fnr: the target of the rate that leads.
+        area: AUC, where all scores were looked at.
+        highest_far: FARs above it were left out, being dear; 1 where none was.
+    """
+
+    population: Population
+    points: tuple[CensusPoint, ...]
+    curve: Curve
+    target_fnr: float
+    area: Area | None = None
+    highest_far: float = 1.0
+
+    @property
+    def full(self) -> bool:
+        """Whether all scores were looked at, and not the highest alone."""
+        return self.highest_far == 1.0
+
+    def point(self, fixed: Fixed, target: float = 0.0) -> CensusPoint | None:
+        """The operating point of a target; None where it is not known."""
+        for one in self.points:
+            if (one.fixed, one.target) == (fixed, target):
+                return one
+        return None
+
+    @property
+    def fars(self) -> list[float]:
+        """The FARs that FNR is known at, falling."""
+        return [one.target for one in self.points if one.fixed == "fpr"]
+
+    def record(self) -> dict[str, float | int | None]:
+        """Flat record as files hold it, rates as shares; None for what is not known."""
+        found: dict[str, float | int | None] = {
+            "faces": self.population.faces,
+            "identities": len(self.population.sizes),
+            "negatives": self.population.negatives,
+            "positives": self.population.positives,
+            "target_fnr": self.target_fnr,
+        }
+        for one in self.points:
+            found |= {
+                one.name: one.value,
+                f"{one.name}_low": one.interval.low,
+                f"{one.name}_high": one.interval.high,
+                f"{one.name}_threshold": one.threshold,
+                f"{one.name}_false_accepts": one.accepted,
+                f"{one.name}_misses": one.missed,
+                f"{one.name}_effective_pairs": one.effective,
+            }
+        area = self.area
+        found |= {
+            "auc": None if area is None else area.value,
+            "auc_least": None if area is None else area.low,
+            "auc_most": None if area is None else area.high,
+        }
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in found.items()
+        }
+
+
+def census_point(
+    population: Population,
+    curve: Curve,
+    errors: Errors,
+    fixed: Fixed,
+    target: float = 0.0,
+    *,
+    at: Point | None = None,
+    confidence: float = CONFIDENCE,
+) -> CensusPoint:
+    """An operating point with its intervals, from its errors by identity.
+
+    Args:
+        population: all pairs.
+        curve: of which the slope is taken around the point.
+        errors: at its threshold.
+        fixed, target: what the threshold was chosen for.
+        at: the rates to report where they are not those of the threshold: an EER's.
+        confidence: of the intervals.
+    """
+    found = _Moved.of(population, errors)
+    shown = at or Point(errors.threshold, found.fpr, found.fnr)
+    weights = _weights(curve, found, fixed)
+    free = shown.fpr if fixed == "fnr" else shown.fnr
+    count = population.negatives if fixed == "fnr" else population.positives
+    if fixed == "eer":
+        count = min(population.negatives, population.positives)
+    interval, effective = found.interval(weights, free, count, confidence)
+    fpr, _ = found.interval((1.0, 0.0), found.fpr, population.negatives, confidence)
+    fnr, _ = found.interval((0.0, 1.0), found.fnr, population.positives, confidence)
+    influence = weights[0] * found.by_fpr + weights[1] * found.by_fnr
+    return CensusPoint(
+        fixed,
+        target,
+        errors.threshold,
+        shown.fpr,
+        shown.fnr,
+        found.accepted,
+        found.missed,
+        interval,
+        fpr,
+        fnr,
+        effective,
+        influence,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Moved:
+    """Both rates at one threshold, and how they move without each identity.
+
+    Attributes:
+        accepted, missed: errors of either kind.
+        fpr, fnr: the rates.
+        by_fpr, by_fnr: `[G]`, scaled so that sums of squares are variances.
+        across: the part of the FPR's variance of pairs of identities, neither of which has it.
+    """
+
+    accepted: int
+    missed: int
+    fpr: float
+    fnr: float
+    by_fpr: Floats
+    by_fnr: Floats
+    across: float
+
+    @classmethod
+    def of(cls, population: Population, errors: Errors) -> _Moved:
+        negatives, positives = population.negatives, population.positives
+        accepted, missed = int(errors.accepted.sum()) // 2, int(errors.missed.sum())
+        fpr, fnr = accepted / negatives, missed / positives
+        scale = (1 - 1 / len(population.sizes)) ** 0.5
+
+        def moved(rate: float, mine: Counts, every: Counts, total: int) -> Floats:
+            # An identity that has all pairs leaves nothing to compare with.
+            rest = np.maximum(total - every, 1)
+            return np.asarray(scale * (rate * every - mine) / rest)
+
+        across = errors.squares - 2 * fpr * errors.products + fpr**2 * population.squares
+        return cls(
+            accepted,
+            missed,
+            fpr,
+            fnr,
+            moved(fpr, errors.accepted, population.apart, negatives),
+            moved(fnr, errors.missed, population.within, positives),
+            max(across, 0.0) / negatives**2,
+        )
+
+    def interval(
+        self, weights: tuple[float, float], value: float, count: int, confidence: float
+    ) -> tuple[Interval, float]:
+        """Interval of a mixture of both rates, and the independent pairs that would tell as much.
+
+        Wilson's form on effective pairs, with Student's deviate for what few identities estimate.
+        A rate of 0 or 1 is known as well as from one pair an identity.
+        """
+        first, second = weights[0] * self.by_fpr, weights[1] * self.by_fnr
+        both = first + second
+        squares = both**2
+        total, fourth = float(squares.sum()), float((squares**2).sum())
+        inside, across = float((second**2).sum()), weights[0] ** 2 * self.across
+        evenness = total**2 / fourth if fourth > 0 else math.inf
+        spread = Spread(inside, across, total - inside - 2 * across, evenness)
+        effective = float(min(count, len(self.by_fpr)))
+        deviate = student(confidence, math.inf)
+        if 0 < value < 1 and spread.variance > 0:
+            effective = min(value * (1 - value) / spread.variance, float(count))
+            deviate = student(confidence, max(_degrees(spread, total), 1.0))
+        return _wilson(value, effective, deviate), effective
+
+
+def _degrees(spread: Spread, total: float) -> float:
+    """Degrees of freedom: what identities share is estimated from as many squares as are even."""
+    alone = spread.across
+    if total <= alone:
+        return math.inf
+    return spread.evenness * (spread.variance / max(total - alone, 1e-300)) ** 2
+
+
+def _wilson(share: float, count: float, deviate: float) -> Interval:
+    """Wilson's interval of a share of `count` trials at a normal or other deviate."""
+    square = deviate * deviate
+    middle = share + square / (2 * count)
+    half = deviate * (share * (1 - share) / count + (deviate / (2 * count)) ** 2) ** 0.5
+    low, high = ((middle + side * half) / (1 + square / count) for side in (-1, 1))
+    return Interval(0.0 if share == 0 else max(low, 0.0), 1.0 if share == 1 else min(high, 1.0))
+
+
+def _weights(curve: Curve, found: _Moved, fixed: Fixed) -> tuple[float, float]:
+    """By how much a rate at a target moves with the FPR and the FNR at a fixed threshold."""
+    if fixed == "fpr":
+        return _slope(curve.fpr, curve.fnr, found.fpr), 1.0
+    if fixed == "fnr":
+        return 1.0, _slope(curve.fnr[::-1], curve.fpr[::-1], found.fnr)
+    slope = _slope(curve.fpr, curve.fnr, found.fpr)
+    return slope / (1 + slope), 1 / (1 + slope)
+
+
+def _slope(rising: Floats, falling: Floats, at: float) -> float:
+    """How steeply one rate falls as the other rises, around a value of the latter; no less than 0."""
+    low, high = at / _STEP, min(at * _STEP, 1.0)
+    if not low < high:
+        return 0.0
+    above, below = np.interp([low, high], rising, falling)
+    return max(float(above - below), 0.0) / (high - low)
+
+
+@dataclass(frozen=True, eq=False)
+class CensusComparison:
+    """Models over all pairs of the same faces, side by side.
+
+    Attributes:
+        models: the census of each, best first by the rate that leads.
+        lead: what leads: FPR at the target FNR, or FNR at the highest FAR that all are known at.
+        differences: by name of the rate, every two models.
+        groups: by name of the rate, letters by model: those that share one cannot be told apart.
+    """
+
+    models: Mapping[str, Census]
+    lead: tuple[Fixed, float]
+    differences: Mapping[str, tuple[Difference, ...]]
+    groups: Mapping[str, Mapping[str, str]]
+
+    @property
+    def population(self) -> Population:
+        """The pairs, which are those of all models."""
+        return next(iter(self.models.values())).population
+
+    def leading(self, model: str) -> CensusPoint:
+        """The operating point of the rate that leads."""
+        found = self.models[model].point(*self.lead)
+        assert found is not None  # or it would not lead
+        return found
+
+    @property
+    def tied(self) -> tuple[str, ...]:
+        """Models that cannot be told from the first in the rate that leads."""
+        best = next(iter(self.models))
+        found = self.differences.get(self.leading(best).name, ())
+        return tuple(
+            one.second if one.first == best else one.first
+            for one in found
+            if best in (one.first, one.second) and not one.significant
+        )
+
+
+def compare_census(found: Mapping[str, Census]) -> CensusComparison:
+    """Compare every two models over all pairs of the same identities.
+
+    Differences take in that both were judged on the same identities: the variance is the jackknife's
+    of the difference, which is never too small (Efron and Stein 1981).
+
+    Raises:
+        ScoresError: no model, or models of other faces or another target.
+    """
+    if not found:
+        raise ScoresError("no model to compare over all pairs")
+    first = next(iter(found.values()))
+    for model, one in found.items():
+        if not np.array_equal(one.population.sizes, first.population.sizes):
+            raise ScoresError(f"{model}: a census of other faces than {next(iter(found))}'s")
+        if one.target_fnr != first.target_fnr:
+            raise ScoresError(f"{model}: a census at another target FNR")
+    common = [
+        (one.fixed, one.target)
+        for one in first.points
+        if all(other.point(one.fixed, one.target) is not None for other in found.values())
+    ]
+    lead = _lead(common, first.target_fnr)
+    told = [lead, *(point for point in common if point[0] != "fnr" and point != lead)]
+
+    def value(model: str) -> tuple[float, float]:
+        points = found[model].point(*lead), found[model].point("eer")
+        one, other = (math.inf if at is None else at.value for at in points)
+        return one, other
+
+    models = {model: found[model] for model in sorted(found, key=value)}
+    differences, groups = {}, {}
+    for fixed, target in told:
+        points = {
+            model: point
+            for model, one in models.items()
+            if (point := one.point(fixed, target)) is not None
+        }
+        name = next(iter(points.values())).name
+        order = sorted(points, key=lambda model: points[model].value)
+        differences[name] = _differences({model: points[model] for model in order})
+        groups[name] = letters(order, differences[name])
+    return CensusComparison(models, lead, differences, groups)
+
+
+def _lead(common: Sequence[tuple[Fixed, float]], target_fnr: float) -> tuple[Fixed, float]:
+    """The rate that leads; ScoresError where the models have none in common."""
+    if ("fnr", target_fnr) in common:
+        return "fnr", target_fnr
+    fars = [target for fixed, target in common if fixed == "fpr"]
+    if not fars:
+        raise ScoresError("no rate over all pairs that every model is known at")
+    return "fpr", max(fars)
+
+
+def _differences(points: Mapping[str, CensusPoint]) -> tuple[Difference, ...]:
+    found = []
+    for first, second in combinations(points, 2):
+        one, other = points[first], points[second]
+        value = one.value - other.value
+        moved = one.influence - other.influence
+        variance = float((moved**2).sum())
+        # What no identity moves is no surer than either rate alone.
+        if variance == 0:
+            ends = [point.interval.high - point.interval.low for point in (one, other)]
+            variance = (max(ends) / 4) ** 2
+        fourth = float((moved**4).sum())
+        degrees = float((moved**2).sum()) ** 2 / fourth if fourth > 0 else math.inf
+        half = student(CONFIDENCE, degrees) * variance**0.5
+        # As if normal at a deviate scaled so that interval and p-value say the same.
+        scaled = value / half * student(CONFIDENCE, math.inf) if half > 0 else 0.0
+        p = 2 * NormalDist().cdf(-abs(scaled))
+        bounds = max(value - half, -1.0), min(value + half, 1.0)
+        found.append(Difference(one.name, first, second, value, *bounds, p, 1.0, 0, 0))
+    adjusted = holm([one.p for one in found])
+    return tuple(replace(one, p_holm=float(p)) for one, p in zip(found, adjusted, strict=True))
