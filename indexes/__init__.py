@@ -4,7 +4,8 @@ from indexes.approximate import ApproximateIndex
 from indexes.base import BottomPairs, Index, IndexesError, Neighbours, PairsBetween, TopPairs
 from indexes.flat import FlatIndex
 from indexes.join import pair_scores
-from indexes.join.all_pairs import AllPairs, GroupCounts, Histogram, Window
+from indexes.join.all_pairs import AllPairs
+from indexes.join.score_counts import GroupCounts, Histogram, Window
 from indexes.two_sets import TwoSets
 
 __all__ = [

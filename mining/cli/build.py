@@ -176,11 +176,20 @@ class TableGroup:
         typer.Option("--floor/--no-floor", help="Evaluate `pixels`: what no model scores."),
     ] = True
 
+    all_pairs: Annotated[
+        bool | None,
+        typer.Option(
+            "--all-pairs/--no-all-pairs",
+            help="Tell rates over all pairs of the faces, too. [default: where that takes less "
+            "than a minute]",
+        ),
+    ] = None
+
     def options(self) -> TableOptions:
         """The options as `build` takes them."""
         from mining.commands.build_report import TableOptions
 
-        return TableOptions(target_of(self.target_fnr), self.published, self.floor)
+        return TableOptions(target_of(self.target_fnr), self.published, self.floor, self.all_pairs)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # Of the help.
 PANEL = "Compare models on hard negatives"
+CENSUS = "All pairs"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,51 @@ class EvaluatedGroup(RunGroup):
         return super().sources(submissions=self.submission or [], faces=self.faces, **more)
 
 
+@dataclass(frozen=True)
+class CensusGroup:
+    """Options of rates over all pairs."""
+
+    all_pairs: Annotated[
+        bool,
+        typer.Option(
+            "--all-pairs",
+            help="Rates over all pairs of the faces, none left out, from vectors.",
+            rich_help_panel=CENSUS,
+        ),
+    ] = False
+    census: Annotated[
+        Literal["auto", "full", "tail"] | None,
+        typer.Option(
+            "--census",
+            help="tail counts the highest scores alone, for FARs of 0.1 % and less; "
+            "full counts all, for EER, AUC and FPR at an FNR too; auto is full up to 60,000 faces "
+            "or so. [default: auto]",
+            rich_help_panel=CENSUS,
+        ),
+    ] = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether all pairs are counted."""
+        if self.census is not None and not self.all_pairs:
+            raise typer.BadParameter("--census says how all pairs are counted; add --all-pairs")
+        return self.all_pairs
+
+    @property
+    def full(self) -> bool | None:
+        """Whether all scores are looked at; None where that is affordable."""
+        return None if self.census in (None, "auto") else self.census == "full"
+
+    def refuse(self, unfit: list[str]) -> None:
+        """Refuse options that are of a pair file."""
+        if unfit:
+            raise typer.BadParameter(
+                f"--all-pairs and {', '.join(unfit)} do not go together: all pairs are counted "
+                "from vectors; give folders that lookalikes embed wrote, the first in place of "
+                "PAIRS, others with --embeddings"
+            )
+
+
 @app.command(
     cls=accepting({"--folds": "--fold-file", "--published": "--published-set"}),
     rich_help_panel=PANEL,
@@ -82,8 +128,14 @@ class EvaluatedGroup(RunGroup):
     "--published-set adversarial --out tables/adversarial`",
 )
 def evaluate(
-    pairs: PairsArgument,
+    pairs: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PAIRS", help="Five-column pair file; with --all-pairs, embeddings of all."
+        ),
+    ],
     given: EvaluatedGroup = EvaluatedGroup(),
+    counted: CensusGroup = CensusGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
@@ -114,7 +166,7 @@ def evaluate(
             "--far",
             metavar="SHARE",
             parser=target_share,
-            help="Report TAR at this FAR, as IJB; repeatable.",
+            help="Report TAR at this FAR, as IJB, or FNR at it of all pairs; repeatable.",
         ),
     ] = None,
     identity: IdentityGroup = IdentityGroup(),
@@ -122,11 +174,38 @@ def evaluate(
     written: OutputGroup = OutputGroup(),
     network: EmbeddingGroup = EmbeddingGroup(),
 ) -> None:
-    """Evaluate models, and the people who judged, on one pair file; no pictures needed."""
+    """Evaluate models, and the people who judged, on one pair file; no pictures needed.
+
+    With --all-pairs no pair file is needed either: `lookalikes evaluate EMBEDDINGS --all-pairs`
+    counts all pairs of the embedded faces, exactly.
+    """
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
-    from mining.commands.evaluate import ProtocolOptions, evaluate_pairs
+    from mining.commands.evaluate import ProtocolOptions, evaluate_all_pairs, evaluate_pairs
     from pairsets.files.side_files import Named
+
+    if counted.asked:
+        unfit = {
+            "--scores": given.scores,
+            "--submission": given.submission,
+            "--model": given.model,
+            "--annotator": annotator,
+            "--published-set": published,
+            "--fold-file": folds,
+        }
+        counted.refuse([name for name, value in unfit.items() if value])
+        made = evaluate_all_pairs(
+            [pairs, *(given.embeddings or [])],
+            target_fnr=target_of(target_fnr),
+            fars=far or [],
+            full=counted.full,
+            device=network.device,
+            out=out,
+            progress=bar,
+            **vars(written),
+        )
+        print_made(made)
+        return
 
     made = evaluate_pairs(
         pairs,
@@ -158,6 +237,7 @@ def compare(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and report.")],
     given: RunGroup = RunGroup(),
+    counted: CensusGroup = CensusGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: PublishedOption = False,
@@ -179,7 +259,9 @@ def compare(
         faces,
         pairs,
         out=out,
-        sources=given.sources(encoding=network.options()),
+        sources=given.sources(
+            encoding=network.options(), all_pairs=counted.asked, full=counted.full
+        ),
         identities=identity.rule(),
         annotators=[Named.parse(text) for text in annotator or []],
         target_fnr=target_of(target_fnr),

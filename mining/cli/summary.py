@@ -15,6 +15,14 @@ from pairsets.evaluation.clusters import PLURALS
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
+from pairsets.tables.census import (
+    area_cell,
+    cell,
+    census_notes,
+    population_sentence,
+    rate_title,
+    shown_points,
+)
 from pairsets.tables.differences import points, statistic_title, why_not_compared
 from pairsets.tables.leaderboard import (
     APART_COLUMNS,
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     from mining.commands.result import CommandResult
     from mining.miners.impostors import Neighboured
     from pairsets.evaluation.annotators import Agreement
+    from pairsets.evaluation.census import CensusComparison
     from pairsets.evaluation.intervals import Rate
     from pairsets.evaluation.kappa import Kappa
     from pairsets.review.exchange.export import Exported
@@ -47,6 +56,8 @@ if TYPE_CHECKING:
 def print_run(run: Run) -> None:
     """Print the tables, the funnel and the artefacts of a run."""
     console = _console()
+    if run.census is not None:
+        _print_census(console, run.census)
     for board in run.leaderboards:
         _print_board(console, board)
     _print_funnel(console, run.funnel)
@@ -67,6 +78,8 @@ def print_run(run: Run) -> None:
 def print_compared(compared: Compared) -> None:
     """Print the tables, the differences and the artefacts of a comparison."""
     console = _console()
+    if compared.census is not None:
+        _print_census(console, compared.census)
     for board in compared.leaderboards:
         _print_board(console, board)
         if board.comparison is not None:
@@ -95,6 +108,8 @@ def print_made(made: CommandResult) -> None:
         _print_board(console, made.leaderboard)
         if made.leaderboard.comparison is not None:
             _print_differences(console, made.leaderboard.comparison)
+    if made.census is not None:
+        _print_census(console, made.census)
     _print_protocols(console, made.protocols)
     if made.agreement is not None:
         _print_agreement(console, made.agreement)
@@ -241,6 +256,37 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
         )
         console.print(
             f"Models that share a letter cannot be told apart: {groups}\n",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _print_census(console: Console, found: CensusComparison) -> None:
+    """Rates over all pairs, and which models these identities cannot tell apart."""
+    columns = shown_points(found)
+    # The files have all FARs; a terminal has room for two.
+    small = [one for one in columns[1:] if one.fixed == "fpr" and one.target <= 1e-3][:2]
+    columns = [columns[0], *(one for one in columns[1:] if one.fixed == "eer"), *small]
+    table = Table(title="all pairs", title_justify="left", box=_BOX)
+    table.add_column("model name", overflow="fold")
+    area = any(one.area is not None for one in found.models.values())
+    for name in (*map(rate_title, columns), *(["AUC"] if area else [])):
+        table.add_column(name, justify="right")
+    for model, census in found.models.items():
+        cells = []
+        for column in columns:
+            text, interval, best = cell(found, model, column)
+            shown = f"[bold]{text}[/bold]" if best else text
+            cells.append(f"{shown} {escape(interval)}".rstrip())
+        table.add_row(escape(model), *cells, *([area_cell(census)] if area else []))
+    console.print(table)
+    for text in (population_sentence(found), *census_notes(found)):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    lead = found.leading(next(iter(found.models))).name
+    if len(found.models) > 1:
+        groups = ", ".join(f"{model} ({one})" for model, one in found.groups[lead].items())
+        console.print(
+            f"Models that share a letter cannot be told apart over all pairs: {groups}\n",
             markup=False,
             highlight=False,
         )

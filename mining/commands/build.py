@@ -34,9 +34,11 @@ from mining.miners.search import Search
 from mining.miners.suspect_free import dropped_rows
 from mining.models import Model
 from mining.models.names import model_names, plain_names
+from mining.scores.census import take_all
 from mining.scores.collection import Gathered
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
+from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.human import resolve_target
 from pairsets.faces import Faces
 from pairsets.files.side_files import suspects_of
@@ -46,6 +48,7 @@ from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.settings import settings_of
+from pairsets.tables.census import ENDS, STEM, write_census
 from pairsets.tables.leaderboard import Leaderboard, LeftOut, make_leaderboard, write_leaderboards
 from pairsets.tables.published_rows import PUBLISHED
 
@@ -179,6 +182,7 @@ def build(
         content.quantiles,
         without,
         suspects_of(run.pairs("adversarial")) if mined.looked else None,
+        _census(cast, embedded, tables, boards, run, progress),
     )
     with progress("Drawing the report"):
         draw_report(made, made.references, content.rank, encoding.max_pixels)
@@ -322,6 +326,31 @@ def _evaluate(
             )
         )
     return boards
+
+
+def _census(
+    cast: _Models,
+    embedded: Sequence[Embeddings],
+    tables: TableOptions,
+    boards: Sequence[Leaderboard],
+    run: RunFolder,
+    progress: Progress,
+) -> CensusComparison | None:
+    """The models over all pairs, written beside the tables; None where it is not asked for."""
+    stem = run.root / STEM
+    stale = [stem.with_name(stem.name + end) for end in ENDS]
+    if not tables.counts_all(embedded):
+        for file in stale:
+            file.unlink(missing_ok=True)
+        return None
+    found = take_all(
+        dict(zip(cast.names, embedded, strict=True)),
+        next(board.comparison for board in boards if board.comparison is not None).target_fnr,
+        progress=progress,
+        checkpoint=run.root / f".{STEM}.search",
+    )
+    write_census(stem, found)
+    return found
 
 
 def _warnings(random: RandomSet, mined_by: Sequence[str]) -> list[str]:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.commands.run_folder import RunFolder
+from mining.embeddings.store import Embeddings
 from mining.ranking.rank_aggregation import Method
 from pairsets import figures
+from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
@@ -24,6 +26,8 @@ from pairsets.report.inputs import ReportInputs
 from pairsets.tables.leaderboard import Leaderboard
 
 COLUMNS = 10
+# Multiplications of all models' pairs that two cores do in well below a minute.
+ALL_PAIRS = 3e11
 Rows = NDArray[np.int64]
 
 
@@ -93,6 +97,7 @@ def shown_of(
         funnel=run.funnel,
         warnings=run.warnings,
         hubness=run.hubness,
+        census=run.census,
         max_pixels=max_pixels,
     )
 
@@ -120,11 +125,20 @@ class TableOptions:
             whose positives are the same, and so does its threshold.
         published: add ZACI-20's published rows.
         floor: evaluate the `pixels` model too, to show what no model scores.
+        all_pairs: tell rates over all pairs, too; None where that is at most `ALL_PAIRS`.
     """
 
     target_fnr: float | str | None = None
     published: bool = False
     floor: bool = True
+    all_pairs: bool | None = None
+
+    def counts_all(self, embedded: Sequence[Embeddings]) -> bool:
+        """Whether rates over all pairs are told: by default where it takes less than a minute."""
+        if self.all_pairs is not None:
+            return self.all_pairs
+        work = sum(len(one) * (len(one) - 1) / 2 * one.vectors.shape[1] for one in embedded)
+        return bool(work <= ALL_PAIRS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +158,7 @@ class Run:
         quantiles: of several, each one's own quantile of the adversarial pairs, `[N]`.
         without: of several, the pair file that each one's leave-one-out row stands on.
         suspects: the list of those that were dropped, where any were to be.
+        census: the models over all pairs, where these were counted.
     """
 
     folder: RunFolder
@@ -160,3 +175,4 @@ class Run:
     quantiles: Mapping[str, Scores] = field(default_factory=dict)
     without: Mapping[str, Path] = field(default_factory=dict)
     suspects: Path | None = None
+    census: CensusComparison | None = None

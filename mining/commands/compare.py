@@ -24,6 +24,7 @@ from mining.scores.sources import ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
+from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.missing_scores import Missing
@@ -43,6 +44,7 @@ from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.publication import alone
 from pairsets.storage.settings import settings_of
 from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
+from pairsets.tables.census import ENDS, STEM, write_census
 from pairsets.tables.curves import write_curves
 from pairsets.tables.differences import write_differences, write_verdicts
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
@@ -74,6 +76,7 @@ class Compared:
         warnings: what a user should look at.
         hubness: who fills the negatives of each set.
         agreement: of several people, by set.
+        census: the models over all pairs, where that was asked for.
     """
 
     folder: RunFolder
@@ -83,6 +86,7 @@ class Compared:
     warnings: Sequence[str] = ()
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    census: CensusComparison | None = None
 
 
 @alone(folder=True)
@@ -137,7 +141,7 @@ def compare_models(
     told = _told(sets)
     people = people_of(sets, annotators)
     opened = sources.open(without=("submissions",))
-    present = _present(Path(faces), sets, told, progress)
+    present = _present(sources, sets, told, identities, progress)
     if not sources:
         raise ScoresError("no model to compare; name models, scores or embeddings")
     opened.load_models()
@@ -147,6 +151,7 @@ def compare_models(
     run = RunFolder.start(out, overwrite=overwrite, **begun)
     opened.run_models(present, run.root / "embeddings", progress)
     gathered = opened.gather(sets)
+    opened.refuse_other_faces()
     kept, whole = gathered.kept, sets
     sets = {name: one.take(kept[name]) for name, one in sets.items()}
     _refuse_lacking(sets, files)
@@ -154,6 +159,11 @@ def compare_models(
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
     with progress("Comparing"):
         boards = _boards(sets, files, gathered, people, target_fnr, published, intervals)
+    census = opened.take_census(
+        next(board.comparison for board in boards if board.comparison).target_fnr,
+        run.root / ".all-pairs.search",
+        progress,
+    )
     said = _said(boards, files, whole, gathered)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
@@ -167,6 +177,7 @@ def compare_models(
         warnings=[*opened.notes, *against, *said, *_unpublished(boards, published)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
         agreement=_agreements(sets, people, intervals),
+        census=census,
         max_pixels=sources.encoding.max_pixels,
     )
     written = _write(run, shown, spreadsheet_safe, progress)
@@ -174,7 +185,7 @@ def compare_models(
     older.remove_but([*written, run.root / "compare.json"])
     written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
     run.finish([*opened.homes, *sources.embeddings, *older.strangers])
-    told_of = shown.funnel, shown.warnings, shown.hubness, shown.agreement
+    told_of = shown.funnel, shown.warnings, shown.hubness, shown.agreement, census
     return Compared(run, boards, written, *told_of)
 
 
@@ -196,9 +207,25 @@ def _files(pairs: Sequence[str | Path], given: Sequence[Path], out: Path) -> dic
 
 
 def _present(
-    faces: Path, sets: Mapping[str, PairSet], told: Mapping[str, str] | None, progress: Progress
+    sources: ScoreSources,
+    sets: Mapping[str, PairSet],
+    told: Mapping[str, str] | None,
+    identities: Rule | None,
+    progress: Progress,
 ) -> Faces:
-    """The faces of all sets."""
+    """The faces of all sets; all there are in the folder, where all pairs of them count."""
+    faces = sources.faces
+    assert faces is not None  # a comparison has them
+    if sources.all_pairs:
+        if told is not None and identities is None:
+            raise PairSetError(
+                "the pair files say who their faces show, and not of the other faces, which all "
+                "pairs are of; tell it with --identity-level, --identity-pattern or --identities"
+            )
+        with progress("Reading the folder of faces"):
+            found = Faces.scan(faces, identities)
+        found.positions(path for one in sets.values() for path in one.paths)
+        return found
     needed = sorted({path for one in sets.values() for path in one.paths})
     with progress("Looking for the faces"):
         return resolve(faces, needed, told)
@@ -256,6 +283,8 @@ def _write(
         rank = shown.ranks.get(found.name)
         written.append(write_scores(scores, found.pairs, found.scores, rank))
         written += [write_verdicts(verdicts, found), write_curves(curves, found)]
+    if shown.census is not None:
+        written += write_census(run.root / STEM, shown.census)
     if spreadsheet_safe:
         written += write_copies(tables_of(written))
     with progress("Drawing figures") as step:
@@ -335,6 +364,7 @@ class _Older:
             names = []
         ours = bool(names) or folder.marker.exists()
         files = [root / f"{name}.{what}.csv" for name in names for what in TABLES]
+        files += [root / f"{STEM}{end}" for end in ENDS] if names else []
         if names:
             files += copies_of([*files, folder.leaderboard.with_suffix(".csv"), root / DIFFERENCES])
         if ours:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
+from mining.scores.census import named_embeddings, take_all, target_share, unresolved_fars
 from mining.scores.pair_files import lost_rows, low_aucs, unread_rows, was_mined
 from mining.scores.sources import ScoreSources
 from pairsets.errors import PairSetError, ScoresError
@@ -28,6 +29,8 @@ from pairsets.progress import Progress, silent
 from pairsets.storage.artefacts import refuse_existing
 from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
+from pairsets.tables.census import ENDS as CENSUS_ENDS
+from pairsets.tables.census import write_census
 from pairsets.tables.differences import write_differences
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
 from pairsets.tables.protocols import ENDS, Protocols, follow_protocols, unresolved, write_protocols
@@ -140,6 +143,61 @@ def evaluate_pairs(
     )
 
 
+@alone()
+def evaluate_all_pairs(
+    folders: Sequence[Path],
+    *,
+    target_fnr: float | str | None = None,
+    fars: Sequence[float] = (),
+    full: bool | None = None,
+    device: str = "auto",
+    out: Path | None = None,
+    overwrite: bool = False,
+    spreadsheet_safe: bool = False,
+    progress: Progress = silent,
+) -> CommandResult:
+    """Evaluate models over all pairs of the faces that each embedded: no pair file is needed.
+
+    Args:
+        folders: embeddings of the same faces, of a model each.
+        target_fnr: see `mining.scores.census.take_all`.
+        fars: FARs to report FNR at, beside the powers of ten.
+        full: whether all scores are looked at; None where that is affordable.
+        device: of the search.
+        out: what the names of the tables begin with.
+        overwrite: replace tables that are there.
+        spreadsheet_safe: write a copy of each table for spreadsheets.
+        progress: shows a step a model.
+    """
+    tables = _named(out, CENSUS_ENDS)
+    copies = copies_of(tables_of(tables)) if spreadsheet_safe else []
+    read = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
+    refuse_existing([*tables, *copies], overwrite=overwrite, inputs=read)
+    for far in fars:
+        checked_share(far, "FAR")
+    target_share(target_fnr)
+    sources = named_embeddings(folders)
+    if tables:
+        tables[0].parent.mkdir(parents=True, exist_ok=True)
+    found = take_all(
+        sources,
+        target_fnr,
+        fars=fars,
+        full=full,
+        device=device,
+        progress=progress,
+        checkpoint=tables[0].with_name(f".{tables[0].name}.search") if tables else None,
+    )
+    if out is not None:
+        with written_together([*tables, *copies], overwrite=overwrite) as folder:
+            write_census(folder / out.name, found)
+            if spreadsheet_safe:
+                write_copies(folder / table.name for table in tables_of(tables))
+    funnel = unread_rows(list(sources.values()))
+    warnings = unresolved_fars(found, fars)
+    return CommandResult([*tables, *copies], funnel, warnings, census=found)
+
+
 def _agreed(
     pairs: PairSet, people: Mapping[str, PairSet], intervals: IntervalOptions
 ) -> Agreement | None:
@@ -165,6 +223,15 @@ def _folds(path: Path, given: Path | None, pairs: PairSet) -> tuple[Folds | None
     return found, []
 
 
+def _named(out: Path | None, ends: Sequence[str]) -> list[Path]:
+    """The files called `out`, with these ends; none where it is not given."""
+    if out is None:
+        return []
+    if not out.name:
+        raise RunError(f"{out}: expected a name to begin the tables' names with, as in tables/all")
+    return [out.with_name(out.name + end) for end in ends]
+
+
 @dataclass(frozen=True)
 class _Tables:
     """The files that tables are written to: those of every evaluation, and those of protocols."""
@@ -177,15 +244,7 @@ class _Tables:
     @classmethod
     def of(cls, out: Path | None, spreadsheet_safe: bool) -> _Tables:
         """The files called `out`; none where it is not given."""
-        if out is None:
-            return cls(None, [], [], spreadsheet_safe)
-        if not out.name:
-            raise RunError(
-                f"{out}: expected a name to begin the tables' names with, as in tables/all"
-            )
-        always, protocols = (
-            [out.with_name(out.name + end) for end in ends] for ends in (_ENDS, ENDS)
-        )
+        always, protocols = (_named(out, ends) for ends in (_ENDS, ENDS))
         return cls(out, always, protocols, spreadsheet_safe)
 
     @property

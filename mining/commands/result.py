@@ -11,6 +11,7 @@ from pairsets.funnel import FunnelRow
 
 if TYPE_CHECKING:  # most commands give no table, and pandas takes long to load
     from pairsets.evaluation.annotators import Agreement
+    from pairsets.evaluation.census import CensusComparison
     from pairsets.evaluation.hubness import Hubness
     from pairsets.tables.leaderboard import Leaderboard
     from pairsets.tables.protocols import Protocols
@@ -28,3 +29,4 @@ class CommandResult:
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     agreement: Agreement | None = None
     protocols: Mapping[str, Protocols] = field(default_factory=dict)
+    census: CensusComparison | None = None

@@ -15,28 +15,27 @@ FAR begins it.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from indexes import AllPairs, FlatIndex, Histogram, Window
 from indexes.join import SearchOptions
 from mining.embeddings.store import Embeddings
-from pairsets.arrays import Counts, Floats, Rows, Scores
+from mining.errors import RunError
+from mining.scores.census_counts import CensusCounts
+from mining.scores.collection import names_of
+from pairsets.errors import ScoresError
 from pairsets.evaluation.census import (
-    Area,
     Census,
-    Errors,
-    Fixed,
-    Population,
-    census_point,
+    CensusComparison,
+    compare_census,
 )
-from pairsets.evaluation.evaluator import TARGETS
-from pairsets.evaluation.rates import Curve, Point, equal_error, fnr_at_fpr, fpr_at_fnr
-from pairsets.progress import Step, unheard
+from pairsets.evaluation.human import DEFAULT_TARGET_FNR
+from pairsets.evaluation.rates import (
+    checked_share,
+)
+from pairsets.progress import Progress, Step, silent, unheard
 
 # Multiplications up to which all scores are looked at, unless it is said: of 50,000 faces in 512
 # dimensions there are 6.4e11.
@@ -54,8 +53,9 @@ _BLOCK, _BLOCKS = 1024, 8
 
 def take_census(
     embeddings: Embeddings,
-    target_fnr: float,
+    target_fnr: float = DEFAULT_TARGET_FNR,
     *,
+    fars: Sequence[float] = (),
     full: bool | None = None,
     how: SearchOptions | None = None,
     progress: Step | None = None,
@@ -66,6 +66,7 @@ def take_census(
     Args:
         embeddings: of the faces.
         target_fnr: at which FPR is reported.
+        fars: FARs to report FNR at, beside the powers of ten.
         full: whether all scores are looked at; None where that is at most `FULL` multiplications.
         how: device and threads of the search.
         progress: shows how far it is.
@@ -76,8 +77,115 @@ def take_census(
         EmbeddingError: the file of the vectors changed meanwhile.
     """
     with embeddings.watched(progress or unheard, checkpoint) as step:
-        work = _Work(embeddings, target_fnr, full, how or SearchOptions(), step, checkpoint)
-        return work.census()
+        return CensusCounts(
+            embeddings,
+            target_fnr,
+            is_affordable(*embeddings.vectors.shape) if full is None else full,
+            how or SearchOptions(),
+            step,
+            checkpoint,
+        ).census(fars)
+
+
+def take_all(
+    sources: Mapping[str, Embeddings],
+    target_fnr: float | str | None = None,
+    *,
+    fars: Sequence[float] = (),
+    full: bool | None = None,
+    device: str = "auto",
+    progress: Progress = silent,
+    checkpoint: Path | None = None,
+) -> CensusComparison:
+    """Census of several models over the same faces, compared.
+
+    Args:
+        sources: embeddings of the same faces, by the name of the model.
+        target_fnr: a share; None is 0.139, as in the original evaluator.
+        fars, full: see `take_census`.
+        device: of the search; of other names than `auto` and CUDA's it is the processor.
+        progress: shows a step a model.
+        checkpoint: file beside which long searches keep where they are.
+
+    Raises:
+        RunError: embeddings of different faces.
+        ScoresError: no share, or a person's FNR, which is that of a pair file; faces of which no
+            two are of one identity, or of two.
+    """
+    target = target_share(target_fnr)
+    refuse_other_faces(list(sources.values()))
+    found = {}
+    how = SearchOptions(device=device if device.startswith(("auto", "cuda")) else "cpu")
+    for at, (model, one) in enumerate(sources.items()):
+        kept = checkpoint and checkpoint.with_name(f"{checkpoint.name}.{at}")
+        with progress(f"Counting all pairs of {model}") as step:
+            found[model] = take_census(
+                one, target, fars=fars, full=full, how=how, progress=step, checkpoint=kept
+            )
+    return compare_census(found)
+
+
+def named_embeddings(folders: Sequence[Path]) -> dict[str, Embeddings]:
+    """The embeddings of different models, by the names that tables have for them."""
+    sources = [Embeddings.load(folder) for folder in folders]
+    return dict(zip(names_of(sources), sources, strict=True))
+
+
+def unresolved_fars(found: CensusComparison, fars: Sequence[float]) -> list[str]:
+    """A sentence on each FAR that was asked for and that some model is not known at."""
+    texts = []
+    negatives = found.population.negatives
+    for far in fars:
+        lacking = [name for name, one in found.models.items() if one.point("fpr", far) is None]
+        if not lacking:
+            continue
+        if far * negatives < 1:
+            texts.append(
+                f"No FNR at a FAR of {far:g}: of {negatives:,} pairs of different identities one "
+                f"is {1 / negatives:.2g}."
+            )
+        else:
+            texts.append(
+                f"No FNR at a FAR of {far:g} of {', '.join(lacking)}: the pairs were counted up to "
+                f"{found.models[lacking[0]].highest_far:g}; --census full counts all."
+            )
+    return texts
+
+
+def target_share(target_fnr: float | str | None) -> float:
+    """The target FNR of a census; ScoresError where it is no share."""
+    if isinstance(target_fnr, str):
+        raise ScoresError(
+            f"a target FNR of {target_fnr!r} over all pairs; a person's FNR is known of a pair "
+            "file alone: give a share, such as 0.139"
+        )
+    return DEFAULT_TARGET_FNR if target_fnr is None else checked_share(float(target_fnr))
+
+
+def refuse_other_faces(sources: Sequence[Embeddings]) -> None:
+    """Raise RunError unless all embeddings are of the same faces, and say the same of each."""
+    first, *others = sources
+    for one in others:
+        mine, theirs = first.faces, one.faces
+        if mine.paths.equals(theirs.paths):
+            if bool((mine.identities == theirs.identities).all()):
+                continue
+            at = int(np.flatnonzero(mine.identities != theirs.identities)[0])
+            raise RunError(
+                f"{first.folder} and {one.folder}: {mine.paths[at]!r} shows "
+                f"{mine.identities[at]!r} in the one and {theirs.identities[at]!r} in the other; "
+                "embed both with the same identities"
+            )
+        both = frozenset(mine.paths), frozenset(theirs.paths)
+        lacking = [len(both[0] - both[1]), len(both[1] - both[0])]
+        skipped = len(first.skipped) + len(one.skipped)
+        why = f" ({skipped:,} images were skipped while embedding)" if skipped else ""
+        raise RunError(
+            f"{first.folder} and {one.folder}: embeddings of different faces: {lacking[0]:,} of "
+            f"{len(mine):,} are missing in the second, {lacking[1]:,} of {len(theirs):,} in the "
+            f"first{why}; models are compared over all pairs of the same faces: embed the same "
+            "folder with each"
+        )
 
 
 def is_affordable(faces: int, dimensions: int, limit: float = FULL) -> bool:
@@ -87,366 +195,3 @@ def is_affordable(faces: int, dimensions: int, limit: float = FULL) -> bool:
     (True, False)
     """
     return faces * (faces - 1) / 2 * dimensions <= limit
-
-
-@dataclass(eq=False)
-class _Tail:
-    """The highest scores of two identities, with the identities.
-
-    Attributes:
-        scores: `[K]`, falling.
-        a, b: `[K]`, numbers of the identities.
-        whole: whether these are all such pairs that there are.
-    """
-
-    scores: Scores
-    a: Rows
-    b: Rows
-    whole: bool
-
-    def reaching(self, threshold: float) -> int:
-        """Number of pairs that score at least `threshold`."""
-        return len(self.scores) - int(np.searchsorted(self.scores[::-1], threshold))
-
-    def holds(self, threshold: float) -> bool:
-        """Whether all pairs that score at least `threshold` are known."""
-        return self.whole or (len(self.scores) > 0 and threshold >= self.scores[-1])
-
-
-class _Work:
-    """The census of one model."""
-
-    def __init__(
-        self,
-        embeddings: Embeddings,
-        target_fnr: float,
-        full: bool | None,
-        how: SearchOptions,
-        step: Step,
-        checkpoint: Path | None,
-    ) -> None:
-        self.vectors, self.target = embeddings.vectors, target_fnr
-        self.groups = embeddings.faces.groups
-        self.how, self.checkpoint = how, checkpoint
-        self.pairs = AllPairs(self.vectors, self.groups, how)
-        self.population = Population(self.pairs.sizes)
-        count, width = self.vectors.shape
-        self.full = is_affordable(count, width) if full is None else full
-        # Passes over all pairs: three and the search, or the search alone.
-        self.progress = _Passes(step, 4 if self.full else 1)
-        self.code = np.searchsorted(self.pairs.names, self.groups)
-
-    def census(self) -> Census:
-        """The rates."""
-        negatives, positives = self.population.negatives, self.population.positives
-        hist = self.pairs.histogram(
-            kind="both" if self.full else "positive",
-            progress=self.progress.next() if self.full else None,
-        )
-        tail, far = self._tail(hist if self.full else None)
-        fars = [one for one in _decades(negatives) if one <= far * (1 + 1e-9)]
-        if self.full:
-            fars = [*(one for one in _BULK if negatives * one >= 1 and one not in fars), *fars]
-            far = 1.0
-        fnrs = [*dict.fromkeys((self.target, *TARGETS))]
-        windows = _Windows()
-        self._ask(windows, hist, tail, [one for one in fars if one <= TAIL], fars, fnrs)
-        vertices = self._vertices(windows, tail)
-        curve = Curve(
-            *vertices,
-            positives - int(vertices[2][-1]),
-            negatives - int(vertices[1][-1]),
-        )
-        wanted = self._points(curve, fars, fnrs, tail)
-        errors = self._errors([at.threshold for _, _, at in wanted], tail)
-        points = tuple(
-            census_point(
-                self.population,
-                curve,
-                one,
-                fixed,
-                target,
-                at=at if fixed == "eer" else None,
-            )
-            for (fixed, target, at), one in zip(wanted, errors, strict=True)
-        )
-        area = _area(hist) if self.full else None
-        return Census(self.population, points, curve, self.target, area, far)
-
-    def _tail(self, hist: Histogram | None) -> tuple[_Tail, float]:
-        """The pairs that the tail's FAR lets through and the next, and that FAR."""
-        negatives, far = self.population.negatives, TAIL
-        while int(far * negatives) + 1 > HELD // 2:
-            far /= 10
-        index, guess = FlatIndex(self.vectors), 1.2
-        progress = self.progress.next()
-        while True:
-            rank = min(int(far * negatives) + 1, negatives)
-            if hist is not None:
-                floor = hist.bracket(rank, "negative")[0]
-            else:
-                floor = self._guess(min(rank * guess / negatives, 1.0))
-            found = index.top_pairs(
-                HELD,
-                self.groups,
-                min_score=floor if math.isfinite(floor) else None,
-                how=self.how,
-                progress=progress,
-                checkpoint=self.checkpoint,
-            )
-            if len(found) >= HELD and far * negatives >= 1:
-                # More pairs of one score than are held: what lies above them is known.
-                far /= 10
-                continue
-            if len(found) >= rank or not math.isfinite(floor):
-                code = self.code
-                whole = len(found) == negatives
-                return _Tail(found.scores, code[found.i], code[found.j], whole), far
-            guess *= 2
-
-    def _guess(self, share: float) -> float:
-        """A score that about this share of pairs of two identities reach; -inf for all of them."""
-        if share * _BLOCK**2 * _BLOCKS < 200 or share >= 1:
-            return self._guess(200 / (_BLOCK**2 * _BLOCKS)) if share < 1 else -math.inf
-        draw, count = np.random.default_rng(0), len(self.vectors)
-        found = []
-        for _ in range(_BLOCKS):
-            i, j = (draw.integers(0, count, min(_BLOCK, count)) for _ in range(2))
-            product = np.asarray(self.vectors[i]) @ np.asarray(self.vectors[j]).T
-            found.append(product[self.groups[i][:, None] != self.groups[j]])
-        scores = np.sort(np.concatenate(found))
-        if not scores.size:
-            return -math.inf
-        return float(scores[max(len(scores) - max(int(share * len(scores)), 1), 0)])
-
-    def _ask(
-        self,
-        windows: _Windows,
-        hist: Histogram,
-        tail: _Tail,
-        low_fars: Sequence[float],
-        fars: Sequence[float],
-        fnrs: Sequence[float],
-    ) -> None:
-        """List the scores that the curve is to be known at."""
-        negatives, positives = self.population.negatives, self.population.positives
-        for rank in _ranks(len(tail.scores)):
-            windows.count(float(tail.scores[rank - 1]))
-        for far in low_fars:
-            # Between the last pair that the FAR lets in and the next there may be positives.
-            rank = _most(far, negatives)
-            low = float(tail.scores[rank]) if rank < len(tail.scores) else -np.inf
-            windows.tell(float(np.nextafter(low, np.inf)), float(tail.scores[rank - 1]))
-        for fnr in fnrs:
-            rank = positives - _most(fnr, positives)
-            if rank:
-                windows.tell(*hist.bracket(rank, "positive"))
-        if not self.full:
-            return
-        for far in fars:
-            if far not in low_fars:
-                rank = _most(far, negatives)
-                low, high = (hist.bracket(one, "negative") for one in (rank + 1, rank))
-                windows.tell(low[0], high[1])
-        windows.tell(*_crossing(hist, negatives, positives))
-        for share in _DRAWN:
-            rank = max(int(share * negatives), 1)
-            if not tail.holds(low := hist.bracket(rank, "negative")[0]):
-                windows.count(low)
-            if rank := int(share * positives):
-                windows.count(hist.bracket(rank, "positive")[0])
-
-    def _vertices(self, windows: _Windows, tail: _Tail) -> tuple[Floats, Counts, Counts]:
-        """Vertices of the curve: thresholds falling, false and true positives."""
-        asked = windows.asked
-        kinds: list[list[Window]] = []
-        # Of what lies within the tail only pairs of one identity are still to be counted.
-        low = [at for at in asked if not tail.holds(at[0])]
-        high = [at for at in asked if tail.holds(at[0])]
-        if self.full:
-            kinds.append(self.pairs.windows(low, progress=self.progress.next()))
-        own = high if self.full else asked
-        positive = self.pairs.windows(own, kind="positive") if own else []
-        found: list[tuple[Floats, Counts, Counts]] = []
-        for one in [window for kind in kinds for window in kind]:
-            above = one.negatives_above, one.positives_above
-            found.append(_told(one.scores, one.negatives, one.positives, one.high, above))
-        for one in positive:
-            if not tail.holds(one.low):
-                continue
-            first, last = tail.reaching(one.high), tail.reaching(one.low)
-            scores = np.concatenate([tail.scores[first:last], one.scores])
-            counts = np.zeros((2, len(scores)), np.int64)
-            counts[0, : last - first] = 1
-            counts[1, last - first :] = one.positives
-            distinct, place = np.unique(-scores, return_inverse=True)
-            summed = np.zeros((2, len(distinct)), np.int64)
-            for kind in (0, 1):
-                np.add.at(summed[kind], place, counts[kind])
-            found.append(_told(-distinct, *summed, one.high, (first, one.positives_above)))
-        return _joined(found)
-
-    def _points(
-        self, curve: Curve, fars: Sequence[float], fnrs: Sequence[float], tail: _Tail
-    ) -> list[tuple[Fixed, float, Point]]:
-        """The operating points that are known, and their rates."""
-        wanted: list[tuple[Fixed, float, Point]] = []
-        for fnr in fnrs:
-            resolved = self.population.positives * fnr >= 1
-            if (resolved or fnr == self.target) and (self.full or curve.rates(-1)[1] <= fnr):
-                at = fpr_at_fnr(curve, fnr)
-                if math.isfinite(at.threshold) and (self.full or tail.holds(at.threshold)):
-                    wanted.append(("fnr", fnr, at))
-        if self.full:
-            rate, threshold = equal_error(curve)
-            if math.isfinite(threshold):
-                wanted.append(("eer", 0.0, Point(threshold, rate, rate)))
-        for far in fars:
-            at = fnr_at_fpr(curve, far)
-            if math.isfinite(at.threshold):
-                wanted.append(("fpr", far, at))
-        return wanted
-
-    def _errors(self, cuts: Sequence[float], tail: _Tail) -> list[Errors]:
-        """Errors by identity at each threshold."""
-        asked = np.array(cuts)
-        bulk = [at for at, cut in enumerate(cuts) if not tail.holds(cut)]
-        own = self.pairs.by_group(asked, kind="positive")
-        missed = self.population.within - own.positives
-        found: dict[int, Errors] = {}
-        if self.full:
-            counted = self.pairs.by_group(asked[bulk], progress=self.progress.next())
-            for place, at in enumerate(bulk):
-                found[at] = Errors(
-                    cuts[at],
-                    counted.negatives[place],
-                    missed[at],
-                    counted.squares[place],
-                    counted.products[place],
-                )
-        count = len(self.population.sizes)
-        for at, cut in enumerate(cuts):
-            if at in found:
-                continue
-            a, b = (codes[: tail.reaching(cut)] for codes in (tail.a, tail.b))
-            accepted = np.bincount(a, minlength=count) + np.bincount(b, minlength=count)
-            keys, each = np.unique(np.minimum(a, b) * count + np.maximum(a, b), return_counts=True)
-            every = self.population.sizes[keys // count] * self.population.sizes[keys % count]
-            squares = int((each * each).sum())
-            products = sum(int(n) * int(m) for n, m in zip(each, every, strict=True))
-            found[at] = Errors(cut, accepted, missed[at], squares, products)
-        return [found[at] for at in range(len(cuts))]
-
-
-@dataclass(eq=False)
-class _Windows:
-    """Intervals of scores that are asked for, each once."""
-
-    asked: list[tuple[float, float]] = field(default_factory=list)
-
-    def tell(self, low: float, high: float) -> None:
-        """Ask for each score from `low` up to and with `high`."""
-        self._add(low, float(np.nextafter(high, np.inf)))
-
-    def count(self, score: float) -> None:
-        """Ask how many pairs score at least `score`, and for those that score just that."""
-        self._add(score, float(np.nextafter(score, np.inf)))
-
-    def _add(self, low: float, high: float) -> None:
-        if (low, high) not in self.asked:
-            self.asked.append((low, high))
-
-
-class _Passes:
-    """One progress of several passes over all pairs."""
-
-    def __init__(self, step: Step, count: int) -> None:
-        self.step, self.count, self.done = step, count, -1
-
-    def next(self) -> Callable[[int, int], None]:
-        """Progress of the next pass."""
-        self.done += 1
-        begun = min(self.done, self.count - 1)
-
-        def tell(done: int, total: int) -> None:
-            self.step(begun * total + done, self.count * total)
-
-        return tell
-
-
-def _decades(negatives: int) -> list[float]:
-    """FARs from 1e-3 down, as far as one pair of two identities in all resolves them."""
-    found = []
-    power = 3
-    while negatives * 10.0**-power >= 1:
-        found.append(float(f"1e-{power}"))
-        power += 1
-    return found
-
-
-def _ranks(count: int) -> list[int]:
-    """Ranks from 1 to `count`, all the first ones, then so many a decade."""
-    if not count:
-        return []
-    steps = np.geomspace(1, count, max(int(_A_DECADE * np.log10(count)), 1) + 1)
-    return np.unique(np.clip(np.rint(steps).astype(np.int64), 1, count)).tolist()
-
-
-def _most(share: float, count: int) -> int:
-    """The largest number of errors whose rate is at most `share`."""
-    most = min(int(share * count) + 1, count)
-    while most and most / count > share:
-        most -= 1
-    return most
-
-
-def _crossing(hist: Histogram, negatives: int, positives: int) -> tuple[float, float]:
-    """Interval of scores that holds the two vertices between which FPR and FNR cross."""
-    accepted = np.cumsum(hist.negatives[::-1])[::-1] / negatives
-    missed = 1 - np.cumsum(hist.positives[::-1])[::-1] / positives
-    # The last bin from which on more are accepted than missed.
-    at = int(np.flatnonzero(accepted >= missed)[-1])
-    low, high = hist.around(at, at)
-    # A vertex above it is there only where a pair has such a score.
-    both = hist.negatives + hist.positives
-    above = np.flatnonzero(both[at + 1 :])
-    if above.size:
-        high = max(high, hist.around(at + 1 + int(above[0]), at + 1 + int(above[0]))[1])
-    return low, high
-
-
-def _told(
-    scores: Scores, negatives: Counts, positives: Counts, high: float, above: tuple[int, int]
-) -> tuple[Floats, Counts, Counts]:
-    """Vertices of one window, that of its upper end first."""
-    return (
-        np.concatenate([[high], scores]),
-        above[0] + np.concatenate([[0], np.cumsum(negatives)]),
-        above[1] + np.concatenate([[0], np.cumsum(positives)]),
-    )
-
-
-def _joined(found: Sequence[tuple[Floats, Counts, Counts]]) -> tuple[Floats, Counts, Counts]:
-    """Vertices of several windows as one curve, which begins where nothing is accepted."""
-    start = np.array([np.inf]), np.zeros(1, np.int64), np.zeros(1, np.int64)
-    columns = [np.concatenate(column) for column in zip(start, *found, strict=True)]
-    thresholds, first = np.unique(-columns[0], return_index=True)
-    accepted, hits = (column[first] for column in columns[1:])
-    # The upper end of a window is no score of a pair, and has the rates of the next above it.
-    new = np.concatenate([[True], (np.diff(accepted) > 0) | (np.diff(hits) > 0)])
-    return 0.0 - thresholds[new], accepted[new], hits[new]
-
-
-def _area(hist: Histogram) -> Area:
-    """AUC by the bins of both kinds."""
-    negatives, positives = hist.negatives, hist.positives
-    below = np.concatenate([[0], np.cumsum(negatives)])
-    # Bins so near that two pairs in them may rank either way.
-    near = math.ceil(2 * hist.slack / float(hist.edges[1] - hist.edges[0])) + 1
-    places, total = np.flatnonzero(positives), int(negatives.sum()) * int(positives.sum())
-    mine = positives[places].astype(np.float64)
-    first = below[np.maximum(places - near, 0)]
-    last = below[np.minimum(places + near + 1, len(negatives))]
-    middle = (below[places] + below[places + 1]) / 2
-    value, low, high = (float((mine * some).sum()) / total for some in (middle, first, last))
-    return Area(value, low, min(high, 1.0))

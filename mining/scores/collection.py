@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +148,7 @@ def gather(
     _refuse_incomplete(found, homes, sets, there if missing == "fail" else {})
     from_files = frozenset(homes)
     _add_submissions(found, homes, submissions)
-    names = _names(embeddings, coming, homes)
+    names = names_of(embeddings, coming, homes)
     refuse_unwritable((*sets, *homes, *names))
     # Those that are still coming have no vectors yet.
     sources = dict(zip(names, embeddings, strict=False))
@@ -245,10 +246,16 @@ def _refuse_none(values: Scores, pairs: PairSet, name: str, model: str) -> None:
         raise ScoresError(f"{model}: no valid pair of the set {name} has a score")
 
 
-def _names(
-    embeddings: Sequence[Embeddings], coming: Sequence[Model], homes: Mapping[str, Named]
+def names_of(
+    embeddings: Sequence[Embeddings],
+    coming: Sequence[Model] = (),
+    homes: Mapping[str, Named] = MappingProxyType({}),
 ) -> list[str]:
-    """Names in tables of the models of vectors, each its own; `homes` has those of the others."""
+    """Names in tables of the models of vectors, each its own; `homes` has those of the others.
+
+    Raises:
+        ScoresError: one model twice, or two of one name.
+    """
     specs = [(one.model, str(one.manifest["fingerprint"]), str(one.folder)) for one in embeddings]
     specs += [(one.name, one.fingerprint, f"--model {one.name}") for one in coming]
     names = model_names([spec for spec, _, _ in specs])

@@ -11,8 +11,10 @@ from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.models import Model
 from mining.models.names import embeddings_name
-from mining.scores.collection import Gathered, gather
+from mining.scores.census import refuse_other_faces, take_all
+from mining.scores.collection import Gathered, gather, names_of
 from pairsets.errors import ScoresError
+from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import Faces
@@ -36,6 +38,8 @@ class ScoreSources:
         missing: what becomes of pairs without a score, see `mining.scores.collection.gather`.
         distance: every score file has distances, where lower is more alike.
         distance_of: of these models of score files the scores are distances.
+        all_pairs: whether rates over all pairs of the faces are told, too, of models with vectors.
+        full: whether all scores are looked at for them; None where that is affordable.
         cache: where vectors of `models` are kept; each command has a place of its own.
         encoding: how models run and images are read.
     """
@@ -48,6 +52,8 @@ class ScoreSources:
     missing: Missing = "fail"
     distance: bool = False
     distance_of: Sequence[str] = ()
+    all_pairs: bool = False
+    full: bool | None = None
     cache: Path | None = None
     encoding: EmbeddingOptions = field(default_factory=EmbeddingOptions)
 
@@ -132,6 +138,26 @@ class OpenSources:
             missing=self.asked.missing,
             distance=self.asked.distance,
             distance_of=self.asked.distance_of,
+        )
+
+    def refuse_other_faces(self) -> None:
+        """Raise RunError where all pairs count, and are not of the same faces for each model."""
+        if self.asked.all_pairs:
+            refuse_other_faces(self.embeddings)
+
+    def take_census(
+        self, target_fnr: float, checkpoint: Path, progress: Progress
+    ) -> CensusComparison | None:
+        """Rates over all pairs of the models with vectors; None where nobody asks for them."""
+        if not self.asked.all_pairs:
+            return None
+        return take_all(
+            dict(zip(names_of(self.embeddings), self.embeddings, strict=True)),
+            target_fnr,
+            full=self.asked.full,
+            device=self.asked.encoding.device,
+            progress=progress,
+            checkpoint=checkpoint,
         )
 
     def check(

@@ -78,7 +78,7 @@ class Population:
     @cached_property
     def negatives(self) -> int:
         """Number of pairs of two identities."""
-        return self.faces * (self.faces - 1) // 2 - self.positives
+        return int(self.faces * (self.faces - 1) // 2 - self.positives)
 
     @cached_property
     def positives(self) -> int:
@@ -101,7 +101,7 @@ class Population:
         values, counts = np.unique(self.sizes, return_counts=True)
         sizes = list(zip(values.tolist(), counts.tolist(), strict=True))
         second = sum(size**2 * count for size, count in sizes)
-        return (second**2 - sum(size**4 * count for size, count in sizes)) // 2
+        return int(second**2 - sum(size**4 * count for size, count in sizes)) // 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -389,7 +389,7 @@ def _weights(curve: Curve, found: _Moved, fixed: Fixed) -> tuple[float, float]:
 
 
 def _slope(rising: Floats, falling: Floats, at: float) -> float:
-    """How steeply one rate falls as the other rises, around a value of the latter; no less than 0."""
+    """How steeply one rate falls as the other rises, around a value of the other; 0 or more."""
     low, high = at / _STEP, min(at * _STEP, 1.0)
     if not low < high:
         return 0.0
@@ -439,8 +439,8 @@ class CensusComparison:
 def compare_census(found: Mapping[str, Census]) -> CensusComparison:
     """Compare every two models over all pairs of the same identities.
 
-    Differences take in that both were judged on the same identities: the variance is the jackknife's
-    of the difference, which is never too small (Efron and Stein 1981).
+    Differences take in that both were judged on the same identities: the variance is that of the
+    jackknife, which is never too small on average (Efron and Stein 1981).
 
     Raises:
         ScoresError: no model, or models of other faces or another target.

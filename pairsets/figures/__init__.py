@@ -7,6 +7,7 @@ replacing those values. The same input gives the same bytes in `encode`.
 from matplotlib.figure import Figure
 
 from pairsets.figures.bars import interval_bars
+from pairsets.figures.census import census_curves
 from pairsets.figures.columns import COLUMNS, pair_columns
 from pairsets.figures.confusion import confusion_map
 from pairsets.figures.curves import det_curves, roc_curves
@@ -40,6 +41,7 @@ __all__ = [
     "VERMILLION",
     "Doubted",
     "Figure",
+    "census_curves",
     "confusion_map",
     "det_curves",
     "encode",

@@ -21,7 +21,7 @@ from pairsets.report.inputs import ReportInputs
 # Mined pairs from which a curve over their ranks says something.
 FEWEST_RANKED = 40
 # What the names of figures begin with.
-FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
+FIGURES = ("all-pairs", "leaderboard", "det", "roc", "scores", "hardness", "confusion")
 
 
 def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
@@ -42,6 +42,8 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),
         agreement=shown.agreement,
+        census=shown.census,
+        mined=shown.mined,
         warnings=shown.warnings,
         max_pixels=shown.max_pixels,
     )
@@ -136,6 +138,9 @@ def _figures(shown: ReportInputs) -> Iterator[tuple[str, Callable[[], figures.Fi
                 f"{kind}-{one.name}",
                 partial(draw, found.curves, human=found.human, target_fnrs=found.target_fnrs),
             )
+    if shown.census is not None:
+        curves = {model: one.curve for model, one in shown.census.models.items()}
+        yield "all-pairs", partial(figures.census_curves, curves, mined=shown.mined)
     for at, model in enumerate(shown.models, 1):
         scores = model_scores(shown, model)
         yield (

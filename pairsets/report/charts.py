@@ -59,7 +59,7 @@ def trade_off(group: DetSet, at: int) -> list[Chart]:
         ),
     ]
     return [
-        _chart(
+        drawn_chart(
             draw(group.curves, human=group.human, target_fnrs=group.target_fnrs),
             f"{kind.lower()}-{at}",
             f"{kind} curves on the {group.name} set: {models}",
@@ -89,7 +89,7 @@ def histogram(scores: ModelScores, at: int) -> Chart | None:
     counts = ", ".join(f"{len(values):,} {name}" for name, values in groups.items())
     figure = score_histograms(groups, threshold=scores.threshold, xlabel="score")
     label = f"Histogram of the scores of {scores.model}: {counts}"
-    return _chart(figure, f"scores-{at}", label, scores.model, f"{counts}.")
+    return drawn_chart(figure, f"scores-{at}", label, scores.model, f"{counts}.")
 
 
 def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
@@ -102,7 +102,7 @@ def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
     caption = "Bands are intervals of 95 %."
     if hardness.hub_pairs:
         caption += " Where a dotted line lies on its own model, hubs make no difference."
-    return _chart(hardness_curves(hardness), f"hardness-{at}", label, "", caption)
+    return drawn_chart(hardness_curves(hardness), f"hardness-{at}", label, "", caption)
 
 
 def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
@@ -121,9 +121,10 @@ def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
         groups = "; ".join(listed(list(group), most=6) for group in confusion.groups)
         caption += f" Groups: {groups}."
     label = f"Map of the false accepts of {name}: {', '.join(confusion.identities)}"
-    return _chart(confusion_map(confusion, None), f"confusion-{at}", label, title, caption)
+    return drawn_chart(confusion_map(confusion, None), f"confusion-{at}", label, title, caption)
 
 
-def _chart(figure: Figure, name: str, description: str, title: str, caption: str) -> Chart:
+def drawn_chart(figure: Figure, name: str, description: str, title: str, caption: str) -> Chart:
+    """A figure as the page has it; `name` is its own on the page."""
     svg = to_svg(figure, name=name, description=description)
     return Chart(Markup(svg), title, caption)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pairsets.errors import PairsetsError, ScoresError
 from pairsets.evaluation.annotators import Agreement
+from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.confusion import Confusion
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.human import HumanRates
@@ -129,6 +130,8 @@ class Report:
         hardness: how fast mined sets get easier, by set.
         confusions: which identities are taken for which, by what to call it.
         agreement: of several people who judged, by set.
+        census: the models over all pairs, where these were counted: it leads.
+        mined: how many pairs the largest mined set has.
         warnings: sentences a reader must see first.
         max_pixels: width times height above which a face is refused undecoded.
     """
@@ -147,6 +150,8 @@ class Report:
     hardness: Mapping[str, Hardness] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    census: CensusComparison | None = None
+    mined: int = 0
     warnings: Sequence[str] = ()
     max_pixels: int = MAX_PIXELS
 

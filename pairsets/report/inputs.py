@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pairsets.arrays import Rows, Scores
 from pairsets.evaluation.annotators import Agreement
+from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
@@ -27,6 +28,7 @@ class ReportInputs:
         quantiles: by set and model, `[N]`, where several models mined together; nan where none.
         unseen: faces that cannot be read, whose pairs count and are not shown.
         facts, funnel, warnings, hubness, agreement: see `pairsets.report.Report`.
+        census: the models over all pairs, where these were counted.
         max_pixels: width times height above which a face is refused undecoded.
     """
 
@@ -41,12 +43,18 @@ class ReportInputs:
     warnings: Sequence[str] = ()
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
+    census: CensusComparison | None = None
     max_pixels: int = MAX_PIXELS
 
     @property
     def comparisons(self) -> list[Comparison]:
         """Comparisons of the boards, one a set, in their order."""
         return [board.comparison for board in self.boards if board.comparison is not None]
+
+    @property
+    def mined(self) -> int:
+        """Number of mined pairs of the largest mined set; 0 without any."""
+        return max((int((ranks > 0).sum()) for ranks in self.ranks.values()), default=0)
 
     @property
     def models(self) -> list[str]:

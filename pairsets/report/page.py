@@ -13,6 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsets.report import phrases
+from pairsets.report.census import census_of
 from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
@@ -74,9 +75,12 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     environment.filters |= {"percent": phrases.share, "bounds": phrases.bounds}
     environment.filters |= {"breakable": phrases.breakable, "listed": phrases.listed}
     headline = report.headline
+    census = None if report.census is None else census_of(report.census, report.mined)
     page = environment.get_template("report.html.jinja").render(
         report=report,
         headline=headline,
+        census=census,
+        census_best=None if report.census is None else next(iter(report.census.models)),
         figures=_figures(headline),
         policy=_policy(styles, scripts),
         styles=[Markup(text) for text in styles],

@@ -15,10 +15,11 @@ from pairsets.report.phrases import MINUS, bounds, decimal_bounds, share
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, and in small what belongs to it: an interval, a name."""
+    """A number, in small what belongs to it (an interval, a name), and whether it is the best."""
 
     text: str
     note: str = ""
+    best: bool = False
 
 
 @dataclass(frozen=True)

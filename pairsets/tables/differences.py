@@ -54,7 +54,7 @@ def differences_markdown(comparisons: Sequence[Comparison]) -> str:
             parts.append(f"## {escape(one.name)}\n\n{escape(lacking)}\n")
         for statistic, found in one.differences.items():
             parts.append(f"## {escape(one.name)}: {statistic_title(one, statistic)}\n")
-            parts.append("\n".join(_rows(found, counted=statistic == "fpr")) + "\n")
+            parts.append("\n".join(difference_rows(found, counted=statistic == "fpr")) + "\n")
             parts.append(
                 "Models that share a letter cannot be told apart by these pairs: "
                 + ", ".join(
@@ -75,8 +75,8 @@ def why_not_compared(comparison: Comparison) -> str | None:
     )
 
 
-def _rows(found: Sequence[Difference], *, counted: bool) -> Iterator[str]:
-    """Lines of a table; the pairs that one gets right are counted at the threshold of the FPR."""
+def difference_rows(found: Sequence[Difference], *, counted: bool) -> Iterator[str]:
+    """Lines of a Markdown table; if `counted`, with the pairs that one alone gets right."""
     header = ["A", "B", "A - B (points)", "95 % interval", "p (Holm)"]
     header += ["only A right", "only B right"] if counted else []
     yield f"| {' | '.join(header)} |"

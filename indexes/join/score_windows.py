@@ -1,0 +1,114 @@
+"""Intervals of scores and the pairs in them, by bins of products first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.base import IndexesError, Rows, Scores
+from indexes.join.score_counts import Window
+from indexes.join.unit_tiles import Values
+
+# Scores of windows that are held before equal ones are counted as one.
+_HELD = 2**21
+# Pairs that windows may have to score: more lie so close together only where vectors are alike.
+_MOST = 2**28
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Bins of one width over all that products can be.
+
+    Attributes:
+        reach: no product's size is above it, but for rounding.
+        slack: how far the score of a pair can lie outside the bin of its product.
+    """
+
+    bins: int
+    reach: float
+    slack: float
+
+    @classmethod
+    def of(cls, largest: float, margin: float, dtype: np.dtype[np.floating], bins: int) -> Grid:
+        """The grid of products of which none is above `largest`, near scores by `margin`."""
+        reach = max(largest * (1 + 2.0**-20), float(np.finfo(np.float32).tiny))
+        # The place of a product is rounded a few times, in units of the whole range.
+        rounding = 8 * reach * 2.0 ** (-24 if dtype == np.float32 else -53)
+        return cls(bins, reach, margin + rounding)
+
+    @property
+    def edges(self) -> Scores:
+        """`[B + 1]`, rising."""
+        return np.linspace(-self.reach, self.reach, self.bins + 1)
+
+    def places(self, values: Values) -> NDArray[np.int32]:
+        """The bin of each product."""
+        near = values + values.dtype.type(self.reach)
+        near *= values.dtype.type(self.bins / (2 * self.reach))
+        # A product may lie beyond by its rounding.
+        places = near.astype(np.int32)
+        return np.clip(places, 0, self.bins - 1, out=places)
+
+    def span(self, low: float, high: float) -> tuple[int, int]:
+        """First and last bin of products whose scores may be from `low` to `high`."""
+        ends = np.array([low - self.slack, high + self.slack])
+        first, last = np.searchsorted(self.edges, ends, side="right") - 1
+        return max(int(first), 0), min(max(int(last), -1), self.bins - 1)
+
+
+class ScoreTable:
+    """What a window has found so far; equal scores are held once."""
+
+    def __init__(self, low: float, high: float, grid: Grid) -> None:
+        self.low, self.high = low, high
+        self.first, self.last = grid.span(low, high)
+        self.above = [0, 0]
+        self.parts: list[tuple[Scores, Rows]] = []
+        self.held = self.scored = 0
+
+    def add(self, positive: int, reached: Rows, scores: Scores, near: NDArray[np.int32]) -> None:
+        """Count pairs above, and hold the scores inside.
+
+        `reached` has the number of pairs from each bin on; `near` the bins of those scored.
+        """
+        if self.last + 1 < len(reached):
+            self.above[positive] += int(reached[self.last + 1])
+        scores = scores[(near >= self.first) & (near <= self.last)]
+        self.above[positive] += int(np.count_nonzero(scores >= self.high))
+        scores = scores[(scores >= self.low) & (scores < self.high)]
+        if not scores.size:
+            return
+        self.scored += scores.size
+        if self.scored > _MOST:
+            raise IndexesError(
+                f"more than {_MOST:,} pairs score between {self.low:.9g} and {self.high:.9g}; are "
+                "the vectors nearly all alike?"
+            )
+        counts = np.zeros((2, scores.size), np.int64)
+        counts[positive] = 1
+        self.parts.append((scores, counts))
+        self.held += scores.size
+        if self.held > _HELD:
+            self._merge()
+
+    def _merge(self) -> None:
+        scores = np.concatenate([part for part, _ in self.parts])
+        counts = np.concatenate([part for _, part in self.parts], axis=1)
+        distinct, place = np.unique(scores, return_inverse=True)
+        summed = np.zeros((2, distinct.size), np.int64)
+        for kind in (0, 1):
+            np.add.at(summed[kind], place, counts[kind])
+        self.parts, self.held = [(distinct, summed)], distinct.size // 2
+
+    def window(self) -> Window:
+        """The window as its users have it."""
+        above, over = self.above
+        if not self.parts:
+            none, nothing = np.empty(0), np.empty(0, np.int64)
+            return Window(self.low, self.high, above, over, none, nothing, nothing)
+        self._merge()
+        scores, counts = self.parts[0]
+        falling = scores[::-1], counts[0, ::-1], counts[1, ::-1]
+        return Window(self.low, self.high, above, over, *falling)

@@ -1,0 +1,170 @@
+"""Tiles of whole groups: the pairs of two groups stand in one of them, unless one is too large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.base import Mask, Rows, Scores, Vectors
+from indexes.join.bounds import pair_scores
+
+# Pairs of all kinds, or those of one group alone.
+Kind = Literal["both", "positive"]
+Values = NDArray[np.floating]
+
+
+class Grouped(Protocol):
+    """Rows with groups, and how they are multiplied: what a tile needs of `AllPairs`."""
+
+    vectors: Vectors
+    codes: Rows
+    order: Rows
+    dtype: np.dtype[np.floating]
+
+    @property
+    def margin(self) -> float:
+        """Largest distance of a product from its pair's score."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Rows that stand together: whole groups, or a part of one that is too large."""
+
+    start: int
+    stop: int
+    family: int
+
+
+def units_of(starts: Sequence[int], side: int) -> Iterator[Unit]:
+    """Runs of whole groups of at most `side` rows together; a larger group in parts."""
+    family, first = 0, 0
+    groups = list(pairwise(starts))
+    at = 0
+    while at < len(groups):
+        first, stop = groups[at]
+        if stop - first > side:
+            for start in range(first, stop, side):
+                yield Unit(start, min(start + side, stop), family)
+            at += 1
+        else:
+            while at < len(groups) and groups[at][1] - first <= side:
+                stop = groups[at][1]
+                at += 1
+            yield Unit(first, stop, family)
+        family += 1
+
+
+@dataclass(eq=False)
+class UnitTile:
+    """The pairs of two units, or within one."""
+
+    first: Unit
+    second: Unit
+    kind: Kind
+    product: Values = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether both units are one."""
+        return self.first == self.second
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of rows p < q."""
+        height = self.first.stop - self.first.start
+        if self.diagonal:
+            return height * (height - 1) // 2
+        return height * (self.second.stop - self.second.start)
+
+    def fill(
+        self,
+        pairs: Grouped,
+        multiply: Callable[[Values, Values, Values], None],
+        buffer: Values | None = None,
+    ) -> None:
+        """Multiply the rows of both units."""
+        sides = [
+            np.ascontiguousarray(pairs.vectors[pairs.order[unit.start : unit.stop]], pairs.dtype)
+            for unit in (self.first, self.second)
+        ]
+        shape = len(sides[0]), len(sides[1])
+        if buffer is None:
+            self.product = np.empty(shape, pairs.dtype)
+        else:
+            self.product = buffer[: shape[0] * shape[1]].reshape(shape)
+        with np.errstate(under="ignore"):
+            multiply(sides[0], sides[1], self.product)
+
+    def empty(self) -> None:
+        """Let go of the product."""
+        self.product = np.empty((0, 0), np.float32)
+
+    def values(self, pairs: Grouped) -> Iterator[tuple[Values, int]]:
+        """Products of the pairs of two groups, and of one, each with 0 or 1; nothing if none."""
+        self._places: list[Rows | None] = [None, None]
+        flat = self.product.ravel()
+        if self.first.family != self.second.family:
+            yield flat, 0
+            return
+        if not self.diagonal:
+            yield flat, 1
+            return
+        codes = pairs.codes[pairs.order[self.first.start : self.first.stop]]
+        above: Mask = np.triu(np.ones((len(codes), len(codes)), np.bool_), 1)
+        same: Mask = codes[:, np.newaxis] == codes
+        for positive, mask in ((0, above & ~same), (1, above & same)):
+            if positive or self.kind == "both":
+                places = np.flatnonzero(mask)
+                self._places[positive] = places
+                yield flat[places], positive
+
+    def scores(self, pairs: Grouped, found: Rows, positive: int) -> Scores:
+        """Scores of some of those that `values` gave last, by number."""
+        places = self._places[positive]
+        return self._scores_at(pairs, found if places is None else places[found])
+
+    def _scores_at(self, pairs: Grouped, places: Rows) -> Scores:
+        p, q = np.divmod(places, self.product.shape[1])
+        i, j = pairs.order[self.first.start + p], pairs.order[self.second.start + q]
+        return pair_scores(pairs.vectors, pairs.vectors, i, j)
+
+    def between(self, pairs: Grouped, cut: float) -> Rows:
+        """Number `[A, B]` of pairs between groups A of the first and B of the second unit.
+
+        Those that score at least `cut`; within one unit, of rows p < q.
+        """
+        sure = at_least(cut + pairs.margin, pairs.dtype)
+        near = at_least(cut - pairs.margin, pairs.dtype)
+        reached: Mask = self.product >= near
+        doubt = np.flatnonzero(reached & (self.product < sure))
+        if doubt.size:
+            reached.ravel()[doubt] = self._scores_at(pairs, doubt) >= cut
+        if self.diagonal:
+            reached = np.triu(reached, 1)
+        edges = [
+            _edges(pairs.codes[pairs.order[unit.start : unit.stop]])
+            for unit in (self.first, self.second)
+        ]
+        narrow = np.add.reduceat(reached.view(np.int8), edges[1], axis=1, dtype=np.int32)
+        return np.add.reduceat(narrow, edges[0], axis=0, dtype=np.int64)
+
+
+def by_numpy(left: Values, right: Values, out: Values) -> None:
+    """Fill `out [A, B]` with the products of the rows `left [A, D]` and `right [B, D]`."""
+    np.matmul(left, right.T, out=out)
+
+
+def at_least(value: float, dtype: np.dtype[np.floating]) -> np.floating:
+    """The lowest number of the type that is not below `value`."""
+    with np.errstate(over="ignore"):
+        low = dtype.type(value)
+    return low if float(low) >= value else np.nextafter(low, dtype.type(np.inf))
+
+
+def _edges(codes: Rows) -> Rows:
+    return np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])

@@ -1,0 +1,328 @@
+"""Counts that a census is made of: the curve's vertices, and errors by identity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from indexes import AllPairs, Histogram, Window
+from indexes.join import SearchOptions
+from mining.embeddings.store import Embeddings
+from mining.scores.score_tail import ScoreTail, TailSearch
+from pairsets.arrays import Counts, Floats, Scores
+from pairsets.evaluation.census import Area, Census, Errors, Fixed, Population, census_point
+from pairsets.evaluation.evaluator import TARGETS
+from pairsets.evaluation.rates import Curve, Point, equal_error, fnr_at_fpr, fpr_at_fnr
+from pairsets.progress import Step
+
+# FARs above the tail, and shares that the curve is drawn through.
+_BULK = (1e-1, 1e-2)
+_DRAWN = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.07, 0.05, 0.03, 0.02, 0.005, 0.002)
+# Ranks of the tail that the curve is drawn through, a decade.
+_A_DECADE = 24
+
+
+class CensusCounts:
+    """The census of one model."""
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        target_fnr: float,
+        full: bool,
+        how: SearchOptions,
+        step: Step,
+        checkpoint: Path | None,
+    ) -> None:
+        self.vectors, self.target = embeddings.vectors, target_fnr
+        self.groups = embeddings.faces.groups
+        self.how, self.checkpoint = how, checkpoint
+        self.pairs = AllPairs(self.vectors, self.groups, how)
+        self.population = Population(self.pairs.sizes)
+        self.full = full
+        # Passes over all pairs: three and the search, or the search alone.
+        self.progress = _Passes(step, 4 if self.full else 1)
+        self.code = np.searchsorted(self.pairs.names, self.groups)
+
+    def census(self, more: Sequence[float] = ()) -> Census:
+        """The rates, at `more` FARs than the powers of ten."""
+        negatives, positives = self.population.negatives, self.population.positives
+        hist = self.pairs.histogram(
+            kind="both" if self.full else "positive",
+            progress=self.progress.next() if self.full else None,
+        )
+        tail, far = TailSearch(
+            self.vectors,
+            self.groups,
+            self.code,
+            negatives,
+            self.how,
+            self.checkpoint,
+            self.progress.next(),
+        ).find(hist if self.full else None)
+        low = far
+        if self.full:
+            far = 1.0
+        asked = sorted({*_BULK, *_decades(negatives), *more}, reverse=True)
+        fars = [one for one in asked if one < 1 and one <= far and _most(one, negatives)]
+        fnrs = [*dict.fromkeys((self.target, *TARGETS))]
+        windows = _Windows()
+        self._ask(windows, hist, tail, [one for one in fars if one <= low], fars, fnrs)
+        vertices = self._vertices(windows, tail)
+        curve = Curve(
+            *vertices,
+            positives - int(vertices[2][-1]),
+            negatives - int(vertices[1][-1]),
+        )
+        wanted = self._points(curve, fars, fnrs, tail)
+        errors = self._errors([at.threshold for _, _, at in wanted], tail)
+        points = tuple(
+            census_point(
+                self.population,
+                curve,
+                one,
+                fixed,
+                target,
+                at=at if fixed == "eer" else None,
+            )
+            for (fixed, target, at), one in zip(wanted, errors, strict=True)
+        )
+        area = _area(hist) if self.full else None
+        return Census(self.population, points, curve, self.target, area, far)
+
+    def _ask(
+        self,
+        windows: _Windows,
+        hist: Histogram,
+        tail: ScoreTail,
+        low_fars: Sequence[float],
+        fars: Sequence[float],
+        fnrs: Sequence[float],
+    ) -> None:
+        """List the scores that the curve is to be known at."""
+        negatives, positives = self.population.negatives, self.population.positives
+        for rank in _ranks(len(tail.scores)):
+            windows.count(float(tail.scores[rank - 1]))
+        for far in low_fars:
+            # Between the last pair that the FAR lets in and the next there may be positives.
+            rank = _most(far, negatives)
+            low = float(tail.scores[rank]) if rank < len(tail.scores) else -np.inf
+            windows.tell(float(np.nextafter(low, np.inf)), float(tail.scores[rank - 1]))
+        for fnr in fnrs:
+            rank = positives - _most(fnr, positives)
+            if rank:
+                windows.tell(*hist.bracket(rank, "positive"))
+        if not self.full:
+            return
+        for far in fars:
+            if far not in low_fars:
+                rank = _most(far, negatives)
+                first, second = (hist.bracket(one, "negative") for one in (rank + 1, rank))
+                windows.tell(first[0], second[1])
+        windows.tell(*_crossing(hist, negatives, positives))
+        for share in _DRAWN:
+            rank = max(int(share * negatives), 1)
+            if not tail.holds(low := hist.bracket(rank, "negative")[0]):
+                windows.count(low)
+            if rank := int(share * positives):
+                windows.count(hist.bracket(rank, "positive")[0])
+
+    def _vertices(self, windows: _Windows, tail: ScoreTail) -> tuple[Floats, Counts, Counts]:
+        """Vertices of the curve: thresholds falling, false and true positives."""
+        asked = windows.asked
+        kinds: list[list[Window]] = []
+        # Of what lies within the tail only pairs of one identity are still to be counted.
+        low = [at for at in asked if not tail.holds(at[0])]
+        high = [at for at in asked if tail.holds(at[0])]
+        if self.full:
+            kinds.append(self.pairs.windows(low, progress=self.progress.next()))
+        own = high if self.full else asked
+        positive = self.pairs.windows(own, kind="positive") if own else []
+        found: list[tuple[Floats, Counts, Counts]] = []
+        for one in [window for kind in kinds for window in kind]:
+            above = one.negatives_above, one.positives_above
+            found.append(_told(one.scores, one.negatives, one.positives, one.high, above))
+        for one in positive:
+            if not tail.holds(one.low):
+                continue
+            first, last = tail.reaching(one.high), tail.reaching(one.low)
+            scores = np.concatenate([tail.scores[first:last], one.scores])
+            counts = np.zeros((2, len(scores)), np.int64)
+            counts[0, : last - first] = 1
+            counts[1, last - first :] = one.positives
+            distinct, place = np.unique(-scores, return_inverse=True)
+            summed = np.zeros((2, len(distinct)), np.int64)
+            for kind in (0, 1):
+                np.add.at(summed[kind], place, counts[kind])
+            above = first, one.positives_above
+            found.append(_told(-distinct, summed[0], summed[1], one.high, above))
+        return _joined(found)
+
+    def _points(
+        self, curve: Curve, fars: Sequence[float], fnrs: Sequence[float], tail: ScoreTail
+    ) -> list[tuple[Fixed, float, Point]]:
+        """The operating points that are known, and their rates."""
+        wanted: list[tuple[Fixed, float, Point]] = []
+        for fnr in fnrs:
+            resolved = self.population.positives * fnr >= 1
+            if (resolved or fnr == self.target) and (self.full or curve.rates(-1)[1] <= fnr):
+                at = fpr_at_fnr(curve, fnr)
+                if math.isfinite(at.threshold) and (self.full or tail.holds(at.threshold)):
+                    wanted.append(("fnr", fnr, at))
+        if self.full:
+            rate, threshold = equal_error(curve)
+            if math.isfinite(threshold):
+                wanted.append(("eer", 0.0, Point(threshold, rate, rate)))
+        for far in fars:
+            at = fnr_at_fpr(curve, far)
+            if math.isfinite(at.threshold):
+                wanted.append(("fpr", far, at))
+        return wanted
+
+    def _errors(self, cuts: Sequence[float], tail: ScoreTail) -> list[Errors]:
+        """Errors by identity at each threshold."""
+        asked = np.array(cuts)
+        bulk = [at for at, cut in enumerate(cuts) if not tail.holds(cut)]
+        own = self.pairs.by_group(asked, kind="positive")
+        missed = self.population.within - own.positives
+        found: dict[int, Errors] = {}
+        if self.full:
+            counted = self.pairs.by_group(asked[bulk], progress=self.progress.next())
+            for place, at in enumerate(bulk):
+                found[at] = Errors(
+                    cuts[at],
+                    counted.negatives[place],
+                    missed[at],
+                    counted.squares[place],
+                    counted.products[place],
+                )
+        count = len(self.population.sizes)
+        for at, cut in enumerate(cuts):
+            if at in found:
+                continue
+            a, b = (codes[: tail.reaching(cut)] for codes in (tail.a, tail.b))
+            accepted = np.bincount(a, minlength=count) + np.bincount(b, minlength=count)
+            keys, each = np.unique(np.minimum(a, b) * count + np.maximum(a, b), return_counts=True)
+            every = self.population.sizes[keys // count] * self.population.sizes[keys % count]
+            squares = int((each * each).sum())
+            products = sum(int(n) * int(m) for n, m in zip(each, every, strict=True))
+            found[at] = Errors(cut, accepted, missed[at], squares, products)
+        return [found[at] for at in range(len(cuts))]
+
+
+@dataclass(eq=False)
+class _Windows:
+    """Intervals of scores that are asked for, each once."""
+
+    asked: list[tuple[float, float]] = field(default_factory=list)
+
+    def tell(self, low: float, high: float) -> None:
+        """Ask for each score from `low` up to and with `high`."""
+        self._add(low, float(np.nextafter(high, np.inf)))
+
+    def count(self, score: float) -> None:
+        """Ask how many pairs score at least `score`, and for those that score just that."""
+        self._add(score, float(np.nextafter(score, np.inf)))
+
+    def _add(self, low: float, high: float) -> None:
+        if (low, high) not in self.asked:
+            self.asked.append((low, high))
+
+
+class _Passes:
+    """One progress of several passes over all pairs."""
+
+    def __init__(self, step: Step, count: int) -> None:
+        self.step, self.count, self.done = step, count, -1
+
+    def next(self) -> Callable[[int, int], None]:
+        """Progress of the next pass."""
+        self.done += 1
+        begun = min(self.done, self.count - 1)
+
+        def tell(done: int, total: int) -> None:
+            self.step(begun * total + done, self.count * total)
+
+        return tell
+
+
+def _decades(negatives: int) -> list[float]:
+    """FARs from 1e-3 down, as far as one pair of two identities in all resolves them."""
+    found = []
+    power = 3
+    while negatives * 10.0**-power >= 1:
+        found.append(float(f"1e-{power}"))
+        power += 1
+    return found
+
+
+def _ranks(count: int) -> list[int]:
+    """Ranks from 1 to `count`, all the first ones, then so many a decade."""
+    if not count:
+        return []
+    steps = np.geomspace(1, count, max(int(_A_DECADE * np.log10(count)), 1) + 1)
+    return [int(step) for step in np.unique(np.clip(np.rint(steps), 1, count))]
+
+
+def _most(share: float, count: int) -> int:
+    """The largest number of errors whose rate is at most `share`."""
+    most = min(int(share * count) + 1, count)
+    while most and most / count > share:
+        most -= 1
+    return most
+
+
+def _crossing(hist: Histogram, negatives: int, positives: int) -> tuple[float, float]:
+    """Interval of scores that holds the two vertices between which FPR and FNR cross."""
+    accepted = np.cumsum(hist.negatives[::-1])[::-1] / negatives
+    missed = 1 - np.cumsum(hist.positives[::-1])[::-1] / positives
+    # The last bin from which on more are accepted than missed.
+    at = int(np.flatnonzero(accepted >= missed)[-1])
+    low, high = hist.around(at, at)
+    # A vertex above it is there only where a pair has such a score.
+    both = hist.negatives + hist.positives
+    above = np.flatnonzero(both[at + 1 :])
+    if above.size:
+        high = max(high, hist.around(at + 1 + int(above[0]), at + 1 + int(above[0]))[1])
+    return low, high
+
+
+def _told(
+    scores: Scores, negatives: Counts, positives: Counts, high: float, above: tuple[int, int]
+) -> tuple[Floats, Counts, Counts]:
+    """Vertices of one window, that of its upper end first."""
+    return (
+        np.concatenate([[high], scores]),
+        above[0] + np.concatenate([[0], np.cumsum(negatives)]),
+        above[1] + np.concatenate([[0], np.cumsum(positives)]),
+    )
+
+
+def _joined(found: Sequence[tuple[Floats, Counts, Counts]]) -> tuple[Floats, Counts, Counts]:
+    """Vertices of several windows as one curve, which begins where nothing is accepted."""
+    start = np.array([np.inf]), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    columns = [np.concatenate(column) for column in zip(start, *found, strict=True)]
+    thresholds, first = np.unique(-columns[0], return_index=True)
+    accepted, hits = (column[first] for column in columns[1:])
+    # The upper end of a window is no score of a pair, and has the rates of the next above it.
+    new = np.concatenate([[True], (np.diff(accepted) > 0) | (np.diff(hits) > 0)])
+    return 0.0 - thresholds[new], accepted[new], hits[new]
+
+
+def _area(hist: Histogram) -> Area:
+    """AUC by the bins of both kinds."""
+    negatives, positives = hist.negatives, hist.positives
+    below = np.concatenate([[0], np.cumsum(negatives)])
+    # Bins so near that two pairs in them may rank either way.
+    near = math.ceil(2 * hist.slack / float(hist.edges[1] - hist.edges[0])) + 1
+    places, total = np.flatnonzero(positives), int(negatives.sum()) * int(positives.sum())
+    mine = positives[places].astype(np.float64)
+    first = below[np.maximum(places - near, 0)]
+    last = below[np.minimum(places + near + 1, len(negatives))]
+    middle = (below[places] + below[places + 1]) / 2
+    value, low, high = (float((mine * some).sum()) / total for some in (middle, first, last))
+    return Area(value, low, min(high, 1.0))

@@ -1,0 +1,125 @@
+"""The highest scores of pairs of two identities: as many as a FAR lets through, exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexes import FlatIndex, Histogram
+from indexes.join import SearchOptions
+from mining.embeddings.journal import Vectors
+from pairsets.arrays import Rows, Scores
+
+# The FAR that the tail begins with, and the pairs of two identities that are held for it.
+TAIL, HELD = 1e-3, 2**23
+# Rows of a random block that the tail's lowest score is guessed from, and how many blocks.
+_BLOCK, _BLOCKS = 1024, 8
+
+
+@dataclass(eq=False)
+class ScoreTail:
+    """The highest scores of two identities, with the identities.
+
+    Attributes:
+        scores: `[K]`, falling.
+        a, b: `[K]`, numbers of the identities.
+        whole: whether these are all such pairs that there are.
+    """
+
+    scores: Scores
+    a: Rows
+    b: Rows
+    whole: bool
+
+    def reaching(self, threshold: float) -> int:
+        """Number of pairs that score at least `threshold`."""
+        return len(self.scores) - int(np.searchsorted(self.scores[::-1], threshold))
+
+    def holds(self, threshold: float) -> bool:
+        """Whether all pairs that score at least `threshold` are known."""
+        return self.whole or (len(self.scores) > 0 and threshold >= self.scores[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class TailSearch:
+    """Search of the highest scores of pairs of two identities.
+
+    Attributes:
+        vectors: `[N, D]`.
+        groups: `[N]`, the identity of each row.
+        codes: `[N]`, its number.
+        negatives: how many pairs of two identities there are.
+        how: device and threads.
+        checkpoint: file that a long search goes on from.
+        progress: called with the pairs done, and the pairs in all.
+    """
+
+    vectors: Vectors
+    groups: Rows
+    codes: Rows
+    negatives: int
+    how: SearchOptions
+    checkpoint: Path | None = None
+    progress: Callable[[int, int], None] | None = None
+
+    def find(self, hist: Histogram | None) -> tuple[ScoreTail, float]:
+        """The pairs that the tail's FAR lets through and the next one, and that FAR.
+
+        It is `TAIL`, or less where more than `HELD` pairs would have to be held.
+
+        Args:
+            hist: where all scores were counted, which tells where the tail begins.
+        """
+        negatives, far = self.negatives, TAIL
+        while int(far * negatives) + 1 > HELD // 2:
+            far = _tenth(far)
+        index, guess = FlatIndex(self.vectors), 1.2
+        while True:
+            rank = min(int(far * negatives) + 1, negatives)
+            if hist is not None:
+                floor = hist.bracket(rank, "negative")[0]
+            else:
+                floor = self._guess(min(rank * guess / negatives, 1.0))
+            found = index.top_pairs(
+                HELD,
+                self.groups,
+                min_score=floor if math.isfinite(floor) else None,
+                how=self.how,
+                progress=self.progress,
+                checkpoint=self.checkpoint,
+            )
+            scores = found.scores
+            if len(found) == HELD < negatives:
+                # Of the lowest score there may be more pairs than are held.
+                scores = scores[: len(scores) - int((scores == scores[-1]).sum())]
+                while int(far * negatives) + 1 > len(scores) and far * negatives >= 1:
+                    far = _tenth(far)
+                rank = 0
+            if len(found) >= rank or not math.isfinite(floor):
+                a, b = (self.codes[rows[: len(scores)]] for rows in (found.i, found.j))
+                return ScoreTail(scores, a, b, len(scores) == negatives), far
+            guess *= 2
+
+    def _guess(self, share: float) -> float:
+        """A score that about this share of pairs of two identities reach; -inf for all of them."""
+        if share * _BLOCK**2 * _BLOCKS < 200 or share >= 1:
+            return self._guess(200 / (_BLOCK**2 * _BLOCKS)) if share < 1 else -math.inf
+        draw, count = np.random.default_rng(0), len(self.vectors)
+        found = []
+        for _ in range(_BLOCKS):
+            i, j = (draw.integers(0, count, min(_BLOCK, count)) for _ in range(2))
+            product = np.asarray(self.vectors[i]) @ np.asarray(self.vectors[j]).T
+            found.append(product[self.groups[i][:, None] != self.groups[j]])
+        scores = np.sort(np.concatenate(found))
+        if not scores.size:
+            return -math.inf
+        return float(scores[max(len(scores) - max(int(share * len(scores)), 1), 0)])
+
+
+def _tenth(far: float) -> float:
+    """A tenth of a power of ten, as it is written."""
+    return float(f"{far / 10:.0e}")

@@ -1,0 +1,126 @@
+"""All pairs as the page shows them: how often models err, beside where they fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pairsets.evaluation.census import CensusComparison
+from pairsets.report.charts import Chart, drawn_chart
+from pairsets.report.phrases import bounds, listed, share
+from pairsets.report.tables import Cell, Table
+from pairsets.tables.census import (
+    area_cell,
+    cell,
+    census_notes,
+    far_text,
+    population_sentence,
+    rate_title,
+    shown_points,
+)
+
+
+@dataclass(frozen=True)
+class CensusView:
+    """Rates over all pairs, ready to print.
+
+    Attributes:
+        lede: sentence on the model with the lowest rate.
+        value, bounds, caption: its rate, drawn large, its interval, and what it is.
+        population: sentence on the pairs that were counted.
+        table: the rates of all models.
+        chart: FNR over FAR.
+        remarks: what the data cannot tell, and what was not counted.
+    """
+
+    lede: str
+    value: str
+    bounds: str
+    caption: str
+    population: str
+    table: Table
+    chart: Chart
+    remarks: tuple[str, ...]
+
+
+def census_of(found: CensusComparison, mined: int) -> CensusView:
+    """A census as the page shows it; `mined` is the number of hardest pairs of a mined set."""
+    best = next(iter(found.models))
+    lead = found.leading(best)
+    columns = shown_points(found)
+    area = any(one.area is not None for one in found.models.values())
+    titles = [rate_title(column).replace(" (%)", "") for column in columns]
+    rows = []
+    for model, census in found.models.items():
+        cells = []
+        for column in columns:
+            text, interval, told = cell(found, model, column)
+            cells.append(Cell(text, interval, best=told))
+        cells += [Cell(area_cell(census) or "N/A")] if area else []
+        rows.append((model, tuple(cells)))
+    table = Table("", (*titles, *(["AUC"] if area else [])), tuple(rows), foot=_foot(found))
+    return CensusView(
+        lede=_lede(found, best),
+        value=share(lead.value),
+        bounds=bounds(lead.interval),
+        caption=titles[0],
+        population=population_sentence(found),
+        table=table,
+        chart=_chart(found, mined),
+        remarks=tuple(census_notes(found)),
+    )
+
+
+def _lede(found: CensusComparison, best: str) -> str:
+    lead, pairs = found.leading(best), found.population
+    rate = share(lead.value)
+    if lead.fixed == "fnr":
+        what = (
+            f"takes {rate} % of all {pairs.negatives:,} pairs of different identities for the same "
+            f"one, where it may miss {share(lead.target)} % of the others"
+        )
+    else:
+        what = (
+            f"misses {rate} % of all {pairs.positives:,} pairs of one identity, where it may take "
+            f"{far_text(lead.target)} of all {pairs.negatives:,} others for one"
+        )
+    if len(found.models) == 1:
+        return f" {what}."
+    if tied := found.tied:
+        return (
+            f" {what}. No other of {len(found.models)} models does so less often, but these "
+            f"identities cannot tell it from {listed(list(tied))}."
+        )
+    return f" {what}: the least of {len(found.models)} models, told from all others."
+
+
+def _foot(found: CensusComparison) -> str:
+    lead = found.leading(next(iter(found.models))).name
+    if len(found.models) < 2:
+        return ""
+    groups = "; ".join(f"{model}: {one}" for model, one in found.groups[lead].items())
+    return (
+        "Bold where the lowest rate is told from all others, comparisons considered. Models that "
+        f"share a letter cannot be told apart in the first column: {groups}."
+    )
+
+
+def _chart(found: CensusComparison, mined: int) -> Chart:
+    from pairsets.figures import census_curves
+
+    curves = {model: one.curve for model, one in found.models.items()}
+    caption = (
+        "Missed pairs of one identity over the share of all other pairs that is let in, to the "
+        "left down to a single pair. Lower is better; dashed is chance."
+    )
+    if mined:
+        caption += (
+            f" Shaded: the FARs at which no more pairs are let in than the {mined:,} of the mined "
+            "set, all that it can tell of."
+        )
+    return drawn_chart(
+        census_curves(curves, mined=mined),
+        "all-pairs",
+        f"FNR over FAR, all pairs: {', '.join(curves)}",
+        "",
+        caption,
+    )
