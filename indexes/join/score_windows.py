@@ -33,7 +33,8 @@ class Grid:
     @classmethod
     def of(cls, largest: float, margin: float, dtype: np.dtype[np.floating], bins: int) -> Grid:
         """The grid of products of which none is above `largest`, near scores by `margin`."""
-        reach = max(largest * (1 + 2.0**-20), float(np.finfo(np.float32).tiny))
+        # Below that the width of a bin would be no float32 to divide by.
+        reach = max(largest * (1 + 2.0**-20), 2.0**-90)
         # The place of a product is rounded a few times, in units of the whole range.
         rounding = 8 * reach * 2.0 ** (-24 if dtype == np.float32 else -53)
         return cls(bins, reach, margin + rounding)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,15 @@ from indexes import AllPairs, Histogram, Window
 from indexes.join import SearchOptions
 from mining.embeddings.store import Embeddings
 from mining.scores.score_tail import ScoreTail, TailSearch
-from pairsets.arrays import Counts, Floats, Scores
+from pairsets.arrays import Counts, Floats, Mask, Scores
 from pairsets.evaluation.census import Area, Census, Errors, Fixed, Population, census_point
 from pairsets.evaluation.evaluator import TARGETS
 from pairsets.evaluation.rates import Curve, Point, equal_error, fnr_at_fpr, fpr_at_fnr
 from pairsets.progress import Step
 
-# FARs above the tail, and shares that the curve is drawn through.
+# FARs above the tail, and further ones that the curve is drawn through.
 _BULK = (1e-1, 1e-2)
-_DRAWN = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.07, 0.05, 0.03, 0.02, 0.005, 0.002)
+_DRAWN = (0.5, 0.3, 0.2, 0.05, 0.02, 0.005, 0.002)
 # Ranks of the tail that the curve is drawn through, a decade.
 _A_DECADE = 24
 
@@ -50,7 +51,7 @@ class CensusCounts:
 
     def census(self, more: Sequence[float] = ()) -> Census:
         """The rates, at `more` FARs than the powers of ten."""
-        negatives, positives = self.population.negatives, self.population.positives
+        negatives = self.population.negatives
         hist = self.pairs.histogram(
             kind="both" if self.full else "positive",
             progress=self.progress.next() if self.full else None,
@@ -70,14 +71,11 @@ class CensusCounts:
         asked = sorted({*_BULK, *_decades(negatives), *more}, reverse=True)
         fars = [one for one in asked if one < 1 and one <= far and _most(one, negatives)]
         fnrs = [*dict.fromkeys((self.target, *TARGETS))]
+        more = [one for one in _DRAWN if _most(one, negatives)] if self.full else []
+        drawn = sorted({*fars, *more}, reverse=True)
         windows = _Windows()
-        self._ask(windows, hist, tail, [one for one in fars if one <= low], fars, fnrs)
-        vertices = self._vertices(windows, tail)
-        curve = Curve(
-            *vertices,
-            positives - int(vertices[2][-1]),
-            negatives - int(vertices[1][-1]),
-        )
+        self._ask(windows, hist, tail, [one for one in drawn if one <= low], drawn, fnrs)
+        curve = self._curve(self._vertices(windows, tail), tail, drawn, fnrs)
         wanted = self._points(curve, fars, fnrs, tail)
         errors = self._errors([at.threshold for _, _, at in wanted], tail)
         points = tuple(
@@ -124,15 +122,41 @@ class CensusCounts:
                 first, second = (hist.bracket(one, "negative") for one in (rank + 1, rank))
                 windows.tell(first[0], second[1])
         windows.tell(*_crossing(hist, negatives, positives))
-        for share in _DRAWN:
-            rank = max(int(share * negatives), 1)
-            if not tail.holds(low := hist.bracket(rank, "negative")[0]):
-                windows.count(low)
-            if rank := int(share * positives):
-                windows.count(hist.bracket(rank, "positive")[0])
 
-    def _vertices(self, windows: _Windows, tail: ScoreTail) -> tuple[Floats, Counts, Counts]:
-        """Vertices of the curve: thresholds falling, false and true positives."""
+    def _curve(
+        self, every: _Vertices, tail: ScoreTail, fars: Sequence[float], fnrs: Sequence[float]
+    ) -> Curve:
+        """The vertices that are asked for.
+
+        Which others the windows hold hangs on how products were rounded; these do not.
+        """
+        whole = self._as_curve(every.thresholds, every.accepted, every.hits)
+        wanted = {0}
+        asked = np.array([tail.scores[rank - 1] for rank in _ranks(len(tail.scores))])
+        wanted |= set(np.searchsorted(-every.thresholds, -asked).tolist())
+        wanted |= {whole.first(partial(_above, far)) - 1 for far in fars}
+        wanted |= {whole.first(partial(_within, fnr)) for fnr in fnrs}
+        if self.full:
+            after = whole.first(lambda fpr, fnr: fpr >= fnr)
+            wanted |= {after - 1, after}
+        rows = np.array(sorted(at for at in wanted if 0 <= at < len(every.thresholds)))
+        thresholds = every.thresholds[rows]
+        for place in np.flatnonzero(~every.real[rows]):
+            # What lets in as many, and nothing of the next score.
+            thresholds[place] = np.nextafter(every.thresholds[rows[place] + 1], np.inf)
+        return self._as_curve(thresholds, every.accepted[rows], every.hits[rows])
+
+    def _as_curve(self, thresholds: Floats, accepted: Counts, hits: Counts) -> Curve:
+        return Curve(
+            thresholds,
+            accepted,
+            hits,
+            self.population.positives - int(hits[-1]),
+            self.population.negatives - int(accepted[-1]),
+        )
+
+    def _vertices(self, windows: _Windows, tail: ScoreTail) -> _Vertices:
+        """All vertices that the windows hold."""
         asked = windows.asked
         kinds: list[list[Window]] = []
         # Of what lies within the tail only pairs of one identity are still to be counted.
@@ -142,7 +166,7 @@ class CensusCounts:
             kinds.append(self.pairs.windows(low, progress=self.progress.next()))
         own = high if self.full else asked
         positive = self.pairs.windows(own, kind="positive") if own else []
-        found: list[tuple[Floats, Counts, Counts]] = []
+        found: list[_Vertices] = []
         for one in [window for kind in kinds for window in kind]:
             above = one.negatives_above, one.positives_above
             found.append(_told(one.scores, one.negatives, one.positives, one.high, above))
@@ -291,26 +315,55 @@ def _crossing(hist: Histogram, negatives: int, positives: int) -> tuple[float, f
     return low, high
 
 
+@dataclass(frozen=True, eq=False)
+class _Vertices:
+    """Vertices of a curve.
+
+    Attributes:
+        thresholds: `[K]`, falling.
+        accepted, hits: `[K]`, false and true positives at each.
+        real: `[K]`, whether the threshold is a pair's score, and not the end of a window.
+    """
+
+    thresholds: Floats
+    accepted: Counts
+    hits: Counts
+    real: Mask
+
+
 def _told(
     scores: Scores, negatives: Counts, positives: Counts, high: float, above: tuple[int, int]
-) -> tuple[Floats, Counts, Counts]:
+) -> _Vertices:
     """Vertices of one window, that of its upper end first."""
-    return (
+    return _Vertices(
         np.concatenate([[high], scores]),
         above[0] + np.concatenate([[0], np.cumsum(negatives)]),
         above[1] + np.concatenate([[0], np.cumsum(positives)]),
+        np.arange(len(scores) + 1) > 0,
     )
 
 
-def _joined(found: Sequence[tuple[Floats, Counts, Counts]]) -> tuple[Floats, Counts, Counts]:
+def _joined(found: Sequence[_Vertices]) -> _Vertices:
     """Vertices of several windows as one curve, which begins where nothing is accepted."""
-    start = np.array([np.inf]), np.zeros(1, np.int64), np.zeros(1, np.int64)
-    columns = [np.concatenate(column) for column in zip(start, *found, strict=True)]
-    thresholds, first = np.unique(-columns[0], return_index=True)
-    accepted, hits = (column[first] for column in columns[1:])
-    # The upper end of a window is no score of a pair, and has the rates of the next above it.
+    start = _told(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64), np.inf, (0, 0))
+    every = [replace(start, real=np.ones(1, np.bool_)), *found]
+    thresholds = np.concatenate([one.thresholds for one in every])
+    real = np.concatenate([one.real for one in every])
+    order = np.lexsort((~real, -thresholds))
+    order = order[np.concatenate([[True], np.diff(thresholds[order]) < 0])]
+    accepted = np.concatenate([one.accepted for one in every])[order]
+    hits = np.concatenate([one.hits for one in every])[order]
+    # The upper end of a window has the rates of the next score above it, where that is known.
     new = np.concatenate([[True], (np.diff(accepted) > 0) | (np.diff(hits) > 0)])
-    return 0.0 - thresholds[new], accepted[new], hits[new]
+    return _Vertices(0.0 + thresholds[order][new], accepted[new], hits[new], real[order][new])
+
+
+def _above(target: float, fpr: float, fnr: float) -> bool:
+    return fpr > target
+
+
+def _within(target: float, fpr: float, fnr: float) -> bool:
+    return fnr <= target
 
 
 def _area(hist: Histogram) -> Area:
@@ -325,4 +378,5 @@ def _area(hist: Histogram) -> Area:
     last = below[np.minimum(places + near + 1, len(negatives))]
     middle = (below[places] + below[places + 1]) / 2
     value, low, high = (float((mine * some).sum()) / total for some in (middle, first, last))
-    return Area(value, low, min(high, 1.0))
+    # Digits that hang on how products were rounded are not told.
+    return Area(round(value, 5), max(low - 1e-5, 0.0), min(high + 1e-5, 1.0))

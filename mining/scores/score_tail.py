@@ -100,8 +100,11 @@ class TailSearch:
                     far = _tenth(far)
                 rank = 0
             if len(found) >= rank or not math.isfinite(floor):
-                a, b = (self.codes[rows[: len(scores)]] for rows in (found.i, found.j))
-                return ScoreTail(scores, a, b, len(scores) == negatives), far
+                # No more than is asked for, and those of the same score: whatever the floor was.
+                last = min(int(far * negatives) + 1, len(scores))
+                kept = int((scores >= scores[last - 1]).sum()) if last else 0
+                a, b = (self.codes[rows[:kept]] for rows in (found.i, found.j))
+                return ScoreTail(scores[:kept], a, b, kept == negatives), far
             guess *= 2
 
     def _guess(self, share: float) -> float:

@@ -44,6 +44,7 @@ from pairsets.evaluation.rates import Curve, Point
 Fixed = Literal["fnr", "fpr", "eer"]
 # By how much the fixed rate is moved, up and down, to see the slope of the curve.
 _STEP = 1.25
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -393,8 +394,20 @@ def _slope(rising: Floats, falling: Floats, at: float) -> float:
     low, high = at / _STEP, min(at * _STEP, 1.0)
     if not low < high:
         return 0.0
-    above, below = np.interp([low, high], rising, falling)
-    return max(float(above - below), 0.0) / (high - low)
+    # On normal deviates, where such curves are nearly straight between vertices.
+    known = (rising > 0) & (rising < 1)
+    if not known.any():
+        return 0.0
+    across, down = _deviates(rising[known]), _deviates(falling[known])
+    ends = np.interp(_deviates(np.array([low, high])), across, down)
+    above, below = map(_NORMAL.cdf, ends.tolist())
+    return max(above - below, 0.0) / (high - low)
+
+
+def _deviates(rates: Floats) -> Floats:
+    """Normal deviates of rates; of 0 and 1 those of the rates next to them."""
+    inside = np.clip(rates, 2.0**-1000, 1 - 2.0**-53)
+    return np.array([_NORMAL.inv_cdf(rate) for rate in inside.tolist()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -507,7 +520,7 @@ def _differences(points: Mapping[str, CensusPoint]) -> tuple[Difference, ...]:
         half = student(CONFIDENCE, degrees) * variance**0.5
         # As if normal at a deviate scaled so that interval and p-value say the same.
         scaled = value / half * student(CONFIDENCE, math.inf) if half > 0 else 0.0
-        p = 2 * NormalDist().cdf(-abs(scaled))
+        p = 2 * _NORMAL.cdf(-abs(scaled))
         bounds = max(value - half, -1.0), min(value + half, 1.0)
         found.append(Difference(one.name, first, second, value, *bounds, p, 1.0, 0, 0))
     adjusted = holm([one.p for one in found])

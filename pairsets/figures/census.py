@@ -34,12 +34,12 @@ def census_curves(curves: Mapping[str, Curve], *, mined: int = 0) -> Figure:
             axes.axvspan(left, mined / negatives, color=GRID, alpha=0.55, linewidth=0, zorder=0)
             axes.annotate(
                 f"hardest {mined:,}",
-                (left, 1),
-                xytext=(4, -4),
+                (left, 0),
+                xytext=(4, 4),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha="left",
-                va="top",
+                va="bottom",
                 color=MUTED,
                 fontsize=8,
             )

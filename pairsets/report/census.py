@@ -76,7 +76,7 @@ def _lede(found: CensusComparison, best: str) -> str:
     if lead.fixed == "fnr":
         what = (
             f"takes {rate} % of all {pairs.negatives:,} pairs of different identities for the same "
-            f"one, where it may miss {share(lead.target)} % of the others"
+            f"one, where it may miss {share(lead.target)} % of those of one identity"
         )
     else:
         what = (

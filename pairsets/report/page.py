@@ -18,7 +18,7 @@ from pairsets.report.charts import confusion_chart, hardness_chart, histogram, t
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts
-from pairsets.report.headline import Headline
+from pairsets.report.headline import Headline, is_mined
 from pairsets.report.leaderboards import board_of
 from pairsets.report.tables import (
     agreement_sentence,
@@ -76,11 +76,13 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     environment.filters |= {"breakable": phrases.breakable, "listed": phrases.listed}
     headline = report.headline
     census = None if report.census is None else census_of(report.census, report.mined)
+    best = None if report.census is None else next(iter(report.census.models))
     page = environment.get_template("report.html.jinja").render(
         report=report,
         headline=headline,
         census=census,
-        census_best=None if report.census is None else next(iter(report.census.models)),
+        census_best=best,
+        hardest=None if best is None else _hardest(report, best),
         figures=_figures(headline),
         policy=_policy(styles, scripts),
         styles=[Markup(text) for text in styles],
@@ -122,6 +124,15 @@ def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
     hard = headline.hard
     found = [(headline.best, headline.name, "")]
     return found if hard is None else [*found, (hard.entry, hard.name, "hard")]
+
+
+def _hardest(report: Report, model: str) -> tuple[str, Entry] | None:
+    """The first mined set that the model has a row on, and the row: on others' pairs if it can."""
+    for board in report.leaderboards:
+        rows = [entry for entry in board.entries if entry.model == model and entry.fpr is not None]
+        if rows and is_mined(board, report.ranked):
+            return board.name, min(rows, key=lambda entry: not entry.comparable)
+    return None
 
 
 def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:

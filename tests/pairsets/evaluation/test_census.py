@@ -1,0 +1,234 @@
+"""Rates over all pairs: their variance, their differences, against naive sums and simulation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pairsets.errors import ScoresError
+from pairsets.evaluation.census import (
+    Census,
+    Errors,
+    Population,
+    census_point,
+    compare_census,
+)
+from pairsets.evaluation.rates import Curve, roc
+
+
+class World:
+    """Faces with scores of all their pairs."""
+
+    def __init__(self, sizes, seed, spread=0.8, parity=0.0, draw=None):
+        draw = draw or np.random.default_rng(seed)
+        self.sizes = np.asarray(sizes)
+        self.codes = np.repeat(np.arange(len(sizes)), sizes)
+        self.i, self.j = np.triu_indices(len(self.codes), 1)
+        hub = draw.standard_normal(len(sizes)) * spread
+        noise = draw.standard_normal(len(self.i))
+        a, b = self.codes[self.i], self.codes[self.j]
+        self.positive = a == b
+        self.scores = hub[a] + hub[b] + noise + 2.0 * self.positive + parity
+
+    def errors(self, cut):
+        """Errors at a threshold, by a table of identities."""
+        count = len(self.sizes)
+        a, b = self.codes[self.i], self.codes[self.j]
+        accepted = self.scores >= cut
+        table = np.zeros((count, count), np.int64)
+        wrong = accepted & ~self.positive
+        np.add.at(table, (a[wrong], b[wrong]), 1)
+        missed = np.bincount(a[~accepted & self.positive], minlength=count)
+        return Errors(
+            cut,
+            (table + table.T).sum(axis=1),
+            missed,
+            int((table**2).sum()),
+            int((table * np.outer(self.sizes, self.sizes)).sum()),
+        ), table
+
+    @property
+    def curve(self):
+        return roc(self.positive, self.scores)
+
+
+SIZES = [1, 2, 5, 3, 3, 8, 1, 4, 2, 6]
+
+
+def test_the_population_counts_each_pair_once():
+    found, world = Population(np.array(SIZES)), World(SIZES, 0)
+    assert (found.faces, found.positives) == (sum(SIZES), world.positive.sum())
+    assert found.negatives == (~world.positive).sum()
+    assert found.apart.sum() == 2 * found.negatives
+    pairs = np.outer(SIZES, SIZES)
+    assert found.squares == (np.triu(pairs, 1) ** 2).sum()
+
+
+def test_the_variance_is_that_of_leaving_identities_out():
+    """The jackknife, identity by identity; less what two identities share, once."""
+    world, population = World(SIZES, 1), Population(np.array(SIZES))
+    errors, table = world.errors(0.5)
+    found = census_point(population, Curve(*roc_of(world)), errors, "fpr", 0.1)
+    rate = errors.accepted.sum() / 2 / population.negatives
+    both = table + table.T
+    left = []
+    for out in range(len(SIZES)):
+        kept = [a for a in range(len(SIZES)) if a != out]
+        pairs = np.outer(SIZES, SIZES)[np.ix_(kept, kept)]
+        left.append(both[np.ix_(kept, kept)].sum() / (pairs.sum() - np.trace(pairs)))
+    count = len(SIZES)
+    jackknife = (count - 1) / count * ((np.array(left) - rate) ** 2).sum()
+    residual = np.triu(both, 1) - rate * np.triu(np.outer(SIZES, SIZES), 1)
+    shared = (residual**2).sum() / population.negatives**2
+    # Of the interval of the FPR alone, by Wilson's form on effective pairs.
+    expected = max(jackknife - shared, shared)
+    low, high = found.fpr_interval.low, found.fpr_interval.high
+    assert low < rate < high
+    assert effective_of(rate, expected, low, high) == pytest.approx(1, rel=1e-6)
+    misses = errors.missed.sum() / population.positives
+    left = [
+        (errors.missed.sum() - errors.missed[out]) / (population.positives - population.within[out])
+        for out in range(count)
+    ]
+    moved = (count - 1) / count * ((np.array(left) - misses) ** 2).sum()
+    slope = found.influence - scaled(errors, population)
+    assert float(moved) == pytest.approx((scaled(errors, population) ** 2).sum())
+    # What remains is proportional to how the FPR moves: the slope of the curve.
+    fpr_moved = (np.array(left_out(both)) - rate) * ((count - 1) / count) ** 0.5
+    ratio = slope / fpr_moved
+    assert ratio == pytest.approx(np.full(count, ratio[0]))
+    assert ratio[0] >= 0
+
+
+def roc_of(world):
+    curve = world.curve
+    return curve.thresholds, curve.false_positives, curve.true_positives
+
+
+def left_out(both):
+    found = []
+    for out in range(len(SIZES)):
+        kept = [a for a in range(len(SIZES)) if a != out]
+        pairs = np.outer(SIZES, SIZES)[np.ix_(kept, kept)]
+        found.append(both[np.ix_(kept, kept)].sum() / (pairs.sum() - np.trace(pairs)))
+    return found
+
+
+def scaled(errors, population):
+    """How the FNR moves without each identity."""
+    total, every = errors.missed.sum(), population.positives
+    rate = total / every
+    left = (total - errors.missed) / (every - population.within)
+    return (1 - 1 / len(errors.missed)) ** 0.5 * (left - rate)
+
+
+def effective_of(rate, variance, low, high):
+    """Ratio of the effective number that Wilson's bounds say, with some deviate, to p q / V."""
+    # With z and n of low and high: (p - low)^2 = z^2 low (1 - low) / n.
+    first = (rate - low) ** 2 / (low * (1 - low))
+    second = (rate - high) ** 2 / (high * (1 - high))
+    assert first == pytest.approx(second, rel=1e-9)
+    from pairsets.evaluation.intervals import student
+
+    # first = z^2 / n; the deviate is Student's, of few identities, and n = p q / V.
+    deviate = (first * rate * (1 - rate) / variance) ** 0.5
+    assert deviate >= student(0.95, math.inf) * (1 - 1e-9)
+    return 1.0 if deviate < 6 else 0.0
+
+
+@pytest.mark.parametrize("share", [0.2, 0.01])
+def test_intervals_cover_the_rate_of_other_identities(share):
+    """Identities drawn anew: the rate at a fixed threshold of all there could be is known."""
+    draw = np.random.default_rng(11)
+    cut_world = World(np.full(400, 2), 0, draw=draw)
+    cut = float(np.quantile(cut_world.scores[~cut_world.positive], 1 - share))
+    deviation = (1 + 2 * 0.8**2) ** 0.5
+    # Of two identities hubs add up; of one they are one and count twice.
+    own = (1 + 4 * 0.8**2) ** 0.5
+    truth = 0.5 * math.erfc(cut / deviation / 2**0.5)
+    misses = 0.5 * math.erfc((2.0 - cut) / own / 2**0.5)
+    hits = {"fpr": 0, "fnr": 0}
+    repeats = 300
+    for _ in range(repeats):
+        world = World(draw.integers(2, 6, 40), 0, draw=draw)
+        population = Population(world.sizes)
+        errors, _ = world.errors(cut)
+        found = census_point(population, world.curve, errors, "fpr", share)
+        hits["fpr"] += truth in found.fpr_interval
+        hits["fnr"] += misses in found.fnr_interval
+    for kind, count in hits.items():
+        assert 0.90 <= count / repeats <= 0.99, (kind, count)
+
+
+def census_of(world, target=0.1):
+    population, curve = Population(world.sizes), world.curve
+    points = []
+    for fixed, target_of in (("fnr", target), ("fpr", 0.05)):
+        at = curve.first(lambda fpr, fnr: fnr <= target) if fixed == "fnr" else None
+        at = curve.first(lambda fpr, fnr: fpr > 0.05) - 1 if at is None else at
+        errors, _ = world.errors(float(curve.thresholds[at]))
+        points.append(census_point(population, curve, errors, fixed, target_of))
+    return Census(population, tuple(points), curve, target)
+
+
+def test_the_same_scores_are_never_told_apart_and_worse_ones_are():
+    sizes = np.full(60, 4)
+    good, bad = World(sizes, 1), World(sizes, 2, parity=0.0)
+    bad.scores = np.where(bad.positive, bad.scores - 2.0, bad.scores)  # a coin
+    found = compare_census(
+        {"coin": census_of(bad), "good": census_of(good), "same": census_of(good)}
+    )
+    assert list(found.models)[-1] == "coin"
+    assert found.lead == ("fnr", 0.1)
+    name = found.leading("good").name
+    told = {frozenset((one.first, one.second)): one for one in found.differences[name]}
+    assert not told[frozenset(("good", "same"))].significant
+    assert told[frozenset(("good", "same"))].value == 0
+    assert told[frozenset(("good", "coin"))].better == "good"
+    assert found.groups[name]["good"] == found.groups[name]["same"] != found.groups[name]["coin"]
+    assert set(found.tied) == {"same"}
+
+
+def test_differences_hold_under_no_difference():
+    """Two models of equal skill, on the same identities: told apart no more often than 5 %."""
+    draw = np.random.default_rng(5)
+    told = 0
+    for _ in range(200):
+        sizes = draw.integers(2, 5, 30)
+        one, other = (World(sizes, 0, draw=draw) for _ in range(2))
+        found = compare_census({"A": census_of(one), "B": census_of(other)})
+        told += found.differences[found.leading("A").name][0].p < 0.05
+    assert told <= 20
+
+
+def test_a_model_known_at_no_target_fnr_leads_by_far():
+    world = World(SIZES, 3)
+    whole = census_of(world)
+    tail = Census(whole.population, whole.points[1:], whole.curve, 0.1, highest_far=0.05)
+    found = compare_census({"A": whole, "B": tail})
+    assert found.lead == ("fpr", 0.05)
+    assert not tail.full
+    assert "fpr_at_fnr_0.1" not in found.differences
+
+
+def test_records_know_no_nan():
+    found = census_of(World(SIZES, 3)).record()
+    assert found["negatives"] == Population(np.array(SIZES)).negatives
+    assert found["auc"] is None
+    assert found["fpr_at_fnr_0.1_low"] <= found["fpr_at_fnr_0.1"] <= found["fpr_at_fnr_0.1_high"]
+
+
+def test_refusals():
+    with pytest.raises(ScoresError, match="two identities"):
+        Population(np.array([5]))
+    with pytest.raises(ScoresError, match="two faces"):
+        Population(np.array([1, 1]))
+    one, other = census_of(World(SIZES, 3)), census_of(World([3, 4], 3))
+    with pytest.raises(ScoresError, match="other faces"):
+        compare_census({"A": one, "B": other})
+    with pytest.raises(ScoresError, match="target FNR"):
+        compare_census({"A": one, "B": census_of(World(SIZES, 3), 0.2)})
+    with pytest.raises(ScoresError, match="no model"):
+        compare_census({})
