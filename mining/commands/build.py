@@ -34,7 +34,9 @@ from mining.miners.search import Search
 from mining.miners.suspect_free import dropped_rows
 from mining.models import Model
 from mining.models.names import model_names, plain_names
+from mining.ranking.mined_pairs import Mined
 from mining.scores.collection import Gathered
+from mining.scores.kinship import Kinships, kinships_between
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
 from pairsets.evaluation.human import resolve_target
@@ -138,7 +140,8 @@ def build(
     known = Gathered({"random": scores["random"]}, cast.fingerprints)
     before_ours = known.mined_by(Path(random.test_pairs)) if random.test_pairs is not None else []
     mined_by = {"random": before_ours, "adversarial": [*mined.references]}
-    boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed)
+    kin = cast.kinships(embedded, mined, random.seed, progress)
+    boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed, kin)
     content_of_random = manifest("random", own, parameters, inputs, funnel)
     write_pair_file(run.pairs("random"), own, content_of_random, scores["random"])
     write_pair_file(
@@ -233,6 +236,14 @@ class _Models:
             FlatIndex(first.vectors).save(staged / run.index.name)
         return [first, *others]
 
+    def kinships(
+        self, embedded: Sequence[Embeddings], mined: Mined, seed: int, progress: Progress
+    ) -> Kinships:
+        """How far each follows the references, as told by as many hardest pairs as were mined."""
+        models = dict(zip(self.names, embedded, strict=True))
+        with progress("Looking for kin of the reference"):
+            return kinships_between(models, mined.references, len(mined), seed)
+
 
 def _describe(
     given: MinerInputs, pairs: int, embedded: Embeddings
@@ -302,6 +313,7 @@ def _evaluate(
     apart: Mapping[str, LeftOut],
     tables: TableOptions,
     seed: int,
+    kin: Kinships,
 ) -> list[Leaderboard]:
     """A leaderboard of each set, at the target and the thresholds of the random one."""
     target = resolve_target(sets["random"], tables.target_fnr)
@@ -316,6 +328,7 @@ def _evaluate(
                 target,
                 mined_by=mined_by[name] or None,
                 left_out=apart if name == "adversarial" else None,
+                kinships=kin.by_model if name == "adversarial" else None,
                 published=PUBLISHED[name] if tables.published else None,
                 seed=seed,
                 carried={model: (cut, "random") for model, cut in thresholds.items()},

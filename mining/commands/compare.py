@@ -11,6 +11,7 @@ from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
 from mining.scores.collection import Gathered
+from mining.scores.kinship import Kinships, kinships_of
 from mining.scores.pair_files import (
     low_aucs,
     mined_beside,
@@ -153,8 +154,9 @@ def compare_models(
     people = {name: taken(said, kept[name]) for name, said in people.items()}
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
     with progress("Comparing"):
-        boards = _boards(sets, files, gathered, people, target_fnr, published, intervals)
-    said = _said(boards, files, whole, gathered)
+        kin = {one: kinships_of(one, files, sets, gathered, opened.embeddings) for one in sets}
+        boards = _boards(sets, files, gathered, people, target_fnr, published, intervals, kin)
+    said = [*_said(boards, files, whole, gathered), *(w for k in kin.values() for w in k.warnings)]
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
@@ -384,6 +386,7 @@ def _boards(
     target_fnr: float | str | None,
     published: bool,
     intervals: IntervalOptions,
+    kin: Mapping[str, Kinships],
 ) -> list[Leaderboard]:
     """A table a set, in the order given; the thresholds of one are carried to the others."""
     base = "random" if "random" in sets else next(iter(sets))
@@ -396,6 +399,7 @@ def _boards(
             gathered.scores[name],
             target_fnr,
             mined_by=gathered.mined_by(files[name]),
+            kinships=kin[name].by_model,
             published=published_for(name, sets[name]) if published else None,
             annotators=rates_of(people[name], intervals.clusters),
             missing="reject",

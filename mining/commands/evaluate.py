@@ -9,6 +9,7 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
+from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import lost_rows, low_aucs, unread_rows, was_mined
 from mining.scores.sources import ScoreSources
 from pairsets.errors import PairSetError, ScoresError
@@ -80,8 +81,8 @@ def evaluate_pairs(
         checked_share(far, "FAR")
     tables = _Tables.of(out, spreadsheet_safe)
     beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path))
-    said = [*sources.files, *(file.path for file in annotators)]
-    refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *said])
+    given = [*sources.files, *(file.path for file in annotators)]
+    refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *given])
     asked = pairs = PairSet.read(path, identities)
     against = contradictions(pairs, intervals.clusters, str(path))
     parts, notes = _folds(path, protocols.folds, pairs)
@@ -106,12 +107,14 @@ def evaluate_pairs(
         people = taken(people, kept)
         agreed = _agreed(pairs, people, intervals)
         parts = parts and Folds(parts.numbers[kept])
+    kin = kinships_of(path.stem, {path.stem: path}, {path.stem: pairs}, found, opened.embeddings)
     board = make_leaderboard(
         path.stem,
         pairs,
         found.scores[path.stem],
         target,
         mined_by=found.mined_by(path),
+        kinships=kin.by_model,
         published=PUBLISHED[published] if published else None,
         annotators=rates_of(people, intervals.clusters),
         missing="reject",
@@ -134,7 +137,8 @@ def evaluate_pairs(
     ]
     aucs = {} if board.comparison is None else board.comparison.aucs
     low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
-    warnings = [*opened.notes, *against, *low, *board.warnings, *notes, *unresolved(pairs, rows)]
+    said = [*against, *low, *kin.warnings, *board.warnings]
+    warnings = [*opened.notes, *said, *notes, *unresolved(pairs, rows)]
     return CommandResult(
         written, funnel, warnings, leaderboard=board, agreement=agreed, protocols=rows
     )
