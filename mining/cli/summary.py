@@ -173,7 +173,9 @@ def _print_board(console: Console, board: Leaderboard) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     references = board.kinship_references if roomy else []
     for reference in references:
-        table.add_column(kinship_header(reference), justify="right")
+        # The name of a single one stands in the note of its row.
+        alone = len(references) == 1
+        table.add_column("kinship" if alone else kinship_header(reference), justify="right")
     table.add_column("note", overflow="fold")
     for entry in board.entries:
         cells = [

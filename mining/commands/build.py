@@ -239,7 +239,7 @@ class _Models:
     def kinships(
         self, embedded: Sequence[Embeddings], mined: Mined, seed: int, progress: Progress
     ) -> Kinships:
-        """How far each follows the references, as told by as many hardest pairs as were mined."""
+        """Kinship of each with the references, by as many hardest pairs as were mined."""
         models = dict(zip(self.names, embedded, strict=True))
         with progress("Looking for kin of the reference"):
             return kinships_between(models, mined.references, len(mined), seed)

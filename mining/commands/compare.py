@@ -11,7 +11,7 @@ from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
 from mining.scores.collection import Gathered
-from mining.scores.kinship import Kinships, kinships_of
+from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import (
     low_aucs,
     mined_beside,
@@ -21,7 +21,7 @@ from mining.scores.pair_files import (
     unread_rows,
     was_mined,
 )
-from mining.scores.sources import ScoreSources
+from mining.scores.sources import OpenSources, ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
@@ -154,9 +154,8 @@ def compare_models(
     people = {name: taken(said, kept[name]) for name, said in people.items()}
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
     with progress("Comparing"):
-        kin = {one: kinships_of(one, files, sets, gathered, opened.embeddings) for one in sets}
-        boards = _boards(sets, files, gathered, people, target_fnr, published, intervals, kin)
-    said = [*_said(boards, files, whole, gathered), *(w for k in kin.values() for w in k.warnings)]
+        made = _boards(sets, files, gathered, opened, people, target_fnr, published, intervals)
+    boards, said = made[0], [*_said(made[0], files, whole, gathered), *made[1]]
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
@@ -382,16 +381,20 @@ def _boards(
     sets: Mapping[str, PairSet],
     files: Mapping[str, Path],
     gathered: Gathered,
+    opened: OpenSources,
     people: Mapping[str, Mapping[str, PairSet]],
     target_fnr: float | str | None,
     published: bool,
     intervals: IntervalOptions,
-    kin: Mapping[str, Kinships],
-) -> list[Leaderboard]:
-    """A table a set, in the order given; the thresholds of one are carried to the others."""
+) -> tuple[list[Leaderboard], list[str]]:
+    """A table a set, in the order given, and sentences on kin of what mined, where not known.
+
+    The thresholds of one are carried to the others.
+    """
     base = "random" if "random" in sets else next(iter(sets))
     carried: dict[str, tuple[float, str]] | None = None
     boards: dict[str, Leaderboard] = {}
+    kin = {one: kinships_of(one, files, sets, gathered, opened.embeddings) for one in sets}
     for name in sorted(sets, key=lambda one: one != base):
         boards[name] = make_leaderboard(
             name,
@@ -412,4 +415,4 @@ def _boards(
             found = boards[name].comparison
             cuts = found.thresholds if found is not None else {}
             carried = {model: (cut, base) for model, cut in cuts.items()}
-    return [boards[name] for name in sets]
+    return [boards[name] for name in sets], [text for one in kin.values() for text in one.warnings]

@@ -74,7 +74,7 @@ def kinship_record(entry: Entry, references: Sequence[str]) -> dict[str, object]
 
 
 def kinship_sentence(found: Kinship) -> str:
-    """How near a model is to a reference, in words, without a full stop.
+    """Kinship in words, without a full stop.
 
     >>> kinship_sentence(Kinship("A", Correlation(0.66, 0.62, 0.7, 20000)))
     'kin of A, rank correlation 0.66 [0.62, 0.70]'
