@@ -22,6 +22,8 @@ from pairsets.evaluation.intervals import CONFIDENCE, Interval, student
 KIN = 0.5
 # Pairs below which ranks say nothing of each other.
 FEWEST_PAIRS = 10
+# Correlations nearer to 1 are of equal orders, but for the rounding of sums.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -145,12 +147,13 @@ def rank_correlation(
     u, v = _Ranked.of(x), _Ranked.of(y)
     together, own, other = u.variance(v), u.variance(u), v.variance(v)
     size = math.sqrt(own * other)
-    rho = min(max(together / size, -1.0), 1.0)
+    rho = together / size
+    if abs(rho) > 1 - _ROUNDING:
+        one = math.copysign(1.0, rho)
+        return Correlation(one, one, one, x.size)
     influence = u.influence(v) / size
     influence -= rho / 2 * (u.influence(u) / own + v.influence(v) / other)
     spread = clusters.spread(influence / x.size)
-    if abs(rho) == 1:
-        return Correlation(rho, rho, rho, x.size)
     error = math.sqrt(spread.variance) / (1 - rho**2)
     half = student(confidence, spread.degrees) * error
     middle = math.atanh(rho)
