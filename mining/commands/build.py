@@ -35,6 +35,7 @@ from mining.miners.suspect_free import dropped_rows
 from mining.models import Model
 from mining.models.names import model_names, plain_names
 from mining.ranking.mined_pairs import Mined
+from mining.ranking.model_ranking import search_on
 from mining.scores.collection import Gathered
 from mining.scores.kinship import Kinships, kinships_between
 from mining.scores.pair_files import without_skipped
@@ -140,7 +141,7 @@ def build(
     known = Gathered({"random": scores["random"]}, cast.fingerprints)
     before_ours = known.mined_by(Path(random.test_pairs)) if random.test_pairs is not None else []
     mined_by = {"random": before_ours, "adversarial": [*mined.references]}
-    kin = cast.kinships(embedded, mined, random.seed, progress)
+    kin = cast.kinships(embedded, mined, random.seed, encoding.device, progress)
     boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed, kin)
     content_of_random = manifest("random", own, parameters, inputs, funnel)
     write_pair_file(run.pairs("random"), own, content_of_random, scores["random"])
@@ -237,12 +238,18 @@ class _Models:
         return [first, *others]
 
     def kinships(
-        self, embedded: Sequence[Embeddings], mined: Mined, seed: int, progress: Progress
+        self,
+        embedded: Sequence[Embeddings],
+        mined: Mined,
+        seed: int,
+        device: str,
+        progress: Progress,
     ) -> Kinships:
         """Kinship of each with the references, by as many hardest pairs as were mined."""
         models = dict(zip(self.names, embedded, strict=True))
         with progress("Looking for kin of the reference"):
-            return kinships_between(models, mined.references, len(mined), seed)
+            how = search_on(device)
+            return kinships_between(models, mined.references, len(mined), seed, how)
 
 
 def _describe(

@@ -10,6 +10,7 @@ from typing import TypedDict
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
+from mining.ranking.model_ranking import search_on
 from mining.scores.collection import Gathered
 from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import (
@@ -394,7 +395,9 @@ def _boards(
     base = "random" if "random" in sets else next(iter(sets))
     carried: dict[str, tuple[float, str]] | None = None
     boards: dict[str, Leaderboard] = {}
-    kin = {one: kinships_of(one, files, sets, gathered, opened.embeddings) for one in sets}
+    vectors = opened.embeddings
+    how = search_on(opened.asked.encoding.device) if vectors else None
+    kin = {one: kinships_of(one, files, sets, gathered, vectors, how) for one in sets}
     for name in sorted(sets, key=lambda one: one != base):
         boards[name] = make_leaderboard(
             name,

@@ -9,9 +9,11 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
-from mining.scores.kinship import kinships_of
+from mining.ranking.model_ranking import search_on
+from mining.scores.collection import Gathered
+from mining.scores.kinship import Kinships, kinships_of
 from mining.scores.pair_files import lost_rows, low_aucs, unread_rows, was_mined
-from mining.scores.sources import ScoreSources
+from mining.scores.sources import OpenSources, ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
@@ -107,7 +109,7 @@ def evaluate_pairs(
         people = taken(people, kept)
         agreed = _agreed(pairs, people, intervals)
         parts = parts and Folds(parts.numbers[kept])
-    kin = kinships_of(path.stem, {path.stem: path}, {path.stem: pairs}, found, opened.embeddings)
+    kin = _kinships(path, pairs, found, opened)
     board = make_leaderboard(
         path.stem,
         pairs,
@@ -142,6 +144,13 @@ def evaluate_pairs(
     return CommandResult(
         written, funnel, warnings, leaderboard=board, agreement=agreed, protocols=rows
     )
+
+
+def _kinships(path: Path, pairs: PairSet, found: Gathered, opened: OpenSources) -> Kinships:
+    """Kinship of the models with those that mined the pairs, as far as it is known."""
+    sets, vectors = {path.stem: pairs}, opened.embeddings
+    how = search_on(opened.asked.encoding.device) if vectors else None
+    return kinships_of(path.stem, {path.stem: path}, sets, found, vectors, how)
 
 
 def _agreed(

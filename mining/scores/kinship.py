@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from indexes import FlatIndex, pair_scores
+from indexes.join import SearchOptions
 from mining.embeddings.store import Embeddings
 from mining.models.names import short_name
 from mining.scores.collection import Gathered, miners
@@ -26,6 +27,7 @@ from pairsets.evaluation.kinship import (
 from pairsets.faces import some_of
 from pairsets.pairset import PairSet
 from pairsets.random_set import PairSpace
+from pairsets.storage.json_files import JsonError, read_object
 
 # Random pairs that a rank correlation is of, where there are so many.
 PAIRS = 20_000
@@ -55,11 +57,14 @@ class Likeness:
     Attributes:
         hardest: how many hardest pairs of either are looked at.
         seed: of the random pairs.
+        how: how the hardest pairs are searched for; it changes the time alone.
     """
 
     hardest: int
     seed: int = 0
-    _searched: dict[tuple[Path, int, bytes], Rows] = field(default_factory=dict)
+    how: SearchOptions | None = None
+    # Of each search the vectors, the rows that it was of, and what it found.
+    _searched: list[tuple[Embeddings, Rows, Rows]] = field(default_factory=list)
 
     def between(
         self, model: Embeddings, reference: Embeddings
@@ -98,14 +103,16 @@ class Likeness:
 
     def _top(self, embeddings: Embeddings, rows: Rows, groups: Rows) -> Rows:
         """Hardest pairs of two identities among these rows, `[n, 2]`; searched for once."""
-        key = (embeddings.folder, id(embeddings), rows.tobytes())
-        if key not in self._searched:
-            with embeddings.watched():
-                everywhere = np.array_equal(rows, np.arange(len(embeddings)))
-                vectors = embeddings.vectors if everywhere else np.asarray(embeddings.vectors[rows])
-                found = FlatIndex(vectors).top_pairs(self.hardest, groups)
-            self._searched[key] = np.stack([found.i, found.j], axis=1)
-        return self._searched[key]
+        for one, known, top in self._searched:
+            if one is embeddings and np.array_equal(known, rows):
+                return top
+        with embeddings.watched():
+            everywhere = np.array_equal(rows, np.arange(len(embeddings)))
+            vectors = embeddings.vectors if everywhere else np.asarray(embeddings.vectors[rows])
+            found = FlatIndex(vectors).top_pairs(self.hardest, groups, how=self.how)
+        top = np.stack([found.i, found.j], axis=1)
+        self._searched.append((embeddings, rows, top))
+        return top
 
 
 def kinships_between(
@@ -113,6 +120,7 @@ def kinships_between(
     references: Mapping[str, Embeddings],
     hardest: int,
     seed: int = 0,
+    how: SearchOptions | None = None,
 ) -> Kinships:
     """Kinship of models with references, where the vectors of all are at hand.
 
@@ -121,11 +129,12 @@ def kinships_between(
         references: by name.
         hardest: how many hardest pairs of either are looked at: as many as were mined.
         seed: of the random pairs.
+        how: how the hardest pairs are searched for; it changes the time alone.
 
     Raises:
         EmbeddingError: the file of some vectors changed since it was opened.
     """
-    likeness = Likeness(hardest, seed)
+    likeness = Likeness(hardest, seed, how)
     found: dict[str, list[Kinship]] = {}
     for name, reference in references.items():
         for model, vectors in models.items():
@@ -145,7 +154,7 @@ def kinships_of(
     sets: Mapping[str, PairSet],
     gathered: Gathered,
     embeddings: Sequence[Embeddings],
-    seed: int = 0,
+    how: SearchOptions | None = None,
 ) -> Kinships:
     """Kinship of the models of a table with the references that mined its set.
 
@@ -157,7 +166,7 @@ def kinships_of(
         files, sets: all pair files and sets, by name.
         gathered: the scores of the sets.
         embeddings: the vectors at hand.
-        seed: of the random pairs.
+        how: how the hardest pairs are searched for; it changes the time alone.
 
     Raises:
         EmbeddingError: the file of some vectors changed since it was opened.
@@ -169,7 +178,9 @@ def kinships_of(
         for model, fingerprint in gathered.fingerprints.items()
         if fingerprint in vectors
     }
-    likeness = Likeness(int(sets[name].negatives.sum()), seed)
+    # Where positives were mined the negatives are nobody's hardest.
+    hardest = 0 if _of_positives(files[name]) else int(sets[name].negatives.sum())
+    likeness = Likeness(hardest, how=how)
     found: dict[str, list[Kinship]] = {}
     unknown: dict[str, list[str]] = {}
     for miner in miners(files[name]):
@@ -202,6 +213,15 @@ def _unknown(name: str, reference: str, models: Sequence[str]) -> str:
         f"is punished here for that. Give the vectors of {reference} and of the model "
         "(--embeddings), or let compare have a random set that both have scores of."
     )
+
+
+def _of_positives(path: Path) -> bool:
+    """Whether the manifest beside a pair file says that its positives were mined."""
+    try:
+        found = read_object(path.with_suffix(".json"), "the manifest of mined pairs")
+        return found.inner("parameters").content.get("label") == "positive"
+    except (OSError, JsonError):
+        return False
 
 
 def _shared_rows(model: Embeddings, reference: Embeddings) -> tuple[Rows, Rows]:

@@ -193,6 +193,16 @@ def test_scores_of_random_pairs_are_the_next_best(files, sets, world):
     assert fewer.correlation.pairs == kin.correlation.pairs - 5
 
 
+def test_of_mined_positives_no_negatives_are_the_hardest(files, sets, world):
+    manifest = files["mined"].with_suffix(".json")
+    content = json.loads(manifest.read_text()) | {"parameters": {"label": "positive"}}
+    manifest.write_text(json.dumps(content))
+    known = gathered(sets, world, ("kin", "reference"), ("kin", "reference"))
+    (one,) = kinships_of("mined", files, sets, known, [*world.values()]).by_model["kin"]
+    assert one.correlation.pairs == kinship.PAIRS
+    assert one.overlap is None
+
+
 def test_where_nothing_is_known_a_sentence_says_what_to_give(files, sets, world):
     alone = {"mined": sets["mined"]}
     for models, there in ((("coin", "kin"), sets), (("kin", "reference", "coin"), alone)):

@@ -1,4 +1,4 @@
-"""Kinship with a reference: SciPy's rank correlation, the jackknife, planted truths, sets of pairs."""
+"""Kinship with a reference: SciPy's rank correlation, the jackknife, planted truths, sets."""
 
 from __future__ import annotations
 

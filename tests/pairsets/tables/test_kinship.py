@@ -1,4 +1,4 @@
-"""Kin of a reference in tables: out of bold, differences and letters; columns of mined sets alone."""
+"""Kin of a reference in tables: out of bold and differences; columns of mined sets alone."""
 
 from __future__ import annotations
 
