@@ -16,7 +16,7 @@ from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
 from pairsets.tables.differences import points, statistic_title, why_not_compared
-from pairsets.tables.kinship import kinship_cell, kinship_header
+from pairsets.tables.kinship import kinship_cell
 from pairsets.tables.leaderboard import (
     APART_COLUMNS,
     ZACI,
@@ -171,11 +171,11 @@ def _print_board(console: Console, board: Leaderboard) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("threshold", "AUC") if roomy else ():
         table.add_column(name, justify="right", no_wrap=True)
-    references = board.kinship_references if roomy else []
-    for reference in references:
-        # The name of a single one stands in the note of its row.
-        alone = len(references) == 1
-        table.add_column("kinship" if alone else kinship_header(reference), justify="right")
+    references = board.kinship_references
+    # Columns of several leave the names of models no room; notes and files tell of each.
+    references = references if roomy and len(references) == 1 else []
+    for _ in references:
+        table.add_column("kinship", justify="right")
     table.add_column("note", overflow="fold")
     for entry in board.entries:
         cells = [

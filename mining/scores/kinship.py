@@ -109,7 +109,9 @@ class Likeness:
         with embeddings.watched():
             everywhere = np.array_equal(rows, np.arange(len(embeddings)))
             vectors = embeddings.vectors if everywhere else np.asarray(embeddings.vectors[rows])
-            found = FlatIndex(vectors).top_pairs(self.hardest, groups, how=self.how)
+            found = FlatIndex(vectors).top_pairs(
+                self.hardest, groups, how=self.how or SearchOptions()
+            )
         top = np.stack([found.i, found.j], axis=1)
         self._searched.append((embeddings, rows, top))
         return top

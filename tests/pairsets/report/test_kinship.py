@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.elements import Page
 
+from pairsets import PairSet
 from pairsets.evaluation.kinship import Correlation, Kinship, Overlap
 from pairsets.figures import interval_bars
 from pairsets.report import Report, render
 from pairsets.report.headline import headline_of
 from pairsets.report.leaderboards import board_of
 from pairsets.tables.entries import NOT_COMPARABLE, Entry
-from pairsets.tables.leaderboard import Leaderboard
+from pairsets.tables.leaderboard import Leaderboard, make_leaderboard
 
 NEAR = Kinship("miner", Correlation(0.66, 0.62, 0.7, 20000), Overlap(0.41, 500, 1_666_667))
 MARK = "kin of miner: not comparable on its pairs"
@@ -76,6 +78,25 @@ def test_chance_is_marked_where_the_axis_of_the_eer_reaches_it():
 def test_a_sentence_names_the_models_that_are_no_better_than_chance():
     (foot,) = [text for _, text in Page(text_of(MINED)).of("p", "foot")]
     assert foot == "No better than chance on these pairs, with an EER of 50 % or more: near."
+
+
+def test_below_the_differences_kin_are_named_apart_from_what_mined():
+    generator = np.random.default_rng(1)
+    label = np.repeat([1, 0], 200)
+    ends = [[f"c{(k + step) % 60}/{k}" for k in range(400)] for step in (0, 1)]
+    scores = {
+        model: gap * label + generator.standard_normal(400)
+        for model, gap in {"near": 3.0, "one": 2.0, "two": 1.0, "miner": 1.5}.items()
+    }
+    board = make_leaderboard(
+        "hard", PairSet.of(*ends, label), scores, 0.1, mined_by="miner",
+        kinships={"near": [NEAR]}, draws=200,
+    )  # fmt: skip
+    said = [text for _, text in Page(text_of(board)).of("p", "foot") if "Not compared" in text]
+    assert said == [
+        "Not compared: miner, which mined this set.",
+        "Not compared: near, kin of what mined this set.",
+    ]
 
 
 def texts(figure):
