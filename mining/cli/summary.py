@@ -24,6 +24,7 @@ from pairsets.tables.census import (
     shown_points,
 )
 from pairsets.tables.differences import points, statistic_title, why_not_compared
+from pairsets.tables.kinship import kinship_cell
 from pairsets.tables.leaderboard import (
     APART_COLUMNS,
     ZACI,
@@ -185,6 +186,11 @@ def _print_board(console: Console, board: Leaderboard) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("threshold", "AUC") if roomy else ():
         table.add_column(name, justify="right", no_wrap=True)
+    references = board.kinship_references
+    # Columns of several leave the names of models no room; notes and files tell of each.
+    references = references if roomy and len(references) == 1 else []
+    for _ in references:
+        table.add_column("kinship", justify="right")
     table.add_column("note", overflow="fold")
     for entry in board.entries:
         cells = [
@@ -201,11 +207,13 @@ def _print_board(console: Console, board: Leaderboard) -> None:
             if found.reaches_target:
                 cut = f"{'<= ' if found.distance else ''}{found.shown(found.threshold):.4g}"
             more = [cut, f"{found.auc:.4f}"]
+        cells += more if roomy else []
+        cells += [escape(kinship_cell(entry, reference)) for reference in references]
         style = "dim" if entry.published else ""
-        table.add_row(
-            escape(entry.title), *cells, *(more if roomy else ()), escape(entry.note), style=style
-        )
+        table.add_row(escape(entry.title), *cells, escape(entry.note), style=style)
     console.print(table)
+    if board.chance:
+        console.print(f"{board.chance}\n", markup=False, highlight=False, soft_wrap=True)
     if board.apart is not None:
         _print_apart(console, board.apart)
 

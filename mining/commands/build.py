@@ -34,8 +34,11 @@ from mining.miners.search import Search
 from mining.miners.suspect_free import dropped_rows
 from mining.models import Model
 from mining.models.names import model_names, plain_names
+from mining.ranking.mined_pairs import Mined
+from mining.ranking.model_ranking import search_on
 from mining.scores.census import take_all
 from mining.scores.collection import Gathered
+from mining.scores.kinship import Kinships, kinships_between
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
 from pairsets.evaluation.census import CensusComparison
@@ -141,7 +144,8 @@ def build(
     known = Gathered({"random": scores["random"]}, cast.fingerprints)
     before_ours = known.mined_by(Path(random.test_pairs)) if random.test_pairs is not None else []
     mined_by = {"random": before_ours, "adversarial": [*mined.references]}
-    boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed)
+    kin = cast.kinships(embedded, mined, random.seed, encoding.device, progress)
+    boards = _evaluate(sets, scores, mined_by, apart, tables, random.seed, kin)
     content_of_random = manifest("random", own, parameters, inputs, funnel)
     write_pair_file(run.pairs("random"), own, content_of_random, scores["random"])
     write_pair_file(
@@ -237,6 +241,20 @@ class _Models:
             FlatIndex(first.vectors).save(staged / run.index.name)
         return [first, *others]
 
+    def kinships(
+        self,
+        embedded: Sequence[Embeddings],
+        mined: Mined,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> Kinships:
+        """Kinship of each with the references, by as many hardest pairs as were mined."""
+        models = dict(zip(self.names, embedded, strict=True))
+        with progress("Looking for kin of the reference"):
+            how = search_on(device)
+            return kinships_between(models, mined.references, len(mined), seed, how)
+
 
 def _describe(
     given: MinerInputs, pairs: int, embedded: Embeddings
@@ -306,6 +324,7 @@ def _evaluate(
     apart: Mapping[str, LeftOut],
     tables: TableOptions,
     seed: int,
+    kin: Kinships,
 ) -> list[Leaderboard]:
     """A leaderboard of each set, at the target and the thresholds of the random one."""
     target = resolve_target(sets["random"], tables.target_fnr)
@@ -320,6 +339,7 @@ def _evaluate(
                 target,
                 mined_by=mined_by[name] or None,
                 left_out=apart if name == "adversarial" else None,
+                kinships=kin.by_model if name == "adversarial" else None,
                 published=PUBLISHED[name] if tables.published else None,
                 seed=seed,
                 carried={model: (cut, "random") for model, cut in thresholds.items()},

@@ -10,7 +10,9 @@ from typing import TypedDict
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
+from mining.ranking.model_ranking import search_on
 from mining.scores.collection import Gathered
+from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import (
     low_aucs,
     mined_beside,
@@ -20,7 +22,7 @@ from mining.scores.pair_files import (
     unread_rows,
     was_mined,
 )
-from mining.scores.sources import ScoreSources
+from mining.scores.sources import OpenSources, ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
@@ -158,13 +160,13 @@ def compare_models(
     people = {name: taken(said, kept[name]) for name, said in people.items()}
     mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
     with progress("Comparing"):
-        boards = _boards(sets, files, gathered, people, target_fnr, published, intervals)
+        made = _boards(sets, files, gathered, opened, people, target_fnr, published, intervals)
+    boards, said = made[0], [*_said(made[0], files, whole, gathered), *made[1]]
     census = opened.take_census(
         next(board.comparison for board in boards if board.comparison).target_fnr,
         run.root / ".all-pairs.search",
         progress,
     )
-    said = _said(boards, files, whole, gathered)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
@@ -410,15 +412,22 @@ def _boards(
     sets: Mapping[str, PairSet],
     files: Mapping[str, Path],
     gathered: Gathered,
+    opened: OpenSources,
     people: Mapping[str, Mapping[str, PairSet]],
     target_fnr: float | str | None,
     published: bool,
     intervals: IntervalOptions,
-) -> list[Leaderboard]:
-    """A table a set, in the order given; the thresholds of one are carried to the others."""
+) -> tuple[list[Leaderboard], list[str]]:
+    """A table a set, in the order given, and sentences on kin of what mined, where not known.
+
+    The thresholds of one are carried to the others.
+    """
     base = "random" if "random" in sets else next(iter(sets))
     carried: dict[str, tuple[float, str]] | None = None
     boards: dict[str, Leaderboard] = {}
+    vectors = opened.embeddings
+    how = search_on(opened.asked.encoding.device) if vectors else None
+    kin = {one: kinships_of(one, files, sets, gathered, vectors, how) for one in sets}
     for name in sorted(sets, key=lambda one: one != base):
         boards[name] = make_leaderboard(
             name,
@@ -426,6 +435,7 @@ def _boards(
             gathered.scores[name],
             target_fnr,
             mined_by=gathered.mined_by(files[name]),
+            kinships=kin[name].by_model,
             published=published_for(name, sets[name]) if published else None,
             annotators=rates_of(people[name], intervals.clusters),
             missing="reject",
@@ -438,4 +448,4 @@ def _boards(
             found = boards[name].comparison
             cuts = found.thresholds if found is not None else {}
             carried = {model: (cut, base) for model, cut in cuts.items()}
-    return [boards[name] for name in sets]
+    return [boards[name] for name in sets], [text for one in kin.values() for text in one.warnings]

@@ -9,9 +9,12 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
+from mining.ranking.model_ranking import search_on
 from mining.scores.census import named_embeddings, take_all, target_share, unresolved_fars
+from mining.scores.collection import Gathered
+from mining.scores.kinship import Kinships, kinships_of
 from mining.scores.pair_files import lost_rows, low_aucs, unread_rows, was_mined
-from mining.scores.sources import ScoreSources
+from mining.scores.sources import OpenSources, ScoreSources
 from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
@@ -83,8 +86,8 @@ def evaluate_pairs(
         checked_share(far, "FAR")
     tables = _Tables.of(out, spreadsheet_safe)
     beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path))
-    said = [*sources.files, *(file.path for file in annotators)]
-    refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *said])
+    given = [*sources.files, *(file.path for file in annotators)]
+    refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *given])
     asked = pairs = PairSet.read(path, identities)
     against = contradictions(pairs, intervals.clusters, str(path))
     parts, notes = _folds(path, protocols.folds, pairs)
@@ -109,12 +112,14 @@ def evaluate_pairs(
         people = taken(people, kept)
         agreed = _agreed(pairs, people, intervals)
         parts = parts and Folds(parts.numbers[kept])
+    kin = _kinships(path, pairs, found, opened)
     board = make_leaderboard(
         path.stem,
         pairs,
         found.scores[path.stem],
         target,
         mined_by=found.mined_by(path),
+        kinships=kin.by_model,
         published=PUBLISHED[published] if published else None,
         annotators=rates_of(people, intervals.clusters),
         missing="reject",
@@ -137,7 +142,8 @@ def evaluate_pairs(
     ]
     aucs = {} if board.comparison is None else board.comparison.aucs
     low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
-    warnings = [*opened.notes, *against, *low, *board.warnings, *notes, *unresolved(pairs, rows)]
+    said = [*against, *low, *kin.warnings, *board.warnings]
+    warnings = [*opened.notes, *said, *notes, *unresolved(pairs, rows)]
     return CommandResult(
         written, funnel, warnings, leaderboard=board, agreement=agreed, protocols=rows
     )
@@ -196,6 +202,13 @@ def evaluate_all_pairs(
     funnel = unread_rows(list(sources.values()))
     warnings = unresolved_fars(found, fars)
     return CommandResult([*tables, *copies], funnel, warnings, census=found)
+
+
+def _kinships(path: Path, pairs: PairSet, found: Gathered, opened: OpenSources) -> Kinships:
+    """Kinship of the models with those that mined the pairs, as far as it is known."""
+    sets, vectors = {path.stem: pairs}, opened.embeddings
+    how = search_on(opened.asked.encoding.device) if vectors else None
+    return kinships_of(path.stem, {path.stem: path}, sets, found, vectors, how)
 
 
 def _agreed(

@@ -21,7 +21,7 @@ from pairsets.files.side_files import Named
 from pairsets.files.submissions import DISTANCE, Submission
 from pairsets.pairset import PairSet, pair_key
 from pairsets.storage.artefacts import refuse_unwritable
-from pairsets.storage.json_files import JsonError, read_object
+from pairsets.storage.json_files import JsonError, JsonObject, read_object
 
 Scores = NDArray[np.float64]
 
@@ -31,10 +31,16 @@ class Miner:
     """A reference model that mined a pair file.
 
     Vectors are known by their fingerprint; a name alone does not tell two checkpoints apart.
+
+    Attributes:
+        model: the `family:argument` text.
+        fingerprint: of the model.
+        provenance: the facts that the fingerprint is made of; empty where the manifest lacks them.
     """
 
     model: str
     fingerprint: str
+    provenance: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     @property
     def unlisted(self) -> str:
@@ -82,21 +88,25 @@ class Gathered:
 
         A miner that is not among the models is named all the same: that it mined is known.
         """
-        names = [name for name in self.models if name not in self.fingerprints]
-        known_as = {self.known_as.get(name, name): name for name in reversed(names)}
         found: list[str] = []
         for miner in miners(pair_file):
-            mine = [
-                model
-                for model, fingerprint in self.fingerprints.items()
-                if fingerprint == miner.fingerprint
-            ]
-            name = miner.among_scores(names)
-            own = miner.among_scores(known_as)
-            mine += [] if name is None else [name]
-            mine += [] if own is None else [known_as[own]]
-            found += mine or [miner.unlisted]
+            found += self.known_as_miner(miner) or [miner.unlisted]
         return list(dict.fromkeys(found))
+
+    def known_as_miner(self, miner: Miner) -> list[str]:
+        """The names that `miner` has here; none where it is not among the models."""
+        names = [name for name in self.models if name not in self.fingerprints]
+        known_as = {self.known_as.get(name, name): name for name in reversed(names)}
+        mine = [
+            model
+            for model, fingerprint in self.fingerprints.items()
+            if fingerprint == miner.fingerprint
+        ]
+        name = miner.among_scores(names)
+        own = miner.among_scores(known_as)
+        mine += [] if name is None else [name]
+        mine += [] if own is None else [known_as[own]]
+        return list(dict.fromkeys(mine))
 
 
 def gather(
@@ -333,6 +343,14 @@ def miners(path: Path) -> list[Miner]:
         found = read_object(path.with_suffix(".json"), "the manifest of mined pairs")
         several = "references" in found.content
         those = found.objects("references") if several else [found.inner("reference")]
-        return [Miner(one.text("model"), one.text("fingerprint")) for one in those]
+        return [
+            Miner(one.text("model"), one.text("fingerprint"), _provenance(one)) for one in those
+        ]
     except (OSError, JsonError):
         return []
+
+
+def _provenance(reference: JsonObject) -> Mapping[str, object]:
+    """The facts on a reference in a manifest; empty where it has none."""
+    found = reference.content.get("provenance")
+    return found if isinstance(found, Mapping) else {}

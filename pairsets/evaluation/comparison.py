@@ -38,7 +38,8 @@ class Comparison:
         human: the person's rates, where there is one.
         differences: by statistic (`fpr`, `eer`), every two comparable models that have it.
         groups: by statistic, letters by model: models that share one cannot be told apart.
-        apart: models left out of differences and groups, such as the one that mined the set.
+        apart: models left out of differences and groups, such as the one that mined the set, and
+            its kin.
     """
 
     name: str
@@ -170,7 +171,7 @@ def compare(
         pairs: the set; invalid rows are left out.
         scores: by model, `[N]`, one a row of `pairs`.
         target_fnr: see `pairsets.evaluate`.
-        apart: models to evaluate and not to compare: those that mined the set.
+        apart: models to evaluate and not to compare: those that mined the set, and their kin.
         missing: of pairs without a score, see `pairsets.evaluation.missing_scores.settle`.
         turned: models whose scores are distances, turned round already.
         dropped: pairs that were left out before for want of a score: counted.

@@ -22,6 +22,8 @@ _NAMES = {
     "eer": "equal error rate (%)",
     "fpr_interpolated": "false positive rate, interpolated as by ZACI-20 (%)",
 }
+# The EER of a coin, in percent.
+_CHANCE = 50.0
 # Inches: a row, what stands above and below them, the room for a name and for the number.
 _ROW, _ABOVE, _BELOW, _NAME, _CHART, _NUMBER = 0.27, 0.3, 0.8, 2.15, 3.2, 1.4
 
@@ -32,8 +34,8 @@ def interval_bars(
     """The rows of a leaderboard as a forest plot, in their order: a point and its interval each.
 
     A person is a star, a published row a hollow point without interval, a model that mined the set
-    is grey. Rows that have no such rate are left out. The number at the right is the rate and its
-    95 % interval.
+    is grey, and so is its kin. Where the axis of the EER reaches 50 %, chance is marked. Rows that
+    have no such rate are left out. The number at the right is the rate and its 95 % interval.
 
     Args:
         entries: see `pairsets.Leaderboard.entries`.
@@ -63,6 +65,10 @@ def interval_bars(
         axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=[], xlabel=_NAMES[column])
         most = axes.get_xlim()[1]
         axes.set_xlim(0, most if most < 80 else 100)
+        if column == "eer" and axes.get_xlim()[1] >= _CHANCE:
+            axes.axvline(_CHANCE, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+            how = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            axes.annotate("chance", (_CHANCE, -0.5), (0, 2), size=7.5, color=MUTED, **how)  # type: ignore[arg-type]
         axes.spines["left"].set_visible(False)
         axes.tick_params(length=0, pad=5)
         if title:
@@ -97,7 +103,7 @@ def _mark(axes: Axes, entry: Entry, row: int, column: str) -> tuple[str, Artist]
         axes.plot(ends, [row, row], color=color, linewidth=1.8, solid_capstyle="butt", zorder=2)
     kind = "published" if entry.published else "run here"
     if not entry.comparable:
-        kind = "mined this set"
+        kind = "mined this set" if entry.mined else "kin of what mined it"
     if entry.human:
         kind = "person, published" if entry.published else "person"
     (mark,) = axes.plot(

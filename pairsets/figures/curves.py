@@ -31,6 +31,7 @@ def det_curves(
 ) -> Figure:
     """DET: FNR over FPR on normal-deviate axes, where equal Gaussian scores give a straight line.
 
+    The line FPR = 1 - FNR, on which a coin lies, is labelled as chance; curves are better below it.
     A curve's rate of nought or one, which has no finite deviate, is drawn as half a pair; such a
     point or target stands on the frame. Of a long curve some hundred true vertices are drawn.
 
@@ -60,6 +61,8 @@ def det_curves(
         figure, axes = panel(_size(curves))
         ends = [_deviate(max(low_fpr, low_fnr)), _deviate(high)]
         axes.plot(ends, ends, color=GRID, linewidth=0.9, zorder=1)
+        # On these axes 1 - rate is the deviate of the other sign.
+        _chance(axes, np.array([-ends[1], ends[1]]), np.array([ends[1], -ends[1]]), 0.5)
         for target in _deviates(np.array(target_fnrs), low_fnr):
             axes.axhline(target, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         handles: list[Artist] = []
@@ -102,7 +105,7 @@ def roc_curves(
     human = _known(human)
     with style():
         figure, axes = panel(_size(curves))
-        axes.plot([0, 100], [0, 100], color=GRID, linewidth=0.9, zorder=1)
+        _chance(axes, np.array([0.0, 100.0]), np.array([0.0, 100.0]), 0.7)
         axes.plot([0, 100], [100, 0], color=GRID, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
         for target in target_fnrs:
             level = 100 * (1 - checked_share(target))
@@ -122,6 +125,23 @@ def roc_curves(
         )
         legend(figure, handles, [*curves, *(["person"] if human else [])])
     return figure
+
+
+def _chance(axes: Axes, x: Floats, y: Floats, along: float) -> None:
+    """Draw the line of a coin, FPR = 1 - FNR, its name below it at a part of its length."""
+    axes.plot(x, y, color=GRID, linewidth=0.9, zorder=1)
+    place = (x[0] + along * (x[1] - x[0]), y[0] + along * (y[1] - y[0]))
+    axes.annotate(
+        "chance",
+        place,
+        color=MUTED,
+        size=7.5,
+        ha="center",
+        va="top",
+        rotation=float(np.degrees(np.arctan2(y[1] - y[0], x[1] - x[0]))),
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+    )
 
 
 def _size(curves: Mapping[str, Curve]) -> tuple[float, float]:

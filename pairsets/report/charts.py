@@ -47,8 +47,9 @@ def trade_off(group: DetSet, at: int) -> list[Chart]:
         (
             "DET",
             det_curves,
-            "Both kinds of error, small rates drawn large. Lower left is better; the diagonal is "
-            f"FPR = FNR.{lines}{person}",
+            "Both kinds of error, small rates drawn large. Lower left is better; the rising "
+            "diagonal is FPR = FNR, the falling one, FPR = 1 - FNR, is chance."
+            f"{lines}{person}",
         ),
         (
             "ROC",

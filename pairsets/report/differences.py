@@ -70,11 +70,19 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Contrasts:
-    """Tables of a set's differences, and which models are not in them."""
+    """Tables of a set's differences, and which models are not in them.
+
+    Attributes:
+        name: of the set.
+        tables: one a statistic.
+        apart: models that mined the set.
+        kin: their kin.
+    """
 
     name: str
     tables: tuple[Contrast, ...]
     apart: tuple[str, ...]
+    kin: tuple[str, ...]
 
 
 def contrasts_of(report: Report) -> list[Contrasts]:
@@ -86,7 +94,9 @@ def contrasts_of(report: Report) -> list[Contrasts]:
             continue
         linked = _Gallery.of(report, board.name)
         tables = tuple(_contrast(one, key, linked) for key in one.differences)
-        found.append(Contrasts(board.name, tables, tuple(sorted(one.apart))))
+        kin = {entry.model for entry in board.entries if entry.kin_of and not entry.comparable}
+        mined = tuple(sorted(one.apart - kin))
+        found.append(Contrasts(board.name, tables, mined, tuple(sorted(one.apart & kin))))
     return found
 
 

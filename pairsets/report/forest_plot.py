@@ -61,13 +61,20 @@ class Scale:
         numbers = ((self.place(tick), f"{tick:g}".replace("-", MINUS)) for tick in self.ticks)
         return _svg("axis", [text.format(*number) for number in numbers])
 
-    def row(self, value: float | None, interval: Interval | None = None, kind: str = "") -> Markup:
+    def row(
+        self,
+        value: float | None,
+        interval: Interval | None = None,
+        kind: str = "",
+        chance: float | None = None,
+    ) -> Markup:
         """A row: marks of the ticks, the interval as a line, the value as a point.
 
         Args:
             value: in percent; None leaves the row empty.
             interval: of the same, as shares.
             kind: classes: `person` draws a star, `hollow` a point that is not filled, `faded` grey.
+            chance: where a coin stands, in percent; marked if the axis reaches so far.
         """
         parts = [
             Markup('<line class="{}" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(
@@ -75,6 +82,12 @@ class Scale:
             )
             for tick in self.ticks
         ]
+        if chance is not None and self.low <= chance <= self.high:
+            parts.append(
+                Markup('<line class="chance" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(
+                    x=self.place(chance)
+                )
+            )
         if value is not None and is_known(interval):
             ends = (self.place(100 * interval.low), self.place(100 * interval.high))
             parts.append(

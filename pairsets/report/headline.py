@@ -54,7 +54,7 @@ class Headline:
     def punished(self) -> bool:
         """Whether the model is also judged on pairs that another one mined."""
         return any(
-            one.mined and one.entry.comparable and not one.entry.pairs_mined_by
+            one.mined and not one.entry.mined and not one.entry.pairs_mined_by
             for one in self.elsewhere
         )
 

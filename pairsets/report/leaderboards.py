@@ -13,9 +13,12 @@ from pairsets.report.operating_points import operating_tables
 from pairsets.report.phrases import bounds, is_known, listed
 from pairsets.report.tables import Cell, Table
 from pairsets.tables.entries import Entry
+from pairsets.tables.kinship import kinship_sentence
 from pairsets.tables.leaderboard import ZACI, Apart, Leaderboard, apart_cells, percent
 
 COLUMNS = ("fpr", "eer")
+# The EER of a coin, in percent.
+CHANCE = 50.0
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,21 @@ class RateCell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a leaderboard."""
+    """A row of a leaderboard.
+
+    Attributes:
+        entry: what it shows.
+        fpr, fnr, eer: its cells.
+        zaci: the rate between two thresholds that published rows have.
+        kinships: how near the model is to each reference, in words.
+    """
 
     entry: Entry
     fpr: RateCell
     fnr: RateCell
     eer: RateCell
     zaci: str
+    kinships: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class LeaderboardView:
         apart: published rows of other pairs, where there are some.
         remarks: sentences about what the data cannot tell.
         details: tables that are folded away.
+        chance: whether the axis of the EER reaches 50 %, which is marked on it.
     """
 
     name: str
@@ -64,6 +76,7 @@ class LeaderboardView:
     apart: Table | None
     remarks: tuple[str, ...]
     details: tuple[Table, ...]
+    chance: bool = False
 
 
 def board_of(board: Leaderboard) -> LeaderboardView:
@@ -79,7 +92,8 @@ def board_of(board: Leaderboard) -> LeaderboardView:
             drawing = Markup("")
             if column in scales:
                 shown = None if value is None else 100 * value
-                drawing = scales[column].row(shown, interval, _kind(entry))
+                chance = CHANCE if column == "eer" else None
+                drawing = scales[column].row(shown, interval, _kind(entry), chance)
             cells[column] = RateCell(
                 text.strip("*"),
                 bounds(interval),
@@ -88,7 +102,8 @@ def board_of(board: Leaderboard) -> LeaderboardView:
                 drawing,
             )
         zaci = percent(entry.fpr_interpolated)
-        rows.append(Row(entry, cells["fpr"], cells["fnr"], cells["eer"], zaci))
+        kinships = tuple(map(kinship_sentence, entry.kinships))
+        rows.append(Row(entry, cells["fpr"], cells["fnr"], cells["eer"], zaci, kinships))
     return LeaderboardView(
         name=board.name,
         rows=tuple(rows),
@@ -97,7 +112,10 @@ def board_of(board: Leaderboard) -> LeaderboardView:
         grouped=any(row.fpr.letters or row.eer.letters for row in rows),
         beside_published=board.beside_published,
         apart=None if board.apart is None else _apart(board.apart),
-        remarks=tuple(filter(None, (_remark(board, column) for column in COLUMNS))),
+        remarks=tuple(
+            filter(None, (*(_remark(board, column) for column in COLUMNS), board.chance))
+        ),
+        chance=scales["eer"].low <= CHANCE <= scales["eer"].high,
         details=tuple(operating_tables(board)),
     )
 

@@ -174,7 +174,8 @@ def _kinds(report: Report) -> dict[str, bool]:
     return {
         "published": any(entry.published for entry in entries),
         "person": any(entry.human for entry in entries),
-        "mined": any(not entry.comparable for entry in entries),
+        "mined": any(entry.mined for entry in entries),
+        "kin": any(entry.kin_of and not entry.comparable for entry in entries),
         "left_out": any(entry.pairs_mined_by for entry in entries),
         "intervals": any(entry.fpr_interval or entry.eer_interval for entry in entries),
     }

@@ -70,8 +70,8 @@ def why_not_compared(comparison: Comparison) -> str | None:
     if comparison.differences or not comparison.apart:
         return None
     return (
-        f"No two models to compare: {', '.join(sorted(comparison.apart))} mined the set, so that "
-        "errors there say little of what mined it."
+        f"No two models to compare: {', '.join(sorted(comparison.apart))} mined the set, or score "
+        "as a model does that mined it, so that errors there say little of them."
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.intervals import Interval
+from pairsets.evaluation.kinship import Kinship
 from pairsets.evaluation.result import Evaluation
 
 NOT_COMPARABLE = "mined this set: not comparable"
@@ -19,7 +20,8 @@ class Entry:
 
     `fpr` and `fnr` are rates that a threshold, or a person, achieves. `fpr_interpolated` is what
     ZACI-20's evaluator prints of a model; of a person, who has no threshold, it is `fpr` again.
-    `comparable` is false for the model that mined the set, whose row says little of the model;
+    `comparable` is false for the model that mined the set, whose row says little of the model, and
+    for its kin, whose scores follow it (`kinships` has how far those of each model do);
     `published` marks figures taken from ZACI-20's own tables, whose models have the interpolated
     rate alone, at the FNR beside it; `pairs_mined_by` names the references whose pairs a
     leave-one-out row is judged on, instead of the table's own. Intervals are there where they are
@@ -40,6 +42,21 @@ class Entry:
     fnr_interval: Interval | None = None
     eer_interval: Interval | None = None
     fpr_interpolated: float | None = None
+    kinships: tuple[Kinship, ...] = ()
+
+    @property
+    def kin_of(self) -> tuple[str, ...]:
+        """The references that the model is kin of."""
+        return kin_of(self.kinships)
+
+    @property
+    def mined(self) -> bool:
+        """Whether the model mined the set itself; its kin did not, and are not comparable either.
+
+        >>> Entry("A", 0.1, 0.1, 0.1, comparable=False).mined
+        True
+        """
+        return not self.comparable and not self.kin_of
 
     @property
     def competes(self) -> bool:
@@ -81,21 +98,40 @@ def human_entry(rates: HumanRates, name: str = "Human") -> Entry:
 
 
 def model_entry(
-    model: str, evaluation: Evaluation, *, mined: bool = False, miners: int = 1
+    model: str,
+    evaluation: Evaluation,
+    *,
+    mined: bool = False,
+    miners: int = 1,
+    kinships: Sequence[Kinship] = (),
 ) -> Entry:
-    """A model's row; `mined` marks a reference on the set that it mined, as one of `miners`."""
-    note = NOT_COMPARABLE if miners == 1 else f"one of {miners} that {NOT_COMPARABLE}"
+    """A model's row on a set.
+
+    Args:
+        model: its name.
+        evaluation: on the set.
+        mined: marks a reference on the set that it mined, as one of `miners`.
+        miners: how many mined it.
+        kinships: of a model that did not, with those that did.
+    """
+    first = []
+    if mined:
+        first = [NOT_COMPARABLE if miners == 1 else f"one of {miners} that {NOT_COMPARABLE}"]
+    elif kin := kin_of(kinships):
+        whose = "its" if len(kin) == 1 else "their"
+        first = [f"kin of {' and '.join(kin)}: not comparable on {whose} pairs"]
     return Entry(
         model=model,
         fpr=_number(evaluation.fpr_achieved),
         fnr=_number(evaluation.fnr_achieved),
         eer=_number(evaluation.eer),
-        note="; ".join([*([note] if mined else []), *score_notes(evaluation)]),
-        comparable=not mined,
+        note="; ".join([*first, *score_notes(evaluation)]),
+        comparable=not first,
         evaluation=evaluation,
         fpr_interval=evaluation.intervals.get("fpr_achieved"),
         eer_interval=evaluation.intervals.get("eer"),
         fpr_interpolated=_number(evaluation.fpr_interpolated),
+        kinships=() if mined else tuple(kinships),
     )
 
 
@@ -111,10 +147,26 @@ def score_notes(evaluation: Evaluation) -> list[str]:
     return found
 
 
-def left_out_entry(model: str, evaluation: Evaluation, mined_by: Sequence[str]) -> Entry:
-    """The row of a reference on the pairs that the others, `mined_by`, mined without it."""
+def left_out_entry(
+    model: str,
+    evaluation: Evaluation,
+    mined_by: Sequence[str],
+    kinships: Sequence[Kinship] = (),
+) -> Entry:
+    """The row of a reference on the pairs that the others, `mined_by`, mined without it.
+
+    A reference that is kin of one of them is punished for that: its note says so.
+    """
     row = model_entry(model, evaluation)
-    return replace(row, note=LEAVE_ONE_OUT, pairs_mined_by=tuple(mined_by))
+    theirs = tuple(one for one in kinships if one.reference in mined_by)
+    kin = kin_of(theirs)
+    note = f"{LEAVE_ONE_OUT}; kin of {' and '.join(kin)}" if kin else LEAVE_ONE_OUT
+    return replace(row, note=note, pairs_mined_by=tuple(mined_by), kinships=theirs)
+
+
+def kin_of(kinships: Iterable[Kinship]) -> tuple[str, ...]:
+    """The references of those kinships that make a model kin."""
+    return tuple(one.reference for one in kinships if one.kin)
 
 
 def _number(value: float) -> float | None:

@@ -18,10 +18,18 @@ from pairsets.evaluation.comparison import Comparison, ComparisonOptions, compar
 from pairsets.evaluation.evaluator import evaluate
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.intervals import Interval
+from pairsets.evaluation.kinship import Kinship
 from pairsets.evaluation.result import Evaluation
 from pairsets.pairset import PairSet
 from pairsets.storage.artefacts import write_json, write_text
-from pairsets.tables.entries import Entry, human_entry, left_out_entry, model_entry
+from pairsets.tables.entries import Entry, human_entry, kin_of, left_out_entry, model_entry
+from pairsets.tables.kinship import (
+    chance_sentence,
+    kinship_cell,
+    kinship_header,
+    kinship_record,
+    references_of,
+)
 from pairsets.tables.published_rows import Published
 
 SCHEMA = 3
@@ -70,7 +78,8 @@ class Leaderboard:
     def best(self, column: str) -> float | None:
         """The lowest `fpr` or `eer` among the models run here.
 
-        People, published rows, models that mined the set and leave-one-out rows do not compete.
+        People, published rows, models that mined the set, their kin and leave-one-out rows do not
+        compete.
         """
         values = [
             value
@@ -79,6 +88,16 @@ class Leaderboard:
             if (value := getattr(entry, column)) is not None
         ]
         return min(values, default=None)
+
+    @property
+    def kinship_references(self) -> list[str]:
+        """The references that the kinship of some model is known with."""
+        return references_of(self.entries)
+
+    @property
+    def chance(self) -> str:
+        """Sentence on the models that are no better than chance; empty without any."""
+        return chance_sentence(self.entries)
 
     @property
     def warnings(self) -> list[str]:
@@ -113,10 +132,12 @@ class Leaderboard:
         """The table in the form of ZACI-20's README, intervals behind the rates.
 
         Beside published rows there is a column of the rate that they have. Published rows of other
-        pairs are a table of their own.
+        pairs are a table of their own. Each reference that models may be kin of has a column.
         """
         beside = self.beside_published
         header = ["model name", "FPR (%)", "FNR (%)", "EER (%)", *([ZACI] if beside else ())]
+        references = self.kinship_references
+        header += map(kinship_header, references)
         rows = []
         for entry in self.entries:
             rates = [
@@ -124,8 +145,10 @@ class Leaderboard:
                 for text, bounds in zip(self.cells(entry), interval_cells(entry), strict=True)
             ]
             rates += [percent(entry.fpr_interpolated)] if beside else []
+            rates += [kinship_cell(entry, reference) for reference in references]
             rows.append([entry.title, *rates, entry.note])
-        text = _markdown([*header, "note"], rows)
+        text = _markdown([*map(escape, header), "note"], rows)
+        text += f"\n{escape(self.chance)}\n" if self.chance else ""
         if self.apart is None:
             return text
         below = _markdown(
@@ -141,10 +164,12 @@ class Leaderboard:
     def records(self) -> list[dict[str, object]]:
         """One flat record a row, rates as shares: what the CSV and JSON files hold.
 
-        `pairs_mined_by` is there in tables with leave-one-out rows alone, empty in the others.
+        `pairs_mined_by` is there in tables with leave-one-out rows alone, empty in the others; the
+        fields of `pairsets.tables.kinship.FIELDS` in those of mined sets where a kinship is known.
         Published rows of other pairs are of another `set`, which says so.
         """
         several = any(entry.pairs_mined_by for entry in self.entries)
+        references = self.kinship_references
         found = [
             entry.evaluation.record() if entry.evaluation is not None else {}
             for entry in self.entries
@@ -168,6 +193,7 @@ class Leaderboard:
             record["fpr_interpolated"] = entry.fpr_interpolated
             if several:
                 record["pairs_mined_by"] = ", ".join(entry.pairs_mined_by)
+            record |= kinship_record(entry, references)
             records.append(record)
         if self.apart is not None:
             others = Leaderboard(f"ZACI-20 {self.apart.name}", self.apart.entries).records()
@@ -225,14 +251,16 @@ def make_leaderboard(
     *,
     mined_by: str | Sequence[str] | None = None,
     left_out: Mapping[str, LeftOut] | None = None,
+    kinships: Mapping[str, Sequence[Kinship]] | None = None,
     published: Published | None = None,
     annotators: Mapping[str, HumanRates] | None = None,
     **options: Unpack[ComparisonOptions],
 ) -> Leaderboard:
     """Evaluate models on one set: people first, then models, the lowest FPR first.
 
-    Models of the same FPR stand by EER, then in the order given. Those that mined the set follow,
-    in the order given, each with its leave-one-out row: their rates are not of the same kind.
+    Models of the same FPR stand by EER, then in the order given. Kin of a reference that mined the
+    set follow, in the same order, compared with nothing; then those that mined it, in the order
+    given, each with its leave-one-out row: their rates are not of the same kind.
     Published rows come last, or apart.
 
     Args:
@@ -242,6 +270,7 @@ def make_leaderboard(
         target_fnr: see `pairsets.evaluate`; leave-one-out rows have that of `pairs`.
         mined_by: the reference, or the references, that mined the set: marked.
         left_out: by reference, what it is judged on in a row of its own, below its marked one.
+        kinships: by model, those with the references that mined the set, as far as they are known.
         published: rows to end with; apart, unless they are of these very pairs.
         annotators: further people, by name, with a row each below that of the set's own.
         options: see `pairsets.evaluation.comparison.compare`.
@@ -253,22 +282,26 @@ def make_leaderboard(
     miners = (mined_by,) if isinstance(mined_by, str) else tuple(mined_by or ())
     for model, judged in (left_out or {}).items():
         _refuse_unfit(model, judged, pairs, [one for one in miners if one in scores])
+    near = kinships or {}
+    kin = [model for model in scores if model not in miners and kin_of(near.get(model, ()))]
     found = compare(
         name,
         pairs,
         scores,
         target_fnr,
-        apart=[one for one in miners if one in scores],
+        apart=[one for one in scores if one in miners or one in kin],
         **options,
     )
     entries = [human_entry(found.human)] if found.human is not None else []
     entries += [human_entry(rates, person) for person, rates in (annotators or {}).items()]
     evaluations = found.evaluations
     competing = [model for model in evaluations if model not in miners]
-    competing.sort(key=lambda model: _order(evaluations[model]))
+    competing.sort(key=lambda model: (model in kin, *_order(evaluations[model])))
     for model in [*competing, *(model for model in evaluations if model in miners)]:
         evaluation = evaluations[model]
-        entries.append(model_entry(model, evaluation, mined=model in miners, miners=len(miners)))
+        mined, likeness = model in miners, near.get(model, ())
+        count = len(miners)
+        entries.append(model_entry(model, evaluation, mined=mined, miners=count, kinships=likeness))
         if left_out and model in left_out:
             judged = left_out[model]
             alone = evaluate(
@@ -279,7 +312,7 @@ def make_leaderboard(
                 draws=options.get("draws", DRAWS),
                 seed=options.get("seed", 0),
             )
-            entries.append(left_out_entry(model, alone, judged.mined_by))
+            entries.append(left_out_entry(model, alone, judged.mined_by, likeness))
     why = None if published is None else published.why_apart(found.pairs, found.target_fnr)
     apart = None
     if published is not None and why is None:

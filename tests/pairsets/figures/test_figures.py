@@ -191,6 +191,16 @@ class TestDetCurves:
             expected = [deviate(min(max(rate, least), 1 - least)) for rate in rates]
             assert list(drawn) == pytest.approx(expected)
 
+    def test_a_coin_lies_on_the_line_that_is_called_chance(self):
+        axes = det_curves({"m": roc([1, 0] * 50, [0.5] * 100)}).axes[0]
+        coin = next(line for line in axes.lines if line.get_color() == PALETTE[0])
+        chance = next(line for line in axes.lines if line.get_ydata()[0] > line.get_ydata()[-1])
+        assert list(chance.get_xdata()) == pytest.approx(list(-np.array(chance.get_ydata())))
+        assert list(coin.get_xdata()) == pytest.approx(list(-np.array(coin.get_ydata())))
+        assert chance.get_xdata()[-1] == pytest.approx(axes.get_xlim()[1])
+        for figure in (det_curves({"m": some_curve()}), roc_curves({"m": some_curve()})):
+            assert [one.get_text() for one in figure.axes[0].texts] == ["chance"]
+
     def test_long_curves_are_thinned_to_true_vertices(self):
         curve = some_curve(positives=20_000, negatives=30_000)
         axes = det_curves({"m": curve}).axes[0]

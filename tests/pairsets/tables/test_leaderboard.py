@@ -52,13 +52,14 @@ def test_markdown_in_zaci_form(board):
     assert lines[4].startswith(r"| poor\|odd | 100 | 25.0 | 100 |")
     # Who mined the set stands behind those who compete.
     assert lines[5] == "| miner | 0.00 | 25.0 | 0.00 | mined this set: not comparable |"
-    assert len(lines) == 2 + 4 + 3 + 2 + 6
+    assert lines[7].startswith("No better than chance on these pairs, with an EER of 50 % or more:")
+    assert len(lines) == 2 + 4 + 2 + 3 + 2 + 6
 
 
 def test_published_rows_of_other_pairs_are_a_table_of_their_own(board):
     assert [entry.model for entry in board.entries] == ["Human", "good", "poor|odd", "miner"]
-    above, between, below = board.to_markdown().split("\n\n")
-    assert "published" not in above
+    above, chance, between, below = board.to_markdown().split("\n\n")
+    assert "published" not in above + chance
     assert ZACI not in above
     assert between.startswith("ZACI-20's published rows of its own adversarial pairs, apart. They")
     assert "852 positive and 2,991 negative, where these are 4 and 4;" in between
@@ -278,8 +279,9 @@ def test_rows_on_other_pairs_do_not_compete(several):
     assert "**" not in several.to_markdown()
     worse = replace(neither, model="worse", fpr=1.0, eer=1.0)
     two = Leaderboard("adversarial", (*several.entries, worse))
-    counts = [line.count("**") for line in two.to_markdown().splitlines()[2:]]
-    assert counts == [4, 0, 0, 0, 0, 0]
+    rows, said = two.to_markdown().split("\n\n")
+    assert [line.count("**") for line in rows.splitlines()[2:]] == [4, 0, 0, 0, 0, 0]
+    assert said.startswith("No better than chance")
 
 
 def test_files_say_whose_pairs_a_row_stands_on(several, board, tmp_path):
