@@ -80,6 +80,8 @@ _HOMES = {
     "ByLevel": "pairsets",
     "ByList": "pairsets",
     "ByPattern": "pairsets",
+    "Census": "pairsets",
+    "CensusComparison": "pairsets",
     "Comparison": "pairsets",
     "Embeddings": "mining",
     "Evaluation": "pairsets",
@@ -87,8 +89,6 @@ _HOMES = {
     "Faces": "pairsets",
     "FacesError": "pairsets",
     "FlatIndex": "indexes",
-    "GroupCounts": "indexes",
-    "Histogram": "indexes",
     "Hubness": "pairsets",
     "HumanRates": "pairsets",
     "Index": "indexes",
@@ -107,10 +107,10 @@ _HOMES = {
     "ScoresError": "pairsets",
     "TopPairs": "indexes",
     "TwoSets": "indexes",
-    "Window": "indexes",
     "adversarial_pairs": "mining",
     "build": "mining",
     "compare": "pairsets",
+    "compare_census": "pairsets",
     "compare_models": "mining",
     "embed": "mining",
     "evaluate": "pairsets",
@@ -124,6 +124,7 @@ _HOMES = {
     "random_pairs": "pairsets",
     "read_ignore_list": "pairsets",
     "score_pairs": "mining",
+    "take_census": "mining",
 }
 
 __all__ = [

@@ -5,7 +5,6 @@ from indexes.base import BottomPairs, Index, IndexesError, Neighbours, PairsBetw
 from indexes.flat import FlatIndex
 from indexes.join import pair_scores
 from indexes.join.all_pairs import AllPairs
-from indexes.join.score_counts import GroupCounts, Histogram, Window
 from indexes.two_sets import TwoSets
 
 __all__ = [
@@ -13,14 +12,11 @@ __all__ = [
     "ApproximateIndex",
     "BottomPairs",
     "FlatIndex",
-    "GroupCounts",
-    "Histogram",
     "Index",
     "IndexesError",
     "Neighbours",
     "PairsBetween",
     "TopPairs",
     "TwoSets",
-    "Window",
     "pair_scores",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mining.models import load_model
     from mining.ranking.rules import Rules
     from mining.saliency import explain
+    from mining.scores.census import take_census
     from mining.scores.score_pairs import score_pairs
     from mining.scores.sources import ScoreSources
 
@@ -36,6 +37,7 @@ _HOMES = {
     "mine_positives": "mining.miners.positives",
     "mine_together": "mining.miners.fused_negatives",
     "score_pairs": "mining.scores.score_pairs",
+    "take_census": "mining.scores.census",
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "mine_positives",
     "mine_together",
     "score_pairs",
+    "take_census",
 ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pairsets.errors import FacesError, PairSetError, PairsetsError, ScoresError
+    from pairsets.evaluation.census import Census, CensusComparison, compare_census
     from pairsets.evaluation.comparison import Comparison, compare
     from pairsets.evaluation.evaluator import evaluate
     from pairsets.evaluation.hubness import Hubness
@@ -31,6 +32,8 @@ _HOMES = {
     "ByLevel": "pairsets.identities.rules",
     "ByList": "pairsets.identities.lists",
     "ByPattern": "pairsets.identities.patterns",
+    "Census": "pairsets.evaluation.census",
+    "CensusComparison": "pairsets.evaluation.census",
     "Comparison": "pairsets.evaluation.comparison",
     "Evaluation": "pairsets.evaluation.result",
     "Exclusions": "pairsets.files.exclusions",
@@ -47,6 +50,7 @@ _HOMES = {
     "Rate": "pairsets.evaluation.intervals",
     "ScoresError": "pairsets.errors",
     "compare": "pairsets.evaluation.comparison",
+    "compare_census": "pairsets.evaluation.census",
     "evaluate": "pairsets.evaluation.evaluator",
     "human_rates": "pairsets.evaluation.human",
     "random_pairs": "pairsets.random_set",
@@ -57,6 +61,8 @@ __all__ = [
     "ByLevel",
     "ByList",
     "ByPattern",
+    "Census",
+    "CensusComparison",
     "Comparison",
     "Evaluation",
     "Exclusions",
@@ -73,6 +79,7 @@ __all__ = [
     "Rate",
     "ScoresError",
     "compare",
+    "compare_census",
     "evaluate",
     "human_rates",
     "random_pairs",

@@ -31,11 +31,11 @@ from indexes.base import IndexesError, Rows, Vectors, as_groups, as_vectors
 from indexes.join.bounds import filter_dtype, margin, norms
 from indexes.join.group_sums import GroupSums
 from indexes.join.options import SearchOptions
+from indexes.join.pairs import Progress
 from indexes.join.score_counts import GroupCounts, Histogram, Window
 from indexes.join.score_windows import Grid, ScoreTable
 from indexes.join.unit_tiles import Kind, UnitTile, Values, by_numpy, units_of
 
-Progress = Callable[[int, int], None]
 BINS = 2**16
 # Rows of a tile: what is counted in it stays in a core's cache.
 SIDE = 1024

@@ -34,6 +34,7 @@ from mining.cli.options import (
 from mining.cli.user_words import accepting
 
 if TYPE_CHECKING:
+    from mining.commands.evaluate import ProtocolOptions
     from mining.scores.sources import ScoreSources
 
 # Of the help.
@@ -121,6 +122,36 @@ class CensusGroup:
             )
 
 
+@dataclass(frozen=True)
+class ProtocolGroup:
+    """Options of protocols of other benchmarks."""
+
+    folds: Annotated[
+        Path | None,
+        typer.Option(
+            "--fold-file",
+            metavar="FILE",
+            help="Folds of the pairs: LFW's accuracy is reported too. [default: PAIRS.folds.csv "
+            "where there is one]",
+        ),
+    ] = None
+    far: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--far",
+            metavar="SHARE",
+            parser=target_share,
+            help="Report TAR at this FAR, as IJB, or FNR at it of all pairs; repeatable.",
+        ),
+    ] = None
+
+    def options(self) -> ProtocolOptions:
+        """The options as `evaluate_pairs` takes them."""
+        from mining.commands.evaluate import ProtocolOptions
+
+        return ProtocolOptions(self.folds, self.far or [])
+
+
 @app.command(
     cls=accepting({"--folds": "--fold-file", "--published": "--published-set"}),
     rich_help_panel=PANEL,
@@ -151,24 +182,7 @@ def evaluate(
             "--out", help="Write the tables as OUT.md, .csv, .json and OUT.differences.md, .csv."
         ),
     ] = None,
-    folds: Annotated[
-        Path | None,
-        typer.Option(
-            "--fold-file",
-            metavar="FILE",
-            help="Folds of the pairs: LFW's accuracy is reported too. [default: PAIRS.folds.csv "
-            "where there is one]",
-        ),
-    ] = None,
-    far: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--far",
-            metavar="SHARE",
-            parser=target_share,
-            help="Report TAR at this FAR, as IJB, or FNR at it of all pairs; repeatable.",
-        ),
-    ] = None,
+    protocols: ProtocolGroup = ProtocolGroup(),
     identity: IdentityGroup = IdentityGroup(),
     intervals: IntervalGroup = IntervalGroup(),
     written: OutputGroup = OutputGroup(),
@@ -181,7 +195,7 @@ def evaluate(
     """
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
-    from mining.commands.evaluate import ProtocolOptions, evaluate_all_pairs, evaluate_pairs
+    from mining.commands.evaluate import evaluate_all_pairs, evaluate_pairs
     from pairsets.files.side_files import Named
 
     if counted.asked:
@@ -191,13 +205,13 @@ def evaluate(
             "--model": given.model,
             "--annotator": annotator,
             "--published-set": published,
-            "--fold-file": folds,
+            "--fold-file": protocols.folds,
         }
         counted.refuse([name for name, value in unfit.items() if value])
         made = evaluate_all_pairs(
             [pairs, *(given.embeddings or [])],
             target_fnr=target_of(target_fnr),
-            fars=far or [],
+            fars=protocols.far or [],
             full=counted.full,
             device=network.device,
             out=out,
@@ -214,7 +228,7 @@ def evaluate(
         annotators=[Named.parse(text) for text in annotator or []],
         target_fnr=target_of(target_fnr),
         published=published,
-        protocols=ProtocolOptions(folds, far or []),
+        protocols=protocols.options(),
         out=out,
         intervals=intervals.options(),
         progress=bar,

@@ -162,11 +162,7 @@ def compare_models(
     with progress("Comparing"):
         made = _boards(sets, files, gathered, opened, people, target_fnr, published, intervals)
     boards, said = made[0], [*_said(made[0], files, whole, gathered), *made[1]]
-    census = opened.take_census(
-        next(board.comparison for board in boards if board.comparison).target_fnr,
-        run.root / ".all-pairs.search",
-        progress,
-    )
+    census = opened.take_census(boards, run.root / f".{STEM}.search", progress)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,

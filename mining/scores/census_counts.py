@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes import AllPairs, Histogram, Window
+from indexes import AllPairs
 from indexes.join import SearchOptions
+from indexes.join.score_counts import Histogram, Window
 from mining.embeddings.store import Embeddings
 from mining.scores.score_tail import ScoreTail, TailSearch
 from pairsets.arrays import Counts, Floats, Mask, Scores

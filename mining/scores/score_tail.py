@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes import FlatIndex, Histogram
+from indexes import FlatIndex
 from indexes.join import SearchOptions
+from indexes.join.score_counts import Histogram
 from mining.embeddings.journal import Vectors
 from pairsets.arrays import Rows, Scores
 

@@ -23,6 +23,7 @@ from pairsets.files.submissions import Submission, read_submission
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress
 from pairsets.storage.artefacts import refuse_inside
+from pairsets.tables.leaderboard import Leaderboard
 
 
 @dataclass(frozen=True)
@@ -146,14 +147,17 @@ class OpenSources:
             refuse_other_faces(self.embeddings)
 
     def take_census(
-        self, target_fnr: float, checkpoint: Path, progress: Progress
+        self, boards: Sequence[Leaderboard], checkpoint: Path, progress: Progress
     ) -> CensusComparison | None:
-        """Rates over all pairs of the models with vectors; None where nobody asks for them."""
+        """Rates over all pairs of the models with vectors; None where nobody asks for them.
+
+        The target FNR is that of the first of `boards`.
+        """
         if not self.asked.all_pairs:
             return None
         return take_all(
             dict(zip(names_of(self.embeddings), self.embeddings, strict=True)),
-            target_fnr,
+            next(board.comparison for board in boards if board.comparison).target_fnr,
             full=self.asked.full,
             device=self.asked.encoding.device,
             progress=progress,
