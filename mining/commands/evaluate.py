@@ -20,7 +20,7 @@ from pairsets.evaluation.protocols import checked_folds
 from pairsets.evaluation.rates import checked_share
 from pairsets.faces import resolve
 from pairsets.files.folds import Folds
-from pairsets.files.side_files import Named, folds_of
+from pairsets.files.side_files import Named, design_of, folds_of
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
@@ -30,6 +30,7 @@ from pairsets.storage.publication import alone, written_together
 from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
 from pairsets.tables.differences import write_differences
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.tables.population_rows import design_beside, over_all_pairs
 from pairsets.tables.protocols import ENDS, Protocols, follow_protocols, unresolved, write_protocols
 from pairsets.tables.published_rows import PUBLISHED
 
@@ -79,12 +80,13 @@ def evaluate_pairs(
     for far in protocols.fars:
         checked_share(far, "FAR")
     tables = _Tables.of(out, spreadsheet_safe)
-    beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path))
+    beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path), design_of(path))
     said = [*sources.files, *(file.path for file in annotators)]
     refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *said])
     asked = pairs = PairSet.read(path, identities)
     against = contradictions(pairs, intervals.clusters, str(path))
     parts, notes = _folds(path, protocols.folds, pairs)
+    design = design_beside(path, pairs)
     target = resolve_target(pairs, target_fnr)
     if sources:
         refuse_lacking(pairs, [0, 1], str(path))
@@ -124,6 +126,9 @@ def evaluate_pairs(
             f"{path}: nobody judged these pairs and no model is given; "
             "name --scores, --embeddings or --model"
         )
+    scores, by = found.scores[path.stem], intervals.clusters
+    over_all = over_all_pairs(board, asked, design, scores, kept=kept, clusters=by)
+    board = over_all.board
     fars = [*dict.fromkeys(protocols.fars)]
     rows = follow_protocols(pairs, found.scores[path.stem], parts, fars, turned=found.distances)
     written = tables.write(board, rows, overwrite=overwrite)
@@ -135,9 +140,9 @@ def evaluate_pairs(
     aucs = {} if board.comparison is None else board.comparison.aucs
     low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
     warnings = [*opened.notes, *against, *low, *board.warnings, *notes, *unresolved(pairs, rows)]
-    return CommandResult(
-        written, funnel, warnings, leaderboard=board, agreement=agreed, protocols=rows
-    )
+    warnings += over_all.warnings
+    hints = over_all.sentences
+    return CommandResult(written, funnel, warnings, board, hints, agreement=agreed, protocols=rows)
 
 
 def _agreed(
