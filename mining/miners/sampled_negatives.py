@@ -12,7 +12,7 @@ from mining.errors import FusionError
 from mining.miners.fold_results import Content
 from mining.miners.inputs import Joined
 from mining.miners.provenance import origin_of
-from mining.miners.stratified_design import SampledPairs, listed_depth, sample_ranked
+from mining.miners.stratified_design import PairStrata, SampledPairs, listed_depth
 from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.search_checkpoints import Checkpoints
 from pairsets.faces import Faces
@@ -70,7 +70,7 @@ def sample_negatives(
         for ranking in rankings.values():
             found = ranking.top(depth, step)
             ranked.append((found.i, found.j))
-    drawn = sample_ranked(ranked, space, n, seed)
+    drawn = PairStrata.of(ranked, space, n).sample(seed)
     checkpoints.clear()
     return _content(sources, faces, drawn, joined, ignored=len(_faces(sources)) - len(faces))
 

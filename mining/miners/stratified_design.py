@@ -117,7 +117,7 @@ def stratified_design(
     for vectors in references:
         found = FlatIndex(vectors).top_pairs(depth, codes, how=how, progress=progress)
         ranked.append((found.i, found.j))
-    return sample_ranked(ranked, space, n, seed)
+    return PairStrata.of(ranked, space, n).sample(seed)
 
 
 def listed_depth(space: PairSpace, n: int) -> int:
@@ -137,60 +137,99 @@ def listed_depth(space: PairSpace, n: int) -> int:
     return min(LISTED, every)
 
 
-def sample_ranked(
-    ranked: Sequence[tuple[Rows, Rows]], space: PairSpace, n: int, seed: int
-) -> SampledPairs:
-    """Sample n pairs of `space`, of which references list the hardest, the first as `(i, j)`.
+@dataclass(frozen=True, eq=False)
+class PairStrata:
+    """All pairs of different identities by cells, from which any number of samples can be drawn.
 
-    Args:
-        ranked: of each reference `listed_depth` pairs, the hardest first.
+    Attributes:
         space: all pairs.
-        n, seed: see `stratified_design`.
-
-    Raises:
-        RulesError: see `stratified_design`.
+        n: pairs of a sample.
+        listed: `[L]` numbers of the pairs that some reference lists, rising.
+        order: `[L]` places in `listed`, cell by cell.
+        starts: `[K + 1]` where in `order` each cell begins; of that which is not listed, nowhere.
+        labels, populations, probabilities, boundaries, references: see `SampledPairs`.
     """
-    if not ranked:
-        raise RulesError("no reference to rank the pairs by; expected one or more")
-    depth, every = listed_depth(space, n), space.count_negatives
-    bounds = _boundaries(n, depth, len(ranked))
-    listed, codes = _cells_of([space.negative_numbers(i, j) for i, j in ranked], bounds)
-    rest = (bounds.size + 1) ** len(ranked) - 1
-    known, cell, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    if every > listed.size:
-        known, counts = np.r_[known, rest], np.r_[counts, every - listed.size]
-    strata = np.array(np.unravel_index(known, (bounds.size + 1,) * len(ranked)))
-    probabilities = _probabilities(strata, counts, bounds, n)
-    order = np.lexsort((known, -probabilities))
-    counts, probabilities = counts[order], probabilities[order]
-    generator = np.random.default_rng(seed)
-    taken = _systematic(counts * probabilities, counts, n, generator.random())
-    place = np.empty(order.size, np.int64)
-    place[order] = np.arange(order.size)
-    by_cell = np.argsort(place[cell], kind="stable")
-    starts = np.searchsorted(place[cell][by_cell], np.arange(order.size + 1))
-    chosen = []
-    for at in range(order.size):
-        if known[order[at]] == rest and every > listed.size:
-            drawn = generator.choice(every - listed.size, taken[at], replace=False)
-            chosen.append(_unlisted(np.sort(drawn), listed))
-        else:
-            drawn = generator.choice(counts[at], taken[at], replace=False)
-            chosen.append(listed[by_cell[starts[at] + np.sort(drawn)]])
-    first, second = space.negatives(np.concatenate(chosen).astype(np.int64))
-    stratum = np.repeat(np.arange(order.size), taken)
-    return SampledPairs(
-        i=np.minimum(first, second),
-        j=np.maximum(first, second),
-        stratum=stratum,
-        probability=probabilities[stratum],
-        labels=tuple("+".join(map(str, one + 1)) for one in strata.T[order]),
-        populations=counts,
-        probabilities=probabilities,
-        boundaries=tuple(bounds.tolist()),
-        references=len(ranked),
-        seed=seed,
-    )
+
+    space: PairSpace
+    n: int
+    listed: Rows
+    order: Rows
+    starts: Rows
+    labels: tuple[str, ...]
+    populations: Rows
+    probabilities: Numbers
+    boundaries: tuple[int, ...]
+    references: int
+
+    @classmethod
+    def of(cls, ranked: Sequence[tuple[Rows, Rows]], space: PairSpace, n: int) -> PairStrata:
+        """The cells of all pairs of `space`, of which references list the hardest.
+
+        Args:
+            ranked: of each reference `listed_depth` pairs `(i, j)`, the hardest first.
+            space: all pairs.
+            n: pairs of a sample.
+
+        Raises:
+            RulesError: see `stratified_design`.
+        """
+        if not ranked:
+            raise RulesError("no reference to rank the pairs by; expected one or more")
+        depth, every = listed_depth(space, n), space.count_negatives
+        bounds = _boundaries(n, depth, len(ranked))
+        listed, codes = _cells_of([space.negative_numbers(i, j) for i, j in ranked], bounds)
+        known, cell, counts = np.unique(codes, return_inverse=True, return_counts=True)
+        if every > listed.size:
+            # What nobody lists has the last code of all.
+            known = np.r_[known, (bounds.size + 1) ** len(ranked) - 1]
+            counts = np.r_[counts, every - listed.size]
+        strata = np.array(np.unravel_index(known, (bounds.size + 1,) * len(ranked)))
+        probabilities = _probabilities(strata, counts, bounds, n)
+        cells = np.lexsort((known, -probabilities))
+        place = np.empty(cells.size, np.int64)
+        place[cells] = np.arange(cells.size)
+        order = np.argsort(place[cell], kind="stable")
+        return cls(
+            space=space,
+            n=n,
+            listed=listed,
+            order=order,
+            starts=np.searchsorted(place[cell][order], np.arange(cells.size + 1)),
+            labels=tuple("+".join(map(str, one)) for one in (strata.T[cells] + 1).tolist()),
+            populations=counts[cells],
+            probabilities=probabilities[cells],
+            boundaries=tuple(bounds.tolist()),
+            references=len(ranked),
+        )
+
+    def sample(self, seed: int) -> SampledPairs:
+        """The n pairs that `seed` draws."""
+        generator = np.random.default_rng(seed)
+        expected = self.populations * self.probabilities
+        taken = _systematic(expected, self.populations, self.n, generator.random())
+        chosen = []
+        for at in np.flatnonzero(taken).tolist():
+            drawn = generator.choice(int(self.populations[at]), int(taken[at]), replace=False)
+            drawn.sort()
+            begin, end = self.starts[at], self.starts[at + 1]
+            if begin < end:
+                chosen.append(self.listed[self.order[begin + drawn]])
+            else:
+                chosen.append(_unlisted(drawn, self.listed))
+        first, second = self.space.negatives(np.concatenate(chosen).astype(np.int64))
+        stratum = np.repeat(np.arange(taken.size), taken)
+        return SampledPairs(
+            i=np.minimum(first, second),
+            j=np.maximum(first, second),
+            stratum=stratum,
+            probability=self.probabilities[stratum],
+            labels=self.labels,
+            populations=self.populations,
+            probabilities=self.probabilities,
+            boundaries=self.boundaries,
+            references=self.references,
+            seed=seed,
+        )
 
 
 def _boundaries(n: int, depth: int, references: int) -> Rows:
@@ -254,7 +293,7 @@ def _systematic(expected: Numbers, counts: Rows, n: int, start: float) -> Rows:
     marks = np.floor(passed + start)
     marks[-1] = marks[0] + n
     # Of a cell that is whole, rounding must not ask for one more.
-    return np.minimum(np.diff(marks).astype(np.int64), counts)
+    return np.asarray(np.minimum(np.diff(marks).astype(np.int64), counts), np.int64)
 
 
 def _unlisted(places: Rows, listed: Rows) -> Rows:

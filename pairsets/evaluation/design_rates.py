@@ -10,7 +10,9 @@ neighbouring strata, corrected for what is known of them:
 zbar being the mean of the group with weights 1 - pi (Hajek 1964; Deville 1999). In one stratum,
 with one pi = m / N, this is the textbook's (1 - m / N) m s^2 of sampling without replacement
 (Sarndal, Swensson and Wretman 1992, sect. 3.7 and 5.5). Pairs with pi = 1 add nothing. Wilson's
-interval is on the pairs that would tell as much, rate (1 - rate) / V.
+interval is on the pairs that would tell as much, rate (1 - rate) / V. Its deviate is Student's: a
+few heavy error pairs make up most of V, which is itself not well known then, with (sum v)^2 / sum
+v^2 degrees of freedom, v being the shares of the error pairs in V (Satterthwaite 1946).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from numpy.typing import ArrayLike
 from pairsets.arrays import Floats, Mask, Rows, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, wilson
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student, wilson
 from pairsets.evaluation.rates import checked_share
 
 # Error pairs that have to carry an estimate; below, its interval would not hold.
@@ -136,6 +138,7 @@ def design_rate(
     value = min(float(carried.sum()) / total, 1.0)
     residuals = weights * (errors - value) / total
     variance = _design_variance(residuals, chance, cells)
+    variance *= _inflation(residuals[errors], chance[errors], confidence)
     heaviest = float(weights.max()) / total
     # A sample without errors has no variance to see, which does not make the rate certain.
     unseen = not (errors & (chance < 1)).any()
@@ -195,6 +198,16 @@ def _design_variance(residuals: Floats, chance: Floats, cells: Rows) -> float:
     squares = np.bincount(group, missed * (values - mean[group]) ** 2)
     # One pair alone, which is all of the sample then, tells nothing of its variance.
     return float((squares * count / np.maximum(count - 1, 1)).sum())
+
+
+def _inflation(residuals: Floats, chance: Floats, confidence: float) -> float:
+    """Factor of a variance that makes the normal deviate Student's, from the error pairs."""
+    shares = (1 - chance) * residuals**2
+    squares = float((shares**2).sum())
+    if not squares:
+        return 1.0
+    degrees = float(shares.sum()) ** 2 / squares
+    return (student(confidence, degrees) / deviate(confidence)) ** 2
 
 
 def _groups(cells: Rows) -> Rows:
