@@ -35,8 +35,8 @@ FEWEST = 10.0
 HEAVY = 0.1
 # Sampled pairs of a group over which a variance is taken: a stratum alone may have none or one.
 _GROUP = 6
-# With no error among pairs that are a sample, so many unseen ones are allowed for: the rule of
-# three (Hanley and Lippman-Hand 1983).
+# Where errors are too few, or all among pairs that are no sample, so many unseen ones of the
+# largest weight are allowed for: the rule of three (Hanley and Lippman-Hand 1983).
 _UNSEEN = 3.0
 _NOWHERE = Interval(math.nan, math.nan)
 
@@ -140,8 +140,10 @@ def design_rate(
     variance = _design_variance(residuals, chance, cells)
     variance *= _inflation(residuals[errors], chance[errors], confidence)
     heaviest = float(weights.max()) / total
-    # A sample without errors has no variance to see, which does not make the rate certain.
-    unseen = not (errors & (chance < 1)).any()
+    squares = float((carried**2).sum())
+    effective = float(carried.sum()) ** 2 / squares if squares else 0.0
+    # Few errors, or none, have little variance to see, which does not make the rate certain.
+    unseen = effective < FEWEST or not (errors & (chance < 1)).any()
     near = _interval(value, variance, heaviest, confidence, unseen=unseen, census=total)
     wider = _NOWHERE
     if clusters is not None:
@@ -150,7 +152,6 @@ def design_rate(
         more = max(shared, 0.0) + value * (1 - value) / total
         wider = _interval(value, variance + more, heaviest, confidence, unseen=unseen, census=total)
         wider = Interval(min(wider.low, near.low), max(wider.high, near.high))
-    squares = float((carried**2).sum())
     return DesignRate(
         value=value,
         low=near.low,
@@ -158,7 +159,7 @@ def design_rate(
         wider=wider,
         errors=int(errors.sum()),
         count=int(domain.sum()),
-        effective=float(carried.sum()) ** 2 / squares if squares else 0.0,
+        effective=effective,
         heaviest=float(carried.max() / carried.sum()) if carried.size else 0.0,
     )
 

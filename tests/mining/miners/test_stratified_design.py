@@ -140,7 +140,7 @@ def test_what_cannot_be_sampled_is_refused(small):
         stratified_design([], groups, 5)
 
 
-FACES, IDENTITIES, PAIRS, DRAWS = 400, 40, 2000, 250
+FACES, IDENTITIES, PAIRS, DRAWS = 600, 60, 3000, 400
 
 
 @pytest.fixture(scope="module")
@@ -198,21 +198,22 @@ def test_rates_are_those_of_all_pairs(planted, model, fpr, most):
     if len(known) < 0.9 * DRAWS:
         return
     held = np.mean([truth in one.interval for one in known])
-    # 93 to 97 %, and what 250 draws can tell of it; a rate that hardly varies is held more often.
+    # 93 to 97 %, and what 400 draws can tell of it; a rate that hardly varies is held more often.
     assert held > 0.93 - 2.5 * (0.95 * 0.05 / len(known)) ** 0.5
     if found.var() > 0.1 * random:
         assert held < 0.97 + 2.5 * (0.95 * 0.05 / len(known)) ** 0.5
 
 
-def test_rare_errors_of_a_stranger_are_not_resolved(planted):
+@pytest.mark.parametrize("model", ["kin", "far", "stranger"])
+def test_rare_errors_are_not_resolved_and_their_bound_holds(planted, model):
     scores, drawn, _ = planted
-    values = scores["stranger"]
+    values = scores[model]
     wrong = values >= np.sort(values)[-int(1e-4 * values.size)]
     rates = [
         design_rate(wrong[at], one.probability, one.stratum, one.populations) for one, at in drawn
     ]
     assert not any(one.resolvable for one in rates)
-    assert np.mean([wrong.mean() in one.interval for one in rates]) > 0.95
+    assert np.mean([wrong.mean() <= one.high for one in rates]) > 0.95
 
 
 def test_other_identities_make_the_interval_wider(planted):
