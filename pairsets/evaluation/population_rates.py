@@ -82,7 +82,7 @@ class PopulationRates:
             text = "no FPR, as no threshold has the target FNR"
         else:
             text = (
-                f"FPR not resolvable, below {_percent(self.fpr.high)} %: "
+                f"FPR not resolvable, at most {_percent(self.fpr.high)} %: as much as "
                 f"{self.fpr.effective:.1f} error pairs carry it, and it takes {FEWEST:g}"
             )
         told = [
@@ -122,8 +122,7 @@ def population_rates(
     Args:
         pairs: the set, all of it.
         design: of the set.
-        scores: by model, `[N]`, one a row of `pairs`, or a row of those that are kept; -inf is
-            rejected at every threshold.
+        scores: by model, one a row of those that are kept; -inf is rejected at every threshold.
         thresholds: by model, that of the target FNR; nan where there is none.
         kept: `[N]`, rows that were not dropped for want of a score.
         clusters: what pairs share, for the wider intervals.
@@ -141,12 +140,11 @@ def population_rates(
     found = {}
     for model, given in scores.items():
         values = np.full(len(pairs), -np.inf)
-        one = np.asarray(given, np.float64)
-        if one.shape not in ((len(pairs),), (int(stay.sum()),)):
-            raise ScoresError(f"{model}: scores of shape {one.shape} for {len(pairs)} pairs")
-        values[...] = one if one.size == len(pairs) else values
-        if one.size != len(pairs):
-            values[stay] = one
+        if np.shape(given) != (int(stay.sum()),):
+            raise ScoresError(
+                f"{model}: scores of shape {np.shape(given)} for {int(stay.sum())} pairs"
+            )
+        values[stay] = given
         curve = DesignCurve(
             values[positive], values[drawn], chance, stratum, design.populations, counted, ends
         )
