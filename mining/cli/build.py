@@ -232,7 +232,7 @@ class AgainstGroup:
 
 @dataclass(frozen=True)
 class IndexGroup:
-    """How pairs are found: by a design, by an approximate index; where that runs, what it says."""
+    """Ways to find pairs: a design, an approximate index; where that runs, and what it says."""
 
     design: Annotated[
         Literal["stratified"] | None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
+from mining.scores.collection import Gathered
 from mining.scores.pair_files import lost_rows, low_aucs, unread_rows, was_mined
 from mining.scores.sources import ScoreSources
 from pairsets.errors import PairSetError, ScoresError
@@ -73,12 +74,9 @@ def evaluate_pairs(
     `spreadsheet_safe`, a copy of each table is written for spreadsheets
     (`pairsets.storage.spreadsheets`).
     """
-    if published is not None and published not in PUBLISHED:
-        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    _refuse_unknown(published, protocols)
     intervals.refuse_few()
     sources.refuse_inside_faces(out)
-    for far in protocols.fars:
-        checked_share(far, "FAR")
     tables = _Tables.of(out, spreadsheet_safe)
     beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path), design_of(path))
     said = [*sources.files, *(file.path for file in annotators)]
@@ -126,8 +124,8 @@ def evaluate_pairs(
             f"{path}: nobody judged these pairs and no model is given; "
             "name --scores, --embeddings or --model"
         )
-    scores, by = found.scores[path.stem], intervals.clusters
-    over_all = over_all_pairs(board, asked, design, scores, kept=kept, clusters=by)
+    scores = found.scores[path.stem]
+    over_all = over_all_pairs(board, asked, design, scores, kept=kept, clusters=intervals.clusters)
     board = over_all.board
     fars = [*dict.fromkeys(protocols.fars)]
     rows = follow_protocols(pairs, found.scores[path.stem], parts, fars, turned=found.distances)
@@ -137,12 +135,28 @@ def evaluate_pairs(
         *lost_rows("evaluate", path.stem, found),
         FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum())),
     ]
-    aucs = {} if board.comparison is None else board.comparison.aucs
-    low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
-    warnings = [*opened.notes, *against, *low, *board.warnings, *notes, *unresolved(pairs, rows)]
-    warnings += over_all.warnings
-    hints = over_all.sentences
-    return CommandResult(written, funnel, warnings, board, hints, agreement=agreed, protocols=rows)
+    warnings = [
+        *(*opened.notes, *against, *_low_aucs(path, asked, board, found), *board.warnings, *notes),
+        *(*unresolved(pairs, rows), *over_all.warnings),
+    ]
+    return CommandResult(
+        written, funnel, warnings, board, over_all.sentences, agreement=agreed, protocols=rows
+    )
+
+
+def _refuse_unknown(published: str | None, protocols: ProtocolOptions) -> None:
+    """Raise ScoresError for a published table that there is not, or a FAR that is no share."""
+    if published is not None and published not in PUBLISHED:
+        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    for far in protocols.fars:
+        checked_share(far, "FAR")
+
+
+def _low_aucs(path: Path, pairs: PairSet, board: Leaderboard, found: Gathered) -> list[str]:
+    """A sentence on each model of which positives score lower, where nobody mined the pairs."""
+    if was_mined(path, pairs) or board.comparison is None:
+        return []
+    return low_aucs(path.stem, board.comparison.aucs, found)
 
 
 def _agreed(
