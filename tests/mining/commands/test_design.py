@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,9 @@ def mined(tmp_path_factory):
             folder.mkdir(parents=True)
             for number in range(3):
                 # Look-alikes: every two identities are drawn from one seed.
-                draw_face(identity // 2).resize((24 + number, 24)).save(folder / f"{number}.png")
+                draw_face(identity // 2).resize((24 - number, 24 - number)).save(
+                    folder / f"{number}.png"
+                )
         assert lookalikes("embed", "faces", "--model", "pixels", "--out", "emb").code == 0
         assert lookalikes(*MINE).code == 0
     return home
@@ -252,3 +255,35 @@ def test_a_changed_design_is_refused(home):
     (home / "fair.design.csv").write_text("\n".join(lines[:-1]) + "\n", "utf-8")
     message = refused(home, "evaluate", "fair.csv", "--scores", "other.csv")
     assert "no row for 1 of 150 negatives" in message
+
+
+@pytest.fixture
+def colours(home, monkeypatch):
+    """A second model: the mean colour."""
+    text = "import numpy as np\ndef colours():\n    return lambda images: np.array("
+    text += "[np.asarray(i, float).mean((0, 1)) - 99 for i in images])\n"
+    (home / "colours_of.py").write_text(text)
+    monkeypatch.syspath_prepend(home)
+    monkeypatch.delitem(sys.modules, "colours_of", raising=False)
+    return "python:colours_of:colours"
+
+
+def test_several_references_have_their_own_strata(home, colours):
+    assert lookalikes("embed", "faces", "--model", colours, "--out", "emb3").code == 0
+    made = lookalikes("mine", "emb", "emb3", *MINE[2:-1], "both.csv")
+    assert made.code == 0
+    content = json.loads((home / "both.json").read_text("utf-8"))["design"]
+    assert len(content["references"]) == 2
+    strata = content["strata"]
+    assert all(one["stratum"].count("+") == 1 for one in strata)
+    assert sum(one["population"] for one in strata) == content["population"] == 1080
+    assert sum(one["sampled"] for one in strata) == PAIRS
+    assert lookalikes("evaluate", "both.csv", "--scores", "both.scores.csv").code == 0
+
+
+def test_references_of_other_faces_are_refused(home, colours):
+    shutil.copytree("faces", "fewer")
+    shutil.rmtree("fewer/id 03")
+    assert lookalikes("embed", "fewer", "--model", colours, "--out", "emb3").code == 0
+    message = refused(home, "mine", "emb", "emb3", *MINE[2:-1], "both.csv")
+    assert "a sample of all pairs needs references of the same faces" in message
