@@ -136,7 +136,7 @@ def population_rates(
     chance, stratum = design.probability[drawn], design.stratum[drawn]
     ends = Clusters.of(pairs, clusters).take(drawn).packed()
     positive = stay & pairs.positives
-    errors = label_errors(pairs, design, ends)
+    errors = label_errors(pairs, design, clusters)
     found = {}
     for model, given in scores.items():
         values = np.full(len(pairs), -np.inf)
@@ -160,7 +160,7 @@ def population_rates(
     return found
 
 
-def label_errors(pairs: PairSet, design: Design, ends: Clusters) -> DesignRate | None:
+def label_errors(pairs: PairSet, design: Design, clusters: By = "identity") -> DesignRate | None:
     """Share of all pairs of different identities that a person calls the same, or invalid.
 
     None where a negative was neither judged nor marked: a share of some says nothing of all.
@@ -168,7 +168,7 @@ def label_errors(pairs: PairSet, design: Design, ends: Clusters) -> DesignRate |
     Args:
         pairs: the set.
         design: of the set.
-        ends: clusters of its negatives.
+        clusters: what pairs share.
     """
     drawn = np.flatnonzero(design.stratum >= 0)
     said, invalid = pairs.human_prediction[drawn], ~pairs.valid[drawn]
@@ -179,16 +179,14 @@ def label_errors(pairs: PairSet, design: Design, ends: Clusters) -> DesignRate |
         design.probability[drawn],
         design.stratum[drawn],
         design.populations,
-        ends,
+        Clusters.of(pairs, clusters).take(drawn).packed(),
     )
 
 
-def label_error_sentence(found: PopulationRates) -> str | None:
-    """The share of label errors in a sentence; None where it is not known."""
-    if (share := found.label_errors) is None:
-        return None
+def label_error_sentence(share: DesignRate, population: int) -> str:
+    """The share of label errors among so many pairs in a sentence."""
     return (
-        f"Label errors among all {found.population:,} pairs of different identities: "
+        f"Label errors among all {population:,} pairs of different identities: "
         f"{_percent(share.value)} % {_span(share.interval)}, from {share.errors:,} of "
         f"{share.count:,} judged"
         + ("." if share.resolvable else "; too few for more than a rough upper bound.")

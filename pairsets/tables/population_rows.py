@@ -10,7 +10,11 @@ from numpy.typing import ArrayLike
 
 from pairsets.arrays import Mask
 from pairsets.evaluation.clusters import By
-from pairsets.evaluation.population_rates import label_error_sentence, population_rates
+from pairsets.evaluation.population_rates import (
+    label_error_sentence,
+    label_errors,
+    population_rates,
+)
 from pairsets.files.designs import Design
 from pairsets.files.side_files import design_of
 from pairsets.pairset import PairSet
@@ -70,6 +74,7 @@ def over_all_pairs(
         for one in board.entries
     )
     said = [found[one.model].sentence(one.model) for one in entries if one.model in found]
-    said += [text for rates in [*found.values()][:1] if (text := label_error_sentence(rates))]
+    share = label_errors(pairs, design, clusters)
+    said += [] if share is None else [label_error_sentence(share, design.population)]
     warned = [text for model, rates in found.items() for text in rates.warnings(model)]
     return OverAll(replace(board, entries=entries), tuple(said), tuple(warned))

@@ -203,6 +203,15 @@ def test_what_a_review_writes_keeps_the_design(home):
     assert "Label errors among all 1,080" in " ".join(made.out.split())
 
 
+def test_label_errors_are_told_without_a_model(home):
+    pairs = PairSet.read("fair.csv")
+    judged = PairSet.of(pairs.path_a, pairs.path_b, pairs.label, pairs.label)
+    judged.write("fair.csv")
+    made = lookalikes("evaluate", "fair.csv")
+    assert made.code == 0
+    assert "different identities: 0 % [0, " in " ".join(made.out.split())
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
