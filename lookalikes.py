@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexes import (
+        AllPairs,
         ApproximateIndex,
         BottomPairs,
         FlatIndex,
@@ -42,11 +43,14 @@ if TYPE_CHECKING:
         mine_positives,
         mine_together,
         score_pairs,
+        take_census,
     )
     from pairsets import (
         ByLevel,
         ByList,
         ByPattern,
+        Census,
+        CensusComparison,
         Comparison,
         Evaluation,
         Exclusions,
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
         Rate,
         ScoresError,
         compare,
+        compare_census,
         evaluate,
         human_rates,
         random_pairs,
@@ -128,11 +133,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "AllPairs",
     "ApproximateIndex",
     "BottomPairs",
     "ByLevel",
     "ByList",
     "ByPattern",
+    "Census",
+    "CensusComparison",
     "Comparison",
     "Embeddings",
     "Evaluation",
@@ -162,6 +170,7 @@ __all__ = [
     "adversarial_pairs",
     "build",
     "compare",
+    "compare_census",
     "compare_models",
     "embed",
     "evaluate",
@@ -175,6 +184,7 @@ __all__ = [
     "random_pairs",
     "read_ignore_list",
     "score_pairs",
+    "take_census",
 ]
 
 

@@ -37,8 +37,12 @@ class PairSpace:
     @classmethod
     def of(cls, faces: Faces, ignore: Iterable[str] = ()) -> PairSpace:
         """The pairs of `faces` whose base names are not in `ignore`."""
-        groups = faces.groups
-        kept = np.flatnonzero(faces.without(ignore))
+        return cls.of_groups(faces.groups, np.flatnonzero(faces.without(ignore)))
+
+    @classmethod
+    def of_groups(cls, groups: Rows, kept: Rows | None = None) -> PairSpace:
+        """The pairs of the rows `kept`, or of all, whose identities `groups [N]` numbers."""
+        kept = np.arange(groups.size) if kept is None else kept
         rows = kept[np.argsort(groups[kept], kind="stable")]
         starts = np.flatnonzero(np.r_[True, np.diff(groups[rows]) != 0]) if rows.size else rows
         return cls(rows, np.r_[starts, rows.size].astype(np.int64))
@@ -68,6 +72,20 @@ class PairSpace:
         """Face rows `(i, j)` of the different-identity pairs with these numbers."""
         ends = self._ends()
         return self._unrank(numbers, first_partner=ends, partners=self.rows.size - ends)
+
+    def negative_numbers(self, i: Rows, j: Rows) -> Rows:
+        """Numbers of different-identity pairs of these face rows, either way round, `[M]`.
+
+        >>> space = PairSpace.of_groups(np.array([1, 0, 1, 0]))
+        >>> space.negative_numbers(*space.negatives(np.arange(4))).tolist()
+        [0, 1, 2, 3]
+        """
+        place = np.empty(int(self.rows.max(initial=-1)) + 1, np.int64)
+        place[self.rows] = np.arange(self.rows.size)
+        first, second = np.minimum(place[i], place[j]), np.maximum(place[i], place[j])
+        ends = self._ends()
+        before = np.r_[0, np.cumsum(self.rows.size - ends)]
+        return np.asarray(before[first] + second - ends[first], np.int64)
 
     def _unrank(self, numbers: Rows, first_partner: Rows, partners: Rows) -> tuple[Rows, Rows]:
         before = np.r_[0, np.cumsum(partners)]

@@ -166,7 +166,7 @@ class AllPairs:
         kind: Kind = "both",
         progress: Progress | None = None,
     ) -> GroupCounts:
-        """How many pairs of each group score at least each of `thresholds [T]`, exact."""
+        """Numbers of pairs of each group that score at least each of `thresholds [T]`, exact."""
         cuts = np.asarray(thresholds, np.float64)
         if cuts.ndim != 1 or np.isnan(cuts).any():
             raise IndexesError(f"thresholds of shape {cuts.shape}; expected a list of numbers")

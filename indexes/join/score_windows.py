@@ -60,7 +60,7 @@ class Grid:
 
 
 class ScoreTable:
-    """What a window has found so far; equal scores are held once."""
+    """Scores found in a window so far; equal ones are held once."""
 
     def __init__(self, low: float, high: float, grid: Grid) -> None:
         self.low, self.high = low, high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -241,8 +241,16 @@ class AgainstGroup:
 
 @dataclass(frozen=True)
 class IndexGroup:
-    """An approximate index instead of the exact search, where that runs, and what it says."""
+    """Ways to find pairs: a design, an approximate index; where that runs, and what it says."""
 
+    design: Annotated[
+        Literal["stratified"] | None,
+        typer.Option(
+            "--design",
+            help="Sample negatives of known probability instead of the hardest, so that error "
+            "rates over all pairs can be estimated.",
+        ),
+    ] = None
     index: Annotated[
         str | None,
         typer.Option("--index", help="Approximate FAISS index, such as IVF256,Flat or HNSW32."),
@@ -393,12 +401,15 @@ def mine(
         )
     if mined.fusion is not None and len(embeddings) == 1:
         raise typer.BadParameter("--fusion is of several; give more than one EMBEDDINGS")
+    if mined.fusion is not None and search.design is not None:
+        raise typer.BadParameter("--fusion makes one ranking of several; --design keeps to each")
     if search.device != "auto" and (label == "positive" or search.index is not None):
         other = "--label positive" if label == "positive" else "--index"
         raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
     if search.recall and search.index is None:
         raise typer.BadParameter("--recall is that of an approximate index; name one with --index")
     drop = suspects.drop(max_pixels)
+    mining = replace(mined.options(drop), design=search.design)
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.mine import mine_pairs
@@ -408,7 +419,7 @@ def mine(
         out,
         pairs=mined.pairs,
         label=label,
-        mining=mined.options(drop),
+        mining=mining,
         random=joined.options(seed),
         index=search.index,
         recall=search.recall,

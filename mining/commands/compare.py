@@ -90,6 +90,12 @@ class Compared:
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
 
+    @classmethod
+    def of(cls, folder: RunFolder, shown: ReportInputs, files: Sequence[Path]) -> Compared:
+        """What the report shows, and what was written."""
+        told = shown.funnel, shown.warnings, shown.hubness, shown.agreement
+        return cls(folder, shown.boards, files, *told, shown.census)
+
 
 @alone(folder=True)
 def compare_models(
@@ -153,22 +159,23 @@ def compare_models(
     run = RunFolder.start(out, overwrite=overwrite, **begun)
     opened.run_models(present, run.root / "embeddings", progress)
     gathered = opened.gather(sets)
-    opened.refuse_other_faces()
     kept, whole = gathered.kept, sets
     sets = {name: one.take(kept[name]) for name, one in sets.items()}
     _refuse_lacking(sets, files)
     people = {name: taken(said, kept[name]) for name, said in people.items()}
-    mined = {name: one and one.take(kept[name]) for name, one in mined.items()}
+    columns = {name: one.take(kept[name]) for name, one in mined.items() if one is not None}
     with progress("Comparing"):
-        made = _boards(sets, files, gathered, opened, people, target_fnr, published, intervals)
-    boards, said = made[0], [*_said(made[0], files, whole, gathered), *made[1]]
+        boards, kin = _boards(
+            sets, files, gathered, opened, people, target_fnr, published, intervals
+        )
+    said = [*_said(boards, files, whole, gathered), *kin]
     census = opened.take_census(boards, run.root / f".{STEM}.search", progress)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
         boards=boards,
-        ranks={name: one.ranks for name, one in mined.items() if one is not None},
-        quantiles={name: one.quantiles for name, one in mined.items() if one is not None},
+        ranks={name: one.ranks for name, one in columns.items()},
+        quantiles={name: one.quantiles for name, one in columns.items()},
         unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
         facts=_facts(present, gathered),
         funnel=[*unread_rows(opened.embeddings), *set_rows(sets, gathered)],
@@ -183,8 +190,7 @@ def compare_models(
     older.remove_but([*written, run.root / "compare.json"])
     written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
     run.finish([*opened.homes, *sources.embeddings, *older.strangers])
-    told_of = shown.funnel, shown.warnings, shown.hubness, shown.agreement, census
-    return Compared(run, boards, written, *told_of)
+    return Compared.of(run, shown, written)
 
 
 def _settings(given: Mapping[str, object]) -> dict[str, object]:

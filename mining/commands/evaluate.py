@@ -24,7 +24,7 @@ from pairsets.evaluation.protocols import checked_folds
 from pairsets.evaluation.rates import checked_share
 from pairsets.faces import resolve
 from pairsets.files.folds import Folds
-from pairsets.files.side_files import Named, folds_of
+from pairsets.files.side_files import Named, design_of, folds_of
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
@@ -36,6 +36,7 @@ from pairsets.tables.census import ENDS as CENSUS_ENDS
 from pairsets.tables.census import write_census
 from pairsets.tables.differences import write_differences
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_leaderboards
+from pairsets.tables.population_rows import design_beside, over_all_pairs
 from pairsets.tables.protocols import ENDS, Protocols, follow_protocols, unresolved, write_protocols
 from pairsets.tables.published_rows import PUBLISHED
 
@@ -78,19 +79,17 @@ def evaluate_pairs(
     `spreadsheet_safe`, a copy of each table is written for spreadsheets
     (`pairsets.storage.spreadsheets`).
     """
-    if published is not None and published not in PUBLISHED:
-        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    _refuse_unknown(published, protocols)
     intervals.refuse_few()
     sources.refuse_inside_faces(out)
-    for far in protocols.fars:
-        checked_share(far, "FAR")
     tables = _Tables.of(out, spreadsheet_safe)
-    beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path))
+    beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path), design_of(path))
     given = [*sources.files, *(file.path for file in annotators)]
     refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *given])
     asked = pairs = PairSet.read(path, identities)
     against = contradictions(pairs, intervals.clusters, str(path))
     parts, notes = _folds(path, protocols.folds, pairs)
+    design = design_beside(path, pairs)
     target = resolve_target(pairs, target_fnr)
     if sources:
         refuse_lacking(pairs, [0, 1], str(path))
@@ -132,6 +131,9 @@ def evaluate_pairs(
             f"{path}: nobody judged these pairs and no model is given; "
             "name --scores, --embeddings or --model"
         )
+    scores = found.scores[path.stem]
+    over_all = over_all_pairs(board, asked, design, scores, kept=kept, clusters=intervals.clusters)
+    board = over_all.board
     fars = [*dict.fromkeys(protocols.fars)]
     rows = follow_protocols(pairs, found.scores[path.stem], parts, fars, turned=found.distances)
     written = tables.write(board, rows, overwrite=overwrite)
@@ -140,12 +142,11 @@ def evaluate_pairs(
         *lost_rows("evaluate", path.stem, found),
         FunnelRow("evaluate", "pairs marked invalid", int((~pairs.valid).sum())),
     ]
-    aucs = {} if board.comparison is None else board.comparison.aucs
-    low = low_aucs(path.stem, aucs, found) if not was_mined(path, asked) else []
-    said = [*against, *low, *kin.warnings, *board.warnings]
-    warnings = [*opened.notes, *said, *notes, *unresolved(pairs, rows)]
+    low = _low_aucs(path, asked, board, found)
+    said = [*opened.notes, *against, *low, *kin.warnings, *board.warnings, *notes]
+    warnings = [*said, *unresolved(pairs, rows), *over_all.warnings]
     return CommandResult(
-        written, funnel, warnings, leaderboard=board, agreement=agreed, protocols=rows
+        written, funnel, warnings, board, over_all.sentences, agreement=agreed, protocols=rows
     )
 
 
@@ -209,6 +210,21 @@ def _kinships(path: Path, pairs: PairSet, found: Gathered, opened: OpenSources) 
     sets, vectors = {path.stem: pairs}, opened.embeddings
     how = search_on(opened.asked.encoding.device) if vectors else None
     return kinships_of(path.stem, {path.stem: path}, sets, found, vectors, how)
+
+
+def _refuse_unknown(published: str | None, protocols: ProtocolOptions) -> None:
+    """Raise ScoresError for a published table that there is not, or a FAR that is no share."""
+    if published is not None and published not in PUBLISHED:
+        raise ScoresError(f"no published table {published!r}; there are {', '.join(PUBLISHED)}")
+    for far in protocols.fars:
+        checked_share(far, "FAR")
+
+
+def _low_aucs(path: Path, pairs: PairSet, board: Leaderboard, found: Gathered) -> list[str]:
+    """A sentence on each model of which positives score lower, where nobody mined the pairs."""
+    if was_mined(path, pairs) or board.comparison is None:
+        return []
+    return low_aucs(path.stem, board.comparison.aucs, found)
 
 
 def _agreed(

@@ -24,6 +24,7 @@ from mining.miners.inputs import (
     refuse_unfit,
 )
 from mining.miners.provenance import identities_digest
+from mining.miners.sampled_negatives import sample_negatives
 from mining.miners.search import Label, Search, WorkFiles
 from mining.miners.suspect_free import dropped_rows
 from mining.models.names import model_names
@@ -66,6 +67,9 @@ def mine_pairs(
     which mine together; of `TwoFolders` pairs are mined between the two sets. Dropped suspects are
     listed in `OUT.suspects.csv`.
 
+    With `MiningOptions.design`, negatives are a sample of all pairs instead of the best of them,
+    and `OUT.design.csv` says what each stands for.
+
     With `folds`, so many or those of a file `identity,fold`, no two share an identity: see
     `mining.miners.fold_miner`. `OUT.folds.csv` and `OUT.identity_folds.csv` say which is in which.
     """
@@ -76,6 +80,8 @@ def mine_pairs(
     search = Search(label, mining.fusion, mining.rules, index, recall, device)
     if two is not None:
         _refuse_for_two(search, mining, folds)
+    if mining.design is not None:
+        _refuse_for_design(search, folds, recall=recall)
     search.refuse_unfit(1 if two else len(folders), mining.exclude, mining.drop)
     given = MinerInputs.read(mining, random)
     sources = _load(folders, two)
@@ -103,6 +109,7 @@ def mine_pairs(
         quantiles=found.quantiles,
         suspects=found.looked,
         folds=(found.folds, joined.folds) if found.folds and isinstance(joined, Shares) else None,
+        design=found.design,
         overwrite=overwrite,
     )
     told = found.warnings_beside(out) + (two.warnings() if two else [])
@@ -119,7 +126,12 @@ def _refuse_existing(
     overwrite: bool,
 ) -> None:
     """Raise OutputError where files are there, or are read."""
-    files = files_of(out, suspects=mining.drop is not None, folds=folds is not None)
+    files = files_of(
+        out,
+        suspects=mining.drop is not None,
+        folds=folds is not None,
+        design=mining.design is not None,
+    )
     parts = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
     read = [random.test_pairs, random.ignore_list, folds if isinstance(folds, Path) else None]
     inputs = [None if path is None else Path(path) for path in read] + parts
@@ -144,6 +156,7 @@ def _load(folders: Sequence[Path], two: TwoFolders | None) -> dict[str, Embeddin
 def _refuse_for_two(search: Search, mining: MiningOptions, folds: int | Path | None) -> None:
     """Raise RunError for what is not done between two sets."""
     unfit = {
+        "--design": (mining.design is not None, "a sample is of all pairs of one set"),
         "--label positive": (search.label == "positive", "pairs of one identity are of one set"),
         "--folds": (folds is not None, "folds share no identity, and two sets may"),
         "--index": (search.index is not None, "an approximate index is of one set"),
@@ -156,6 +169,19 @@ def _refuse_for_two(search: Search, mining: MiningOptions, folds: int | Path | N
     for option, (asked, why) in unfit.items():
         if asked:
             raise RunError(f"--against and {option} do not go together: {why}")
+
+
+def _refuse_for_design(search: Search, folds: int | Path | None, *, recall: bool) -> None:
+    """Raise RunError for what would make the probabilities of a sample unknown."""
+    unfit = {
+        "--label positive": (search.label == "positive", "it is negatives that are sampled"),
+        "--folds": (folds is not None, "pairs across folds would have no chance to be taken"),
+        "--index": (search.index is not None, "it does not know the rank of every pair"),
+        "--recall": (recall, "the search is exact"),
+    }
+    for option, (asked, why) in unfit.items():
+        if asked:
+            raise RunError(f"--design and {option} do not go together: {why}")
 
 
 def _refuse_empty(faces: Faces, given: MinerInputs, two: TwoFolders | None) -> None:
@@ -291,5 +317,10 @@ def _mine(
             search, sources, joined, out, ignore=ignore, exclude=exclude, progress=progress
         )
     work = WorkFiles.beside(out)
+    if given.mining.design is not None:
+        return sample_negatives(
+            sources, pairs, joined, seed=given.random.seed, ignore=ignore, device=search.device,
+            checkpoint=work.checkpoint, progress=progress,
+        )  # fmt: skip
     mined = search.mine(sources, pairs, work, ignore=ignore, exclude=exclude, progress=progress)
     return Content.of(mined, joined, seed=given.random.seed)

@@ -8,7 +8,7 @@ from mining.commands.result import CommandResult
 from mining.miners.inputs import refuse_single
 from pairsets.errors import PairSetError
 from pairsets.faces import Faces
-from pairsets.files.side_files import folds_of, manifest_of, mined_folds_of
+from pairsets.files.side_files import design_of, folds_of, manifest_of, mined_folds_of
 from pairsets.funnel import FunnelRow, faces_rows
 from pairsets.identities.rules import Rule
 from pairsets.pairset import identities_of
@@ -66,7 +66,7 @@ def sample_pairs(
     if pairs.named is not None:
         files.append(named)
     # Of the pairs that stood here before.
-    stale = sorted({folds_of(out), *mined_folds_of(out), named} - {*files})
+    stale = sorted({design_of(out), folds_of(out), *mined_folds_of(out), named} - {*files})
     with written_together(
         files, manifest=manifest_of(out), stale=stale, overwrite=overwrite
     ) as folder:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from mining.errors import RunError
 from mining.miners.provenance import mined_by
 from pairsets.errors import FacesError, PairSetError
+from pairsets.files.designs import Design
 from pairsets.files.score_files import read_scores
-from pairsets.files.side_files import store_of, suspects_of
+from pairsets.files.side_files import design_of, store_of, suspects_of
 from pairsets.files.suspects import Suspects
 from pairsets.identities.rules import Rule
 from pairsets.images import MAX_PIXELS
@@ -149,6 +150,7 @@ def export_review(
 
     with _begun(path, store) as kept:
         origin = mined_by(path)
+        beside = design_of(path)
         return export(
             kept,
             out,
@@ -157,6 +159,7 @@ def export_review(
             spreadsheet_safe=spreadsheet_safe,
             inputs=[path],
             origin=origin,
+            design=Design.read(beside, kept.pairs) if beside.is_file() else None,
         )
 
 

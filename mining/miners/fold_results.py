@@ -17,6 +17,7 @@ from mining.miners.suspect_free import columns_of, not_looked_at, pairs_of
 from mining.ranking.mined_pairs import Mined
 from mining.ranking.warnings import warnings_of
 from pairsets.evaluation.hubness import Hubness
+from pairsets.files.designs import Design
 from pairsets.files.folds import Folds
 from pairsets.files.suspects import Suspects
 from pairsets.funnel import FunnelRow
@@ -39,6 +40,7 @@ class Content:
         recall: of an approximate index, where it was measured.
         looked: what the checks say of the pairs taken and dropped.
         folds: of the pairs, where they have some.
+        design: of negatives that are a sample of all, of which `facts` are then.
     """
 
     pairs: PairSet
@@ -52,6 +54,7 @@ class Content:
     recall: float | None = None
     looked: Suspects | None = None
     folds: Folds | None = None
+    design: Design | None = None
 
     @classmethod
     def of(cls, mined: Mined, joined: Joined, *, seed: int) -> Content:
@@ -78,6 +81,11 @@ class Content:
         funnel: Sequence[FunnelRow],
     ) -> dict[str, object]:
         """The provenance of the pair file; see `mining.miners.provenance.manifest`."""
+        if self.design is not None:
+            content = manifest(
+                self.design.kind, self.pairs, parameters, inputs, funnel, origin=self.origin
+            )
+            return content | {"design": self.design.content(self.facts)}
         whole = self.facts if self.folds is None else None
         content = manifest(
             kind, self.pairs, parameters, inputs, funnel, origin=self.origin, mined=whole

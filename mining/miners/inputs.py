@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from mining.embeddings.store import Embeddings
+from mining.errors import RulesError
 from mining.ranking.model_ranking import refuse_without_positives
 from mining.ranking.rank_aggregation import Method, refuse_method
 from mining.ranking.rules import Rules
@@ -43,18 +45,29 @@ class MiningOptions:
         rules: which pairs are taken; by default all.
         exclude: files with the columns `pathA` and `pathB`: pairs never to mine.
         drop: suspects that are replaced by the next best pairs.
+        design: how negatives are sampled instead of taking the best of them; see
+            `mining.miners.stratified_design`.
 
     Raises:
         FusionError: no such way to fuse.
+        RulesError: a design, and what would make its probabilities unknown.
     """
 
     fusion: Method = "mean"
     rules: Rules = field(default_factory=Rules)
     exclude: Sequence[str | Path] = ()
     drop: Drop | None = None
+    design: Literal["stratified"] | None = None
 
     def __post_init__(self) -> None:
         refuse_method(self.fusion)
+        given = [*self.rules.given, *(["exclude"] if self.exclude else [])]
+        given += ["drop_suspects"] if self.drop else []
+        if self.design is not None and given:
+            raise RulesError(
+                f"{', '.join(given)} with a design: the pairs left out would have no known "
+                "probability, and the set would not stand for all pairs; leave one or the other out"
+            )
 
     @property
     def vetoed(self) -> bool:
@@ -64,7 +77,8 @@ class MiningOptions:
     @property
     def parameters(self) -> dict[str, object]:
         """Rules and suspects among the parameters of a manifest."""
-        return {**vars(self.rules), "drop_suspects": [*self.drop.kinds] if self.drop else []}
+        found = {**vars(self.rules), "drop_suspects": [*self.drop.kinds] if self.drop else []}
+        return found | ({} if self.design is None else {"design": self.design})
 
 
 @dataclass(frozen=True)

@@ -110,12 +110,11 @@ def identities_digest(embeddings: Embeddings) -> dict[str, object]:
 
 
 def mined_by(path: Path) -> dict[str, object]:
-    """Entries on the models that mined it in the manifest beside a pair file; else none."""
+    """Entries on who mined or sampled it in the manifest beside a pair file; else none."""
     try:
         content = read_object(path.with_suffix(".json"), "the manifest of mined pairs").content
-        return {
-            name: content[name] for name in ("reference", "references", "fusion") if name in content
-        }
+        names = ("reference", "references", "fusion", "design")
+        return {name: content[name] for name in names if name in content}
     except (OSError, JsonError):
         return {}
 

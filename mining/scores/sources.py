@@ -122,11 +122,17 @@ class OpenSources:
         self.models = [encoding.load(spec) for spec in dict.fromkeys(self.asked.models)]
 
     def run_models(self, faces: Faces, cache: Path, progress: Progress) -> None:
-        """Embed `faces` with each model; `cache` is where, unless the sources say it."""
+        """Embed `faces` with each model; `cache` is where, unless the sources say it.
+
+        Raises:
+            RunError: where all pairs count, embeddings that are not of the same faces.
+        """
         cache = self.asked.cache or cache
         self.homes = [cache / embeddings_name(model) for model in self.models]
         for model, home in zip(self.models, self.homes, strict=True):
             self.embeddings.append(self.asked.encoding.embed(faces, model, home, progress))
+        if self.asked.all_pairs:
+            refuse_other_faces(self.embeddings)
 
     def gather(self, sets: Mapping[str, PairSet]) -> Gathered:
         """Every model's scores on every set; models not yet run are known by name alone."""
@@ -140,11 +146,6 @@ class OpenSources:
             distance=self.asked.distance,
             distance_of=self.asked.distance_of,
         )
-
-    def refuse_other_faces(self) -> None:
-        """Raise RunError where all pairs count, and are not of the same faces for each model."""
-        if self.asked.all_pairs:
-            refuse_other_faces(self.embeddings)
 
     def take_census(
         self, boards: Sequence[Leaderboard], checkpoint: Path, progress: Progress

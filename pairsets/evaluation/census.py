@@ -390,7 +390,7 @@ def _weights(curve: Curve, found: _Moved, fixed: Fixed) -> tuple[float, float]:
 
 
 def _slope(rising: Floats, falling: Floats, at: float) -> float:
-    """How steeply one rate falls as the other rises, around a value of the other; 0 or more."""
+    """Slope by which one rate falls as the other rises, around a value of that; 0 or more."""
     low, high = at / _STEP, min(at * _STEP, 1.0)
     if not low < high:
         return 0.0

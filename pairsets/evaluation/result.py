@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from pairsets.evaluation.intervals import Interval, Rate
+from pairsets.evaluation.population_rates import PopulationRates
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Evaluation:
         points: FPR at several FNRs, FNR at several FPRs.
         carried: the rates at a threshold from another set.
         clusters: how many identities (or images) the pairs have.
+        population: the rates over all pairs of different identities, where the set has a design.
     """
 
     target_fnr: float
@@ -99,6 +101,7 @@ class Evaluation:
     rejected_negatives: int = 0
     dropped: int = 0
     distance: bool = False
+    population: PopulationRates | None = None
 
     @property
     def reaches_target(self) -> bool:
@@ -152,6 +155,8 @@ class Evaluation:
             for name, rate in (("fpr", self.carried.fpr), ("fnr", self.carried.fnr)):
                 found[f"carried_{name}"] = rate.value
                 found |= {f"carried_{name}_low": rate.low, f"carried_{name}_high": rate.high}
+        if self.population is not None:
+            found |= self.population.record()
         # A threshold that accepts nothing is infinite, which JSON does not know.
         return {
             key: None if isinstance(value, float) and not math.isfinite(value) else value

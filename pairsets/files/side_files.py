@@ -70,6 +70,15 @@ def folds_of(pairs: Path) -> Path:
     return pairs.with_suffix(".folds.csv")
 
 
+def design_of(pairs: Path) -> Path:
+    """Path of the design of a pair file: which part of all pairs each of its negatives stands for.
+
+    >>> design_of(Path("sets/fair.csv")).as_posix()
+    'sets/fair.design.csv'
+    """
+    return pairs.with_suffix(".design.csv")
+
+
 def store_of(path: Path) -> Path:
     """Path of the verdicts on the pair file `path`."""
     return path.with_suffix(".review.sqlite")

@@ -35,6 +35,8 @@ from pairsets.tables.published_rows import Published
 SCHEMA = 3
 # What the rate is called that stands beside published ones.
 ZACI = "FPR (ZACI-20)"
+# The rate over all pairs of different identities, of which the set is a sample.
+OVER_ALL = "FPR over all pairs (%)"
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class Leaderboard:
         header = ["model name", "FPR (%)", "FNR (%)", "EER (%)", *([ZACI] if beside else ())]
         references = self.kinship_references
         header += map(kinship_header, references)
+        over_all = any(one.evaluation and one.evaluation.population for one in self.entries)
+        header += [OVER_ALL] if over_all else []
         rows = []
         for entry in self.entries:
             rates = [
@@ -146,6 +150,7 @@ class Leaderboard:
             ]
             rates += [percent(entry.fpr_interpolated)] if beside else []
             rates += [kinship_cell(entry, reference) for reference in references]
+            rates += [population_cell(entry)] if over_all else []
             rows.append([entry.title, *rates, entry.note])
         text = _markdown([*map(escape, header), "note"], rows)
         text += f"\n{escape(self.chance)}\n" if self.chance else ""
@@ -380,6 +385,16 @@ def interval_cells(entry: Entry) -> tuple[str, str, str]:
         "" if one is None else f"[{percent(one.low)}, {percent(one.high)}]" for one in bounds
     )
     return first, second, third
+
+
+def population_cell(entry: Entry) -> str:
+    """The cell of `OVER_ALL`: a rate in percent and its interval; N/A where it is not known."""
+    found = None if entry.evaluation is None else entry.evaluation.population
+    if found is None:
+        return "N/A"
+    if not found.fpr.resolvable:
+        return "not resolvable"
+    return f"{percent(found.fpr.value)} [{percent(found.fpr.low)}, {percent(found.fpr.high)}]"
 
 
 APART_COLUMNS = (ZACI, "FNR (%)", "EER (%)")

@@ -16,6 +16,8 @@ from pairsets.evaluation.annotators import Agreement, agreement
 from pairsets.evaluation.human import HumanRates, human_rates
 from pairsets.evaluation.intervals import Rate
 from pairsets.evaluation.kappa import Kappa
+from pairsets.files.designs import Design
+from pairsets.files.side_files import design_of
 from pairsets.files.submissions import pairs_digest
 from pairsets.pairset import PairSet, identities_of
 from pairsets.review.exchange.judgement_table import Told, write_judgements
@@ -119,6 +121,7 @@ def export(
     spreadsheet_safe: bool = False,
     inputs: Iterable[Path] = (),
     origin: Mapping[str, object] | None = None,
+    design: Design | None = None,
 ) -> Exported:
     """Write the pair set as judged, its manifest and all verdicts: all three files or none.
 
@@ -131,7 +134,8 @@ def export(
         overwrite: replace the files of an earlier export.
         spreadsheet_safe: write copies for spreadsheets too, see `pairsets.storage.spreadsheets`.
         inputs: never replaced, as the pair file that is reviewed.
-        origin: what the manifest says of the models that mined the pairs.
+        origin: what the manifest says of who mined or sampled the pairs.
+        design: of the pairs, which those that were judged keep.
 
     Raises:
         ReviewError: nobody of that name; a file that may not be written.
@@ -139,9 +143,13 @@ def export(
     files, beside = judged_files(Path(out)), identities_of(Path(out))
     tables = [files[0], files[2]]
     copies = copies_of(tables)
-    refuse_existing([*files, beside, *copies], overwrite=overwrite, inputs=[*inputs, store.path])
+    chances = design_of(Path(out))
+    possible = [*files, beside, chances, *copies]
+    refuse_existing(possible, overwrite=overwrite, inputs=[*inputs, store.path])
     if store.pairs.named is not None:
         files = [*files, beside]
+    if design is not None:
+        files = [*files, chances]
     if spreadsheet_safe:
         files = [*files, *copies]
     name = _known(store, who)
@@ -178,11 +186,13 @@ def export(
         **(origin or {}),
     }
     # Of the pairs that stood here before.
-    stale = [file for file in (beside, *copies) if file not in files]
+    stale = [file for file in (beside, chances, *copies) if file not in files]
     with written_together(files, manifest=files[1], stale=stale, overwrite=overwrite) as folder:
         found.pairs.write(folder / files[0].name)
         write_json(folder / files[1].name, manifest)
         write_judgements(folder / files[2].name, store.pairs, told)
+        if design is not None:
+            design.write(folder / chances.name, store.pairs)
         if spreadsheet_safe:
             write_copies(folder / table.name for table in tables)
     return Exported(tuple(files), found, human, agreed)
