@@ -14,6 +14,7 @@ from mining.ranking.model_ranking import search_on
 from mining.scores.collection import Gathered
 from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import (
+    RankColumns,
     low_aucs,
     mined_beside,
     named_sets,
@@ -92,7 +93,7 @@ class Compared:
 
     @classmethod
     def of(cls, folder: RunFolder, shown: ReportInputs, files: Sequence[Path]) -> Compared:
-        """What the report shows, and what was written."""
+        """The result of a comparison, from what its report shows."""
         told = shown.funnel, shown.warnings, shown.hubness, shown.agreement
         return cls(folder, shown.boards, files, *told, shown.census)
 
@@ -148,13 +149,11 @@ def compare_models(
     against = _contradictions(sets, files, intervals)
     told = _told(sets)
     people = people_of(sets, annotators)
-    opened = sources.open(without=("submissions",))
+    opened = _opened(sources)
     present = _present(sources, sets, told, identities, progress)
-    if not sources:
-        raise ScoresError("no model to compare; name models, scores or embeddings")
     opened.load_models()
     opened.check(sets, files, target_fnr)
-    mined = {name: mined_beside(path, sets[name]) for name, path in files.items()}
+    mined = _ranked(sets, files)
     _agreements(sets, people, intervals)
     run = RunFolder.start(out, overwrite=overwrite, **begun)
     opened.run_models(present, run.root / "embeddings", progress)
@@ -163,19 +162,17 @@ def compare_models(
     sets = {name: one.take(kept[name]) for name, one in sets.items()}
     _refuse_lacking(sets, files)
     people = {name: taken(said, kept[name]) for name, said in people.items()}
-    columns = {name: one.take(kept[name]) for name, one in mined.items() if one is not None}
+    mined = {name: one.take(kept[name]) for name, one in mined.items()}
     with progress("Comparing"):
-        boards, kin = _boards(
-            sets, files, gathered, opened, people, target_fnr, published, intervals
-        )
-    said = [*_said(boards, files, whole, gathered), *kin]
+        made = _boards(sets, files, gathered, opened, people, target_fnr, published, intervals)
+    boards, said = made[0], [*_said(made[0], files, whole, gathered), *made[1]]
     census = opened.take_census(boards, run.root / f".{STEM}.search", progress)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
         boards=boards,
-        ranks={name: one.ranks for name, one in columns.items()},
-        quantiles={name: one.quantiles for name, one in columns.items()},
+        ranks={name: one.ranks for name, one in mined.items()},
+        quantiles={name: one.quantiles for name, one in mined.items()},
         unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
         facts=_facts(present, gathered),
         funnel=[*unread_rows(opened.embeddings), *set_rows(sets, gathered)],
@@ -233,6 +230,20 @@ def _present(
     needed = sorted({path for one in sets.values() for path in one.paths})
     with progress("Looking for the faces"):
         return resolve(faces, needed, told)
+
+
+def _opened(sources: ScoreSources) -> OpenSources:
+    """The sources, of which there must be some, and none that is of one pair file alone."""
+    found = sources.open(without=("submissions",))
+    if not sources:
+        raise ScoresError("no model to compare; name models, scores or embeddings")
+    return found
+
+
+def _ranked(sets: Mapping[str, PairSet], files: Mapping[str, Path]) -> dict[str, RankColumns]:
+    """The rank columns beside the pair files that have some."""
+    found = {name: mined_beside(path, sets[name]) for name, path in files.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _contradictions(
