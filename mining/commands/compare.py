@@ -389,6 +389,7 @@ class _Older:
                 for end in ("png", "svg")
                 for file in (root / "figures").glob(f"{kind}-*.{end}")
             ]
+            files += [root / "figures" / f"{STEM}.{end}" for end in ("png", "svg")]
         return cls(files, [] if ours else [*(root / "embeddings").glob("*")])
 
     def remove_but(self, written: Sequence[Path]) -> None:

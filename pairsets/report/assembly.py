@@ -21,7 +21,7 @@ from pairsets.report.inputs import ReportInputs
 # Mined pairs from which a curve over their ranks says something.
 FEWEST_RANKED = 40
 # What the names of figures begin with.
-FIGURES = ("all-pairs", "leaderboard", "det", "roc", "scores", "hardness", "confusion")
+FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
 
 
 def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
