@@ -34,11 +34,13 @@ from indexes.join.options import SearchOptions
 from indexes.join.pairs import Progress
 from indexes.join.score_counts import GroupCounts, Histogram, Window
 from indexes.join.score_windows import Grid, ScoreTable
-from indexes.join.unit_tiles import Kind, UnitTile, Values, by_numpy, units_of
+from indexes.join.unit_tiles import Kind, Unit, UnitTile, Values, by_numpy, units_of
 
 BINS = 2**16
 # Rows of a tile: what is counted in it stays in a core's cache.
 SIDE = 1024
+# The same where pairs of one group alone count: what is between groups is multiplied in vain.
+OWN = 256
 
 
 class AllPairs:
@@ -83,8 +85,11 @@ class AllPairs:
         self.dtype = filter_dtype(self.lengths)
         self.largest = float(self.lengths.max(initial=0.0)) ** 2
         self.side = self.how.tile or SIDE
-        starts = np.concatenate([[0], np.cumsum(self.sizes)])
-        self.units = list(units_of(starts.tolist(), self.side))
+        starts = np.concatenate([[0], np.cumsum(self.sizes)]).tolist()
+        self.units: dict[Kind, list[Unit]] = {
+            "both": list(units_of(starts, self.side)),
+            "positive": list(units_of(starts, min(self.side, OWN))),
+        }
 
     @property
     def margin(self) -> float:
@@ -170,7 +175,7 @@ class AllPairs:
         cuts = np.asarray(thresholds, np.float64)
         if cuts.ndim != 1 or np.isnan(cuts).any():
             raise IndexesError(f"thresholds of shape {cuts.shape}; expected a list of numbers")
-        found = GroupSums(self.codes, self.order, self.sizes, self.units, cuts)
+        found = GroupSums(self.codes, self.order, self.sizes, self.units[kind], cuts)
 
         def make() -> Callable[[UnitTile], int]:
             def work(tile: UnitTile) -> int:
@@ -183,7 +188,7 @@ class AllPairs:
         return found.result()
 
     def _tiles(self, kind: Kind) -> Iterator[UnitTile]:
-        units = self.units
+        units = self.units[kind]
         for at, first in enumerate(units):
             for second in units[at:]:
                 if kind == "positive" and second.family != first.family:
