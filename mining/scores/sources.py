@@ -110,7 +110,13 @@ class OpenSources:
     @property
     def notes(self) -> list[str]:
         """Sentences that a user should know of the models' files."""
-        return notes_of(self.models)
+        found = list(notes_of(self.models))
+        if self.asked.all_pairs and self.asked.scores:
+            found.append(
+                "Over all pairs stand the models with vectors alone: score files have pairs' scores, "
+                "and not those of all."
+            )
+        return found
 
     def read_submissions(self, pairs: PairSet) -> None:
         """Read the submissions, of these very pairs."""
