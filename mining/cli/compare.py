@@ -220,7 +220,11 @@ def evaluate(
         )
         print_made(made)
         return
-
+    if (pairs / "manifest.json").is_file():
+        raise typer.BadParameter(
+            f"{pairs} is a folder of embeddings: to evaluate them over all pairs, add --all-pairs; "
+            "over some pairs, name a pair file and --embeddings"
+        )
     made = evaluate_pairs(
         pairs,
         given.sources(encoding=network.options()),

@@ -113,8 +113,8 @@ class OpenSources:
         found = list(notes_of(self.models))
         if self.asked.all_pairs and self.asked.scores:
             found.append(
-                "Over all pairs stand the models with vectors alone: score files have pairs' scores, "
-                "and not those of all."
+                "Over all pairs stand the models with vectors alone: score files have the scores of "
+                "some pairs, and not of all."
             )
         return found
 

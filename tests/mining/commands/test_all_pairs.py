@@ -104,6 +104,10 @@ def test_what_is_of_a_pair_file_is_refused(home, options, told):
     assert told in lookalikes("evaluate", "first", "--all-pairs", *options).usage
 
 
+def test_embeddings_without_the_option_are_asked_about(home):
+    assert "add --all-pairs" in lookalikes("evaluate", "first").usage
+
+
 def test_bad_input_is_told_in_one_line(home):
     cases = {
         ("first", "--census", "full"): "add --all-pairs",
