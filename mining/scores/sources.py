@@ -113,7 +113,7 @@ class OpenSources:
         found = list(notes_of(self.models))
         if self.asked.all_pairs and self.asked.scores:
             found.append(
-                "Over all pairs stand the models with vectors alone: score files have the scores of "
+                "Over all pairs stand the models with vectors alone: score files have scores of "
                 "some pairs, and not of all."
             )
         return found
