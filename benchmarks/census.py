@@ -67,7 +67,9 @@ def by_faiss(world: Embeddings, cuts: Sequence[float]) -> list[int]:
     for start in range(0, len(world), TILE):
         part = slice(start, start + TILE)
         limits, scores, rows = index.range_search(world.vectors[part], float(cuts[-1]))
-        mine = np.repeat(np.arange(start, start + len(limits) - 1), np.diff(limits))
+        mine = np.repeat(
+            np.arange(start, start + len(limits) - 1), np.diff(limits).astype(np.int64)
+        )
         kept = scores[(rows > mine) & (groups[rows] != groups[mine])]
         counts += [int(np.count_nonzero(kept >= np.float32(cut))) for cut in cuts]
     return [int(count) for count in counts]

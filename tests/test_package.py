@@ -21,6 +21,7 @@ PACKAGES = ("indexes", "mining", "pairsets")
 FACE = "lookalikes.py"
 PUBLIC = {
     "indexes": [
+        "AllPairs",
         "ApproximateIndex",
         "BottomPairs",
         "FlatIndex",
@@ -46,11 +47,14 @@ PUBLIC = {
         "mine_positives",
         "mine_together",
         "score_pairs",
+        "take_census",
     ],
     "pairsets": [
         "ByLevel",
         "ByList",
         "ByPattern",
+        "Census",
+        "CensusComparison",
         "Comparison",
         "Evaluation",
         "Exclusions",
@@ -67,6 +71,7 @@ PUBLIC = {
         "Rate",
         "ScoresError",
         "compare",
+        "compare_census",
         "evaluate",
         "human_rates",
         "random_pairs",

@@ -12,9 +12,9 @@ from indexes.join.score_counts import Window
 from indexes.join.unit_tiles import Values
 
 # Scores of windows that are held before equal ones are counted as one.
-_HELD = 2**21
+HELD = 2**21
 # Pairs that windows may have to score: more lie so close together only where vectors are alike.
-_MOST = 2**28
+MOST = 2**28
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +82,16 @@ class ScoreTable:
         if not scores.size:
             return
         self.scored += scores.size
-        if self.scored > _MOST:
+        if self.scored > MOST:
             raise IndexesError(
-                f"more than {_MOST:,} pairs score between {self.low:.9g} and {self.high:.9g}; are "
+                f"more than {MOST:,} pairs score between {self.low:.9g} and {self.high:.9g}; are "
                 "the vectors nearly all alike?"
             )
         counts = np.zeros((2, scores.size), np.int64)
         counts[positive] = 1
         self.parts.append((scores, counts))
         self.held += scores.size
-        if self.held > _HELD:
+        if self.held > HELD:
             self._merge()
 
     def _merge(self) -> None:

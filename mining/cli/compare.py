@@ -123,6 +123,28 @@ class CensusGroup:
 
 
 @dataclass(frozen=True)
+class EvaluatedCensusGroup(CensusGroup):
+    """Options of rates over all pairs where nothing but vectors is given."""
+
+    ignore_list: Annotated[
+        Path | None,
+        typer.Option(
+            "--ignore-list",
+            metavar="FILE",
+            help="Base names of images that are in none of all pairs, one a line.",
+            rich_help_panel=CENSUS,
+        ),
+    ] = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether all pairs are counted."""
+        if self.ignore_list is not None and not self.all_pairs:
+            raise typer.BadParameter("--ignore-list is of all pairs here; add --all-pairs")
+        return super().asked
+
+
+@dataclass(frozen=True)
 class ProtocolGroup:
     """Options of protocols of other benchmarks."""
 
@@ -166,7 +188,7 @@ def evaluate(
         ),
     ],
     given: EvaluatedGroup = EvaluatedGroup(),
-    counted: CensusGroup = CensusGroup(),
+    counted: EvaluatedCensusGroup = EvaluatedCensusGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: Annotated[
@@ -214,6 +236,7 @@ def evaluate(
             fars=protocols.far or [],
             full=counted.full,
             device=network.device,
+            ignore_list=counted.ignore_list,
             out=out,
             progress=bar,
             **vars(written),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from indexes import FlatIndex
 from mining.commands.build_report import Run, Scores, TableOptions, draw_report
@@ -186,7 +188,7 @@ def build(
         content.quantiles,
         without,
         suspects_of(run.pairs("adversarial")) if mined.looked else None,
-        _census(cast, embedded, tables, boards, run, progress),
+        _census(cast, embedded, tables, boards, run, encoding.device, given.ignored, progress),
     )
     with progress("Drawing the report"):
         draw_report(made, made.references, content.rank, encoding.max_pixels)
@@ -354,18 +356,25 @@ def _census(
     tables: TableOptions,
     boards: Sequence[Leaderboard],
     run: RunFolder,
+    device: str,
+    ignore: Collection[str],
     progress: Progress,
 ) -> CensusComparison | None:
     """The models over all pairs, written beside the tables; None where it is not asked for."""
     stem = run.root / STEM
     stale = [stem.with_name(stem.name + end) for end in ENDS]
-    if not tables.counts_all(embedded):
+    left = embedded[0].faces.groups[embedded[0].faces.without(ignore)]
+    # Where test pairs alone have positives, no identity may be left with two faces.
+    few = tables.all_pairs is None and len(np.unique(left)) == len(left)
+    if few or not tables.counts_all(embedded):
         for file in stale:
             file.unlink(missing_ok=True)
         return None
     found = take_all(
         dict(zip(cast.names, embedded, strict=True)),
         next(board.comparison for board in boards if board.comparison is not None).target_fnr,
+        device=device,
+        ignore=ignore,
         progress=progress,
         checkpoint=run.root / f".{STEM}.search",
     )

@@ -28,6 +28,7 @@ from pairsets.files.side_files import Named, design_of, folds_of
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
+from pairsets.paths import read_ignore_list
 from pairsets.progress import Progress, silent
 from pairsets.storage.artefacts import refuse_existing
 from pairsets.storage.publication import alone, written_together
@@ -158,6 +159,7 @@ def evaluate_all_pairs(
     fars: Sequence[float] = (),
     full: bool | None = None,
     device: str = "auto",
+    ignore_list: Path | None = None,
     out: Path | None = None,
     overwrite: bool = False,
     spreadsheet_safe: bool = False,
@@ -171,6 +173,7 @@ def evaluate_all_pairs(
         fars: FARs to report FNR at, beside the powers of ten.
         full: whether all scores are looked at; None where that is affordable.
         device: of the search.
+        ignore_list: file of base names of images that are in no pair.
         out: what the names of the tables begin with.
         overwrite: replace tables that are there.
         spreadsheet_safe: write a copy of each table for spreadsheets.
@@ -179,10 +182,11 @@ def evaluate_all_pairs(
     tables = _named(out, CENSUS_ENDS)
     copies = copies_of(tables_of(tables)) if spreadsheet_safe else []
     read = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
-    refuse_existing([*tables, *copies], overwrite=overwrite, inputs=read)
+    refuse_existing([*tables, *copies], overwrite=overwrite, inputs=[*read, ignore_list])
     for far in fars:
         checked_share(far, "FAR")
     target_share(target_fnr)
+    ignored = frozenset() if ignore_list is None else read_ignore_list(ignore_list)
     sources = named_embeddings(folders)
     if tables:
         tables[0].parent.mkdir(parents=True, exist_ok=True)
@@ -192,6 +196,7 @@ def evaluate_all_pairs(
         fars=fars,
         full=full,
         device=device,
+        ignore=ignored,
         progress=progress,
         checkpoint=tables[0].with_name(f".{tables[0].name}.search") if tables else None,
     )
@@ -200,7 +205,9 @@ def evaluate_all_pairs(
             write_census(folder / out.name, found)
             if spreadsheet_safe:
                 write_copies(folder / table.name for table in tables_of(tables))
-    funnel = unread_rows(list(sources.values()))
+    faces = next(iter(sources.values())).faces
+    left = FunnelRow("evaluate", "faces on the ignore list", int((~faces.without(ignored)).sum()))
+    funnel = [*unread_rows(list(sources.values())), left]
     warnings = unresolved_fars(found, fars)
     return CommandResult([*tables, *copies], funnel, warnings, census=found)
 

@@ -15,7 +15,7 @@ FAR begins it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,7 @@ def take_all(
     fars: Sequence[float] = (),
     full: bool | None = None,
     device: str = "auto",
+    ignore: Collection[str] = (),
     progress: Progress = silent,
     checkpoint: Path | None = None,
 ) -> CensusComparison:
@@ -104,6 +105,7 @@ def take_all(
         target_fnr: a share; None is 0.139, as in the original evaluator.
         fars, full: see `take_census`.
         device: of the search; of other names than `auto` and CUDA's it is the processor.
+        ignore: base names of images that are in no pair.
         progress: shows a step a model.
         checkpoint: file beside which long searches keep where they are.
 
@@ -120,9 +122,21 @@ def take_all(
         kept = checkpoint and checkpoint.with_name(f"{checkpoint.name}.{at}")
         with progress(f"Counting all pairs of {model}") as step:
             found[model] = take_census(
-                one, target, fars=fars, full=full, how=how, progress=step, checkpoint=kept
+                _without(one, ignore),
+                target,
+                fars=fars,
+                full=full,
+                how=how,
+                progress=step,
+                checkpoint=kept,
             )
     return compare_census(found)
+
+
+def _without(embeddings: Embeddings, ignore: Collection[str]) -> Embeddings:
+    """The embeddings of the faces whose base names are not to be ignored."""
+    kept = embeddings.faces.without(ignore)
+    return embeddings if kept.all() else embeddings.take(np.flatnonzero(kept))
 
 
 def named_embeddings(folders: Sequence[Path]) -> dict[str, Embeddings]:

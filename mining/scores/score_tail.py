@@ -84,7 +84,7 @@ class TailSearch:
             if hist is not None:
                 floor = hist.bracket(rank, "negative")[0]
             else:
-                floor = self._guess(min(rank * guess / negatives, 1.0))
+                floor = self.guess(min(rank * guess / negatives, 1.0))
             found = index.top_pairs(
                 HELD,
                 self.groups,
@@ -108,10 +108,10 @@ class TailSearch:
                 return ScoreTail(scores[:kept], a, b, kept == negatives), far
             guess *= 2
 
-    def _guess(self, share: float) -> float:
+    def guess(self, share: float) -> float:
         """A score that about this share of pairs of two identities reach; -inf for all of them."""
         if share * _BLOCK**2 * _BLOCKS < 200 or share >= 1:
-            return self._guess(200 / (_BLOCK**2 * _BLOCKS)) if share < 1 else -math.inf
+            return self.guess(200 / (_BLOCK**2 * _BLOCKS)) if share < 1 else -math.inf
         draw, count = np.random.default_rng(0), len(self.vectors)
         found = []
         for _ in range(_BLOCKS):

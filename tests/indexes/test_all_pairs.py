@@ -128,11 +128,11 @@ def test_norms_beyond_float32():
 
 
 def test_equal_scores_are_held_once(monkeypatch):
-    monkeypatch.setattr(score_windows, "_HELD", 8)
+    monkeypatch.setattr(score_windows, "HELD", 8)
     vectors = np.ones((30, 2), np.float32)
     [found] = AllPairs(vectors, np.arange(30) // 3).windows([(0, 3)])
     assert (found.scores.tolist(), found.negatives.tolist()) == ([2.0], [30 * 29 // 2 - 30])
-    monkeypatch.setattr(score_windows, "_MOST", 100)
+    monkeypatch.setattr(score_windows, "MOST", 100)
     with pytest.raises(IndexesError, match="nearly all alike"):
         AllPairs(vectors, np.arange(30) // 3).windows([(0, 3)])
 

@@ -83,6 +83,17 @@ def test_evaluate_tells_the_rates_of_all_pairs(home):
     assert "tables/all.md" in again.message
 
 
+def test_images_to_ignore_are_in_no_pair(home):
+    Path("ignore.csv").write_text("0.png\n")
+    given = ("evaluate", "first", "--all-pairs", "--ignore-list", "ignore.csv")
+    found = lookalikes(*given).summary
+    assert "Over all 60 pairs of different identities and all 6 pairs of one, of 12 faces" in found
+    assert "6 left out: faces on the ignore list" in found
+    assert "add --all-pairs" in lookalikes("evaluate", "p.csv", *given[3:]).usage
+    base = ("build", "faces", "--reference", "pixels", "--no-floor", "--out", "run")
+    assert "Over all 60 pairs" in lookalikes(*base, *given[3:]).summary
+
+
 def test_the_tail_alone(home):
     found = lookalikes("evaluate", "first", "--all-pairs", "--census", "tail", "--far", 0.001)
     # Of 135 pairs none resolves a FAR of 0.1 %.

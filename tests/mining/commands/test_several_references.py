@@ -429,11 +429,11 @@ def test_the_device_reaches_every_search(home, models, undrawn, monkeypatch):
         "faces", ["pixels", models[0]], out="two", pairs=9, encoding=EmbeddingOptions(device="cpu")
     )
     build("faces", "pixels", out="one", pairs=9, encoding=EmbeddingOptions(device="cpu"))
-    # Two that mine, the hardest pairs of both, and one that mines.
-    assert given == ["cpu"] * (2 + 2 + 1)
+    # Two that mine, the hardest pairs of both, all pairs of both; one that mines, and all of its.
+    assert given == ["cpu"] * (2 + 2 + 2 + 1 + 1)
     given.clear()
     build("faces", ["pixels", models[0]], out="auto", pairs=9)
-    assert given == ["auto"] * 4
+    assert given == ["auto"] * 6
     given.clear()
     folder = next((home / "one" / "embeddings").iterdir())
     limit = ("--max-score", 0.99)  # what scores above is counted by a search of its own

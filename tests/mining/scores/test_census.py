@@ -140,14 +140,14 @@ def test_ties_without_end_at_the_limit_of_what_is_held(monkeypatch):
 def test_a_guess_that_is_too_high_is_made_again(monkeypatch):
     world = drawn(500, 12, 40, 2)
     expected = take_census(world, full=False).record()
-    guessed = score_tail.TailSearch._guess
+    guessed = score_tail.TailSearch.guess
     calls = []
 
     def high(self, share):
         calls.append(share)
         return guessed(self, share) if len(calls) > 2 else 0.999
 
-    monkeypatch.setattr(score_tail.TailSearch, "_guess", high)
+    monkeypatch.setattr(score_tail.TailSearch, "guess", high)
     assert take_census(world, full=False).record() == expected
     assert len(calls) == 3
 
