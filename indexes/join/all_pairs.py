@@ -33,7 +33,7 @@ from indexes.join.group_sums import GroupSums
 from indexes.join.options import SearchOptions
 from indexes.join.pairs import Progress
 from indexes.join.score_counts import GroupCounts, Histogram, Window
-from indexes.join.score_windows import Grid, ScoreTable
+from indexes.join.score_windows import Grid, WindowSums
 from indexes.join.unit_tiles import Kind, Unit, UnitTile, Values, by_numpy, units_of
 
 BINS = 2**16
@@ -140,29 +140,22 @@ class AllPairs:
             if not low <= high:
                 raise IndexesError(f"scores from {low} to {high}; expected low <= high")
         grid = self._grid(BINS)
-        tables = [ScoreTable(low, high, grid) for low, high in asked]
-        lock = Lock()
-        # Bins that may hold pairs of some window, or such as are above it for all that is known.
-        looked = np.zeros(BINS, np.bool_)
-        for table in tables:
-            looked[table.first : table.last + 1] = True
+        sums = WindowSums(asked, grid)
 
         def make() -> Callable[[UnitTile], int]:
             def work(tile: UnitTile) -> int:
                 for values, positive in tile.values(self):
                     places = grid.places(values)
-                    found = np.flatnonzero(looked[places])
-                    scores, near = tile.scores(self, found, positive), places[found]
-                    reached = np.cumsum(np.bincount(places, minlength=BINS)[::-1])[::-1]
-                    with lock:
-                        for table in tables:
-                            table.add(positive, reached, scores, near)
+                    found = np.flatnonzero(sums.looked[places])
+                    scores = tile.scores(self, found, positive)
+                    counts = np.bincount(places, minlength=BINS)
+                    sums.add(positive, counts, scores, places[found])
                 return tile.pairs
 
             return work
 
         self._share(make, kind, progress)
-        return [table.window() for table in tables]
+        return sums.windows()
 
     def by_group(
         self,

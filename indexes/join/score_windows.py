@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,13 +71,11 @@ class ScoreTable:
         self.parts: list[tuple[Scores, Rows]] = []
         self.held = self.scored = 0
 
-    def add(self, positive: int, reached: Rows, scores: Scores, near: NDArray[np.int32]) -> None:
-        """Count pairs above, and hold the scores inside.
+    def add(self, positive: int, scores: Scores, near: NDArray[np.int32]) -> None:
+        """Count the pairs of the window's bins that are above it, and hold the scores inside.
 
-        `reached` has the number of pairs from each bin on; `near` the bins of those scored.
+        `near` has the bin of each score.
         """
-        if self.last + 1 < len(reached):
-            self.above[positive] += int(reached[self.last + 1])
         scores = scores[(near >= self.first) & (near <= self.last)]
         self.above[positive] += int(np.count_nonzero(scores >= self.high))
         scores = scores[(scores >= self.low) & (scores < self.high)]
@@ -113,3 +113,48 @@ class ScoreTable:
         scores, counts = self.parts[0]
         falling = scores[::-1], counts[0, ::-1], counts[1, ::-1]
         return Window(self.low, self.high, above, over, *falling)
+
+
+class WindowSums:
+    """Windows filled from tiles in any order.
+
+    Scores are held until they are many, and then given to all windows at once.
+
+    Attributes:
+        looked: `[B]`, bins of products whose pairs are scored: some window may hold them.
+    """
+
+    def __init__(self, asked: Sequence[tuple[float, float]], grid: Grid) -> None:
+        self.tables = [ScoreTable(low, high, grid) for low, high in asked]
+        self.looked = np.zeros(grid.bins, np.bool_)
+        for table in self.tables:
+            self.looked[table.first : table.last + 1] = True
+        self.counts = np.zeros((2, grid.bins), np.int64)
+        self.parts: list[list[tuple[Scores, NDArray[np.int32]]]] = [[], []]
+        self.held, self.lock = 0, Lock()
+
+    def add(self, positive: int, counts: Rows, scores: Scores, near: NDArray[np.int32]) -> None:
+        """Add the pairs of a tile by bin, `[B]`, and the scores and bins of those looked at."""
+        with self.lock:
+            self.counts[positive] += counts
+            self.parts[positive].append((scores, near))
+            self.held += scores.size
+            if self.held > HELD:
+                self._settle()
+
+    def _settle(self) -> None:
+        for positive, parts in enumerate(self.parts):
+            if parts:
+                scores, near = (np.concatenate(column) for column in zip(*parts, strict=True))
+                for table in self.tables:
+                    table.add(positive, scores, near)
+        self.parts, self.held = [[], []], 0
+
+    def windows(self) -> list[Window]:
+        """The windows as their users have them."""
+        self._settle()
+        beyond = np.concatenate([self.counts[:, ::-1].cumsum(axis=1)[:, ::-1], [[0], [0]]], axis=1)
+        for table in self.tables:
+            for kind in (0, 1):
+                table.above[kind] += int(beyond[kind, table.last + 1])
+        return [table.window() for table in self.tables]

@@ -233,8 +233,7 @@ class CensusCounts:
             accepted = np.bincount(a, minlength=count) + np.bincount(b, minlength=count)
             keys, each = np.unique(np.minimum(a, b) * count + np.maximum(a, b), return_counts=True)
             every = self.population.sizes[keys // count] * self.population.sizes[keys % count]
-            squares = int((each * each).sum())
-            products = sum(int(n) * int(m) for n, m in zip(each, every, strict=True))
+            squares, products = (_product(each, other) for other in (each, every))
             found[at] = Errors(cut, accepted, missed[at], squares, products)
         return [found[at] for at in range(len(cuts))]
 
@@ -273,6 +272,14 @@ class _Passes:
             self.step(begun * total + done, self.count * total)
 
         return tell
+
+
+def _product(first: Counts, second: Counts) -> int:
+    """Sum of the products of two columns, in whole numbers of any size."""
+    most = int(first.max(initial=0)) * int(second.max(initial=0)) * max(len(first), 1)
+    if most < 2**63:
+        return int((first * second).sum())
+    return sum(int(one) * int(other) for one, other in zip(first, second, strict=True))
 
 
 def _decades(negatives: int) -> list[float]:
