@@ -94,7 +94,7 @@ class CensusGroup:
         typer.Option(
             "--census",
             help="tail counts the highest scores alone, for FARs of 0.1 % and less; "
-            "full counts all, for EER, AUC and FPR at an FNR too; auto is full up to 60,000 faces "
+            "full counts all, for EER, AUC and FPR at an FNR too; auto is full up to 55,000 faces "
             "or so. [default: auto]",
             rich_help_panel=CENSUS,
         ),

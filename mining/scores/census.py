@@ -37,9 +37,11 @@ from pairsets.evaluation.rates import (
 )
 from pairsets.progress import Progress, Step, silent, unheard
 
-# Multiplications up to which all scores are looked at, unless it is said: of 50,000 faces in 512
-# dimensions there are 6.4e11.
-FULL = 1e12
+# Work up to which all scores are looked at, unless it is said: that of 50,000 faces in 512
+# dimensions is 2.2e12.
+FULL = 3e12
+# What is done with a pair beside its product takes as long as so many multiplications.
+_BESIDE = 1280
 # The FAR that the tail begins with, and the pairs of two identities that are held for it.
 TAIL, HELD = 1e-3, 2**23
 # FARs above the tail, and shares that the curve is drawn through.
@@ -67,7 +69,7 @@ def take_census(
         embeddings: of the faces.
         target_fnr: at which FPR is reported.
         fars: FARs to report FNR at, beside the powers of ten.
-        full: whether all scores are looked at; None where that is at most `FULL` multiplications.
+        full: whether all scores are looked at; None where that is at most `FULL` (`census_work`).
         how: device and threads of the search.
         progress: shows how far it is.
         checkpoint: file that a long search of the tail goes on from.
@@ -80,7 +82,7 @@ def take_census(
         return CensusCounts(
             embeddings,
             target_fnr,
-            is_affordable(*embeddings.vectors.shape) if full is None else full,
+            census_work(*embeddings.vectors.shape) <= FULL if full is None else full,
             how or SearchOptions(),
             step,
             checkpoint,
@@ -202,10 +204,10 @@ def refuse_other_faces(sources: Sequence[Embeddings]) -> None:
         )
 
 
-def is_affordable(faces: int, dimensions: int, limit: float = FULL) -> bool:
-    """Whether looking at all scores of so many faces is at most `limit` multiplications.
+def census_work(faces: int, dimensions: int) -> float:
+    """Work of looking at all scores of so many faces, in multiplications, about.
 
-    >>> is_affordable(50_000, 512), is_affordable(200_000, 512)
-    (True, False)
+    >>> census_work(50_000, 512) <= FULL < census_work(200_000, 512)
+    True
     """
-    return faces * (faces - 1) / 2 * dimensions <= limit
+    return faces * (faces - 1) / 2 * (dimensions + _BESIDE)
