@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import keep
-from indexes import FlatIndex
+from indexes import FlatIndex, pair_scores
 from mining import Embeddings
 from mining.miners.fused_negatives import mine_together
 from mining.miners.stratified_design import PairStrata, listed_depth
@@ -85,8 +85,7 @@ class Models:
 
     def scores(self, model: str, i: Rows, j: Rows) -> Floats:
         """Scores of some pairs of faces."""
-        found = self.vectors[model]
-        return np.einsum("nd,nd->n", found[i].astype(np.float64), found[j].astype(np.float64))
+        return pair_scores(self.vectors[model], self.vectors[model], i, j)
 
 
 def unit(rows: Floats) -> Floats:
@@ -444,15 +443,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if KIN <= 0:
         raise ScoresError("without a limit for kin nothing is compared")
     result: dict[str, Any] = {"small": agreement(2000, 100, options.repeats)}
+    print("small", flush=True)
     world = plant(800, 60, 1)
     shown = [REFERENCE, "r = 0.95", "r = 0.8", "r = 0.6", "r = 0.4", "r = 0", COIN]
     result["design"] = [
         *design_coverage(world, options.samples, [REFERENCE], shown),
         *design_coverage(world, options.samples, [REFERENCE, "r = 0.4", "r = 0"], shown),
     ]
+    print("design", flush=True)
     result["census"] = census_coverage(options.worlds)
+    print("census", flush=True)
     if options.embeddings:
         result["real"] = real_faces(options.embeddings, options.samples)
+        print("real", flush=True)
     if options.large:
         result["large"] = agreement(50_000, 1000, options.large, FEW)
     keep("fairness", result)
