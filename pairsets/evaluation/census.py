@@ -37,7 +37,7 @@ from pairsets.arrays import Counts, Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Spread
 from pairsets.evaluation.differences import Difference, holm, letters
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, student
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, score_interval, student
 from pairsets.evaluation.rates import Curve, Point
 
 # Rates of which a point holds one fixed: FNR at a target, FPR at a target, or both equal.
@@ -359,7 +359,7 @@ class _Moved:
         if 0 < value < 1 and spread.variance > 0:
             effective = min(value * (1 - value) / spread.variance, float(count))
             deviate = student(confidence, max(_degrees(spread, total), 1.0))
-        return _wilson(value, effective, deviate), effective
+        return score_interval(value, effective, deviate), effective
 
 
 def _degrees(spread: Spread, total: float) -> float:
@@ -368,15 +368,6 @@ def _degrees(spread: Spread, total: float) -> float:
     if total <= alone:
         return math.inf
     return spread.evenness * (spread.variance / max(total - alone, 1e-300)) ** 2
-
-
-def _wilson(share: float, count: float, deviate: float) -> Interval:
-    """Wilson's interval of a share of `count` trials at a normal or other deviate."""
-    square = deviate * deviate
-    middle = share + square / (2 * count)
-    half = deviate * (share * (1 - share) / count + (deviate / (2 * count)) ** 2) ** 0.5
-    low, high = ((middle + side * half) / (1 + square / count) for side in (-1, 1))
-    return Interval(0.0 if share == 0 else max(low, 0.0), 1.0 if share == 1 else min(high, 1.0))
 
 
 def _weights(curve: Curve, found: _Moved, fixed: Fixed) -> tuple[float, float]:

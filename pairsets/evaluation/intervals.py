@@ -74,6 +74,11 @@ def wilson(share: float, count: float, confidence: float = CONFIDENCE) -> Interv
     z = deviate(confidence)
     if not (0 <= share <= 1 and count > 0):
         raise ScoresError(f"a share of {share} of {count} trials has no interval")
+    return score_interval(share, count, z)
+
+
+def score_interval(share: float, count: float, z: float) -> Interval:
+    """Wilson's score interval of a share of `count` trials, at a deviate `z` of any kind."""
     middle = share + z * z / (2 * count)
     half = z * (share * (1 - share) / count + (z / (2 * count)) ** 2) ** 0.5
     low, high = ((middle + side * half) / (1 + z * z / count) for side in (-1, 1))
