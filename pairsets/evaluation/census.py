@@ -44,6 +44,8 @@ from pairsets.evaluation.rates import Curve, Point
 Fixed = Literal["fnr", "fpr", "eer"]
 # By how much the fixed rate is moved, up and down, to see the slope of the curve.
 _STEP = 1.25
+# Misses, were they independent, below which the FPR at their share has no interval to rely on.
+_FEWEST = 10
 _NORMAL = NormalDist()
 
 
@@ -135,7 +137,7 @@ class CensusPoint:
         fpr, fnr: the rates over all pairs, exact; of an EER both are it, between two thresholds.
         accepted, missed: the errors that they are made of, at the threshold.
         interval: of the rate that is not fixed, for identities like these, the threshold's own
-            uncertainty included.
+            uncertainty included; nan where it hangs on so few misses that it is not known.
         fpr_interval, fnr_interval: of either rate at this threshold, taken as given.
         effective: independent pairs that would tell as much of the rate that is not fixed.
         influence: `[G]`, how the rate that is not fixed moves without each identity, scaled so that
@@ -278,6 +280,8 @@ def census_point(
     if fixed == "eer":
         count = min(population.negatives, population.positives)
     interval, effective = found.interval(weights, free, count, confidence)
+    if fixed == "fnr" and not found.tells_fnr:
+        interval = Interval(math.nan, math.nan)
     fpr, _ = found.interval((1.0, 0.0), found.fpr, population.negatives, confidence)
     fnr, _ = found.interval((0.0, 1.0), found.fnr, population.positives, confidence)
     influence = weights[0] * found.by_fpr + weights[1] * found.by_fnr
@@ -338,6 +342,12 @@ class _Moved:
             moved(fnr, errors.missed, population.within, positives),
             max(across, 0.0) / negatives**2,
         )
+
+    @property
+    def tells_fnr(self) -> bool:
+        """Whether the FNR is known so well that what hangs on it is about a straight line."""
+        squares = float((self.by_fnr**2).sum())
+        return self.fnr**2 >= _FEWEST * squares if squares else self.missed >= _FEWEST
 
     def interval(
         self, weights: tuple[float, float], value: float, count: int, confidence: float
@@ -505,7 +515,7 @@ def _differences(points: Mapping[str, CensusPoint]) -> tuple[Difference, ...]:
         # What no identity moves is no surer than either rate alone.
         if variance == 0:
             ends = [point.interval.high - point.interval.low for point in (one, other)]
-            variance = (max(ends) / 4) ** 2
+            variance = (max(np.nan_to_num(ends)) / 4) ** 2
         fourth = float((moved**4).sum())
         degrees = float((moved**2).sum()) ** 2 / fourth if fourth > 0 else math.inf
         half = student(CONFIDENCE, degrees) * variance**0.5
@@ -513,6 +523,8 @@ def _differences(points: Mapping[str, CensusPoint]) -> tuple[Difference, ...]:
         scaled = value / half * student(CONFIDENCE, math.inf) if half > 0 else 0.0
         p = 2 * _NORMAL.cdf(-abs(scaled))
         bounds = max(value - half, -1.0), min(value + half, 1.0)
+        if any(math.isnan(point.interval.low) for point in (one, other)):
+            bounds, p = (math.nan, math.nan), 1.0
         found.append(Difference(one.name, first, second, value, *bounds, p, 1.0, 0, 0))
     adjusted = holm([one.p for one in found])
     return tuple(replace(one, p_holm=float(p)) for one, p in zip(found, adjusted, strict=True))

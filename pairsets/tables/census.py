@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def is_best(found: CensusComparison, model: str, column: CensusPoint) -> bool:
 
 
 def bounds(interval: Interval) -> str:
-    """An interval in percent."""
+    """An interval in percent; empty where it is not known."""
+    if interval.low != interval.low:
+        return ""
     return f"[{percent(interval.low)}, {percent(interval.high)}]"
 
 
@@ -100,6 +103,12 @@ def census_notes(found: CensusComparison) -> list[str]:
         notes.append(
             f"Of {', '.join(shallow)} the pairs were counted up to a FAR of {far_text(far)}: EER, "
             "AUC and FPR at an FNR take several times as long, with --census full."
+        )
+    lead = found.leading(next(iter(found.models)))
+    if math.isnan(lead.interval.low):
+        notes.append(
+            f"{rate_title(lead).replace(' (%)', '')} has no interval here: {lead.missed:,} misses, "
+            "which the threshold hangs on, tell too little."
         )
     if len(found.models) > 1 and (tied := found.tied):
         name = next(iter(found.models))
@@ -190,7 +199,8 @@ def _difference_rows(found: CensusComparison) -> Iterator[Sequence[object]]:
     for name, rows in found.differences.items():
         for one in rows:
             numbers = (one.value, one.low, one.high, one.p, one.p_holm)
-            yield (name, one.first, one.second, *map(repr, numbers))
+            known = ("" if number != number else repr(number) for number in numbers)
+            yield (name, one.first, one.second, *known)
 
 
 def _curve_rows(models: Mapping[str, Census]) -> Iterator[Sequence[object]]:

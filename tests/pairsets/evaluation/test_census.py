@@ -214,10 +214,26 @@ def test_a_model_known_at_no_target_fnr_leads_by_far():
 
 
 def test_records_know_no_nan():
-    found = census_of(World(SIZES, 3)).record()
-    assert found["negatives"] == Population(np.array(SIZES)).negatives
+    sizes = np.full(60, 4)
+    found = census_of(World(sizes, 3)).record()
+    assert found["negatives"] == Population(sizes).negatives
     assert found["auc"] is None
     assert found["fpr_at_fnr_0.1_low"] <= found["fpr_at_fnr_0.1"] <= found["fpr_at_fnr_0.1_high"]
+
+
+def test_an_fpr_at_an_fnr_of_few_misses_has_no_interval():
+    world = World(SIZES, 3)
+    population, curve = Population(world.sizes), world.curve
+    at = curve.first(lambda fpr, fnr: fnr <= 0.02)
+    errors, _ = world.errors(float(curve.thresholds[at]))
+    found = census_point(population, curve, errors, "fnr", 0.02)
+    assert found.missed < 10
+    assert math.isnan(found.interval.low)
+    census = Census(population, (found,), curve, 0.02)
+    assert census.record()["fpr_at_fnr_0.02_low"] is None
+    (one,) = compare_census({"A": census, "B": census}).differences["fpr_at_fnr_0.02"]
+    assert one.p == 1.0
+    assert math.isnan(one.low)
 
 
 def test_refusals():
