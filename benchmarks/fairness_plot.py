@@ -43,8 +43,8 @@ def slopes(found: dict[str, dict[str, float]]) -> Figure:
             ha="right", va="center", fontsize=8, color=INK,
         )  # fmt: skip
         axes.annotate(
-            f"{ends[1]:.1f} %", (1, ends[1]), xytext=(8, SHIFTS.get(model, 0)), textcoords="offset points",
-            ha="left", va="center", fontsize=8, color=INK,
+            f"{ends[1]:.1f} %", (1, ends[1]), xytext=(8, SHIFTS.get(model, 0)),
+            textcoords="offset points", ha="left", va="center", fontsize=8, color=INK,
         )  # fmt: skip
     axes.set(xlim=(-1.6, 1.35), ylim=(0, 105))
     axes.set_xticks([0, 1], ["over all pairs", "on the mined set"], fontsize=9)
