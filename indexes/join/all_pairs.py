@@ -94,7 +94,7 @@ class AllPairs:
     @property
     def margin(self) -> float:
         """Largest distance of a product from its pair's score."""
-        # Twice: a score at the end of an interval is told from its neighbours.
+        # Twice what is proven: the sums of it with a score are rounded, too.
         return 2 * float(margin(self.vectors.shape[1], self.largest, self.dtype))
 
     def _grid(self, bins: int) -> Grid:
@@ -168,7 +168,7 @@ class AllPairs:
         cuts = np.asarray(thresholds, np.float64)
         if cuts.ndim != 1 or np.isnan(cuts).any():
             raise IndexesError(f"thresholds of shape {cuts.shape}; expected a list of numbers")
-        found = GroupSums(self.codes, self.order, self.sizes, self.units[kind], cuts)
+        found = GroupSums(self.sizes, self.units[kind], cuts)
 
         def make() -> Callable[[UnitTile], int]:
             def work(tile: UnitTile) -> int:
@@ -206,7 +206,7 @@ class AllPairs:
 
         report(0)
         count, width = self.vectors.shape
-        if self.how.is_plain(count, width) or (self.how.threads == 1 and self.dtype == np.float64):
+        if self.how.is_plain(count, width):
             work = make()
             for tile in self._tiles(kind):
                 tile.fill(self, by_numpy)
@@ -246,10 +246,7 @@ class AllPairs:
 
                 def one(tile: UnitTile) -> int:
                     tile.fill(self, by_kernel, buffer)
-                    try:
-                        return work(tile)
-                    finally:
-                        tile.empty()
+                    return work(tile)
 
                 return one
 

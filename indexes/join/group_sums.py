@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
 
@@ -15,27 +16,19 @@ from indexes.join.unit_tiles import Unit, UnitTile
 class GroupSums:
     """Sums by group, of tiles in any order."""
 
-    def __init__(
-        self, codes: Rows, order: Rows, sizes: Rows, units: Sequence[Unit], cuts: Scores
-    ) -> None:
-        self.codes, self.order, self.sizes = codes, order, sizes
-        self.cuts, self.lock = cuts, Lock()
+    def __init__(self, sizes: Rows, units: Sequence[Unit], cuts: Scores) -> None:
+        self.sizes, self.cuts, self.lock = sizes, cuts, Lock()
         shape = len(cuts), len(sizes)
         self.negatives, self.positives = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.squares, self.products = [0] * len(cuts), [0] * len(cuts)
-        parts: dict[int, int] = {}
-        for unit in units:
-            parts[unit.family] = parts.get(unit.family, 0) + 1
-        self.parts = parts
+        # Units of each family.
+        self.parts = Counter(unit.family for unit in units)
         # Between families of which one is in parts: the counts so far, and how many tiles follow.
         self.open: dict[tuple[int, int], tuple[Rows, int]] = {}
 
     def add(self, tile: UnitTile, found: Sequence[Rows]) -> None:
         """Add the numbers of pairs between groups, of each threshold."""
-        first, second = (
-            np.unique(self.codes[self.order[unit.start : unit.stop]])
-            for unit in (tile.first, tile.second)
-        )
+        first, second = tile.first.groups, tile.second.groups
         family = tile.first.family, tile.second.family
         tiles = self.parts[family[0]] * self.parts[family[1]]
         # Whole groups: what is between two of them is all in this tile.
@@ -60,20 +53,22 @@ class GroupSums:
                     for at, between in enumerate(together):
                         self._square(at, first, second, between)
 
-    def _square(self, at: int, first: Rows, second: Rows, between: Rows) -> None:
+    def _square(self, at: int, first: slice, second: slice, between: Rows) -> None:
         row, column = np.nonzero(between)
-        sizes = self.sizes
         counts = between[row, column]
-        every = sizes[first[row]] * sizes[second[column]]
-        if counts.size and int(every.max()) >= 2**20:
-            # Whole numbers of any size.
-            self.squares[at] += sum(int(one) ** 2 for one in counts)
-            self.products[at] += sum(int(a) * int(b) for a, b in zip(counts, every, strict=True))
-            return
-        self.squares[at] += int((counts * counts).sum())
-        self.products[at] += int((counts * every).sum())
+        every = self.sizes[first][row] * self.sizes[second][column]
+        self.squares[at] += whole_product(counts, counts)
+        self.products[at] += whole_product(counts, every)
 
     def result(self) -> GroupCounts:
         """The sums as their users have them."""
         squares, products = tuple(self.squares), tuple(self.products)
         return GroupCounts(self.cuts, self.negatives, self.positives, squares, products)
+
+
+def whole_product(first: Rows, second: Rows) -> int:
+    """Sum of the products of two columns, 0 or more, in whole numbers of any size."""
+    most = int(first.max(initial=0)) * int(second.max(initial=0)) * len(first)
+    if most < 2**63:
+        return int((first * second).sum())
+    return sum(int(one) * int(other) for one, other in zip(first, second, strict=True))

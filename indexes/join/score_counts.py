@@ -43,12 +43,6 @@ class Histogram:
         low, high = self.edges[first] - self.slack, self.edges[last + 1] + self.slack
         return float(low), float(np.nextafter(high, np.inf))
 
-    def inside(self, low: float, high: float) -> int:
-        """About how many pairs of either kind have scores from `low` to `high`, rather more."""
-        first, last = np.searchsorted(self.edges, [low - self.slack, high + self.slack])
-        both = self.negatives + self.positives
-        return int(both[max(int(first) - 1, 0) : int(last) + 1].sum())
-
 
 @dataclass(frozen=True, eq=False)
 class Window:

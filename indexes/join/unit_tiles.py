@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Literal, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ Kind = Literal["both", "positive"]
 Values = NDArray[np.floating]
 
 
-class Grouped(Protocol):
+class GroupedRows(Protocol):
     """Rows with groups, and how they are multiplied: what a tile needs of `AllPairs`."""
 
     vectors: Vectors
@@ -33,29 +32,35 @@ class Grouped(Protocol):
 
 @dataclass(frozen=True)
 class Unit:
-    """Rows that stand together: whole groups, or a part of one that is too large."""
+    """Rows that stand together: whole groups, or a part of one that is too large.
+
+    Attributes:
+        start, stop: places in the order of the rows, group by group.
+        family: its number; parts of one group are of one family.
+        groups: numbers of its groups.
+        edges: `[A]`, where among its rows each of them begins.
+    """
 
     start: int
     stop: int
     family: int
+    groups: slice
+    edges: Rows = field(compare=False)
 
 
 def units_of(starts: Sequence[int], side: int) -> Iterator[Unit]:
     """Runs of whole groups of at most `side` rows together; a larger group in parts."""
-    family, first = 0, 0
-    groups = list(pairwise(starts))
-    at = 0
-    while at < len(groups):
-        first, stop = groups[at]
-        if stop - first > side:
-            for start in range(first, stop, side):
-                yield Unit(start, min(start + side, stop), family)
+    family, at, count = 0, 0, len(starts) - 1
+    while at < count:
+        begin, first = at, starts[at]
+        at += 1
+        while at < count and starts[at + 1] - first <= side:
             at += 1
-        else:
-            while at < len(groups) and groups[at][1] - first <= side:
-                stop = groups[at][1]
-                at += 1
-            yield Unit(first, stop, family)
+        groups, stop = slice(begin, at), starts[at]
+        # One group alone may be larger.
+        for start in range(first, stop, side):
+            edges = np.maximum(np.array(starts[groups]) - start, 0)
+            yield Unit(start, min(start + side, stop), family, groups, edges)
         family += 1
 
 
@@ -67,6 +72,8 @@ class UnitTile:
     second: Unit
     kind: Kind
     product: Values = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    # Where in the product the values of either kind stand, unless they are all of it.
+    _places: list[Rows | None] = field(default_factory=lambda: [None, None])
 
     @property
     def diagonal(self) -> bool:
@@ -83,7 +90,7 @@ class UnitTile:
 
     def fill(
         self,
-        pairs: Grouped,
+        pairs: GroupedRows,
         multiply: Callable[[Values, Values, Values], None],
         buffer: Values | None = None,
     ) -> None:
@@ -100,13 +107,8 @@ class UnitTile:
         with np.errstate(under="ignore"):
             multiply(sides[0], sides[1], self.product)
 
-    def empty(self) -> None:
-        """Let go of the product."""
-        self.product = np.empty((0, 0), np.float32)
-
-    def values(self, pairs: Grouped) -> Iterator[tuple[Values, int]]:
+    def values(self, pairs: GroupedRows) -> Iterator[tuple[Values, int]]:
         """Products of the pairs of two groups, and of one, each with 0 or 1; nothing if none."""
-        self._places: list[Rows | None] = [None, None]
         flat = self.product.ravel()
         if self.first.family != self.second.family:
             yield flat, 0
@@ -123,17 +125,17 @@ class UnitTile:
                 self._places[positive] = places
                 yield flat[places], positive
 
-    def scores(self, pairs: Grouped, found: Rows, positive: int) -> Scores:
+    def scores(self, pairs: GroupedRows, found: Rows, positive: int) -> Scores:
         """Scores of some of those that `values` gave last, by number."""
         places = self._places[positive]
         return self._scores_at(pairs, found if places is None else places[found])
 
-    def _scores_at(self, pairs: Grouped, places: Rows) -> Scores:
+    def _scores_at(self, pairs: GroupedRows, places: Rows) -> Scores:
         p, q = np.divmod(places, self.product.shape[1])
         i, j = pairs.order[self.first.start + p], pairs.order[self.second.start + q]
         return pair_scores(pairs.vectors, pairs.vectors, i, j)
 
-    def between(self, pairs: Grouped, cut: float) -> Rows:
+    def between(self, pairs: GroupedRows, cut: float) -> Rows:
         """Number `[A, B]` of pairs between groups A of the first and B of the second unit.
 
         Those that score at least `cut`; within one unit, of rows p < q.
@@ -146,12 +148,8 @@ class UnitTile:
             reached.ravel()[doubt] = self._scores_at(pairs, doubt) >= cut
         if self.diagonal:
             reached = np.triu(reached, 1)
-        edges = [
-            _edges(pairs.codes[pairs.order[unit.start : unit.stop]])
-            for unit in (self.first, self.second)
-        ]
-        narrow = np.add.reduceat(reached.view(np.int8), edges[1], axis=1, dtype=np.int32)
-        return np.add.reduceat(narrow, edges[0], axis=0, dtype=np.int64)
+        narrow = np.add.reduceat(reached.view(np.int8), self.second.edges, axis=1, dtype=np.int32)
+        return np.add.reduceat(narrow, self.first.edges, axis=0, dtype=np.int64)
 
 
 def by_numpy(left: Values, right: Values, out: Values) -> None:
@@ -164,7 +162,3 @@ def at_least(value: float, dtype: np.dtype[np.floating]) -> np.floating:
     with np.errstate(over="ignore"):
         low = dtype.type(value)
     return low if float(low) >= value else np.nextafter(low, dtype.type(np.inf))
-
-
-def _edges(codes: Rows) -> Rows:
-    return np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])

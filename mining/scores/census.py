@@ -9,8 +9,8 @@ all: every rate at a FAR of 1e-3 or less is exact, down to one pair in all.
 **All scores.** Besides, every pair is counted (`indexes.AllPairs`), so that the FPR at a target
 FNR, the EER, FARs above 1e-3 and the AUC are known, too.
 
-Memory does not grow with the number of pairs: of more than `HELD` pairs in the tail the next lower
-FAR begins it.
+Memory does not grow with the number of pairs: of more pairs in the tail than are held
+(`mining.scores.score_tail`) the next lower FAR begins it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,9 @@ from mining.errors import RunError
 from mining.scores.census_counts import CensusCounts
 from mining.scores.collection import names_of
 from pairsets.errors import ScoresError
-from pairsets.evaluation.census import (
-    Census,
-    CensusComparison,
-    compare_census,
-)
+from pairsets.evaluation.census import Census, CensusComparison, compare_census
 from pairsets.evaluation.human import DEFAULT_TARGET_FNR
-from pairsets.evaluation.rates import (
-    checked_share,
-)
+from pairsets.evaluation.rates import checked_share
 from pairsets.progress import Progress, Step, silent, unheard
 
 # Work up to which all scores are looked at, unless it is said: that of 50,000 faces in 512
@@ -42,15 +36,6 @@ from pairsets.progress import Progress, Step, silent, unheard
 FULL = 3e12
 # What is done with a pair beside its product takes as long as so many multiplications.
 _BESIDE = 1280
-# The FAR that the tail begins with, and the pairs of two identities that are held for it.
-TAIL, HELD = 1e-3, 2**23
-# FARs above the tail, and shares that the curve is drawn through.
-_BULK = (1e-1, 1e-2)
-_DRAWN = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.07, 0.05, 0.03, 0.02, 0.005, 0.002)
-# Ranks of the tail that the curve is drawn through, a decade.
-_A_DECADE = 24
-# Rows of a random block that the tail's first score is guessed from, and how many blocks.
-_BLOCK, _BLOCKS = 1024, 8
 
 
 def take_census(

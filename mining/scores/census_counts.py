@@ -12,6 +12,7 @@ import numpy as np
 
 from indexes import AllPairs
 from indexes.join import SearchOptions
+from indexes.join.group_sums import whole_product
 from indexes.join.score_counts import Histogram, Window
 from mining.embeddings.store import Embeddings
 from mining.scores.score_tail import ScoreTail, TailSearch
@@ -40,15 +41,12 @@ class CensusCounts:
         step: Step,
         checkpoint: Path | None,
     ) -> None:
-        self.vectors, self.target = embeddings.vectors, target_fnr
-        self.groups = embeddings.faces.groups
-        self.how, self.checkpoint = how, checkpoint
-        self.pairs = AllPairs(self.vectors, self.groups, how)
+        self.target, self.how, self.checkpoint = target_fnr, how, checkpoint
+        self.pairs = AllPairs(embeddings.vectors, embeddings.faces.groups, how)
         self.population = Population(self.pairs.sizes)
         self.full = full
         # Passes over all pairs: three and the search, or the search alone.
         self.progress = _Passes(step, 4 if self.full else 1)
-        self.code = np.searchsorted(self.pairs.names, self.groups)
 
     def census(self, more: Sequence[float] = ()) -> Census:
         """The rates, at `more` FARs than the powers of ten."""
@@ -57,23 +55,18 @@ class CensusCounts:
             kind="both" if self.full else "positive",
             progress=self.progress.next() if self.full else None,
         )
-        tail, far = TailSearch(
-            self.vectors,
-            self.groups,
-            self.code,
-            negatives,
-            self.how,
-            self.checkpoint,
-            self.progress.next(),
-        ).find(hist if self.full else None)
+        search = TailSearch(self.pairs, self.how, self.checkpoint, self.progress.next())
+        tail, far = search.find(hist if self.full else None)
         low = far
         if self.full:
             far = 1.0
         asked = sorted({*_BULK, *_decades(negatives), *more}, reverse=True)
         fars = [one for one in asked if one < 1 and one <= far and _most(one, negatives)]
         fnrs = [*dict.fromkeys((self.target, *TARGETS))]
-        more = [one for one in _DRAWN if _most(one, negatives)] if self.full else []
-        drawn = sorted({*fars, *more}, reverse=True)
+        drawn = fars
+        if self.full:
+            between = [one for one in _DRAWN if _most(one, negatives)]
+            drawn = sorted({*fars, *between}, reverse=True)
         windows = _Windows()
         self._ask(windows, hist, tail, [one for one in drawn if one <= low], drawn, fnrs)
         curve = self._curve(self._vertices(windows, tail), tail, drawn, fnrs)
@@ -159,16 +152,16 @@ class CensusCounts:
     def _vertices(self, windows: _Windows, tail: ScoreTail) -> _Vertices:
         """All vertices that the windows hold."""
         asked = windows.asked
-        kinds: list[list[Window]] = []
+        counted: list[Window] = []
         # Of what lies within the tail only pairs of one identity are still to be counted.
         low = [at for at in asked if not tail.holds(at[0])]
         high = [at for at in asked if tail.holds(at[0])]
         if self.full:
-            kinds.append(self.pairs.windows(low, progress=self.progress.next()))
+            counted = self.pairs.windows(low, progress=self.progress.next())
         own = high if self.full else asked
         positive = self.pairs.windows(own, kind="positive") if own else []
         found: list[_Vertices] = []
-        for one in [window for kind in kinds for window in kind]:
+        for one in counted:
             above = one.negatives_above, one.positives_above
             found.append(_told(one.scores, one.negatives, one.positives, one.high, above))
         for one in positive:
@@ -233,7 +226,7 @@ class CensusCounts:
             accepted = np.bincount(a, minlength=count) + np.bincount(b, minlength=count)
             keys, each = np.unique(np.minimum(a, b) * count + np.maximum(a, b), return_counts=True)
             every = self.population.sizes[keys // count] * self.population.sizes[keys % count]
-            squares, products = (_product(each, other) for other in (each, every))
+            squares, products = (whole_product(each, other) for other in (each, every))
             found[at] = Errors(cut, accepted, missed[at], squares, products)
         return [found[at] for at in range(len(cuts))]
 
@@ -272,14 +265,6 @@ class _Passes:
             self.step(begun * total + done, self.count * total)
 
         return tell
-
-
-def _product(first: Counts, second: Counts) -> int:
-    """Sum of the products of two columns, in whole numbers of any size."""
-    most = int(first.max(initial=0)) * int(second.max(initial=0)) * max(len(first), 1)
-    if most < 2**63:
-        return int((first * second).sum())
-    return sum(int(one) * int(other) for one, other in zip(first, second, strict=True))
 
 
 def _decades(negatives: int) -> list[float]:

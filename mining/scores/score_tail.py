@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes import FlatIndex
+from indexes import AllPairs, FlatIndex
 from indexes.join import SearchOptions
 from indexes.join.score_counts import Histogram
-from mining.embeddings.journal import Vectors
 from pairsets.arrays import Rows, Scores
 
 # The FAR that the tail begins with, and the pairs of two identities that are held for it.
 TAIL, HELD = 1e-3, 2**23
 # Rows of a random block that the tail's lowest score is guessed from, and how many blocks.
 _BLOCK, _BLOCKS = 1024, 8
+# Pairs of the blocks that are to reach it.
+_FEWEST = 200
 
 
 @dataclass(eq=False)
@@ -50,19 +51,13 @@ class TailSearch:
     """Search of the highest scores of pairs of two identities.
 
     Attributes:
-        vectors: `[N, D]`.
-        groups: `[N]`, the identity of each row.
-        codes: `[N]`, its number.
-        negatives: how many pairs of two identities there are.
+        pairs: all pairs; groups are identities.
         how: device and threads.
         checkpoint: file that a long search goes on from.
         progress: called with the pairs done, and the pairs in all.
     """
 
-    vectors: Vectors
-    groups: Rows
-    codes: Rows
-    negatives: int
+    pairs: AllPairs
     how: SearchOptions
     checkpoint: Path | None = None
     progress: Callable[[int, int], None] | None = None
@@ -75,10 +70,10 @@ class TailSearch:
         Args:
             hist: where all scores were counted, which tells where the tail begins.
         """
-        negatives, far = self.negatives, TAIL
+        negatives, far = self.pairs.negatives, TAIL
         while int(far * negatives) + 1 > HELD // 2:
             far = _tenth(far)
-        index, guess = FlatIndex(self.vectors), 1.2
+        index, guess = FlatIndex(self.pairs.vectors), 1.2
         while True:
             rank = min(int(far * negatives) + 1, negatives)
             if hist is not None:
@@ -87,7 +82,7 @@ class TailSearch:
                 floor = self.guess(min(rank * guess / negatives, 1.0))
             found = index.top_pairs(
                 HELD,
-                self.groups,
+                self.pairs.codes,
                 min_score=floor if math.isfinite(floor) else None,
                 how=self.how,
                 progress=self.progress,
@@ -104,20 +99,23 @@ class TailSearch:
                 # No more than is asked for, and those of the same score: whatever the floor was.
                 last = min(int(far * negatives) + 1, len(scores))
                 kept = int((scores >= scores[last - 1]).sum()) if last else 0
-                a, b = (self.codes[rows[:kept]] for rows in (found.i, found.j))
+                a, b = (self.pairs.codes[rows[:kept]] for rows in (found.i, found.j))
                 return ScoreTail(scores[:kept], a, b, kept == negatives), far
             guess *= 2
 
     def guess(self, share: float) -> float:
         """A score that about this share of pairs of two identities reach; -inf for all of them."""
-        if share * _BLOCK**2 * _BLOCKS < 200 or share >= 1:
-            return self.guess(200 / (_BLOCK**2 * _BLOCKS)) if share < 1 else -math.inf
-        draw, count = np.random.default_rng(0), len(self.vectors)
+        if share >= 1:
+            return -math.inf
+        # Of fewer pairs of the blocks the score would be known too badly.
+        share = max(share, _FEWEST / (_BLOCK**2 * _BLOCKS))
+        vectors, codes = self.pairs.vectors, self.pairs.codes
+        draw, count = np.random.default_rng(0), len(vectors)
         found = []
         for _ in range(_BLOCKS):
             i, j = (draw.integers(0, count, min(_BLOCK, count)) for _ in range(2))
-            product = np.asarray(self.vectors[i]) @ np.asarray(self.vectors[j]).T
-            found.append(product[self.groups[i][:, None] != self.groups[j]])
+            product = np.asarray(vectors[i]) @ np.asarray(vectors[j]).T
+            found.append(product[codes[i][:, None] != codes[j]])
         scores = np.sort(np.concatenate(found))
         if not scores.size:
             return -math.inf

@@ -133,7 +133,8 @@ class CensusPoint:
     Attributes:
         fixed: the rate that a target is set for.
         target: the target; 0 of an EER, at which both are equal.
-        threshold: a score, which the rates are achieved at.
+        threshold: that the rates are achieved at: a score, or the next number above a score that
+            pairs of the target would be too many at.
         fpr, fnr: the rates over all pairs, exact; of an EER both are it, between two thresholds.
         accepted, missed: the errors that they are made of, at the threshold.
         interval: of the rate that is not fixed, for identities like these, the threshold's own
@@ -215,11 +216,6 @@ class Census:
             if (one.fixed, one.target) == (fixed, target):
                 return one
         return None
-
-    @property
-    def fars(self) -> list[float]:
-        """The FARs that FNR is known at, falling."""
-        return [one.target for one in self.points if one.fixed == "fpr"]
 
     def record(self) -> dict[str, float | int | None]:
         """Flat record as files hold it, rates as shares; None for what is not known."""

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from pairsets.evaluation.census import Census, CensusComparison, CensusPoint
 from pairsets.evaluation.intervals import Interval
 from pairsets.storage.artefacts import write_json, write_text
@@ -182,17 +180,6 @@ def write_census(stem: Path, found: CensusComparison) -> list[Path]:
         write_csv(differences, _DIFFERENCES, _difference_rows(found)),
         write_csv(curves, _CURVES, _curve_rows(found.models)),
     ]
-
-
-def census_table(found: CensusComparison) -> pd.DataFrame:
-    """The table in percent, for a notebook to show."""
-    columns = shown_points(found)
-    rows = [
-        {"model": model}
-        | {rate_title(one): " ".join(cell(found, model, one)[:2]) for one in columns}
-        for model in found.models
-    ]
-    return pd.DataFrame(rows)
 
 
 def _difference_rows(found: CensusComparison) -> Iterator[Sequence[object]]:
