@@ -16,6 +16,7 @@ Memory does not grow with the number of pairs: of more pairs in the tail than ar
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -165,8 +166,7 @@ def target_share(target_fnr: float | str | None) -> float:
 
 def refuse_other_faces(sources: Sequence[Embeddings]) -> None:
     """Raise RunError unless all embeddings are of the same faces, and say the same of each."""
-    first, *others = sources
-    for one in others:
+    for first, one in pairwise(sources):
         mine, theirs = first.faces, one.faces
         if mine.paths.equals(theirs.paths):
             if bool((mine.identities == theirs.identities).all()):

@@ -78,12 +78,17 @@ class ScoreSources:
 
         Raises:
             ScoresError: a source of such a kind.
-            RunError: models, and no faces to run them on.
+            RunError: models, and no faces to run them on; all pairs, and no vectors.
             EmbeddingError: a folder that has no embeddings.
         """
         if unfit := [name for name in without if getattr(self, name)]:
             raise ScoresError(f"scores cannot come from {' or '.join(unfit)} here")
         found = OpenSources(self, [Embeddings.load(folder) for folder in self.embeddings])
+        if self.all_pairs and not (self.models or self.embeddings):
+            raise RunError(
+                "--all-pairs needs vectors of all faces, which score files have none of: name "
+                "--model or --embeddings"
+            )
         if self.models and self.faces is None:
             raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
         return found
@@ -131,14 +136,14 @@ class OpenSources:
         """Embed `faces` with each model; `cache` is where, unless the sources say it.
 
         Raises:
-            RunError: where all pairs count, embeddings that are not of the same faces.
+            RunError: where all pairs count, embeddings at hand that are of different faces.
         """
+        if self.asked.all_pairs:
+            refuse_other_faces(self.embeddings)
         cache = self.asked.cache or cache
         self.homes = [cache / embeddings_name(model) for model in self.models]
         for model, home in zip(self.models, self.homes, strict=True):
             self.embeddings.append(self.asked.encoding.embed(faces, model, home, progress))
-        if self.asked.all_pairs:
-            refuse_other_faces(self.embeddings)
 
     def gather(self, sets: Mapping[str, PairSet]) -> Gathered:
         """Every model's scores on every set; models not yet run are known by name alone."""
@@ -159,6 +164,9 @@ class OpenSources:
         """Rates over all pairs of the models with vectors; None where nobody asks for them.
 
         The target FNR is that of the first of `boards`.
+
+        Raises:
+            RunError: vectors of different faces.
         """
         if not self.asked.all_pairs:
             return None

@@ -165,6 +165,16 @@ def test_compare_embeds_all_faces_where_all_pairs_count(home):
     assert "Over all 135 pairs" in lookalikes(*options, "--out", "run").summary
 
 
+def test_score_files_have_no_vectors_to_count(home):
+    lookalikes("random", "faces", "--out", "random.csv")
+    lookalikes("export-scores", "random.csv", "--embeddings", "first", "--out", "sent.csv")
+    base = ("compare", "faces", "--pair-file", "random.csv", "--scores", "sent.csv", "--all-pairs")
+    assert "--all-pairs needs vectors" in lookalikes(*base, "--out", "run").message
+    assert not Path("run").exists()
+    found = lookalikes(*base, "--embeddings", "second", "--out", "run").summary
+    assert "Over all pairs stand the models with vectors alone" in found
+
+
 def test_build_counts_all_pairs_unless_told_not_to(home):
     base = ("build", "faces", "--reference", "pixels", "--pairs", 5, "--no-floor", "--out", "run")
     assert "Over all 135 pairs" in lookalikes(*base).summary
