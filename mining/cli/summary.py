@@ -277,7 +277,7 @@ def _print_census(console: Console, found: CensusComparison) -> None:
     columns = [columns[0], *(one for one in columns[1:] if one.fixed == "eer"), *small]
     table = Table(title="all pairs", title_justify="left", box=_BOX)
     table.add_column("model name", overflow="fold")
-    area = any(one.area is not None for one in found.models.values())
+    area = found.has_area
     for name in (*map(rate_title, columns), *(["AUC"] if area else [])):
         table.add_column(name, justify="right")
     for model, census in found.models.items():
@@ -290,9 +290,9 @@ def _print_census(console: Console, found: CensusComparison) -> None:
     console.print(table)
     for text in (population_sentence(found), *census_notes(found)):
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    lead = found.leading(next(iter(found.models))).name
     if len(found.models) > 1:
-        groups = ", ".join(f"{model} ({one})" for model, one in found.groups[lead].items())
+        letters = found.groups[found.leading(found.best).name]
+        groups = ", ".join(f"{model} ({one})" for model, one in letters.items())
         console.print(
             f"Models that share a letter cannot be told apart over all pairs: {groups}\n",
             markup=False,

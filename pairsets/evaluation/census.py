@@ -424,9 +424,19 @@ class CensusComparison:
     groups: Mapping[str, Mapping[str, str]]
 
     @property
+    def best(self) -> str:
+        """The model with the lowest rate of those that lead; others may not be told from it."""
+        return next(iter(self.models))
+
+    @property
     def population(self) -> Population:
         """The pairs, which are those of all models."""
-        return next(iter(self.models.values())).population
+        return self.models[self.best].population
+
+    @property
+    def has_area(self) -> bool:
+        """Whether the AUC of some model is known."""
+        return any(one.area is not None for one in self.models.values())
 
     def leading(self, model: str) -> CensusPoint:
         """The operating point of the rate that leads."""
@@ -437,12 +447,11 @@ class CensusComparison:
     @property
     def tied(self) -> tuple[str, ...]:
         """Models that cannot be told from the first in the rate that leads."""
-        best = next(iter(self.models))
-        found = self.differences.get(self.leading(best).name, ())
+        found = self.differences.get(self.leading(self.best).name, ())
         return tuple(
-            one.second if one.first == best else one.first
+            one.second if one.first == self.best else one.first
             for one in found
-            if best in (one.first, one.second) and not one.significant
+            if self.best in (one.first, one.second) and not one.significant
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pairsets.evaluation.census import CensusComparison
 from pairsets.report.charts import Chart, drawn_chart
-from pairsets.report.phrases import bounds, listed, share
+from pairsets.report.phrases import listed, share
 from pairsets.report.tables import Cell, Table
 from pairsets.tables.census import (
     area_cell,
@@ -17,6 +17,7 @@ from pairsets.tables.census import (
     rate_title,
     shown_points,
 )
+from pairsets.tables.leaderboard import interval_text
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,8 @@ class CensusView:
 
 def census_of(found: CensusComparison, mined: int) -> CensusView:
     """A census as the page shows it; `mined` is the number of hardest pairs of a mined set."""
-    best = next(iter(found.models))
-    lead = found.leading(best)
-    columns = shown_points(found)
-    area = any(one.area is not None for one in found.models.values())
-    titles = [rate_title(column).replace(" (%)", "") for column in columns]
+    lead, columns, area = found.leading(found.best), shown_points(found), found.has_area
+    titles = [rate_title(column, unit="") for column in columns]
     rows = []
     for model, census in found.models.items():
         cells = []
@@ -59,9 +57,9 @@ def census_of(found: CensusComparison, mined: int) -> CensusView:
         rows.append((model, tuple(cells)))
     table = Table("", (*titles, *(["AUC"] if area else [])), tuple(rows), foot=_foot(found))
     return CensusView(
-        lede=_lede(found, best),
+        lede=_lede(found),
         value=share(lead.value),
-        bounds=bounds(lead.interval),
+        bounds=interval_text(lead.interval),
         caption=titles[0],
         population=population_sentence(found),
         table=table,
@@ -70,8 +68,8 @@ def census_of(found: CensusComparison, mined: int) -> CensusView:
     )
 
 
-def _lede(found: CensusComparison, best: str) -> str:
-    lead, pairs = found.leading(best), found.population
+def _lede(found: CensusComparison) -> str:
+    lead, pairs = found.leading(found.best), found.population
     rate = share(lead.value)
     if lead.fixed == "fnr":
         what = (
@@ -94,10 +92,10 @@ def _lede(found: CensusComparison, best: str) -> str:
 
 
 def _foot(found: CensusComparison) -> str:
-    lead = found.leading(next(iter(found.models))).name
     if len(found.models) < 2:
         return ""
-    groups = "; ".join(f"{model}: {one}" for model, one in found.groups[lead].items())
+    letters = found.groups[found.leading(found.best).name]
+    groups = "; ".join(f"{model}: {one}" for model, one in letters.items())
     return (
         "Bold where the lowest rate is told from all others, comparisons considered. Models that "
         f"share a letter cannot be told apart in the first column: {groups}."

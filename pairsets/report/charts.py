@@ -12,9 +12,9 @@ from pairsets.evaluation.confusion import Confusion
 from pairsets.evaluation.hardness import Hardness
 from pairsets.evaluation.human import HumanRates
 from pairsets.report.content import DetSet, ModelScores
-from pairsets.report.phrases import bounds, listed, share
+from pairsets.report.phrases import listed, share
 from pairsets.report.svg import to_svg
-from pairsets.tables.leaderboard import percent
+from pairsets.tables.leaderboard import interval_text, percent
 
 if TYPE_CHECKING:
     from pairsets.figures import Figure
@@ -76,7 +76,7 @@ def _person_words(group: DetSet) -> str:
     if not isinstance(human, HumanRates) or not (human.positives and human.negatives):
         return ""
     rates = (human.fpr_rate, human.fnr_rate)
-    fpr, fnr = (f"{share(one.value)} % {bounds(one.interval)}" for one in rates)
+    fpr, fnr = (f"{share(one.value)} % {interval_text(one.interval)}" for one in rates)
     return f" The star is the person: FPR {fpr}, FNR {fnr}; the cross reaches as far as that."
 
 

@@ -10,11 +10,18 @@ from markupsafe import Markup
 from pairsets.evaluation.intervals import Interval
 from pairsets.report.forest_plot import Scale
 from pairsets.report.operating_points import operating_tables
-from pairsets.report.phrases import bounds, is_known, listed
+from pairsets.report.phrases import is_known, listed
 from pairsets.report.tables import Cell, Table
 from pairsets.tables.entries import Entry
 from pairsets.tables.kinship import kinship_sentence
-from pairsets.tables.leaderboard import ZACI, Apart, Leaderboard, apart_cells, percent
+from pairsets.tables.leaderboard import (
+    ZACI,
+    Apart,
+    Leaderboard,
+    apart_cells,
+    interval_text,
+    percent,
+)
 
 COLUMNS = ("fpr", "eer")
 # The EER of a coin, in percent.
@@ -96,7 +103,7 @@ def board_of(board: Leaderboard) -> LeaderboardView:
                 drawing = scales[column].row(shown, interval, _kind(entry), chance)
             cells[column] = RateCell(
                 text.strip("*"),
-                bounds(interval),
+                interval_text(interval),
                 text.startswith("**"),
                 _letters(board, entry, column),
                 drawing,

@@ -8,9 +8,9 @@ from math import isnan
 from pairsets.evaluation.evaluator import TARGETS
 from pairsets.evaluation.intervals import Rate
 from pairsets.evaluation.result import Evaluation, OperatingPoint
-from pairsets.report.phrases import bounds, decimal_bounds, score, share
+from pairsets.report.phrases import decimal_bounds, score, share
 from pairsets.report.tables import Cell, Table
-from pairsets.tables.leaderboard import ZACI, Leaderboard
+from pairsets.tables.leaderboard import ZACI, Leaderboard, interval_text
 
 
 def operating_tables(board: Leaderboard) -> list[Table]:
@@ -54,7 +54,7 @@ def _point(point: OperatingPoint) -> Cell:
         return Cell("", "set too small")
     if isnan(point.value):
         return Cell("N/A", "no threshold reaches it")
-    return Cell(share(point.value), bounds(point.interval))
+    return Cell(share(point.value), interval_text(point.interval))
 
 
 def _threshold(one: Evaluation, threshold: float) -> Cell:
@@ -121,8 +121,8 @@ def _carried(found: Mapping[str, Evaluation]) -> list[Table]:
                     model,
                     (
                         _threshold(one, one.carried.threshold),
-                        Cell(share(one.carried.fpr.value), bounds(one.carried.fpr.interval)),
-                        Cell(share(one.carried.fnr.value), bounds(one.carried.fnr.interval)),
+                        Cell(share(one.carried.fpr.value), interval_text(one.carried.fpr.interval)),
+                        Cell(share(one.carried.fnr.value), interval_text(one.carried.fnr.interval)),
                     ),
                 )
                 for model, one in found.items()

@@ -31,6 +31,7 @@ from pairsets.report.thumbnails import PIXELS_OF_FEW, face_sheet
 from pairsets.storage.artefacts import write_text
 from pairsets.tables.differences import why_not_compared
 from pairsets.tables.entries import Entry
+from pairsets.tables.leaderboard import interval_text
 
 HERO_PAIRS = 6
 
@@ -72,11 +73,11 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         lstrip_blocks=True,
         loader=FunctionLoader(source),
     )
-    environment.filters |= {"percent": phrases.share, "bounds": phrases.bounds}
+    environment.filters |= {"percent": phrases.share, "bounds": interval_text}
     environment.filters |= {"breakable": phrases.breakable, "listed": phrases.listed}
     headline = report.headline
     census = None if report.census is None else census_of(report.census, report.mined)
-    best = None if report.census is None else next(iter(report.census.models))
+    best = None if report.census is None else report.census.best
     page = environment.get_template("report.html.jinja").render(
         report=report,
         headline=headline,

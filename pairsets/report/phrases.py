@@ -23,17 +23,6 @@ def share(value: float | None) -> str:
     return percent(value if value is not None and isfinite(value) else None)
 
 
-def bounds(interval: Interval | None) -> str:
-    """Text of an interval of a share, in percent; empty where it is not known.
-
-    >>> bounds(Interval(0.0990, 0.1841)), bounds(None)
-    ('[9.90, 18.4]', '')
-    """
-    if not is_known(interval):
-        return ""
-    return f"[{percent(interval.low)}, {percent(interval.high)}]"
-
-
 def decimal_bounds(interval: Interval | None, digits: int) -> str:
     """Text of an interval of plain numbers.
 

@@ -10,7 +10,8 @@ from pairsets.evaluation.hardness import Hardness
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.kappa import Kappa
-from pairsets.report.phrases import MINUS, bounds, decimal_bounds, share
+from pairsets.report.phrases import MINUS, decimal_bounds, share
+from pairsets.tables.leaderboard import interval_text
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def agreement_tables(agreement: Agreement) -> list[Table]:
                     (
                         f"{one.first} and {one.second}",
                         (
-                            Cell(share(one.agreed.value), bounds(one.agreed.interval)),
+                            Cell(share(one.agreed.value), interval_text(one.agreed.interval)),
                             _kappa(one.kappa),
                             Cell(f"{one.only_first:,}"),
                             Cell(f"{one.only_second:,}"),
@@ -126,8 +127,8 @@ def _errors(rates: HumanRates) -> tuple[Cell, Cell, Cell]:
     judged = rates.positives + rates.negatives
     left = f"{rates.unjudged:,} not judged" if rates.unjudged else ""
     return (
-        Cell(share(rates.fpr), bounds(rates.fpr_rate.interval)),
-        Cell(share(rates.fnr), bounds(rates.fnr_rate.interval)),
+        Cell(share(rates.fpr), interval_text(rates.fpr_rate.interval)),
+        Cell(share(rates.fnr), interval_text(rates.fnr_rate.interval)),
         Cell(f"{judged:,}", left),
     )
 
@@ -151,8 +152,8 @@ def hardness_table(hardness: Hardness) -> Table:
             (
                 model,
                 (
-                    Cell(share(first.fpr[model].value), bounds(first.fpr[model].interval)),
-                    Cell(share(last.fpr[model].value), bounds(last.fpr[model].interval)),
+                    Cell(share(first.fpr[model].value), interval_text(first.fpr[model].interval)),
+                    Cell(share(last.fpr[model].value), interval_text(last.fpr[model].interval)),
                     Cell(share(errors / len(hardness))),
                     Cell(share(rest / without if without else None)),
                     Cell(

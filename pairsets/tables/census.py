@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pairsets.evaluation.census import Census, CensusComparison, CensusPoint
-from pairsets.evaluation.intervals import Interval
 from pairsets.storage.artefacts import write_json, write_text
 from pairsets.storage.csv_tables import write_csv
 from pairsets.tables.differences import difference_rows
-from pairsets.tables.leaderboard import escape, percent
+from pairsets.tables.leaderboard import escape, interval_text, percent
 
 SCHEMA = 1
 # What the names of the files of a census end in.
@@ -22,13 +21,13 @@ _DIFFERENCES = ("statistic", "first", "second", "difference", "low", "high", "p"
 _CURVES = ("model", "threshold", "fpr", "fnr", "false_accepts", "misses")
 
 
-def rate_title(point: CensusPoint) -> str:
-    """Title of a rate: what it is, and at which target of the other."""
+def rate_title(point: CensusPoint, unit: str = " (%)") -> str:
+    """Title of a rate: what it is, with its unit, and at which target of the other."""
     if point.fixed == "eer":
-        return "EER (%)"
+        return f"EER{unit}"
     if point.fixed == "fnr":
-        return f"FPR (%) at an FNR of {percent(point.target)} %"
-    return f"FNR (%) at a FAR of {far_text(point.target)}"
+        return f"FPR{unit} at an FNR of {percent(point.target)} %"
+    return f"FNR{unit} at a FAR of {far_text(point.target)}"
 
 
 def far_text(far: float) -> str:
@@ -55,10 +54,9 @@ def population_sentence(found: CensusComparison) -> str:
 
 def shown_points(found: CensusComparison) -> list[CensusPoint]:
     """Rates that a table has columns for, as the first model has them, the leading one first."""
-    one = next(iter(found.models.values()))
-    lead = found.leading(next(iter(found.models)))
-    points = [lead, *(at for at in one.points if at.fixed == "eer")]
-    return points + [at for at in one.points if at.fixed == "fpr" and at is not lead]
+    lead, points = found.leading(found.best), found.models[found.best].points
+    eer = [at for at in points if at.fixed == "eer"]
+    return [lead, *eer, *(at for at in points if at.fixed == "fpr" and at is not lead)]
 
 
 def cell(found: CensusComparison, model: str, column: CensusPoint) -> tuple[str, str, bool]:
@@ -66,7 +64,7 @@ def cell(found: CensusComparison, model: str, column: CensusPoint) -> tuple[str,
     at = found.models[model].point(column.fixed, column.target)
     if at is None:
         return "N/A", "", False
-    return percent(at.value), bounds(at.interval), is_best(found, model, column)
+    return percent(at.value), interval_text(at.interval), is_best(found, model, column)
 
 
 def is_best(found: CensusComparison, model: str, column: CensusPoint) -> bool:
@@ -74,13 +72,6 @@ def is_best(found: CensusComparison, model: str, column: CensusPoint) -> bool:
     rows = found.differences.get(column.name, ())
     mine = [one for one in rows if model in (one.first, one.second)]
     return bool(mine) and all(one.better == model for one in mine)
-
-
-def bounds(interval: Interval) -> str:
-    """An interval in percent; empty where it is not known."""
-    if interval.low != interval.low:
-        return ""
-    return f"[{percent(interval.low)}, {percent(interval.high)}]"
 
 
 def area_cell(census: Census) -> str:
@@ -102,18 +93,16 @@ def census_notes(found: CensusComparison) -> list[str]:
             f"Of {', '.join(shallow)} the pairs were counted up to a FAR of {far_text(far)}: EER, "
             "AUC and FPR at an FNR take several times as long, with --census full."
         )
-    lead = found.leading(next(iter(found.models)))
+    lead = found.leading(found.best)
     if math.isnan(lead.interval.low):
         notes.append(
-            f"{rate_title(lead).replace(' (%)', '')} has no interval here: {lead.missed:,} misses, "
-            "which the threshold hangs on, tell too little."
+            f"{rate_title(lead, unit='')} has no interval here: {lead.missed:,} misses, which the "
+            "threshold hangs on, tell too little."
         )
     if len(found.models) > 1 and (tied := found.tied):
-        name = next(iter(found.models))
-        title = rate_title(found.leading(name)).replace(" (%)", "")
         notes.append(
-            f"{title}: these identities cannot tell {name}, the lowest, from {', '.join(tied)}, so "
-            "none is bold."
+            f"{rate_title(lead, unit='')}: these identities cannot tell {found.best}, the lowest, "
+            f"from {', '.join(tied)}, so none is bold."
         )
     return notes
 
@@ -121,8 +110,7 @@ def census_notes(found: CensusComparison) -> list[str]:
 def census_markdown(found: CensusComparison) -> str:
     """The table of all models, what it is of, and what it does not tell."""
     columns = shown_points(found)
-    area = any(one.area is not None for one in found.models.values())
-    header = ["model name", *map(rate_title, columns), *(["AUC"] if area else [])]
+    header = ["model name", *map(rate_title, columns), *(["AUC"] if found.has_area else [])]
     lines = [
         population_sentence(found),
         "",
@@ -134,7 +122,7 @@ def census_markdown(found: CensusComparison) -> str:
         for column in columns:
             text, interval, best = cell(found, model, column)
             cells.append(f"{f'**{text}**' if best else text} {interval}".rstrip())
-        cells += [area_cell(census)] if area else []
+        cells += [area_cell(census)] if found.has_area else []
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, *(f"\n{escape(note)}" for note in census_notes(found))]) + "\n"
 
@@ -142,11 +130,11 @@ def census_markdown(found: CensusComparison) -> str:
 def differences_markdown(found: CensusComparison) -> str:
     """Every two models over all pairs, in points of a percent; then the groups."""
     parts = []
-    titles = {point.name: rate_title(point) for point in shown_points(found)}
+    titles = {point.name: rate_title(point, unit="") for point in shown_points(found)}
     for name, rows in found.differences.items():
         if not rows:
             continue
-        parts.append(f"## All pairs: {titles[name].replace(' (%)', '')}\n")
+        parts.append(f"## All pairs: {titles[name]}\n")
         parts.append("\n".join(difference_rows(rows, counted=False)) + "\n")
         groups = ", ".join(
             f"{escape(model)} **{letters}**" for model, letters in found.groups[name].items()

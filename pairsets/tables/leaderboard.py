@@ -381,10 +381,19 @@ def interval_cells(entry: Entry) -> tuple[str, str, str]:
     ('[9.90, 18.4]', '', '')
     """
     bounds = (entry.fpr_interval, entry.fnr_interval, entry.eer_interval)
-    first, second, third = (
-        "" if one is None else f"[{percent(one.low)}, {percent(one.high)}]" for one in bounds
-    )
+    first, second, third = map(interval_text, bounds)
     return first, second, third
+
+
+def interval_text(interval: Interval | None) -> str:
+    """An interval of a share in percent; empty where it is not known.
+
+    >>> interval_text(Interval(0.0990, 0.1841)), interval_text(None)
+    ('[9.90, 18.4]', '')
+    """
+    if interval is None or not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return ""
+    return f"[{percent(interval.low)}, {percent(interval.high)}]"
 
 
 def population_cell(entry: Entry) -> str:
