@@ -201,7 +201,9 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Write the tables as OUT.md, .csv, .json and OUT.differences.md, .csv."
+            "--out",
+            help="Write the tables as OUT.md, .csv, .json and OUT.differences.md, .csv; of all pairs "
+            "OUT.curves.csv, too.",
         ),
     ] = None,
     protocols: ProtocolGroup = ProtocolGroup(),
