@@ -202,8 +202,8 @@ def evaluate(
         Path | None,
         typer.Option(
             "--out",
-            help="Write the tables as OUT.md, .csv, .json and OUT.differences.md, .csv; of all pairs "
-            "OUT.curves.csv, too.",
+            help="Write the tables as OUT.md, .csv, .json and OUT.differences.md, .csv; of all "
+            "pairs OUT.curves.csv, too.",
         ),
     ] = None,
     protocols: ProtocolGroup = ProtocolGroup(),
