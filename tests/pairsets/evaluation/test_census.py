@@ -15,7 +15,8 @@ from pairsets.evaluation.census import (
     census_point,
     compare_census,
 )
-from pairsets.evaluation.rates import Curve, roc
+from pairsets.evaluation.intervals import score_interval, student
+from pairsets.evaluation.rates import Curve, equal_error, fnr_at_fpr, fpr_at_fnr, roc
 
 
 class World:
@@ -84,9 +85,13 @@ def test_the_variance_is_that_of_leaving_identities_out():
     shared = (residual**2).sum() / population.negatives**2
     # Of the interval of the FPR alone, by Wilson's form on effective pairs.
     expected = max(jackknife - shared, shared)
-    low, high = found.fpr_interval.low, found.fpr_interval.high
-    assert low < rate < high
-    assert effective_of(rate, expected, low, high) == pytest.approx(1, rel=1e-6)
+    apart = np.array(left) - rate
+    even = (apart**2).sum() ** 2 / (apart**4).sum()
+    degrees = even * (expected / (jackknife - shared)) ** 2
+    interval = score_interval(rate, rate * (1 - rate) / expected, student(0.95, max(degrees, 1.0)))
+    assert (found.fpr_interval.low, found.fpr_interval.high) == pytest.approx(
+        (interval.low, interval.high), rel=1e-9
+    )
     misses = errors.missed.sum() / population.positives
     left = [
         (errors.missed.sum() - errors.missed[out]) / (population.positives - population.within[out])
@@ -124,18 +129,26 @@ def scaled(errors, population):
     return (1 - 1 / len(errors.missed)) ** 0.5 * (left - rate)
 
 
-def effective_of(rate, variance, low, high):
-    """Ratio of the effective number that Wilson's bounds say, with some deviate, to p q / V."""
-    # With z and n of low and high: (p - low)^2 = z^2 low (1 - low) / n.
-    first = (rate - low) ** 2 / (low * (1 - low))
-    second = (rate - high) ** 2 / (high * (1 - high))
-    assert first == pytest.approx(second, rel=1e-9)
-    from pairsets.evaluation.intervals import student
+@pytest.mark.parametrize("fixed", ["eer", "fnr", "fpr"])
+def test_a_rate_moves_as_without_each_identity(fixed):
+    """With the threshold chosen anew each time; positives vary less, so that slopes are not 1."""
+    world = World(np.full(60, 4), 8)
+    world.scores = np.where(world.positive, 2 + 0.4 * (world.scores - 2), world.scores)
 
-    # first = z^2 / n; the deviate is Student's, of few identities, and n = p q / V.
-    deviate = (first * rate * (1 - rate) / variance) ** 0.5
-    assert deviate >= student(0.95, math.inf) * (1 - 1e-9)
-    return 1.0 if deviate < 6 else 0.0
+    def rate(rows):
+        curve = roc(world.positive[rows], world.scores[rows])
+        if fixed == "eer":
+            return equal_error(curve)
+        at = fpr_at_fnr(curve, 0.2) if fixed == "fnr" else fnr_at_fpr(curve, 0.05)
+        return (at.fpr if fixed == "fnr" else at.fnr), at.threshold
+
+    whole, cut = rate(np.ones(len(world.i), bool))
+    a, b = world.codes[world.i], world.codes[world.j]
+    moved = [rate((a != out) & (b != out))[0] - whole for out in range(60)]
+    found = census_point(Population(world.sizes), world.curve, world.errors(cut)[0], fixed, 0.2)
+    slope = np.polyfit(found.influence, np.array(moved) * (59 / 60) ** 0.5, 1)[0]
+    assert np.corrcoef(found.influence, moved)[0, 1] > 0.9
+    assert 0.75 < slope < 1.33
 
 
 @pytest.mark.parametrize("share", [0.2, 0.01])
