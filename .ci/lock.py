@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BUILD, MAIN, CUDA = (f"requirements{kind}.lock" for kind in (".build", "", ".cuda"))
-EXTRAS = ("cpu", "huggingface", "onnx", "parquet", "review", "sample", "suspects", "zstd", "dev")
+EXTRAS = ("cpu", "huggingface", "onnx", "parquet", "review", "sample", "suspects", "train", "zstd")
+EXTRAS += ("dev",)  # not of users
 # Installing the project in place, and the one package that has no wheel.
 BUILDERS = ("editables", "setuptools")
 PINNED = ("torch==2.13.0", "torchvision==0.28.0")

@@ -5,6 +5,7 @@ MiningError          a ValueError; no PairsetsError, as what mines is no pair se
 ├── EmbeddingError
 ├── RulesError
 ├── FusionError
+├── TrainingError
 └── ModelError
     ├── SuspectError
     └── NoPartsError
@@ -31,6 +32,10 @@ class RulesError(MiningError):
 
 class FusionError(MiningError):
     """References that cannot be fused."""
+
+
+class TrainingError(MiningError):
+    """A training that cannot start, or cannot go on; the message says at which step and why."""
 
 
 class ModelError(MiningError):
