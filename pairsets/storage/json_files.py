@@ -45,6 +45,7 @@ def read_json(
     most: int | None = MOST,
     constants: bool = False,
     surrogates: bool = False,
+    comment: str | None = None,
 ) -> Any:
     """Read what a JSON file holds.
 
@@ -55,6 +56,7 @@ def read_json(
         most: bytes that it may have; None for any number.
         constants: let numbers be NaN or infinite, which JSON has no words for.
         surrogates: let texts have halves of surrogate pairs, which no file name and no UTF-8 has.
+        comment: a key that may be there several times, as other projects write comments.
 
     Raises:
         JsonError, or what `error` makes: not UTF-8, not JSON, a key that is there twice, nested
@@ -66,7 +68,13 @@ def read_json(
     if most is not None and len(data) > most:
         raise error(f"{path}: larger than {most:,} bytes; is it {what}?")
     return parse_json(
-        data, str(path), what, error=error, constants=constants, surrogates=surrogates
+        data,
+        str(path),
+        what,
+        error=error,
+        constants=constants,
+        surrogates=surrogates,
+        comment=comment,
     )
 
 
@@ -78,6 +86,7 @@ def parse_json(
     error: Fail = JsonError,
     constants: bool = False,
     surrogates: bool = False,
+    comment: str | None = None,
 ) -> Any:
     """Parse JSON that is in memory; `where` it is from is for errors.
 
@@ -90,9 +99,9 @@ def parse_json(
     """
 
     def twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            again = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        found, keys = dict(pairs), [key for key, _ in pairs if key != comment]
+        if len({*keys}) != len(keys):
+            again = Counter(keys).most_common(1)[0][0]
             raise _TwiceError(f"{short(again)} is there twice in one object")
         return found
 

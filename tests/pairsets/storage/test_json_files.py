@@ -60,6 +60,9 @@ def test_what_is_asked_for_is_let_through(tmp_path: Path) -> None:
     assert read(tmp_path, b'["\\ud800"]', surrogates=True) == ["\ud800"]
     assert read(tmp_path, b'["\\ud83d\\ude42"]') == ["🙂"]
     assert read(tmp_path, b"[" * 100 + b"]" * 100) is not None
+    assert read(tmp_path, b'{"": 1, "a": 2, "": [3]}', comment="") == {"": [3], "a": 2}
+    with pytest.raises(JsonError, match="'a' is there twice in one object"):
+        read(tmp_path, b'{"": 1, "a": 2, "": 3, "a": 4, "": 5}', comment="")
 
 
 def test_a_file_is_as_large_as_it_may_be(tmp_path: Path) -> None:
