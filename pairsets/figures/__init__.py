@@ -11,6 +11,7 @@ from pairsets.figures.census import census_curves
 from pairsets.figures.columns import COLUMNS, pair_columns
 from pairsets.figures.confusion import confusion_map
 from pairsets.figures.curves import det_curves, roc_curves
+from pairsets.figures.epochs import training_curves
 from pairsets.figures.hardness import hardness_curves
 from pairsets.figures.histograms import score_histograms
 from pairsets.figures.impostors import impostor_sheet
@@ -54,4 +55,5 @@ __all__ = [
     "saliency",
     "score_histograms",
     "suspect_sheet",
+    "training_curves",
 ]
