@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
@@ -49,6 +49,26 @@ class UserCommand(_PlainHelp, TyperCommand):
 def accepting(names: Mapping[str, str]) -> type[UserCommand]:
     """Class of a command that takes options by older names, too, which its help does not show."""
     return type("RenamedCommand", (UserCommand,), {"old_names": names})
+
+
+def taking_bare(options: Mapping[str, tuple[str, Sequence[str]]]) -> type[UserCommand]:
+    """Class of a command with options that may stand without their value.
+
+    Args:
+        options: by name, the value that is meant then, and all values that there are.
+    """
+
+    class BareCommand(UserCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            """Put in what is meant where a value is left out."""
+            whole: list[str] = []
+            for at, word in enumerate(args):
+                whole.append(word)
+                if word in options and args[at + 1 : at + 2] not in [[v] for v in options[word][1]]:
+                    whole.append(options[word][0])
+            return super().parse_args(ctx, whole)
+
+    return BareCommand
 
 
 def name_values(program: typer.Typer) -> None:

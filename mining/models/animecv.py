@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import stat
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,16 +27,25 @@ from pairsets.storage.json_files import parse_json, short
 
 TRUNKS = ("ResNet-18", "ResNet-34", "ResNet-50", "ResNet-101", "ResNet-152")
 PREPROCESSING = Preprocessing(size=(224, 224), resize=(224, 224), interpolation="bilinear")
+# Pictures of a model of ours that is trained at another size.
+STATED = "lookalikes_preprocessing"
 # Several times the largest published file; what is beyond is no such model.
 MEMBERS = {"conf.json": 2**20, "trunk.pth": 4 * 2**30, "embedder.pth": 2**30}
 
 
 @dataclass(frozen=True)
 class Conf:
-    """Facts of the network that `conf.json` = `[CONF, PARAMS]` states."""
+    """Facts of the network that `conf.json` = `[CONF, PARAMS]` states.
+
+    Attributes:
+        trunk: one of `TRUNKS`, or `timm:NAME`.
+        dim: length of the vectors.
+        preprocessing: of pictures; AnimeCV's, unless our own training wrote another one down.
+    """
 
     trunk: str
     dim: int
+    preprocessing: Preprocessing = PREPROCESSING
 
 
 def load(argument: str, *, name: str, device: str, precision: Precision) -> TorchModel:
@@ -54,7 +64,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Torc
     else:
         raise ModelError(f"{path}: no such folder or zip")
     conf = _parse_conf(read("conf.json"), f"{path}: conf.json")
-    trunk, features = _trunk(conf.trunk, f"{path}: conf.json")
+    trunk, features = build_trunk(conf.trunk, f"{path}: conf.json")
     label = f"{path}: trunk.pth"
     notes = fit(trunk, read_checkpoint(read("trunk.pth"), label), label)
     # The published embedder is Sequential(Linear, Dropout); dropout is the identity here.
@@ -63,7 +73,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Torc
     notes += fit(embedder, read_checkpoint(read("embedder.pth"), label), label)
     return TorchModel(
         nn.Sequential(trunk, embedder),
-        PREPROCESSING,
+        conf.preprocessing,
         name=name,
         similarity="cosine",
         facts={"family": "animecv", "architecture": conf.trunk, "dim": conf.dim},
@@ -157,25 +167,50 @@ def _parse_conf(text: bytes, label: str) -> Conf:
         )
     if type(dim) is not int or not 0 < dim <= 65536:
         raise ModelError(f"{label}: dim is {short(dim)}, not a number of components")
-    return Conf(trunk, dim)
+    return Conf(trunk, dim, _preprocessing(conf, label))
 
 
-def _trunk(trunk: str, label: str) -> tuple[nn.Module, int]:
-    """The network without its classifier, and the length of what it gives."""
+def _preprocessing(conf: Mapping[str, object], label: str) -> Preprocessing:
+    """The preprocessing that `conf.json` states under our own name; else AnimeCV's."""
+    stated = conf.get(STATED)
+    if stated is None:
+        return PREPROCESSING
+    wanted = {field.name for field in fields(Preprocessing)}
+    if not isinstance(stated, dict) or stated.keys() != wanted:
+        raise ModelError(f"{label}: {STATED} is {short(stated)}; expected {', '.join(wanted)}")
+    facts: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()
+    }
+    try:
+        return Preprocessing(**facts)
+    except (ModelError, TypeError) as error:
+        raise ModelError(f"{label}: {STATED}: {error}") from None
+
+
+def build_trunk(trunk: str, label: str) -> tuple[nn.Module, int]:
+    """The network without its classifier, with random weights, and the length of what it gives.
+
+    Args:
+        trunk: one of `TRUNKS`, or `timm:NAME`.
+        label: how errors call where that was said.
+
+    Raises:
+        ModelError: timm has no such network, or it gives no vectors.
+    """
     family, _, architecture = trunk.partition(":")
     if family == "timm":
         timm = import_timm()
         if not timm.is_model(architecture):
             raise ModelError(f"{label}: timm has no model {architecture!r}")
         module: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=0)
-        return module, _length(module, f"{label}: timm's {architecture}")
+        return module, vector_length(module, f"{label}: timm's {architecture}")
     resnet = import_torchvision().models.get_model(trunk.lower().replace("-", ""), weights=None)
     features = int(resnet.fc.in_features)
     resnet.fc = nn.Identity()
     return resnet, features
 
 
-def _length(module: nn.Module, what: str) -> int:
+def vector_length(module: nn.Module, what: str) -> int:
     """The length of the vector that a network gives, which its attributes do not tell.
 
     timm's `num_features` is that of the last feature map: a layer between pooling and classifier

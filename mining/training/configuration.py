@@ -131,7 +131,7 @@ class AugmentationSettings:
 
 @dataclass(frozen=True)
 class HardNegativeSettings:
-    """What mined negatives do to the batches; see `mining.training.neighbourhoods`.
+    """Mined negatives in the batches; see `mining.training.hard_negatives`.
 
     Attributes:
         name: `identities`, batches of identities that the current model confuses; `pairs`, batches
@@ -147,7 +147,7 @@ class HardNegativeSettings:
 
     name: HardNegativesName = "none"
     share: float = 0.75
-    warmup: float = 1.0
+    warmup: int = 1
     every: int | None = None
     neighbours: int = 15
     faces: int = 4
@@ -157,7 +157,7 @@ class HardNegativeSettings:
     def __post_init__(self) -> None:
         _one_of("hard_negatives.name", self.name, get_args(HardNegativesName))
         _number("hard_negatives.share", self.share, 0, 1)
-        _number("hard_negatives.warmup", self.warmup, 0, 1000)
+        _whole("hard_negatives.warmup", self.warmup, 0, 1000)
         if self.every is not None:
             _whole("hard_negatives.every", self.every, 1, 1000)
         _whole("hard_negatives.neighbours", self.neighbours, 1, 10_000)
