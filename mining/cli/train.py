@@ -39,7 +39,7 @@ Loss = Literal[
     "proxy-nca",
     "supcon",
 ]
-Select = Literal["map@r", "fpr-random", "fpr-adversarial"]
+Select = Literal["map@r", "fpr-random", "fpr-adversarial", "last"]
 HardNegatives = Literal["identities", "pairs", "none"]
 Augmentation = Literal["none", "randaugment", "affine"]
 SIZES, STEPS, HELD = "Network and batches", "Optimizer", "Validation"
@@ -216,7 +216,8 @@ class HeldOutGroup:
         typer.Option(
             "--select",
             metavar="NAME",
-            help="Score that the best epoch is best in: map@r, fpr-random or fpr-adversarial. "
+            help="Score that the best epoch is best in: map@r, fpr-random or "
+            "fpr-adversarial; last takes the last. "
             "[default: map@r]",
             **_panel(HELD),
         ),

@@ -22,7 +22,7 @@ LossName = Literal[
 AugmentationName = Literal["none", "randaugment", "affine"]
 ScheduleName = Literal["constant", "cosine"]
 HardNegativesName = Literal["none", "identities", "pairs"]
-SelectionName = Literal["map@r", "fpr-random", "fpr-adversarial"]
+SelectionName = Literal["map@r", "fpr-random", "fpr-adversarial", "last"]
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class ValidationSettings:
         folds: of how many folds of identities one is held out.
         fold: which, from 0.
         select: what the best epoch is best in: MAP@R, or the false positive rate on random or on
-            the fold's own adversarial negatives.
+            the fold's own adversarial negatives; `last` takes the last, and never stops early.
         target_fnr: false negative rate that those rates stand at.
         patience: epochs without a better one after which training stops.
         pairs: how many positives and negatives, at most, each of the two sets has.

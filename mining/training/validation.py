@@ -77,6 +77,8 @@ def better(
     >>> better(FoldScores(0.5, 0.1, 0.3), FoldScores(0.4, 0.1, 0.2), "fpr-adversarial")
     False
     """
+    if select == "last":
+        return True
     if select == "map@r":
         return one.map_at_r > other.map_at_r
     if select == "fpr-random":

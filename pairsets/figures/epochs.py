@@ -49,13 +49,13 @@ def training_curves(history: Sequence[Epoch], best_epoch: int, select: str) -> F
     """Validation by epoch, in per cent, and below it the training loss.
 
     An arrow in the legend points to where a score is better. A line marks the best epoch in both; a
-    ring stands around the score that it is best in, and words above say how good. The first axes
-    hold the validation, the second ones the loss.
+    ring stands around the score that it is best in, if any, and words above say how good. The first
+    axes hold the validation, the second ones the loss.
 
     Args:
         history: the epochs, in order.
         best_epoch: number of the best of them.
-        select: what it is best in: `map@r`, `fpr-random` or `fpr-adversarial`.
+        select: what it is best in: `map@r`, `fpr-random` or `fpr-adversarial`; `last` is no score.
 
     Raises:
         ScoresError: no epochs, epochs out of order, a number that is not finite or no share, a best
@@ -67,6 +67,7 @@ def training_curves(history: Sequence[Epoch], best_epoch: int, select: str) -> F
         figure = Figure(figsize=(4.6, 4.2), dpi=200, layout="constrained")
         rates, losses = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1.4])
         handles: list[Artist] = []
+        words = f"taken: epoch {best_epoch}, the last"
         for at, (name, field, said, marker) in enumerate(_SCORES):
             handles += rates.plot(
                 numbers,
@@ -112,7 +113,7 @@ def _checked(history: Sequence[Epoch], best_epoch: int, select: str) -> Epoch:
     """The best epoch, where all of them can be drawn."""
     if not history:
         raise ScoresError("no epochs to draw; expected at least one")
-    known = [name for name, *_ in _SCORES]
+    known = [*(name for name, *_ in _SCORES), "last"]
     if select not in known:
         raise ScoresError(f"a best epoch in {select!r}; expected one of {', '.join(known)}")
     numbers = [one.epoch for one in history]
