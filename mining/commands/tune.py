@@ -28,7 +28,7 @@ _TOLD = 3
 
 @dataclass(frozen=True)
 class TuningBasis:
-    """What a search begins with: a preset, or a file, or the defaults; and what is changed in it.
+    """Beginning of a search: a preset, a file or the defaults, and what is changed in them.
 
     Attributes:
         preset: name of one of `mining.training.presets.PRESETS`; all its parameters are searched.
@@ -72,7 +72,7 @@ class TuningBasis:
 
 @dataclass(frozen=True)
 class TrainingPlace:
-    """Where and how fast trainings run; nothing of it changes what is searched.
+    """Place that trainings run at, and how fast; nothing of it changes what is searched.
 
     Attributes:
         device: auto, cpu, cuda, cuda:N or mps.

@@ -173,7 +173,7 @@ def with_values(config: TrainingConfig, values: Mapping[str, Any]) -> TrainingCo
 
 
 def m_candidates(candidates: Sequence[Value], batch_size: int) -> tuple[Value, ...]:
-    """Those of some numbers of pictures an identity that make up batches of two identities or more.
+    """Numbers of pictures an identity, of some, that make up batches of two identities or more.
 
     >>> m_candidates((2, 4, 8, 16), 24)
     (2, 4, 8)

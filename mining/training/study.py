@@ -9,11 +9,9 @@ goes on where it stopped. Processes on other machines, and on Windows, are not t
 from __future__ import annotations
 
 import math
-import os
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -24,9 +22,9 @@ import numpy as np
 from mining.errors import MiningError, TrainingError
 from mining.training.configuration import TrainingConfig
 from mining.training.search_parameters import Parameter, Value, with_values
+from mining.training.study_file import alone, import_optuna, open_study, refuse_file, tidy
 from pairsets.progress import Step, unheard
 from pairsets.storage import locks
-from pairsets.storage.settings import difference
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -34,13 +32,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SCHEMA = 1
-NAME = "lookalikes"
-# What a SQLite file begins with.
-_MAGIC = b"SQLite format 3\0"
-# Seconds that a process waits for another to write.
-_PATIENCE = 60
-# Trials before any is stopped early, and epochs of each.
-_UNSTOPPED_TRIALS, _UNSTOPPED_EPOCHS = 5, 2
 
 
 class Scores(Protocol):
@@ -184,13 +175,15 @@ def tune(search: Search, trials: int, train: TrainFold, *, progress: Step = unhe
         TrainingError: Optuna is not installed; the file is no study, or one of another search; or
             the first trial cannot be trained.
     """
-    optuna = _optuna()
-    with _alone(search.place):
-        study = _opened(search, optuna)
+    optuna = import_optuna()
+    refuse_file(search.file)
+    settings = search.settings
     try:
+        with alone(search.place):
+            study = open_study(search.file, settings, settings["direction"], optuna)
         while True:
             with ExitStack() as held:
-                with _alone(search.place):
+                with alone(search.place):
                     _retry(study, search.place, optuna)
                     counted = _counted(study, optuna)
                     progress(min(counted, trials), trials)
@@ -200,108 +193,7 @@ def tune(search: Search, trials: int, train: TrainFold, *, progress: Step = unhe
                     held.enter_context(locks.exclusive(folder, _busy))
                 _finish(study, search, trial, folder, train, optuna)
     finally:
-        _tidy(search.place)
-
-
-def _optuna() -> ModuleType:
-    """Optuna, which says nothing of its own."""
-    try:
-        import optuna
-    except ImportError:
-        raise TrainingError("a search needs Optuna: pip install 'lookalikes[train]'") from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Hold a study, once no other process does: to begin a trial takes a moment."""
-    while True:
-        place.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(place / locks.LOCK, os.O_RDWR | os.O_CREAT | locks.BINARY, 0o666)
-        except FileNotFoundError:
-            continue  # the folder was tidied away in between
-        locks.lock(handle, wait=True)
-        if locks.same(handle, place / locks.LOCK):
-            break
-        os.close(handle)
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
-def _tidy(place: Path) -> None:
-    """Remove the folder of the trials, unless one is there or is to be gone on with."""
-    with _alone(place):
-        if [one.name for one in place.iterdir()] == [locks.LOCK]:
-            with suppress(OSError):
-                (place / locks.LOCK).unlink()
-                place.rmdir()
-
-
-def _opened(search: Search, optuna: ModuleType) -> Study:
-    """The study of a search; made, with its settings, where there is none."""
-    _refuse_file(search.file)
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        storage = optuna.storages.RDBStorage(
-            f"sqlite:///{search.file}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}}
-        )
-        study: Study = optuna.create_study(
-            study_name=NAME,
-            storage=storage,
-            direction=search.settings["direction"],
-            pruner=optuna.pruners.MedianPruner(_UNSTOPPED_TRIALS, _UNSTOPPED_EPOCHS + 1),
-            load_if_exists=True,
-        )
-        before = study.user_attrs.get("settings")
-    except (SQLAlchemyError, RuntimeError, optuna.exceptions.OptunaError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise TrainingError(
-            f"{search.file}: cannot be used as a study of Optuna's ({said}); is it damaged, or of "
-            "another version? Choose another --study"
-        ) from None
-    if before is None and not study.trials:
-        study.set_user_attr("settings", search.settings)
-    elif before != search.settings:
-        raise TrainingError(
-            f"{search.file}: a study of something else "
-            f"({difference(before or {}, search.settings)}); give it what it was begun with, or "
-            "choose another --study"
-        )
-    return study
-
-
-def _refuse_file(file: Path) -> None:
-    """Refuse what is there and is no study, before Optuna makes tables in it."""
-    if "?" in str(file):
-        raise TrainingError(f"{file}: SQLite takes no name with a ?; choose another --study")
-    if file.is_dir():
-        raise TrainingError(f"{file}: a folder; expected the name of a file, as tune.sqlite")
-    if not file.exists() or not file.stat().st_size:
-        return
-    with file.open("rb") as stream:
-        begin = stream.read(len(_MAGIC))
-    if begin != _MAGIC:
-        raise TrainingError(
-            f"{file}: no SQLite file, so no study of Optuna's; choose another --study"
-        )
-    with suppress(sqlite3.DatabaseError):
-        opened = sqlite3.connect(file, timeout=_PATIENCE)
-        try:
-            # A file without tables is one that a process was killed in making.
-            empty = not opened.execute("PRAGMA schema_version").fetchone()[0]
-            if empty or opened.execute("PRAGMA table_info(studies)").fetchall():
-                return
-        finally:
-            opened.close()
-        raise TrainingError(
-            f"{file}: a database of something else, without a study of Optuna's; choose another "
-            "--study"
-        )
+        tidy(search.place)
 
 
 def _retry(study: Study, place: Path, optuna: ModuleType) -> None:
@@ -382,6 +274,7 @@ def _finish(
             study.set_user_attr("interrupted", [*_interrupted(study), trial.number])
         study.tell(trial, state=states.FAIL)
         if not good:
+            shutil.rmtree(folder, ignore_errors=True)
             raise
     else:
         if math.isnan(score):
