@@ -6,7 +6,7 @@ but that a scale is searched by its logarithm.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,6 +170,18 @@ def with_values(config: TrainingConfig, values: Mapping[str, Any]) -> TrainingCo
             place = place[name]
         place[last] = value
     return read_content(content)
+
+
+def content_without(config: TrainingConfig, paths: Iterable[str]) -> dict[str, Any]:
+    """The content of a configuration less the values at some paths."""
+    content = _copy(config.content)
+    for path in paths:
+        *above, last = path.split(".")
+        place = content
+        for name in above:
+            place = place[name]
+        place.pop(last, None)
+    return content
 
 
 def m_candidates(candidates: Sequence[Value], batch_size: int) -> tuple[Value, ...]:

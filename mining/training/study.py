@@ -21,7 +21,7 @@ import numpy as np
 
 from mining.errors import MiningError, TrainingError
 from mining.training.configuration import TrainingConfig
-from mining.training.search_parameters import Parameter, Value, with_values
+from mining.training.search_parameters import Parameter, Value, content_without, with_values
 from mining.training.study_file import alone, import_optuna, open_study, refuse_file, tidy
 from pairsets.progress import Step, unheard
 from pairsets.storage import locks
@@ -101,7 +101,7 @@ class Search:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Facts that all trials of a study share."""
+        """Facts that all trials of a study share; values that are searched are none of them."""
         return {
             "schema": SCHEMA,
             "faces": self.faces,
@@ -109,7 +109,7 @@ class Search:
             "fold_trials": self.fold_trials,
             "seed": self.seed,
             "searched": {one.name: one.content for one in self.space},
-            "configuration": self.config.content,
+            "configuration": content_without(self.config, [one.path for one in self.space]),
         }
 
     def score(self, scores: Scores) -> float:
@@ -237,6 +237,9 @@ def _begun(study: Study, search: Search, optuna: ModuleType) -> tuple[Trial, Pat
     study.sampler = optuna.samplers.TPESampler(seed=int(seed))
     trial = study.ask({one.name: _distribution(one, optuna) for one in search.space})
     folder = _folder(search.place, trial)
+    if "folder" not in trial.user_attrs:
+        # Of a study that somebody removed.
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(exist_ok=True)
     return trial, folder
 

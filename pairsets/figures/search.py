@@ -80,7 +80,7 @@ def search_slices(
         for axes, name in zip(panels, names, strict=False):
             values = np.array([float(one[name] or 0) for one in params])
             axes.scatter(values, scores, c=np.arange(len(scores)), cmap="Blues", s=12, vmin=-5)
-            if (values > 0).all() and values.max() > 100 * values.min():
+            if (values > 0).all() and values.max() > 20 * values.min():
                 axes.set_xscale("log")
             axes.set_xlabel(name, fontsize=8)
             axes.tick_params(length=0, colors=MUTED)

@@ -19,6 +19,9 @@ from mining.training.search_parameters import space_of
 from mining.training.study import Scores, Search, Tuned, tune
 
 CONFIG = TrainingConfig(epochs=3, validation=ValidationSettings(folds=5, fold=3))
+# Each parameter is written to disk by itself: three are enough for most of this.
+SEARCHED = ("dropout", "optimizer.lr", "optimizer.beta2")
+FIXED = [one.path for one in space_of(CONFIG) if one.path not in SEARCHED]
 ROOT = Path(__file__).parents[3]
 
 
@@ -44,7 +47,7 @@ def formula(folder: Path, config: TrainingConfig, report: Callable[[Scores], Non
 
 
 def search(tmp_path: Path, config: TrainingConfig = CONFIG, **more: object) -> Search:
-    return Search(tmp_path / "tune.sqlite", config, space_of(config), faces="abc", **more)
+    return Search(tmp_path / "tune.sqlite", config, space_of(config, FIXED), faces="abc", **more)
 
 
 def loaded(tmp_path: Path) -> optuna.Study:
@@ -293,7 +296,7 @@ def test_other_errors_leave_the_trial_to_be_gone_on_with(tmp_path: Path) -> None
         ({"seed": 3}, "seed: 0 there, 3 here"),
         ({"fold_trials": 2}, "fold_trials: 1 there, 2 here"),
         ({"config": replace(CONFIG, dim=64)}, "configuration.dim: 500 there, 64 here"),
-        ({"space": space_of(CONFIG, fixed=["dropout"])}, "searched.dropout: "),
+        ({"space": space_of(CONFIG, fixed=[*FIXED, "dropout"])}, "searched.dropout: "),
         (
             {"config": replace(CONFIG, validation=ValidationSettings(5, 3, "fpr-random"))},
             'direction: "maximize" there, "minimize" here',
@@ -313,6 +316,20 @@ def test_a_study_of_another_search_is_refused(
     assert message.endswith("; give it what it was begun with, or choose another --study")
     assert len(points(tmp_path)) == 1
     assert [one.name for one in tmp_path.iterdir()] == ["tune.sqlite"]
+
+
+def test_a_folder_of_a_study_that_was_removed_is_not_gone_on_with(tmp_path: Path) -> None:
+    left = tmp_path / "tune.sqlite.trials/0/fold-0/kept"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert tune(search(tmp_path), 1, formula).completed == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["tune.sqlite"]
+
+
+def test_values_that_are_searched_anyway_make_no_other_search(tmp_path: Path) -> None:
+    tune(search(tmp_path), 1, formula)
+    changed = replace(CONFIG, dropout=0.75)
+    assert tune(replace(search(tmp_path), config=changed), 2, formula).completed == 2
 
 
 def test_what_is_no_study_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
