@@ -6,10 +6,11 @@ but that a scale is searched by its logarithm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mining.errors import TrainingError
 from mining.training.config_content import read_content
 from mining.training.configuration import TrainingConfig
 
@@ -120,6 +121,37 @@ def parameters_of(config: TrainingConfig) -> tuple[Parameter, ...]:
     return (*found, *OF_ALL, *OF_AUGMENTATIONS[config.augmentation.name])
 
 
+def space_of(
+    config: TrainingConfig,
+    fixed: Collection[str] = (),
+    choices: Mapping[str, tuple[Value, ...]] | None = None,
+) -> tuple[Parameter, ...]:
+    """Parameters that a search chooses around a configuration, with what it chooses from.
+
+    Args:
+        config: whose loss, augmentation and batches say which parameters there are.
+        fixed: paths of those that stand as they are in `config`.
+        choices: by path, values to choose from instead of a parameter's own range; of `m` those
+            alone that make up batches.
+
+    Raises:
+        TrainingError: nothing is left to choose.
+    """
+    given, found = {**(choices or {})}, []
+    given["m"] = m_candidates(given.get("m", CANDIDATES), config.batch_size)
+    for one in parameters_of(config):
+        if one.path in fixed or not given.get(one.path, True):
+            continue
+        values = given.get(one.path)
+        found.append(one if values is None else replace(one, choices=values, below=None))
+    if all(len(one.choices) == 1 for one in found):
+        raise TrainingError(
+            "nothing is left to search: the configuration states every parameter; leave out "
+            "those that are to be chosen, or train with it as it is: lookalikes train"
+        )
+    return tuple(found)
+
+
 def with_values(config: TrainingConfig, values: Mapping[str, Any]) -> TrainingConfig:
     """The configuration with other values at the paths of some parameters.
 
@@ -138,6 +170,18 @@ def with_values(config: TrainingConfig, values: Mapping[str, Any]) -> TrainingCo
             place = place[name]
         place[last] = value
     return read_content(content)
+
+
+def content_without(config: TrainingConfig, paths: Iterable[str]) -> dict[str, Any]:
+    """The content of a configuration less the values at some paths."""
+    content = _copy(config.content)
+    for path in paths:
+        *above, last = path.split(".")
+        place = content
+        for name in above:
+            place = place[name]
+        place.pop(last, None)
+    return content
 
 
 def m_candidates(candidates: Sequence[Value], batch_size: int) -> tuple[Value, ...]:
