@@ -73,7 +73,8 @@ class Writing:
 
     Attributes:
         pictures: whether a data set holds the pictures, or their paths.
-        scores: whether labelled pairs have a column of scores.
+        scores: whether labelled pairs have a column of scores; trainers that take every column
+            beside the label for an input need it taken out.
     """
 
     pictures: bool = True

@@ -14,7 +14,7 @@ The rows are those that sentence-transformers' `mine_hard_negatives` gives, with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Literal, get_args
@@ -104,7 +104,7 @@ class Negatives:
     pairs: PairSet
     order: Rows | None = None
     scores: Floats | None = None
-    left_out: dict[str, PathPairs] = field(default_factory=dict)
+    left_out: Mapping[str, PathPairs] = field(default_factory=dict)
 
     def kept(self, faces: Faces) -> tuple[Rows, list[FunnelRow]]:
         """Rows of the negatives that are used, the hardest first, and what was left out.
@@ -126,18 +126,15 @@ class Negatives:
             )
         for what, out in self.left_out.items():
             keys = _keys(out)
-            listed = np.array([key in keys for key in pairs.keys], np.bool_)
+            listed = np.array([key in keys for key in pairs.keys], bool)
             rows.append(FunnelRow("pairs", what, int((kept & listed).sum())))
             kept = kept & ~listed
-        place, groups = dict.fromkeys(pairs.paths, 0), faces.groups
-        place |= dict(zip(place, faces.positions(place).tolist(), strict=True))
-        same = np.array(
-            [
-                groups[place[a]] == groups[place[b]]
-                for a, b in zip(pairs.path_a, pairs.path_b, strict=True)
-            ],
-            np.bool_,
+        place, groups = _places(pairs, faces), faces.groups
+        sides = (
+            np.array([groups[place[path]] for path in side], np.int64)
+            for side in (pairs.path_a, pairs.path_b)
         )
+        same = np.equal(*sides)
         what = "negatives whose faces are of one identity in the folder"
         rows.append(FunnelRow("pairs", what, int((kept & same).sum())))
         kept = kept & ~same
@@ -162,7 +159,8 @@ def tuples_of(negatives: Negatives, faces: Faces, options: TupleOptions) -> Tupl
     """
     kept, funnel = negatives.kept(faces)
     pairs = negatives.pairs
-    positives = _Positives(faces, negatives.left_out.values(), options.seed)
+    left_out = negatives.left_out.values()
+    positives = _Positives(faces, _places(pairs, faces), left_out, options.seed)
     most = options.negatives if options.form == "n-tuple" else options.max_per_anchor
     anchors: dict[str, list[int]] = {}
     beyond = 0
@@ -203,28 +201,41 @@ def tuples_of(negatives: Negatives, faces: Faces, options: TupleOptions) -> Tupl
 class _Positives:
     """Other faces of each anchor's identity, in the order in which it gets them."""
 
-    def __init__(self, faces: Faces, out: Iterable[PathPairs], seed: int) -> None:
-        self._faces, self._seed = faces, seed
+    def __init__(
+        self, faces: Faces, place: Mapping[str, int], out: Iterable[PathPairs], seed: int
+    ) -> None:
+        self._faces, self._place, self._seed = faces, place, seed
         self._out = {key for pairs in out for key in _keys(pairs)}
         self._groups = faces.groups
         order = np.argsort(self._groups, kind="stable")
         ends = np.cumsum(np.bincount(self._groups))
         self._members = np.split(order, ends[:-1])
+        self._paths: dict[int, list[str]] = {}
         self._known: dict[str, list[str]] = {}
 
     def of(self, anchor: str) -> list[str]:
         """The positives of an anchor; none where it is alone."""
         if anchor not in self._known:
-            (at,) = self._faces.positions([anchor]).tolist()
-            paths = [self._faces.paths[row] for row in self._members[self._groups[at]].tolist()]
+            group = int(self._groups[self._place[anchor]])
+            if group not in self._paths:
+                rows = self._members[group].tolist()
+                self._paths[group] = [self._faces.paths[row] for row in rows]
             others = [
-                path for path in paths if path != anchor and pair_key(path, anchor) not in self._out
+                path
+                for path in self._paths[group]
+                if path != anchor and pair_key(path, anchor) not in self._out
             ]
             said = f"{self._seed}\n{anchor}".encode("utf-8", "surrogatepass")
             seed = int.from_bytes(hashlib.sha256(said).digest()[:16], "little")
             order = np.random.default_rng(seed).permutation(len(others))
             self._known[anchor] = [others[number] for number in order.tolist()]
         return self._known[anchor]
+
+
+def _places(pairs: PairSet, faces: Faces) -> dict[str, int]:
+    """Row among `faces` of each face of the pairs, by path."""
+    paths = pairs.paths
+    return dict(zip(paths, faces.positions(paths).tolist(), strict=True))
 
 
 def _beside(
