@@ -12,7 +12,7 @@ from mining.commands.result import CommandResult
 from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from pairsets.arrays import Floats, Rows
-from pairsets.errors import OutputError
+from pairsets.errors import OutputError, SourceError
 from pairsets.faces import Faces, resolve
 from pairsets.files.exclusions import EXCLUDED, Exclusions, PathPairs
 from pairsets.files.score_files import read_ranks, read_scores
@@ -137,7 +137,10 @@ def export_tuples(
     if suspects is not None:
         left_out["suspects"] = _flagged(Suspects.read(suspects))
     known = faces.read()
-    made = tuples_of(Negatives(pairs, order, scores, left_out), known, options)
+    try:
+        made = tuples_of(Negatives(pairs, order, scores, left_out), known, options)
+    except SourceError as error:
+        raise SourceError(f"{source}: {error}") from None
     if faces.faces is not None:
         resolve(faces.faces, made.paths)
     root = faces.faces if with_pictures else None

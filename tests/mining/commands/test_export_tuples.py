@@ -252,7 +252,7 @@ def test_pairs_of_other_faces_are_refused_and_nothing_is_written(mined, faces, t
 def test_a_file_without_negatives_is_refused(faces, tmp_path):
     source = tmp_path / "p.csv"
     PairSet.of(["a/0.png"], ["a/1.png"], 1).write(source)
-    with pytest.raises(SourceError, match="no valid negatives among 1 pairs"):
+    with pytest.raises(SourceError, match=r"p\.csv: no valid negatives among 1 pairs"):
         export_tuples(source, tmp_path / "t.csv", faces, TupleOptions())
 
 
