@@ -47,11 +47,16 @@ class BasisGroup:
         str | None,
         typer.Option(
             "--trunk",
-            metavar="NAME",
-            help="Network to train: ResNet-18, -34, -50, -101, -152, or timm:NAME.",
+            metavar="NAME[@WEIGHTS]",
+            help="Network to begin with: timm:NAME or ResNet-18, with the library's weights or "
+            "those given.",
             rich_help_panel=SEARCHED,
         ),
     ] = None
+    scratch: Annotated[
+        bool,
+        typer.Option("--from-scratch", help="Begin with random weights.", rich_help_panel=SEARCHED),
+    ] = False
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -82,15 +87,6 @@ class BasisGroup:
 class PlaceGroup:
     """Options of where trainings run."""
 
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights",
-            metavar="FILE",
-            help="Weights that the trunk begins with, as of ImageNet.",
-            rich_help_panel="Models",
-        ),
-    ] = None
     device: DeviceOption = "auto"
     workers: WorkersOption = None
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from mining.commands.result import CommandResult
 from mining.errors import TrainingError
+from mining.models.weights import state_digest
 from mining.training.changes import ConfigChoice, ResolvedConfig
 from mining.training.configuration import TrainingConfig
 from mining.training.fold_scores import fold_evaluations, score_rows
@@ -146,6 +147,7 @@ def _card(
         pictures=len(trained.training),
         held_out=(trained.held_faces.count_identities, len(trained.held_faces)),
         data=trained.checked.digest,
+        weights=state_digest(trained.network.state_dict()),
         scores=scores,
         versions=installed("lookalikes", "torch", "torchvision", "timm", "pytorch-metric-learning"),
         notes=notes,
@@ -159,6 +161,7 @@ def _record(
     return {
         "schema": 1,
         "facts": trained.facts,
+        "weights": card.weights,
         "best_epoch": trained.best.epoch,
         "history": [vars(scores) for scores in trained.history],
         "evaluations": {name: one.record() for name, one in evaluations.items()},

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
 from mining.commands.result import CommandResult
 from mining.errors import TrainingError
+from mining.training import loop
 from mining.training.config_files import ReadConfig, read_config, write_config
 from mining.training.configuration import TrainingConfig
+from mining.training.loop import RunSettings
+from mining.training.network import TrunkSource
 from mining.training.presets import preset
 from mining.training.search_parameters import space_of, with_values
 from mining.training.study import Scores, Search, TrainFold, Tuned, tune
@@ -33,7 +35,9 @@ class TuningBasis:
     Attributes:
         preset: name of one of `mining.training.presets.PRESETS`; all its parameters are searched.
         config: configuration file; what it states is not searched.
-        trunk, epochs, images_per_epoch: in place of those of the preset or the file.
+        trunk, epochs, images_per_epoch: in place of those of the preset or the file; the trunk
+            with its weights behind an `@`.
+        scratch: begin with random weights.
 
     Raises:
         TrainingError: a preset and a file.
@@ -44,6 +48,7 @@ class TuningBasis:
     trunk: str | None = None
     epochs: int | None = None
     images_per_epoch: int | None = None
+    scratch: bool = False
 
     def __post_init__(self) -> None:
         if self.preset is not None and self.config is not None:
@@ -61,13 +66,22 @@ class TuningBasis:
             found = ReadConfig(
                 TrainingConfig() if self.preset is None else preset(self.preset).config
             )
+        source = self.source(found.config)
         given = {
-            "trunk": self.trunk,
+            "trunk": source.architecture,
             "epochs": self.epochs,
             "images_per_epoch": self.images_per_epoch,
         }
         changes = {name: value for name, value in given.items() if value is not None}
         return replace(found, config=with_values(found.config, changes))
+
+    def source(self, config: TrainingConfig) -> TrunkSource:
+        """The network that each trial begins with.
+
+        Raises:
+            TrainingError: a trunk that is none, or weights and none.
+        """
+        return TrunkSource.parse(self.trunk or config.trunk, scratch=self.scratch)
 
 
 @dataclass(frozen=True)
@@ -77,12 +91,10 @@ class TrainingPlace:
     Attributes:
         device: auto, cpu, cuda, cuda:N or mps.
         workers: threads that decode pictures; None is one a core.
-        weights: of the trunk, to begin with.
     """
 
     device: str = "auto"
     workers: int | None = None
-    weights: Path | None = None
 
 
 def tune_training(
@@ -143,7 +155,8 @@ def tune_training(
         seed=seed,
     )
     with progress("Searching") as step:
-        tuned = tune(search, trials, train or _trainer(found, seed, place), progress=step)
+        trainer = train or _trainer(found, seed, place, basis.source(read.config))
+        tuned = tune(search, trials, trainer, progress=step)
     files, notes = [], [*read.notes, *found.notes]
     if tuned.best is not None:
         files.append(write_config(best, tuned.best))
@@ -159,17 +172,12 @@ def faces_digest(faces: Faces) -> str:
     return found.hexdigest()
 
 
-def _trainer(faces: Faces, seed: int, place: TrainingPlace) -> TrainFold:
+def _trainer(faces: Faces, seed: int, place: TrainingPlace, source: TrunkSource) -> TrainFold:
     """The training of a fold on these faces."""
 
     def train(folder: Path, config: TrainingConfig, report: Callable[[Scores], None]) -> Scores:
-        loop = import_module("mining.training.loop")  # with which torch comes
-        settings = loop.RunSettings(
-            seed=seed, device=place.device, workers=place.workers, weights=place.weights
-        )
-        trained = loop.train(faces, folder, config, settings=settings, report=report)
-        best: Scores = trained.best
-        return best
+        settings = RunSettings(seed=seed, device=place.device, workers=place.workers, source=source)
+        return loop.train(faces, folder, config, settings=settings, report=report).best
 
     return train
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mining.errors import ModelError, TrainingError
 from mining.models.base import Precision
+from mining.models.heap import kept_heap
 from mining.models.torch_model import resolve_device
 from mining.models.weights import state_digest
 from mining.training.batches import BatchPlan, Hardness
@@ -184,7 +185,7 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
     gpus = [device] if device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=gpus):
+        with torch.random.fork_rng(devices=gpus), kept_heap():
             if device.type == "cpu":
                 torch.use_deterministic_algorithms(True)
             yield
@@ -370,11 +371,10 @@ class _Training:
 
     def _diverged(self, what: str) -> TrainingError:
         rate = self.optimizer.param_groups[0]["lr"]
-        self._save()
         return TrainingError(
             f"step {self.state.step + 1} of {self.config.steps} (epoch "
             f"{self.state.step // self.config.steps_per_epoch + 1}): {what}; the learning rate is "
-            f"{rate:g}. The state before this step is kept in {self.checkpoints.folder}. Likely "
+            f"{rate:g}. The last good state is kept in {self.checkpoints.folder}. Likely "
             "cause: too high a rate, or a loss with too large a scale; begin anew with --lr "
             f"{rate / 10:.1g} and another --out"
         )
@@ -459,7 +459,10 @@ class _Training:
         return scores
 
     def _save(self) -> None:
+        """Keep the state, unless it is past use already: the step that finds out says so."""
         state = self.state
+        if not all(bool(t.isfinite().all()) for t in self.network.state_dict().values()):
+            return
         self.checkpoints.write(
             {
                 "step": state.step,

@@ -82,8 +82,8 @@ LOSSES: Mapping[str, LossKind] = {
     ),
     "proxy-nca": LossKind(
         "ProxyNCALoss",
-        {"softmax_scale": 1.0},
-        {"softmax_scale": (0.01, 1000)},
+        {"scale": 1.0},
+        {"scale": (0.01, 1000)},
         learns=True,
         pairs=False,
         about="A proxy for each identity, in a softmax over distances.",
@@ -121,6 +121,8 @@ class MetricLoss(nn.Module):
         library = import_extra("pytorch_metric_learning")
         options = checked_options(settings)
         regularizer = _regularizer(library, settings)
+        if settings.name == "proxy-nca":
+            options["softmax_scale"] = options.pop("scale")
         if self.kind.learns:
             options |= {"num_classes": identities, "embedding_size": dim}
         self.metric: nn.Module = getattr(library.losses, self.kind.factory)(

@@ -14,7 +14,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mining.models.animecv import PREPROCESSING, STATED
-from mining.models.weights import state_digest
 from mining.training.configuration import TrainingConfig
 from mining.training.losses import checked_options
 from mining.training.network import FaceNetwork
@@ -35,7 +34,7 @@ _OPTIONS = {
     "contrastive": {"pos_margin": "pos_margin", "neg_margin": "neg_margin"},
     "triplet": {"margin": "margin"},
     "arcface": {"margin": "arc_margin", "scale": "scale"},
-    "proxy-nca": {"softmax_scale": "scale"},
+    "proxy-nca": {"scale": "scale"},
 }
 
 
@@ -49,7 +48,7 @@ class CardFacts:
         start: weights that the training began with.
         identities, pictures: numbers of those trained on.
         held_out: numbers of identities and pictures held out.
-        data: digest of the faces.
+        data, weights: digests of the faces and of the weights.
         scores: lines of the table of scores: set, statistic, value, interval.
         versions: of the libraries.
         notes: sentences for whoever uses the model.
@@ -62,6 +61,7 @@ class CardFacts:
     pictures: int
     held_out: tuple[int, int]
     data: str
+    weights: str
     scores: tuple[tuple[str, str, str, str], ...]
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -87,14 +87,8 @@ def write_model_files(
     (folder / CONF).write_text(conf + "\n", "utf-8")
     tensors = {f"trunk.{name}": tensor for name, tensor in trunk.items()}
     tensors |= {f"embedder.{name}": tensor for name, tensor in embedder.items()}
-    metadata = {
-        "format": "pt",
-        "weights_sha256": state_digest(tensors),
-        "trunk": config.trunk,
-        "dim": str(config.dim),
-        "input_size": str(config.input_size),
-    }
-    (folder / TENSORS).write_bytes(save(tensors, metadata))
+    # Of several entries safetensors writes the order anew in each process: one keeps the bytes.
+    (folder / TENSORS).write_bytes(save(tensors, {"format": "pt"}))
     (folder / CARD).write_text(card_text(config, card), "utf-8")
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 
@@ -184,6 +178,7 @@ def card_text(config: TrainingConfig, facts: CardFacts) -> str:
         f"- {facts.pictures:,} pictures of {facts.identities:,} identities, from {facts.start}",
         f"- held out: {facts.held_out[1]:,} pictures of {facts.held_out[0]:,} other identities",
         f"- digest of the faces (paths, identities, contents): `{facts.data}`",
+        f"- digest of the weights: `{facts.weights}`",
         f"- {said}",
         "",
         "## Scores on the identities held out",

@@ -214,6 +214,7 @@ _COMPARE = (
     *("compare", "in/faces", "--pair-file", "in/random.csv", "--pair-file", "in/mined.csv"),
     *("--model", "pixels", "--out", "out", "--draws", "100", "--workers", "1"),
 )
+_TUPLES = ("export-tuples", "in/mined.csv", "--faces", "in/faces")
 _SUSPECTS = ("suspects", "in/small.csv", "--embeddings", "in/emb", "--faces", "in/faces")
 _REVIEWED: tuple[Command, ...] = (
     ("copy", "in/mined.csv", "pairs.csv"),
@@ -284,6 +285,15 @@ CASES: tuple[Case, ...] = (
             f"convert to {to}",
             ("convert", source, "--to-format", to, "--out", name),
             ("convert", "in/random.csv", "--to-format", to, "--out", name),
+        )
+    ),
+    *(
+        case
+        for what, name in (("a table", "out.jsonl"), ("a data set", "out"))
+        for case in _both(
+            f"export-tuples to {what}",
+            (*_TUPLES, "--out", name),
+            (*_TUPLES, "--form", "labeled-pair", "--out", name),
         )
     ),
     Case(

@@ -1,18 +1,21 @@
 """Pictures that the library `datasets` reads from a local folder: image folders, saved data sets.
 
-Nothing is downloaded, decoded or kept in a cache.
+Data sets are also written, as the library saves them. Nothing is downloaded, decoded or kept in a
+cache.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairsets.errors import SourceError
+from pairsets.errors import FacesError, SourceError
 from pairsets.sources.folders.image_table import (
     Column,
     Columns,
@@ -25,6 +28,13 @@ from pairsets.sources.folders.image_table import (
 )
 
 SAVED = ("state.json", "dataset_dict.json")
+# What a data set is saved as that is all in one shard.
+SHARD = "data-00000-of-00001.arrow"
+WRITTEN = (SHARD, "dataset_info.json", SAVED[0])
+# Columns that are no text.
+_VALUES = {"label": "int8", "score": "float64"}
+# Rows with pictures that are held at once.
+_HELD = 64
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,71 @@ class HuggingFaceImages:
             # Metadata are read, and files of rows looked for, row by row.
             except Exception as error:
                 raise SourceError(f"{self.root}: datasets cannot read it: {error}") from None
+
+
+def write_dataset(
+    folder: Path,
+    names: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+    *,
+    faces: int,
+    root: Path | None = None,
+) -> None:
+    """Write rows into `folder` as `Dataset.save_to_disk` does: the files `WRITTEN`.
+
+    The same rows and pictures give the same bytes.
+
+    Args:
+        folder: there already; it may hold other files.
+        names: of the columns.
+        rows: a cell a column.
+        faces: of how many columns, the first ones, the cells are paths of pictures.
+        root: what they are relative to, where the pictures themselves are to be written, as they
+            are and undecoded; without it the columns hold the paths. The library keeps of a
+            picture's path the last name alone.
+
+    Raises:
+        SourceError: `datasets` is not installed.
+        FacesError: a picture cannot be read.
+    """
+    datasets = _datasets()
+    from datasets.arrow_writer import ArrowWriter
+
+    face = datasets.Value("string") if root is None else datasets.Image()
+    features = datasets.Features(
+        {
+            name: face if at < faces else datasets.Value(_VALUES[name])
+            for at, name in enumerate(names)
+        }
+    )
+    digest = hashlib.sha256(json.dumps([names, rows]).encode())
+    with tempfile.TemporaryDirectory(dir=folder) as place, _quiet(datasets):
+        table = Path(place) / "rows.arrow"
+        with ArrowWriter(path=str(table), features=features, writer_batch_size=_HELD) as writer:
+            for row in rows:
+                cells = [
+                    _bytes_of(root, str(cell)) if root is not None and at < faces else cell
+                    for at, cell in enumerate(row)
+                ]
+                writer.write(dict(zip(names, cells, strict=True)))
+            writer.finalize()
+        saved = datasets.Dataset(
+            datasets.table.MemoryMappedTable.from_file(str(table)),
+            info=datasets.DatasetInfo(features=features),
+            fingerprint=digest.hexdigest()[:16],
+        )
+        out = Path(place) / "saved"
+        saved.save_to_disk(str(out), num_shards=1)
+        for name in WRITTEN:
+            (out / name).replace(folder / name)
+
+
+def _bytes_of(root: Path, path: str) -> dict[str, object]:
+    """A picture as `datasets.Image` holds it."""
+    try:
+        return {"bytes": (root / path).read_bytes(), "path": path}
+    except OSError as error:
+        raise FacesError(f"{root}: {path!r} cannot be read: {error.strerror}") from None
 
 
 def _load(datasets: Any, source: Path) -> Mapping[str, Any]:

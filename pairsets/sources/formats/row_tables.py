@@ -19,7 +19,7 @@ from pairsets.storage.spreadsheets import copy_hint
 Row = dict[str, Any]
 _BATCH = 1 << 14
 # Columns of Parquet that are no text.
-_KINDS = {"label": "int8", "is_same": "int8", "fold_id": "int32"}
+_KINDS = {"label": "int8", "is_same": "int8", "fold_id": "int32", "score": "float64"}
 
 
 def unit_of(head: bytes) -> str:

@@ -31,7 +31,7 @@ from pairsets.storage.digests import sha256
 COMMANDS = [
     "build", "embed", "mine", "random", "sample", "evaluate", "compare", "export-scores", "power",
     "show", "neighbours", "explain", "suspects", "select", "crop", "detect", "arrange",
-    "check-overlap", "convert", "pool",
+    "check-overlap", "convert", "pool", "export-tuples",
 ]  # fmt: skip
 
 
