@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mining.models.animecv import PREPROCESSING, STATED
 from mining.training.configuration import TrainingConfig
-from mining.training.losses import checked_options
+from mining.training.losses import LOSSES, checked_options
 from mining.training.network import FaceNetwork
 from mining.training.pictures import preprocessing_of
 
@@ -115,6 +115,8 @@ def conf_of(config: TrainingConfig) -> list[dict[str, Any]]:
     }
     if config.loss.regularizer is not None:
         params |= {"reg_p": config.loss.regularizer, "reg_weight": config.loss.regularizer_weight}
+    if LOSSES[config.loss.name].learns:
+        params["loss_lr"] = config.loss.lr
     if config.loss.classifier_weight:
         params["cls_weight"] = config.loss.classifier_weight
     if augmentation.name == "randaugment":

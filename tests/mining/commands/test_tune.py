@@ -189,7 +189,7 @@ def test_the_command_line_says_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch,
         "tune.tune_training",
         "tune F --study S --trials 7 --config C --trunk T --epochs 2 --images-per-epoch 80 "
-        "--fold-trials 2 --seed 3 --device cpu --workers 1 --weights W --out-plots P",
+        "--fold-trials 2 --seed 3 --device cpu --workers 1 --from-scratch --out-plots P",
     )
     (faces,), options = reached
     del options["progress"]
@@ -197,10 +197,10 @@ def test_the_command_line_says_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options == {
         "study": Path("S"),
         "trials": 7,
-        "basis": TuningBasis(None, Path("C"), "T", 2, 80),
+        "basis": TuningBasis(None, Path("C"), "T", 2, 80, scratch=True),
         "fold_trials": 2,
         "seed": 3,
-        "place": TrainingPlace("cpu", 1, Path("W")),
+        "place": TrainingPlace("cpu", 1),
         "out_plots": Path("P"),
     }
 
