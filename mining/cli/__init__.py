@@ -1,6 +1,6 @@
 """The command line: parse, call, print. Nothing is imported before a command needs it."""
 
-from mining.cli import build, compare, convert, show, sources, trust
+from mining.cli import adaptation, build, compare, convert, show, sources, trust
 from mining.cli.app import app, main
 from mining.cli.path_names import name_paths
 from mining.cli.user_words import name_values
@@ -9,4 +9,4 @@ from mining.cli.user_words import name_values
 name_values(app)
 name_paths(app)
 
-__all__ = ["app", "build", "compare", "convert", "main", "show", "sources", "trust"]
+__all__ = ["adaptation", "app", "build", "compare", "convert", "main", "show", "sources", "trust"]
