@@ -1,6 +1,17 @@
 """The command line: parse, call, print. Nothing is imported before a command needs it."""
 
-from mining.cli import build, compare, convert, show, sources, train, trust, tune, tuples
+from mining.cli import (
+    adaptation,
+    build,
+    compare,
+    convert,
+    show,
+    sources,
+    train,
+    trust,
+    tune,
+    tuples,
+)
 from mining.cli.app import app, main
 from mining.cli.path_names import name_paths
 from mining.cli.user_words import name_values
@@ -10,6 +21,7 @@ name_values(app)
 name_paths(app)
 
 __all__ = [
+    "adaptation",
     "app",
     "build",
     "compare",

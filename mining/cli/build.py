@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mining.cli.adaptation import AdaptedGroup
 from mining.cli.app import app
 from mining.cli.options import (
     SUSPECTS,
@@ -338,7 +339,7 @@ def embed(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
     identity: IdentityGroup = IdentityGroup(),
-    models: ModelGroup = ModelGroup(),
+    models: AdaptedGroup = AdaptedGroup(),
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""
     from mining.cli.progress_bar import bar

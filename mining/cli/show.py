@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from mining.cli.adaptation import AdaptedNetworkGroup
 from mining.cli.app import app
 from mining.cli.options import (
-    EmbeddingGroup,
     FacesFolderOption,
     IdentityGroup,
     MaxPixelsOption,
@@ -157,7 +157,7 @@ def neighbours(
         ),
     ] = None,
     written: OutputGroup = OutputGroup(),
-    network: EmbeddingGroup = EmbeddingGroup(),
+    network: AdaptedNetworkGroup = AdaptedNetworkGroup(),
 ) -> None:
     """Who gets taken for a face? Its nearest impostors, beside its own identity's faces."""
     from mining.cli.progress_bar import bar

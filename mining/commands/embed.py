@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mining.commands.result import CommandResult
 from mining.embeddings.engines import said_of
-from mining.embeddings.options import EmbeddingOptions, notes_of
+from mining.embeddings.options import EmbeddingOptions
 from mining.embeddings.store import skipped_rows
 from pairsets.faces import Faces
 from pairsets.funnel import faces_rows
@@ -35,5 +35,6 @@ def embed_faces(
     names = ["vectors.npy", "images.csv", "identities.csv", "manifest.json"]
     files = [out / name for name in names if (out / name).exists()]
     funnel = [*faces_rows(found), *skipped_rows(embeddings)]
-    notes = [*found.notes, *notes_of([loaded])]
+    # Those of the manifest are the model's own, and of faces that a whitening was learnt on.
+    notes = [*found.notes, *dict.fromkeys([*loaded.notes, *embeddings.manifest.get("notes", ())])]
     return CommandResult(files, funnel, notes, hints=said_of(embeddings.manifest))

@@ -212,7 +212,8 @@ def _same_model(model: str | None, space: Embeddings, encoding: EmbeddingOptions
     if loaded.fingerprint != space.manifest["fingerprint"]:
         raise RunError(
             f"{model}: not the model that made {space.folder} ({space.model}): other weights, "
-            "settings or precision, so its scores would mean nothing there"
+            "settings or precision, layers, flips or whitening, so its scores would mean nothing "
+            "there"
         )
     return loaded
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.errors import EmbeddingError, ModelError
+from mining.models.adapted_model import AdaptedModel
 from mining.models.base import Model
 from pairsets.storage.artefacts import installed, write_json
 from pairsets.storage.json_files import read_object
@@ -56,7 +57,7 @@ def refuse_unfit(model: Model, engine: Engine) -> None:
             f"model {model.name!r}: no network of PyTorch's that could be run by {engine}: this "
             "family computes its vectors itself; leave the engine auto"
         )
-    reason = _unfit(model)
+    reason = _unfit(inner(model))
     if reason:
         raise ModelError(f"model {model.name!r}: not for the engine onnx: {reason}")
     _require_runtime(model)
@@ -128,6 +129,11 @@ class EngineChoice:
         """
         if self.home != "torch":
             return self.model
+        running = self._open(lambda: self._given(sample()), batch_size * self._calls, count)
+        return self.model.over(running) if isinstance(self.model, AdaptedModel) else running
+
+    def _open(self, sample: Callable[[], Pixels], batch_size: int, count: int) -> Model:
+        """The network that encodes, without what stands behind it; see `open`."""
         before = self.facts
         if before is None and self.engine == "auto":
             running = self._decide(sample, batch_size, count)
@@ -142,7 +148,7 @@ class EngineChoice:
                 )
             self.facts = before or made
         else:
-            running, self.facts = self.model, before or _facts("torch")
+            running, self.facts = inner(self.model), before or _facts("torch")
         write_json(self.file, {"fingerprint": self.model.fingerprint, "engine": self.facts})
         return running
 
@@ -150,7 +156,9 @@ class EngineChoice:
         """The faster engine for `auto`, if it gives the same vectors but for rounding."""
         from mining.models.engine_trials import LEAST_GAIN, images_a_second, kept_trial
 
-        why = _unfit(self.model) or (f"fewer than {FEW} faces to embed" if count < FEW else "")
+        why = _unfit(inner(self.model)) or (
+            f"fewer than {FEW} faces to embed" if count < FEW else ""
+        )
         if not why:
             pixels = sample()
             why = "" if len(pixels) else "no face can be read"
@@ -167,7 +175,16 @@ class EngineChoice:
             except ModelError as error:
                 why = str(error)
         self.facts = {**_facts("torch"), "why": why}
-        return self.model
+        return inner(self.model)
+
+    def _given(self, pixels: Pixels) -> Pixels:
+        """A batch as the network is given it."""
+        return self.model.inner(pixels) if isinstance(self.model, AdaptedModel) else pixels
+
+    @property
+    def _calls(self) -> int:
+        """Pictures that the network is given for each one of a batch."""
+        return 2 if isinstance(self.model, AdaptedModel) and self.model.flip else 1
 
     def _onnx(self, pixels: Pixels, batch_size: int) -> tuple[OnnxEngine, TorchModel]:
         """ONNX Runtime on the model's export, compared with PyTorch; and the model."""
@@ -176,20 +193,21 @@ class EngineChoice:
         from mining.models.onnx_exports import kept_export
         from mining.models.torch_model import TorchModel
 
-        assert isinstance(self.model, TorchModel)
-        _require_runtime(self.model)
+        model = inner(self.model)
+        assert isinstance(model, TorchModel)
+        _require_runtime(model)
         # A network that fails by itself says so first.
-        expected = self.model.encode(pixels) if len(pixels) else None
-        engine = OnnxEngine(self.model, kept_export(self.model, CALL), batch_size=batch_size)
+        expected = model.encode(pixels) if len(pixels) else None
+        engine = OnnxEngine(model, kept_export(model, CALL), batch_size=batch_size)
         found: Agreement | None = None
         if expected is not None:
-            found = agreement(self.model, expected, engine.encode(pixels))
+            found = agreement(model, expected, engine.encode(pixels))
         self.facts = {
             **_facts("onnx"),
             "export_sha256": engine.export.sha256,
             **({} if found is None else {"compared": asdict(found)}),
         }
-        return engine, self.model
+        return engine, model
 
     def _wanted(self, there: Facts) -> str | None:
         """The engine that is asked for; by `auto` the one there."""
@@ -211,8 +229,13 @@ _TORCH: Facts = {"name": "torch"}
 
 def _home(model: Model) -> str | None:
     """The engine of a model by itself; None for one that has no engine, or does not tell."""
-    found = getattr(model, "engine", None)
+    found = getattr(inner(model), "engine", None)
     return found if found in _PACKAGES else None
+
+
+def inner(model: Model) -> Model:
+    """The model without the steps behind it, which no engine runs."""
+    return model.model if isinstance(model, AdaptedModel) else model
 
 
 def _unfit(model: Any) -> str:

@@ -9,8 +9,11 @@ from pathlib import Path
 from mining.embeddings.engines import Engine, refuse_unfit
 from mining.embeddings.producer import BATCH_SIZE, OnError, embed
 from mining.embeddings.store import Embeddings
+from mining.errors import ModelError
 from mining.models import Model, Precision, load_model
+from mining.models.adapted_model import AdaptedModel, split_steps
 from mining.models.names import short_name
+from mining.models.whitening_step import Whitening
 from pairsets import images
 from pairsets.faces import Faces
 from pairsets.progress import Progress
@@ -21,7 +24,17 @@ FLOOR = "pixels"
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """Options of running models and reading images; see `mining.load_model`, `mining.embed`."""
+    """Options of running models and reading images; see `mining.load_model`, `mining.embed`.
+
+    Attributes:
+        device, precision: see `mining.load_model`.
+        batch_size, workers, on_error, max_pixels, engine: see `mining.embed`.
+        layers: of a network of PyTorch's, whose averaged outputs make the vector; see
+            `mining.models.layers`. None of them: the usual output.
+        flip: whether the vectors of a picture and of its mirror image are averaged; see
+            `mining.models.adapted_model`.
+        whitening: file with a step behind the model; see `mining.models.whitening_step`.
+    """
 
     device: str = "auto"
     precision: Precision = "fp32"
@@ -30,26 +43,54 @@ class EmbeddingOptions:
     on_error: OnError = "fail"
     max_pixels: int = images.MAX_PIXELS
     engine: Engine = "auto"
+    layers: tuple[str, ...] = ()
+    flip: bool = False
+    whitening: Path | None = None
 
     @property
     def settled(self) -> dict[str, object]:
         """Settings that an interrupted run goes on with alone; `auto` is none of them."""
         engine = {} if self.engine == "auto" else {"engine": self.engine}
-        return {"precision": self.precision, **engine}
+        steps: dict[str, object] = {"layers": [*self.layers]} if self.layers else {}
+        steps |= {"flip": True} if self.flip else {}
+        if self.whitening is not None:
+            steps["whitening"] = Whitening.read(self.whitening).digest
+        return {"precision": self.precision, **engine, **steps}
 
     def load(self, spec: str) -> Model:
-        """Load a model on this device, in this precision (`pixels` has only one).
+        """Load a model on this device, in this precision, with the steps behind it.
+
+        `pixels` has only one precision and no steps.
 
         Raises:
-            ModelError: as `load_model`; or the engine is not for this model.
+            ModelError: as `load_model`; or the engine, the layers or the whitening are not for this
+                model.
         """
-        model = load_model(
+        if steps := split_steps(spec)[1]:
+            raise ModelError(
+                f"model {spec!r}: {steps} is no part of a model's name, but what options made of "
+                f"it; load {split_steps(spec)[0]} with --layers, --flip and --whitening"
+            )
+        model: Model = load_model(
             spec,
             device=self.device,
             precision="fp32" if spec == FLOOR else self.precision,
         )
+        model = self._adapted(model) if spec != FLOOR else model
         refuse_unfit(model, self._engine(spec))
         return model
+
+    def _adapted(self, model: Model) -> Model:
+        """The model with the steps behind it; itself where there are none."""
+        if self.layers:
+            from mining.models.layers import with_layers
+
+            model = with_layers(model, self.layers)
+        if not self.flip and self.whitening is None:
+            return model
+        step = Whitening.read(self.whitening) if self.whitening is not None else None
+        label = str(self.whitening)
+        return AdaptedModel(model, flip=self.flip, whitening=step, label=label)
 
     def _engine(self, spec: str) -> Engine:
         return "auto" if spec == FLOOR else self.engine

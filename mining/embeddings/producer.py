@@ -18,9 +18,11 @@ from mining.embeddings.store import (
     SCHEMA,
     Embeddings,
     named_otherwise,
+    read_images,
     read_manifest,
 )
 from mining.errors import EmbeddingError as EmbeddingError
+from mining.models.adapted_model import AdaptedModel
 from mining.models.base import Model
 from mining.models.heap import kept_heap
 from pairsets import images
@@ -31,6 +33,7 @@ from pairsets.storage.artefacts import versions, write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
 from pairsets.storage.locks import LOCK
+from pairsets.text_column import TextColumn
 
 BATCH_SIZE = 32
 OnError = Literal["fail", "skip"]
@@ -164,10 +167,18 @@ def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_s
         "vectors_sha256": sha256(partial / "vectors.npy"),
         **({} if known.choice.facts is None else {"engine": dict(known.choice.facts)}),
         "provenance": dict(model.provenance),
-        "notes": list(getattr(model, "notes", ())),
+        "notes": [*getattr(model, "notes", ()), *_told(model, faces, paths, partial)],
         "versions": versions("lookalikes", "numpy", "pillow"),
     }
     write_json(partial / "manifest.json", manifest)
+
+
+def _told(model: Model, faces: Faces, paths: TextColumn, partial: Path) -> list[str]:
+    """Sentences on faces that a step behind the model was learnt on."""
+    if not isinstance(model, AdaptedModel) or model.whitening is None:
+        return []
+    people = faces.identities[faces.paths.find(paths)].tolist()
+    return model.notes_on(people, read_images(partial / "images.csv", "sha256"))
 
 
 def _finish_moves(folder: Path) -> None:

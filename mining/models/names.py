@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mining.models.adapted_model import split_steps
 from mining.models.base import Model
 
 _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
@@ -37,19 +38,25 @@ def _plain(model: Model) -> str:
 def short_name(spec: str) -> str:
     """Name of a model in tables: its family and name, without folders, weights and suffix.
 
+    Steps behind it stay (see `mining.models.adapted_model`), the names of its layers alone go.
+
     >>> short_name("animecv:models/0206_resnet152.zip")
     'animecv:0206_resnet152'
     >>> short_name("timm:resnet50.a1_in1k@weights/best.safetensors")
     'timm:resnet50.a1_in1k'
+    >>> short_name("timm:resnet50@w.pth+layers=layer3,head+flip")
+    'timm:resnet50+layers+flip'
     """
+    spec, steps = split_steps(spec)
+    steps = re.sub(r"(?<=\+layers)=[^+]+", "", steps)
     family, _, argument = spec.partition(":")
     if family in ("timm", "torchvision"):
-        return f"{family}:{argument.partition('@')[0]}"
+        return f"{family}:{argument.partition('@')[0]}{steps}"
     if family == "python" or not argument:
-        return spec
+        return f"{spec}{steps}"
     path = Path(argument)
     path = path.resolve() if path.name in ("", "..") else path
-    return f"{family}:{path.stem if path.suffix in _MODEL_SUFFIXES else path.name}"
+    return f"{family}:{path.stem if path.suffix in _MODEL_SUFFIXES else path.name}{steps}"
 
 
 def model_names(specs: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -81,6 +82,15 @@ class TorchModel:
         self._scale = torch.tensor(255.0, device=self.device)
         self._mean = torch.tensor(preprocessing.mean, device=self.device).view(3, 1, 1)
         self._std = torch.tensor(preprocessing.std, device=self.device).view(3, 1, 1)
+
+    def over(self, network: nn.Module, *, name: str, facts: Mapping[str, object]) -> TorchModel:
+        """This model with another network around its own, told apart by `facts`."""
+        found = copy.copy(self)
+        found.name = name
+        found.provenance = {**self.provenance, **facts}
+        found.fingerprint = digest(found.provenance)
+        found._module = network.eval()
+        return found
 
     def preprocess(self, image: Image.Image) -> NDArray[np.generic]:
         """uint8 `[H, W, 3]`: resized and cropped."""

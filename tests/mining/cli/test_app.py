@@ -29,9 +29,9 @@ from pairsets.files.side_files import Named
 from pairsets.storage.digests import sha256
 
 COMMANDS = [
-    "build", "embed", "mine", "random", "sample", "evaluate", "compare", "export-scores", "power",
-    "show", "neighbours", "explain", "suspects", "select", "crop", "detect", "arrange",
-    "check-overlap", "convert", "pool", "export-tuples",
+    "build", "embed", "learn-whitening", "mine", "random", "sample", "evaluate", "compare",
+    "export-scores", "power", "show", "neighbours", "explain", "suspects", "select", "crop",
+    "detect", "arrange", "check-overlap", "convert", "pool", "export-tuples", "train", "tune",
 ]  # fmt: skip
 
 
