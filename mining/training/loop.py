@@ -183,14 +183,18 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     """Let the same numbers come out again on the CPU; what was set before is set again after."""
     threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     gpus = [device] if device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=gpus), kept_heap():
             if device.type == "cpu":
                 torch.use_deterministic_algorithms(True)
+                # Every buffer would be filled before it is written to: a tenth of the time.
+                torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.set_num_threads(threads)
 
 
