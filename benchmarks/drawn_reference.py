@@ -1,11 +1,11 @@
-"""The recipe of the reference that `lookalikes sample` brings along: a network that knows drawn faces.
+"""The recipe of the reference that `lookalikes sample` brings along, which knows drawn faces.
 
     python -m benchmarks.drawn_reference [--work FOLDER] [--parts train,judge]
 
 A small network is trained from random weights on drawn characters that are not among those of the
-demo: none differs from one of the demo's in less than two of its traits. `train` ends with the model
-folder, whose weights become `mining/models/drawn_faces/`; `judge` evaluates it over all pairs of the
-demo's faces, beside ImageNet's EfficientNet-Lite0 and `pixels`.
+demo: none differs from one of the demo's in less than two of its traits. `train` ends with the
+model folder, whose weights become `mining/models/drawn_faces/`; `judge` evaluates it over all pairs
+of the demo's faces, beside ImageNet's EfficientNet-Lite0 and `pixels`.
 """
 
 from __future__ import annotations
