@@ -31,6 +31,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -296,11 +297,16 @@ def own_scores(
 
 def gains(part: str, work: Path) -> dict[str, object]:
     """Train every arm and seed in processes of their own, and judge them."""
-    for seed in SEEDS:
-        for arm in ARMS:
-            if arm == "none" and seed != SEEDS[0]:
-                continue
-            one_process("train", part, arm, str(seed), str(work))
+    prepare(part, work)
+    runs = [
+        ("train", part, arm, str(seed), str(work))
+        for seed in SEEDS
+        for arm in ARMS
+        if arm != "none" or seed == SEEDS[0]
+    ]
+    # A process a core, each of one thread: two threads wait for one another.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda run: one_process(*run), runs))
     said = {
         f"{arm}/{seed}": json.loads((work / part / f"{arm}-{seed}" / "said.json").read_text())
         for arm in ARMS[1:]
@@ -319,9 +325,8 @@ def gains(part: str, work: Path) -> dict[str, object]:
 
 def one_process(*arguments: str) -> None:
     """Run a part of this script in a process of its own."""
-    subprocess.run(
-        [sys.executable, "-m", "benchmarks.hard_training", "--one", *arguments], check=True
-    )
+    command = [sys.executable, "-m", "benchmarks.hard_training", "--one", *arguments]
+    subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
 
 
 def step_cost(work: Path) -> dict[str, object]:
