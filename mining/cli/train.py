@@ -334,15 +334,15 @@ def train(
         config.from_scratch,
         changes_of(config, sizes, steps, held_out),
     )
-    print_made(
-        train_model(
-            faces,
-            out,
-            choice,
-            identities=identity.rule(),
-            settings=run.settings(seed),
-            licence=licence,
-            overwrite=overwrite,
-            progress=bar,
-        )
+    made = train_model(
+        faces,
+        out,
+        choice,
+        identities=identity.rule(),
+        settings=run.settings(seed),
+        licence=licence,
+        overwrite=overwrite,
+        progress=bar,
     )
+    if made.files:
+        print_made(made)

@@ -21,6 +21,7 @@ from mining.training.model_files import (
     CardFacts,
     write_model_files,
 )
+from mining.training.processes import is_main
 from pairsets.evaluation.result import Evaluation
 from pairsets.faces import Faces
 from pairsets.figures.epochs import training_curves
@@ -31,13 +32,12 @@ from pairsets.report import save_figure
 from pairsets.storage.artefacts import installed, refuse_below_file, refuse_inside
 from pairsets.storage.json_files import read_object
 from pairsets.storage.locks import LOCK
-from pairsets.storage.publication import alone, written_together
+from pairsets.storage.publication import claimed, written_together
 from pairsets.storage.settings import difference
 
 _OURS = {*MODEL_FILES, PARTIAL, "tensorboard", LOCK}
 
 
-@alone(folder=True)
 def train_model(
     faces: Path,
     out: Path,
@@ -50,6 +50,8 @@ def train_model(
     progress: Progress = silent,
 ) -> CommandResult:
     """Train a model into `out`, which AnimeCV and `animecv:` load; interrupted, it goes on.
+
+    Of several processes that a launcher started, the first alone writes, and has a result.
 
     Args:
         faces: folder of faces.
@@ -71,12 +73,30 @@ def train_model(
     resolved = choice.resolve(len(found))
     config = resolved.config
     settings = replace(settings, source=resolved.source)
-    if overwrite:
-        shutil.rmtree(out / PARTIAL, ignore_errors=True)
-        shutil.rmtree(out / "tensorboard", ignore_errors=True)
-    elif (out / RECORD).exists():
-        return _already(found, out, config, settings, progress)
-    trained = train(found, out, config, settings=settings, progress=progress)
+    if not is_main():
+        if overwrite or not (out / RECORD).exists():
+            train(found, out, config, settings=settings)
+        return CommandResult([])
+    with claimed(out, folder=True):
+        if overwrite:
+            shutil.rmtree(out / PARTIAL, ignore_errors=True)
+            shutil.rmtree(out / "tensorboard", ignore_errors=True)
+        elif (out / RECORD).exists():
+            return _already(found, out, config, settings, progress)
+        trained = train(found, out, config, settings=settings, progress=progress)
+        return _written(out, faces, resolved, trained, settings, licence)
+
+
+def _written(
+    out: Path,
+    faces: Path,
+    resolved: ResolvedConfig,
+    trained: Trained,
+    settings: RunSettings,
+    licence: str | None,
+) -> CommandResult:
+    """Result of a training, its model written into `out`."""
+    config = resolved.config
     evaluations = fold_evaluations(
         trained.held_faces, trained.vectors, trained.pairs, seed=settings.seed
     )
@@ -94,7 +114,7 @@ def train_model(
         *(f"{name}: {title} {value}, 95 % {span}" for name, title, value, span in card.scores),
         f"\nNow try: lookalikes build {faces} --reference animecv:{out} --out RUN\n",
     ]
-    return CommandResult(files, faces_rows(found), list(all_notes), hints=hints)
+    return CommandResult(files, faces_rows(trained.checked.faces), list(all_notes), hints=hints)
 
 
 def _refuse_other_content(out: Path) -> None:

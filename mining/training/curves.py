@@ -11,8 +11,8 @@ from mining.training.extra import import_extra
 class Curves:
     """Curves in a folder, each a number by step."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder, which the first point makes.
+    def __init__(self, folder: Path | None) -> None:
+        """Take the folder, which the first point makes; None keeps nothing.
 
         Raises:
             TrainingError: the extra `train` is not installed.
@@ -24,6 +24,8 @@ class Curves:
 
     def add(self, name: str, value: float, step: int) -> None:
         """Add a point."""
+        if self._folder is None:
+            return
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 

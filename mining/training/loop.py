@@ -35,6 +35,7 @@ from mining.training.losses import MetricLoss
 from mining.training.network import FaceNetwork, TrunkSource, build_network
 from mining.training.optimizers import Schedule, build_average, build_optimizer
 from mining.training.pictures import Checked, Pictures, check_pictures
+from mining.training.processes import Processes
 from mining.training.validation import EpochScores, HeldOut, better
 from pairsets import images
 from pairsets.faces import Faces, some_of
@@ -141,10 +142,17 @@ def train(
         ModelError: weights that cannot be had or do not fit.
     """
     settings = settings or RunSettings()
-    device = resolve_device(settings.device)
-    checked = _checked(faces, folder, settings, progress)
-    with _repeatable(device):
-        return _Training(checked, folder, config, settings, device, progress).run(report)
+    processes = Processes(resolve_device(settings.device))
+    processes.refuse_uneven(config.batch_size)
+    if processes.rank:
+        progress = silent
+    found = _checked(faces, folder, settings, progress) if not processes.rank else None
+    checked = processes.tell(found)
+    with _repeatable(processes.device):
+        training = _Training(checked, folder, config, settings, processes, progress)
+        trained = training.run(report)
+    processes.leave()
+    return trained
 
 
 def facts_of(
@@ -158,10 +166,10 @@ def facts_of(
 
     Args: as `train`, which has them in `Trained.facts`; `folder` is for what is kept meanwhile.
     """
-    device = resolve_device(settings.device)
+    processes = Processes(resolve_device(settings.device))
     checked = _checked(faces, folder, settings, progress)
-    with _repeatable(device):
-        return _Training(checked, folder, config, settings, device, progress).facts
+    with _repeatable(processes.device):
+        return _Training(checked, folder, config, settings, processes, progress).facts
 
 
 def _checked(faces: Faces, folder: Path, settings: RunSettings, progress: Progress) -> Checked:
@@ -219,11 +227,11 @@ class _Training:
         folder: Path,
         config: TrainingConfig,
         settings: RunSettings,
-        device: torch.device,
+        processes: Processes,
         progress: Progress,
     ) -> None:
         self.checked, self.config, self.settings = checked, config, settings
-        self.device, self.progress = device, progress
+        self.processes, self.device, self.progress = processes, processes.device, progress
         self.split = split_identities(checked.faces.identities, config.validation, settings.seed)
         rows = np.zeros(len(checked.faces), np.bool_)
         rows[self.split.training] = True
@@ -239,19 +247,20 @@ class _Training:
 
         network = build_network(config, settings.source or TrunkSource(config.trunk), settings.seed)
         self.initial = state_digest(network.trunk.state_dict())
-        self.network = network.to(device)
+        self.network = network.to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parallel = processes.parallel(self.network)
         identities = int(self.groups.max()) + 1
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed + 1)
-            self.loss = MetricLoss(config.loss, config.dim, identities).to(device)
+            self.loss = MetricLoss(config.loss, config.dim, identities).to(self.device)
         self.optimizer = build_optimizer(self.network, self.loss, config)
         self.schedule = Schedule(self.optimizer, config)
         self.average = build_average(self.network, config)
         self.state, self.hardness = _State(), Hardness.nothing()
         self.interval = mining_interval(self.plan, config)
         self.checkpoints = Checkpoints(folder / PARTIAL, settings.checkpoint_seconds)
-        self.curves = Curves(folder / TENSORBOARD)
+        self.curves = Curves(None if processes.rank else folder / TENSORBOARD)
 
     def _pictures(self, faces: Faces, share: float) -> Pictures:
         """Pictures of faces, with a share of the memory."""
@@ -273,13 +282,16 @@ class _Training:
             "trunk": self.initial,
             "precision": self.settings.precision,
             "device": self.device.type,
+            "processes": self.processes.count,
             "vetoes": self.vetoes.count,
             "versions": installed("torch", "numpy", "pillow", "timm", "pytorch-metric-learning"),
         }
 
     def run(self, report: Callable[[EpochScores], None] | None) -> Trained:
         """Train to the end, from where it stands."""
-        self.checkpoints.claim(self.facts)
+        if not self.processes.rank:
+            self.checkpoints.claim(self.facts)
+        self.processes.wait()
         self._restore()
         config, state = self.config, self.state
         with closing(self.curves), self.progress("Training") as heard:
@@ -290,6 +302,7 @@ class _Training:
                     report(scores)
             heard(config.steps, config.steps)
         self.average = None
+        self.processes.wait()
         self.network.load_state_dict(self.checkpoints.read_best()["network"])
         with self.progress("Embedding the identities held out") as heard:
             rows = np.arange(len(self.held_faces))
@@ -329,8 +342,9 @@ class _Training:
             self._mine(epoch)
         end = (epoch + 1) * config.steps_per_epoch
         plan = lambda step: self.plan.rows(step, self.hardness)  # noqa: E731
+        part = self.processes.part(config.batch_size)
         batches = self.pictures.changed_batches(
-            range(state.step, end), plan, config.augmentation, self.settings.seed
+            range(state.step, end), plan, config.augmentation, self.settings.seed, part
         )
         heard(state.step, config.steps)
         with closing(batches):
@@ -348,7 +362,8 @@ class _Training:
     def _step(self, rows: Rows, pixels: NDArray[np.uint8]) -> float:
         """One step of the optimizer; the loss before it."""
         step = self.state.step
-        seeds = np.random.SeedSequence([self.settings.seed, _DROPOUT, step])
+        rank = self.processes.rank
+        seeds = np.random.SeedSequence([self.settings.seed, _DROPOUT, step, rank])
         torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> np.uint64(1)))
         self.network.train()
         self.schedule.set(step)
@@ -357,8 +372,9 @@ class _Training:
         vetoed = None if found is None else torch.from_numpy(found).to(self.device)
         self.optimizer.zero_grad(set_to_none=True)
         with self._kernels():
-            vectors = self.network(self._inputs(pixels))
-        loss = self.loss(vectors.float(), labels, vetoed)
+            output = self.parallel(self._inputs(pixels))
+        vectors = self.processes.together(output.float())
+        loss = self.loss(vectors, labels, vetoed)
         value = float(loss.detach())
         if not math.isfinite(value):
             what = "the network's vectors are" if not vectors.isfinite().all() else "the loss is"
@@ -406,7 +422,9 @@ class _Training:
     ) -> NDArray[np.float32]:
         """Unit vectors `[n, dim]` of pictures as they are."""
         network = self._judged.eval()
+        self.processes.align(network)
         size = self.config.batch_size
+        rows = self.processes.share(rows)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         vectors = np.empty((len(rows), self.config.dim), np.float32)
         done = 0
@@ -418,7 +436,7 @@ class _Training:
                 vectors[done : done + len(batch)] = unit.cpu().numpy()
                 done += len(batch)
                 heard(done, len(rows))
-        return vectors
+        return self.processes.gather(vectors)
 
     def _mine(self, epoch: int) -> None:
         """Mine what the batches until the next mining are built of."""
@@ -455,7 +473,8 @@ class _Training:
         state.history.append(scores)
         if best is None or better(scores, best, config.validation.select):
             state.best = len(state.history) - 1
-            self.checkpoints.write_best({"network": _on_cpu(self._judged), "epoch": epoch})
+            if not self.processes.rank:
+                self.checkpoints.write_best({"network": _on_cpu(self._judged), "epoch": epoch})
         for name in ("map_at_r", "fpr_random", "fpr_adversarial"):
             self.curves.add(name, getattr(scores, name), state.step)
         state.validated, state.loss_sum = True, 0.0
@@ -465,6 +484,8 @@ class _Training:
     def _save(self) -> None:
         """Keep the state, unless it is past use already: the step that finds out says so."""
         state = self.state
+        if self.processes.rank:
+            return
         if not all(bool(t.isfinite().all()) for t in self.network.state_dict().values()):
             return
         self.checkpoints.write(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,10 @@ def check_pictures(
             + "\nMend or remove them, or leave them out with --on-error skip."
         )
     good = np.array([bool(content) for content in contents], bool)
-    sound = faces if good.all() else some_of(faces, good)
+    sound = faces
+    if failed:
+        skipped = {**faces.skipped, "images that cannot be read": len(failed)}
+        sound = replace(some_of(faces, good), skipped=skipped, notes=faces.notes, said=faces.said)
     sha = hashlib.sha256()
     listed = zip(sound.paths, sound.identities, filter(None, contents), strict=True)
     for path, identity, content in listed:
@@ -204,14 +207,18 @@ class Pictures:
         rows: Callable[[int], Rows],
         settings: AugmentationSettings,
         seed: int,
+        part: slice = slice(None),
     ) -> Generator[tuple[Rows, Pixels], None, None]:
         """Batches of training pictures, each changed at random: by the seed, its step and place.
+
+        With each go the rows of the whole batch.
 
         Args:
             steps: numbers of the batches.
             rows: the faces of the batch of a step.
             settings: of the changes.
             seed: of the changes.
+            part: places of a batch whose pictures are wanted.
         """
 
         def changed(step: int) -> tuple[Rows, Pixels]:
@@ -219,7 +226,7 @@ class Pictures:
             return batch, np.stack(
                 [
                     self._changed(row, settings, [seed, _AUGMENTATION, step, place])
-                    for place, row in enumerate(batch.tolist())
+                    for place, row in list(enumerate(batch.tolist()))[part]
                 ]
             )
 
