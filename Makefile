@@ -49,7 +49,7 @@ demo: $(READY)
 	$(BIN)/lookalikes sample demo/sample --overwrite
 	$(BIN)/lookalikes build demo/sample/faces \
 		--reference timm:tf_efficientnet_lite0@demo/sample/tf_efficientnet_lite0 \
-		--model pixels --pairs 1000 --out demo/run --overwrite
+		--model animecv:demo/sample/drawn_faces --model pixels --pairs 1000 --out demo/run --overwrite
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Embeddings,
         Rules,
         ScoreSources,
+        TrainingConfig,
         adversarial_pairs,
         build,
         compare_models,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         mine_together,
         score_pairs,
         take_census,
+        train,
     )
     from pairsets import (
         ByLevel,
@@ -111,6 +113,7 @@ _HOMES = {
     "ScoreSources": "mining",
     "ScoresError": "pairsets",
     "TopPairs": "indexes",
+    "TrainingConfig": "mining",
     "TwoSets": "indexes",
     "adversarial_pairs": "mining",
     "build": "mining",
@@ -130,6 +133,7 @@ _HOMES = {
     "read_ignore_list": "pairsets",
     "score_pairs": "mining",
     "take_census": "mining",
+    "train": "mining",
 }
 
 __all__ = [
@@ -165,6 +169,7 @@ __all__ = [
     "ScoreSources",
     "ScoresError",
     "TopPairs",
+    "TrainingConfig",
     "TwoSets",
     "__version__",
     "adversarial_pairs",
@@ -185,6 +190,7 @@ __all__ = [
     "read_ignore_list",
     "score_pairs",
     "take_census",
+    "train",
 ]
 
 

@@ -57,27 +57,37 @@ def configuration(part: str, arm: str) -> Any:
     from mining.training.configuration import (
         AugmentationSettings,
         HardNegativeSettings,
+        LossSettings,
         OptimizerSettings,
         TrainingConfig,
         ValidationSettings,
     )
 
     drawn = part == "drawn"
+    batch = 64 if drawn else 32
     return TrainingConfig(
         trunk="timm:lcnet_050" if drawn else "timm:tf_efficientnet_lite0",
         dim=128,
         input_size=96,
         dropout=0.1,
         m=4,
-        batch_size=64,
-        images_per_epoch=64 * (100 if drawn else 25),
-        epochs=8 if drawn else 6,
+        batch_size=batch,
+        images_per_epoch=batch * (50 if drawn else 25),
+        epochs=10 if drawn else 6,
+        loss=LossSettings("supcon"),
+        # RAdam holds back for as long as beta2 remembers: 0.999 would be all of so short a training.
         optimizer=OptimizerSettings(
-            lr=2e-3 if drawn else 3e-4, weight_decay=1e-4, schedule="cosine", warmup=0.5
+            lr=2e-3 if drawn else 1e-3,
+            weight_decay=1e-4,
+            beta2=0.99,
+            schedule="cosine",
+            warmup=0.5,
         ),
         augmentation=AugmentationSettings("affine", flip=True, rotation=10, shift=0.05, scale=1.1),
         hard_negatives=HardNegativeSettings(
-            arm if arm in ("identities", "pairs") else "none", warmup=2, every=1
+            arm if arm in ("identities", "pairs") else "none",
+            warmup=3 if drawn else 2,
+            every=1,
         ),
         # The last epoch is taken, whatever its scores: equal steps for all.
         validation=ValidationSettings(folds=10, patience=1000, pairs=500, select="last"),
@@ -115,9 +125,10 @@ def train_arm(part: str, arm: str, seed: int, work: Path) -> None:
     import torch
     from torch import nn
 
-    from mining.training.loop import RunSettings, train
+    from mining.training.loop import train
     from mining.training.network import TrunkSource, build_network
     from mining.training.pictures import Pictures
+    from mining.training.run_settings import RunSettings
     from pairsets.faces import Faces
 
     train_folder, test_folder, weights = prepare(part, work)
@@ -334,8 +345,9 @@ def step_cost(work: Path) -> dict[str, object]:
     import torch
 
     from mining.training.configuration import TrainingConfig, ValidationSettings
-    from mining.training.loop import RunSettings, train
+    from mining.training.loop import train
     from mining.training.network import TrunkSource, build_network
+    from mining.training.run_settings import RunSettings
     from pairsets.faces import Faces
     from pairsets.progress import Step, unheard
     from pairsets.sources.drawn.sample import draw_faces

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from mining.scores.census import take_census
     from mining.scores.score_pairs import score_pairs
     from mining.scores.sources import ScoreSources
+    from mining.training.configuration import TrainingConfig
+    from mining.training.loop import train
 
 _HOMES = {
     "Embeddings": "mining.embeddings.store",
     "Rules": "mining.ranking.rules",
     "ScoreSources": "mining.scores.sources",
+    "TrainingConfig": "mining.training.configuration",
     "adversarial_pairs": "mining.miners.negatives",
     "build": "mining.commands.build",
     "compare_models": "mining.commands.compare",
@@ -38,12 +41,14 @@ _HOMES = {
     "mine_together": "mining.miners.fused_negatives",
     "score_pairs": "mining.scores.score_pairs",
     "take_census": "mining.scores.census",
+    "train": "mining.training.loop",
 }
 
 __all__ = [
     "Embeddings",
     "Rules",
     "ScoreSources",
+    "TrainingConfig",
     "adversarial_pairs",
     "build",
     "compare_models",
@@ -55,6 +60,7 @@ __all__ = [
     "mine_together",
     "score_pairs",
     "take_census",
+    "train",
 ]
 
 

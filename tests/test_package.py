@@ -37,6 +37,7 @@ PUBLIC = {
         "Embeddings",
         "Rules",
         "ScoreSources",
+        "TrainingConfig",
         "adversarial_pairs",
         "build",
         "compare_models",
@@ -48,6 +49,7 @@ PUBLIC = {
         "mine_together",
         "score_pairs",
         "take_census",
+        "train",
     ],
     "pairsets": [
         "ByLevel",

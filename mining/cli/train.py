@@ -26,7 +26,7 @@ from mining.cli.options import (
 from mining.cli.user_words import taking_bare
 
 if TYPE_CHECKING:
-    from mining.training.loop import RunSettings
+    from mining.training.run_settings import RunSettings
 
 PANEL = "Train a reference model"
 # As `mining.training.configuration` has them, which would import too much.
@@ -257,7 +257,7 @@ class RunGroup:
 
     def settings(self, seed: int) -> RunSettings:
         """The settings as commands take them."""
-        from mining.training.loop import RunSettings
+        from mining.training.run_settings import RunSettings
         from pairsets.files.aliases import Aliases
         from pairsets.files.exclusions import Exclusions
 

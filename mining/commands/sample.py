@@ -13,11 +13,16 @@ from pairsets.storage.publication import alone
 def make_sample(
     out: Path, *, characters: int, seed: int, overwrite: bool, progress: Progress = silent
 ) -> CommandResult:
-    """Draw sample faces into `out/faces` and unpack small ImageNet weights beside them."""
-    from mining.models.sample import write_sample_weights
+    """Draw sample faces into `out/faces` and unpack two small networks beside them."""
+    from mining.models.sample import write_drawn_reference, write_sample_weights
     from pairsets.sources.drawn.sample import draw_faces
 
-    weights = out / "tf_efficientnet_lite0"
+    weights, drawn_faces = out / "tf_efficientnet_lite0", out / "drawn_faces"
+
+    def write_networks(folder: Path) -> None:
+        write_sample_weights(folder / weights.name)
+        write_drawn_reference(folder / drawn_faces.name)
+
     with progress("Drawing faces") as step:
         drawn = draw_faces(
             out,
@@ -25,10 +30,11 @@ def make_sample(
             seed=seed,
             overwrite=overwrite,
             progress=step,
-            further=lambda folder: write_sample_weights(folder / weights.name),
+            further=write_networks,
         )
     hint = (
         f"\nNow try: lookalikes build {drawn.faces} "
-        f"--reference timm:tf_efficientnet_lite0@{weights} --out {out / 'run'}\n"
+        f"--reference timm:tf_efficientnet_lite0@{weights} --model animecv:{drawn_faces} "
+        f"--out {out / 'run'}\n"
     )
-    return CommandResult([drawn.faces, weights], hints=[drawn.credit, hint])
+    return CommandResult([drawn.faces, weights, drawn_faces], hints=[drawn.credit, hint])

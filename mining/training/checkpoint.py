@@ -16,6 +16,7 @@ from pairsets.storage.artefacts import atomic_write, write_json
 from pairsets.storage.json_files import read_object
 from pairsets.storage.settings import difference
 
+PARTIAL, TENSORBOARD = "partial", "tensorboard"
 CHECKPOINT, BEST, SETTINGS, PICTURES = (
     "checkpoint.pt",
     "best.pt",

@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mining.errors import ModelError, TrainingError
 from mining.models.animecv import TRUNKS, build_trunk, vector_length
 from mining.models.backbones import load_timm, load_torchvision
 from mining.models.torch_model import TorchModel
+from mining.models.transform import Preprocessing
 from mining.training.configuration import TrainingConfig
 
 
@@ -105,6 +108,19 @@ def build_network(config: TrainingConfig, source: TrunkSource, seed: int) -> Fac
             features = vector_length(trunk, f"trunk {source.architecture}")
             trunk.train()
         return FaceNetwork(trunk, features, config.dim, config.dropout)
+
+
+def normalised(
+    pixels: NDArray[np.uint8], preprocessing: Preprocessing, device: torch.device
+) -> Tensor:
+    """Input of the network, float32 `[B, 3, H, W]`, from uint8 `[B, H, W, 3]`.
+
+    In the very numbers of `mining.models.TorchModel`, which divides by tensors.
+    """
+    mean = torch.tensor(preprocessing.mean, device=device).view(3, 1, 1)
+    std = torch.tensor(preprocessing.std, device=device).view(3, 1, 1)
+    inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).to(torch.float32)
+    return inputs.div_(torch.tensor(255.0, device=device)).sub_(mean).div_(std)
 
 
 def _load(source: TrunkSource) -> TorchModel:

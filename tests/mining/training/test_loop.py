@@ -21,14 +21,17 @@ from support.training import OPTIONS, SMALL, hard, small, write_faces
 
 from mining.errors import ModelError, TrainingError
 from mining.models.weights import state_digest
+from mining.training.checkpoint import PARTIAL
 from mining.training.configuration import (
     LossSettings,
     OptimizerSettings,
     TrainingConfig,
     ValidationSettings,
 )
-from mining.training.loop import PARTIAL, RunSettings, Trained, train
+from mining.training.loop import train
 from mining.training.network import TrunkSource, build_network
+from mining.training.run_settings import RunSettings
+from mining.training.trainer import Trained
 from mining.training.validation import EpochScores
 from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases
