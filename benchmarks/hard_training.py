@@ -75,7 +75,7 @@ def configuration(part: str, arm: str) -> Any:
         images_per_epoch=batch * (50 if drawn else 25),
         epochs=10 if drawn else 6,
         loss=LossSettings("supcon"),
-        # RAdam holds back for as long as beta2 remembers: 0.999 would be all of so short a training.
+        # RAdam holds back for as long as beta2 remembers: 0.999 were all of so short a training.
         optimizer=OptimizerSettings(
             lr=2e-3 if drawn else 1e-3,
             weight_decay=1e-4,
