@@ -142,17 +142,18 @@ class HardNegativeSettings:
         neighbours: of how many nearest identities the hard ones of a batch are drawn.
         faces: pictures of an identity that are embedded for a mining, drawn anew each time.
         margin: how far below its faces' positives a mined pair stays.
-        max_per_identity: in how many mined pairs an identity may be.
+        max_per_identity: in how many mined pairs an identity may be; None spreads them: twice as
+            many as if all identities were in equally many.
     """
 
     name: HardNegativesName = "none"
-    share: float = 0.75
+    share: float = 0.5
     warmup: int = 1
     every: int | None = None
     neighbours: int = 15
     faces: int = 4
     margin: float = 0.05
-    max_per_identity: int = 20
+    max_per_identity: int | None = None
 
     def __post_init__(self) -> None:
         _one_of("hard_negatives.name", self.name, get_args(HardNegativesName))
@@ -163,7 +164,8 @@ class HardNegativeSettings:
         _whole("hard_negatives.neighbours", self.neighbours, 1, 10_000)
         _whole("hard_negatives.faces", self.faces, 1, 10_000)
         _number("hard_negatives.margin", self.margin, 0, 2)
-        _whole("hard_negatives.max_per_identity", self.max_per_identity, 1, 1_000_000)
+        if self.max_per_identity is not None:
+            _whole("hard_negatives.max_per_identity", self.max_per_identity, 1, 1_000_000)
 
 
 @dataclass(frozen=True)

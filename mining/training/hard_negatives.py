@@ -232,10 +232,15 @@ def hardest_pairs(
         wanted: how many; fewer where the rules allow no more.
         progress: of the join.
     """
+    cap = config.hard_negatives.max_per_identity
+    if cap is None:
+        # The hardest pairs of all are of a few identities: trained on those alone, a network
+        # gets worse at all others.
+        cap = -(-4 * wanted // len(np.unique(vetoes.kin[rows])))
     rules = Rules(
         margin=config.hard_negatives.margin,
-        max_per_identity=config.hard_negatives.max_per_identity,
-        max_per_identity_pair=max(1, config.hard_negatives.max_per_identity // 4),
+        max_per_identity=cap,
+        max_per_identity_pair=max(1, cap // 4),
     )
     place = np.full(len(faces), -1, np.int64)
     place[rows] = np.arange(len(rows))

@@ -115,7 +115,7 @@ class Processes:
             self._accelerator.wait_for_everyone()
 
     def tell(self, thing: Any) -> Any:
-        """What the first process has of it."""
+        """Copy of a thing that the first process has."""
         if self.count == 1:
             return thing
         told = [thing]
@@ -129,7 +129,7 @@ class Processes:
 
 
 class _Scaled(torch.autograd.Function):
-    """The same values, with so many times the gradient."""
+    """Identity whose gradient comes back so many times over."""
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, factor: int) -> Tensor:

@@ -46,7 +46,8 @@ def small(**changes: Any) -> TrainingConfig:
 
 def hard(name: str, **changes: Any) -> TrainingConfig:
     """The small configuration with hard negatives from the second epoch on."""
-    settings = HardNegativeSettings(name, warmup=1, every=1, neighbours=4, **changes)
+    known = {"warmup": 1, "every": 1, "neighbours": 4, "share": 0.75}
+    settings = HardNegativeSettings(name, **{**known, **changes})
     return replace(SMALL, hard_negatives=settings)
 
 

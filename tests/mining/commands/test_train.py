@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,3 +187,22 @@ def test_damaged_weights_end_it_with_the_step(faces: Path, tmp_path: Path, model
     outcome = lookalikes("train", str(faces), *options, "--out", str(tmp_path / "m"))
     assert outcome.code == 1
     assert "step 1 of 8 (epoch 1): the network's vectors are not finite" in outcome.err
+
+
+def test_a_full_disk_is_told_and_the_same_command_goes_on(faces: Path, tmp_path: Path) -> None:
+    """Files may have 200 KiB here, less than any checkpoint: as on a disk without room."""
+    out = tmp_path / "m"
+    command = [sys.executable, "-m", "mining.cli", "train", str(faces), *OPTIONS, "--out", str(out)]
+    limited = f"ulimit -f 200; exec {shlex.join(command)}"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    full = subprocess.run(
+        ["bash", "-c", limited], env=environment, capture_output=True, text=True, check=False
+    )
+    assert full.returncode == 1, full.stderr
+    assert "checkpoint.pt" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert {file.name for file in (out / "partial").iterdir()} <= {
+        "settings.json", "pictures.sqlite",
+    }  # fmt: skip
+    outcome = lookalikes("train", str(faces), *OPTIONS, "--out", str(out))
+    assert outcome.code == 0, outcome.err

@@ -63,6 +63,8 @@ def naive_pairs(
     vectors: np.ndarray, faces: Faces, config: TrainingConfig, vetoes: Vetoes, wanted: int
 ) -> list[tuple[int, int]]:
     settings, groups = config.hard_negatives, faces.groups
+    most = settings.max_per_identity
+    assert most is not None
     scores = vectors.astype(np.float64) @ vectors.astype(np.float64).T
     count = len(vectors)
     best = [
@@ -84,7 +86,6 @@ def naive_pairs(
     taken = []
     for _, i, j in ranked:
         two = (min(groups[i], groups[j]), max(groups[i], groups[j]))
-        most = settings.max_per_identity
         full = any(of_one.get(int(g), 0) >= most for g in two)
         if full or of_two.get(two, 0) >= max(1, most // 4):
             continue
@@ -110,6 +111,20 @@ def test_pairs_are_those_of_a_double_loop(faces: Faces, wanted: int) -> None:
     assert list(map(tuple, found.tolist())) == expected
     assert not {*plain} & {*expected}
     assert len(expected) >= 5
+
+
+def test_without_a_cap_all_identities_have_their_share(faces: Faces) -> None:
+    vectors = unit_vectors(len(faces), faces.groups, 3)
+    # The first identity is confused with all others: it would be in every pair.
+    vectors[faces.groups == 0] = vectors.mean(axis=0) + vectors[faces.groups == 0] / 20
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = np.arange(len(faces))
+    found = hardest_pairs(vectors, rows, faces, hard("pairs", margin=0.0), Vetoes.of(faces), 10)
+    # Ten pairs of ten identities: each twice on average, four times at most.
+    assert np.bincount(faces.groups[found].ravel(), minlength=10).max() <= 4
+    crowded = hard("pairs", margin=0.0, max_per_identity=1000)
+    most = hardest_pairs(vectors, rows, faces, crowded, Vetoes.of(faces), 10)
+    assert np.bincount(faces.groups[most].ravel(), minlength=10).max() > 4
 
 
 def test_pairs_of_some_faces_are_named_by_their_rows(faces: Faces) -> None:
@@ -142,8 +157,6 @@ def test_mining_costs_a_twentieth_of_the_training(faces: Faces) -> None:
     config = hard("identities", faces=2)
     plan = BatchPlan(faces.groups, config, 0)
     settings = config.hard_negatives
-    from dataclasses import replace
-
     free = replace(config, hard_negatives=replace(settings, every=None))
     # 20 embedded pictures cost 6.7 trained ones; a twentieth of an epoch is 1.6 of them.
     assert mining_interval(plan, free) == 5
