@@ -100,7 +100,7 @@ class BatchPlan:
             return np.concatenate([self._pictures(int(unit), rng) for unit in units])
         if len(hardness.pairs):
             return self._around_pairs(step, hardness.pairs, rng)
-        units = self._neighbourhood(step, hardness.neighbours)
+        units = self._neighbourhoods(step, hardness.neighbours)
         return np.concatenate([self._pictures(int(unit), rng) for unit in units])
 
     @property
@@ -130,16 +130,20 @@ class BatchPlan:
             return np.concatenate([[first], rest]).astype(np.int64)
         return _drawn(rows, m, rng)
 
-    def _neighbourhood(self, step: int, neighbours: Rows) -> Rows:
-        """An identity whose turn it is, some that it is confused with, and random units."""
-        wanted, hard = self._config.identities_per_batch, self.hard_units
+    def _neighbourhoods(self, step: int, neighbours: Rows) -> Rows:
+        """Identities whose turn it is, each with some it is confused with, and random units."""
+        wanted, group = self._config.identities_per_batch, self._config.hard_negatives.group
         rng = np.random.default_rng([self._seed, _NEIGHBOURS, step])
-        anchor = self._next(step, 1, self.count_identities)
-        near = neighbours[anchor[0]]
-        near = near[near >= 0]
-        near = rng.permutation(near)[: hard - 1]
-        chosen = np.concatenate([anchor, near])
-        return np.concatenate([chosen, self._others(step, wanted - len(chosen), chosen)])
+        most = max(1, min(self.hard_units // group, self.count_identities))
+        chosen: list[int] = []
+        for anchor in self._next(step, most, self.count_identities).tolist():
+            if anchor in chosen:
+                continue  # a neighbour of an earlier one already
+            near = [unit for unit in neighbours[anchor].tolist() if unit >= 0]
+            near = [unit for unit in rng.permutation(near).tolist() if unit not in chosen]
+            chosen += [anchor, *near[: min(group, self.hard_units) - 1]]
+        told = np.array(chosen, np.int64)
+        return np.concatenate([told, self._others(step, wanted - len(chosen), told)])
 
     def _around_pairs(self, step: int, pairs: Rows, rng: np.random.Generator) -> Rows:
         """Mined pairs whose turn it is, each face among others of its own, and random units."""

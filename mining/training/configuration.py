@@ -140,6 +140,9 @@ class HardNegativeSettings:
         warmup: epochs before the first mining, in which batches are random.
         every: epochs between minings; None is as often as costs at most 5 % of the training.
         neighbours: of how many nearest identities the hard ones of a batch are drawn.
+        group: identities of one neighbourhood in a batch. Graph Sampling takes a whole batch of
+            one; the pictures are then all alike, and batch normalisation takes their statistics
+            for those of all.
         faces: pictures of an identity that are embedded for a mining, drawn anew each time.
         margin: how far below its faces' positives a mined pair stays.
         max_per_identity: in how many mined pairs an identity may be; None spreads them: twice as
@@ -151,6 +154,7 @@ class HardNegativeSettings:
     warmup: int = 1
     every: int | None = None
     neighbours: int = 15
+    group: int = 2
     faces: int = 4
     margin: float = 0.05
     max_per_identity: int | None = None
@@ -162,6 +166,7 @@ class HardNegativeSettings:
         if self.every is not None:
             _whole("hard_negatives.every", self.every, 1, 1000)
         _whole("hard_negatives.neighbours", self.neighbours, 1, 10_000)
+        _whole("hard_negatives.group", self.group, 2, 10_000)
         _whole("hard_negatives.faces", self.faces, 1, 10_000)
         _number("hard_negatives.margin", self.margin, 0, 2)
         if self.max_per_identity is not None:

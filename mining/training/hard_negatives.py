@@ -2,9 +2,9 @@
 
 `identities`: Graph Sampling (Liao and Shao, CVPR 2022, arXiv 2104.01546) builds a batch of an
 identity and its nearest ones in an approximate graph of one picture each; here the graph is exact,
-over the means of several pictures. `pairs`: the highest-scoring pairs of pictures, with occurrence
-caps, and below the positives by a margin: only the hardest of all are wrong labels and redrawn
-pictures, and do not train.
+over the means of several pictures, and a batch has several small neighbourhoods. `pairs`: the
+highest-scoring pairs of pictures, with occurrence caps, and below the positives by a margin: the
+hardest of all are wrong labels and redrawn pictures, and do not train.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def small(**changes: Any) -> TrainingConfig:
 
 def hard(name: str, **changes: Any) -> TrainingConfig:
     """The small configuration with hard negatives from the second epoch on."""
-    known = {"warmup": 1, "every": 1, "neighbours": 4, "share": 0.75}
+    known = {"warmup": 1, "every": 1, "neighbours": 4, "share": 0.75, "group": 3}
     settings = HardNegativeSettings(name, **{**known, **changes})
     return replace(SMALL, hard_negatives=settings)
 

@@ -89,6 +89,20 @@ def test_a_neighbourhood_is_an_identity_with_its_neighbours(step: int, seed: int
     assert {*units[1:3].tolist()} <= {*neighbours[units[0]].tolist()}
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**9))
+def test_small_neighbourhoods_stand_beside_one_another(step: int) -> None:
+    batches = BatchPlan(GROUPS, hard("identities", group=2, share=1.0), 0)
+    neighbours = np.array([[(unit + 1) % 9, (unit + 2) % 9, -1, -1] for unit in range(9)])
+    rows = batches.rows(step, Hardness(neighbours, np.empty((0, 2), np.int64)))
+    units = batches.unit_of[rows].reshape(-1, 2)[:, 0].tolist()
+    assert len({*units}) == 4
+    turns = batches.rows(step)  # never fails, whatever the step
+    assert turns.shape == (8,)
+    # An anchor and one of its two; the second anchor may be a neighbour of the first already.
+    assert (units[1] - units[0]) % 9 in (1, 2)
+
+
 def test_every_identity_has_its_neighbourhood() -> None:
     batches = plan(name="identities")
     neighbours = np.array([[(unit + 1) % 9, -1, -1, -1] for unit in range(9)])
