@@ -2,7 +2,8 @@
 
     python -m benchmarks.hard_training --parts drawn,real,cost,kills [--work FOLDER]
 
-- drawn: a small network trained from random weights on drawn characters, judged on others.
+- drawn: the small network of `drawn_reference`, trained on with other drawn characters, judged on
+  yet others.
 - real: EfficientNet-Lite0 with ImageNet weights, trained on two thirds of the characters of real
   faces ($LOOKALIKES_DATA/faces), judged on the rest.
 
@@ -64,20 +65,20 @@ def configuration(part: str, arm: str) -> Any:
     )
 
     drawn = part == "drawn"
-    batch = 64 if drawn else 32
+    batch = 32
     return TrainingConfig(
         trunk="timm:lcnet_050" if drawn else "timm:tf_efficientnet_lite0",
         dim=128,
-        input_size=96,
+        input_size=96 if drawn else 64,
         dropout=0.1,
         m=4,
         batch_size=batch,
-        images_per_epoch=batch * (50 if drawn else 25),
-        epochs=10 if drawn else 6,
+        images_per_epoch=batch * (75 if drawn else 30),
+        epochs=8,
         loss=LossSettings("supcon"),
         # RAdam holds back for as long as beta2 remembers: 0.999 were all of so short a training.
         optimizer=OptimizerSettings(
-            lr=2e-3 if drawn else 1e-3,
+            lr=1e-3,
             weight_decay=1e-4,
             beta2=0.99,
             schedule="cosine",
@@ -86,7 +87,7 @@ def configuration(part: str, arm: str) -> Any:
         augmentation=AugmentationSettings("affine", flip=True, rotation=10, shift=0.05, scale=1.1),
         hard_negatives=HardNegativeSettings(
             arm if arm in ("identities", "pairs") else "none",
-            warmup=3 if drawn else 2,
+            warmup=3,
             every=1,
         ),
         # The last epoch is taken, whatever its scores: equal steps for all.
@@ -94,9 +95,9 @@ def configuration(part: str, arm: str) -> Any:
     )
 
 
-def prepare(part: str, work: Path) -> tuple[Path, Path, str | None]:
+def prepare(part: str, work: Path) -> tuple[Path, Path, str]:
     """Folders of training and of test characters, and the weights to begin with."""
-    from mining.models.sample import write_sample_weights
+    from mining.models.sample import write_drawn_reference, write_sample_weights
     from pairsets.sources.drawn.sample import draw_faces
 
     home = work / part
@@ -115,9 +116,11 @@ def prepare(part: str, work: Path) -> tuple[Path, Path, str | None]:
             folder.mkdir(parents=True)
             for name in chosen:
                 shutil.copytree(source / name, folder / name)
-        write_sample_weights(home / "weights")
         (home / "ready").touch()
-    return train, test, None if part == "drawn" else str(home / "weights")
+    weights = home / "weights"
+    if part == "drawn":
+        return train, test, str(write_drawn_reference(weights) / "trunk.pth")
+    return train, test, str(write_sample_weights(weights))
 
 
 def train_arm(part: str, arm: str, seed: int, work: Path) -> None:
@@ -136,7 +139,7 @@ def train_arm(part: str, arm: str, seed: int, work: Path) -> None:
     if (out / "vectors.npy").exists():
         return
     config = configuration(part, arm)
-    source = TrunkSource(config.trunk, weights, weights is None)
+    source = TrunkSource(config.trunk, weights)
     started = time.perf_counter()
     said: dict[str, object] = {"steps": 0}
     if arm == "none":
