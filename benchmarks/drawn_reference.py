@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -77,6 +78,11 @@ def train(work: Path) -> dict[str, object]:
     }
 
 
+def finite(value: float) -> float | None:
+    """The value, or None where it is not known."""
+    return value if math.isfinite(value) else None
+
+
 def judge(work: Path) -> dict[str, object]:
     """Rates over all pairs of the demo's faces, with intervals over characters."""
     from mining.commands.sample import make_sample
@@ -107,10 +113,10 @@ def judge(work: Path) -> dict[str, object]:
                 {
                     "fixed": point.fixed,
                     "target": point.target,
-                    "fpr": point.fpr,
-                    "fnr": point.fnr,
-                    "low": point.interval.low if point.interval else None,
-                    "high": point.interval.high if point.interval else None,
+                    "fpr": finite(point.fpr),
+                    "fnr": finite(point.fnr),
+                    "low": finite(point.interval.low) if point.interval else None,
+                    "high": finite(point.interval.high) if point.interval else None,
                 }
                 for point in census.points
             ],

@@ -185,7 +185,10 @@ def card_text(config: TrainingConfig, facts: CardFacts) -> str:
         "",
         "## Scores on the identities held out",
         "",
-        "The epoch was chosen on these identities, which flatters it a little: judge it on others.",
+        "The last epoch was taken, whatever its scores."
+        if config.validation.select == "last"
+        else "The epoch was chosen on these identities, which flatters it a little: judge it on "
+        "others.",
         "",
         "| set | statistic | value | 95 % interval |",
         "|---|---|---|---|",
