@@ -42,6 +42,18 @@ Loss = Literal[
 Select = Literal["map@r", "fpr-random", "fpr-adversarial", "last"]
 HardNegatives = Literal["identities", "pairs", "none"]
 Augmentation = Literal["none", "randaugment", "affine"]
+TrunkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trunk",
+        metavar="NAME[@WEIGHTS]",
+        help="Network to begin with: timm:NAME or ResNet-18, with the library's weights or those "
+        "given.",
+    ),
+]
+FromScratchOption = Annotated[
+    bool, typer.Option("--from-scratch", help="Begin with random weights.")
+]
 SIZES, STEPS, HELD = "Network and batches", "Optimizer", "Validation"
 
 
@@ -70,18 +82,8 @@ class ConfigGroup:
             help="Configuration as JSON: ours, or one of optuna-metric-learning.",
         ),
     ] = None
-    trunk: Annotated[
-        str | None,
-        typer.Option(
-            "--trunk",
-            metavar="NAME[@WEIGHTS]",
-            help="Network to begin with: timm:NAME or ResNet-18, with the library's weights or "
-            "those given.",
-        ),
-    ] = None
-    from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Begin with random weights.")
-    ] = False
+    trunk: TrunkOption = None
+    from_scratch: FromScratchOption = False
     loss: Annotated[
         Loss | None,
         typer.Option(

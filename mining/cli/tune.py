@@ -10,12 +10,11 @@ import typer
 
 from mining.cli.app import app
 from mining.cli.options import DeviceOption, FacesArgument, SeedOption, WorkersOption
+from mining.cli.train import PANEL, FromScratchOption, TrunkOption
 
 if TYPE_CHECKING:
     from mining.commands.tune import TrainingPlace, TuningBasis
 
-# Of the help.
-PANEL = "Train a reference model"
 SEARCHED = "What is searched"
 
 
@@ -43,20 +42,8 @@ class BasisGroup:
             rich_help_panel=SEARCHED,
         ),
     ] = None
-    trunk: Annotated[
-        str | None,
-        typer.Option(
-            "--trunk",
-            metavar="NAME[@WEIGHTS]",
-            help="Network to begin with: timm:NAME or ResNet-18, with the library's weights or "
-            "those given.",
-            rich_help_panel=SEARCHED,
-        ),
-    ] = None
-    scratch: Annotated[
-        bool,
-        typer.Option("--from-scratch", help="Begin with random weights.", rich_help_panel=SEARCHED),
-    ] = False
+    trunk: TrunkOption = None
+    scratch: FromScratchOption = False
     epochs: Annotated[
         int | None,
         typer.Option(

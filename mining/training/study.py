@@ -72,7 +72,7 @@ class Search:
         seed: of the trainings; with the number of a trial it decides what a sampler draws.
 
     Raises:
-        TrainingError: more folds than there are.
+        TrainingError: more folds than there are, or no score that a search could choose by.
     """
 
     file: Path
@@ -87,6 +87,11 @@ class Search:
             raise TrainingError(
                 f"{self.fold_trials} folds a trial: expected 1 to {self.config.validation.folds}, "
                 "the folds of the configuration (validation.folds)"
+            )
+        if self.config.validation.select == "last":
+            raise TrainingError(
+                "validation.select: last: a search needs a score to choose by; expected map@r, "
+                "fpr-random or fpr-adversarial"
             )
 
     @property
