@@ -73,8 +73,8 @@ def configuration(part: str, arm: str) -> Any:
         dropout=0.1,
         m=4,
         batch_size=batch,
-        images_per_epoch=batch * (75 if drawn else 30),
-        epochs=8,
+        images_per_epoch=batch * (60 if drawn else 30),
+        epochs=6 if drawn else 8,
         loss=LossSettings("supcon"),
         # RAdam holds back for as long as beta2 remembers: 0.999 were all of so short a training.
         optimizer=OptimizerSettings(
@@ -87,7 +87,7 @@ def configuration(part: str, arm: str) -> Any:
         augmentation=AugmentationSettings("affine", flip=True, rotation=10, shift=0.05, scale=1.1),
         hard_negatives=HardNegativeSettings(
             arm if arm in ("identities", "pairs") else "none",
-            warmup=3,
+            warmup=2 if drawn else 3,
             every=1,
         ),
         # The last epoch is taken, whatever its scores: equal steps for all.
