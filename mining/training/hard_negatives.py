@@ -9,6 +9,7 @@ hardest of all are wrong labels and redrawn pictures, and do not train.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -80,6 +81,13 @@ class Vetoes:
                     kin[row] = first.setdefault(number, int(kin[row]))
             names = len(np.unique(faces.groups)) - len(np.unique(kin))
         return cls(pairs, kin, len(pairs) + names)
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256, in hex, of them; None where there are none."""
+        if not self.count:
+            return None
+        return hashlib.sha256(self._keys.tobytes() + self.kin.tobytes()).hexdigest()
 
     def among(self, rows: Rows, groups: Rows) -> NDArray[np.bool_] | None:
         """`[B, B]`: which pairs of `rows` are not to be taken for negatives; None where none is."""

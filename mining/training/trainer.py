@@ -152,7 +152,7 @@ class Trainer:
             "precision": self.settings.precision,
             "device": self.device.type,
             "processes": self.processes.count,
-            "vetoes": self.vetoes.count,
+            "vetoes": self.vetoes.digest,
             "versions": installed("torch", "numpy", "pillow", "timm", "pytorch-metric-learning"),
         }
 
