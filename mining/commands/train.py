@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from mining.commands.result import CommandResult
 from mining.errors import TrainingError
 from mining.models.weights import state_digest
 from mining.training.changes import ConfigChoice, ResolvedConfig
-from mining.training.checkpoint import PARTIAL, TENSORBOARD
+from mining.training.checkpoint import CHECKPOINT, PARTIAL, TENSORBOARD
 from mining.training.configuration import TrainingConfig
 from mining.training.fold_scores import fold_evaluations, score_rows
 from mining.training.loop import facts_of, train
@@ -35,10 +35,12 @@ from pairsets.report import save_figure
 from pairsets.storage.artefacts import installed, refuse_below_file, refuse_inside
 from pairsets.storage.json_files import read_object
 from pairsets.storage.locks import LOCK
-from pairsets.storage.publication import claimed, written_together
+from pairsets.storage.publication import JOURNAL, claimed, sweep, written_together
 from pairsets.storage.settings import difference
 
-_OURS = {*MODEL_FILES, PARTIAL, TENSORBOARD, LOCK}
+_OURS = {*MODEL_FILES, PARTIAL, TENSORBOARD, LOCK, JOURNAL}
+# What a process leaves that was killed while it wrote the model.
+_LITTER = re.compile(r"\..+\.[0-9]+\.tmp")
 
 
 def train_model(
@@ -63,7 +65,7 @@ def train_model(
         identities: who each face shows, else the folders say.
         settings: of the run; its `source` is that of `choice`.
         licence: SPDX name for the card.
-        overwrite: begin anew, whatever `out` holds of a training.
+        overwrite: replace what `out` holds of another training; of the same, it goes on.
         progress: shows how far each step is.
 
     Raises:
@@ -76,17 +78,18 @@ def train_model(
     resolved = choice.resolve(len(found))
     config = resolved.config
     settings = replace(settings, source=resolved.source)
+    finished = (out / RECORD).exists() and not (out / PARTIAL / CHECKPOINT).exists()
     if not is_main():
-        if overwrite or not (out / RECORD).exists():
+        if overwrite or not finished:
             train(found, out, config, settings=settings)
         return CommandResult([])
     with claimed(out, folder=True):
-        if overwrite:
-            shutil.rmtree(out / PARTIAL, ignore_errors=True)
-            shutil.rmtree(out / TENSORBOARD, ignore_errors=True)
-        elif (out / RECORD).exists():
+        sweep([out / name for name in MODEL_FILES])
+        if finished and not overwrite:
             return _already(found, out, config, settings, progress)
-        trained = train(found, out, config, settings=settings, progress=progress)
+        trained = train(
+            found, out, config, settings=settings, overwrite=overwrite, progress=progress
+        )
         return _written(out, faces, resolved, trained, settings, licence)
 
 
@@ -126,7 +129,8 @@ def _refuse_other_content(out: Path) -> None:
         return
     if not out.is_dir():
         raise TrainingError(f"{out}: a file; expected a folder for the model")
-    others = {entry.name for entry in out.iterdir()} - _OURS
+    found = {entry.name for entry in out.iterdir()} - _OURS
+    others = {name for name in found if not _LITTER.fullmatch(name)}
     if others:
         raise TrainingError(
             f"{out}: holds something else than a model that was trained here ({min(others)!r}); "
@@ -148,7 +152,12 @@ def _already(
             f"{out}: holds a model that was trained otherwise ({told}); choose another --out, or "
             "replace it with --overwrite"
         )
-    files = [out / name for name in MODEL_FILES if (out / name).exists()]
+    missing = [name for name in MODEL_FILES if not (out / name).exists()]
+    if missing:
+        raise TrainingError(
+            f"{out}: lacks {', '.join(missing)} of the model; make it again with --overwrite"
+        )
+    files = [out / name for name in MODEL_FILES]
     return CommandResult(files, hints=["It is trained already, by the same settings."])
 
 

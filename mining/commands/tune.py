@@ -14,6 +14,7 @@ from mining.training.config_files import ReadConfig, read_config, write_config
 from mining.training.configuration import TrainingConfig
 from mining.training.network import TrunkSource
 from mining.training.presets import preset
+from mining.training.processes import launched
 from mining.training.run_settings import RunSettings
 from mining.training.search_parameters import space_of, with_values
 from mining.training.study import Scores, Search, TrainFold, Tuned, tune
@@ -131,6 +132,11 @@ def tune_training(
         TrainingError: the configuration, the study, or a training that cannot be.
         FacesError: the folder.
     """
+    if launched() > 1:
+        raise TrainingError(
+            "a trial is trained by one process; instead of a launcher, start the command several "
+            "times: they share the study"
+        )
     study = Path(study)
     read = basis.read()
     if trials < 1:
@@ -152,6 +158,7 @@ def tune_training(
         space_of(read.config, read.fixed, read.choices),
         faces=faces_digest(found),
         fold_trials=fold_trials or read.fold_trials or 1,
+        start=basis.source(read.config).facts,
         seed=seed,
     )
     with progress("Searching") as step:

@@ -47,17 +47,26 @@ class Checkpoints:
         """Whether it is time for the next."""
         return time.monotonic() - self._last >= max(self._seconds, _SHARE * self._took)
 
-    def claim(self, settings: Mapping[str, object]) -> None:
+    def claim(self, settings: Mapping[str, object], *, overwrite: bool = False) -> None:
         """Refuse the work of other settings; write down these where there is none.
+
+        Args:
+            settings: of the work that is to be done.
+            overwrite: remove the work of other settings instead.
 
         Raises:
             TrainingError: the folder holds a training of other settings; says which.
         """
         path = self.folder / SETTINGS
-        if (self.folder / CHECKPOINT).exists() and path.exists():
-            before = read_object(path, "settings of a training", error=TrainingError).content
-            told = difference(before, settings)
-            if told:
+        if (self.folder / CHECKPOINT).exists():
+            told = "its settings are lost"
+            if path.exists():
+                before = read_object(path, "settings of a training", error=TrainingError).content
+                told = difference(before, settings)
+            if told and overwrite:
+                (self.folder / CHECKPOINT).unlink()
+                (self.folder / BEST).unlink(missing_ok=True)
+            elif told:
                 raise TrainingError(
                     f"{self.folder.parent}: a training of other settings was begun there ({told}). "
                     "Give the same ones to go on with it, another --out, or --overwrite to begin "

@@ -249,6 +249,16 @@ class TrainingConfig:
         _whole("batch_size", self.batch_size, 4, 1_000_000)
         _whole("images_per_epoch", self.images_per_epoch, self.batch_size, 10**12)
         _whole("epochs", self.epochs, 1, 1_000_000)
+        if self.optimizer.warmup >= self.epochs:
+            raise TrainingError(
+                f"optimizer.warmup: {self.optimizer.warmup:g} epochs; expected fewer than the "
+                f"{self.epochs} of the training"
+            )
+        if self.hard_negatives.name == "pairs" and self.hard_negatives.faces < 2:
+            raise TrainingError(
+                "hard_negatives.faces: 1; expected 2 or more for pairs, which have to stay below "
+                "the score of a face with another of its own identity"
+            )
         if self.batch_size % self.m or self.batch_size < 2 * self.m:
             raise TrainingError(
                 f"batch_size: {self.batch_size}; expected a multiple of m = {self.m}, of at least "

@@ -32,7 +32,7 @@ def fold_evaluations(
         seed: of the bootstrap.
     """
     index = FlatIndex(vectors)
-    hardest = index.top_pairs(len(held_out.negatives), held_out.groups)
+    hardest = held_out.hardest(index)
     sets = {
         RANDOM: held_out.negatives,
         ADVERSARIAL: np.column_stack([hardest.i, hardest.j]),

@@ -24,7 +24,6 @@ from mining.ranking.rules import Rules
 from mining.training.batches import BatchPlan, Hardness
 from mining.training.configuration import TrainingConfig
 from pairsets.faces import Faces, some_of
-from pairsets.files.aliases import Aliases, plain_name
 from pairsets.files.exclusions import PathPairs
 from pairsets.progress import Step
 
@@ -41,62 +40,41 @@ _MOST = 200_000
 
 @dataclass(frozen=True, eq=False)
 class Vetoes:
-    """Pairs of training faces that are not to be taken for two identities'.
+    """Pairs of faces that are not to be taken for two identities'.
 
     Attributes:
         pairs: `[K, 2]` rows of faces.
-        kin: `[N]` number of each face's identity, equal for names of one identity.
-        count: number of the pairs and names, for the user.
+        faces: number of the faces.
     """
 
     pairs: Rows
-    kin: Rows
-    count: int = 0
+    faces: int
     _keys: Rows = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         i, j = self.pairs.min(axis=1, initial=2**62), self.pairs.max(axis=1, initial=-1)
-        object.__setattr__(self, "_keys", np.unique(i * len(self.kin) + j))
+        object.__setattr__(self, "_keys", np.unique(i * self.faces + j))
 
     @classmethod
-    def of(
-        cls, faces: Faces, exclude: Sequence[PathPairs] = (), aliases: Aliases | None = None
-    ) -> Vetoes:
-        """Vetoes among `faces`, of pairs by path and of names that are one identity's.
-
-        Pairs with a face that is not among them concern none of them.
-        """
+    def of(cls, faces: Faces, exclude: Sequence[PathPairs] = ()) -> Vetoes:
+        """Vetoes among `faces`, of pairs by path; a pair with any other face concerns none."""
         found = [np.empty((0, 2), np.int64)]
         for one in exclude:
             rows = np.column_stack([faces.paths.find(one.path_a), faces.paths.find(one.path_b)])
             found.append(rows[(rows >= 0).all(axis=1)])
-        pairs = np.concatenate(found)
-        kin = faces.groups
-        names = 0
-        if aliases is not None:
-            first: dict[int, int] = {}
-            for row, name in enumerate(faces.identities.tolist()):
-                number = aliases.groups.get(plain_name(name))
-                if number is not None:
-                    kin[row] = first.setdefault(number, int(kin[row]))
-            names = len(np.unique(faces.groups)) - len(np.unique(kin))
-        return cls(pairs, kin, len(pairs) + names)
+        return cls(np.concatenate(found), len(faces))
 
     @property
     def digest(self) -> str | None:
         """SHA-256, in hex, of them; None where there are none."""
-        if not self.count:
-            return None
-        return hashlib.sha256(self._keys.tobytes() + self.kin.tobytes()).hexdigest()
+        return hashlib.sha256(self._keys.tobytes()).hexdigest() if len(self._keys) else None
 
-    def among(self, rows: Rows, groups: Rows) -> NDArray[np.bool_] | None:
+    def among(self, rows: Rows) -> NDArray[np.bool_] | None:
         """`[B, B]`: which pairs of `rows` are not to be taken for negatives; None where none is."""
-        if not self.count:
+        if not len(self._keys):
             return None
         low, high = np.minimum(rows[:, None], rows), np.maximum(rows[:, None], rows)
-        vetoed = np.isin(low * len(self.kin) + high, self._keys)
-        kin = self.kin[rows]
-        vetoed |= (kin[:, None] == kin) & (groups[rows][:, None] != groups[rows])
+        vetoed = np.isin(low * self.faces + high, self._keys)
         return vetoed if vetoed.any() else None
 
 
@@ -162,14 +140,14 @@ def mine_hard_negatives(
         )
     if config.hard_negatives.name == "identities":
         units = plan.unit_of[rows]
-        neighbours = nearest_units(vectors, units, vetoes.kin[rows], config)
+        neighbours = nearest_units(vectors, units, config)
         return Hardness(neighbours, np.empty((0, 2), np.int64))
     wanted = min(_MOST, max(1, batches * (plan.hard_units // 2)))
     pairs = hardest_pairs(vectors, rows, faces, config, vetoes, wanted, progress)
     return Hardness(np.empty((0, 0), np.int64), pairs)
 
 
-def nearest_units(vectors: Vectors, units: Rows, kin: Rows, config: TrainingConfig) -> Rows:
+def nearest_units(vectors: Vectors, units: Rows, config: TrainingConfig) -> Rows:
     """The identities that each is most confused with, `[U, K]`, worst first; -1 where none is left.
 
     Two identities are as alike as the means of their unit vectors, by cosine.
@@ -177,7 +155,6 @@ def nearest_units(vectors: Vectors, units: Rows, kin: Rows, config: TrainingConf
     Args:
         vectors: `[n, D]` of unit norm.
         units: `[n]` number of each one's identity, from 0, none left out.
-        kin: `[n]` equal for identities that are one.
         config: with how many neighbours.
     """
     count = int(units.max()) + 1
@@ -185,14 +162,11 @@ def nearest_units(vectors: Vectors, units: Rows, kin: Rows, config: TrainingConf
     np.add.at(sums, units, vectors.astype(np.float64))
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     means = (sums / np.where(norms == 0, 1, norms)).astype(np.float32)
-    own = np.empty(count, np.int64)
-    own[units] = kin
-    most = int(np.bincount(own).max())
     wanted = min(config.hard_negatives.neighbours, count - 1)
-    found = FlatIndex(means).search(means, min(count, wanted + most)).rows
+    found = FlatIndex(means).search(means, wanted + 1).rows
     neighbours = np.full((count, wanted), -1, np.int64)
     for unit, row in enumerate(found):
-        others = row[(own[row] != own[unit])][:wanted]
+        others = row[row != unit][:wanted]
         neighbours[unit, : len(others)] = others
     return neighbours
 
@@ -200,11 +174,9 @@ def nearest_units(vectors: Vectors, units: Rows, kin: Rows, config: TrainingConf
 class _SampledRanking:
     """Pairs of the embedded faces in the order of their scores, below their positives."""
 
-    def __init__(
-        self, vectors: Vectors, faces: Faces, kin: Rows, exclude: Rows, rules: Rules
-    ) -> None:
+    def __init__(self, vectors: Vectors, faces: Faces, exclude: Rows, rules: Rules) -> None:
         self.faces = faces
-        self._index, self._kin, self._exclude = FlatIndex(vectors), kin, exclude
+        self._index, self._exclude = FlatIndex(vectors), exclude
         best = self._index.best_of_group(faces.groups)
         self._ceilings = rules.ceilings(best)
 
@@ -212,7 +184,7 @@ class _SampledRanking:
         """The `depth` best pairs."""
         found = self._index.top_pairs(
             depth,
-            self._kin,
+            self.faces.groups,
             exclude=self._exclude if len(self._exclude) else None,
             ceilings=self._ceilings,
             progress=progress,
@@ -244,7 +216,7 @@ def hardest_pairs(
     if cap is None:
         # The hardest pairs of all are of a few identities: trained on those alone, a network
         # gets worse at all others.
-        cap = -(-4 * wanted // len(np.unique(vetoes.kin[rows])))
+        cap = -(-4 * wanted // len(np.unique(faces.groups[rows])))
     rules = Rules(
         margin=config.hard_negatives.margin,
         max_per_identity=cap,
@@ -257,6 +229,6 @@ def hardest_pairs(
     chosen = np.zeros(len(faces), np.bool_)
     chosen[rows] = True
     some = some_of(faces, chosen)
-    ranking = _SampledRanking(vectors, some, vetoes.kin[rows], excluded, rules)
+    ranking = _SampledRanking(vectors, some, excluded, rules)
     found = take(ranking, wanted, rules, progress).pairs
     return np.column_stack([rows[found.i], rows[found.j]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,8 @@ from mining.training.run_settings import RunSettings
 from mining.training.trainer import Trained, Trainer
 from mining.training.validation import EpochScores
 from pairsets.faces import Faces
+from pairsets.files.aliases import Aliases, plain_name
+from pairsets.paths import strings
 from pairsets.progress import Progress, silent
 
 
@@ -28,6 +31,7 @@ def train(
     *,
     settings: RunSettings | None = None,
     report: Callable[[EpochScores], None] | None = None,
+    overwrite: bool = False,
     progress: Progress = silent,
 ) -> Trained:
     """Train a network on faces, and keep in `folder` what it takes to go on after a kill.
@@ -41,7 +45,9 @@ def train(
             begun there is refused.
         config: what is trained, and how.
         settings: where and from what.
-        report: called after each epoch; what it raises ends the training there.
+        report: called after each epoch, those before an interruption too; what it raises ends
+            the training there.
+        overwrite: remove another training that was begun in `folder` instead of refusing.
         progress: of checking pictures, mining and training.
 
     Raises:
@@ -58,7 +64,7 @@ def train(
     checked = processes.tell(found)
     with _repeatable(processes.device):
         training = Trainer(checked, folder, config, settings, processes, progress)
-        trained = training.run(report)
+        trained = training.run(report, overwrite=overwrite)
     processes.leave()
     return trained
 
@@ -74,10 +80,22 @@ def facts_of(
 
     Args: as `train`, which has them in `Trained.facts`; `folder` is for what is kept meanwhile.
     """
-    processes = Processes(resolve_device(settings.device))
+    processes = Processes(resolve_device(settings.device), join=False)
     checked = _checked(faces, folder, settings, progress)
     with _repeatable(processes.device):
         return Trainer(checked, folder, config, settings, processes, progress).facts
+
+
+def unified(faces: Faces, aliases: Aliases | None) -> Faces:
+    """Faces whose identities that have several names have the first of them alone."""
+    if aliases is None:
+        return faces
+    first: dict[int, str] = {}
+    names = []
+    for name in faces.identities.tolist():
+        group = aliases.groups.get(plain_name(name))
+        names.append(name if group is None else first.setdefault(group, name))
+    return replace(faces, identities=strings(names))
 
 
 def _checked(faces: Faces, folder: Path, settings: RunSettings, progress: Progress) -> Checked:
@@ -85,7 +103,7 @@ def _checked(faces: Faces, folder: Path, settings: RunSettings, progress: Progre
     partial.mkdir(parents=True, exist_ok=True)
     with progress("Checking pictures") as step:
         return check_pictures(
-            faces,
+            unified(faces, settings.aliases),
             partial / PICTURES,
             skip=settings.skip,
             max_pixels=settings.max_pixels,

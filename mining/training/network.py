@@ -16,7 +16,9 @@ from mining.models.animecv import TRUNKS, build_trunk, vector_length
 from mining.models.backbones import load_timm, load_torchvision
 from mining.models.torch_model import TorchModel
 from mining.models.transform import Preprocessing
+from mining.models.weights import split_part
 from mining.training.configuration import TrainingConfig
+from pairsets.storage.digests import sha256
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,21 @@ class TrunkSource:
         return cls(architecture, weights or None, scratch)
 
     @property
+    def facts(self) -> dict[str, object]:
+        """Facts of the start, JSON-able: whether it is random, and the weights' digest.
+
+        Raises:
+            TrainingError: no such weights.
+        """
+        if self.weights is None:
+            return {"scratch": self.scratch, "weights": None}
+        place = split_part(self.weights)[0]
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
+        if not all(file.is_file() for file in files):
+            raise TrainingError(f"trunk weights {self.weights}: no such file or folder of weights")
+        return {"scratch": False, "weights": [sha256(file) for file in files]}
+
+    @property
     def said(self) -> str:
         """The start of the weights, for the model card."""
         if self.scratch:
@@ -103,11 +120,22 @@ def build_network(config: TrainingConfig, source: TrunkSource, seed: int) -> Fac
         if source.scratch:
             trunk, features = build_trunk(source.architecture, "trunk")
         else:
-            model = _load(source)
-            trunk = model.network.train()
+            trunk = _load(source).network
             features = vector_length(trunk, f"trunk {source.architecture}")
-            trunk.train()
-        return FaceNetwork(trunk, features, config.dim, config.dropout)
+        _refuse_size(trunk, source, config.input_size)
+        return FaceNetwork(trunk.train(), features, config.dim, config.dropout)
+
+
+def _refuse_size(trunk: nn.Module, source: TrunkSource, size: int) -> None:
+    """Refuse a trunk that does not take pictures of this size: told before they are all read."""
+    try:
+        with torch.inference_mode():
+            trunk.eval()(torch.zeros(1, 3, size, size))
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"trunk {source.architecture} fails on pictures of {size} x {size} pixels: {error}; "
+            "another --input-size?"
+        ) from None
 
 
 def normalised(

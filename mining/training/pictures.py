@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ Rows = NDArray[np.int64]
 # Pictures that are checked between two notes of it.
 _CHUNK = 256
 _AUGMENTATION = 5
+# Bytes of the batches that threads are at, some of which wait for each of them.
+_WAITING = 2**30
 # Of the pictures that cannot be read so many are named.
 _MOST = 20
 
@@ -153,6 +156,7 @@ class Pictures:
         max_pixels: int = images.MAX_PIXELS,
         workers: int | None = None,
         memory: int = 2**30,
+        batch: int = 64,
     ) -> None:
         """Take faces whose pictures are resized to `size` pixels a side.
 
@@ -162,10 +166,14 @@ class Pictures:
             max_pixels: above which a picture is refused undecoded.
             workers: threads that decode; one a core where it is None.
             memory: bytes of decoded pictures that are kept.
+            batch: pictures in a batch.
         """
         self.faces, self.preprocessing = faces, preprocessing_of(size)
         self._max_pixels, self._workers = max_pixels, workers
         self._most = memory // (3 * size * size)
+        # Batches are waited for, some a thread: on many cores they would fill the memory.
+        cores = workers or os.cpu_count() or 1
+        self._at_once = max(1, min(cores, _WAITING // (batch * 3 * size * size)))
         self._known: dict[int, Pixels] = {}
         self._lock = threading.Lock()
 
@@ -199,7 +207,7 @@ class Pictures:
         def stacked(batch: Rows) -> tuple[Rows, Pixels]:
             return batch, np.stack([self.pixels(row) for row in batch.tolist()])
 
-        yield from in_order(stacked, rows, self._workers)
+        yield from in_order(stacked, rows, self._at_once)
 
     def changed_batches(
         self,
@@ -230,7 +238,7 @@ class Pictures:
                 ]
             )
 
-        yield from in_order(changed, steps, self._workers)
+        yield from in_order(changed, steps, self._at_once)
 
     def _changed(self, row: int, settings: AugmentationSettings, seeds: list[int]) -> Pixels:
         pixels = self.pixels(row)

@@ -7,6 +7,7 @@ that of the whole batch. Statistics of batch normalisation are those of the part
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -42,18 +43,22 @@ class Processes:
         device: that it trains on.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        """Join the others that were launched, if any.
+    def __init__(self, device: torch.device, *, join: bool = True) -> None:
+        """Join the others that were launched, if any; else only know how many there are.
 
         Raises:
             TrainingError: the extra `train` is not installed.
         """
-        self.count, self.rank, self.device = 1, 0, device
+        self.count, self.rank, self.device = launched(), 0, device
         self._accelerator: Any = None
-        if launched() > 1:
+        if self.count > 1 and join:
             accelerate = import_extra("accelerate")
+            # The others wait for as long as the first one checks pictures.
+            waiting = accelerate.InitProcessGroupKwargs(timeout=timedelta(days=7))
             # A name such as cuda:1 is none that several could share.
-            self._accelerator = accelerate.Accelerator(cpu=device.type == "cpu")
+            self._accelerator = accelerate.Accelerator(
+                cpu=device.type == "cpu", kwargs_handlers=[waiting]
+            )
             self.count = int(self._accelerator.num_processes)
             self.rank = int(self._accelerator.process_index)
             self.device = torch.device(self._accelerator.device)

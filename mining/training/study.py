@@ -69,6 +69,7 @@ class Search:
         space: parameters that are chosen, as `mining.training.search_parameters.space_of`.
         faces: digest of the faces, which a study is of.
         fold_trials: folds that each trial is trained on, from that of the configuration on.
+        start: weights that trainings begin with, JSON-able.
         seed: of the trainings; with the number of a trial it decides what a sampler draws.
 
     Raises:
@@ -80,6 +81,7 @@ class Search:
     space: tuple[Parameter, ...]
     faces: str
     fold_trials: int = 1
+    start: Mapping[str, object] = field(default_factory=dict)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -112,6 +114,7 @@ class Search:
             "faces": self.faces,
             "direction": "maximize" if self.maximizes else "minimize",
             "fold_trials": self.fold_trials,
+            "start": dict(self.start),
             "seed": self.seed,
             "searched": {one.name: one.content for one in self.space},
             "configuration": content_without(self.config, [one.path for one in self.space]),

@@ -107,9 +107,12 @@ class Trainer:
         self.faces = some_of(checked.faces, rows)
         self.groups = self.faces.groups
         self.plan = BatchPlan(self.groups, config, settings.seed)
-        self.vetoes = Vetoes.of(self.faces, settings.exclude, settings.aliases)
+        self.vetoes = Vetoes.of(self.faces, settings.exclude)
         self.held_faces = some_of(checked.faces, ~rows)
-        self.held_out = HeldOut.of(self.held_faces.identities, config.validation, settings.seed)
+        held_vetoes = Vetoes.of(self.held_faces, settings.exclude).pairs
+        self.held_out = HeldOut.of(
+            self.held_faces.identities, config.validation, settings.seed, held_vetoes
+        )
         held = min(len(self.held_faces) / len(checked.faces), 0.5)
         self.pictures = self._pictures(self.faces, 1 - held)
         self.held_pictures = self._pictures(self.held_faces, held)
@@ -139,6 +142,7 @@ class Trainer:
             max_pixels=self.settings.max_pixels,
             workers=self.settings.workers,
             memory=int(self.settings.memory * share),
+            batch=self.config.batch_size,
         )
 
     @property
@@ -156,14 +160,20 @@ class Trainer:
             "versions": installed("torch", "numpy", "pillow", "timm", "pytorch-metric-learning"),
         }
 
-    def run(self, report: Callable[[EpochScores], None] | None) -> Trained:
+    def run(
+        self, report: Callable[[EpochScores], None] | None, *, overwrite: bool = False
+    ) -> Trained:
         """Train to the end, from where it stands."""
         if not self.processes.rank:
-            self.checkpoints.claim(self.facts)
+            self.checkpoints.claim(self.facts, overwrite=overwrite)
         self.processes.wait()
         self._restore()
         config, state = self.config, self.state
         with closing(self.curves), self.progress("Training") as heard:
+            if report is not None:
+                # Of the last nobody may have heard, where the process was killed then.
+                for scores in [*state.history]:
+                    report(scores)
             while not self._is_over():
                 self._epoch(heard)
                 scores = self._validate()
@@ -237,7 +247,7 @@ class Trainer:
         self.network.train()
         self.schedule.set(step)
         labels = torch.from_numpy(self.groups[rows]).to(self.device)
-        found = self.vetoes.among(rows, self.groups)
+        found = self.vetoes.among(rows)
         vetoed = None if found is None else torch.from_numpy(found).to(self.device)
         self.optimizer.zero_grad(set_to_none=True)
         with self._kernels():
@@ -401,6 +411,14 @@ class Trainer:
 
     def _notes(self) -> tuple[str, ...]:
         notes = [*self.checked.faces.notes, *self.split.notes]
+        if self.settings.exclude:
+            count = len(self.vetoes.pairs)
+            told = f"{count:,} excluded pairs are of training faces, and count as no negatives"
+            if self.loss.kind.learns or self.loss.classifier is not None:
+                told += " between pictures; centres and a classifier know no pairs"
+            notes.append(f"{told}.")
+        if self.config.hard_negatives.name != "none" and self.hardness.is_empty:
+            notes.append("Nothing hard was found within the rules: batches were random.")
         if self.plan.count_lone:
             notes.append(
                 f"{self.plan.count_lone:,} training identities have one picture: they have no "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes import FlatIndex, pair_scores
+from indexes import FlatIndex, TopPairs, pair_scores
 from mining.errors import TrainingError
 from mining.training.configuration import SelectionName, ValidationSettings
 from pairsets.arrays import Floats, Rows
@@ -95,17 +95,26 @@ class HeldOut:
         positives: `[P, 2]` rows of the drawn pairs of one identity.
         negatives: `[M, 2]` rows of the drawn pairs of two identities.
         target_fnr: false negative rate that the false positive rates stand at.
+        excluded: `[K, 2]` rows of pairs that are no negatives.
     """
 
     groups: Rows
     positives: Rows
     negatives: Rows
     target_fnr: float
+    excluded: Rows = field(default_factory=lambda: np.empty((0, 2), np.int64))
 
     @classmethod
-    def of(cls, identities: NDArray[Any], settings: ValidationSettings, seed: int) -> HeldOut:
+    def of(
+        cls,
+        identities: NDArray[Any],
+        settings: ValidationSettings,
+        seed: int,
+        excluded: Rows | None = None,
+    ) -> HeldOut:
         """The fold whose pictures show `identities [N]`, its pairs drawn by `seed`.
 
+        Those of `excluded`, `[K, 2]` rows, are no negatives.
         Of positives and of negatives there are `settings.pairs` each, or all if there are fewer.
 
         Raises:
@@ -129,11 +138,17 @@ class HeldOut:
             generator.choice(count, min(settings.pairs, count), replace=False).astype(np.int64)
             for count in (space.count_positives, space.count_negatives)
         )
+        negatives = np.stack(space.negatives(different), axis=1)
+        if excluded is None:
+            excluded = np.empty((0, 2), np.int64)
+        keys = np.sort(excluded, axis=1) @ [len(groups), 1]
+        drawn = np.sort(negatives, axis=1) @ [len(groups), 1]
         return cls(
             groups,
             np.stack(space.positives(same), axis=1),
-            np.stack(space.negatives(different), axis=1),
+            negatives[~np.isin(drawn, keys)],
             settings.target_fnr,
+            excluded,
         )
 
     def judge(self, vectors: Vectors) -> FoldScores:
@@ -152,11 +167,16 @@ class HeldOut:
             pair_scores(unit, unit, pairs[:, 0], pairs[:, 1])
             for pairs in (self.positives, self.negatives)
         )
-        hardest = index.top_pairs(len(negatives), self.groups).scores
+        hardest = self.hardest(index).scores
         return FoldScores(
             mean_average_precision_at_r(index, self.groups),
             *(self._rate(positives, scores) for scores in (negatives, hardest)),
         )
+
+    def hardest(self, index: FlatIndex) -> TopPairs:
+        """The negatives of the whole fold that score highest, as many as were drawn."""
+        exclude = self.excluded if len(self.excluded) else None
+        return index.top_pairs(max(1, len(self.negatives)), self.groups, exclude=exclude)
 
     def _rate(self, positives: Floats, negatives: Floats) -> float:
         labels = np.repeat([1, 0], [len(positives), len(negatives)])

@@ -105,7 +105,7 @@ SHARES = [
 def test_which_options_are_shares():
     assert {option for _, option in SHARES} == {
         "--far", "--max-overlap", "--min-confidence", "--overlap", "--pad", "--power",
-        "--relative-margin", "--target-fnr",
+        "--relative-margin", "--target-fnr", "--validation-fnr",
     }  # fmt: skip
 
 

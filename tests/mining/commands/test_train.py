@@ -206,3 +206,35 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on(faces: Path, tmp_path:
     }  # fmt: skip
     outcome = lookalikes("train", str(faces), *OPTIONS, "--out", str(out))
     assert outcome.code == 0, outcome.err
+
+
+def test_what_a_killed_process_left_of_writing_the_model_goes(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    (out / ".trunk.pth.999999999.tmp").mkdir(parents=True)
+    outcome = lookalikes("train", str(faces), *OPTIONS, "--out", str(out))
+    assert outcome.code == 0, outcome.err
+    assert not [file.name for file in out.iterdir() if file.name.startswith(".trunk")]
+
+
+def test_a_model_that_lacks_a_file_is_not_trained_already(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    assert lookalikes("train", str(faces), *OPTIONS, "--out", str(out)).code == 0
+    (out / "trunk.pth").unlink()
+    outcome = lookalikes("train", str(faces), *OPTIONS, "--out", str(out))
+    assert outcome.code == 1
+    assert "lacks trunk.pth of the model; make it again with --overwrite" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--schedule", "cosine", "--warmup", "5"], "optimizer.warmup: 5 epochs"),
+        (["--trunk", "timm:test_vit"], "timm:test_vit fails on pictures of 32 x 32 pixels"),
+    ],
+)
+def test_what_would_fail_later_is_told_at_once(
+    faces: Path, tmp_path: Path, options: list[str], told: str
+) -> None:
+    outcome = lookalikes("train", str(faces), *OPTIONS, *options, "--out", str(tmp_path / "m"))
+    assert outcome.code == 1
+    assert told in outcome.err

@@ -20,6 +20,7 @@ from mining.training.hard_negatives import (
     nearest_units,
     sampled_faces,
 )
+from mining.training.loop import unified
 from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases
 from pairsets.files.exclusions import Exclusions
@@ -40,23 +41,17 @@ def unit_vectors(count: int, groups: np.ndarray, seed: int = 0) -> np.ndarray:
 def test_neighbours_are_those_of_a_double_loop() -> None:
     units = np.repeat(np.arange(12), 3)
     vectors = unit_vectors(36, units)
-    kin = units.copy()
-    kin[kin == 5] = 2  # two names of one
-    found = nearest_units(vectors, units, kin, hard("identities"))
+    found = nearest_units(vectors, units, hard("identities"))
     means = np.array([vectors[units == unit].astype(np.float64).mean(axis=0) for unit in range(12)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     for unit in range(12):
-        score = {
-            other: float(means[unit] @ means[other])
-            for other in range(12)
-            if other != unit and {unit, other} != {2, 5}
-        }
+        score = {other: float(means[unit] @ means[other]) for other in range(12) if other != unit}
         assert found[unit].tolist() == sorted(score, key=score.__getitem__, reverse=True)[:4]
 
 
 def test_fewer_identities_than_neighbours_leave_gaps() -> None:
     units = np.repeat(np.arange(3), 2)
-    found = nearest_units(unit_vectors(6, units), units, units, hard("identities"))
+    found = nearest_units(unit_vectors(6, units), units, hard("identities"))
     assert found.shape == (3, 2)
     assert (np.sort(found, axis=1) == [[1, 2], [0, 2], [0, 1]]).all()
 
@@ -78,7 +73,7 @@ def naive_pairs(
             (-scores[i, j], i, j)
             for i in range(count)
             for j in range(i + 1, count)
-            if vetoes.kin[i] != vetoes.kin[j]
+            if groups[i] != groups[j]
             and (i, j) not in {tuple(sorted(p)) for p in vetoes.pairs.tolist()}
             and scores[i, j] <= min(best[i], best[j]) - settings.margin
         ),
@@ -107,7 +102,7 @@ def test_pairs_are_those_of_a_double_loop(faces: Faces, wanted: int) -> None:
         np.array([faces.paths[i] for i, _ in plain], object),
         np.array([faces.paths[j] for _, j in plain], object),
     )
-    vetoes = Vetoes.of(faces, [exclude], Aliases.of([("p01", "p02")]))
+    vetoes = Vetoes.of(faces, [exclude])
     found = hardest_pairs(vectors, np.arange(len(faces)), faces, config, vetoes, wanted)
     expected = naive_pairs(vectors, faces, config, vetoes, wanted)
     assert list(map(tuple, found.tolist())) == expected
@@ -138,21 +133,28 @@ def test_pairs_of_some_faces_are_named_by_their_rows(faces: Faces) -> None:
     assert len(found)
 
 
-def test_vetoes_take_pairs_and_names_out_of_a_batch(faces: Faces) -> None:
+def test_vetoes_take_pairs_out_of_a_batch(faces: Faces) -> None:
     exclude = Exclusions(
         np.array(["p00/0.png", "p00/1.png"], object), np.array(["p03/1.png", "away/9.png"], object)
     )
-    vetoes = Vetoes.of(faces, [exclude], Aliases.of([("p04", "p05"), ("p06", "elsewhere")]))
-    groups = faces.groups
-    rows = faces.positions(["p03/1.png", "p00/0.png", "p04/0.png", "p05/3.png", "p04/1.png"])
-    found = vetoes.among(rows, groups)
-    expected = np.zeros((5, 5), bool)
+    vetoes = Vetoes.of(faces, [exclude])
+    rows = faces.positions(["p03/1.png", "p00/0.png", "p04/0.png"])
+    expected = np.zeros((3, 3), bool)
     expected[0, 1] = expected[1, 0] = True
-    expected[2, 3] = expected[3, 2] = expected[3, 4] = expected[4, 3] = True
-    np.testing.assert_array_equal(found, expected)
-    assert vetoes.count == 2
-    assert vetoes.among(faces.positions(["p00/0.png", "p01/0.png"]), groups) is None
-    assert Vetoes.of(faces).among(rows, groups) is None
+    np.testing.assert_array_equal(vetoes.among(rows), expected)
+    assert len(vetoes.pairs) == 1
+    assert vetoes.among(faces.positions(["p00/0.png", "p01/0.png"])) is None
+    assert Vetoes.of(faces).among(rows) is None
+    others = Vetoes.of(faces, [Exclusions(exclude.path_a, exclude.path_b[::-1])])
+    assert len({vetoes.digest, others.digest, Vetoes.of(faces).digest}) == 3
+
+
+def test_names_of_one_identity_are_one(faces: Faces) -> None:
+    found = unified(faces, Aliases.of([("p04", "p07"), ("p07", "p02"), ("p06", "elsewhere")]))
+    assert found.count_identities == faces.count_identities - 2
+    same = found.identities[faces.positions(["p02/0.png", "p04/1.png", "p07/3.png"])]
+    assert {*same} == {"p02"}
+    assert unified(faces, None) is faces
 
 
 def test_mining_costs_a_twentieth_of_the_training(faces: Faces) -> None:
