@@ -329,12 +329,25 @@ def gains(part: str, work: Path) -> dict[str, object]:
     steps = {one["steps"] for one in said.values()}
     if len(steps) != 1:
         raise RuntimeError(f"arms of different numbers of steps: {steps}")
+    config = configuration(part, "identities")
+    identities = round(0.9 * sum(1 for _ in (work / part / "train").iterdir()))
     return {
-        "configuration": configuration(part, "identities").content,
+        "configuration": config.content,
+        "training_identities": identities,
+        # How often a random batch holds one of an identity's nearest ones anyway.
+        "nearest_met_by_chance": met_by_chance(identities, config),
+        "nearest_met_by_chance_of_39038": met_by_chance(CHARACTERS, config),
         "steps": steps.pop(),
         "seconds": {name: round(one["seconds"], 1) for name, one in said.items()},
         **judge(part, work),
     }
+
+
+def met_by_chance(identities: int, config: Any) -> float:
+    """Chance that one of an identity's nearest ones is in the same random batch."""
+    near = config.hard_negatives.neighbours
+    others = config.identities_per_batch - 1
+    return 1 - float(np.prod([1 - near / (identities - 1 - k) for k in range(others)]))
 
 
 def one_process(*arguments: str) -> None:

@@ -82,6 +82,10 @@ FORBIDDEN = [
     ("pairsets/random_set.py", "fastapi"),
     ("mining/commands/review.py", "uvicorn"),
     ("pairsets/review/store/store.py", "fastapi"),
+    # what trains only in mining.training
+    ("mining/commands/tune.py", "optuna"),
+    ("mining/scores/collection.py", "pytorch_metric_learning"),
+    ("pairsets/figures/search.py", "optuna"),
     # other projects' formats only in pairsets.sources
     ("pairsets/faces.py", "pyarrow"),
     ("mining/tomorrow.py", "datasets"),

@@ -229,7 +229,7 @@ def test_a_model_that_lacks_a_file_is_not_trained_already(faces: Path, tmp_path:
     ("options", "told"),
     [
         (["--schedule", "cosine", "--warmup", "5"], "optimizer.warmup: 5 epochs"),
-        (["--trunk", "timm:test_vit"], "timm:test_vit fails on pictures of 32 x 32 pixels"),
+        (["--trunk", "timm:vit_tiny_patch16_224"], "fails on pictures of 32 x 32 pixels"),
     ],
 )
 def test_what_would_fail_later_is_told_at_once(
