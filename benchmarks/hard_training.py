@@ -460,7 +460,7 @@ def graph_cost() -> dict[str, object]:
         vectors = vectors.reshape(-1, config.dim)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         units = np.repeat(np.arange(characters), faces)
-        joined = seconds(lambda v=vectors, u=units: nearest_units(v, u, u, config), 1)
+        joined = seconds(lambda v=vectors, u=units: nearest_units(v, u, config), 1)
         embedding = len(vectors) / 64 * one_forward
         epoch = pictures / 64 * one_step
         told[name] = {
