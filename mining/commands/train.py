@@ -39,8 +39,8 @@ from pairsets.storage.publication import JOURNAL, claimed, sweep, written_togeth
 from pairsets.storage.settings import difference
 
 _OURS = {*MODEL_FILES, PARTIAL, TENSORBOARD, LOCK, JOURNAL}
-# What a process leaves that was killed while it wrote the model.
-_LITTER = re.compile(r"\..+\.[0-9]+\.tmp")
+# What a process leaves that was killed while it wrote the model; it goes when the next one writes.
+_LITTER = re.compile(rf"\.({'|'.join(map(re.escape, MODEL_FILES))})\.[0-9]+\.tmp")
 
 
 def train_model(
@@ -117,7 +117,10 @@ def _written(
     hints = [
         f"Best epoch {trained.best.epoch} of {len(trained.history)}, of {config.epochs} at most: "
         f"MAP@R {trained.best.map_at_r:.3f}",
-        *(f"{name}: {title} {value}, 95 % {span}" for name, title, value, span in card.scores),
+        *(
+            f"{name}: {title} {value}" + (f", 95 % {span}" if span else "")
+            for name, title, value, span in card.scores
+        ),
         f"\nNow try: lookalikes build {faces} --reference animecv:{out} --out RUN\n",
     ]
     return CommandResult(files, faces_rows(trained.checked.faces), list(all_notes), hints=hints)

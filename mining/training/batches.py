@@ -57,6 +57,7 @@ class BatchPlan:
         units: rows of the faces of each unit: an identity of several pictures, or m lone faces.
         count_identities: how many of the units are identities; they come first.
         count_lone: number of identities of a single picture.
+        unit_of: `[N]` the unit of each face; -1 of the few lone faces that fill none.
     """
 
     def __init__(self, groups: Rows, config: TrainingConfig, seed: int) -> None:
@@ -82,15 +83,11 @@ class BatchPlan:
                 f"for smaller batches, as --batch-size {config.m * max(2, len(several) // 2)}, or "
                 "give more identities"
             )
-        self._unit_of = np.full(len(groups), -1)
+        self.unit_of = np.full(len(groups), -1)
         for unit, rows in enumerate(self.units):
-            self._unit_of[rows] = unit
-        self._pass: Callable[[int, int, int], Rows] = lru_cache(maxsize=2)(self._shuffled)
-
-    @property
-    def unit_of(self) -> Rows:
-        """`[N]` the unit of each face; -1 of the few lone faces that fill none."""
-        return self._unit_of
+            self.unit_of[rows] = unit
+        # Threads ask for batches of one pass and the next, of two or three kinds of passes.
+        self._pass: Callable[[int, int, int], Rows] = lru_cache(maxsize=8)(self._shuffled)
 
     def rows(self, step: int, hardness: Hardness | None = None) -> Rows:
         """The faces of the batch of `step`, `[batch_size]`, those of one unit together."""
@@ -149,14 +146,15 @@ class BatchPlan:
         """Mined pairs whose turn it is, each face among others of its own, and random units."""
         wanted = self._config.identities_per_batch
         number, start = divmod(step * (self.hard_units // 2), len(pairs))
-        order = np.roll(self._pass(_PAIRS, number, len(pairs)), -start)
+        order = self._pass(_PAIRS, number, len(pairs))
         parts: list[Rows] = []
         chosen: list[int] = []
         # On through the list, as far as identities are still new.
-        for i, j in pairs[order].tolist():
-            units = [int(self._unit_of[i]), int(self._unit_of[j])]
+        for place in range(start, start + len(pairs)):
             if len(chosen) + 2 > self.hard_units:
                 break
+            i, j = pairs[order[place % len(pairs)]].tolist()
+            units = [int(self.unit_of[i]), int(self.unit_of[j])]
             if not {*units} & {*chosen}:
                 parts += [self._pictures(units[0], rng, i), self._pictures(units[1], rng, j)]
                 chosen += units

@@ -81,13 +81,21 @@ class Checkpoints:
         self._last = time.monotonic()
         self._took = self._last - started
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self, *, overwrite: bool = False) -> dict[str, Any] | None:
         """The last state; None where there is none.
+
+        Args:
+            overwrite: a damaged one is none.
 
         Raises:
             TrainingError: it is damaged.
         """
-        return _read(self.folder / CHECKPOINT)
+        try:
+            return _read(self.folder / CHECKPOINT)
+        except TrainingError:
+            if not overwrite:
+                raise
+            return None
 
     def write_best(self, weights: Mapping[str, Any]) -> None:
         """Keep the weights that validated best."""
@@ -97,7 +105,9 @@ class Checkpoints:
         """The weights that validated best."""
         found = _read(self.folder / BEST)
         if found is None:
-            raise TrainingError(f"{self.folder / BEST}: is missing; begin anew with --overwrite")
+            raise TrainingError(
+                f"{self.folder / BEST}: is missing; remove {self.folder} to begin anew"
+            )
         return found
 
 

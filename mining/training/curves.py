@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ class Curves:
     def forget_after(self, step: int) -> None:
         """Take no notice of what stands behind a step."""
         self._after = step
+
+    def forget_all(self) -> None:
+        """Remove what another training, or one that kept no checkpoint, left in the folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:
         """Write out what there is."""

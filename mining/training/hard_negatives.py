@@ -82,8 +82,9 @@ def mining_interval(plan: BatchPlan, config: TrainingConfig) -> int:
     """Epochs between two minings: as given, else as often as costs at most 5 % of the training."""
     if config.hard_negatives.every is not None:
         return config.hard_negatives.every
-    embedded = len(sampled_faces(plan, config, 0, 0)) / _FORWARD
-    return max(1, -int(-embedded // (_SHARE * config.images_per_epoch)))
+    most = config.hard_negatives.faces
+    embedded = sum(min(len(rows), most) for rows in plan.units[: plan.count_identities])
+    return max(1, -int(-(embedded / _FORWARD) // (_SHARE * config.images_per_epoch)))
 
 
 def is_mining_epoch(epoch: int, interval: int, config: TrainingConfig) -> bool:
@@ -114,7 +115,6 @@ def mine_hard_negatives(
     seed: int,
     epoch: int,
     batches: int,
-    progress: Step | None = None,
 ) -> Hardness:
     """Mine what the network confuses, for the batches until the next mining.
 
@@ -126,7 +126,6 @@ def mine_hard_negatives(
         vetoes: pairs that are no negatives.
         seed, epoch: decide which faces are embedded.
         batches: how many will be drawn from it.
-        progress: of the join.
 
     Raises:
         TrainingError: vectors that are not finite.
@@ -143,7 +142,7 @@ def mine_hard_negatives(
         neighbours = nearest_units(vectors, units, config)
         return Hardness(neighbours, np.empty((0, 2), np.int64))
     wanted = min(_MOST, max(1, batches * (plan.hard_units // 2)))
-    pairs = hardest_pairs(vectors, rows, faces, config, vetoes, wanted, progress)
+    pairs = hardest_pairs(vectors, rows, faces, config, vetoes, wanted)
     return Hardness(np.empty((0, 0), np.int64), pairs)
 
 
@@ -199,7 +198,6 @@ def hardest_pairs(
     config: TrainingConfig,
     vetoes: Vetoes,
     wanted: int,
-    progress: Step | None = None,
 ) -> Rows:
     """The hardest pairs among embedded faces, `[M, 2]` rows of `faces`, worst first.
 
@@ -210,7 +208,6 @@ def hardest_pairs(
         config: with the margin and the cap.
         vetoes: pairs that are no negatives.
         wanted: how many; fewer where the rules allow no more.
-        progress: of the join.
     """
     cap = config.hard_negatives.max_per_identity
     if cap is None:
@@ -230,5 +227,5 @@ def hardest_pairs(
     chosen[rows] = True
     some = some_of(faces, chosen)
     ranking = _SampledRanking(vectors, some, excluded, rules)
-    found = take(ranking, wanted, rules, progress).pairs
+    found = take(ranking, wanted, rules).pairs
     return np.column_stack([rows[found.i], rows[found.j]])

@@ -123,7 +123,7 @@ def _repeatable(device: torch.device) -> Iterator[None]:
         with torch.random.fork_rng(devices=gpus), kept_heap():
             if device.type == "cpu":
                 torch.use_deterministic_algorithms(True)
-                # Every buffer would be filled before it is written to: a tenth of the time.
+                # Every buffer would be filled before it is written to, which takes its time.
                 torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             yield
     finally:

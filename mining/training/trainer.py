@@ -156,7 +156,8 @@ class Trainer:
             "precision": self.settings.precision,
             "device": self.device.type,
             "processes": self.processes.count,
-            "vetoes": self.vetoes.digest,
+            # Of those held out, too: they decide which epoch is best.
+            "vetoes": Vetoes.of(self.checked.faces, self.settings.exclude).digest,
             "versions": installed("torch", "numpy", "pillow", "timm", "pytorch-metric-learning"),
         }
 
@@ -167,7 +168,7 @@ class Trainer:
         if not self.processes.rank:
             self.checkpoints.claim(self.facts, overwrite=overwrite)
         self.processes.wait()
-        self._restore()
+        self._restore(overwrite=overwrite)
         config, state = self.config, self.state
         with closing(self.curves), self.progress("Training") as heard:
             if report is not None:
@@ -337,10 +338,8 @@ class Trainer:
         scores = EpochScores(
             epoch=epoch,
             step=state.step,
-            map_at_r=found.map_at_r,
-            fpr_random=found.fpr_random,
-            fpr_adversarial=found.fpr_adversarial,
             loss=state.loss_sum / config.steps_per_epoch,
+            **asdict(found),
         )
         best = state.history[state.best] if state.history else None
         state.history.append(scores)
@@ -356,19 +355,13 @@ class Trainer:
 
     def _save(self) -> None:
         """Keep the state, unless it is past use already: the step that finds out says so."""
-        state = self.state
         if self.processes.rank:
             return
         if not all(bool(t.isfinite().all()) for t in self.network.state_dict().values()):
             return
         self.checkpoints.write(
             {
-                "step": state.step,
-                "loss_sum": state.loss_sum,
-                "best": state.best,
-                "validated": state.validated,
-                "mined": state.mined,
-                "history": [asdict(scores) for scores in state.history],
+                "state": asdict(self.state),
                 "threads": torch.get_num_threads(),
                 "network": self.network.state_dict(),
                 "loss": self.loss.state_dict(),
@@ -379,10 +372,11 @@ class Trainer:
             }
         )
 
-    def _restore(self) -> None:
+    def _restore(self, *, overwrite: bool) -> None:
         """Go on from the last checkpoint, with as many threads as it was written with."""
-        found = self.checkpoints.read()
+        found = self.checkpoints.read(overwrite=overwrite)
         if found is None:
+            self.curves.forget_all()
             return
         try:
             self.network.load_state_dict(found["network"])
@@ -390,15 +384,8 @@ class Trainer:
             self.optimizer.load_state_dict(found["optimizer"])
             if self.average is not None:
                 self.average.load_state_dict(found["average"])
-            history = [EpochScores(**scores) for scores in found["history"]]
-            self.state = _State(
-                found["step"],
-                found["loss_sum"],
-                history,
-                found["best"],
-                found["validated"],
-                found["mined"],
-            )
+            history = [EpochScores(**scores) for scores in found["state"].pop("history")]
+            self.state = _State(**found["state"], history=history)
             self.hardness = Hardness(found["neighbours"].numpy(), found["pairs"].numpy())
             # Sums of another number of threads are other sums.
             torch.set_num_threads(found["threads"])

@@ -174,5 +174,5 @@ def test_the_drawn_reference_knows_drawn_characters(demo_folder: Path, tmp_path:
     groups = faces.groups
     i, j = np.triu_indices(len(groups), 1)
     curve = roc((groups[i] == groups[j]).astype(np.int8), pair_scores(vectors, vectors, i, j))
-    # Of random vectors it is a half, of ImageNet's network a quarter.
+    # Of random vectors it is a half.
     assert equal_error(curve)[0] < 0.06

@@ -20,7 +20,7 @@ from support.training import OPTIONS, SMALL, hard, small, write_faces
 
 from mining.errors import ModelError, TrainingError
 from mining.models.weights import state_digest
-from mining.training.checkpoint import PARTIAL
+from mining.training.checkpoint import PARTIAL, TENSORBOARD
 from mining.training.configuration import (
     LossSettings,
     OptimizerSettings,
@@ -219,6 +219,19 @@ def test_a_damaged_checkpoint_is_refused(root: Path, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(TrainingError, match=r"checkpoint.pt: damaged .*--overwrite"):
         run(root, tmp_path / "out")
+    settings = RunSettings(source=SCRATCH, device="cpu")
+    anew = train(Faces.scan(root), tmp_path / "out", SMALL, settings=settings, overwrite=True)
+    assert digest(anew) == digest(run(root, tmp_path / "whole"))
+
+
+def test_curves_of_another_training_go_with_it(root: Path, tmp_path: Path) -> None:
+    run(root, tmp_path / "out", small(images_per_epoch=160, epochs=1))
+    (before,) = (tmp_path / "out" / TENSORBOARD).iterdir()
+    settings = RunSettings(source=SCRATCH, device="cpu", seed=1)
+    other = small(images_per_epoch=160, epochs=1)
+    train(Faces.scan(root), tmp_path / "out", other, settings=settings, overwrite=True)
+    assert not before.exists()
+    assert len(list((tmp_path / "out" / TENSORBOARD).iterdir())) == 1
 
 
 def test_weights_that_give_no_number_end_it_with_the_step(root: Path, tmp_path: Path) -> None:
