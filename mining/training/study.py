@@ -206,9 +206,13 @@ def tune(search: Search, trials: int, train: TrainFold, *, progress: Step = unhe
 
 def _retry(study: Study, place: Path, optuna: ModuleType) -> None:
     """Ask again for the trials whose process is gone, with their parameters and folders."""
-    for one in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-        lock = _folder(place, one) / locks.LOCK
-        if lock.exists() and not locks.is_free(lock):
+    states = [optuna.trial.TrialState.RUNNING]
+    listed = study.get_trials(deepcopy=False, states=states)
+    left = {one.number for one in listed if _is_left(_folder(place, one) / locks.LOCK)}
+    # A process tells how its trial ended before it lets go of the folder: a trial that still runs
+    # by a list read after its lock was found free is nobody's.
+    for one in study.get_trials(deepcopy=False, states=states):
+        if one.number not in left:
             continue
         study.set_user_attr("interrupted", [*_interrupted(study), one.number])
         study.tell(one.number, state=optuna.trial.TrialState.FAIL)
@@ -218,6 +222,11 @@ def _retry(study: Study, place: Path, optuna: ModuleType) -> None:
             "reported": [[*pair] for pair in one.intermediate_values.items()],
         }
         study.enqueue_trial(one.params, user_attrs=attributes)
+
+
+def _is_left(lock: Path) -> bool:
+    """Whether no process holds the folder of a trial."""
+    return not lock.exists() or locks.is_free(lock)
 
 
 def _interrupted(study: Study) -> list[int]:
@@ -282,7 +291,8 @@ def _finish(
         trial.set_user_attr("reason", str(error))
         good = study.get_trials(deepcopy=False, states=[states.COMPLETE, states.PRUNED])
         if not good:  # whatever it is, it is no matter of this trial's parameters
-            study.set_user_attr("interrupted", [*_interrupted(study), trial.number])
+            with alone(search.place):
+                study.set_user_attr("interrupted", [*_interrupted(study), trial.number])
         study.tell(trial, state=states.FAIL)
         if not good:
             shutil.rmtree(folder, ignore_errors=True)

@@ -34,6 +34,8 @@ CANNOT_RUN = re.compile(
     r"\bpip install\b|\bgit clone\b|\bmake \w|\bcuda\b|\bmps\b|\b(?:curl|wget|apt-get|conda)\b"
     # Serves until it is stopped.
     r"|\blookalikes review (?!export\b|import\b)"
+    # As many processes as a machine has GPUs.
+    r"|\baccelerate launch\b"
     # From the network.
     r"|\bhf download\b"
     # Given to those who ask its makers for it.

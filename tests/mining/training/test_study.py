@@ -17,6 +17,7 @@ from mining.errors import TrainingError
 from mining.training.configuration import TrainingConfig, ValidationSettings
 from mining.training.search_parameters import space_of
 from mining.training.study import Scores, Search, Tuned, tune
+from pairsets.storage import locks
 
 CONFIG = TrainingConfig(epochs=3, validation=ValidationSettings(folds=5, fold=3))
 # Each parameter is written to disk by itself: three are enough for most of this.
@@ -224,6 +225,36 @@ def test_several_processes_share_a_study_from_its_making_on(tmp_path: Path) -> N
     assert len({tuple(one.values()) for one in drawn}) == 8
     assert all(one.state.is_finished() for one in loaded(tmp_path / "shared").trials)
     assert [one.name for one in (tmp_path / "shared").iterdir()] == ["tune.sqlite"]
+
+
+def test_a_trial_that_ends_while_it_is_looked_for_is_nobodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process tells its trial's score between the list of those that run and its lock."""
+    scores = iter([0.25, KeyboardInterrupt(), 0.75])
+
+    def train(folder: Path, config: TrainingConfig, report: Callable[[Scores], None]) -> Epoch:
+        score = next(scores)
+        if isinstance(score, BaseException):
+            raise score
+        return Epoch(1, score)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(search(tmp_path), 3, train)
+    (tmp_path / "tune.sqlite.trials/1" / locks.LOCK).touch()
+    asked: list[Path] = []
+
+    def ended(lock: Path) -> bool:
+        if not asked:
+            loaded(tmp_path).tell(1, 0.5)
+        asked.append(lock)
+        return True
+
+    monkeypatch.setattr(locks, "is_free", ended)
+    found = tune(search(tmp_path), 3, train)
+    assert [one.parent.name for one in asked] == ["1"]
+    assert found.history == ((0, 0.25), (1, 0.5), (2, 0.75))
+    assert (found.completed, found.failed, found.interrupted) == (3, 0, 0)
 
 
 def test_a_killed_process_is_succeeded(tmp_path: Path) -> None:
