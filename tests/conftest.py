@@ -6,6 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Threads that wait for one another spin, by default: beside other workers of the tests they burn
+# the cores that those they wait for would run on. Read when torch is loaded, here and in processes.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import pytest
 from filelock import FileLock
