@@ -32,7 +32,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import drawn_reference
 from benchmarks.machine import RESULTS, keep
 
 PARTS = ("drawn", "real", "cost", "kills")
@@ -48,6 +49,7 @@ SEEDS = (0, 1, 2)
 TARGET = 0.139
 PAIRS = 3000
 DRAWS = 2000
+CASTS, CAST = (11, 12, 13, 14), 1200
 # Of ZACI-20's training set.
 CHARACTERS, PICTURES = 39_038, 1_451_527
 Floats = NDArray[np.float64]
@@ -98,15 +100,13 @@ def configuration(part: str, arm: str) -> Any:
 def prepare(part: str, work: Path) -> tuple[Path, Path, str]:
     """Folders of training and of test characters, and the weights to begin with."""
     from mining.models.sample import write_drawn_reference, write_sample_weights
-    from pairsets.sources.drawn.sample import draw_faces
 
     home = work / part
     train, test = home / "train", home / "test"
     if not (home / "ready").exists():
         shutil.rmtree(home, ignore_errors=True)
         if part == "drawn":
-            drawn = draw_faces(home / "drawn", characters=4000, images=(4, 6), size=112, seed=11)
-            source = drawn.faces
+            source = draw_characters(home / "drawn")
         else:
             source = Path(os.environ.get("LOOKALIKES_DATA", "../shared/data")) / "faces"
         names = sorted(folder.name for folder in source.iterdir() if folder.is_dir())
@@ -121,6 +121,39 @@ def prepare(part: str, work: Path) -> tuple[Path, Path, str]:
     if part == "drawn":
         return train, test, str(write_drawn_reference(weights) / "trunk.pth")
     return train, test, str(write_sample_weights(weights))
+
+
+def draw_characters(folder: Path) -> Path:
+    """Draw several casts, none of whose characters is nearly one of another's, or of the network's.
+
+    One cast is of 1,200 at most, for as many names there are.
+    """
+    from pairsets.sources.drawn.cast import make_cast
+    from pairsets.sources.drawn.sample import draw_faces
+    from pairsets.sources.drawn.styles import STYLES
+
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        options = {"characters": CAST, "images": (4, 6), "size": drawn_reference.SIZE}
+        drawn = [
+            pool.submit(draw_faces, folder / str(seed), seed=seed, **options) for seed in CASTS
+        ]
+        for one in drawn:
+            one.result()
+    style = STYLES[drawn_reference.STYLE]
+    known, _ = make_cast(style, drawn_reference.CHARACTERS, 0.2, drawn_reference.SEED)
+    taken = np.array([[*one.traits.values()] for one in known])
+    faces = folder / "faces"
+    faces.mkdir()
+    for seed in CASTS:
+        cast, _ = make_cast(style, CAST, 0.2, seed)
+        rows = np.array([[*one.traits.values()] for one in cast])
+        fresh = [bool(((taken != row).sum(axis=1) > 1).all()) for row in rows]
+        for character, is_fresh in zip(cast, fresh, strict=True):
+            if is_fresh:
+                drawn_there = folder / str(seed) / "faces" / character.name
+                drawn_there.rename(faces / f"{seed} {character.name}")
+        taken = np.concatenate([taken, rows[fresh]])
+    return faces
 
 
 def train_arm(part: str, arm: str, seed: int, work: Path) -> None:
