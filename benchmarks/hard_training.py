@@ -1,9 +1,10 @@
 """Mined negatives in training: what they gain, what they cost, and whether a kill changes a byte.
 
-    python -m benchmarks.hard_training --parts drawn,real,contrastive,cost,kills [--work FOLDER]
+    python -m benchmarks.hard_training --parts drawn,few,real,contrastive,cost,kills [--work FOLDER]
 
 - drawn: the small network of `drawn_reference`, trained on with thousands of other drawn
   characters, judged on yet others: so many that a random batch seldom holds two who look alike.
+- few: the same with as few of the characters as `real` has.
 - real: EfficientNet-Lite0 with ImageNet weights, trained on two thirds of the characters of real
   faces ($LOOKALIKES_DATA/faces), judged on the rest; by a loss that weighs the hardest of a batch
   most by itself.
@@ -46,14 +47,15 @@ from numpy.typing import NDArray
 from benchmarks import drawn_reference
 from benchmarks.machine import RESULTS, keep
 
-GAINS = ("drawn", "real", "contrastive")
+DRAWN = ("drawn", "few")
+GAINS = (*DRAWN, "real", "contrastive")
 PARTS = (*GAINS, "cost", "kills")
 ARMS = ("none", "plain", "identities", "pairs")
 SEEDS = (0, 1, 2)
 TARGET = 0.139
 PAIRS = 3000
 DRAWS = 2000
-CASTS, CAST = (11, 12, 13, 14), 1200
+CASTS, CAST, FEW = (11, 12, 13, 14), 1200, 208
 # Of ZACI-20's training set.
 CHARACTERS, PICTURES = 39_038, 1_451_527
 Floats = NDArray[np.float64]
@@ -70,7 +72,7 @@ def configuration(part: str, arm: str) -> Any:
         ValidationSettings,
     )
 
-    drawn = part == "drawn"
+    drawn = part in DRAWN
     batch = 32
     return TrainingConfig(
         trunk="timm:lcnet_050" if drawn else "timm:tf_efficientnet_lite0",
@@ -109,22 +111,31 @@ def prepare(part: str, work: Path) -> tuple[Path, Path, str]:
     train, test = home / "train", home / "test"
     if not (home / "ready").exists():
         shutil.rmtree(home, ignore_errors=True)
-        if part == "drawn":
-            source = draw_characters(home / "drawn")
+        if part == "few":
+            source, tested, _ = prepare("drawn", work)
+            chosen = random.Random(6).sample(names_in(source), FEW)
+            split = [(source, chosen), (tested, names_in(tested))]
         else:
-            source = Path(os.environ.get("LOOKALIKES_DATA", "../shared/data")) / "faces"
-        names = sorted(folder.name for folder in source.iterdir() if folder.is_dir())
-        random.Random(5).shuffle(names)
-        cut = 2 * len(names) // 3
-        for folder, chosen in ((train, names[:cut]), (test, names[cut:])):
+            real = Path(os.environ.get("LOOKALIKES_DATA", "../shared/data")) / "faces"
+            source = draw_characters(home / "drawn") if part == "drawn" else real
+            names = names_in(source)
+            random.Random(5).shuffle(names)
+            cut = 2 * len(names) // 3
+            split = [(source, names[:cut]), (source, names[cut:])]
+        for folder, (place, chosen) in zip((train, test), split, strict=True):
             folder.mkdir(parents=True)
             for name in chosen:
-                shutil.copytree(source / name, folder / name)
+                shutil.copytree(place / name, folder / name)
         (home / "ready").touch()
     weights = home / "weights"
-    if part == "drawn":
+    if part in DRAWN:
         return train, test, str(write_drawn_reference(weights) / "trunk.pth")
     return train, test, str(write_sample_weights(weights))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of the characters in a folder, sorted."""
+    return sorted(one.name for one in folder.iterdir() if one.is_dir())
 
 
 def draw_characters(folder: Path) -> Path:
