@@ -45,7 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import drawn_reference
-from benchmarks.machine import RESULTS, keep
+from benchmarks.machine import RESULTS, describe, keep
 
 DRAWN = ("drawn", "few")
 GAINS = (*DRAWN, "real", "contrastive")
@@ -584,13 +584,15 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     for part in options.parts.split(","):
         if part in GAINS:
-            result[part] = gains(part, options.work)
+            told = gains(part, options.work)
         elif part == "cost":
-            result[part] = {"step": step_cost(options.work), "graph": graph_cost()}
+            told = {"step": step_cost(options.work), "graph": graph_cost()}
         elif part == "kills":
-            result[part] = kills(options.work)
+            told = kills(options.work)
         else:
             raise SystemExit(f"no part {part!r}; there are {', '.join(PARTS)}")
+        # Others may have been measured elsewhere.
+        result[part] = {"machine": describe(), **told}
         keep("hard_training", {name: result[name] for name in PARTS if name in result})
 
 

@@ -920,7 +920,7 @@ def test_a_picture_that_cannot_be_shown(browser, tmp_path):
                 assert missing.inner_text().startswith("This picture cannot be shown.")
                 # The other face comes when it is decoded, before or after this failure is told.
                 page.wait_for_selector("#judging .box:not(.missing) img")
-                assert page.locator("#judging .box.missing").count() == 1
+                assert page.locator("#judging .box img").count() == 1
                 in_sight(page)
                 page.keyboard.press("s")
                 assert "Not both faces are in sight" in status(page)
