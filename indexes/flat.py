@@ -35,8 +35,8 @@ class FlatIndex:
     """Exact search over float32 vectors `[N, D]` by inner product; see `indexes.base`.
 
     Vectors of unit norm make it a cosine index. They are not copied if they are float32 and
-    C-ordered already, so a memory-mapped file stays on disk until FAISS is needed (`search`,
-    `save`); `top_pairs` does without.
+    C-ordered already, so a memory-mapped file stays on disk until FAISS is needed (`search`);
+    `top_pairs` and `save` do without.
 
     Raises:
         IndexesError: vectors of another shape, or not finite.
@@ -229,7 +229,7 @@ class FlatIndex:
 
     def save(self, path: str | Path) -> Path:
         """Write the FAISS index, and beside it a JSON sidecar (`path` with `.json`)."""
-        return store.save(self._faiss, Path(path), kind="flat")
+        return store.save(store.FlatFile(self.vectors), Path(path), kind="flat")
 
     @classmethod
     def load(cls, path: str | Path) -> FlatIndex:

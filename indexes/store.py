@@ -8,14 +8,19 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexes.base import IndexesError
+import numpy as np
+
+from indexes.base import IndexesError, Vectors
 
 SCHEMA = 1
 # Bytes of a sidecar, which has some hundred.
 _MOST = 2**20
+# Values that are written at once.
+_COPIED = 2**22
 
 
 def faiss() -> Any:
@@ -35,6 +40,69 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+@dataclass(frozen=True)
+class FlatFile:
+    """A FAISS `IndexFlatIP` that is written without being held: its file is a head and the vectors.
+
+    Attributes:
+        vectors: `[N, D]` float32, memory-mapped or in memory.
+    """
+
+    vectors: Vectors
+
+    @property
+    def ntotal(self) -> int:
+        """Number of vectors."""
+        return len(self.vectors)
+
+    @property
+    def d(self) -> int:
+        """Dimensions."""
+        return int(self.vectors.shape[1])
+
+    def write(self, path: Path) -> None:
+        """Write the file that FAISS would write."""
+        head = self._head()
+        if head is None:
+            index = faiss().IndexFlatIP(self.d)
+            index.add(self.vectors)
+            faiss().write_index(index, str(path))
+            return
+        step = max(1, _COPIED // self.d)
+        with path.open("wb") as stream:
+            stream.write(head)
+            for start in range(0, self.ntotal, step):
+                part = np.ascontiguousarray(self.vectors[start : start + step], "<f4")
+                stream.write(part.data)
+
+    def _head(self) -> bytes | None:
+        """Head of the file; None where this FAISS writes another form than the one known here.
+
+        Of an index without vectors it has two numbers to be put in: of the vectors at the ninth
+        byte (behind a name and the dimensions), and of the values at its end.
+        """
+        none, one = (faiss().IndexFlatIP(self.d) for _ in range(2))
+        sample = np.arange(1, self.d + 1, dtype="<f4")[np.newaxis]
+        one.add(sample)
+        empty, whole = (faiss().serialize_index(index).tobytes() for index in (none, one))
+        if _headed(empty, 1, self.d) + sample.tobytes() != whole:
+            return None
+        return _headed(empty, self.ntotal, self.d)
+
+
+def _headed(empty: bytes, count: int, width: int) -> bytes:
+    """Head of an index without vectors, made that of `count` of them."""
+    at = 8
+    return b"".join(
+        [
+            empty[:at],
+            count.to_bytes(8, "little"),
+            empty[at + 8 : -8],
+            (count * width).to_bytes(8, "little"),
+        ]
+    )
+
+
 def save(index: Any, path: Path, kind: str, facts: Mapping[str, object] | None = None) -> Path:
     """Write `index` and its sidecar, each to a temporary file that is then renamed."""
     if path.suffix == ".json":
@@ -44,7 +112,10 @@ def save(index: Any, path: Path, kind: str, facts: Mapping[str, object] | None =
     notes = path.with_name(f".{path.name}.{os.getpid()}.json.tmp")
     try:
         try:
-            faiss().write_index(index, str(temporary))
+            if isinstance(index, FlatFile):
+                index.write(temporary)
+            else:
+                faiss().write_index(index, str(temporary))
         except RuntimeError as error:
             raise OSError(f"{path}: FAISS could not write the index ({_reason(error)})") from None
         content = {

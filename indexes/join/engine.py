@@ -114,6 +114,10 @@ class Worker:
         self._rows: slice | None = None
         self._panel: Vectors = np.empty((0, 0), np.float32)
 
+    def forget(self) -> None:
+        """Drop the vectors kept: what follows is of other positions."""
+        self._rows = None
+
     def products(self, vectors: Vectors, order: Rows, rows: slice, p: Rows, b: Rows) -> Scores:
         """Float32 dot products `[M]` of the positions p, rising, with the rows b.
 

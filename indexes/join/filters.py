@@ -19,6 +19,7 @@ from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import margin, norms32
 from indexes.join.kernels import BF16, FP32, Kernel
 from indexes.join.tiles import Tile
+from indexes.memory import Room
 
 # Of the float64 sum that is the score, a term: Higham's gamma with room to spare.
 NOISE = 2.0**-51
@@ -176,10 +177,16 @@ class Rounding(LowPrecision):
     right = left
 
 
-def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map) -> Rounded:
+def rounded16(
+    vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map, room: Room | None = None
+) -> Rounded:
     """The vectors in bfloat16, in the order of the join."""
     count, width = len(order), vectors.shape[1]
-    values = torch.empty((count, width), dtype=torch.bfloat16, device=device)
+    values = (
+        blank((count, width), torch.bfloat16, room)
+        if device == "cpu"
+        else torch.empty((count, width), dtype=torch.bfloat16, device=device)
+    )
     errors = np.empty(count)
 
     def fill(rows: slice) -> None:
@@ -192,6 +199,15 @@ def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each:
     each(fill, chunks(count, width))
     sizes = lengths[order]
     return Rounded(values, (sizes, sizes, sizes + errors, errors), width * NOISE)
+
+
+def blank(shape: tuple[int, int], dtype: torch.dtype, room: Room | None) -> Tensor:
+    """A tensor on the processor to be filled, in memory or in a file where there is no room."""
+    if room is None:
+        return torch.empty(shape, dtype=dtype)
+    # NumPy has no bfloat16: its bits are whole numbers.
+    size = torch.empty(0, dtype=dtype).element_size()
+    return torch.from_numpy(room.array(shape, f"i{size}")).view(dtype)
 
 
 def gathered(vectors: Vectors, order: Rows, rows: slice) -> Vectors:

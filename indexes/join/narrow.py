@@ -20,9 +20,10 @@ from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import norms32
-from indexes.join.filters import NOISE, Map, Norms, Rounded, chunks, gathered
+from indexes.join.filters import NOISE, Map, Norms, Rounded, blank, chunks, gathered
 from indexes.join.kernels import INT8, Kernel
 from indexes.join.quantisation import Quantised, quantise
+from indexes.memory import Room
 
 # Coordinates that are summed in one go: the fewer, the smaller the sum's error.
 _PART = 256
@@ -30,7 +31,13 @@ _GROWN = 1 + 2.0**-20  # of the float32 norms' own rounding, beside `norms32`
 
 
 def narrow(
-    vectors: Vectors, order: Rows, lengths: Scores, basis: Vectors, kernel: Kernel, each: Map
+    vectors: Vectors,
+    order: Rows,
+    lengths: Scores,
+    basis: Vectors,
+    kernel: Kernel,
+    each: Map,
+    room: Room | None = None,
 ) -> Rounded | Quantised:
     """Narrow bound: (p, r) of each vector for a float32 `basis [D, d]`, rounded for the kernel.
 
@@ -44,7 +51,7 @@ def narrow(
     count, depth = len(order), vectors.shape[1]
     copies = rests(kernel)
     width = basis.shape[1] + copies
-    values = torch.empty((count, width), dtype=kernel.factors)
+    values = blank((count, width), kernel.factors, room)
     scales = np.empty(count)
     norms: Norms = (lengths[order], np.empty(count), np.empty(count), np.empty(count))
     _, before, kept, errors = norms

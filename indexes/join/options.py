@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from indexes.base import IndexesError, at_least_one
+
+if TYPE_CHECKING:
+    from indexes.join.job import Crew
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 Spectrum = Literal["auto", "off"]
@@ -27,6 +30,9 @@ class SearchOptions:
         tile: rows of a tile, if not the usual number.
         keep_checkpoint: whether the checkpoint of a search of over a minute stays when it is done,
             for a work of several searches, of which those that are done are not to be done again.
+        memory: bytes that the process is kept below, where the system tells what it holds; copies
+            that do not fit go into a file. None is no cap.
+        crew: who searches the tiles elsewhere, or None.
     """
 
     device: str = "auto"
@@ -35,6 +41,8 @@ class SearchOptions:
     threads: int | None = None
     tile: int | None = None
     keep_checkpoint: bool = False
+    memory: int | None = None
+    crew: Crew | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for value, allowed, what in (
@@ -49,7 +57,11 @@ class SearchOptions:
             raise IndexesError(
                 f"precision of {self.precision} on a CUDA device; expected bf16 or auto"
             )
-        for count, what in ((self.threads, "threads"), (self.tile, "tile")):
+        for count, what in (
+            (self.threads, "threads"),
+            (self.tile, "tile"),
+            (self.memory, "memory"),
+        ):
             if count is not None:
                 at_least_one(count, what)
 

@@ -19,8 +19,9 @@ from indexes.join.groups import Grouped
 from indexes.join.options import SearchOptions
 from indexes.join.plain import search_plain
 from indexes.join.spaces import space_of
-from indexes.join.stack import Stacked, rows_of, split_of
+from indexes.join.stack import Stacked, parts_of, rows_of, split_of
 from indexes.join.tiles import BLOCK, Plain, Tile
+from indexes.memory import capped
 
 _LOG = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -84,10 +85,11 @@ def top_pairs(
         return found
 
     sides = None if split is None else (np.arange(count) >= split).astype(np.int64)
-    classes = equal_rows(vectors, order, sides)
-    if classes is None:
-        return TopPairs(*search(rules, order, n))
-    found = TopPairs(*Grouped(vectors, n, rules, classes).best(search))
+    with capped(how.memory, *parts_of(vectors)):
+        classes = equal_rows(vectors, order, sides)
+        if classes is None:
+            return TopPairs(*search(rules, order, n))
+        found = TopPairs(*Grouped(vectors, n, rules, classes).best(search))
     told.end()
     return found
 

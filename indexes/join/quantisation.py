@@ -15,9 +15,10 @@ from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import norms32
-from indexes.join.filters import NOISE, LowPrecision, Map, Norms, chunks, gathered
+from indexes.join.filters import NOISE, LowPrecision, Map, Norms, blank, chunks, gathered
 from indexes.join.kernels import INT8
 from indexes.join.tiles import Tile
+from indexes.memory import Room
 
 LEVELS = 127
 # Rows are filled up with zeros to a multiple of this.
@@ -67,12 +68,31 @@ class Quantised(LowPrecision):
         return products * (self.scales[p] * self.scales[q])
 
 
-def quantised(vectors: Vectors, order: Rows, lengths: Scores, each: Map) -> Quantised:
-    """The vectors in 8 bits, in the order of the join."""
+def quantised(
+    vectors: Vectors,
+    order: Rows,
+    lengths: Scores,
+    each: Map,
+    room: Room | None = None,
+    turning: bool | None = None,
+) -> Quantised:
+    """The vectors in 8 bits, in the order of the join.
+
+    Args:
+        vectors: `[N, D]`.
+        order: `[P]` the row of each position.
+        lengths: `[N]` norms.
+        each: a map over slices.
+        room: where the copy goes.
+        turning: whether rows are turned, as of `turn_pays`; looked at here if None.
+    """
     count, depth = len(order), vectors.shape[1]
-    width = -(-depth // _WIDE) * _WIDE
-    turn, lost = _turn(vectors, order, lengths, width)
-    values = torch.empty((count, width), dtype=torch.int8)
+    width = _wide_of(depth)
+    if turning is None:
+        turning = turn_pays(vectors, order, lengths)
+    turn = hadamard(_side(width)) if turning else None
+    lost = 0.0 if turn is None else _lost_by_turning(len(turn))
+    values = blank((count, width), torch.int8, room)
     errors, scales = np.empty(count), np.empty(count)
 
     def fill(rows: slice) -> None:
@@ -111,18 +131,27 @@ def turned(rows: Tensor, turn: Tensor | None) -> Tensor:
     return (rows.view(-1, len(turn)) @ turn).view(rows.shape)
 
 
-def _turn(
-    vectors: Vectors, order: Rows, lengths: Scores, width: int
-) -> tuple[Tensor | None, float]:
-    """Matrix that blocks are turned by, and what that may take from a vector of norm 1."""
+def turn_pays(vectors: Vectors, order: Rows, lengths: Scores) -> bool:
+    """Whether turning the rows takes so much of the error that it is worth its time."""
+    width = _wide_of(vectors.shape[1])
     chosen = order[:: max(1, len(order) // _SAMPLE)][:_SAMPLE]
     some, sizes = _wide(np.ascontiguousarray(vectors[chosen]), width), lengths[chosen]
-    side = next(side for side in _BLOCKS if width % side == 0)
-    turn = hadamard(side)
+    turn = hadamard(_side(width))
     lost = [np.median(quantise(rows, sizes)[2]) for rows in (turned(some, turn), some.clone())]
-    if lost[0] >= LESS * lost[1]:
-        return None, 0.0
-    return turn, side**0.5 * (side + 1) * 2.0**-24 * (1 + 2.0**-10)
+    return bool(lost[0] < LESS * lost[1])
+
+
+def _lost_by_turning(side: int) -> float:
+    """Bound of what turning may take from a vector of norm 1; see `turned`."""
+    return float(side**0.5 * (side + 1) * 2.0**-24 * (1 + 2.0**-10))
+
+
+def _wide_of(depth: int) -> int:
+    return -(-depth // _WIDE) * _WIDE
+
+
+def _side(width: int) -> int:
+    return next(side for side in _BLOCKS if width % side == 0)
 
 
 def hadamard(side: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
@@ -15,22 +16,31 @@ from indexes.join.best import Best, Found
 from indexes.join.bounds import FLOAT32, filter_dtype
 from indexes.join.checkpoint import Ledger
 from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
-from indexes.join.filters import Exact32, Filter, Rounding, rounded16
+from indexes.join.filters import Exact32, Filter, Rounded, Rounding, rounded16
+from indexes.join.job import JoinJob, bounds_of
 from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread, sums_in_float32
 from indexes.join.narrow import narrow
 from indexes.join.options import SearchOptions
 from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
-from indexes.join.quantisation import quantised
+from indexes.join.quantisation import Quantised, quantised, turn_pays
 from indexes.join.scan import Scanner
+from indexes.join.shares import Share, shares_of
 from indexes.join.spaces import space_of
 from indexes.join.tiles import BLOCK, Tile, Tiles
 from indexes.join.workers import Pool, pool_of
+from indexes.memory import MIB, Room, cap_now, fetch_ahead
 
 _LOG = logging.getLogger(__name__)
 _SIDE = 2048
 # Bytes of all threads' tiles: up to six a pair.
 _BUFFERS = 2**29
+# Bytes that a search needs for each row beside copies: norms, orders, groups, and what sorts them.
+_A_ROW = 120
+# Bytes that a pair takes while it may still be among the best, in all places it is held.
+_A_PAIR = 160
+# Blocks of a copy in a file that are worked on, or read ahead.
+_BLOCKS = 3
 
 
 def search_fast(
@@ -81,6 +91,8 @@ class _Search:
         self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
         self.device, self.how = device, how
         self.kernels = kernels
+        memory = how.memory or cap_now()
+        self.room = _room(best, order, how, memory, pool.size, ledger)
         self.fresh = ledger.order is None
         if ledger.order is not None:
             self.order, self.side = ledger.order, ledger.side
@@ -89,7 +101,7 @@ class _Search:
             sides = space_of(order, best.rules.split).sides
             groups = best.rules.groups
             self.order = np.concatenate([arranged(groups, order[s], lengths, near) for s in sides])
-            self.side = how.tile or _side(len(order), pool.size, device)
+            self.side = how.tile or _side(len(order), pool.size, device, memory)
         self.space = space_of(self.order, best.rules.split)
 
     def run(self, report: Report) -> None:
@@ -98,28 +110,35 @@ class _Search:
         report(before)
         if not waiting.size:
             return
+
+        def done(pairs: int) -> None:
+            # First, as it may refuse what was searched: that is not to be kept.
+            report(pairs)
+            self.ledger.keep()
+
         with _exact_sums(self.device):
             if self.fresh:
                 self._seed()
-            engine = Engine(self.best, self.order, self.lengths, self._filters())
-
-            def done(pairs: int) -> None:
-                # First, as it may refuse what was searched: that is not to be kept.
-                report(pairs)
-                self.ledger.keep()
-
-            with self.ledger.kept():
-                self._work(engine, tiles, waiting, self.ledger.commit, done)
+            if self.how.crew is not None:
+                with self.ledger.kept():
+                    self._work_elsewhere(tiles, waiting, done)
+                return
+            filters = self._filters()
+            engine = Engine(self.best, self.order, self.lengths, filters)
+            with self.ledger.kept(), self._numbered(tiles, waiting, filters) as numbers:
+                self._work(engine, tiles, waiting, self.ledger.commit, done, numbers)
 
     def _work(
         self,
         engine: Engine,
         tiles: Tiles,
-        numbers: Rows,
+        waiting: Rows,
         commit: Callable[[int, Iterable[Found]], None],
         report: Report | None = None,
+        numbers: Iterable[int] | None = None,
     ) -> None:
-        area = max((tiles[number].area for number in numbers), default=0)
+        """Search the tiles that wait, in the order of `numbers`, or else in their own."""
+        area = max((tiles[number].area for number in waiting), default=0)
 
         def worker() -> Callable[[int], int]:
             buffers = self._worker(area)
@@ -131,7 +150,52 @@ class _Search:
 
             return work
 
-        self.pool.share(map(int, numbers), worker, report, workers=1 if self.device else None)
+        workers = 1 if self.device else None
+        self.pool.share(numbers or map(int, waiting), worker, report, workers=workers)
+
+    def _work_elsewhere(self, tiles: Tiles, waiting: Rows, done: Report) -> None:
+        """Let a crew search the tiles that wait, share by share."""
+        crew = self.how.crew
+        assert crew is not None
+        plan = self._plan()
+        basis = None if plan is None else plan.basis
+        _LOG.info("by others, %s", "whole vectors" if basis is None else "narrow bound first")
+        turning = basis is None and turn_pays(self.best.vectors, self.order, self.lengths)
+        job = JoinJob(
+            self.best.n, self.best.rules, self.order, self.lengths, basis,
+            CROWD if plan is None else plan.crowd, turning, self.how.precision, self.device,
+        )  # fmt: skip
+        block = crew.block(len(self.order), self.best.vectors.shape[1], self.side)
+        shares = shares_of(tiles, waiting, self.space, block)
+        left = [True] * len(shares)
+
+        def commit(number: int, found: Found) -> float:
+            if left[number]:
+                left[number] = False
+                self.ledger.commit(shares[number].numbers, [found])
+                done(shares[number].pairs)
+            return self.best.threshold
+
+        crew.search(job, self.best.vectors, bounds_of(shares, tiles.bounds), commit)
+        if any(left):
+            raise IndexesError(f"{sum(left)} of {len(shares)} shares of the search were not done")
+
+    @contextmanager
+    def _numbered(
+        self, tiles: Tiles, waiting: Rows, filters: list[tuple[Filter, float]]
+    ) -> Iterator[Iterable[int] | None]:
+        """The tiles' numbers block by block, the next blocks read ahead, if a copy is in a file."""
+        copy = filters[0][0]
+        if not isinstance(copy, Rounded | Quantised) or not self.room.used:
+            yield None
+            return
+        row = copy.values.element_size() * int(copy.values.shape[1])
+        free = self.room.free or 0
+        block = max(self.side, free // (_BLOCKS * row) // self.side * self.side)
+        shares = shares_of(tiles, waiting, self.space, block)
+        _LOG.info("blocks of %s rows, of a copy in a file", f"{block:,}")
+        with ThreadPoolExecutor(1, "read ahead") as reader:
+            yield _read_ahead(shares, copy, reader)
 
     def _worker(self, area: int) -> Worker:
         if self.device is None:
@@ -178,9 +242,10 @@ class _Search:
     def _whole(self, order: Rows) -> Filter:
         vectors, lengths, kernel = self.best.vectors, self.lengths, self.kernels.first
         if kernel is INT8:
-            return quantised(vectors, order, lengths, self.pool.each)
+            return quantised(vectors, order, lengths, self.pool.each, self.room)
         if kernel is BF16:
-            return rounded16(vectors, order, lengths, self.device or "cpu", self.pool.each)
+            device = self.device or "cpu"
+            return rounded16(vectors, order, lengths, device, self.pool.each, self.room)
         return Exact32(vectors, order, lengths, kernel)
 
     def _filters(self) -> list[tuple[Filter, float]]:
@@ -191,19 +256,67 @@ class _Search:
         _LOG.info("narrow bound first: %s", plan.reason)
         vectors, order, lengths = self.best.vectors, self.order, self.lengths
         kernels = self.kernels
-        bound = narrow(vectors, order, lengths, plan.basis, kernels.first, self.pool.each)
+        bound = narrow(
+            vectors, order, lengths, plan.basis, kernels.first, self.pool.each, self.room
+        )
         if kernels.second is BF16:
             return [(bound, plan.crowd), (Rounding(vectors, order, lengths), CROWD)]
         return [(bound, plan.crowd), (Exact32(vectors, order, lengths, kernels.second), CROWD)]
 
 
-def _side(count: int, threads: int, device: str | None) -> int:
+def _side(count: int, threads: int, device: str | None, memory: int | None) -> int:
     """Rows of a tile: large ones waste less, small ones leave more for all threads to share."""
     if device is not None:
         from indexes.join.cuda import SIDE
 
         return min(SIDE, max(BLOCK, -(-count // 4)))
-    return _SIDE if count >= 8 * _SIDE and threads * 6 * _SIDE**2 <= _BUFFERS else BLOCK
+    most = _BUFFERS if memory is None else min(_BUFFERS, memory // 8)
+    return _SIDE if count >= 8 * _SIDE and threads * 6 * _SIDE**2 <= most else BLOCK
+
+
+def _room(
+    best: Best, order: Rows, how: SearchOptions, memory: int | None, threads: int, ledger: Ledger
+) -> Room:
+    """Room for copies below the memory allowed.
+
+    Raises:
+        IndexesError: not even two tiles' rows fit beside what the search holds.
+    """
+    folder = None if ledger.path is None else ledger.path.parent
+    side = ledger.side or how.tile or _side(len(order), threads, None, memory)
+    reserved = threads * 6 * side**2 + len(order) * _A_ROW
+    reserved += _A_PAIR * min(best.n, best.spare)
+    room, width = Room(memory, folder, reserved), best.vectors.shape[1]
+    # The rows of two tiles, in both precisions, for each thread.
+    least = threads * 2 * side * width * 6
+    if memory is not None and room.free is not None and not room.fits(least):
+        raise IndexesError(
+            f"{memory // MIB:,} MiB of memory: a search of {len(order):,} vectors of {width} needs "
+            f"{_up_to(memory - room.free + least):,} MiB, with what this process holds already; "
+            "allow that, or use fewer threads (OMP_NUM_THREADS=1)"
+        )
+    return room
+
+
+def _up_to(size: int) -> int:
+    return -(-size // MIB)
+
+
+def _read_ahead(
+    shares: list[Share], copy: Rounded | Quantised, reader: ThreadPoolExecutor
+) -> Iterator[int]:
+    """Numbers of the shares' tiles; while one share is searched, the next one's rows are read."""
+    for share, following in zip(shares, [*shares[1:], None], strict=True):
+        if following is not None:
+            for part in (following.rows, following.columns):
+                reader.submit(_fetch, copy, part)
+        yield from share.numbers.tolist()
+
+
+def _fetch(copy: Rounded | Quantised, rows: slice) -> None:
+    raw = torch.int8 if copy.values.element_size() == 1 else torch.int16
+    if copy.values.element_size() <= 2:
+        fetch_ahead(copy.values[rows].view(raw).numpy())
 
 
 @contextmanager

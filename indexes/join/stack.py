@@ -85,6 +85,11 @@ def rows_of(vectors: Vectors | Stacked) -> Vectors:
     return vectors.rows if isinstance(vectors, Stacked) else vectors
 
 
+def parts_of(vectors: object) -> tuple[object, ...]:
+    """The arrays that these rows are of, one or two."""
+    return (vectors.left, vectors.right) if isinstance(vectors, Stacked) else (vectors,)
+
+
 def split_of(vectors: object) -> int | None:
     """The number of the second part's first row, where there are two parts."""
     return vectors.split if isinstance(vectors, Stacked) else None

@@ -54,7 +54,11 @@ class Tile:
 
 
 class Tiles:
-    """Tiles of a search by their numbers, made when they are asked for: there may be a million."""
+    """Tiles of a search by their numbers, made when they are asked for: there may be a million.
+
+    Attributes:
+        bounds: `[T, 4]` of each: rows from, to, columns from, to.
+    """
 
     def __init__(self, tiles: Iterable[Tile]) -> None:
         bounds = (
@@ -62,13 +66,13 @@ class Tiles:
             for tile in tiles
             for edge in (tile.rows.start, tile.rows.stop, tile.columns.start, tile.columns.stop)
         )
-        self._bounds = np.fromiter(bounds, np.int64).reshape(-1, 4)
+        self.bounds = np.fromiter(bounds, np.int64).reshape(-1, 4)
 
     def __len__(self) -> int:
-        return len(self._bounds)
+        return len(self.bounds)
 
     def __getitem__(self, number: int) -> Tile:
-        top, bottom, left, right = self._bounds[number].tolist()
+        top, bottom, left, right = self.bounds[number].tolist()
         return Tile(slice(top, bottom), slice(left, right))
 
 

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import torch
 
+from indexes.memory import keep_to_cap
+
 Item = TypeVar("Item")
 
 
@@ -78,6 +80,7 @@ class Pool:
                     if item is None:
                         break
                     done.put(work(item))
+                    keep_to_cap()
             except BaseException:
                 stop.set()
                 raise

@@ -24,6 +24,7 @@ from mining.cli.options import (
     MarginOption,
     MaxPixelsOption,
     MaxScoreOption,
+    MemoryOption,
     MinScoreOption,
     Missing,
     ModelGroup,
@@ -260,7 +261,17 @@ class IndexGroup:
         bool, typer.Option("--recall", help="Measure what the approximate index finds.")
     ] = False
     device: SearchDeviceOption = "auto"
+    memory: MemoryOption = None
     verbose: VerboseOption = False
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """Options of a run as a whole."""
+
+    seed: SeedOption = 0
+    memory: MemoryOption = None
+    overwrite: OverwriteOption = False
 
 
 @app.command(
@@ -289,8 +300,7 @@ def build(
     joined: RandomGroup = RandomGroup(),
     suspects: SuspectGroup = SuspectGroup(),
     tables: TableGroup = TableGroup(),
-    seed: SeedOption = 0,
-    overwrite: OverwriteOption = False,
+    whole: RunGroup = RunGroup(),
     models: ModelGroup = ModelGroup(),
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
@@ -314,10 +324,10 @@ def build(
         identities=identity.rule(),
         pairs=mined.pairs,
         mining=mined.options(drop),
-        random=joined.options(seed),
+        random=joined.options(whole.seed),
         tables=tables.options(),
         encoding=models.options(),
-        overwrite=overwrite,
+        overwrite=whole.overwrite,
         progress=bar,
     )
     print_run(run)
@@ -339,6 +349,7 @@ def embed(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
     identity: IdentityGroup = IdentityGroup(),
+    memory: MemoryOption = None,
     models: AdaptedGroup = AdaptedGroup(),
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""

@@ -249,6 +249,46 @@ def _told_searches() -> Iterator[None]:
         log.setLevel(before)
 
 
+_UNITS = {unit: 1000 ** (at + 1) for at, unit in enumerate(("KB", "MB", "GB", "TB"))} | {
+    unit: 1024 ** (at + 1) for at, unit in enumerate(("KIB", "MIB", "GIB", "TIB"))
+}
+
+
+def size_of(text: str) -> int:
+    """Bytes of a size with its unit.
+
+    >>> size_of("4GB"), size_of("1.5 GiB")
+    (4000000000, 1610612736)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text)
+    if found is None or found[2].upper() not in _UNITS:
+        hint = "" if _number(text) is None else f"; did you mean {text.strip()}GB?"
+        raise typer.BadParameter(
+            f"{text!r} is no size with a unit of KB, MB, GB, TB, or KiB to TiB{hint}"
+        )
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def _cap_memory(context: typer.Context, text: str | None) -> str | None:
+    if text is not None:
+        size = size_of(text)
+        from indexes.memory import capped
+
+        context.with_resource(capped(size))
+    return text
+
+
+# Nothing is handed on: the process as a whole is capped, for as long as the command runs.
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        callback=_cap_memory,
+        help="Memory that the command keeps below, such as 4GB: what does not fit is worked on in "
+        "files. The result is the same.",
+    ),
+]
 VerboseOption = Annotated[
     bool,
     typer.Option(

@@ -20,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.memory import remember
 from mining.errors import ModelError
 from pairsets.errors import OutputError
 from pairsets.storage import locks
@@ -104,7 +105,9 @@ class VectorJournal:
         if self.dimensions is None or not self.sources:
             return np.empty((0, self.dimensions or 1), np.float32)
         shape = (len(self.sources), self.dimensions)
-        return np.memmap(self.folder / "vectors.f32", "<f4", mode="r", shape=shape)
+        found: Vectors = np.memmap(self.folder / "vectors.f32", "<f4", mode="r", shape=shape)
+        remember(found)
+        return found
 
     def close(self) -> None:
         """Close the files; what could not be written was reported, and is cut off on opening."""

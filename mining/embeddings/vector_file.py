@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from indexes.memory import remember
 from mining.embeddings.journal import Vectors
 from mining.errors import EmbeddingError
 from pairsets.progress import Step, unheard
@@ -56,6 +57,7 @@ class VectorFile:
             raise ValueError(f"{path.name}: {error}") from None
         if not os.path.samestat(os.fstat(self._file), path.stat()):
             raise ValueError(f"{path.name}: another file took its place while it was opened")
+        remember(self.vectors)
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes, in hex; a thread that takes it lets others work."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from indexes import FlatIndex
 from indexes.join.stack import Stacked
+from indexes.memory import rows_taken
 from indexes.two_sets import StackedIndex
 from pairsets.faces import Faces, some_of
 from pairsets.files.exclusions import EXCLUDED, PathPairs
@@ -71,8 +72,8 @@ class SearchSpace:
 
     def take(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vectors of the searched faces, out of those of all faces `[all faces, D]`."""
-        # A mask would copy a memory-mapped array into memory: only where faces are ignored.
-        return vectors if self.kept.all() else vectors[self.kept]
+        # What is taken is a copy: only where faces are ignored.
+        return vectors if self.kept.all() else rows_taken(vectors, self.kept)
 
     def index(self, vectors: NDArray[np.float32]) -> FlatIndex | StackedIndex:
         """Index of the searched faces, out of the vectors of all; of two sets, between them."""
@@ -81,7 +82,7 @@ class SearchSpace:
             return FlatIndex(self.take(vectors))
         whole, kept = bool(self.kept.all()), np.split(self.kept, [both.split])
         parts = zip((both.left, both.right), kept, strict=True)
-        return StackedIndex(*(part if whole else part[mask] for part, mask in parts))
+        return StackedIndex(*(part if whole else rows_taken(part, mask) for part, mask in parts))
 
     def excluded(self, *, same: bool) -> Excluded:
         """The excluded pairs of one identity (`same`), or of different ones."""

@@ -11,8 +11,9 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
+from support.crews import Others
 
-from indexes import join
+from indexes import join, memory
 from indexes.join import cuda, engine, filters, kernels, plan, scan, search
 from indexes.join.narrow import leading
 
@@ -31,6 +32,10 @@ WAYS = (
     "int8, narrow",
     "int8, narrow in vain",
     "int8, all in vain",
+    "int8, in a file",
+    "int8, narrow, in a file",
+    "int8, by others",
+    "bf16, narrow, by others",
     "device",
     "cuda",
 )
@@ -76,8 +81,14 @@ def way(request, monkeypatch) -> Way:
     monkeypatch.setattr(kernels, "bf16_fault", lambda: "")
     monkeypatch.setattr(scan.Scanner, "rare", 2.0)  # hits are as rare as in a search of many pairs
     precision, _, rest = name.partition(", ")
+    if rest.endswith("in a file"):
+        # Whatever is copied goes into a file, of which two tiles' rows are a block.
+        monkeypatch.setattr(memory.Room, "fits", lambda room, size: size == 0 or not room.reserved)
+        monkeypatch.setattr(search, "_room", lambda *_: memory.Room(1, None, 1))
+    crew = Others() if rest.endswith("by others") else None
+    rest = rest.removesuffix("in a file").removesuffix("by others").removesuffix(", ")
     if not rest:
-        return partial(join.SearchOptions, precision=precision, spectrum="off")
+        return partial(join.SearchOptions, precision=precision, spectrum="off", crew=crew)
     # What passes is looked at as it would be if it were many pairs; above, as few.
     monkeypatch.setattr(engine.Worker, "gathered", 0)
     in_vain = rest.endswith("in vain")
@@ -87,7 +98,7 @@ def way(request, monkeypatch) -> Way:
         monkeypatch.setattr(scan.Scanner, "sparse", 0.0)
         monkeypatch.setattr(scan.Scanner, "few", 0)
         monkeypatch.setattr(search, "CROWD", 0.0 if rest.startswith("all") else 1.0)
-    return partial(join.SearchOptions, precision=precision)
+    return partial(join.SearchOptions, precision=precision, crew=crew)
 
 
 def narrow_first(

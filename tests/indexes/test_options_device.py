@@ -212,6 +212,10 @@ EXPECTED = {
     "int8, narrow": {("narrow", True)},
     "int8, narrow in vain": {("narrow", False), ("Rounding", True)},
     "int8, all in vain": {("narrow", False), ("Rounding", False)},
+    "int8, in a file": {("Quantised", True)},
+    "int8, narrow, in a file": {("narrow", True)},
+    "int8, by others": {("Quantised", True)},
+    "bf16, narrow, by others": {("narrow", True)},
     "device": {("Rounded", True)},
     "cuda": {("Rounded", True)},
 }
@@ -238,8 +242,11 @@ def test_each_way_takes_its_filters(way, request, monkeypatch):
     vectors = np.repeat(np.linspace(1.0, 1.01, 40, dtype=np.float32)[:, None], 24, axis=1)
     # A limit is a threshold; seeding would search a first block by numpy.
     monkeypatch.setattr(search._Search, "_seed", lambda self: None)
-    join.top_pairs(vectors, np.arange(40), 9, min_score=1.0, how=way())
+    how = way()
+    join.top_pairs(vectors, np.arange(40), 9, min_score=1.0, how=how)
     assert seen == EXPECTED[name]
+    assert (how.crew is not None) == name.endswith("others")
+    assert how.crew is None or how.crew.shares
     assert bool(plain) == (name == "plain" or "all in vain" in name)
 
 

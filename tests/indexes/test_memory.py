@@ -1,0 +1,121 @@
+"""A process that reads files larger than the memory it may have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.oracle import as_bytes
+
+from indexes import FlatIndex, IndexesError, join, memory
+from indexes.join import options
+from indexes.memory import MIB, Room, cap_now, capped, held, rows_taken
+
+linux = pytest.mark.skipif(held() is None, reason="the system does not say what a process holds")
+
+# Reads a file of 400 MiB twice, below a cap of `more` MiB beyond what it holds at first.
+READER = """
+import sys
+import numpy as np
+from indexes.memory import MIB, capped, held
+path, more = sys.argv[1], int(sys.argv[2])
+rows = np.memmap(path, np.float32, "r").reshape(-1, 256)
+now = held()
+cap = now.own + now.mapped + more * MIB if more else None
+with capped(cap, rows):
+    for _ in range(2):
+        for start in range(0, len(rows), 1024):
+            assert rows[start : start + 1024].sum() == 1024 * 256
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print((int(peak.split()[1]) * 1024 - now.own - now.mapped) // MIB)
+"""
+
+
+@linux
+def test_a_file_larger_than_the_cap_is_read(tmp_path):
+    path = tmp_path / "rows.f32"
+    with path.open("wb") as file:
+        for _ in range(100):
+            file.write(np.ones(MIB, "<f4").tobytes())
+    grown = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", READER, str(path), more],
+                check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2],
+            ).stdout
+        )
+        for more in ("0", "256")
+    ]  # fmt: skip
+    assert grown[0] >= 400
+    assert grown[1] < 256
+
+
+def test_a_cap_is_known_while_it_lasts():
+    assert cap_now() is None
+    with capped(2 * 10**9), capped(None), capped(3 * 10**9):
+        assert cap_now() == 2 * 10**9
+    assert cap_now() is None
+
+
+def test_what_does_not_fit_goes_into_a_file_without_a_name(tmp_path):
+    room = Room(2**40, tmp_path)
+    inside = room.array((10, 3), np.int8)
+    assert not isinstance(inside, np.memmap)
+    assert not room.used
+    room = Room(1, tmp_path)
+    outside = room.array((10, 3), np.int8)
+    assert isinstance(outside, np.memmap)
+    assert room.used
+    outside[:] = 7
+    memory.let_go()
+    assert (outside == 7).all()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_disk_without_room_is_told(tmp_path):
+    with pytest.raises(IndexesError, match="no room for 1048576.0 GiB"):
+        Room(1, tmp_path).array((2**50,), np.int8)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_rows_are_taken_into_memory_or_a_file():
+    vectors = np.arange(60, dtype=np.float32).reshape(20, 3)
+    kept = np.arange(20) % 3 > 0
+    assert np.array_equal(rows_taken(vectors, kept), vectors[kept])
+    with capped(1):
+        found = rows_taken(vectors, kept)
+    assert isinstance(found, np.memmap)
+    assert np.array_equal(found, vectors[kept])
+
+
+def test_read_ahead_of_any_part(tmp_path):
+    path = tmp_path / "rows.f32"
+    np.arange(2**16, dtype="<f4").tofile(path)
+    rows = np.memmap(path, np.float32, "r").reshape(-1, 64)
+    for part in (rows, rows[3:9], rows[:0], rows[-1:], np.ones((2, 2))):
+        before = part.copy()
+        memory.fetch_ahead(part)
+        assert np.array_equal(part, before)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch) -> tuple[np.ndarray, np.ndarray]:
+    monkeypatch.setattr(options, "SMALL", (0, 0))
+    vectors = np.random.default_rng(5).standard_normal((3000, 48)).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", vectors)
+    return np.load(tmp_path / "vectors.npy", mmap_mode="r"), np.arange(3000) // 3
+
+
+def test_too_little_memory_is_refused_with_what_it_takes(world):
+    vectors, codes = world
+    index = FlatIndex(vectors)
+    with pytest.raises(IndexesError) as caught:
+        index.top_pairs(10, codes, how=join.SearchOptions(memory=MIB, threads=1))
+    needed = int(str(caught.value).partition(" needs ")[2].partition(" MiB")[0].replace(",", ""))
+    expected = as_bytes(index.top_pairs(10, codes))
+    # What the process holds, and the room kept free, grow with the cap by less than this.
+    how = join.SearchOptions(memory=int((needed + 16) * 1.25) * MIB, threads=1)
+    assert as_bytes(index.top_pairs(10, codes, how=how)) == expected
