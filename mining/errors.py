@@ -6,6 +6,7 @@ MiningError          a ValueError; no PairsetsError, as what mines is no pair se
 ├── RulesError
 ├── FusionError
 ├── TrainingError
+├── ClusterError
 └── ModelError
     ├── SuspectError
     └── NoPartsError
@@ -36,6 +37,10 @@ class FusionError(MiningError):
 
 class TrainingError(MiningError):
     """A training that cannot start, or cannot go on; the message says at which step and why."""
+
+
+class ClusterError(MiningError):
+    """A cluster that cannot be reached or used, or that lost the same work again and again."""
 
 
 class ModelError(MiningError):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("mining", "indexes", "pairsets")
 HEAVY = (
     "torch", "faiss", "timm", "torchvision", "matplotlib", "onnxruntime", "fastapi", "uvicorn",
-    "cv2", "imagehash", "datasets", "zstandard",
+    "cv2", "imagehash", "datasets", "zstandard", "ray",
 )  # fmt: skip
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
@@ -86,6 +86,10 @@ FORBIDDEN = [
     ("mining/commands/tune.py", "optuna"),
     ("mining/scores/collection.py", "pytorch_metric_learning"),
     ("pairsets/figures/search.py", "optuna"),
+    # Ray only in mining.cluster
+    ("mining/embeddings/producer.py", "ray"),
+    ("indexes/join/tomorrow.py", "ray"),
+    ("mining/miners/negatives.py", "mining.cluster.session"),
     # other projects' formats only in pairsets.sources
     ("pairsets/faces.py", "pyarrow"),
     ("mining/tomorrow.py", "datasets"),
@@ -96,6 +100,7 @@ ALLOWED = [
     ("mining/models/pixels.py", "torch"),
     ("pairsets/files/score_files.py", "pairsets.faces"),
     ("pairsets/sources/tomorrow.py", "pyarrow"),
+    ("mining/cluster/tomorrow.py", "ray"),
     ("pairsets/figures/style.py", "matplotlib.pyplot"),
 ]
 

@@ -1,0 +1,260 @@
+"""Connection to a Ray cluster: one that runs already, or one that is started here and ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mining.cluster.extra import import_ray
+from mining.cluster.tasks import Kept, Need, Share
+from mining.cluster.versions import first_line, refuse_others
+from mining.errors import ClusterError
+
+_CLIENT = "ray://"
+# Seconds for a node to answer, and for a port to.
+TIMEOUT = 30.0
+# Tasks handed out for each one that can run: the next is there when one ends.
+AHEAD = 2
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Node:
+    """Machine of a cluster, with what Ray may use of it.
+
+    Attributes:
+        name: of the host, with its address where they differ.
+        id: Ray's.
+        cpus: cores.
+        gpus: devices.
+        memory: bytes.
+    """
+
+    name: str
+    id: str
+    cpus: float
+    gpus: float
+    memory: float
+
+
+class Cluster:
+    """Cluster that work is shared among; from `connect`.
+
+    Attributes:
+        address: as it was asked for.
+        losses: how often which kind of loss was made good, by Ray's name of it.
+    """
+
+    def __init__(self, ray: Any, address: str) -> None:
+        self._ray = ray
+        self.address = address
+        self.losses: Counter[str] = Counter()
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that are alive now."""
+        return tuple(_node(entry) for entry in self._ray.nodes() if entry["Alive"])
+
+    def keep(self, value: object) -> Kept:
+        """Put a value where every node can read it, once; arrays are shared without a copy.
+
+        Raises:
+            ClusterError: it does not fit.
+        """
+        if isinstance(value, Kept):
+            return value
+        if isinstance(value, np.ndarray):
+            # Only plain contiguous arrays are shared without a copy.
+            value = np.ascontiguousarray(value)
+        full = (self._ray.exceptions.ObjectStoreFullError, self._ray.exceptions.OutOfDiskError)
+        try:
+            return Kept(self._ray.put(value))
+        except full:
+            size = f"{value.nbytes / 2**30:.1f} GiB" if isinstance(value, np.ndarray) else "a value"
+            raise ClusterError(
+                f"{size} did not fit into the shared memory of Ray here, nor on the disk that it "
+                "spills to; start Ray with a larger --object-store-memory, or make room on the disk"
+            ) from None
+
+    def share(
+        self,
+        work: Callable[..., R],
+        items: Iterable[A],
+        *,
+        fixed: Sequence[object] = (),
+        kept_of: Callable[[A], Sequence[Kept]] | None = None,
+        cpus: float = 1.0,
+        gpus: float = 0.0,
+        memory: float | None = None,
+        ahead: int = AHEAD,
+        called: Callable[[int, A], str] | None = None,
+    ) -> Iterator[tuple[int, R]]:
+        """Numbers of items and their results, as they are done; each number exactly once.
+
+        `work(item, *fixed, *kept)` runs in a process on some node. A process, a node or an object
+        that is lost is made good by doing the item again, up to a limit; so `work` must give the
+        same answer each time, and write nothing. What `work` raises is raised here, at once.
+
+        Args:
+            work: a function of a module, so that nodes find it.
+            items: taken as they are needed; they should be small.
+            fixed: arguments that are the same for all: sent to each node once, not with each item.
+            kept_of: values that an item needs beside, put before by `keep`.
+            cpus, gpus, memory: what an item's work takes of a node; memory in bytes.
+            ahead: items handed out for each one that can run now.
+            called: names an item in an error; by its number where it is None.
+
+        Raises:
+            ClusterError: no node is large enough; memory or disk ran out again and again for the
+                same item; or it was lost too often.
+        """
+        share = Share[A, R](
+            work,
+            fixed=[self.keep(value) for value in fixed],
+            need=Need(cpus, gpus, memory or 0.0),
+            ahead=ahead,
+            nodes=lambda: self.nodes,
+            losses=self.losses,
+            called=called,
+            kept_of=kept_of,
+        )
+        return share.results(items)
+
+
+def _node(entry: dict[str, Any]) -> Node:
+    host, address = entry["NodeManagerHostname"], entry["NodeManagerAddress"]
+    has = entry["Resources"]
+    return Node(
+        name=host if host == address else f"{host} ({address})",
+        id=entry["NodeID"],
+        cpus=float(has.get("CPU", 0.0)),
+        gpus=float(has.get("GPU", 0.0)),
+        memory=float(has.get("memory", 0.0)),
+    )
+
+
+@contextmanager
+def connect(
+    address: str = "auto", *, timeout: float = TIMEOUT, cpus: int | None = None
+) -> Iterator[Cluster]:
+    """Connect to a cluster for a while; one that was started for it ends with it.
+
+    Args:
+        address: `auto` takes the cluster that runs (RAY_ADDRESS, or the one started on this
+            machine), and starts one here where there is none; `local` always starts one here;
+            `ray://HOST:PORT` is a cluster from outside, `HOST:PORT` one that this machine is a
+            node of.
+        timeout: seconds for the cluster, and then for its nodes, to answer.
+        cpus: cores of a cluster that is started here; all if None.
+
+    Raises:
+        ClusterError: it cannot be reached, Ray is not installed, or a node's versions are not
+            those here.
+    """
+    ray = import_ray()
+    handler = signal.getsignal(signal.SIGTERM)
+    ours = not ray.is_initialized()
+    if ours:
+        _start(ray, address, timeout, cpus)
+    elif address != "auto":
+        raise ClusterError(
+            f"this process is connected to a Ray cluster already; --cluster {address} would be "
+            "another: end that connection first, or use auto, which takes it"
+        )
+    try:
+        cluster = Cluster(ray, address)
+        nodes = cluster.nodes
+        refuse_others(nodes, timeout)
+        yield cluster
+    finally:
+        if ours:
+            ray.shutdown()
+            # Ray's own handler stays behind otherwise.
+            with suppress(ValueError, TypeError):
+                signal.signal(signal.SIGTERM, handler)
+
+
+def _start(ray: Any, address: str, timeout: float, cpus: int | None) -> None:
+    """Connect Ray to a cluster that is known to answer, or start one."""
+    found = _running(timeout) if address == "auto" else address
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if found is None or found == "local":
+            ray.init(address="local", include_dashboard=False, num_cpus=cpus, **quiet)
+            return
+        _refuse_silent(found, timeout)
+        ray.init(address=found, **quiet)
+    except ClusterError:
+        raise
+    except Exception as error:
+        # Half of a start may have happened.
+        ray.shutdown()
+        advice = (
+            "; is this machine one of its nodes? If not, connect by ray://HOST:10001"
+            if found is not None and not found.startswith(_CLIENT) and found != "local"
+            else ""
+        )
+        raise ClusterError(
+            f"--cluster {address}: Ray could not start or join it: {first_line(error)}{advice}"
+        ) from None
+
+
+def _running(timeout: float) -> str | None:
+    """Address of the cluster that runs here; None where there is none."""
+    told = os.environ.get("RAY_ADDRESS", "")
+    if told:
+        return told
+    # Where `ray start --head` leaves its address; a crash leaves it behind, too.
+    folder = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
+    try:
+        found = (folder / "ray" / "ray_current_cluster").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    try:
+        _refuse_silent(found, min(timeout, 3.0))
+    except ClusterError:
+        return None
+    return found
+
+
+def _refuse_silent(address: str, timeout: float) -> None:
+    """Raise ClusterError where nothing answers: Ray itself waits for minutes, and ends the process.
+
+    Raises:
+        ClusterError: no address, no machine of that name, nothing listens, or no Ray does.
+    """
+    host, separator, port = address.removeprefix(_CLIENT).rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:
+        raise ClusterError(
+            f"--cluster {address}: expected auto, local, ray://HOST:10001 or HOST:6379"
+        )
+    host = host.strip("[]")
+    advice = "is Ray started there, and may this machine reach that port?"
+    try:
+        socket.create_connection((host, int(port)), timeout).close()
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise ClusterError(f"--cluster {address}: cannot be reached ({reason}); {advice}") from None
+    import grpc
+
+    channel = grpc.insecure_channel(address.removeprefix(_CLIENT))
+    try:
+        grpc.channel_ready_future(channel).result(timeout=timeout)
+    except grpc.FutureTimeoutError:
+        raise ClusterError(
+            f"--cluster {address}: something listens there, but no Ray answered within "
+            f"{timeout:g} s; {advice}"
+        ) from None
+    finally:
+        channel.close()

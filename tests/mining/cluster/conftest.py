@@ -1,0 +1,45 @@
+"""A Ray cluster of real nodes on this machine, one for the tests of a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mining.cluster.session import Cluster, connect
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A head without cores, so that each node that works can be taken away, and one node."""
+    pytest.importorskip("ray")
+    from mining.cluster.extra import import_ray
+
+    import_ray()
+    from ray.cluster_utils import Cluster as Machines
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Nodes import the tests' work from here.
+        paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        # A node that was taken away is missed after seconds, not after half a minute.
+        soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
+        machines = Machines(
+            initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": soon}
+        )
+        machines.add_node(num_cpus=2)
+        try:
+            yield machines
+        finally:
+            machines.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster(machines: Any) -> Iterator[Cluster]:
+    with connect(machines.address) as cluster:
+        yield cluster
