@@ -52,6 +52,7 @@ class JoinJob:
         turning: whether rows are turned before they are rounded to 8 bits.
         precision: of the filter, as of `SearchOptions`.
         device: CUDA device of those who search, or None.
+        threshold: no pair below it can be among the best, known before the first share.
     """
 
     n: int
@@ -63,10 +64,15 @@ class JoinJob:
     turning: bool
     precision: Precision = "auto"
     device: str | None = None
+    threshold: float = -np.inf
 
 
 class Crew(Protocol):
     """Contract of who searches shares of a join elsewhere."""
+
+    @property
+    def device(self) -> str | None:
+        """CUDA device that they search on, or None for processors."""
 
     def block(self, count: int, width: int, side: int) -> int:
         """Rows of a share's blocks, a multiple of `side`, for `count` vectors of `width`."""

@@ -48,7 +48,9 @@ def search_fast(
 ) -> None:
     """Fill `best` by torch, on all cores or on a CUDA device."""
     width = best.vectors.shape[1]
-    device = how.device_for(space_of(order, best.rules.split).size, width)
+    # What is done here for a crew is little.
+    size = space_of(order, best.rules.split).size
+    device = None if how.crew is not None else how.device_for(size, width)
     threads = how.threads or torch.get_num_threads()
     with own_settings(), pool_of(threads) as pool:
         lengths = lengths_of(best.vectors, pool)
@@ -101,7 +103,8 @@ class _Search:
             sides = space_of(order, best.rules.split).sides
             groups = best.rules.groups
             self.order = np.concatenate([arranged(groups, order[s], lengths, near) for s in sides])
-            self.side = how.tile or _side(len(order), pool.size, device, memory)
+            others = device if how.crew is None else how.crew.device
+            self.side = how.tile or _side(len(order), pool.size, others, memory)
         self.space = space_of(self.order, best.rules.split)
 
     def run(self, report: Report) -> None:
@@ -163,7 +166,8 @@ class _Search:
         turning = basis is None and turn_pays(self.best.vectors, self.order, self.lengths)
         job = JoinJob(
             self.best.n, self.best.rules, self.order, self.lengths, basis,
-            CROWD if plan is None else plan.crowd, turning, self.how.precision, self.device,
+            CROWD if plan is None else plan.crowd, turning, self.how.precision, crew.device,
+            self.best.threshold,
         )  # fmt: skip
         block = crew.block(len(self.order), self.best.vectors.shape[1], self.side)
         shares = shares_of(tiles, waiting, self.space, block)

@@ -76,7 +76,7 @@ def test_what_does_not_fit_goes_into_a_file_without_a_name(tmp_path):
 
 
 def test_a_disk_without_room_is_told(tmp_path):
-    with pytest.raises(IndexesError, match="no room for 1048576.0 GiB"):
+    with pytest.raises(IndexesError, match=r"no room for 1048576\.0 GiB"):
         Room(1, tmp_path).array((2**50,), np.int8)
     assert not [*tmp_path.iterdir()]
 

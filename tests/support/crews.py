@@ -18,6 +18,8 @@ class Others:
     The threshold that they are told is an old one; what they find out themselves, nobody hears.
     """
 
+    device = None
+
     def __init__(self, seed: int = 0) -> None:
         self.random = np.random.default_rng(seed)
         self.shares = 0
@@ -34,7 +36,7 @@ class Others:
     ) -> None:
         text = pickle.dumps(job)
         both = [ShareSearcher(pickle.loads(text), vectors) for _ in range(2)]
-        threshold = -np.inf
+        threshold = job.threshold
         numbers = self.random.permutation(len(tiles)).tolist()
         for number in [*numbers, *numbers[: len(numbers) // 3]]:
             self.shares += 1

@@ -1,0 +1,139 @@
+"""Vectors that each node opens for itself: where they lie, and how they are known again."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes.base import Rows, Vectors
+from indexes.join.stack import Stacked, rows_of
+from indexes.memory import remember
+from mining.embeddings.store import Embeddings
+from mining.errors import ClusterError
+
+# Rows that a file is known again by: of one that is older or cut, some differ.
+_LOOKED_AT = 64
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class VectorPart:
+    """Rows of one file.
+
+    Attributes:
+        path: of a `vectors.npy`, as every node sees it.
+        shape: of what it holds.
+        digest: of some of its rows.
+        rows: `[P]` of it that count; None for all.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    digest: str
+    rows: Rows | None = None
+
+    @classmethod
+    def of(cls, path: Path, vectors: Vectors, kept: Mask) -> VectorPart:
+        """The rows that are `kept` of the vectors mapped from a file."""
+        shape = len(vectors), int(vectors.shape[1])
+        rows = None if kept.all() else np.flatnonzero(kept)
+        return cls(path.resolve(), shape, _digest(vectors), rows)
+
+    def open(self) -> Vectors:
+        """The rows, memory-mapped; those that count alone are taken when they are asked for.
+
+        Raises:
+            ClusterError: this node does not see the file, or sees another.
+        """
+        node = platform.node()
+        try:
+            found: Vectors = np.lib.format.open_memmap(self.path, mode="r")
+        except OSError as error:
+            raise ClusterError(
+                f"node {node}: {self.path} cannot be read there ({error.strerror or error}); put "
+                "the embeddings where all nodes see them under one path: on a shared disk, or in a "
+                "bucket (s3://...)"
+            ) from None
+        except ValueError as error:
+            raise ClusterError(
+                f"node {node}: {self.path} is no file of vectors ({error})"
+            ) from None
+        if found.shape != self.shape or found.dtype != np.float32 or _digest(found) != self.digest:
+            raise ClusterError(
+                f"node {node}: {self.path} is another file there than here ({found.dtype} "
+                f"{found.shape}; expected float32 {self.shape} with the same rows); is it an older "
+                "copy? Give all nodes the same embeddings"
+            )
+        remember(found)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class VectorSource:
+    """Vectors of a search, which may be of two sets.
+
+    Attributes:
+        parts: one file, or the two of a search between sets.
+    """
+
+    parts: tuple[VectorPart, ...]
+
+    @classmethod
+    def of(cls, embeddings: Embeddings, kept: Mask) -> VectorSource:
+        """The vectors of faces that are `kept [N]`.
+
+        Raises:
+            ClusterError: they are of no file.
+        """
+        if not embeddings.files:
+            raise ClusterError("vectors in memory alone: nodes of a cluster read them from files")
+        vectors: object = embeddings.vectors
+        arrays = (
+            (vectors.left, vectors.right) if isinstance(vectors, Stacked) else (embeddings.vectors,)
+        )
+        masks = np.split(kept, [len(arrays[0])]) if len(arrays) > 1 else [kept]
+        return cls(
+            tuple(
+                VectorPart.of(file.path, part, mask)
+                for file, part, mask in zip(embeddings.files, arrays, masks, strict=True)
+            )
+        )
+
+    def open(self) -> Vectors:
+        """All rows under one numbering; see `VectorPart.open`."""
+        opened = [_Chosen.of(part.open(), part.rows) for part in self.parts]
+        if len(opened) == 1:
+            return opened[0]
+        return rows_of(Stacked(*opened))
+
+
+class _Chosen:
+    """Some rows of an array, taken when they are asked for: a file is not copied for them."""
+
+    def __init__(self, vectors: Vectors, rows: Rows) -> None:
+        self.vectors, self.rows = vectors, rows
+        self.shape, self.dtype = (len(rows), int(vectors.shape[1])), vectors.dtype
+
+    @classmethod
+    def of(cls, vectors: Vectors, rows: Rows | None) -> Vectors:
+        """The rows, for code that is typed for an array and takes rows of it alone."""
+        if rows is None:
+            return vectors
+        found: object = cls(vectors, rows)
+        return found  # type: ignore[return-value]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: int | slice | Rows) -> Vectors:
+        return np.asarray(self.vectors[self.rows[rows]])
+
+
+def _digest(vectors: Vectors) -> str:
+    rows = np.unique(np.linspace(0, len(vectors) - 1, min(_LOOKED_AT, len(vectors))).astype(int))
+    return hashlib.sha256(np.ascontiguousarray(vectors[rows]).tobytes()).hexdigest()
