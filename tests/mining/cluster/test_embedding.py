@@ -66,19 +66,19 @@ def test_it_goes_on_from_where_it_was_interrupted(
     """After a shard, by either kind of run."""
     alone = embedded(tmp_path / "alone", faces_folder)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(done: int, total: int) -> None:
         if done >= 4:
-            raise Stopped
+            raise StoppedError
 
     for first, then in ((True, False), (False, True), (True, True)):
         folder = tmp_path / f"{first}-{then}"
         crews = [EmbeddingCrew(cluster, shard=4) if one else None for one in (first, then)]
         encoding = EmbeddingOptions(batch_size=4, crew=crews[0])
         model = encoding.load(MODEL)
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             embed(
                 Faces.scan(faces_folder), model, folder, batch_size=4, progress=stop,
                 crew=encoding._encoder(MODEL),
