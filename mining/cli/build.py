@@ -10,6 +10,7 @@ import typer
 
 from mining.cli.adaptation import AdaptedGroup
 from mining.cli.app import app
+from mining.cli.cluster import ClusterOption, place
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
@@ -292,6 +293,7 @@ def build(
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     models: ModelGroup = ModelGroup(),
+    cluster: ClusterOption = None,
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
 
@@ -306,20 +308,21 @@ def build(
     from mining.cli.summary import print_run
     from mining.commands.build import build as run_build
 
-    run = run_build(
-        faces,
-        reference,
-        out=out,
-        models=model or [],
-        identities=identity.rule(),
-        pairs=mined.pairs,
-        mining=mined.options(drop),
-        random=joined.options(seed),
-        tables=tables.options(),
-        encoding=models.options(),
-        overwrite=overwrite,
-        progress=bar,
-    )
+    with place(cluster) as where:
+        run = run_build(
+            faces,
+            reference,
+            out=out,
+            models=model or [],
+            identities=identity.rule(),
+            pairs=mined.pairs,
+            mining=where.mining(mined.options(drop)),
+            random=joined.options(seed),
+            tables=tables.options(),
+            encoding=where.encoding(models.options()),
+            overwrite=overwrite,
+            progress=bar,
+        )
     print_run(run)
 
 
@@ -340,14 +343,18 @@ def embed(
     out: Annotated[Path, typer.Option("--out", help="Folder of the embeddings.")],
     identity: IdentityGroup = IdentityGroup(),
     models: AdaptedGroup = AdaptedGroup(),
+    cluster: ClusterOption = None,
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.embed import embed_faces
 
-    encoding, rule = models.options(), identity.rule()
-    print_made(embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar))
+    options, rule = models.options(), identity.rule()
+    with place(cluster) as where:
+        encoding = where.encoding(options)
+        made = embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar)
+    print_made(made)
 
 
 @app.command(
@@ -390,6 +397,7 @@ def mine(
     seed: SeedOption = 0,
     max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
+    cluster: ClusterOption = None,
 ) -> None:
     """Mine the most confusable pairs of different identities, exactly; or of one identity.
 
@@ -415,20 +423,21 @@ def mine(
     from mining.cli.summary import print_made
     from mining.commands.mine import mine_pairs
 
-    made = mine_pairs(
-        sets.folders(embeddings),
-        out,
-        pairs=mined.pairs,
-        label=label,
-        mining=mining,
-        random=joined.options(seed),
-        index=search.index,
-        recall=search.recall,
-        folds=_folds_of(folds),
-        device=search.device,
-        overwrite=overwrite,
-        progress=bar,
-    )
+    with place(cluster) as where:
+        made = mine_pairs(
+            sets.folders(embeddings),
+            out,
+            pairs=mined.pairs,
+            label=label,
+            mining=where.mining(mining),
+            random=joined.options(seed),
+            index=search.index,
+            recall=search.recall,
+            folds=_folds_of(folds),
+            device=search.device,
+            overwrite=overwrite,
+            progress=bar,
+        )
     print_made(made)
 
 

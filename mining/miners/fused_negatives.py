@@ -35,6 +35,7 @@ def mine_together(
     limit: int = LIMIT,
     checkpoint: Path | None = None,
     device: str = "auto",
+    crew: object | None = None,
     each: bool = True,
     progress: Step | None = None,
 ) -> Mined:
@@ -54,7 +55,7 @@ def mine_together(
         limit: pairs listed of a model at most; see `mining.ranking.fused_ranking`.
         checkpoint: file, in a folder that is there, beside which each model's long searches keep
             what they have found; the files are gone when it is done.
-        device: where the searches run; see `mining.mine_negatives`.
+        device, crew: where the searches run; see `mining.mine_negatives`.
         each: mine also what each reference is judged on.
         progress: called with the pairs compared and the pairs in all, of one search after another.
 
@@ -72,7 +73,9 @@ def mine_together(
     references = [
         Reference(
             name,
-            ModelRanking(source, ignore=ignore, checkpoint=_file(checkpoint, at), device=device),
+            ModelRanking(
+                source, ignore=ignore, checkpoint=_file(checkpoint, at), device=device, crew=crew
+            ),
         )
         for at, (name, source) in enumerate(sources.items())
     ]

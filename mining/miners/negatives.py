@@ -33,6 +33,7 @@ def mine_negatives(
     recall: bool = False,
     checkpoint: Path | None = None,
     device: str = "auto",
+    crew: object | None = None,
     progress: Step | None = None,
 ) -> Mined:
     """The n best-scoring pairs of different identities: exact over all pairs, unless asked not to.
@@ -53,6 +54,7 @@ def mine_negatives(
             that the rules need have files of their own beside it.
         device: where the exact search runs: `auto`, `cpu`, `cuda` or `cuda:N`; the pairs are the
             same.
+        crew: see `mining.ranking.model_ranking.search_on`.
         progress: called with the pairs compared and the pairs in all, of one search after another.
 
     Raises:
@@ -71,6 +73,7 @@ def mine_negatives(
         exclude=exclude,
         checkpoint=checkpoint,
         device=device,
+        crew=crew,
     )
     mined = mined_from(ranking, n, progress=progress)
     ranking.checkpoints.clear()

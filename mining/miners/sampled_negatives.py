@@ -31,6 +31,7 @@ def sample_negatives(
     seed: int = 0,
     ignore: Iterable[str] = (),
     device: str = "auto",
+    crew: object | None = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Content:
@@ -42,7 +43,7 @@ def sample_negatives(
         joined: whose valid positives join them.
         seed: of the draw, and of shuffling.
         ignore: base names of images never to take.
-        device: where the search runs; the pairs are the same.
+        device, crew: where the search runs; the pairs are the same.
         checkpoint: file beside which long searches keep what they have found.
         progress: shows how far the work is.
 
@@ -53,7 +54,9 @@ def sample_negatives(
     ignore = frozenset(ignore)
     checkpoints = Checkpoints(checkpoint)
     rankings = {
-        name: ModelRanking(one, ignore=ignore, checkpoint=checkpoints.next(), device=device)
+        name: ModelRanking(
+            one, ignore=ignore, checkpoint=checkpoints.next(), device=device, crew=crew
+        )
         for name, one in sources.items()
     }
     faces = next(iter(rankings.values())).faces

@@ -56,6 +56,7 @@ class Search:
         index: factory string of an approximate index; None for the exact search.
         recall: measure what the approximate index finds.
         device: where the exact search runs.
+        crew: that shares it; see `mining.ranking.model_ranking.search_on`.
         each: mine also what each of several references is judged on.
         checks: of suspects that other pairs replace.
         facts: what else the work hangs on, as JSON has it; see `pairsets.storage.resume.Parts`.
@@ -67,6 +68,7 @@ class Search:
     index: str | None = None
     recall: bool = False
     device: str = "auto"
+    crew: object | None = None
     each: bool = False
     checks: Sequence[Check] = ()
     facts: object = None
@@ -91,7 +93,7 @@ class Search:
         if references > 1 and (self.label == "positive" or self.index is not None):
             what = "hard positives" if self.label == "positive" else "an approximate index"
             raise FusionError(f"{what} of several references; mine those of one alone")
-        search_on(self.device)
+        search_on(self.device, self.crew)
         if self.label == "positive":
             refuse_margins(self.rules)
             if drop is not None:
@@ -161,7 +163,8 @@ class Search:
         if len(sources) > 1:
             return mine_together(
                 sources, n, method=self.fusion, rules=self.rules, ignore=ignore, exclude=exclude,
-                checkpoint=checkpoint, device=self.device, each=self.each, progress=step,
+                checkpoint=checkpoint, device=self.device, crew=self.crew, each=self.each,
+                progress=step,
             )  # fmt: skip
         (source,) = sources.values()
         if self.label == "positive":
@@ -171,6 +174,7 @@ class Search:
         else:
             mined = mine_negatives(
                 source, n, rules=self.rules, ignore=ignore, exclude=exclude, index=self.index,
-                recall=self.recall, checkpoint=checkpoint, device=self.device, progress=step,
+                recall=self.recall, checkpoint=checkpoint, device=self.device, crew=self.crew,
+                progress=step,
             )  # fmt: skip
         return replace(mined, references=sources)

@@ -37,7 +37,7 @@ class ModelRanking:
         exclude: pairs not to be taken.
         checkpoint: first of the files in which long searches keep what they have found, those that
             are done too, until `checkpoints.clear`.
-        device: see `search_on`.
+        device, crew: see `search_on`.
 
     Raises:
         RulesError: a margin, where no searched face has another of its identity.
@@ -53,9 +53,10 @@ class ModelRanking:
         exclude: Iterable[PathPairs] = (),
         checkpoint: Path | None = None,
         device: str = "auto",
+        crew: object | None = None,
     ) -> None:
         self.rules = rules or Rules()
-        self._how = replace(search_on(device) or SearchOptions(), keep_checkpoint=True)
+        self._how = replace(search_on(device, crew) or SearchOptions(), keep_checkpoint=True)
         self.space = SearchSpace.of(embeddings.faces, ignore, exclude)
         self.faces = self.space.faces
         self.checkpoints = Checkpoints(checkpoint)
@@ -154,11 +155,13 @@ class ModelRanking:
         return fits
 
 
-def search_on(device: str) -> SearchOptions | None:
+def search_on(device: str, crew: object | None = None) -> SearchOptions | None:
     """Options of a search on a device named as for models; its answer is the same on each.
 
-    `auto` decides by the work, `cuda` and `cuda:N` are what they say; all else is the processor,
-    `mps` too: the search has no code for it.
+    Args:
+        device: `auto` decides by the work, `cuda` and `cuda:N` are what they say; all else is the
+            processor, `mps` too: the search has no code for it.
+        crew: nodes of a cluster that share the search; this machine alone where it is None.
 
     Raises:
         ModelError: there is no such CUDA device.
