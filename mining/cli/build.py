@@ -10,6 +10,7 @@ import typer
 
 from mining.cli.adaptation import AdaptedGroup
 from mining.cli.app import app
+from mining.cli.cluster import ClusterOption, place
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
@@ -262,6 +263,7 @@ class IndexGroup:
     ] = False
     device: SearchDeviceOption = "auto"
     memory: MemoryOption = None
+    cluster: ClusterOption = None
     verbose: VerboseOption = False
 
 
@@ -271,6 +273,7 @@ class RunGroup:
 
     seed: SeedOption = 0
     memory: MemoryOption = None
+    cluster: ClusterOption = None
     overwrite: OverwriteOption = False
 
 
@@ -316,20 +319,21 @@ def build(
     from mining.cli.summary import print_run
     from mining.commands.build import build as run_build
 
-    run = run_build(
-        faces,
-        reference,
-        out=out,
-        models=model or [],
-        identities=identity.rule(),
-        pairs=mined.pairs,
-        mining=mined.options(drop),
-        random=joined.options(whole.seed),
-        tables=tables.options(),
-        encoding=models.options(),
-        overwrite=whole.overwrite,
-        progress=bar,
-    )
+    with place(whole.cluster) as where:
+        run = run_build(
+            faces,
+            reference,
+            out=out,
+            models=model or [],
+            identities=identity.rule(),
+            pairs=mined.pairs,
+            mining=where.mining(mined.options(drop), models.device),
+            random=joined.options(whole.seed),
+            tables=tables.options(),
+            encoding=where.encoding(models.options()),
+            overwrite=whole.overwrite,
+            progress=bar,
+        )
     print_run(run)
 
 
@@ -351,14 +355,18 @@ def embed(
     identity: IdentityGroup = IdentityGroup(),
     memory: MemoryOption = None,
     models: AdaptedGroup = AdaptedGroup(),
+    cluster: ClusterOption = None,
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.embed import embed_faces
 
-    encoding, rule = models.options(), identity.rule()
-    print_made(embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar))
+    options, rule = models.options(), identity.rule()
+    with place(cluster) as where:
+        encoding = where.encoding(options)
+        made = embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar)
+    print_made(made)
 
 
 @app.command(
@@ -426,20 +434,21 @@ def mine(
     from mining.cli.summary import print_made
     from mining.commands.mine import mine_pairs
 
-    made = mine_pairs(
-        sets.folders(embeddings),
-        out,
-        pairs=mined.pairs,
-        label=label,
-        mining=mining,
-        random=joined.options(seed),
-        index=search.index,
-        recall=search.recall,
-        folds=_folds_of(folds),
-        device=search.device,
-        overwrite=overwrite,
-        progress=bar,
-    )
+    with place(search.cluster) as where:
+        made = mine_pairs(
+            sets.folders(embeddings),
+            out,
+            pairs=mined.pairs,
+            label=label,
+            mining=where.mining(mining, search.device),
+            random=joined.options(seed),
+            index=search.index,
+            recall=search.recall,
+            folds=_folds_of(folds),
+            device=search.device,
+            overwrite=overwrite,
+            progress=bar,
+        )
     print_made(made)
 
 

@@ -10,7 +10,8 @@ from mining.errors import ClusterError
 # Read by Ray when it is imported, and by the processes that it starts; what the user set stands.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # What fails is told by us, once.
+    # What fails is told by us, once; the text of lost nodes is printed even with log_to_driver off.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     # Ray hides the GPUs from tasks that ask for none, and warns that it will not for ever.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +99,7 @@ class Cluster:
         memory: float | None = None,
         ahead: int = AHEAD,
         called: Callable[[int, A], str] | None = None,
-    ) -> Iterator[tuple[int, R]]:
+    ) -> Generator[tuple[int, R], None, None]:
         """Numbers of items and their results, as they are done; each number exactly once.
 
         `work(item, *fixed, *kept)` runs in a process on some node. A process, a node or an object

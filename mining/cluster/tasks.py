@@ -12,7 +12,7 @@ import re
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -143,7 +143,7 @@ class Share(Generic[A, R]):
         self._again: deque[_Item[A]] = deque()
         self._slots, self._looked, self._homeless = 0, float("-inf"), 0.0
 
-    def results(self, items: Iterable[A]) -> Iterator[tuple[int, R]]:
+    def results(self, items: Iterable[A]) -> Generator[tuple[int, R], None, None]:
         """Numbers and results as they are done; see `Cluster.share`."""
         self._look(first=True)
         source = (_Item(number, item) for number, item in enumerate(items))

@@ -113,7 +113,14 @@ def build(
     asked |= vars(tables)
     settings = settings_of(asked | encoding.settled, paths=_PATHS, without=_UNSET)
     miners = [references] if isinstance(references, str) else list(references)
-    search = Search("negative", mining.fusion, mining.rules, device=encoding.device, each=True)
+    search = Search(
+        "negative",
+        mining.fusion,
+        mining.rules,
+        device=encoding.device,
+        crews=mining.crews,
+        each=True,
+    )  # fmt: skip
     search.refuse_unfit(len(miners))
     refuse_twice(miners)
     others = [model for model in models if model not in miners]

@@ -77,7 +77,7 @@ def mine_pairs(
     two = embeddings if isinstance(embeddings, TwoFolders) else None
     folders = _folders(embeddings)
     _refuse_existing(out, folders, mining, random, folds, overwrite=overwrite)
-    search = Search(label, mining.fusion, mining.rules, index, recall, device)
+    search = Search(label, mining.fusion, mining.rules, index, recall, device, mining.crews)
     if two is not None:
         _refuse_for_two(search, mining, folds)
     if mining.design is not None:
@@ -320,7 +320,7 @@ def _mine(
     if given.mining.design is not None:
         return sample_negatives(
             sources, pairs, joined, seed=given.random.seed, ignore=ignore, device=search.device,
-            checkpoint=work.checkpoint, progress=progress,
+            crews=search.crews, checkpoint=work.checkpoint, progress=progress,
         )  # fmt: skip
     mined = search.mine(sources, pairs, work, ignore=ignore, exclude=exclude, progress=progress)
     return Content.of(mined, joined, seed=given.random.seed)

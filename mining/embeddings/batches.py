@@ -34,19 +34,32 @@ class BatchSettings:
 
 
 def encoded(
-    faces: Faces, paths: Sequence[str], model: Model, settings: BatchSettings
+    faces: Faces,
+    paths: Sequence[str],
+    model: Model,
+    settings: BatchSettings,
+    *,
+    proved: bool = False,
+    stopped: bool = False,
 ) -> Generator[tuple[list[Source], Vectors, dict[str, str]], None, None]:
     """Batches of finished vectors, and the causes of the images that gave none.
 
     After the first failure under `stop_on_error`, images are decoded but no more encoded, so that
     all failures are known soon.
 
+    Args:
+        faces: that the paths are of.
+        paths: of the faces to embed.
+        model: encodes.
+        settings: see there.
+        proved: whether the model's vectors are known to be each picture's own.
+        stopped: whether an image failed before.
+
     Raises:
         ModelError: the vectors are none, or not each picture's own (see
             `mining.embeddings.independence`).
         EmbeddingError: vectors that are zero or not finite.
     """
-    stopped = proved = False
     batch_size = settings.batch_size
     for group in _decoded(faces, paths, model, settings):
         causes = {item.path: item.cause for item in group if isinstance(item, _Failure)}

@@ -224,6 +224,37 @@ class EngineChoice:
         return name == "torch" or today is None or there.get("version") == today
 
 
+def opened_as(model: Model, facts: Facts | None, *, batch_size: int) -> Model:
+    """The model by the engine that was chosen elsewhere, as it encodes there.
+
+    Args:
+        model: loaded here.
+        facts: of the engine; see `EngineChoice`.
+        batch_size: images a call of `encode`.
+
+    Raises:
+        ModelError: the engine cannot be had, or its export is another one here.
+    """
+    if facts is None or facts["name"] != "onnx" or _home(model) != "torch":
+        return model
+    from mining.models.onnx_engine import CALL, OnnxEngine
+    from mining.models.onnx_exports import kept_export
+    from mining.models.torch_model import TorchModel
+
+    network = inner(model)
+    assert isinstance(network, TorchModel)
+    _require_runtime(model)
+    adapted = model if isinstance(model, AdaptedModel) else None
+    images = batch_size * (2 if adapted is not None and adapted.flip else 1)
+    engine = OnnxEngine(network, kept_export(network, CALL), batch_size=images)
+    if engine.export.sha256 != facts["export_sha256"]:
+        raise ModelError(
+            f"{model.name}: its export to ONNX is another one here; are onnx, onnxscript and torch "
+            "of the same versions everywhere? Or ask for the engine torch"
+        )
+    return engine if adapted is None else adapted.over(engine)
+
+
 _TORCH: Facts = {"name": "torch"}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from mining.embeddings.crew import Crew, Encoder
 from mining.embeddings.engines import Engine, refuse_unfit
 from mining.embeddings.producer import BATCH_SIZE, OnError, embed
 from mining.embeddings.store import Embeddings
@@ -34,6 +36,7 @@ class EmbeddingOptions:
         flip: whether the vectors of a picture and of its mirror image are averaged; see
             `mining.models.adapted_model`.
         whitening: file with a step behind the model; see `mining.models.whitening_step`.
+        crew: processes elsewhere that embed; this one where it is None. It changes no vector.
     """
 
     device: str = "auto"
@@ -46,6 +49,7 @@ class EmbeddingOptions:
     layers: tuple[str, ...] = ()
     flip: bool = False
     whitening: Path | None = None
+    crew: Crew | None = field(default=None, compare=False, repr=False)
 
     @property
     def settled(self) -> dict[str, object]:
@@ -107,8 +111,20 @@ class EmbeddingOptions:
                 on_error=self.on_error,
                 max_pixels=self.max_pixels,
                 engine=self._engine(model.name),
+                crew=self._encoder(split_steps(model.name)[0]),
                 progress=step,
             )
+
+    def _encoder(self, spec: str) -> Encoder | None:
+        """The crew with this model."""
+        if self.crew is None:
+            return None
+        return self.crew.with_model(partial(_load, replace(self, crew=None), spec))
+
+
+def _load(options: EmbeddingOptions, spec: str, device: str | None) -> Model:
+    """Load a model in another process, on the device that was chosen here."""
+    return (options if device is None else replace(options, device=device)).load(spec)
 
 
 def notes_of(models: Iterable[Model]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mining.embeddings.batches import BatchSettings, encoded, first_pictures
+from mining.embeddings.crew import Encoder
 from mining.embeddings.engines import SAMPLE, Engine
 from mining.embeddings.journal import VectorJournal, exclusive
 from mining.embeddings.known_vectors import KnownVectors
@@ -49,6 +50,7 @@ def embed(
     on_error: OnError = "fail",
     max_pixels: int = images.MAX_PIXELS,
     engine: Engine = "auto",
+    crew: Encoder | None = None,
     progress: Step | None = None,
 ) -> Embeddings:
     """Embed each face once and keep the vectors in `folder`.
@@ -70,6 +72,7 @@ def embed(
         engine: what runs a network of PyTorch's: `torch`, `onnx` (ONNX Runtime, on the CPU), or
             `auto`, the one that made what `folder` holds, else the faster of the two where they
             agree. Vectors of the other are made again, as another model's are.
+        crew: runs the model elsewhere, with the same vectors; here where it is None.
         progress: called with the faces done and the faces in all.
 
     Raises:
@@ -94,7 +97,7 @@ def embed(
             finished = known.complete
             if finished is None:
                 settings = BatchSettings(batch_size, workers, max_pixels, on_error == "fail")
-                failed = _embed_rest(known, model, settings, report)
+                failed = _embed_rest(known, model, settings, crew, report)
                 _write(known, model, failed, batch_size)
             else:
                 known.renew_status()
@@ -119,7 +122,11 @@ def _refuse_other_content(folder: Path) -> None:
 
 
 def _embed_rest(
-    known: KnownVectors, model: Model, settings: BatchSettings, report: Step
+    known: KnownVectors,
+    model: Model,
+    settings: BatchSettings,
+    crew: Encoder | None,
+    report: Step,
 ) -> dict[str, str]:
     """Embed the faces without a good vector into the journal; the failures with their causes."""
     faces, done = known.faces, int(known.good.sum())
@@ -132,7 +139,10 @@ def _embed_rest(
             batch_size=settings.batch_size,
             count=len(todo),
         )
-    batches = encoded(faces, todo, model, settings)
+    if crew is None or not len(todo):
+        batches = encoded(faces, todo, model, settings)
+    else:
+        batches = crew.encoded(faces, todo, model, known.choice.facts, settings)
     with kept_heap(), closing(batches):
         for batch, vectors, causes in batches:
             failed.update(causes)

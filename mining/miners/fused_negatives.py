@@ -16,6 +16,7 @@ from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.rank_aggregation import Method
 from mining.ranking.rules import Rules
 from mining.ranking.search_checkpoints import Checkpoints
+from mining.ranking.search_crews import SearchCrews
 from mining.ranking.search_space import SearchSpace
 from mining.scores.score_pairs import score_pairs
 from pairsets.files.exclusions import PathPairs
@@ -35,6 +36,7 @@ def mine_together(
     limit: int = LIMIT,
     checkpoint: Path | None = None,
     device: str = "auto",
+    crews: SearchCrews | None = None,
     each: bool = True,
     progress: Step | None = None,
 ) -> Mined:
@@ -54,7 +56,7 @@ def mine_together(
         limit: pairs listed of a model at most; see `mining.ranking.fused_ranking`.
         checkpoint: file, in a folder that is there, beside which each model's long searches keep
             what they have found; the files are gone when it is done.
-        device: where the searches run; see `mining.mine_negatives`.
+        device, crews: where the searches run; see `mining.mine_negatives`.
         each: mine also what each reference is judged on.
         progress: called with the pairs compared and the pairs in all, of one search after another.
 
@@ -72,7 +74,9 @@ def mine_together(
     references = [
         Reference(
             name,
-            ModelRanking(source, ignore=ignore, checkpoint=_file(checkpoint, at), device=device),
+            ModelRanking(
+                source, ignore=ignore, checkpoint=_file(checkpoint, at), device=device, crews=crews
+            ),
         )
         for at, (name, source) in enumerate(sources.items())
     ]

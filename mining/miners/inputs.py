@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,8 @@ from mining.errors import RulesError
 from mining.ranking.model_ranking import refuse_without_positives
 from mining.ranking.rank_aggregation import Method, refuse_method
 from mining.ranking.rules import Rules
-from mining.suspects.check import Check
+from mining.ranking.search_crews import SearchCrews
+from mining.suspects.check import Check, CheckCrew
 from mining.suspects.evidence import Drop, digests_of
 from pairsets.errors import FacesError, PairSetError
 from pairsets.evaluation.clusters import By
@@ -47,6 +48,8 @@ class MiningOptions:
         drop: suspects that are replaced by the next best pairs.
         design: how negatives are sampled instead of taking the best of them; see
             `mining.miners.stratified_design`.
+        crews: nodes of a cluster that share the search; they change no pair, only the time.
+        checkers: nodes of a cluster that look for suspects in pictures.
 
     Raises:
         FusionError: no such way to fuse.
@@ -58,6 +61,8 @@ class MiningOptions:
     exclude: Sequence[str | Path] = ()
     drop: Drop | None = None
     design: Literal["stratified"] | None = None
+    crews: SearchCrews | None = field(default=None, compare=False, repr=False)
+    checkers: CheckCrew | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         refuse_method(self.fusion)
@@ -179,6 +184,7 @@ class MinerInputs:
         if drop is None:
             return [], {}
         evidence = drop.evidence(references, second)
+        evidence = replace(evidence, crew=self.mining.checkers)
         return evidence.checks(drop.kinds), digests_of(evidence)
 
     @property

@@ -14,6 +14,7 @@ from mining.errors import RulesError
 from mining.ranking.mined_pairs import Mined, mined_from
 from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.rules import Rules
+from mining.ranking.search_crews import SearchCrews
 from mining.ranking.search_space import SearchSpace
 from pairsets.files.exclusions import PathPairs
 from pairsets.pairset import PairSet, joined_identities
@@ -33,6 +34,7 @@ def mine_negatives(
     recall: bool = False,
     checkpoint: Path | None = None,
     device: str = "auto",
+    crews: SearchCrews | None = None,
     progress: Step | None = None,
 ) -> Mined:
     """The n best-scoring pairs of different identities: exact over all pairs, unless asked not to.
@@ -53,6 +55,7 @@ def mine_negatives(
             that the rules need have files of their own beside it.
         device: where the exact search runs: `auto`, `cpu`, `cuda` or `cuda:N`; the pairs are the
             same.
+        crews: see `mining.ranking.model_ranking.ModelRanking`.
         progress: called with the pairs compared and the pairs in all, of one search after another.
 
     Raises:
@@ -71,6 +74,7 @@ def mine_negatives(
         exclude=exclude,
         checkpoint=checkpoint,
         device=device,
+        crews=crews,
     )
     mined = mined_from(ranking, n, progress=progress)
     ranking.checkpoints.clear()

@@ -15,6 +15,7 @@ from mining.miners.provenance import origin_of
 from mining.miners.stratified_design import PairStrata, SampledPairs, listed_depth
 from mining.ranking.model_ranking import ModelRanking
 from mining.ranking.search_checkpoints import Checkpoints
+from mining.ranking.search_crews import SearchCrews
 from pairsets.faces import Faces
 from pairsets.files.designs import Design
 from pairsets.funnel import FunnelRow
@@ -31,6 +32,7 @@ def sample_negatives(
     seed: int = 0,
     ignore: Iterable[str] = (),
     device: str = "auto",
+    crews: SearchCrews | None = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Content:
@@ -42,7 +44,7 @@ def sample_negatives(
         joined: whose valid positives join them.
         seed: of the draw, and of shuffling.
         ignore: base names of images never to take.
-        device: where the search runs; the pairs are the same.
+        device, crews: where the search runs; the pairs are the same.
         checkpoint: file beside which long searches keep what they have found.
         progress: shows how far the work is.
 
@@ -53,7 +55,9 @@ def sample_negatives(
     ignore = frozenset(ignore)
     checkpoints = Checkpoints(checkpoint)
     rankings = {
-        name: ModelRanking(one, ignore=ignore, checkpoint=checkpoints.next(), device=device)
+        name: ModelRanking(
+            one, ignore=ignore, checkpoint=checkpoints.next(), device=device, crews=crews
+        )
         for name, one in sources.items()
     }
     faces = next(iter(rankings.values())).faces

@@ -18,6 +18,7 @@ from mining.ranking.model_ranking import search_on
 from mining.ranking.positive_ranking import refuse_margins
 from mining.ranking.rank_aggregation import Method
 from mining.ranking.rules import Rules
+from mining.ranking.search_crews import SearchCrews
 from mining.suspects.check import Check
 from mining.suspects.evidence import Drop
 from pairsets.files.exclusions import PathPairs
@@ -56,6 +57,7 @@ class Search:
         index: factory string of an approximate index; None for the exact search.
         recall: measure what the approximate index finds.
         device: where the exact search runs.
+        crews: who shares it; see `mining.ranking.model_ranking.ModelRanking`.
         each: mine also what each of several references is judged on.
         checks: of suspects that other pairs replace.
         facts: what else the work hangs on, as JSON has it; see `pairsets.storage.resume.Parts`.
@@ -67,6 +69,7 @@ class Search:
     index: str | None = None
     recall: bool = False
     device: str = "auto"
+    crews: SearchCrews | None = None
     each: bool = False
     checks: Sequence[Check] = ()
     facts: object = None
@@ -91,7 +94,8 @@ class Search:
         if references > 1 and (self.label == "positive" or self.index is not None):
             what = "hard positives" if self.label == "positive" else "an approximate index"
             raise FusionError(f"{what} of several references; mine those of one alone")
-        search_on(self.device)
+        if self.crews is None:
+            search_on(self.device)
         if self.label == "positive":
             refuse_margins(self.rules)
             if drop is not None:
@@ -161,7 +165,8 @@ class Search:
         if len(sources) > 1:
             return mine_together(
                 sources, n, method=self.fusion, rules=self.rules, ignore=ignore, exclude=exclude,
-                checkpoint=checkpoint, device=self.device, each=self.each, progress=step,
+                checkpoint=checkpoint, device=self.device, crews=self.crews, each=self.each,
+                progress=step,
             )  # fmt: skip
         (source,) = sources.values()
         if self.label == "positive":
@@ -171,6 +176,7 @@ class Search:
         else:
             mined = mine_negatives(
                 source, n, rules=self.rules, ignore=ignore, exclude=exclude, index=self.index,
-                recall=self.recall, checkpoint=checkpoint, device=self.device, progress=step,
+                recall=self.recall, checkpoint=checkpoint, device=self.device, crews=self.crews,
+                progress=step,
             )  # fmt: skip
         return replace(mined, references=sources)

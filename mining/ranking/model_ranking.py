@@ -18,6 +18,7 @@ from mining.errors import RulesError
 from mining.ranking.ranked_pairs import COUNTED, Mask, RankedPairs, Rows, Scores, Spent, in_window
 from mining.ranking.rules import Rules
 from mining.ranking.search_checkpoints import Checkpoints
+from mining.ranking.search_crews import SearchCrews
 from mining.ranking.search_space import SearchSpace
 from pairsets.faces import Faces
 from pairsets.files.exclusions import PathPairs
@@ -38,6 +39,7 @@ class ModelRanking:
         checkpoint: first of the files in which long searches keep what they have found, those that
             are done too, until `checkpoints.clear`.
         device: see `search_on`.
+        crews: who shares the searches; this machine alone where it is None.
 
     Raises:
         RulesError: a margin, where no searched face has another of its identity.
@@ -53,10 +55,11 @@ class ModelRanking:
         exclude: Iterable[PathPairs] = (),
         checkpoint: Path | None = None,
         device: str = "auto",
+        crews: SearchCrews | None = None,
     ) -> None:
         self.rules = rules or Rules()
-        self._how = replace(search_on(device) or SearchOptions(), keep_checkpoint=True)
         self.space = SearchSpace.of(embeddings.faces, ignore, exclude)
+        self._how = _options(embeddings, self.space.kept, device, crews)
         self.faces = self.space.faces
         self.checkpoints = Checkpoints(checkpoint)
         if self.rules.margins:
@@ -173,6 +176,15 @@ def search_on(device: str) -> SearchOptions | None:
     from mining.models.torch_model import resolve_device
 
     return SearchOptions(device=str(resolve_device(device)))
+
+
+def _options(
+    embeddings: Embeddings, kept: Mask, device: str, crews: SearchCrews | None
+) -> SearchOptions:
+    """Options of the searches of these faces; the crews know their own devices."""
+    if crews is not None:
+        return SearchOptions(device="cpu", crew=crews.over(embeddings, kept), keep_checkpoint=True)
+    return replace(search_on(device) or SearchOptions(), keep_checkpoint=True)
 
 
 def refuse_without_positives(faces: Faces, ignore: Iterable[str] = ()) -> None:

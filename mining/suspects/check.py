@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
+
+
+class CheckCrew(Protocol):
+    """Processes elsewhere that ask the same of pairs."""
+
+    def shared(self, kind: str, make: Callable[[], Check]) -> Check:
+        """A check of which each process makes its own; it says the same of each pair.
+
+        Args:
+            kind: of the check.
+            make: makes it; can be sent to another process.
+        """
 
 
 class Check(Protocol):

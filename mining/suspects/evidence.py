@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mining.embeddings.store import Embeddings
-from mining.suspects.check import Check
+from mining.suspects.check import Check, CheckCrew
 from pairsets.errors import PairSetError
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.images import MAX_PIXELS
@@ -31,6 +31,7 @@ class Evidence:
         detector: ONNX file of a face detector.
         cannot_link: files of faces that cannot be one identity's, or of the picture each is of.
         max_pixels: width times height above which an image is refused undecoded.
+        crew: nodes of a cluster that look at pictures; this machine alone where it is None.
 
     Raises:
         PairSetError: the model that vetoes is one of the references, whose hardest pairs score
@@ -44,6 +45,7 @@ class Evidence:
     detector: Path | None = None
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
+    crew: CheckCrew | None = None
 
     def __post_init__(self) -> None:
         if self.second is not None:
@@ -97,18 +99,23 @@ class Evidence:
 
         return grouped(self.references)
 
+    def _shared(self, kind: str, make: Callable[[], Check]) -> Check:
+        """A check of pictures, made here first: what it lacks is told here."""
+        check = make()
+        return check if self.crew is None else self.crew.shared(kind, make)
+
     def _check(self, kind: str) -> Check:
         """The check of a kind; imported when it is needed."""
         if kind == "duplicate" and self.faces is not None:
             from mining.suspects.duplicates import DuplicatePictures
 
-            return DuplicatePictures(self.faces, max_pixels=self.max_pixels)
+            return self._shared(
+                kind, partial(DuplicatePictures, self.faces, max_pixels=self.max_pixels)
+            )
         if kind == "crop" and self.faces is not None:
-            from mining.models.face_detector import OnnxFaceDetector
-            from mining.suspects.crops import BadCrops
-
-            detector = OnnxFaceDetector(self.detector) if self.detector is not None else None
-            return BadCrops(self.faces, detector=detector, max_pixels=self.max_pixels)
+            return self._shared(
+                kind, partial(_bad_crops, self.faces, self.detector, self.max_pixels)
+            )
         if kind == "veto" and self.second is not None:
             from mining.suspects.vetoes import SecondModel
 
@@ -128,6 +135,14 @@ class Evidence:
         raise PairSetError(
             f"{KINDS[kind]} ({kind}) cannot be looked for without {self.lacking[kind]}"
         )
+
+
+def _bad_crops(faces: Path, detector: Path | None, max_pixels: int) -> Check:
+    from mining.models.face_detector import OnnxFaceDetector
+    from mining.suspects.crops import BadCrops
+
+    asked = OnnxFaceDetector(detector) if detector is not None else None
+    return BadCrops(faces, detector=asked, max_pixels=max_pixels)
 
 
 @dataclass(frozen=True)

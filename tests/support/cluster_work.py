@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mining.cluster.threshold import ThresholdClient
 from mining.errors import MiningError
@@ -81,3 +82,20 @@ def raised(item: int, client: ThresholdClient) -> float:
 
 def told(item: int, client: ThresholdClient) -> float:
     return client.raise_to(float(item))
+
+
+class SmallModel:
+    """Mean colours, in a random basis; where a mark lies, the first process that encodes ends."""
+
+    similarity = "cosine"
+
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        return np.asarray(image.resize((4, 4)))
+
+    def encode(self, batch: np.ndarray) -> np.ndarray:
+        mark = Path(os.environ.get("LOOKALIKES_TEST_MARK", "/nowhere"))
+        if mark.exists():
+            mark.unlink()
+            os._exit(1)
+        basis = np.random.default_rng(7).normal(size=(48, 6))
+        return (batch.reshape(len(batch), -1) @ basis).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A Ray cluster of real nodes on this machine, one for the tests of a file."""
+"""A Ray cluster of real nodes on this machine, one for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mining.cluster.session import Cluster, connect
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A head without cores, so that each node that works can be taken away, and one node."""
     pytest.importorskip("ray")
@@ -27,6 +27,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         # Nodes import the tests' work from here.
         paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        patch.setenv("LOOKALIKES_TEST_MARK", str(tmp_path_factory.mktemp("mark") / "die"))
         # A node that was taken away is missed after seconds, not after half a minute.
         soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
         machines = Machines(
@@ -39,7 +40,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             machines.shutdown()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cluster(machines: Any) -> Iterator[Cluster]:
     with connect(machines.address) as cluster:
         yield cluster
