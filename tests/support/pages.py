@@ -36,6 +36,8 @@ CANNOT_RUN = re.compile(
     r"|\blookalikes review (?!export\b|import\b)"
     # As many processes as a machine has GPUs.
     r"|\baccelerate launch\b"
+    # Needs a cluster, a bucket, or both.
+    r"|--cluster\b|\b(?:s3|gs|hf)://"
     # From the network.
     r"|\bhf download\b"
     # Given to those who ask its makers for it.
