@@ -172,6 +172,8 @@ class Room:
 
     def __init__(self, size: int | None, folder: Path | None = None, reserved: int = 0) -> None:
         self.size, self.folder, self.reserved = size, folder, reserved
+        # What of mapped files cannot be given back: libraries.
+        self._stays = 0 if size is None else _mapped_for_good()
         # Whether a file is used.
         self.used = False
 
@@ -182,7 +184,7 @@ class Room:
             return None
         now = held()
         own = 0 if now is None else now.own
-        return self.size - headroom(self.size) - own - self.reserved
+        return self.size - headroom(self.size) - own - self._stays - self.reserved
 
     def fits(self, size: int) -> bool:
         """Whether so many bytes may be held in memory."""
@@ -211,6 +213,12 @@ class Room:
         remember(found)
         self.used = True
         return found
+
+
+def _mapped_for_good() -> int:
+    let_go()
+    now = held()
+    return 0 if now is None else now.mapped
 
 
 def _fill(file: int, size: int) -> None:
