@@ -176,10 +176,13 @@ class Rounding(LowPrecision):
     right = left
 
 
-def rounded16(vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map) -> Rounded:
-    """The vectors in bfloat16, in the order of the join."""
+def rounded16(
+    vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map, *, pinned: bool = False
+) -> Rounded:
+    """The vectors in bfloat16, in the order of the join; `pinned` memory is for copies to a GPU."""
     count, width = len(order), vectors.shape[1]
-    values = torch.empty((count, width), dtype=torch.bfloat16, device=device)
+    shape = count, width
+    values = torch.empty(shape, dtype=torch.bfloat16, device=device, pin_memory=pinned)
     errors = np.empty(count)
 
     def fill(rows: slice) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import cycle
 
 import numpy as np
 import torch
 
-from indexes.base import IndexesError, Rows, Scores
+from indexes.base import Rows, Scores
 from indexes.join.best import Best, Found
 from indexes.join.bounds import FLOAT32, filter_dtype
 from indexes.join.checkpoint import Ledger
+from indexes.join.device_rows import THREADS, Residence, explained_memory, residence, rows_on
 from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
 from indexes.join.filters import Exact32, Filter, Rounding, rounded16
-from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread, sums_in_float32
+from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread
 from indexes.join.narrow import narrow
 from indexes.join.options import SearchOptions
 from indexes.join.plain import Report, search_plain
@@ -38,32 +40,30 @@ def search_fast(
 ) -> None:
     """Fill `best` by torch, on all cores or on a CUDA device."""
     width = best.vectors.shape[1]
-    device = how.device_for(space_of(order, best.rules.split).size, width)
+    devices = how.devices_for(space_of(order, best.rules.split).size, width)
     threads = how.threads or torch.get_num_threads()
-    with own_settings(), pool_of(threads) as pool:
+    with own_settings(), pool_of(max(threads, THREADS * len(devices))) as pool:
         lengths = lengths_of(best.vectors, pool)
         if filter_dtype(lengths[order]) != FLOAT32:
             search_plain(best, order, how.tile, report, ledger)
             return
-        kernels = _kernels(width, how, device, pool)
+        kernels = _kernels(width, how, devices, pool)
         _LOG.info("%s vectors of %d by %s: %s", f"{len(order):,}", width, *kernels.told)
-        with one_blas_thread(kernels):
-            search = _Search(best, order, lengths, pool, kernels, device, how, ledger)
+        with one_blas_thread(kernels), explained_memory(devices, len(order), width):
+            search = _Search(best, order, lengths, pool, kernels, devices, how, ledger)
             search.run(report)
         best.finish(pool.each)
 
 
-def _kernels(width: int, how: SearchOptions, device: str | None, pool: Pool) -> Choice:
+def _kernels(width: int, how: SearchOptions, devices: Sequence[str], pool: Pool) -> Choice:
     """Kernels to search by: the clock is read in a thread that works as the search's own do."""
-    if device is None:
+    if not devices:
         return pool.executor.submit(choose, how.precision, width).result()
-    with _exact_sums(device):
-        if not sums_in_float32(device):
-            raise IndexesError(
-                f"{device}: sums of bfloat16 products are not kept in float32 there; "
-                "use another device or precision"
-            )
-    return Choice(BF16, BF16, f"on {device}")
+    from indexes.join.cuda import refuse_inexact
+
+    with _exact_sums(devices):
+        told = ", ".join(f"{device} ({refuse_inexact(device)})" for device in devices)
+    return Choice(BF16, BF16, f"on {told}")
 
 
 class _Search:
@@ -74,12 +74,12 @@ class _Search:
         lengths: Scores,
         pool: Pool,
         kernels: Choice,
-        device: str | None,
+        devices: Sequence[str],
         how: SearchOptions,
         ledger: Ledger,
     ) -> None:
         self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
-        self.device, self.how = device, how
+        self.devices, self.how = devices, how
         self.kernels = kernels
         self.fresh = ledger.order is None
         if ledger.order is not None:
@@ -89,8 +89,9 @@ class _Search:
             sides = space_of(order, best.rules.split).sides
             groups = best.rules.groups
             self.order = np.concatenate([arranged(groups, order[s], lengths, near) for s in sides])
-            self.side = how.tile or _side(len(order), pool.size, device)
+            self.side = how.tile or _side(len(order), pool.size, devices)
         self.space = space_of(self.order, best.rules.split)
+        self.kept = self._residence() if devices else None
 
     def run(self, report: Report) -> None:
         tiles = self.space.tiles(self.side)
@@ -98,7 +99,7 @@ class _Search:
         report(before)
         if not waiting.size:
             return
-        with _exact_sums(self.device):
+        with _exact_sums(self.devices):
             if self.fresh:
                 self._seed()
             engine = Engine(self.best, self.order, self.lengths, self._filters())
@@ -120,9 +121,10 @@ class _Search:
         report: Report | None = None,
     ) -> None:
         area = max((tiles[number].area for number in numbers), default=0)
+        turns = cycle(self.devices or [None])
 
         def worker() -> Callable[[int], int]:
-            buffers = self._worker(area)
+            buffers = self._worker(area, next(turns))
 
             def work(number: int) -> int:
                 tile = tiles[number]
@@ -131,14 +133,22 @@ class _Search:
 
             return work
 
-        self.pool.share(map(int, numbers), worker, report, workers=1 if self.device else None)
+        workers = THREADS * len(self.devices) or None
+        self.pool.share(map(int, numbers), worker, report, workers=workers)
 
-    def _worker(self, area: int) -> Worker:
-        if self.device is None:
+    def _worker(self, area: int, device: str | None = None) -> Worker:
+        if device is None:
             return Worker(Scanner(area))
         from indexes.join.cuda import DeviceScanner
 
-        return Worker(DeviceScanner(area, self.device))
+        return Worker(DeviceScanner(area, device, self.kept))
+
+    def _residence(self) -> Residence:
+        from indexes.join.cuda import scratch
+
+        needed = scratch(self.devices, self.side**2)
+        count, width = len(self.order), self.best.vectors.shape[1]
+        return residence(self.devices, count, width, self.side, needed)
 
     def _seed(self) -> None:
         """Raise the threshold by the rows nearest to the mean: they hold many of the best pairs."""
@@ -165,7 +175,7 @@ class _Search:
 
     def _plan(self) -> Plan | None:
         """Whether a narrow bound pays; its product is not what a CUDA device is slow at."""
-        if self.how.spectrum == "off" or self.device is not None:
+        if self.how.spectrum == "off" or self.devices:
             return None
         some = self.order[:BLOCK]
         tile = Tile(slice(0, len(some)), slice(0, len(some)))
@@ -179,8 +189,11 @@ class _Search:
         vectors, lengths, kernel = self.best.vectors, self.lengths, self.kernels.first
         if kernel is INT8:
             return quantised(vectors, order, lengths, self.pool.each)
+        if self.kept is not None:
+            groups, each = self.best.rules.groups, self.pool.each
+            return rows_on(vectors, order, lengths, groups, self.devices, self.kept, each)
         if kernel is BF16:
-            return rounded16(vectors, order, lengths, self.device or "cpu", self.pool.each)
+            return rounded16(vectors, order, lengths, "cpu", self.pool.each)
         return Exact32(vectors, order, lengths, kernel)
 
     def _filters(self) -> list[tuple[Filter, float]]:
@@ -197,18 +210,18 @@ class _Search:
         return [(bound, plan.crowd), (Exact32(vectors, order, lengths, kernels.second), CROWD)]
 
 
-def _side(count: int, threads: int, device: str | None) -> int:
+def _side(count: int, threads: int, devices: Sequence[str]) -> int:
     """Rows of a tile: large ones waste less, small ones leave more for all threads to share."""
-    if device is not None:
-        from indexes.join.cuda import SIDE
+    if devices:
+        from indexes.join.cuda import side
 
-        return min(SIDE, max(BLOCK, -(-count // 4)))
+        return min(side(devices), max(BLOCK, -(-count // (4 * len(devices)))))
     return _SIDE if count >= 8 * _SIDE and threads * 6 * _SIDE**2 <= _BUFFERS else BLOCK
 
 
 @contextmanager
-def _exact_sums(device: str | None) -> Iterator[None]:
-    if device is None:
+def _exact_sums(devices: Sequence[str]) -> Iterator[None]:
+    if not devices:
         yield
         return
     from indexes.join.cuda import sums_in_full
