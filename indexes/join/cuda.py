@@ -51,7 +51,7 @@ def fused_fault(device: str) -> str:
 
 
 def refuse_inexact(device: str) -> str:
-    """What multiplies on the device, in a few words.
+    """Name of what multiplies on the device, and why if it is torch.
 
     Raises:
         IndexesError: neither the kernel nor torch keeps the sums of bfloat16 products in float32.

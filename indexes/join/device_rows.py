@@ -52,7 +52,7 @@ def free_bytes(device: str) -> int | None:
 
 
 def residence(devices: Sequence[str], count: int, width: int, side: int, scratch: int) -> Residence:
-    """How `count` rows of `width` are best kept on the devices.
+    """Best way to keep `count` rows of `width` on the devices.
 
     Args:
         devices: names.

@@ -226,7 +226,7 @@ class TorchModel:
 
 
 def _constants(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """What pixels are divided by, then lessened by, then divided by."""
+    """Divisor of pixels, and the mean and deviation that normalise what that leaves."""
     mean, std = (
         torch.tensor(values, device=device).view(3, 1, 1)
         for values in (preprocessing.mean, preprocessing.std)
