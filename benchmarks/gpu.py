@@ -54,9 +54,10 @@ class Size:
     pixels: int = 224
     device: str = "cuda"
     precision: str = "bf16"
+    networks: tuple[str, ...] = NETWORKS
 
 
-DRY = Size(90, 30, 24, 40, 1, 100, 64, 32, 2, 3, 32, "cpu", "fp32")
+DRY = Size(90, 30, 24, 40, 1, 100, 64, 32, 2, 2, 32, "cpu", "fp32", ("resnet18",))
 
 
 def synchronize(size: Size) -> Callable[[], object]:
@@ -282,9 +283,9 @@ def parts(bench: Bench) -> dict[str, tuple[float, Callable[[], dict[str, object]
         "join, clustered": (90, lambda: bench.join("clustered")),
         "exactness": (40, bench.exactness),
         "kernel": (20, bench.profile),
-        "embedding, resnet152": (50, lambda: bench.network(NETWORKS[0])),
-        "embedding, tf_efficientnet_lite0": (30, lambda: bench.network(NETWORKS[1])),
     }
+    for name in bench.size.networks:
+        found[f"embedding, {name}"] = (45, lambda name=name: bench.network(name))
     for name in PEERS:
         found[f"peer, {name}"] = (25, lambda name=name: bench.peer(name))
     found["join, decaying"] = (60, lambda: bench.join("decaying"))

@@ -27,7 +27,7 @@ def test_every_part_runs_dry(tmp_path: Path) -> None:
     assert found["join, clustered"]["pairs"] == gpu.DRY.pairs
     assert found["exactness"]["pairs_compared"] > 1000
     assert found["kernel"]["kernel_operations_a_second"] > 0
-    assert all(found[f"embedding, {name}"]["same_bytes"] for name in gpu.NETWORKS)
+    assert all(found[f"embedding, {name}"]["same_bytes"] for name in gpu.DRY.networks)
     assert found["peer, torch product and topk, bfloat16"]["queries"] == gpu.DRY.queries
     assert found["a tenth of 11 million"]["whole"]["tiles"] == 168 * 169 // 2
 
