@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from indexes.base import Mask, Scores
 
 
-def floor_bits(value: float) -> np.int16:
-    """The bits of the largest bfloat16 that is at most `value`."""
+def floor32(value: float) -> np.float32:
+    """The largest float32 that is at most `value`."""
     with np.errstate(over="ignore"):
         near = np.float32(value)
-    if float(near) > value:
-        near = np.nextafter(near, np.float32(-np.inf))
-    bits = int(near.view(np.uint32))
+    return np.nextafter(near, np.float32(-np.inf)) if float(near) > value else near
+
+
+def floor_bits(value: float) -> np.int16:
+    """The bits of the largest bfloat16 that is at most `value`."""
+    bits = int(floor32(value).view(np.uint32))
     cut = bits >> 16
     if bits & 0xFFFF and cut & 0x8000:
         cut += 1  # away from zero is down for a negative number

@@ -64,6 +64,11 @@ class Engine:
                 hits = worker.scanner.hits(bound, tile, threshold, crowd, closed)
                 if hits is not None:
                     return [self._settle(tile, *hits, bound, threshold, worker)]
+            largest = max(tile.rows.stop - tile.rows.start, tile.columns.stop - tile.columns.start)
+            if worker.scanner.whole is not None and largest > worker.scanner.whole:
+                # Hits often lie in one corner of a large tile: the rest of it goes on as usual.
+                parts = tile.blocks(-(-largest // 2))
+                return [found for part in parts for found in self.search(part, worker)]
         return list(self.plain.search(tile))
 
     def _settle(

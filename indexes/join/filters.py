@@ -178,14 +178,22 @@ class Rounding(LowPrecision):
 
 
 def rounded16(
-    vectors: Vectors, order: Rows, lengths: Scores, device: str, each: Map, room: Room | None = None
+    vectors: Vectors,
+    order: Rows,
+    lengths: Scores,
+    device: str,
+    each: Map,
+    room: Room | None = None,
+    *,
+    pinned: bool = False,
 ) -> Rounded:
-    """The vectors in bfloat16, in the order of the join."""
+    """The vectors in bfloat16, in the order of the join; `pinned` memory is for copies to a GPU."""
     count, width = len(order), vectors.shape[1]
+    shape = count, width
     values = (
-        blank((count, width), torch.bfloat16, room)
-        if device == "cpu"
-        else torch.empty((count, width), dtype=torch.bfloat16, device=device)
+        blank(shape, torch.bfloat16, room)
+        if device == "cpu" and not pinned
+        else torch.empty(shape, dtype=torch.bfloat16, device=device, pin_memory=pinned)
     )
     errors = np.empty(count)
 

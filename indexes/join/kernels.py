@@ -156,8 +156,10 @@ def rate(kernel: Kernel, width: int) -> float:
     return 2e-9 * _SIDE**2 * width / max(min(times), 1e-9)
 
 
-def sums_in_float32(device: str) -> bool:
-    """Whether sums of bfloat16 products are kept in float32.
+def sums_in_float32(
+    device: str, multiply: Callable[[Tensor, Tensor], Tensor] | None = None
+) -> bool:
+    """Whether sums of bfloat16 products are kept in float32, by torch or by `multiply`.
 
     512, 8,190 times 2^-13, then -512: whatever is rounded to bfloat16 on the way loses the small
     ones, which make 1 together.
@@ -165,7 +167,7 @@ def sums_in_float32(device: str) -> bool:
     ones = torch.ones((64, 8192), dtype=torch.bfloat16, device=device)
     small = torch.full((8192, 64), 2.0**-13, dtype=torch.bfloat16, device=device)
     small[0], small[-1] = 512.0, -512.0
-    product = torch.mm(ones, small).to(torch.float32)
+    product = (multiply or torch.mm)(ones, small).to(torch.float32)
     return bool((product - 1.0).abs().max().item() < 0.02)
 
 

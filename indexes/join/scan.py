@@ -40,6 +40,8 @@ class Scanner:
 
     # Fewer hits than this are never too many.
     few = 2048
+    # Tiles with too many hits are not halved: they are small.
+    whole: int | None = None
     # Hits are rare where they are fewer than this share of the products.
     rare = 5e-4
     # Runs of which fewer than this share hold a hit are looked at alone.

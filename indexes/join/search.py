@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -15,17 +16,18 @@ from indexes.base import IndexesError, Rows, Scores
 from indexes.join.best import Best, Found
 from indexes.join.bounds import FLOAT32, filter_dtype
 from indexes.join.checkpoint import Ledger
+from indexes.join.device_rows import THREADS, Residence, explained_memory, residence, rows_on
 from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
 from indexes.join.filters import Exact32, Filter, Rounded, Rounding, rounded16
-from indexes.join.job import JoinJob, bounds_of
-from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread, sums_in_float32
+from indexes.join.job import Crew, JoinJob, bounds_of
+from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread
 from indexes.join.narrow import narrow
 from indexes.join.options import SearchOptions
 from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
 from indexes.join.quantisation import Quantised, quantised, turn_pays
 from indexes.join.scan import Scanner
-from indexes.join.shares import Share, shares_of
+from indexes.join.shares import Share, in_order, shares_of
 from indexes.join.spaces import space_of
 from indexes.join.tiles import BLOCK, Tile, Tiles
 from indexes.join.workers import Pool, pool_of
@@ -50,32 +52,30 @@ def search_fast(
     width = best.vectors.shape[1]
     # What is done here for a crew is little.
     size = space_of(order, best.rules.split).size
-    device = None if how.crew is not None else how.device_for(size, width)
+    devices = () if how.crew is not None else how.devices_for(size, width)
     threads = how.threads or torch.get_num_threads()
-    with own_settings(), pool_of(threads) as pool:
+    with own_settings(), pool_of(max(threads, THREADS * len(devices))) as pool:
         lengths = lengths_of(best.vectors, pool)
         if filter_dtype(lengths[order]) != FLOAT32:
             search_plain(best, order, how.tile, report, ledger)
             return
-        kernels = _kernels(width, how, device, pool)
+        kernels = _kernels(width, how, devices, pool)
         _LOG.info("%s vectors of %d by %s: %s", f"{len(order):,}", width, *kernels.told)
-        with one_blas_thread(kernels):
-            search = _Search(best, order, lengths, pool, kernels, device, how, ledger)
+        with one_blas_thread(kernels), explained_memory(devices, len(order), width):
+            search = _Search(best, order, lengths, pool, kernels, devices, how, ledger)
             search.run(report)
         best.finish(pool.each)
 
 
-def _kernels(width: int, how: SearchOptions, device: str | None, pool: Pool) -> Choice:
+def _kernels(width: int, how: SearchOptions, devices: Sequence[str], pool: Pool) -> Choice:
     """Kernels to search by: the clock is read in a thread that works as the search's own do."""
-    if device is None:
+    if not devices:
         return pool.executor.submit(choose, how.precision, width).result()
-    with _exact_sums(device):
-        if not sums_in_float32(device):
-            raise IndexesError(
-                f"{device}: sums of bfloat16 products are not kept in float32 there; "
-                "use another device or precision"
-            )
-    return Choice(BF16, BF16, f"on {device}")
+    from indexes.join.cuda import refuse_inexact
+
+    with _exact_sums(devices):
+        told = ", ".join(f"{device} ({refuse_inexact(device)})" for device in devices)
+    return Choice(BF16, BF16, f"on {told}")
 
 
 class _Search:
@@ -86,12 +86,12 @@ class _Search:
         lengths: Scores,
         pool: Pool,
         kernels: Choice,
-        device: str | None,
+        devices: Sequence[str],
         how: SearchOptions,
         ledger: Ledger,
     ) -> None:
         self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
-        self.device, self.how = device, how
+        self.devices, self.how = devices, how
         self.kernels = kernels
         memory = how.memory or cap_now()
         self.room = _room(best, order, how, memory, pool.size, ledger)
@@ -103,9 +103,9 @@ class _Search:
             sides = space_of(order, best.rules.split).sides
             groups = best.rules.groups
             self.order = np.concatenate([arranged(groups, order[s], lengths, near) for s in sides])
-            others = device if how.crew is None else how.crew.device
-            self.side = how.tile or _side(len(order), pool.size, others, memory)
+            self.side = how.tile or _side(len(order), pool.size, devices, how.crew, memory)
         self.space = space_of(self.order, best.rules.split)
+        self.kept = self._residence() if devices else None
 
     def run(self, report: Report) -> None:
         tiles = self.space.tiles(self.side)
@@ -119,7 +119,7 @@ class _Search:
             report(pairs)
             self.ledger.keep()
 
-        with _exact_sums(self.device):
+        with _exact_sums(self.devices):
             if self.fresh:
                 self._seed()
             if self.how.crew is not None:
@@ -142,9 +142,10 @@ class _Search:
     ) -> None:
         """Search the tiles that wait, in the order of `numbers`, or else in their own."""
         area = max((tiles[number].area for number in waiting), default=0)
+        turns = cycle(self.devices or [None])
 
         def worker() -> Callable[[int], int]:
-            buffers = self._worker(area)
+            buffers = self._worker(area, next(turns))
 
             def work(number: int) -> int:
                 tile = tiles[number]
@@ -153,7 +154,7 @@ class _Search:
 
             return work
 
-        workers = 1 if self.device else None
+        workers = THREADS * len(self.devices) or None
         self.pool.share(numbers or map(int, waiting), worker, report, workers=workers)
 
     def _work_elsewhere(self, tiles: Tiles, waiting: Rows, done: Report) -> None:
@@ -190,6 +191,11 @@ class _Search:
     ) -> Iterator[Iterable[int] | None]:
         """The tiles' numbers block by block, the next blocks read ahead, if a copy is in a file."""
         copy = filters[0][0]
+        if self.kept is not None and not self.kept.resident:
+            # Of the blocks that a device keeps, half are rows and half are columns.
+            block = max(1, self.kept.slots // 2) * self.side
+            yield [*in_order(shares_of(tiles, waiting, self.space, block))]
+            return
         if not isinstance(copy, Rounded | Quantised) or not self.room.used:
             yield None
             return
@@ -201,12 +207,19 @@ class _Search:
         with ThreadPoolExecutor(1, "read ahead") as reader:
             yield _read_ahead(shares, copy, reader)
 
-    def _worker(self, area: int) -> Worker:
-        if self.device is None:
+    def _worker(self, area: int, device: str | None = None) -> Worker:
+        if device is None:
             return Worker(Scanner(area))
         from indexes.join.cuda import DeviceScanner
 
-        return Worker(DeviceScanner(area, self.device))
+        return Worker(DeviceScanner(area, device, self.kept))
+
+    def _residence(self) -> Residence:
+        from indexes.join.cuda import scratch
+
+        needed = scratch(self.devices, self.side**2)
+        count, width = len(self.order), self.best.vectors.shape[1]
+        return residence(self.devices, count, width, self.side, needed)
 
     def _seed(self) -> None:
         """Raise the threshold by the rows nearest to the mean: they hold many of the best pairs."""
@@ -233,7 +246,7 @@ class _Search:
 
     def _plan(self) -> Plan | None:
         """Whether a narrow bound pays; its product is not what a CUDA device is slow at."""
-        if self.how.spectrum == "off" or self.device is not None:
+        if self.how.spectrum == "off" or self.devices:
             return None
         some = self.order[:BLOCK]
         tile = Tile(slice(0, len(some)), slice(0, len(some)))
@@ -247,9 +260,11 @@ class _Search:
         vectors, lengths, kernel = self.best.vectors, self.lengths, self.kernels.first
         if kernel is INT8:
             return quantised(vectors, order, lengths, self.pool.each, self.room)
+        if self.kept is not None:
+            groups, each = self.best.rules.groups, self.pool.each
+            return rows_on(vectors, order, lengths, groups, self.devices, self.kept, each)
         if kernel is BF16:
-            device = self.device or "cpu"
-            return rounded16(vectors, order, lengths, device, self.pool.each, self.room)
+            return rounded16(vectors, order, lengths, "cpu", self.pool.each, self.room)
         return Exact32(vectors, order, lengths, kernel)
 
     def _filters(self) -> list[tuple[Filter, float]]:
@@ -268,9 +283,15 @@ class _Search:
         return [(bound, plan.crowd), (Exact32(vectors, order, lengths, kernels.second), CROWD)]
 
 
-def _side(count: int, threads: int, device: str | None, memory: int | None) -> int:
+def _side(
+    count: int, threads: int, devices: Sequence[str], crew: Crew | None, memory: int | None
+) -> int:
     """Rows of a tile: large ones waste less, small ones leave more for all threads to share."""
-    if device is not None:
+    if devices:
+        from indexes.join.cuda import side
+
+        return min(side(devices), max(BLOCK, -(-count // (4 * len(devices)))))
+    if crew is not None and crew.device is not None:
         from indexes.join.cuda import SIDE
 
         return min(SIDE, max(BLOCK, -(-count // 4)))
@@ -287,7 +308,7 @@ def _room(
         IndexesError: not even two tiles' rows fit beside what the search holds.
     """
     folder = None if ledger.path is None else ledger.path.parent
-    side = ledger.side or how.tile or _side(len(order), threads, None, memory)
+    side = ledger.side or how.tile or _side(len(order), threads, (), None, memory)
     reserved = threads * 6 * side**2 + len(order) * _A_ROW
     reserved += _A_PAIR * min(best.n, best.spare)
     room, width = Room(memory, folder, reserved), best.vectors.shape[1]
@@ -324,8 +345,8 @@ def _fetch(copy: Rounded | Quantised, rows: slice) -> None:
 
 
 @contextmanager
-def _exact_sums(device: str | None) -> Iterator[None]:
-    if device is None:
+def _exact_sums(devices: Sequence[str]) -> Iterator[None]:
+    if not devices:
         yield
         return
     from indexes.join.cuda import sums_in_full

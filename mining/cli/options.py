@@ -90,13 +90,25 @@ def _check_target(text: str | None) -> str | None:
     return text
 
 
+# The processor, the first CUDA device, one by its number, several, or all.
+_DEVICES = r"auto|cpu|cuda(:all|:\d+(,\d+)*)?"
+# Said behind the devices, of which there may be several.
+_SEVERAL = "; several are cuda:0,1 or cuda:all"
+
+
 def _check_device(name: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", name):
-        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps")
+    if not re.fullmatch(rf"{_DEVICES}|mps", name):
+        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps{_SEVERAL}")
     return name
 
 
 def _check_search_device(name: str) -> str:
+    if not re.fullmatch(_DEVICES, name):
+        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N{_SEVERAL}")
+    return name
+
+
+def _check_one_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N")
     return name
@@ -321,7 +333,8 @@ DeviceOption = Annotated[
         "--device",
         callback=_check_device,
         metavar="DEVICE",
-        help="Device that models run on: auto, cpu, cuda, cuda:N or mps.",
+        help="Device that models run on: auto, cpu, cuda, cuda:N or mps; several, which share the "
+        "faces to embed, as cuda:0,1 or cuda:all.",
         rich_help_panel="Models",
     ),
 ]
@@ -331,7 +344,8 @@ SearchDeviceOption = Annotated[
         "--device",
         callback=_check_search_device,
         metavar="DEVICE",
-        help="Device that searches for pairs: auto, cpu, cuda or cuda:N. All find the same pairs.",
+        help="Device that searches for pairs: auto, cpu, cuda or cuda:N; several as cuda:0,1 or "
+        "cuda:all. All find the same pairs.",
     ),
 ]
 FusionOption = Annotated[
@@ -512,7 +526,7 @@ DetectionDeviceOption = Annotated[
     str,
     typer.Option(
         "--device",
-        callback=_check_search_device,
+        callback=_check_one_device,
         metavar="DEVICE",
         help="Device that the detector runs on: auto, cpu, cuda or cuda:N.",
     ),

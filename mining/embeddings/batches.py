@@ -7,7 +7,9 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from mining.embeddings.independence import prove_independent
 from mining.embeddings.journal import Source, Vectors
 from mining.errors import EmbeddingError, ModelError
-from mining.models.base import Model
+from mining.models.base import Model, Streaming
 from pairsets import images
 from pairsets.faces import Faces
 
@@ -60,23 +62,71 @@ def encoded(
             `mining.embeddings.independence`).
         EmbeddingError: vectors that are zero or not finite.
     """
-    batch_size = settings.batch_size
-    for group in _decoded(faces, paths, model, settings):
+    decoded = _decoded(faces, paths, model, settings)
+    groups = _prepared(decoded, settings, stopped=stopped)
+    for group, vectors in _with_vectors(groups, model):
+        good = group.sources
+        if vectors is None:
+            yield [], np.empty((0, 1), np.float32), group.causes
+            continue
+        vectors = _checked(model, vectors, settings.batch_size)
+        unit = _normalised(vectors[: len(good)], good, model)
+        if not proved and len(good) > 1:
+            prove_independent(model, group.pixels, len(good), vectors)
+            proved = True
+        yield good, unit, group.causes
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Faces of one batch, their pixels filled up to it, and what could not be read.
+
+    No pixels are a batch that is not to be encoded.
+    """
+
+    sources: list[Source]
+    pixels: list[NDArray[np.generic]]
+    causes: dict[str, str]
+
+
+def _prepared(
+    decoded: Iterator[list[_Decoded | _Failure]], settings: BatchSettings, *, stopped: bool
+) -> Iterator[_Group]:
+    for group in decoded:
         causes = {item.path: item.cause for item in group if isinstance(item, _Failure)}
         good = [item for item in group if isinstance(item, _Decoded)]
         stopped = stopped or (settings.stop_on_error and bool(causes))
         if stopped or not good:
-            yield [], np.empty((0, 1), np.float32), causes
+            yield _Group([], [], causes)
             continue
-        sources = [item.source for item in good]
         pixels = [item.pixels for item in good]
-        pixels += [pixels[-1]] * (batch_size - len(pixels))
-        vectors = _checked(model, model.encode(np.stack(pixels)), batch_size)
-        unit = _normalised(vectors[: len(good)], sources, model)
-        if not proved and len(good) > 1:
-            prove_independent(model, pixels, len(good), vectors)
-            proved = True
-        yield sources, unit, causes
+        pixels += [pixels[-1]] * (settings.batch_size - len(pixels))
+        yield _Group([item.source for item in good], pixels, causes)
+
+
+def _with_vectors(
+    groups: Iterator[_Group], model: Model
+) -> Iterator[tuple[_Group, Vectors | None]]:
+    """Each group with its vectors; on devices that take batches ahead, several are under way."""
+    if not getattr(model, "streams", False):
+        for group in groups:
+            yield group, model.encode(np.stack(group.pixels)) if group.pixels else None
+        return
+    waiting: deque[_Group] = deque()
+
+    def stacked() -> Iterator[NDArray[np.generic]]:
+        for group in groups:
+            waiting.append(group)
+            if group.pixels:
+                yield np.stack(group.pixels)
+
+    with closing(cast(Streaming, model).encode_many(stacked())) as found:
+        for vectors in found:
+            while not waiting[0].pixels:
+                yield waiting.popleft(), None
+            yield waiting.popleft(), vectors
+    for group in waiting:
+        yield group, None
 
 
 @dataclass(frozen=True)

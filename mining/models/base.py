@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -48,6 +48,19 @@ class Model(Protocol):
 
     def encode(self, batch: NDArray[np.generic]) -> NDArray[np.float32]:
         """Vectors `[B, D]` of a stacked batch `[B, ...]`, as the network gives them."""
+
+
+class Streaming(Protocol):
+    """Model on devices that take the next batches while they compute."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether `encode_many` is to be used."""
+
+    def encode_many(
+        self, batches: Iterable[NDArray[np.generic]]
+    ) -> Generator[NDArray[np.float32], None, None]:
+        """Vectors of each batch, in order, as `encode` gives them."""
 
 
 def digest(facts: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,10 @@ def providers(device: str, available: list[str]) -> list[Any]:
         ModelError: this ONNX Runtime has none for the device.
     """
     kind, _, index = device.partition(":")
+    if not re.fullmatch(r"\d*", index):
+        raise ModelError(
+            f"device {device!r}: ONNX Runtime runs a model on one device; ask for cuda or cuda:N"
+        )
     has_cuda = "CUDAExecutionProvider" in available
     if kind == "cpu" or (kind == "auto" and not has_cuda):
         return ["CPUExecutionProvider"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from indexes.base import IndexesError
+from indexes.join.options import device_names
 from mining.errors import ModelError
 from mining.models.base import Precision, Similarity, digest
 from mining.models.transform import Preprocessing
@@ -50,7 +53,8 @@ class TorchModel:
             similarity: how vectors are compared.
             facts: what else the vectors depend on, JSON-able: family, architecture.
             libraries: distributions whose versions count, beside torch, Pillow and numpy.
-            device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+            device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; of several, `cuda:0,1` or `cuda:all`,
+                `encode_many` uses each, and all else the first.
             precision: `bf16` runs the network under autocast.
             notes: what a user should know of how the weights were read.
 
@@ -68,7 +72,7 @@ class TorchModel:
             "versions": installed("numpy", "pillow", "torch", *libraries),
         }
         self.fingerprint = digest(self.provenance)
-        self.device = resolve_device(device)
+        self.device, *others = resolve_devices(device)
         if precision == "bf16" and self.device.type == "cuda" and not _has_bf16(self.device):
             raise ModelError(f"{name}: this GPU has no bf16; ask for precision fp32")
         self.preprocessing = preprocessing
@@ -77,11 +81,27 @@ class TorchModel:
         # does not care.
         self._module = module.eval().to(self.device)
         self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Tensors, not numbers: CUDA would turn a division by a number into a multiplication by
-        # its inverse, which rounds differently.
-        self._scale = torch.tensor(255.0, device=self.device)
-        self._mean = torch.tensor(preprocessing.mean, device=self.device).view(3, 1, 1)
-        self._std = torch.tensor(preprocessing.std, device=self.device).view(3, 1, 1)
+        self._constants = _constants(preprocessing, self.device)
+        self._twins = [_moved(self, other) for other in others]
+
+    @property
+    def streams(self) -> bool:
+        """Whether `encode_many` is quicker than `encode`, batch by batch: on CUDA devices."""
+        return self.device.type == "cuda"
+
+    def encode_many(
+        self, batches: Iterable[NDArray[np.generic]]
+    ) -> Generator[NDArray[np.float32], None, None]:
+        """Vectors `[B, D]` of each batch, in order, as `encode` gives them.
+
+        The next batches are copied to the devices while the network is at work on the ones before.
+
+        Raises:
+            ModelError: as of `encode`.
+        """
+        from mining.models.batch_stream import streamed
+
+        return streamed([self, *self._twins], batches)
 
     def over(self, network: nn.Module, *, name: str, facts: Mapping[str, object]) -> TorchModel:
         """This model with another network around its own, told apart by `facts`."""
@@ -90,6 +110,7 @@ class TorchModel:
         found.provenance = {**self.provenance, **facts}
         found.fingerprint = digest(found.provenance)
         found._module = network.eval()
+        found._twins = []
         return found
 
     def preprocess(self, image: Image.Image) -> NDArray[np.generic]:
@@ -103,21 +124,32 @@ class TorchModel:
             ModelError: the batch is not what `preprocess` makes, the network's output is not
                 `[B, D]`, or the device's memory is too small.
         """
-        expected = self.refuse_other(batch)
+        self.refuse_other(batch)
+        with self.explained(len(batch)):
+            output = self._module(self.inputs(batch))
+        return self._checked(output, len(batch))
+
+    @contextlib.contextmanager
+    def explained(self, count: int) -> Iterator[None]:
+        """Context to run the network in, on `count` images: its precision, and clear errors.
+
+        Raises:
+            ModelError: the network's own error, or too little memory.
+        """
+        height, width = self.size
         try:
             with torch.inference_mode(), self.kernels():
-                output = self._module(self.inputs(batch))
+                yield
         except torch.OutOfMemoryError as error:
             raise ModelError(
-                f"{self.name}: {len(batch)} images at once do not fit in the memory of "
+                f"{self.name}: {count} images at once do not fit in the memory of "
                 f"{self.device}; ask for smaller batches"
             ) from error
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{self.name}: the network fails on {expected[0]} images of {expected[1]} x "
-                f"{expected[2]} pixels: {error}"
+                f"{self.name}: the network fails on {count} images of {height} x "
+                f"{width} pixels: {error}"
             ) from error
-        return self._checked(output, len(batch))
 
     def refuse_other(self, batch: NDArray[np.generic]) -> tuple[int, ...]:
         """The shape of a batch; ModelError where it is not what `preprocess` makes."""
@@ -143,11 +175,27 @@ class TorchModel:
         # Copied: PyTorch does not take a read-only array.
         pixels = torch.empty(batch.shape, dtype=torch.uint8)
         pixels.numpy()[...] = batch
-        inputs = pixels.to(self.device).permute(0, 3, 1, 2).to(torch.float32)
-        return inputs.div_(self._scale).sub_(self._mean).div_(self._std)
+        return self.normalised(pixels.to(self.device))
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Input of the network from uint8 `[B, H, W, 3]` that lies on the device."""
+        inputs = pixels.permute(0, 3, 1, 2).to(torch.float32)
+        # Tensors, not numbers: CUDA would turn a division by a number into a multiplication by
+        # its inverse, which rounds differently.
+        scale, mean, std = self._constants
+        return inputs.div_(scale).sub_(mean).div_(std)
 
     def _checked(self, output: object, count: int) -> NDArray[np.float32]:
         """The network's output as an array, if it is one vector an image."""
+        vectors: NDArray[np.float32] = self.checked(output, count).cpu().numpy()
+        return vectors
+
+    def checked(self, output: object, count: int) -> torch.Tensor:
+        """The network's output in float32, if it is one vector an image.
+
+        Raises:
+            ModelError: it is something else.
+        """
         if not isinstance(output, torch.Tensor):
             raise ModelError(f"{self.name}: the network gives a {type(output).__name__}, no tensor")
         if output.ndim != 2 or len(output) != count:
@@ -156,8 +204,7 @@ class TorchModel:
                 f"expected ({count}, D), one vector an image. Likely cause: a head that does not "
                 "pool"
             )
-        vectors: NDArray[np.float32] = output.to(torch.float32).cpu().numpy()
-        return vectors
+        return output.to(torch.float32)
 
     def kernels(self, precision: Precision | None = None) -> contextlib.ExitStack:
         """The context that fixes precision and, on CUDA, repeatable full-width convolutions.
@@ -176,6 +223,41 @@ class TorchModel:
                 )
             )
         return stack
+
+
+def _constants(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Divisor of pixels, and the mean and deviation that normalise what that leaves."""
+    mean, std = (
+        torch.tensor(values, device=device).view(3, 1, 1)
+        for values in (preprocessing.mean, preprocessing.std)
+    )
+    return torch.tensor(255.0, device=device), mean, std
+
+
+def _moved(model: TorchModel, device: torch.device) -> TorchModel:
+    """The model on another device, with a network of its own."""
+    found = copy.copy(model)
+    found.device = device
+    found._module = copy.deepcopy(model.network).to(device)
+    found._constants = _constants(model.preprocessing, device)
+    found._twins = []
+    return found
+
+
+def resolve_devices(device: str) -> list[torch.device]:
+    """Devices of that name, each once: several CUDA devices are `cuda:0,1` or `cuda:all`.
+
+    Raises:
+        ModelError: one of them is not here.
+    """
+    if not re.fullmatch(r"cuda:(all|\d+(,\d+)+)", device):
+        return [resolve_device(device)]
+    resolve_device("cuda")
+    try:
+        names = device_names(device, torch.cuda.device_count())
+    except IndexesError as error:
+        raise ModelError(str(error)) from None
+    return [torch.device(name) for name in names]
 
 
 def resolve_device(device: str) -> torch.device:

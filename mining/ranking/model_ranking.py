@@ -160,7 +160,8 @@ class ModelRanking:
 def search_on(device: str) -> SearchOptions | None:
     """Options of a search on a device named as for models; its answer is the same on each.
 
-    `auto` decides by the work, `cuda` and `cuda:N` are what they say; all else is the processor,
+    `auto` decides by the work, `cuda`, `cuda:N`, `cuda:0,1` and `cuda:all` are what they say;
+    all else is the processor,
     `mps` too: the search has no code for it.
 
     Raises:
@@ -173,9 +174,10 @@ def search_on(device: str) -> SearchOptions | None:
         return None
     if not device.startswith("cuda"):
         return SearchOptions(device="cpu")
-    from mining.models.torch_model import resolve_device
+    from mining.models.torch_model import resolve_devices
 
-    return SearchOptions(device=str(resolve_device(device)))
+    resolve_devices(device)
+    return SearchOptions(device=device)
 
 
 def _options(

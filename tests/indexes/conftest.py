@@ -37,12 +37,13 @@ WAYS = (
     "int8, by others",
     "bf16, narrow, by others",
     "device",
+    "two devices",
     "cuda",
 )
 
 
 # It takes longer than a search of few vectors, and says the same each time.
-_sums_in_float32 = cache(search.sums_in_float32)
+_sums_in_float32 = cache(cuda.sums_in_float32)
 _int8_is_sound = not kernels.int8_fault(64)
 
 
@@ -66,15 +67,18 @@ def way(request, monkeypatch) -> Way:
     In vain: too much passes the narrow bound, or all filters, so that the next one is taken.
     """
     name: str = request.param
-    monkeypatch.setattr(search, "sums_in_float32", _sums_in_float32)
+    monkeypatch.setattr(cuda, "sums_in_float32", _sums_in_float32)
     if name == "plain":
         return join.SearchOptions
     if name == "cuda":
         if not cuda.torch.cuda.is_available():
             pytest.skip("no CUDA device that torch can use")
         return partial(join.SearchOptions, device="cuda")
+    if name == "two devices":
+        monkeypatch.setattr(join.SearchOptions, "devices_for", lambda *_: ("cpu", "cpu:0"))
+        return partial(join.SearchOptions, precision="bf16")
     if name == "device":
-        monkeypatch.setattr(join.SearchOptions, "device_for", lambda *_: "cpu")
+        monkeypatch.setattr(join.SearchOptions, "devices_for", lambda *_: ("cpu",))
         return partial(join.SearchOptions, precision="bf16")
     # Whole vectors behind a narrow bound in 8 bits are in bfloat16 everywhere.
     monkeypatch.setattr(kernels, "rate", lambda kernel, width: float(8 // kernel.factors.itemsize))

@@ -114,23 +114,36 @@ def test_sums_that_are_not_kept_in_float32_are_noticed(total, holds, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("how", "count", "device"),
+    ("how", "count", "devices"),
     [
-        (join.SearchOptions(), 1000, None),
-        (join.SearchOptions(), 10**5, "cuda"),
-        (join.SearchOptions(device="cpu"), 10**5, None),
-        (join.SearchOptions(precision="fp32"), 10**5, None),
-        (join.SearchOptions(precision="int8"), 10**5, None),
-        (join.SearchOptions(device="cuda"), 1000, "cuda"),
-        (join.SearchOptions(device="cuda:1"), 10**5, "cuda:1"),
+        (join.SearchOptions(), 1000, ()),
+        (join.SearchOptions(), 10**5, ("cuda",)),
+        (join.SearchOptions(device="cpu"), 10**5, ()),
+        (join.SearchOptions(precision="fp32"), 10**5, ()),
+        (join.SearchOptions(precision="int8"), 10**5, ()),
+        (join.SearchOptions(device="cuda"), 1000, ("cuda",)),
+        (join.SearchOptions(device="cuda:1"), 10**5, ("cuda:1",)),
+        (join.SearchOptions(device="cuda:2,0,2"), 10**5, ("cuda:2", "cuda:0")),
+        (join.SearchOptions(device="cuda:all"), 10**5, ("cuda:0", "cuda:1", "cuda:2")),
     ],
 )
-def test_a_device_is_used_where_it_pays_or_is_asked_for(how, count, device, monkeypatch):
+def test_devices_are_used_where_it_pays_or_is_asked_for(how, count, devices, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert how.device_for(count, 512) == device
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert how.devices_for(count, 512) == devices
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     if how.device == "auto":
-        assert how.device_for(count, 512) is None
+        assert how.devices_for(count, 512) == ()
+
+
+def test_a_device_that_is_not_there(monkeypatch):
+    how = join.SearchOptions(device="cuda:0,3")
+    with pytest.raises(IndexesError, match="no CUDA device that torch can use"):
+        how.devices_for(9, 9)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    with pytest.raises(IndexesError, match="no CUDA device 3 here, torch sees 3, counted from 0"):
+        how.devices_for(9, 9)
 
 
 # What a program may have set for all of torch. The first three let products of float32 be made of
@@ -216,8 +229,9 @@ EXPECTED = {
     "int8, narrow, in a file": {("narrow", True)},
     "int8, by others": {("Quantised", True)},
     "bf16, narrow, by others": {("narrow", True)},
-    "device": {("Rounded", True)},
-    "cuda": {("Rounded", True)},
+    "device": {("DeviceRows", True)},
+    "two devices": {("DeviceRows", True)},
+    "cuda": {("DeviceRows", True)},
 }
 
 

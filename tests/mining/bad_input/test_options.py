@@ -103,7 +103,7 @@ def test_usage(home, command, expected):
     [
         ("--on-error", "banana", "'banana' is not one of 'fail', 'skip'"),
         ("--precision", "fp8", "'fp8' is not one of 'fp32', 'bf16'"),
-        ("--device", "tpu", "'tpu' is none of auto, cpu, cuda, cuda:N, mps"),
+        ("--device", "tpu", "'tpu' is none of auto, cpu, cuda, cuda:N, mps; several are cuda:0,1"),
         ("--device", "cuda:", "'cuda:' is none of auto, cpu, cuda, cuda:N, mps"),
         ("--batch-size", 0, "value for '--batch-size'"),
         ("--batch-size", 10**9, "value for '--batch-size'"),
