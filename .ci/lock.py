@@ -19,7 +19,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BUILD, MAIN, CUDA = (f"requirements{kind}.lock" for kind in (".build", "", ".cuda"))
-EXTRAS = ("cpu", "cloud", "cluster", "huggingface", "onnx", "parquet", "review", "sample", "suspects")
+EXTRAS = (
+    "cpu",
+    "cloud",
+    "cluster",
+    "huggingface",
+    "onnx",
+    "parquet",
+    "review",
+    "sample",
+    "suspects",
+)
 EXTRAS += ("train", "zstd", "dev")  # the last is not of users
 # Installing the project in place, and the one package that has no wheel.
 BUILDERS = ("editables", "setuptools")
