@@ -243,7 +243,7 @@ class RemoteFolder:
 
     def _open(self) -> tuple[Any, str]:
         """The file system of the URL, and the path in it."""
-        return _opened(self.url, os.getpid())
+        return _opened(self.url, (os.getpid(), os.environ.get("AWS_ENDPOINT_URL", "")))
 
     @contextmanager
     def _told(self, path: str = "") -> Iterator[None]:
@@ -261,8 +261,11 @@ def _join(root: str, path: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def _opened(url: str, process: int) -> tuple[Any, str]:
-    """The file system of a URL, made anew in each process: none of them survives a fork."""
+def _opened(url: str, here: tuple[int, str]) -> tuple[Any, str]:
+    """The file system of a URL, made anew in each process: none of them survives a fork.
+
+    `here` is the process, and the endpoint that it asks.
+    """
     scheme = url.partition("://")[0]
     try:
         import fsspec
