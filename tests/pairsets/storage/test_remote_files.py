@@ -128,7 +128,7 @@ def test_no_right(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         folder = RemoteFolder("s3://private/faces")
         for ask in (folder.find, lambda: folder.read("1.jpg"), lambda: folder.write("1.jpg", b"x")):
-            with pytest.raises(RemoteError, match="s3://private/faces.*: no right to it") as told:
+            with pytest.raises(RemoteError, match=r"s3://private/faces.*: no right to it") as told:
                 ask()
             assert "AWS_ACCESS_KEY_ID" in str(told.value)
             assert "testing" not in str(told.value)
@@ -138,7 +138,7 @@ def test_an_endpoint_that_is_not_there(monkeypatch):
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(RemoteError, match="cannot be reached.*AWS_ENDPOINT_URL"):
+    with pytest.raises(RemoteError, match=r"cannot be reached.*AWS_ENDPOINT_URL"):
         RemoteFolder("s3://bucket/faces").find()
 
 
@@ -150,7 +150,8 @@ def test_a_place_that_never_answers(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "back_end"), [("gs", "GCSFileSystem"), ("hf", "HfFileSystem"), ("s3", "S3FileSystem")]
+    ("scheme", "back_end"),
+    [("gs", "GCSFileSystem"), ("hf", "HfFileSystem"), ("s3", "S3FileSystem")],
 )
 def test_each_scheme_has_its_back_end(scheme, back_end):
     url = f"{scheme}://{'datasets/a/b' if scheme == 'hf' else 'bucket'}/faces"
