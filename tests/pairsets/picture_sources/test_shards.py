@@ -46,8 +46,7 @@ def write_tar(path: Path, members: Mapping[str, bytes] | Sequence[tuple[str, byt
 
 def write_parquet(path: Path, rows: Sequence[tuple[str | None, bytes | None, object]], **more):
     pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pyarrow.table(
         {
@@ -55,7 +54,7 @@ def write_parquet(path: Path, rows: Sequence[tuple[str | None, bytes | None, obj
             "label": [label for *_, label in rows],
         }
     )
-    pyarrow.parquet.write_table(table, path, row_group_size=2, **more)
+    parquet.write_table(table, path, row_group_size=2, **more)
     return path
 
 
@@ -145,28 +144,17 @@ def test_one_shard_alone(tmp_path):
 # --- damaged tars
 
 
-def cut_at(share: float):
-    def damage(path: Path) -> None:
-        os.truncate(path, int(path.stat().st_size * share))
-
-    return damage
-
-
-def end_at_a_member(path: Path) -> None:
-    """Cut where a member ends: what is left is read by Python without an error."""
-    with tarfile.open(path) as archive:
-        last = archive.getmembers()[-1]
-    os.truncate(path, last.offset)
-    with tarfile.open(path) as archive:
-        assert len(archive.getmembers()) == len(NAMES) - 1
-
-
-@pytest.mark.parametrize("damage", [cut_at(0.3), cut_at(0.5), cut_at(0.72), end_at_a_member])
-def test_a_tar_that_was_cut_is_refused(damage, tmp_path):
+def test_a_tar_that_was_cut_anywhere_is_refused(tmp_path):
+    """Also where a member ends, which Python's reader takes for the end of the tar."""
     path = write_tar(tmp_path / "shards/0.tar", PICTURES)
-    damage(path)
-    with pytest.raises(FacesError, match=r"0\.tar: cut short, damaged or no tar"):
-        Faces.scan(tmp_path / "shards")
+    with tarfile.open(path) as archive:
+        members = archive.getmembers()
+        end = archive.offset
+    for size in {*range(300, end, 3000), end, *(member.offset for member in members[1:])}:
+        write_tar(path, PICTURES)
+        os.truncate(path, size)
+        with pytest.raises(FacesError, match=r"0\.tar: cut short, damaged or no tar"):
+            Faces.scan(tmp_path / "shards")
 
 
 def test_what_is_no_tar_is_refused(tmp_path):
@@ -211,11 +199,10 @@ def test_a_path_in_two_shards_is_refused_with_both_named(tmp_path):
 def test_a_shard_that_changes_is_not_read_as_it_was(tmp_path):
     path = make("tar", tmp_path / "shards") / "00000.tar"
     faces = Faces.scan(tmp_path / "shards")
-    inside = next(name for name in NAMES if faces.source.take(faces.paths).places is not None)
-    write_tar(path, {"other/1.png": PICTURES[inside]})
-    write_tar(path.with_name("00001.tar"), {"other/2.png": PICTURES[inside]})
+    write_tar(path, {"other/1.png": PICTURES[NAMES[0]]})
+    write_tar(path.with_name("00001.tar"), {"other/2.png": PICTURES[NAMES[0]]})
     with pytest.raises(FacesError, match="changed since it was listed"):
-        faces.read(inside)
+        faces.read(NAMES[0])
     assert Faces.scan(tmp_path / "shards").paths.tolist() == ["other/1.png", "other/2.png"]
 
 
@@ -275,9 +262,13 @@ def test_what_is_not_told_is_asked(members, tmp_path):
     with pytest.raises(FacesError, match="what says who a picture shows") as asked:
         Faces.scan(path)
     assert "--identity-field" in str(asked.value)
-    assert Faces.scan(path, ByField("cls" if "cls" in str(asked.value) else "txt")) if (
-        "--identity-field cls" in str(asked.value) or "--identity-field txt" in str(asked.value)
-    ) else True
+    assert (
+        Faces.scan(path, ByField("cls" if "cls" in str(asked.value) else "txt"))
+        if (
+            "--identity-field cls" in str(asked.value) or "--identity-field txt" in str(asked.value)
+        )
+        else True
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,12 +323,11 @@ def test_rows_without_unique_names_are_called_by_file_and_row(tmp_path):
 
 def test_a_column_is_asked_for_and_named(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     cells = [{"bytes": PICTURES[name], "path": name} for name in NAMES]
     who = [name.partition("/")[0] for name in NAMES]
     table = pyarrow.table({"image": cells, "name": who, "label": who[::-1]})
-    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    parquet.write_table(table, tmp_path / "x.parquet")
     with pytest.raises(PairsetsError, match="2 columns for the identity"):
         Faces.scan(tmp_path)
     faces = Faces.scan(tmp_path, ByField("label"))
