@@ -244,7 +244,7 @@ class Faces:
 
     @property
     def place(self) -> str:
-        """Where the faces lie, for messages."""
+        """Place of the faces, for messages."""
         return str(self.root) if self.source is None else self.source.name
 
     def read(self, path: str) -> tuple[bytes, FileFacts]:

@@ -551,8 +551,8 @@ IdentityFieldOption = Annotated[
     typer.Option(
         "--identity-field",
         metavar="FIELD",
-        help="Of tar shards folder, cls, txt or json:NAME beside the picture, of Parquet a column, "
-        "names who it shows.",
+        help="Field of shards that names who a picture shows: of tar folder, cls, txt or "
+        "json:NAME; of Parquet a column.",
         rich_help_panel=IDENTITIES,
     ),
 ]

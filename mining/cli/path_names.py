@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 from pairsets.storage.remote_files import is_remote
-from pairsets.storage.staging import any_remote, staged
 
 # Commands that take URLs.
 _REMOTE = frozenset(
@@ -38,6 +37,8 @@ def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(**options: Any) -> Any:
         # Where it is written is left as it is: what `.` may be there, each command says itself.
         named = {name: value if name == "out" else _named(value) for name, value in options.items()}
+        from pairsets.storage.remote_arguments import any_remote, staged
+
         if not any_remote(named):
             return command(**named)
         if command.__name__ not in _REMOTE:

@@ -127,7 +127,7 @@ class KnownVectors:
     def _unchanged_there(
         self, source: PictureSource, part: slice, paths: Sequence[str]
     ) -> Iterator[bool]:
-        """As `_unchanged`, of pictures whose facts a listing has."""
+        """Whether each picture stands as it was, by the facts of a listing."""
         now = source.facts(paths)
         for path, row, note, (size, time, tag, rest) in zip(
             paths, self._rows[part].tolist(), self._noted[part].tolist(), now.tolist(), strict=True

@@ -148,7 +148,7 @@ class Embeddings:
         return found
 
     def of_source(self, source: PictureSource | None) -> Embeddings:
-        """The same, of faces whose pictures are read there."""
+        """These embeddings, of faces whose pictures are read there."""
         if source is None:
             return self
         faces = self.faces

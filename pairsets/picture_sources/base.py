@@ -33,7 +33,7 @@ class PictureSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Where the pictures lie, for messages."""
+        """Place of the pictures, for messages."""
 
     def read(self, path: str) -> tuple[bytes, FileFacts]:
         """The bytes of a picture, and its facts.
@@ -50,7 +50,7 @@ class PictureSource(Protocol):
         """Source of these pictures alone, small to send elsewhere."""
 
     def in_order(self, paths: TextColumn) -> TextColumn:
-        """The same paths in the order in which they are read fastest."""
+        """Order of these paths in which they are read fastest."""
 
     def locate(self, path: str) -> Path:
         """A file of this machine with the picture, fetched where it is not there yet.

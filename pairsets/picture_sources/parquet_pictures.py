@@ -63,7 +63,7 @@ class ParquetPictures:
 
     @property
     def name(self) -> str:
-        """Where the pictures lie, for messages."""
+        """Place of the pictures, for messages."""
         return self.title
 
     def read(self, path: str) -> tuple[bytes, FileFacts]:

@@ -1,4 +1,4 @@
-"""What lies at a place: a remote folder of pictures, or shards, here or there."""
+"""Place of pictures: a remote folder of them, or shards, here or there."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class RemotePictures:
 
     @property
     def name(self) -> str:
-        """Where the pictures lie, for messages."""
+        """Place of the pictures, for messages."""
         return self.folder.name
 
     def read(self, path: str) -> tuple[bytes, FileFacts]:

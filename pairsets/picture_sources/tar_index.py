@@ -183,7 +183,7 @@ def _safe(shard: ShardFile, member: tarfile.TarInfo) -> str:
 
 
 def _label(shard: ShardFile, archive: tarfile.TarFile, member: tarfile.TarInfo, field: str) -> str:
-    """What a file beside a picture says, empty where it says nothing.
+    """Content of a file beside a picture, empty where it says nothing.
 
     Raises:
         FacesError: it is no text, too long, or its JSON has no such field.

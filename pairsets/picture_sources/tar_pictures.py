@@ -52,7 +52,7 @@ class TarPictures:
 
     @property
     def name(self) -> str:
-        """Where the pictures lie, for messages."""
+        """Place of the pictures, for messages."""
         return self.title
 
     def read(self, path: str) -> tuple[bytes, FileFacts]:
@@ -148,7 +148,7 @@ def _refuse_twice(
 def _named(
     title: str, paths: TextColumn, labels: TextColumn, beside: Counter[str], rule: Rule | None
 ) -> Naming:
-    """Who the pictures show.
+    """Identities of the pictures.
 
     Raises:
         FacesError: it is open what says so.

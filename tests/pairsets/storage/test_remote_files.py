@@ -143,10 +143,14 @@ def test_an_endpoint_that_is_not_there(monkeypatch):
 
 
 def test_a_place_that_never_answers(monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    silent = threading.Event()
     monkeypatch.setattr(remote_files, "ANSWER", 0.05)
-    monkeypatch.setattr(remote_files, "_contact", lambda place, path: threading.Event().wait(2))
+    monkeypatch.setattr(MemoryFileSystem, "info", lambda place, path: silent.wait())
     with pytest.raises(RemoteError, match="memory://silent: no answer within"):
         RemoteFolder("memory://silent").find()
+    silent.set()
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ class _Output:
         return self.place.parent / "pushing"
 
     def _listed(self) -> dict[str, Facts]:
-        """What is at the target: below a folder, or the files called alike."""
+        """Files at the target: below a folder, or those called alike."""
         try:
             found = self.remote.find()
         except MissingError:
@@ -262,7 +262,7 @@ class _Output:
 
 
 def _endings(names: Mapping[str, object]) -> list[str]:
-    """Those files that say that others are whole, in the order in which they are pushed."""
+    """Files that say that others are whole, in the order in which they are pushed."""
     manifests = [
         name
         for name in names
@@ -316,7 +316,7 @@ def _url(value: object) -> str | None:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """What stands before a file in `NAME=FILE`, with the sign, and the file."""
+    """Name before a file in `NAME=FILE`, with the sign, and the file."""
     match = _TEXT.fullmatch(text)
     return (match["name"] or "", match["url"]) if match else ("", text)
 
