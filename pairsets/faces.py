@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -363,6 +363,19 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
             f"there{why or '; is this the folder the pairs were made from?'}"
         )
     return Faces.of_paths(root, wanted, identities=identities)
+
+
+def locator(root: Path) -> Callable[[str], Path]:
+    """Function that gives the file of each path of the faces in `root`, which may be shards.
+
+    Raises:
+        FacesError, SourceError, RemoteError: the shards, or the place, cannot be opened.
+    """
+    far = origin_of(root)
+    if far is not None:
+        return open_remote(far, UNFINISHED).source.locate
+    shards = open_shards(root) if root.is_file() or (root.is_dir() and _is_bare(root)) else None
+    return root.joinpath if shards is None else shards.source.locate
 
 
 def _resolve(

@@ -308,7 +308,11 @@ def _is_url(value: object) -> bool:
     if isinstance(value, Path):
         return is_remote(value)
     # Else `onnx:/models/x.onnx`, the name of a model, would be one.
-    return isinstance(value, str) and "://" in value and is_remote(_parted(value)[1])
+    if not isinstance(value, str) or "://" not in value:
+        return False
+    text = _parted(value)[1]
+    # The address of a server is no file.
+    return is_remote(text) and not text.lower().startswith(("http:", "https:"))
 
 
 def _url(value: object) -> str | None:
@@ -330,8 +334,6 @@ def _here(value: Any, *, lazily: bool) -> Any:
     front, text = _parted(value) if isinstance(value, str) else ("", value)
     url = remote_url(text)
     assert url is not None
-    if url.partition("://")[0] in ("http", "https") and isinstance(value, str):
-        return value
     if lazily:
         place = mirror_of(url)
         place.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from support.drawn import draw_face
 
 from mining import embed, load_model
 from pairsets.errors import FacesError, PairsetsError
-from pairsets.faces import Faces, resolve
+from pairsets.faces import Faces, locator, resolve
 from pairsets.identities.fields import ByField
 from pairsets.identities.rules import ByLevel
 from pairsets.images import ImageError
@@ -134,6 +134,14 @@ def test_a_picture_is_laid_into_a_file_and_not_believed_when_changed(kind, tmp_p
     assert resolved.locate("asuka/0.png").read_bytes() == PICTURES["asuka/0.png"]
     with pytest.raises(FacesError, match=r"'rei/9\.png' is not there"):
         resolve(shards, ["rei/9.png"])
+
+
+@pytest.mark.parametrize("kind", ["plain", "tar", "parquet"])
+def test_a_picture_is_found_by_its_place_alone(kind, folder, tmp_path):
+    place = folder if kind == "plain" else make(kind, tmp_path / "shards")
+    locate = locator(place)
+    assert locate("rei/1.png").read_bytes() == PICTURES["rei/1.png"]
+    assert (locate("rei/1.png") == folder / "rei/1.png") == (kind == "plain")
 
 
 def test_one_shard_alone(tmp_path):
