@@ -154,7 +154,7 @@ class _Output:
         remote: the target, a folder or a file.
         place: where it is written meanwhile.
         whole: whether all of it has to be pushed, since an earlier push was cut off.
-        before: size and time of each file here when the work began.
+        before: size and time of each file here when it was last what the target has.
     """
 
     remote: RemoteFolder
@@ -176,7 +176,7 @@ class _Output:
             output._reopen()
         elif there != known or not output._note.exists():
             output._renew(there, overwrite=overwrite)
-        output.before = output._snapshot()
+        output.before = output._read_before()
         return output
 
     @property
@@ -217,7 +217,20 @@ class _Output:
                 (into / next(iter(there))).parent.mkdir(parents=True)
                 (into / next(iter(there))).touch()
                 return
-        write_json(self._note, {"files": {path: [*facts] for path, facts in there.items()}})
+        self._write_note(there)
+
+    def _write_note(self, there: Mapping[str, Facts]) -> None:
+        """Note what is at the target, and which files here are the same."""
+        files = {path: [*facts] for path, facts in there.items()}
+        here = {path: [*status] for path, status in self._snapshot().items()}
+        write_json(self._note, {"files": files, "here": here})
+
+    def _read_before(self) -> dict[str, tuple[int, int]]:
+        try:
+            here = read_object(self._note, "what was pushed", most=None).inner("here").content
+            return {str(path): (int(size), int(time)) for path, (size, time) in here.items()}
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def _reopen(self) -> None:
         """Let the command work again where it had ended, and was not pushed whole."""
@@ -255,8 +268,7 @@ class _Output:
             target.remove(gone)
             self._cut.unlink()
         if is_folder:
-            listed = self._listed()
-            write_json(self._note, {"files": {path: [*facts] for path, facts in listed.items()}})
+            self._write_note(self._listed())
         else:
             shutil.rmtree(home)
 

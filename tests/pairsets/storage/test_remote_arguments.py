@@ -70,15 +70,21 @@ def test_an_error_leaves_the_target_as_it_was_and_the_work_here():
     target = RemoteFolder("memory://failed/out")
     target.write("a.csv", b"old")
     options = {"out": Path("memory://failed/out/a.csv"), "overwrite": True}
-    with pytest.raises(OutputError, match="refused"), staged(options) as local:
-        assert local["out"].read_bytes() == b"old"
-        local["out"].write_bytes(b"new")
-        raise OutputError("refused")
+
+    def fail() -> None:
+        with staged(options) as local:
+            assert local["out"].read_bytes() == b"old"
+            local["out"].write_bytes(b"new")
+            raise OutputError("refused")
+
+    with pytest.raises(OutputError, match="refused"):
+        fail()
     assert target.read("a.csv") == b"old"
+    # What the first call made and the second found is pushed, too.
     with staged(options) as local:
         assert local["out"].read_bytes() == b"new"
         (local["out"].parent / "a.json").write_bytes(b"{}")
-    assert {path: target.read(path) for path in target.find()} == {"a.csv": b"old", "a.json": b"{}"}
+    assert {path: target.read(path) for path in target.find()} == {"a.csv": b"new", "a.json": b"{}"}
 
 
 def test_what_has_to_be_of_this_machine_says_so():
