@@ -195,6 +195,13 @@ class _Output:
             return self._beside()
         return self._beside() if [*found] == [""] else found
 
+    def _is_folder(self) -> bool:
+        """Whether the target is a folder that is there, and no file or beginning of files."""
+        try:
+            return [*self.remote.find()] != [""]
+        except MissingError:
+            return False
+
     def _beside(self) -> dict[str, Facts]:
         try:
             return _called_alike(self.remote)
@@ -207,7 +214,7 @@ class _Output:
         for old in home.iterdir():
             shutil.rmtree(old) if old.is_dir() else old.unlink()
         if there:
-            is_file = self.remote.base in there
+            is_file = not self._is_folder()
             into = home if is_file else self.place
             source = self.remote.parent if is_file else self.remote
             if is_file or overwrite or _VECTORS in there:

@@ -87,6 +87,15 @@ def test_an_error_leaves_the_target_as_it_was_and_the_work_here():
     assert {path: target.read(path) for path in target.find()} == {"a.csv": b"new", "a.json": b"{}"}
 
 
+def test_files_that_begin_alike_are_no_folder():
+    target = RemoteFolder("memory://alike/out")
+    target.write("board.csv", b"old")
+    with staged({"out": Path("memory://alike/out/board")}) as local:
+        assert local["out"].with_suffix(".csv").read_bytes() == b"old"
+        local["out"].with_suffix(".md").write_bytes(b"new")
+    assert {*target.find()} == {"board.csv", "board.md"}
+
+
 def test_what_has_to_be_of_this_machine_says_so():
     with (
         pytest.raises(OutputError, match="--cache is a place of this machine"),
