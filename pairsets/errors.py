@@ -8,6 +8,7 @@ PairsetsError                    a ValueError
 ├── SubmissionError              in files.submissions
 ├── OutputError
 ├── JsonError                    in storage.json_files
+├── RemoteError                  MissingError of what is not there, in storage.remote_files
 ├── SampleError
 ├── SourceError
 │   └── PackedError              in sources.text.compressed
@@ -43,6 +44,10 @@ class OutputError(PairsetsError):
 
 class SourceError(PairsetsError):
     """A source of faces or pairs, in another form than this project's own, that cannot be used."""
+
+
+class RemoteError(PairsetsError):
+    """A place beyond this machine, as a bucket, that cannot be reached, read or written."""
 
 
 class SampleError(PairsetsError):

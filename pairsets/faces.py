@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsets import images
 from pairsets.arrays import Rows
 from pairsets.errors import FacesError
 from pairsets.identities.folders import by_folder
-from pairsets.identities.rules import Rule, some
+from pairsets.identities.rules import Naming, Rule, some
 from pairsets.path_prefixes import cause
 from pairsets.paths import (
     IMAGE_SUFFIXES,
@@ -27,19 +29,23 @@ from pairsets.paths import (
     strings,
     why_unsafe,
 )
+from pairsets.picture_sources.base import FileFacts, Opened, PictureSource, facts_of
+from pairsets.picture_sources.place import (
+    APPLE_DOUBLE,
+    NO_IMAGE,
+    RECORDS,
+    RESOURCE,
+    open_remote,
+    open_shards,
+    records_of,
+)
 from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.mirrors import mirror_of, origin_of
+from pairsets.storage.remote_files import is_remote
 from pairsets.text_column import TextColumn
 
-# macOS leaves `._name.jpg` files, of another format, on foreign disks.
-_APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # Lies in a folder as long as faces are being put into it.
 UNFINISHED = ".unfinished"
-# What `crop` (`crops.csv`) and `arrange` (`faces.csv`) leave beside the identities' folders.
-_RECORDS = {
-    f"{kind}.json": (f"{kind}.json", f"{kind}.csv", "names.csv", "missing.csv")
-    for kind in ("crops", "faces")
-}
-_NO_IMAGE = "not an image by its name"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,7 @@ class Faces:
         said: the option that says how identities are told; None where nobody said it.
         split: number of the first face of a second set, where these are two: pairs are then of a
             face of each.
+        source: of the pictures, where they are no files below `root`: a bucket, or shards.
     """
 
     root: Path
@@ -66,6 +73,7 @@ class Faces:
     notes: Sequence[str] = ()
     said: str | None = None
     split: int | None = None
+    source: PictureSource | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "paths", TextColumn.of(self.paths))
@@ -78,7 +86,8 @@ class Faces:
         """Find the faces below `root`: `<identity>/<image>`, or those that `rule` gives a name.
 
         Args:
-            root: the folder.
+            root: the folder; or a tar or Parquet shard, or a folder of shards alone; each also by
+                its URL, such as `s3://bucket/faces`.
             rule: who each picture shows; see `pairsets.identities.rules`. Without one it is the
                 folder, and all pictures lie one folder deep, or in `train/<identity>`,
                 `val/<identity>`: what else they may mean is asked.
@@ -89,11 +98,20 @@ class Faces:
                 the identity; the rule does not fit; two paths are spellings of one; an entry is
                 a link or has a name that is not UTF-8.
         """
-        root = Path(root)
+        root = mirror_of(root) if is_remote(root) else Path(root)
+        far = origin_of(root)
+        if far is not None:
+            return cls._of(root, open_remote(far, UNFINISHED, rule), rule)
         if not root.exists():
             raise FacesError(f"{root}: no such folder of faces")
         if not root.is_dir():
-            raise FacesError(f"{root}: a file; expected a folder with one folder per identity")
+            opened = open_shards(root, rule)
+            if opened is None:
+                raise FacesError(
+                    f"{root}: a file; expected a folder with one folder per identity, or a .tar or "
+                    ".parquet shard"
+                )
+            return cls._of(root, opened, rule)
         if (root / UNFINISHED).exists():
             raise FacesError(
                 f"{root}: not all faces are in it yet, or what filled it was interrupted: it holds "
@@ -101,14 +119,36 @@ class Faces:
             )
         skipped: Counter[str] = Counter()
         paths = TextColumn.of(chain.from_iterable(_walk(root, "", skipped)))
-        skipped[_NO_IMAGE] -= _records(root)
+        skipped[NO_IMAGE] -= _records(root)
         skipped = +skipped
         if not paths:
+            opened = open_shards(root, rule)
+            if opened is not None:
+                return cls._of(root, opened, rule)
             raise FacesError(
                 f"{root}: no images in it; expected <identity>/<image> "
                 f"with {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
         naming = by_folder(root, paths) if rule is None else rule.name(paths)
+        return cls._named(root, paths, naming, skipped, rule)
+
+    @classmethod
+    def _of(cls, root: Path, opened: Opened, rule: Rule | None) -> Faces:
+        """The faces of an opened source."""
+        naming = opened.naming(rule)
+        return cls._named(root, opened.paths, naming, opened.skipped, rule, opened.source)
+
+    @classmethod
+    def _named(
+        cls,
+        root: Path,
+        paths: TextColumn,
+        naming: Naming,
+        skipped: Mapping[str, int],
+        rule: Rule | None,
+        source: PictureSource | None = None,
+    ) -> Faces:
+        """The pictures that have an identity."""
         names = strings(name for name in naming.identities if name is not None)
         if len(names) < len(paths):
             paths = paths.take([name is not None for name in naming.identities])
@@ -119,6 +159,7 @@ class Faces:
             skipped={**skipped, **naming.left_out},
             notes=(*naming.notes, *_alike(names)),
             said=None if rule is None else rule.said,
+            source=source,
         )
 
     @classmethod
@@ -130,6 +171,7 @@ class Faces:
         *,
         identities: Mapping[str, str] | None = None,
         said: str | None = None,
+        source: PictureSource | None = None,
     ) -> Faces:
         """Faces with these relative paths, in the order given; the files are not looked at.
 
@@ -142,6 +184,7 @@ class Faces:
             identities=strings(identified(column, identities)),
             skipped=skipped or {},
             said=said,
+            source=source,
         )
 
     def __len__(self) -> int:
@@ -191,7 +234,7 @@ class Faces:
         if (found < 0).any():
             missing = [wanted[at] for at in np.flatnonzero(found < 0)]
             # Embeddings are opened without the folder, which their messages cannot name then.
-            where = f"{self.root}: " if self.root.name else ""
+            where = f"{self.place}: " if self.root.name else ""
             why = cause(missing[0], frozenset(self.paths).__contains__)
             raise FacesError(
                 f"{where}{some(list(dict.fromkeys(missing)))} not among the {len(self)} "
@@ -199,13 +242,42 @@ class Faces:
             )
         return found
 
+    @property
+    def place(self) -> str:
+        """Place of the faces, for messages."""
+        return str(self.root) if self.source is None else self.source.name
+
+    def read(self, path: str) -> tuple[bytes, FileFacts]:
+        """The bytes of a picture, and the facts by which it is known again.
+
+        Raises:
+            ImageError, OSError: this one cannot be read.
+            RemoteError: none of them can.
+        """
+        if self.source is not None:
+            return self.source.read(path)
+        file = self.root / path
+        status = file.stat()
+        return images.read(file), facts_of(status)
+
+    def take(self, rows: NDArray[Any]) -> Faces:
+        """Faces in these rows, a mask `[N]` or numbers, small to send to where they are read."""
+        paths = self.paths.take(rows)
+        source = None if self.source is None else self.source.take(paths)
+        return Faces(self.root, paths, self.identities[rows], said=self.said, source=source)
+
     def locate(self, path: str) -> Path:
-        """The file of a relative path."""
-        return self.root / path
+        """The file of a relative path; from elsewhere it is fetched, where it is not there yet.
+
+        Raises:
+            ImageError, RemoteError: it cannot be fetched.
+        """
+        return self.root / path if self.source is None else self.source.locate(path)
 
     def locate_pairs(self, path_a: Iterable[str], path_b: Iterable[str]) -> list[tuple[Path, Path]]:
         """The files of pairs, as `pairsets.figures.pair_columns` takes them."""
-        return [(self.root / a, self.root / b) for a, b in zip(path_a, path_b, strict=True)]
+        locate = self.locate
+        return [(locate(a), locate(b)) for a, b in zip(path_a, path_b, strict=True)]
 
     def write(self, path: str | Path) -> Path:
         """Write `path,identity` rows as CSV."""
@@ -259,7 +331,13 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
         FacesError: a path is missing, or leaves `root` (absolute, `..` or through a link); the
             message names the first, and how many others.
     """
+    far = origin_of(root)
+    if far is not None:
+        return _resolve(root, open_remote(far, UNFINISHED), paths, identities)
     if not root.is_dir():
+        opened = open_shards(root) if root.is_file() else None
+        if opened is not None:
+            return _resolve(root, opened, paths, identities)
         what = "a file; expected the" if root.exists() else "no such"
         raise FacesError(f"{root}: {what} folder of faces")
     inside = root.resolve()
@@ -274,6 +352,10 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
             missing.append(path)
         elif not file.resolve().is_relative_to(inside):
             raise FacesError(f"{path!r} is a link that leaves {root}: refused")
+    if len(missing) == len(wanted) > 0:
+        opened = open_shards(root) if _is_bare(root) else None
+        if opened is not None:
+            return _resolve(root, opened, paths, identities)
     if missing:
         why = cause(missing[0], lambda path: why_unsafe(path) is None and (root / path).is_file())
         raise FacesError(
@@ -281,6 +363,44 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
             f"there{why or '; is this the folder the pairs were made from?'}"
         )
     return Faces.of_paths(root, wanted, identities=identities)
+
+
+def locator(root: Path) -> Callable[[str], Path]:
+    """Function that gives the file of each path of the faces in `root`, which may be shards.
+
+    Raises:
+        FacesError, SourceError, RemoteError: the shards, or the place, cannot be opened.
+    """
+    far = origin_of(root)
+    if far is not None:
+        return open_remote(far, UNFINISHED).source.locate
+    shards = open_shards(root) if root.is_file() or (root.is_dir() and _is_bare(root)) else None
+    return root.joinpath if shards is None else shards.source.locate
+
+
+def _resolve(
+    root: Path, opened: Opened, paths: Iterable[str], identities: Mapping[str, str] | None
+) -> Faces:
+    """Faces of these paths of a source.
+
+    Raises:
+        FacesError: one is not among them.
+    """
+    wanted = TextColumn.of(sorted(set(paths)))
+    missing = [wanted[at] for at in np.flatnonzero(opened.paths.find(wanted) < 0).tolist()]
+    if missing:
+        why = cause(missing[0], frozenset(opened.paths).__contains__)
+        raise FacesError(
+            f"{opened.source.name}: {some(missing)} not "
+            f"there{why or '; are these the faces the pairs were made from?'}"
+        )
+    source = opened.source.take(wanted)
+    return Faces.of_paths(root, wanted, identities=identities, source=source)
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether no picture lies in a folder, or below it."""
+    return not any(chain.from_iterable(_walk(folder, "", Counter())))
 
 
 def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[list[str]]:
@@ -294,9 +414,9 @@ def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[list[str
             yield from _walk(folder / name, prefix + name, skipped)
         # Most endings are spelt as they stand in the set, which is quicker asked.
         elif not (dot > 0 and name[dot:] in IMAGE_SUFFIXES) and not is_image(name):
-            skipped[_NO_IMAGE] += 1
+            skipped[NO_IMAGE] += 1
         elif name.startswith("._") and _is_resource(folder / name):
-            skipped["macOS resource file"] += 1
+            skipped[RESOURCE] += 1
         else:
             found.append(prefix + name)
     yield found
@@ -324,8 +444,8 @@ def _entries(folder: Path) -> list[str]:
 
 def _records(root: Path) -> int:
     """Number of files in `root` by which `crop` and `arrange` tell what they made."""
-    names = {name for made, names in _RECORDS.items() if (root / made).is_file() for name in names}
-    return sum((root / name).is_file() for name in names)
+    files = {name for name in RECORDS if (root / name).is_file()}
+    return sum(name in files for name in records_of(files))
 
 
 def _folders(identities: Iterable[str]) -> list[str]:
@@ -392,7 +512,9 @@ def _spelling(path: bytes) -> bytes:
 def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
     """Faces that `rows`, `[N]`, is true for."""
     split = None if faces.split is None else int(rows[: faces.split].sum())
-    return Faces(faces.root, faces.paths.take(rows), faces.identities[rows], split=split)
+    paths = faces.paths.take(rows)
+    source = None if faces.source is None else faces.source.take(paths)
+    return Faces(faces.root, paths, faces.identities[rows], split=split, source=source)
 
 
 def _is_resource(file: Path) -> bool:
@@ -400,4 +522,4 @@ def _is_resource(file: Path) -> bool:
     if not file.is_file():
         return False
     with file.open("rb") as stream:
-        return stream.read(len(_APPLE_DOUBLE)) == _APPLE_DOUBLE
+        return stream.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE

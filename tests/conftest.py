@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 # Threads that wait for one another spin, by default: beside other workers of the tests they burn
 # the cores that those they wait for would run on. Read when torch is loaded, here and in processes.
@@ -15,6 +16,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from PIL import Image
+from support.buckets import KEYS, s3_server
 from support.case_names import name_of_value
 from support.drawn import draw_face
 
@@ -33,6 +35,25 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """Address of a server that speaks S3, on this machine."""
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of a new, empty bucket, which this process and those it starts can reach."""
+    import boto3
+
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": s3_address}.items():
+        monkeypatch.setenv(name, value)
+    name = f"faces-{uuid4().hex}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return f"s3://{name}"
 
 
 # The longest single tests: begun last, one worker would go on with them alone.

@@ -59,7 +59,7 @@ FORBIDDEN = [
     ("mining/models/pixels.py", "mining.embeddings.store"),
     ("mining/parallel.py", "mining.models"),
     ("mining/tomorrow.py", "mining.cli"),
-    # ten layers of pairsets
+    # the layers of pairsets
     ("pairsets/figures/bars.py", "pairsets.report"),
     ("pairsets/evaluation/rates.py", "pairsets.tables.entries"),
     ("pairsets/evaluation/rates.py", "pairsets.sources.dataset"),
@@ -93,6 +93,10 @@ FORBIDDEN = [
     # other projects' formats only in pairsets.sources
     ("pairsets/faces.py", "pyarrow"),
     ("mining/tomorrow.py", "datasets"),
+    # places beyond this machine only in pairsets.storage.remote_files
+    ("pairsets/storage/mirrors.py", "fsspec"),
+    ("mining/cli/tomorrow.py", "s3fs"),
+    ("pairsets/picture_sources/place.py", "pairsets.faces"),
 ]
 ALLOWED = [
     ("indexes/join/scan.py", "torch"),

@@ -153,7 +153,11 @@ def words_of(text: str | None) -> list[str] | None:
 
 
 FacesArgument = Annotated[
-    Path, typer.Argument(metavar="FACES", help="Folder with one folder of images per identity.")
+    Path,
+    typer.Argument(
+        metavar="FACES",
+        help="Folder with one folder of images per identity; or tar or Parquet shards; or a URL.",
+    ),
 ]
 PairsArgument = Annotated[Path, typer.Argument(metavar="PAIRS", help="Five-column pair file.")]
 FacesFolderOption = Annotated[
@@ -596,6 +600,18 @@ OnlyModelsOption = Annotated[
 ]
 
 
+IdentityFieldOption = Annotated[
+    str | None,
+    typer.Option(
+        "--identity-field",
+        metavar="FIELD",
+        help="Field of shards that names who a picture shows: of tar folder, cls, txt or "
+        "json:NAME; of Parquet a column.",
+        rich_help_panel=IDENTITIES,
+    ),
+]
+
+
 @dataclass(frozen=True)
 class IdentityGroup:
     """The options of the panel `IDENTITIES`."""
@@ -603,6 +619,7 @@ class IdentityGroup:
     identity_level: IdentityLevelOption = None
     identity_pattern: IdentityPatternOption = None
     identities: IdentitiesOption = None
+    identity_field: IdentityFieldOption = None
 
     def rule(self) -> Rule | None:
         """The rule that they give; None without any.
@@ -627,6 +644,10 @@ class IdentityGroup:
             from pairsets.identities.lists import ByList
 
             return ByList.of(self.identities)
+        if self.identity_field is not None:
+            from pairsets.identities.fields import ByField
+
+            return ByField(self.identity_field)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Paths as they are typed: `.` and `..` get the name of the folder that they stand for."""
+"""Paths as they are typed: `.` gets the name of its folder, and a URL a place of this machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import Any
 
 import typer
 
+from pairsets.storage.remote_files import is_remote
+
+# Commands that take URLs.
+_REMOTE = frozenset(
+    {"build", "compare", "embed", "evaluate", "explain", "export_scores", "mine", "neighbours"}
+    | {"power", "random", "show", "suspects"}
+)
+
 
 def name_paths(program: typer.Typer) -> None:
-    """Give every command of a program, and of those below it, paths that have a name.
+    """Give every command of a program, and of those below it, paths of this machine with a name.
 
     Titles and messages call a folder by its path, and files beside another are named after it:
     neither can be done with `.`.
@@ -28,11 +36,27 @@ def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(**options: Any) -> Any:
         # Where it is written is left as it is: what `.` may be there, each command says itself.
-        return command(
-            **{name: value if name == "out" else _named(value) for name, value in options.items()}
-        )
+        named = {name: value if name == "out" else _named(value) for name, value in options.items()}
+        from pairsets.storage.remote_arguments import any_remote, staged
+
+        if not any_remote(named):
+            return command(**named)
+        if command.__name__ not in _REMOTE:
+            raise typer.BadParameter(
+                f"{command.__name__.replace('_', '-')} takes files of this machine alone, no URL; "
+                "fetch them first"
+            )
+        _refuse_unwritten(command.__name__, named)
+        with staged(named) as local:
+            return command(**local)
 
     return run
+
+
+def _refuse_unwritten(command: str, options: dict[str, Any]) -> None:
+    """Refuse to write beside a file that is only a copy here."""
+    if command == "suspects" and options["out"] is None and is_remote(options["pairs"]):
+        raise typer.BadParameter("PAIRS is a URL; name with --out where the suspects go")
 
 
 def _named(value: object) -> object:

@@ -15,6 +15,7 @@ from pairsets.evaluation.clusters import PLURALS
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.hubness import Hubness
 from pairsets.funnel import FunnelRow
+from pairsets.storage.mirrors import told
 from pairsets.tables.census import (
     area_cell,
     cell,
@@ -118,7 +119,7 @@ def print_made(made: CommandResult) -> None:
     _print_hubness(console, made.hubness)
     _print_files(console, [("written", file) for file in made.files])
     for hint in made.hints:
-        console.print(hint, markup=False, soft_wrap=True)
+        console.print(told(hint), markup=False, soft_wrap=True)
     _print_warnings(console, made.warnings)
 
 
@@ -440,9 +441,9 @@ def _print_hubness(console: Console, found: Mapping[str, Hubness]) -> None:
 
 def _print_files(console: Console, files: Iterable[tuple[str, Path]]) -> None:
     for what, path in files:
-        console.print(f"{what:>18}  {path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{what:>18}  {told(path)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_warnings(console: Console, warnings: Iterable[str]) -> None:
     for warning in warnings:
-        console.print(f"[bold yellow]note[/] {escape(warning)}", highlight=False)
+        console.print(f"[bold yellow]note[/] {escape(told(warning))}", highlight=False)

@@ -48,10 +48,12 @@ def message_of(error: BaseException) -> str:
     """The message of one of `mendable`, or of too little memory."""
     if is_memory(error):
         return "out of memory; a smaller --batch-size needs less, and so do fewer --pairs"
+    from pairsets.storage.mirrors import told
+
     if isinstance(error, OSError) and error.strerror:
         file = f"{error.filename}: " if error.filename else ""
-        return f"{file}{error.strerror}{_HINTS.get(error.errno or 0, '')}"
-    return str(error)
+        return told(f"{file}{error.strerror}{_HINTS.get(error.errno or 0, '')}")
+    return told(error)
 
 
 def report(error: BaseException, versions: Sequence[str]) -> str:

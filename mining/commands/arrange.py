@@ -19,10 +19,10 @@ from pairsets.errors import SourceError
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.images import MAX_PIXELS, ImageError, read
+from pairsets.picture_sources.image_table import ImageTable, choose
 from pairsets.progress import Progress, Step, silent
 from pairsets.sources.folders.face_folder import FaceFolder, FolderJournal, Row, missing_row
 from pairsets.sources.folders.huggingface import SAVED, HuggingFaceImages
-from pairsets.sources.folders.image_table import ImageTable, choose
 from pairsets.sources.folders.origins import Item, Origin, PlainOrigin, TableOrigin, ending_of
 from pairsets.sources.folders.parquet_images import SUFFIX, ParquetImages
 from pairsets.sources.folders.plain_folder import PlainFaces, pictures_below

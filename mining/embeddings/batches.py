@@ -165,17 +165,15 @@ def _decoded(
 
 
 def _decode(faces: Faces, path: str, model: Model, max_pixels: int) -> _Decoded | _Failure:
-    file = faces.locate(path)
     try:
-        status = file.stat()
-        data = images.read(file)
+        data, facts = faces.read(path)
         content = hashlib.sha256(data).hexdigest()
         pixels = model.preprocess(images.decode(data, max_pixels=max_pixels))
     except images.ImageError as error:
         return _Failure(path, error.cause)
     except OSError as error:
         return _Failure(path, error.strerror or str(error))
-    return _Decoded(Source.of(path, content, status), pixels)
+    return _Decoded(Source.of(path, content, facts), pixels)
 
 
 def first_pictures(

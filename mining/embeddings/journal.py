@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from indexes.memory import remember
 from mining.errors import ModelError
 from pairsets.errors import OutputError
+from pairsets.picture_sources.base import FileFacts
 from pairsets.storage import locks
 from pairsets.storage.json_files import JsonObject, parse_json
 
@@ -35,8 +36,9 @@ FACTS = ("size", "mtime_ns", "ctime_ns", "inode")
 class Source:
     """One image file as it was when its vector was made.
 
-    Size, times (ns) and inode are those of `os.stat`: as long as they stand, the file is taken to
-    be the same, as git does; the digest decides when they changed.
+    Size, times (ns) and inode are those of `os.stat`, or what stands for them where the picture is
+    no file here (see `pairsets.picture_sources`): as long as they stand, the file is taken to be
+    the same, as git does; the digest decides when they changed.
     """
 
     path: str
@@ -46,9 +48,9 @@ class Source:
     ctime_ns: int
     inode: int
 
-    def stands(self, status: os.stat_result) -> bool:
-        """Whether the file's status is still the recorded one."""
-        return astuple(self)[2:] == facts(status)
+    def stands(self, facts: FileFacts) -> bool:
+        """Whether the file's facts are still the recorded ones."""
+        return astuple(self)[2:] == facts
 
     @classmethod
     def kept(cls, values: object) -> Source:
@@ -59,14 +61,9 @@ class Source:
         return cls(*values)
 
     @classmethod
-    def of(cls, path: str, sha256: str, status: os.stat_result) -> Source:
-        """The record of a file with this content and status."""
-        return cls(path, sha256, *facts(status))
-
-
-def facts(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Size, times and inode of a file, by which it is known again."""
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    def of(cls, path: str, sha256: str, facts: FileFacts) -> Source:
+        """The record of a file with this content and these facts."""
+        return cls(path, sha256, *facts)
 
 
 class VectorJournal:

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.embeddings.engines import Engine, EngineChoice
-from mining.embeddings.journal import FACTS, Source, VectorJournal, facts
+from mining.embeddings.journal import FACTS, Source, VectorJournal
 from mining.embeddings.store import IMAGES_HEADER, Embeddings, read_images
 from mining.errors import EmbeddingError
 from mining.models.base import Model
 from pairsets import images
 from pairsets.arrays import Mask, Rows
 from pairsets.faces import Faces
+from pairsets.picture_sources.base import FileFacts, PictureSource, facts_of
 from pairsets.progress import Step
 from pairsets.storage.artefacts import atomic_write
 from pairsets.storage.csv_tables import write_csv
@@ -97,6 +98,9 @@ class KnownVectors:
             report(done, len(self.faces))
 
     def _unchanged(self, part: slice, paths: Sequence[str]) -> Iterator[bool]:
+        if self.faces.source is not None:
+            yield from self._unchanged_there(self.faces.source, part, paths)
+            return
         root, stat = os.path.join(self.faces.root, ""), os.stat  # noqa: PTH118
         rows, notes = self._rows[part], self._noted[part]
         expected = np.full((len(rows), len(FACTS)), -1, np.int64)
@@ -116,27 +120,41 @@ class KnownVectors:
                     and status.st_mtime_ns == mtime
                     and status.st_ctime_ns == ctime
                     and status.st_ino == inode
-                ) or self._same_content(path, row, note, status)
+                ) or self._same_content(path, row, note, facts_of(status))
             except (OSError, images.ImageError):
                 yield False
 
-    def _same_content(self, path: str, row: int, note: int, status: os.stat_result) -> bool:
-        """Whether a file has the content of its vector; if so, its status is kept."""
+    def _unchanged_there(
+        self, source: PictureSource, part: slice, paths: Sequence[str]
+    ) -> Iterator[bool]:
+        """Whether each picture stands as it was, by the facts of a listing."""
+        now = source.facts(paths)
+        for path, row, note, (size, time, tag, rest) in zip(
+            paths, self._rows[part].tolist(), self._noted[part].tolist(), now.tolist(), strict=True
+        ):
+            known = note >= 0 or row >= 0
+            try:
+                yield known and self._same_content(path, row, note, (size, time, tag, rest))
+            except (OSError, images.ImageError):
+                yield False
+
+    def _same_content(self, path: str, row: int, note: int, facts: FileFacts) -> bool:
+        """Whether a file has the content of its vector; if so, its facts are kept."""
         if note >= 0:
             source = self.journal.sources[note]
         else:
             source = Source(path, self._digests[row], *self._status[row].tolist())
-        if source.stands(status):
+        if source.stands(facts):
             return True
-        if status.st_size != source.size and source.size >= 0:
+        if facts[0] != source.size and min(facts[0], source.size) >= 0:
             return False
-        content = hashlib.sha256(images.read(self.faces.locate(path))).hexdigest()
+        content = hashlib.sha256(self.faces.read(path)[0]).hexdigest()
         if content != source.sha256:
             return False
         if note >= 0:
-            self._renewed[note] = Source.of(path, content, status)
+            self._renewed[note] = Source.of(path, content, facts)
         else:
-            self._status[row] = facts(status)
+            self._status[row] = facts
             self._changed = True
         return True
 
@@ -214,7 +232,7 @@ class KnownVectors:
 def _finished(folder: Path, faces: Faces, fingerprint: str) -> Embeddings | None:
     """The finished embeddings of the folder, if they are of the model with this fingerprint."""
     try:
-        found = Embeddings.load(folder, faces.root, known=faces.paths)
+        found = Embeddings.load(folder, faces.root, known=faces.paths).of_source(faces.source)
     except EmbeddingError:
         return None
     return found if found.manifest["fingerprint"] == fingerprint else None

@@ -103,7 +103,9 @@ def embed(
                 known.renew_status()
         _finish_moves(folder)
         shutil.rmtree(folder / "partial", ignore_errors=True)
-        return Embeddings._open(folder, faces.root) if finished is None else finished
+        if finished is None:
+            finished = Embeddings._open(folder, faces.root).of_source(faces.source)
+        return finished
 
 
 def _refuse_other_content(folder: Path) -> None:
@@ -133,6 +135,8 @@ def _embed_rest(
     report(done, len(faces))
     failed: dict[str, str] = {}
     todo = faces.paths.take(~known.good)
+    if faces.source is not None:
+        todo = faces.source.in_order(todo)
     if len(todo):
         model = known.choice.open(
             lambda: first_pictures(faces, todo, model, settings, SAMPLE),
@@ -209,7 +213,7 @@ def _finish_moves(folder: Path) -> None:
 def _listing(failed: Mapping[str, str], faces: Faces) -> str:
     lines = [f"  {path}: {cause}" for path, cause in sorted(failed.items())]
     return (
-        f"{len(failed)} of {len(faces)} images in {faces.root} cannot be used:\n"
+        f"{len(failed)} of {len(faces)} images in {faces.place} cannot be used:\n"
         + "\n".join(lines)
         + "\nMend or remove them, or leave them out: embed, build and compare have --on-error skip."
     )

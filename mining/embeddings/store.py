@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -34,6 +34,7 @@ from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import IDENTITY_COLUMNS, read_identities
 from pairsets.paths import strings
+from pairsets.picture_sources.base import PictureSource
 from pairsets.progress import Step, unheard
 from pairsets.storage.csv_tables import Row, csv_rows, table_rows
 from pairsets.storage.digests import sha256
@@ -108,12 +109,7 @@ class Embeddings:
 
     def take(self, rows: Rows) -> Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
-        faces = Faces(
-            self.faces.root,
-            self.faces.paths.take(rows),
-            self.faces.identities[rows],
-            said=self.faces.said,
-        )
+        faces = self.faces.take(rows)
         with self.watched():
             vectors = np.asarray(self.vectors[rows])
         vectors.setflags(write=False)
@@ -150,6 +146,14 @@ class Embeddings:
                         "edited or copied in part? Make it again with: lookalikes embed"
                     )
         return found
+
+    def of_source(self, source: PictureSource | None) -> Embeddings:
+        """These embeddings, of faces whose pictures are read there."""
+        if source is None:
+            return self
+        faces = self.faces
+        there = Faces(faces.root, faces.paths, faces.identities, said=faces.said, source=source)
+        return replace(self, faces=there)
 
     @classmethod
     def _open(cls, folder: Path, root: Path) -> Embeddings:

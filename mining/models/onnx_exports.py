@@ -27,6 +27,7 @@ from mining.models.torch_model import TorchModel
 from pairsets.storage import locks
 from pairsets.storage.artefacts import atomic_write, installed, write_json
 from pairsets.storage.json_files import read_object
+from pairsets.storage.user_cache import cache_folder
 
 # Another one where exports are made in another way: those that are kept are then passed over.
 _SCHEMA = 1
@@ -49,21 +50,6 @@ class Export:
     data: bytes
     sha256: str
     file: Path
-
-
-def cache_folder() -> Path:
-    """Folder of what can be made again: `lookalikes` in `$XDG_CACHE_HOME`, else in `~/.cache`.
-
-    Raises:
-        OSError: the user has no home folder.
-    """
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(given).is_absolute():
-        return Path(given) / "lookalikes"
-    try:
-        return Path.home() / ".cache" / "lookalikes"
-    except RuntimeError as error:
-        raise OSError(2, str(error), "~") from None
 
 
 def kept_export(model: TorchModel, call: int) -> Export:

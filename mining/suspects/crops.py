@@ -16,6 +16,7 @@ from mining.parallel import in_chunks
 from mining.suspects.pictures.features import inner_box
 from pairsets import images
 from pairsets.arrays import Floats
+from pairsets.faces import locator
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
@@ -65,7 +66,7 @@ class BadCrops:
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
     ) -> None:
-        self._root, self._detector = root, detector
+        self._locate, self._detector = locator(root), detector
         self._max_pixels, self._threads = max_pixels, threads
         # A number and a few words a face: all of them are kept.
         self._found: dict[str, Score] = {}
@@ -98,8 +99,8 @@ class BadCrops:
 
     def _face(self, path: str) -> Score:
         """Score of how bad a face is, and the reason in words."""
-        file = self._root / path
         try:
+            file = self._locate(path)
             image = images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
         except images.ImageError as error:
             self._unread[path] = error.cause

@@ -19,7 +19,7 @@ _SPLIT_WORD = re.compile(
 )
 
 
-def by_folder(root: Path, paths: Sequence[str]) -> Naming:
+def by_folder(root: Path | str, paths: Sequence[str]) -> Naming:
     """Who each picture shows where no rule says it: the folder, if all lie one folder deep.
 
     Of `train/rei`, `val/rei` the pictures of one name are taken for one identity.
@@ -43,7 +43,7 @@ def by_folder(root: Path, paths: Sequence[str]) -> Naming:
     raise FacesError(_nested(root, paths, depths, firsts))
 
 
-def _flat(root: Path, paths: Sequence[str], all_of_them: bool) -> str:
+def _flat(root: Path | str, paths: Sequence[str], all_of_them: bool) -> str:
     stray = [path for path in paths if "/" not in path]
     where = f"{root}: {some(stray)} outside an identity folder; expected <identity>/<image>"
     if not all_of_them:
@@ -73,7 +73,7 @@ def fitting(paths: Sequence[str]) -> str:
     return f" The names look like those of {'; or of '.join(told)}."
 
 
-def _refuse_parts(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> None:
+def _refuse_parts(root: Path | str, paths: Sequence[str], firsts: Sequence[str]) -> None:
     """Raise FacesError where the folders seem to be parts of a data set, and no identities.
 
     That is: they are called alike but for a word such as train or test, as `image_train` and
@@ -92,7 +92,7 @@ def _refuse_parts(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> No
         )
 
 
-def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> Naming:
+def _across_splits(root: Path | str, paths: Sequence[str], firsts: Sequence[str]) -> Naming:
     codes, folders = TextColumn.of(paths).folders
     names = [folder.split("/")[1] for folder in folders]
     homes: dict[str, set[str]] = {}
@@ -115,7 +115,7 @@ def _across_splits(root: Path, paths: Sequence[str], firsts: Sequence[str]) -> N
 
 
 def _nested(
-    root: Path, paths: Sequence[str], depths: Mapping[int, int], firsts: Sequence[str]
+    root: Path | str, paths: Sequence[str], depths: Mapping[int, int], firsts: Sequence[str]
 ) -> str:
     """Question which folder is the identity, with the number of identities by each answer."""
     deepest = [path for path in paths if path.count("/") == max(depths)]
@@ -129,7 +129,7 @@ def _nested(
         choices.append("--identity-pattern splits where the first folder is a part of a data set")
     inner = ""
     if len(firsts) == 1:
-        inner = f" Or are the faces in {root / firsts[0]}?"
+        inner = f" Or are the faces in {root}/{firsts[0]}?"
     uneven = "" if lowest == max(depths) else f" (and others lie in {lowest})"
     return (
         f"{root}: {some(deepest)} in {max(depths)} folders{uneven}; which one is the identity? "

@@ -80,11 +80,11 @@ def encode_faces(
         FacesError: a face is missing, unreadable, over `max_pixels` or outside `root`; of several,
             the first in `paths`.
     """
-    resolve(root, paths)
+    faces = resolve(root, paths)
 
     def encode(path: str) -> str:
         stream = io.BytesIO()
-        thumbnail(root / path, pixels, max_pixels=max_pixels).save(
+        thumbnail(faces.locate(path), pixels, max_pixels=max_pixels).save(
             stream, "WEBP", quality=82, method=4
         )
         return b64encode(stream.getvalue()).decode()

@@ -527,7 +527,7 @@ def _make_parquet_images(folder: Path) -> None:
 
 
 def _read_image_table(table: Any, where: Path) -> None:
-    from pairsets.sources.folders.image_table import choose
+    from pairsets.picture_sources.image_table import choose
 
     columns = choose(table.columns, where)
     for _ in table.entries(columns):
@@ -537,7 +537,7 @@ def _read_image_table(table: Any, where: Path) -> None:
 
 
 def _read_parquet_images(folder: Path) -> None:
-    from pairsets.sources.folders.image_table import choose
+    from pairsets.picture_sources.image_table import choose
     from pairsets.sources.folders.parquet_images import ParquetImages
 
     def named() -> None:

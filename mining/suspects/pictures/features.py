@@ -21,6 +21,7 @@ from PIL import Image
 
 from mining.errors import SuspectError
 from pairsets import images
+from pairsets.faces import locator
 
 # Pixels on the longer side of what is compared.
 SIDE = 128
@@ -247,7 +248,7 @@ class PictureCache:
         spots_bytes: int = SPOTS_BYTES,
         pixels_bytes: int = PIXELS_BYTES,
     ) -> None:
-        self._root, self._max_pixels = root, max_pixels
+        self._locate, self._max_pixels = locator(root), max_pixels
         self._pictures: Recent[Picture] = Recent(spots_bytes)
         self._pixels: Recent[Bytes] = Recent(pixels_bytes)
         self.unread: dict[str, str] = {}
@@ -291,8 +292,8 @@ class PictureCache:
         """Decoded image of a face; None where it cannot be read."""
         if path in self.unread:
             return None
-        file = self._root / path
         try:
+            file = self._locate(path)
             return images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
         except images.ImageError as error:
             self.unread[path] = error.cause

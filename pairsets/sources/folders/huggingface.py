@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pairsets.errors import FacesError, SourceError
-from pairsets.sources.folders.image_table import (
+from pairsets.picture_sources.image_table import (
     Column,
     Columns,
     Entry,

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from pairsets.errors import SourceError
 from pairsets.images import ImageError, open_header
+from pairsets.picture_sources.image_table import Columns, Entry, ImageTable, Picture
 from pairsets.sources.folders.face_folder import Row, missing_row
-from pairsets.sources.folders.image_table import Columns, Entry, ImageTable, Picture
 from pairsets.sources.folders.plain_folder import PlainFaces, pictures_below
 from pairsets.sources.folders.safe_names import LONGEST, SafeNames, safe_names, spelling
 

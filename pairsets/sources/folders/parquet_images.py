@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pairsets.errors import SourceError
-from pairsets.sources.folders.image_table import (
+from pairsets.picture_sources.image_table import (
     Column,
     Columns,
     Entry,
     Picture,
     choose_split,
-    column_of,
     entry_of,
     picture_of,
 )
-from pairsets.storage.json_files import parse_json, short
+from pairsets.picture_sources.parquet_schema import arrow, read_columns
 
 SUFFIX = ".parquet"
 # A file is of the split that its name, or its folder's, has as a word.
@@ -61,7 +59,7 @@ class ParquetImages:
             raise SourceError(f"{source}: no {SUFFIX} files in it")
         chosen = choose_split(list(splits), split, source)
         taken = tuple(file for name in chosen for file in splits[name])
-        return cls(root, taken, _columns(taken[0]))
+        return cls(root, taken, read_columns(taken[0]))
 
     def entries(self, columns: Columns) -> Iterator[Entry]:
         """The rows without their pictures, in order.
@@ -85,7 +83,7 @@ class ParquetImages:
 
         An id is text whatever its kind.
         """
-        found = _columns(path)
+        found = read_columns(path)
         for name in (name for name in columns if name is not None):
             if name not in found:
                 raise SourceError(f"{path}: no column {name!r}, as {self.files[0].name} has")
@@ -96,7 +94,7 @@ class ParquetImages:
                 )
 
     def _rows(self, names: list[str], batch: int) -> Iterator[dict[str, Any]]:
-        pyarrow = _pyarrow()
+        pyarrow = arrow()
         for path in self.files:
             try:
                 with pyarrow.parquet.ParquetFile(path) as file:
@@ -105,60 +103,3 @@ class ParquetImages:
             # Names and texts that are not UTF-8, times and zones that Python has not, ...
             except Exception as error:
                 raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
-
-
-def _columns(path: Path) -> dict[str, Column]:
-    """Columns and what they hold: as `datasets` says in the schema, else by their types."""
-    pyarrow = _pyarrow()
-    try:
-        schema = pyarrow.parquet.read_schema(path)
-        names = list(schema.names)
-    except FileNotFoundError:
-        raise SourceError(f"{path}: no such file") from None
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: damaged or no Parquet file: {error}") from None
-    features = _features(schema.metadata or {}, path)
-    again = next((name for name, times in Counter(names).items() if times > 1), None)
-    if again is not None:
-        raise SourceError(f"{path}: two columns are called {again!r}; rename one")
-    return {
-        field.name: _column(field.type, features.get(field.name), f"{path}: {field.name!r}")
-        for field in schema
-    }
-
-
-def _features(metadata: Mapping[bytes, bytes], path: Path) -> Mapping[str, Any]:
-    """Features of the columns as `datasets` has them; none where they are missing or otherwise."""
-    if b"huggingface" not in metadata:
-        return {}
-    where, what = f"{path}: metadata 'huggingface'", "what datasets writes"
-    found = parse_json(
-        metadata[b"huggingface"], where, what, error=SourceError, constants=True, surrogates=True
-    )
-    for key in ("info", "features"):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _column(kind: Any, feature: object, where: str) -> Column:
-    types = _pyarrow().types
-    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-        names = feature.get("names") or []
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise SourceError(f"{where}: names of classes {short(names)}; expected a list of texts")
-        return Column("class", tuple(names))
-    if types.is_struct(kind):
-        fields = {kind.field(at).name for at in range(kind.num_fields)}
-        return Column("image" if fields == {"bytes", "path"} else "other")
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    return column_of(str(kind))
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise SourceError("Parquet files need pyarrow: pip install 'lookalikes[parquet]'") from None
-    return pyarrow

@@ -13,11 +13,12 @@ from support.drawn import draw_face
 
 import mining.embeddings.known_vectors as known_vectors
 from mining import Embeddings, embed, load_model
-from mining.embeddings.journal import FACTS, facts
+from mining.embeddings.journal import FACTS
 from mining.embeddings.store import SCHEMA
 from mining.errors import EmbeddingError
 from pairsets import Faces
 from pairsets.identities.patterns import ByPattern
+from pairsets.picture_sources.base import facts_of
 from pairsets.storage.artefacts import write_json
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.digests import sha256
@@ -111,7 +112,7 @@ def test_whatever_happened_meanwhile_it_ends_as_if_made_anew(faces_folder, tmp_p
         embed(faces, Model(), tmp_path / "fresh" / str(step), batch_size=3)
         assert same_but_status(tmp_path / "e", tmp_path / "fresh" / str(step))
         status = np.loadtxt(tmp_path / "e" / "status.csv", np.int64, delimiter=",", skiprows=1)
-        expected = [facts(faces.locate(path).stat()) for path in faces.paths]
+        expected = [facts_of(faces.locate(path).stat()) for path in faces.paths]
         assert status.tolist() == [list(one) for one in expected]
         again = Model()
         embed(faces, again, tmp_path / "e", batch_size=3)
@@ -155,7 +156,7 @@ def finished(root, folder, count):
     folder.mkdir()
     np.save(folder / "vectors.npy", np.ones((count, 1), np.float32))
     write_csv(folder / "images.csv", ["path", "sha256"], ((path, content) for path in faces.paths))
-    write_csv(folder / "status.csv", FACTS, [facts(original.stat())] * count)
+    write_csv(folder / "status.csv", FACTS, [facts_of(original.stat())] * count)
     manifest = {
         "schema": SCHEMA,
         "model": model.name,

@@ -15,9 +15,10 @@ from mining.errors import ModelError
 from mining.models import load_model
 from mining.models.engine_trials import LEAST_COSINE, agreement, independent
 from mining.models.onnx_engine import CALL, OnnxEngine
-from mining.models.onnx_exports import cache_folder, kept_export
+from mining.models.onnx_exports import kept_export
 from mining.models.torch_model import TorchModel
 from mining.models.transform import Preprocessing
+from pairsets.storage.user_cache import cache_folder
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

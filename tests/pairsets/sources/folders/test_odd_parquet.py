@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pairsets.errors import SourceError
-from pairsets.sources.folders.image_table import Columns, Entry
+from pairsets.picture_sources.image_table import Columns, Entry
 from pairsets.sources.folders.parquet_images import ParquetImages
 
 pa = pytest.importorskip("pyarrow")

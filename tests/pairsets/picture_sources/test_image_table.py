@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pairsets.errors import SourceError
-from pairsets.sources.folders.image_table import Column, choose, choose_split, inside
+from pairsets.picture_sources.image_table import Column, choose, choose_split, inside
 from pairsets.sources.folders.plain_folder import PlainFaces, identity_of_name
 
 IMAGE, CLASS, TEXT = Column("image"), Column("class", ("a",)), Column("text")

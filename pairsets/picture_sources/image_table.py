@@ -65,7 +65,7 @@ class ImageTable(Protocol):
 
 def choose(
     columns: Mapping[str, Column],
-    where: Path,
+    where: Path | str,
     *,
     image: str | None = None,
     identity: str | None = None,

@@ -1,0 +1,1 @@
+"""Sources of pictures other than a folder of files: buckets, tar shards, Parquet shards."""

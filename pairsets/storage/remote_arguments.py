@@ -1,0 +1,374 @@
+"""Arguments of a command that are URLs: its inputs are fetched, its output is pushed when it ends.
+
+A command reads and writes paths of this machine. What it is given by URL lies, while it is at work,
+in the user's cache: a folder of faces stays where it is and is read face by face, anything else is
+fetched whole. What goes to a URL is written into a folder of the cache, where a killed command
+finds its work again, and pushed when the command has ended well: manifests last, so that nothing
+half-pushed passes for whole. A command that fails leaves the target as it was.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairsets.errors import OutputError, RemoteError
+from pairsets.storage.artefacts import write_json
+from pairsets.storage.json_files import read_object
+from pairsets.storage.mirrors import mirror_of
+from pairsets.storage.publication import claimed
+from pairsets.storage.remote_files import (
+    Facts,
+    MissingError,
+    RemoteFolder,
+    is_remote,
+    remote_url,
+    shown,
+)
+
+MANIFEST = "manifest.json"
+# By which a folder of vectors is known, whole or not.
+_VECTORS = "vectors.npy"
+# Stands in a run that is not finished, as `mining.commands.run_folder` has it.
+_UNFINISHED = "UNFINISHED"
+_REPORT = "report.html"
+# Files of a folder that is fetched whole: what has more is no input but faces.
+_MOST = 10_000
+_TEXT = re.compile(r"(?P<name>[^=:/]*=)?(?P<url>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of a command's arguments by what becomes of their URLs.
+
+    Attributes:
+        outputs: what is written.
+        faces: folders of faces, which are read face by face.
+        refused: what has to be of this machine.
+    """
+
+    outputs: Sequence[str] = ("out",)
+    faces: Sequence[str] = ("faces",)
+    refused: Sequence[str] = ("cache", "figure", "study", "out_plots")
+
+
+def any_remote(options: Mapping[str, object]) -> bool:
+    """Whether one of a command's arguments is a URL."""
+    return any(map(_is_url, _values(options)))
+
+
+@contextmanager
+def staged(options: Mapping[str, Any], roles: Roles | None = None) -> Iterator[dict[str, Any]]:
+    """A command's arguments with paths of this machine for URLs; outputs are pushed at the end.
+
+    Args:
+        options: the arguments by name: paths, texts, lists of them, or anything else.
+        roles: which are which.
+
+    Raises:
+        RemoteError: a place cannot be reached, read or written; nothing is changed there then, but
+            where a push was cut off.
+        OutputError: the output lies in the faces, or an argument has to be of this machine.
+    """
+    roles = roles or Roles()
+    for name in roles.refused:
+        url = _url(options.get(name))
+        if url is not None:
+            raise OutputError(
+                f"{shown(url)}: --{name.replace('_', '-')} is a place of this machine; give a path"
+            )
+    _refuse_in_faces(options, roles)
+    local = dict(options)
+    with ExitStack() as stack:
+        outputs: list[_Output] = []
+        for name in roles.outputs:
+            url = _url(options.get(name))
+            if url is not None:
+                output = _Output.begin(url, stack, overwrite=bool(options.get("overwrite")))
+                outputs.append(output)
+                local[name] = output.place
+        for name, value in options.items():
+            if name not in roles.outputs:
+                local[name] = _here(value, lazily=name in roles.faces)
+        yield local
+        for output in outputs:
+            output.push()
+
+
+def fetched(url: str) -> Path:
+    """A file with all that is called after it, or a folder, copied to this machine.
+
+    What was fetched before and is listed as it was is not fetched again.
+
+    Raises:
+        RemoteError: it cannot be fetched, or a folder is not whole.
+    """
+    remote, place = RemoteFolder(url), mirror_of(url, "input")
+    files = remote.find()
+    if [*files] == [""]:
+        home, files = remote.parent, _called_alike(remote)
+        _renew(home, files, place.parent)
+        return place
+    if _VECTORS in files and MANIFEST not in files:
+        raise RemoteError(
+            f"{remote.name}: not a finished folder of embeddings: {MANIFEST} is missing; what "
+            "wrote it was interrupted. Give that command (lookalikes embed) again"
+        )
+    if MANIFEST in files:
+        files = {path: facts for path, facts in files.items() if "/" not in path}
+    if len(files) > _MOST:
+        raise RemoteError(
+            f"{remote.name}: {len(files):,} files; expected a folder of embeddings, or a file"
+        )
+    _renew(remote, files, place)
+    return place
+
+
+def _renew(remote: RemoteFolder, files: Mapping[str, Facts], place: Path) -> None:
+    """Fetch those files that are not here, or are listed otherwise than when they were fetched."""
+    place.mkdir(parents=True, exist_ok=True)
+    note = place.parent / f"{place.name}.fetched.json"
+    before = _read_facts(note)
+    for path in before.keys() - files.keys():
+        (place / path).unlink(missing_ok=True)
+    changed = {
+        path: facts
+        for path, facts in files.items()
+        if before.get(path) != facts or not _has_size(place / path, facts.size)
+    }
+    note.unlink(missing_ok=True)
+    remote.fetch(changed, place)
+    write_json(note, {"files": {path: [*facts] for path, facts in files.items()}})
+
+
+@dataclass
+class _Output:
+    """A place that is written to, and what is known of it.
+
+    Attributes:
+        remote: the target, a folder or a file.
+        place: where it is written meanwhile.
+        whole: whether all of it has to be pushed, since an earlier push was cut off.
+        before: size and time of each file here when it was last what the target has.
+    """
+
+    remote: RemoteFolder
+    place: Path
+    whole: bool
+    before: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def begin(cls, url: str, stack: ExitStack, *, overwrite: bool) -> _Output:
+        """Bring here what is there already, as far as the command has to know it."""
+        remote, place = RemoteFolder(url), mirror_of(url, "output")
+        stack.enter_context(claimed(place.parent, folder=True))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        output = cls(remote, place, False, {})
+        there, known = output._listed(), _read_facts(output._note)
+        if output._cut.exists():
+            # Half of what is there is ours: it is made whole, and what was made is made anew.
+            output.whole = True
+            output._reopen()
+        elif there != known or not output._note.exists():
+            output._renew(there, overwrite=overwrite)
+        output.before = output._read_before()
+        return output
+
+    @property
+    def _note(self) -> Path:
+        return self.place.parent / "listed.json"
+
+    @property
+    def _cut(self) -> Path:
+        return self.place.parent / "pushing"
+
+    def _listed(self) -> dict[str, Facts]:
+        """Files at the target: below a folder, or those called alike."""
+        try:
+            found = self.remote.find()
+        except MissingError:
+            return self._beside()
+        return self._beside() if [*found] == [""] else found
+
+    def _is_folder(self) -> bool:
+        """Whether the target is a folder that is there, and no file or beginning of files."""
+        try:
+            return [*self.remote.find()] != [""]
+        except MissingError:
+            return False
+
+    def _beside(self) -> dict[str, Facts]:
+        try:
+            return _called_alike(self.remote)
+        except MissingError:
+            return {}
+
+    def _renew(self, there: Mapping[str, Facts], *, overwrite: bool) -> None:
+        """Begin anew, with what is at the target now."""
+        home = self.place.parent
+        for old in home.iterdir():
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        if there:
+            is_file = not self._is_folder()
+            into = home if is_file else self.place
+            source = self.remote.parent if is_file else self.remote
+            if is_file or overwrite or _VECTORS in there:
+                source.fetch(there, into)
+            else:
+                # To be refused by the command, which needs no more for that.
+                (into / next(iter(there))).parent.mkdir(parents=True)
+                (into / next(iter(there))).touch()
+                return
+        self._write_note(there)
+
+    def _write_note(self, there: Mapping[str, Facts]) -> None:
+        """Note what is at the target, and which files here are the same."""
+        files = {path: [*facts] for path, facts in there.items()}
+        here = {path: [*status] for path, status in self._snapshot().items()}
+        write_json(self._note, {"files": files, "here": here})
+
+    def _read_before(self) -> dict[str, tuple[int, int]]:
+        try:
+            here = read_object(self._note, "what was pushed", most=None).inner("here").content
+            return {str(path): (int(size), int(time)) for path, (size, time) in here.items()}
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _reopen(self) -> None:
+        """Let the command work again where it had ended, and was not pushed whole."""
+        if self.place.is_dir():
+            if not (self.place / _VECTORS).exists():
+                (self.place / _UNFINISHED).write_text("What was made was not pushed whole.\n")
+            return
+        for name in self._snapshot():
+            (self.place.parent / name).unlink()
+
+    def _snapshot(self) -> dict[str, tuple[int, int]]:
+        """Size and time of each file that is a result."""
+        home = self.place if self.place.is_dir() else self.place.parent
+        found = {}
+        for file in home.rglob("*"):
+            name = file.relative_to(home).as_posix()
+            if not file.is_file() or any(part.startswith(".") for part in name.split("/")):
+                continue
+            if home == self.place or file not in (self._note, self._cut):
+                status = file.stat()
+                found[name] = status.st_size, status.st_mtime_ns
+        return found
+
+    def push(self) -> None:
+        """Copy what was written to the target, and remove there what was removed here."""
+        is_folder = self.place.is_dir()
+        home = self.place if is_folder else self.place.parent
+        target = self.remote if is_folder else self.remote.parent
+        now = self._snapshot()
+        gone = [name for name in self.before if name not in now]
+        changed = [name for name in now if self.whole or now[name] != self.before.get(name)]
+        if changed or gone:
+            self._cut.touch()
+            target.push(home, changed, [name for name in _endings(now) if name in now])
+            target.remove(gone)
+            self._cut.unlink()
+        if is_folder:
+            self._write_note(self._listed())
+        else:
+            shutil.rmtree(home)
+
+
+def _endings(names: Mapping[str, object]) -> list[str]:
+    """Files that say that others are whole, in the order in which they are pushed."""
+    manifests = [
+        name
+        for name in names
+        if name.rpartition("/")[2] == MANIFEST
+        or (name.endswith(".json") and f"{name[:-5]}.csv" in names)
+    ]
+    return [*manifests, *([_REPORT] if _REPORT in names else [])]
+
+
+def _called_alike(remote: RemoteFolder) -> dict[str, Facts]:
+    """The files beside one that are called after it, and itself."""
+    stem = remote.base.rpartition(".")[0] or remote.base
+    found = remote.parent.find(deep=False)
+    return {
+        name: facts
+        for name, facts in found.items()
+        if name == remote.base or name.startswith(f"{stem}.")
+    }
+
+
+def _read_facts(note: Path) -> dict[str, Facts]:
+    """Facts that were noted; none where the note is missing or damaged."""
+    try:
+        files = read_object(note, "what was fetched", most=None).inner("files").content
+        return {str(path): Facts(*map(int, facts)) for path, facts in files.items()}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _has_size(file: Path, size: int) -> bool:
+    try:
+        return file.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _values(options: Mapping[str, object]) -> Iterator[object]:
+    for value in options.values():
+        yield from value if isinstance(value, list | tuple) else [value]
+
+
+def _is_url(value: object) -> bool:
+    if isinstance(value, Path):
+        return is_remote(value)
+    # Else `onnx:/models/x.onnx`, the name of a model, would be one.
+    if not isinstance(value, str) or "://" not in value:
+        return False
+    text = _parted(value)[1]
+    # The address of a server is no file.
+    return is_remote(text) and not text.lower().startswith(("http:", "https:"))
+
+
+def _url(value: object) -> str | None:
+    return remote_url(value) if isinstance(value, Path | str) and _is_url(value) else None
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Name before a file in `NAME=FILE`, with the sign, and the file."""
+    match = _TEXT.fullmatch(text)
+    return (match["name"] or "", match["url"]) if match else ("", text)
+
+
+def _here(value: Any, *, lazily: bool) -> Any:
+    """A path of this machine for a URL; anything else as it is."""
+    if isinstance(value, list):
+        return [_here(one, lazily=lazily) for one in value]
+    if not _is_url(value):
+        return value
+    front, text = _parted(value) if isinstance(value, str) else ("", value)
+    url = remote_url(text)
+    assert url is not None
+    if lazily:
+        place = mirror_of(url)
+        place.mkdir(parents=True, exist_ok=True)
+    else:
+        place = fetched(url)
+    return f"{front}{place}" if isinstance(value, str) else place
+
+
+def _refuse_in_faces(options: Mapping[str, Any], roles: Roles) -> None:
+    """Raise OutputError where an output's URL lies in that of the faces."""
+    for name in roles.outputs:
+        out = _url(options.get(name))
+        for other in roles.faces:
+            faces = _url(options.get(other))
+            if out and faces and f"{out}/".startswith(f"{faces}/"):
+                raise OutputError(
+                    f"{shown(out)}: inside the faces folder {shown(faces)}, where its pictures "
+                    "would become faces; choose another --out"
+                )
