@@ -22,7 +22,7 @@ import numpy as np
 
 from mining.cluster.session import Cluster
 from mining.embeddings.batches import BatchSettings, encoded
-from mining.embeddings.crew import Crew, Encoder
+from mining.embeddings.crew import Encoder
 from mining.embeddings.engines import inner, opened_as
 from mining.embeddings.journal import Source, Vectors
 from mining.errors import ClusterError, ModelError
@@ -105,7 +105,7 @@ class _Opened:
 _opened: list[_Opened] = []
 
 
-class EmbeddingCrew(Crew):
+class EmbeddingCrew:
     """Nodes of a cluster that embed.
 
     Args:
@@ -121,7 +121,7 @@ class EmbeddingCrew(Crew):
         return ClusterEncoder(self._cluster, load, self._shard)
 
 
-class ClusterEncoder(Encoder):
+class ClusterEncoder:
     """Nodes of a cluster that embed with one model; see `EmbeddingCrew`."""
 
     def __init__(
