@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ def test_a_join_takes_no_less_than_its_products_and_scales_until_they_are_few() 
         assert ideal <= each.compute < 1.1 * ideal
         assert each.total >= each.compute + each.distribution + each.seed
     assert times[0].distribution == 0 < times[-1].distribution
-    assert [a.total > b.total for a, b in zip(times, times[1:], strict=False)] == [True] * 4
+    assert [a.total > b.total for a, b in pairwise(times)] == [True] * 4
 
 
 def test_a_node_reads_less_the_more_there_are_and_never_more_than_all() -> None:
