@@ -261,6 +261,7 @@ class IndexGroup:
         bool, typer.Option("--recall", help="Measure what the approximate index finds.")
     ] = False
     device: SearchDeviceOption = "auto"
+    cluster: ClusterOption = None
     verbose: VerboseOption = False
 
 
@@ -397,7 +398,6 @@ def mine(
     seed: SeedOption = 0,
     max_pixels: MaxPixelsOption = 50_000_000,
     overwrite: OverwriteOption = False,
-    cluster: ClusterOption = None,
 ) -> None:
     """Mine the most confusable pairs of different identities, exactly; or of one identity.
 
@@ -423,7 +423,7 @@ def mine(
     from mining.cli.summary import print_made
     from mining.commands.mine import mine_pairs
 
-    with place(cluster) as where:
+    with place(search.cluster) as where:
         made = mine_pairs(
             sets.folders(embeddings),
             out,

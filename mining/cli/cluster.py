@@ -48,7 +48,7 @@ class Place:
         """Options of embedding there."""
         if self.cluster is None:
             return options
-        from mining.cluster.embedding import EmbeddingCrew
+        from mining.cluster.embedding_crew import EmbeddingCrew
 
         return replace(options, crew=EmbeddingCrew(self.cluster))
 
@@ -63,7 +63,7 @@ class Place:
 
 @contextmanager
 def place(address: str | None) -> Iterator[Place]:
-    """Where `--cluster` says; a cluster that was started for it ends with the block."""
+    """Open the place that `--cluster` names; a cluster started for it ends with the block."""
     if address is None:
         yield Place(None)
         return
@@ -119,7 +119,7 @@ def plan(
         str | None,
         typer.Option(
             "--model",
-            metavar="NETWORK",
+            metavar="MODEL",
             help="Network whose kept rate of embedding on a core is taken, such as resnet152.",
         ),
     ] = None,

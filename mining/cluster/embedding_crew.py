@@ -102,7 +102,7 @@ class _Opened:
     proved: bool = False
 
 
-_opened: list[_Opened] = []
+opened_models: list[_Opened] = []
 
 
 class EmbeddingCrew:
@@ -260,9 +260,9 @@ def _open(recipe: Recipe, node: str) -> _Opened:
     """The model of this process, loaded when it is first needed."""
     import torch
 
-    if _opened and _opened[0].key == recipe.key:
-        return _opened[0]
-    _opened.clear()
+    if opened_models and opened_models[0].key == recipe.key:
+        return opened_models[0]
+    opened_models.clear()
     torch.set_num_threads(recipe.threads)
     folder = contextlib.chdir(recipe.folder) if Path(recipe.folder).is_dir() else None
     try:
@@ -279,5 +279,5 @@ def _open(recipe: Recipe, node: str) -> _Opened:
         raise ModelError(
             f"node {node}: {error}; the model's files must lie at the same place on every node"
         ) from None
-    _opened.append(_Opened(recipe.key, model))
-    return _opened[0]
+    opened_models.append(_Opened(recipe.key, model))
+    return opened_models[0]
