@@ -50,6 +50,7 @@ from mining.cli.user_words import accepting
 
 if TYPE_CHECKING:
     from mining.commands.build_report import TableOptions
+    from mining.embeddings.options import EmbeddingOptions
     from mining.embeddings.two_folders import TwoFolders
     from mining.miners.inputs import MiningOptions, RandomSet
     from mining.ranking.rules import Rules
@@ -265,6 +266,18 @@ class IndexGroup:
     verbose: VerboseOption = False
 
 
+@dataclass(frozen=True)
+class SharedModelGroup(ModelGroup):
+    """The options of the panel `Models`, and the cluster that shares the work."""
+
+    cluster: ClusterOption = None
+
+    def options(self) -> EmbeddingOptions:
+        """The options as commands take them, without the cluster."""
+        given = vars(self)
+        return ModelGroup(**{name: given[name] for name in given if name != "cluster"}).options()
+
+
 @app.command(
     cls=accepting(_CAPS),
     rich_help_panel=PANEL,
@@ -293,8 +306,7 @@ def build(
     tables: TableGroup = TableGroup(),
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
-    models: ModelGroup = ModelGroup(),
-    cluster: ClusterOption = None,
+    models: SharedModelGroup = SharedModelGroup(),
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
 
@@ -309,7 +321,7 @@ def build(
     from mining.cli.summary import print_run
     from mining.commands.build import build as run_build
 
-    with place(cluster) as where:
+    with place(models.cluster) as where:
         run = run_build(
             faces,
             reference,
