@@ -3,6 +3,7 @@
 from mining.cli import (
     adaptation,
     build,
+    cluster,
     compare,
     convert,
     show,
@@ -24,6 +25,7 @@ __all__ = [
     "adaptation",
     "app",
     "build",
+    "cluster",
     "compare",
     "convert",
     "main",

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mining.cli.app import app
+from mining.cli.options import OverwriteOption
+from mining.cli.user_words import UserGroup
 
 if TYPE_CHECKING:
     from mining.cluster.session import Cluster
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from mining.miners.inputs import MiningOptions
 
 CLUSTER = "Cluster"
+# Of the help.
+PANEL = "Build the adversarial test split"
 ClusterOption = Annotated[
     str | None,
     typer.Option(
@@ -41,7 +48,7 @@ class Place:
         """Options of embedding there."""
         if self.cluster is None:
             return options
-        from mining.cluster.embedding import EmbeddingCrew
+        from mining.cluster.embedding_crew import EmbeddingCrew
 
         return replace(options, crew=EmbeddingCrew(self.cluster))
 
@@ -59,7 +66,7 @@ class Place:
 
 @contextmanager
 def place(address: str | None) -> Iterator[Place]:
-    """Where `--cluster` says; a cluster that was started for it ends with the block."""
+    """Open the place that `--cluster` names; a cluster started for it ends with the block."""
     if address is None:
         yield Place(None)
         return
@@ -67,3 +74,91 @@ def place(address: str | None) -> Iterator[Place]:
 
     with connect(address) as cluster:
         yield Place(cluster)
+
+
+cluster = typer.Typer(
+    cls=UserGroup,
+    no_args_is_help=True,
+    help="What a cluster of machines would take. Commands run on one with --cluster.",
+)
+app.add_typer(cluster, name="cluster", rich_help_panel=PANEL)
+
+
+@dataclass(frozen=True)
+class MachineGroup:
+    """The machines that are planned with."""
+
+    nodes: Annotated[int, typer.Option("--nodes", min=1, help="Number of machines.")] = 1
+    cpus: Annotated[
+        int | None,
+        typer.Option("--cpus", min=1, help="Cores of each. [default: those of this machine]"),
+    ] = None
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            "--gpus",
+            metavar="KIND:N",
+            help="Run the join on so many GPUs of all machines together, such as H100:8.",
+        ),
+    ] = None
+    memory: Annotated[
+        float | None, typer.Option("--memory", metavar="GIB", help="Memory of each machine.")
+    ] = None
+    network: Annotated[
+        float,
+        typer.Option("--network", metavar="GBIT", help="Gbit a second into each machine."),
+    ] = 10.0
+
+
+@cluster.command(
+    epilog="Example: `lookalikes cluster plan --faces 11000000 --dim 512 --nodes 16 --cpus 32`"
+)
+def plan(
+    faces: Annotated[int, typer.Option("--faces", min=2, metavar="N", help="Number of faces.")],
+    dim: Annotated[int, typer.Option("--dim", min=1, help="Dimensions of a vector.")],
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Number of pairs to mine.")] = 3000,
+    machines: MachineGroup = MachineGroup(),
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Network whose kept rate of embedding on a core is taken, such as resnet152.",
+        ),
+    ] = None,
+    images_per_second: Annotated[
+        float | None,
+        typer.Option(
+            "--images-per-second",
+            metavar="NUMBER",
+            help="Images that a core, or a GPU, embeds in a second.",
+        ),
+    ] = None,
+    measure: Annotated[
+        bool | None,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Time the join here for some seconds, or take a kept rate. [default: where no "
+            "--gpus are named]",
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="JSON file to write.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Tell what comparing all pairs of so many faces takes: memory, traffic, tasks, hours."""
+    from mining.cli.cluster_summary import print_plan
+    from mining.cluster.plan import Work
+    from mining.commands.cluster_plan import Machines, plan_cluster
+
+    planned = plan_cluster(
+        Work(faces, dim, pairs),
+        Machines(**vars(machines)),
+        model=model,
+        images=images_per_second,
+        measure=measure,
+        out=json,
+        overwrite=overwrite,
+    )
+    print_plan(planned)

@@ -37,7 +37,7 @@ from pairsets.tables.leaderboard import (
 )
 
 WIDE = 132
-_BOX = box.SIMPLE_HEAD
+BOX = box.SIMPLE_HEAD
 
 if TYPE_CHECKING:
     from mining.commands.build_report import Run
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 def print_run(run: Run) -> None:
     """Print the tables, the funnel and the artefacts of a run."""
-    console = _console()
+    console = console_of()
     if run.census is not None:
         _print_census(console, run.census)
     for board in run.leaderboards:
@@ -79,7 +79,7 @@ def print_run(run: Run) -> None:
 
 def print_compared(compared: Compared) -> None:
     """Print the tables, the differences and the artefacts of a comparison."""
-    console = _console()
+    console = console_of()
     if compared.census is not None:
         _print_census(console, compared.census)
     for board in compared.leaderboards:
@@ -105,7 +105,7 @@ def print_compared(compared: Compared) -> None:
 
 def print_made(made: CommandResult) -> None:
     """Print what one stage made."""
-    console = _console()
+    console = console_of()
     if made.leaderboard is not None:
         _print_board(console, made.leaderboard)
         if made.leaderboard.comparison is not None:
@@ -125,7 +125,7 @@ def print_made(made: CommandResult) -> None:
 
 def print_exported(made: Exported) -> None:
     """Print what was judged, how often people err, and how far they agree."""
-    console = _console()
+    console = console_of()
     found = made.judged
     rows = [
         ("settled by a decision", found.decided),
@@ -137,7 +137,7 @@ def print_exported(made: Exported) -> None:
     ]
     _print_funnel(console, [FunnelRow("pairs", what, n, kept=True) for what, n in rows if n])
     if made.human is not None:
-        table = Table(title="errors of people", title_justify="left", box=_BOX)
+        table = Table(title="errors of people", title_justify="left", box=BOX)
         for name in ("rate", "%", "of pairs"):
             table.add_column(name, justify="left" if name == "rate" else "right", no_wrap=True)
         for name, rate in (("FPR", made.human.fpr_rate), ("FNR", made.human.fnr_rate)):
@@ -150,13 +150,13 @@ def print_exported(made: Exported) -> None:
 
 def print_tasks(made: Tasks) -> None:
     """Print what was written for Label Studio."""
-    console = _console()
+    console = console_of()
     _print_files(console, [("written", file) for file in made.files])
 
 
 def print_imported(made: Imported) -> None:
     """Print what was taken in, and what was not."""
-    console = _console()
+    console = console_of()
     kept = [("verdicts and decisions added", made.added), ("replaced, being later", made.replaced)]
     known = ("known already", made.known)
     lost = [
@@ -178,7 +178,7 @@ def _rate(rate: Rate) -> str:
 
 def _print_board(console: Console, board: Leaderboard) -> None:
     """FPR, FNR and EER, ZACI-20's rate beside its rows, and the threshold where there is room."""
-    table = Table(title=f"{board.name} pairs", title_justify="left", box=_BOX)
+    table = Table(title=f"{board.name} pairs", title_justify="left", box=BOX)
     beside = board.beside_published
     # Published rows have long notes, and no threshold.
     roomy = console.width >= WIDE and not beside
@@ -221,7 +221,7 @@ def _print_board(console: Console, board: Leaderboard) -> None:
 
 def _print_apart(console: Console, apart: Apart) -> None:
     """Published rows of other pairs, and why they are no part of the table above."""
-    table = Table(title=apart.title, title_justify="left", box=_BOX)
+    table = Table(title=apart.title, title_justify="left", box=BOX)
     table.add_column("model name", overflow="fold")
     for name in APART_COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -242,7 +242,7 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
         table = Table(
             title=f"{comparison.name} pairs: difference in {what}",
             title_justify="left",
-            box=_BOX,
+            box=BOX,
         )
         table.add_column("A", overflow="fold")
         table.add_column("B", overflow="fold")
@@ -276,7 +276,7 @@ def _print_census(console: Console, found: CensusComparison) -> None:
     # The files have all FARs; a terminal has room for two.
     small = [one for one in columns[1:] if one.fixed == "fpr" and one.target <= 1e-3][:2]
     columns = [columns[0], *(one for one in columns[1:] if one.fixed == "eer"), *small]
-    table = Table(title="all pairs", title_justify="left", box=_BOX)
+    table = Table(title="all pairs", title_justify="left", box=BOX)
     table.add_column("model name", overflow="fold")
     area = found.has_area
     for name in (*map(rate_title, columns), *(["AUC"] if area else [])):
@@ -305,7 +305,7 @@ def _print_protocols(console: Console, found: Mapping[str, Protocols]) -> None:
     """Accuracy over folds, and TAR at FARs."""
     if not found:
         return
-    table = Table(title="protocols", title_justify="left", box=_BOX)
+    table = Table(title="protocols", title_justify="left", box=BOX)
     table.add_column("model name", overflow="fold")
     for name in next(iter(found.values())).titles:
         table.add_column(name, justify="right")
@@ -318,7 +318,7 @@ def _print_agreement(console: Console, found: Agreement) -> None:
     """Print how far the people who judged agree beyond chance."""
     if len(found.people) < 2:
         return
-    table = Table(title="agreement of the people who judged", title_justify="left", box=_BOX)
+    table = Table(title="agreement of the people who judged", title_justify="left", box=BOX)
     for name in ("A", "B"):
         table.add_column(name, overflow="fold")
     for name in ("Cohen's kappa", "agree on", "pairs"):
@@ -346,11 +346,11 @@ def _kappa(found: Kappa) -> str:
 
 def print_neighbours(found: Neighboured) -> None:
     """Print a face's nearest impostors, and what to hold their scores against."""
-    console = _console()
+    console = console_of()
     table = Table(
         title=f"most like {escape(found.query)}, of other identities, by {escape(found.model)}",
         title_justify="left",
-        box=_BOX,
+        box=BOX,
     )
     for name in found.header:
         numeric = name in ("rank", "score")
@@ -365,12 +365,12 @@ def print_neighbours(found: Neighboured) -> None:
 
 def print_planned(planned: PowerPlan) -> None:
     """Print how large a set it takes to tell every two models apart."""
-    console = _console()
+    console = console_of()
     table = Table(
         title=f"{planned.pairs}: what it takes to tell a difference of "
         f"{100 * planned.plans[0].points:.3g} points",
         title_justify="left",
-        box=_BOX,
+        box=BOX,
     )
     for name in ("A", "B"):
         table.add_column(name, overflow="fold")
@@ -399,7 +399,7 @@ def print_planned(planned: PowerPlan) -> None:
     _print_warnings(console, planned.warnings)
 
 
-def _console() -> Console:
+def console_of() -> Console:
     """The terminal; a wide page where the output is a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDE)
@@ -408,7 +408,7 @@ def _console() -> Console:
 def _print_funnel(console: Console, rows: Sequence[FunnelRow]) -> None:
     if not rows:
         return
-    table = Table(box=_BOX)
+    table = Table(box=BOX)
     table.add_column("stage")
     table.add_column("count", justify="right")
     table.add_column("what")
@@ -429,7 +429,7 @@ def _print_hubness(console: Console, found: Mapping[str, Hubness]) -> None:
     """Who fills the mined pairs; with caps, before and after them side by side."""
     if not found:
         return
-    table = Table(box=_BOX)
+    table = Table(box=BOX)
     table.add_column("who fills the pairs")
     for name in found:
         table.add_column(name, justify="right")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mining.cluster.session import Cluster
-from mining.suspects.check import Check, CheckCrew
+from mining.suspects.check import Check
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
@@ -22,7 +22,7 @@ _PAIRS = 512
 _made: dict[str, Check] = {}
 
 
-class ClusterChecks(CheckCrew):
+class ClusterChecks:
     """Nodes of a cluster that look at pictures.
 
     Args:
@@ -38,7 +38,7 @@ class ClusterChecks(CheckCrew):
         return ClusterCheck(self._cluster, kind, make, self._pairs)
 
 
-class ClusterCheck(Check):
+class ClusterCheck:
     """A check whose pairs are shared among nodes; what it says of a pair is the same.
 
     Args:
@@ -47,8 +47,6 @@ class ClusterCheck(Check):
         make: makes it, in each process.
         pairs: that a node takes at a time.
     """
-
-    kind: str
 
     def __init__(
         self, cluster: Cluster, kind: str, make: Callable[[], Check], pairs: int = _PAIRS

@@ -59,7 +59,7 @@ class Need:
     memory: float
 
     def slots(self, node: Node) -> int:
-        """How many items can run on a node at once."""
+        """Number of items that can run on a node at once."""
         wants = ((self.cpus, node.cpus), (self.gpus, node.gpus), (self.memory, node.memory))
         return int(min((has // want for want, has in wants if want), default=max(1, node.cpus)))
 

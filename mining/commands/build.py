@@ -113,14 +113,7 @@ def build(
     asked |= vars(tables)
     settings = settings_of(asked | encoding.settled, paths=_PATHS, without=_UNSET)
     miners = [references] if isinstance(references, str) else list(references)
-    search = Search(
-        "negative",
-        mining.fusion,
-        mining.rules,
-        device=encoding.device,
-        crews=mining.crews,
-        each=True,
-    )  # fmt: skip
+    search = _search(mining, encoding.device)
     search.refuse_unfit(len(miners))
     refuse_twice(miners)
     others = [model for model in models if model not in miners]
@@ -263,6 +256,12 @@ class _Models:
         with progress("Looking for kin of the reference"):
             how = search_on(device)
             return kinships_between(models, mined.references, len(mined), seed, how)
+
+
+def _search(mining: MiningOptions, device: str) -> Search:
+    return Search(
+        "negative", mining.fusion, mining.rules, device=device, crews=mining.crews, each=True
+    )
 
 
 def _describe(

@@ -38,7 +38,7 @@ class Crew(Protocol):
     """Processes that can load a model."""
 
     def with_model(self, load: Callable[[str | None], Model]) -> Encoder:
-        """The same processes with a model that each of them loads.
+        """Give these processes a model that each of them loads.
 
         Args:
             load: loads the model, on the device that it is told; can be sent to another process.

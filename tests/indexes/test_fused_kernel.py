@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from indexes import join
 from indexes.join import cuda
 
 HERE = Path(__file__).parent
@@ -42,5 +43,7 @@ def test_without_an_interpreter_it_is_for_cuda_devices(monkeypatch):
 def test_without_triton_torch_serves(monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.setitem(sys.modules, "indexes.join.fused_kernel", None)
+    # Another test may have it imported, which then is found as the package's own.
+    monkeypatch.delattr(join, "fused_kernel", raising=False)
     assert cuda.fused_fault("cpu").startswith("Triton is not installed (")
     assert "Triton is not installed" in cuda.refuse_inexact("cpu")

@@ -15,6 +15,7 @@ import pytest
 from support import cluster_work
 
 from mining.cluster import tasks
+from mining.cluster.extra import import_ray
 from mining.cluster.session import Cluster
 from mining.cluster.threshold import Threshold
 from mining.errors import ClusterError, MiningError
@@ -39,8 +40,9 @@ def test_large_arguments_are_sent_once_and_read_only(
     table = np.lib.format.open_memmap(tmp_path / "t.npy", "w+", np.float32, (8, 4))
     table[:] = np.arange(8)[:, None]
     puts = []
-    put = cluster._ray.put
-    monkeypatch.setattr(cluster._ray, "put", lambda value: (puts.append(value), put(value))[1])
+    ray = import_ray()
+    put = ray.put
+    monkeypatch.setattr(ray, "put", lambda value: (puts.append(value), put(value))[1])
     rows = list(cluster.share(cluster_work.weighed, range(8), fixed=[table]))
     assert sorted(rows) == [(number, (4.0 * number, False)) for number in range(8)]
     assert [type(value) for value in puts if isinstance(value, np.ndarray)] == [np.ndarray]

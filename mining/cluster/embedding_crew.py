@@ -22,7 +22,7 @@ import numpy as np
 
 from mining.cluster.session import Cluster
 from mining.embeddings.batches import BatchSettings, encoded
-from mining.embeddings.crew import Crew, Encoder
+from mining.embeddings.crew import Encoder
 from mining.embeddings.engines import inner, opened_as
 from mining.embeddings.journal import Source, Vectors
 from mining.errors import ClusterError, ModelError
@@ -102,10 +102,10 @@ class _Opened:
     proved: bool = False
 
 
-_opened: list[_Opened] = []
+opened_models: list[_Opened] = []
 
 
-class EmbeddingCrew(Crew):
+class EmbeddingCrew:
     """Nodes of a cluster that embed.
 
     Args:
@@ -121,7 +121,7 @@ class EmbeddingCrew(Crew):
         return ClusterEncoder(self._cluster, load, self._shard)
 
 
-class ClusterEncoder(Encoder):
+class ClusterEncoder:
     """Nodes of a cluster that embed with one model; see `EmbeddingCrew`."""
 
     def __init__(
@@ -260,9 +260,9 @@ def _open(recipe: Recipe, node: str) -> _Opened:
     """The model of this process, loaded when it is first needed."""
     import torch
 
-    if _opened and _opened[0].key == recipe.key:
-        return _opened[0]
-    _opened.clear()
+    if opened_models and opened_models[0].key == recipe.key:
+        return opened_models[0]
+    opened_models.clear()
     torch.set_num_threads(recipe.threads)
     folder = contextlib.chdir(recipe.folder) if Path(recipe.folder).is_dir() else None
     try:
@@ -279,5 +279,5 @@ def _open(recipe: Recipe, node: str) -> _Opened:
         raise ModelError(
             f"node {node}: {error}; the model's files must lie at the same place on every node"
         ) from None
-    _opened.append(_Opened(recipe.key, model))
-    return _opened[0]
+    opened_models.append(_Opened(recipe.key, model))
+    return opened_models[0]

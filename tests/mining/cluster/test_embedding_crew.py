@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from mining.cluster import embedding
-from mining.cluster.embedding import EmbeddingCrew, Recipe, Shard, embed_shard
+from mining.cluster import embedding_crew
+from mining.cluster.embedding_crew import EmbeddingCrew, Recipe, Shard, embed_shard
 from mining.cluster.session import Cluster
 from mining.embeddings.batches import BatchSettings
 from mining.embeddings.options import EmbeddingOptions, _load
@@ -35,7 +35,7 @@ def one_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As many threads as the nodes have cores, and nothing opened in this process."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    monkeypatch.setattr(embedding, "_opened", [])
+    monkeypatch.setattr(embedding_crew, "opened_models", [])
     yield
     torch.set_num_threads(before)
 
@@ -148,7 +148,7 @@ def test_a_node_without_the_faces_is_named(faces_folder: Path, tmp_path: Path) -
     assert found.failures == {"a/7.png": "No such file or directory"}
     (faces_folder / "a/7.png").touch()
     with pytest.raises(ClusterError, match=rf"^node {node}: has no file .*a/7\.png, which is here"):
-        embedding.ClusterEncoder._refuse_lacking(Faces.scan(faces_folder), found)
+        embedding_crew.ClusterEncoder._refuse_lacking(Faces.scan(faces_folder), found)
 
 
 def test_a_node_with_another_model_or_without_it_is_named(faces_folder: Path) -> None:

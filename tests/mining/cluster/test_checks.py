@@ -1,0 +1,41 @@
+"""Checks of pictures on a cluster: the doubts of one machine, pair by pair."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mining.cluster.checks import ClusterChecks
+from mining.cluster.session import Cluster
+from mining.suspects.evidence import Evidence
+from pairsets.faces import Faces
+from pairsets.pairset import PairSet
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "crop"])
+def test_doubts_are_those_of_one_machine(kind: str, cluster: Cluster, faces_folder: Path) -> None:
+    pytest.importorskip("cv2")
+    pytest.importorskip("imagehash")
+    (faces_folder / "a/1.png").write_bytes(b"no picture")
+    (faces_folder / "b/1.png").write_bytes((faces_folder / "橘_雪/0.png").read_bytes())
+    paths = [*Faces.scan(faces_folder).paths][:14]
+    paths.append("橘_雪/0.png")
+    pairs = PairSet.of(*zip(*combinations(paths, 2), strict=True), 0)
+    evidence = Evidence(faces_folder)
+    (alone,) = evidence.checks([kind])
+    (shared,) = replace(evidence, crew=ClusterChecks(cluster, pairs=20)).checks([kind])
+    assert shared.kind == kind
+    told: list[tuple[int, int]] = []
+    expected, found = alone(pairs), shared(pairs, lambda done, total: told.append((done, total)))
+    assert np.array_equal(found.score, expected.score, equal_nan=True)
+    assert found.flagged.tolist() == expected.flagged.tolist()
+    assert found.reasons == expected.reasons
+    assert np.isnan(expected.score).any()
+    if kind == "duplicate":
+        assert expected.flagged.any()
+    assert told[-1] == (len(pairs), len(pairs))
+    assert len(told) == -(-len(pairs) // 20)

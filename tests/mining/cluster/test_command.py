@@ -1,0 +1,67 @@
+"""`--cluster` of the commands: their files have the bytes that they have without it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from support.command_line import lookalikes
+
+from mining.cluster.session import Cluster
+
+
+@pytest.fixture(autouse=True)
+def as_many_threads_as_a_node_has_cores() -> None:
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_embed_and_mine_write_the_same_files(
+    cluster: Cluster, faces_folder: Path, tmp_path: Path
+) -> None:
+    """`auto` takes the cluster that this process is connected to."""
+    made = []
+    for name, more in (("alone", []), ("together", ["--cluster", "auto"])):
+        out = tmp_path / name
+        embed = ["embed", faces_folder, "--model", "python:support.cluster_work:SmallModel"]
+        lookalikes(*embed, "--batch-size", 4, "--out", out / "e", *more).summary  # noqa: B018
+        drop = ["--drop-suspects", "duplicate", "--faces", faces_folder]
+        mine = ["mine", out / "e", "--pairs", 20, *drop, "--out", out / "hard.csv"]
+        lookalikes(*mine, *more).summary  # noqa: B018
+        made.append(files_of(out))
+    assert [*made[0]] == [*made[1]]
+    assert "hard.suspects.csv" in made[0]
+    assert [name for name in made[0] if made[0][name] != made[1][name]] == []
+    manifest = json.loads((tmp_path / "together/e/manifest.json").read_text())
+    assert manifest["images"] == 18
+
+
+@pytest.mark.parametrize("command", ["embed", "mine", "build"])
+def test_an_address_that_does_not_answer_is_one_message(
+    command: str, tmp_path: Path, faces_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"ray://127.0.0.1:{nobody.getsockname()[1]}"
+        asked = {
+            "embed": ["embed", faces_folder, "--model", "pixels"],
+            "mine": ["mine", tmp_path / "none"],
+            "build": ["build", faces_folder, "--reference", "pixels"],
+        }[command]
+        from mining.cluster.extra import import_ray
+
+        monkeypatch.setattr(import_ray(), "is_initialized", lambda: False)
+        out = tmp_path / "out"
+        outcome = lookalikes(*asked, "--out", out, "--cluster", address)
+        assert f"--cluster {address}: cannot be reached" in outcome.message
+        assert not out.exists()
