@@ -29,10 +29,12 @@ from mining.errors import ClusterError, ModelError
 from mining.models.base import Model
 from mining.models.heap import kept_heap
 from pairsets.faces import Faces
+from pairsets.picture_sources.base import PictureSource
 from pairsets.text_column import TextColumn
 
-# Faces of a shard, but for what makes it whole batches: some seconds of work for a fast network.
-_SHARD = 1024
+# Faces of a shard at most, but for what makes it whole batches; and shards for each process that
+# can run at once, so that none waits long for the last.
+SHARD, _EACH = 1024, 8
 _MISSING = os.strerror(errno.ENOENT)
 
 
@@ -70,10 +72,12 @@ class Shard:
     Attributes:
         paths: of the faces.
         stopped: whether an image failed before, so that images are looked at alone.
+        source: of the pictures, where they are no files of the folder.
     """
 
     paths: list[str]
     stopped: bool
+    source: PictureSource | None = None
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,10 @@ class EmbeddingCrew:
 
     Args:
         cluster: that they are of.
-        shard: about how many faces go to a node at a time.
+        shard: about how many faces go to a node at a time; by their number if None.
     """
 
-    def __init__(self, cluster: Cluster, *, shard: int = _SHARD) -> None:
+    def __init__(self, cluster: Cluster, *, shard: int | None = None) -> None:
         self._cluster, self._shard = cluster, shard
 
     def with_model(self, load: Callable[[str | None], Model]) -> Encoder:
@@ -125,7 +129,7 @@ class ClusterEncoder:
     """Nodes of a cluster that embed with one model; see `EmbeddingCrew`."""
 
     def __init__(
-        self, cluster: Cluster, load: Callable[[str | None], Model], shard: int = _SHARD
+        self, cluster: Cluster, load: Callable[[str | None], Model], shard: int | None = None
     ) -> None:
         self._cluster, self._load, self._shard = cluster, load, shard
 
@@ -150,11 +154,17 @@ class ClusterEncoder:
             self._refuse_few_cores(recipe.threads)
         failed = False
 
+        slots = sum(
+            node.gpus if on_gpu else node.cpus // recipe.threads for node in self._cluster.nodes
+        )
+        size = self._shard or min(SHARD, int(len(paths) / max(1.0, _EACH * slots)))
+        size = max(1, size // settings.batch_size) * settings.batch_size
+
         def shards() -> Iterator[Shard]:
-            size = max(1, self._shard // settings.batch_size) * settings.batch_size
             for start in range(0, len(paths), size):
-                stopped = failed and settings.stop_on_error
-                yield Shard([*paths[start : start + size]], stopped)
+                some = [*paths[start : start + size]]
+                source = None if faces.source is None else faces.source.take(TextColumn.of(some))
+                yield Shard(some, failed and settings.stop_on_error, source)
 
         results = self._cluster.share(
             embed_shard,
@@ -179,7 +189,6 @@ class ClusterEncoder:
     ) -> Recipe:
         import torch
 
-        root = faces.root.absolute() if isinstance(faces.root, Path) else faces.root
         nobody = np.empty(0, np.object_)
         # Which GPU of a node it is, Ray decides.
         device = str(getattr(inner(model), "device", "")).partition(":")[0] or None
@@ -191,7 +200,13 @@ class ClusterEncoder:
             fingerprint=model.fingerprint,
             threads=torch.get_num_threads(),
             faces=replace(
-                faces, root=root, paths=TextColumn.of([]), identities=nobody, skipped={}, notes=()
+                faces,
+                root=faces.root.absolute(),
+                paths=TextColumn.of([]),
+                identities=nobody,
+                skipped={},
+                notes=(),
+                source=None,
             ),
             folder=str(Path.cwd()),
             settings=settings,
@@ -211,7 +226,7 @@ class ClusterEncoder:
     def _refuse_lacking(faces: Faces, found: ShardVectors) -> None:
         """Raise ClusterError where a node has no file that is here."""
         for path, cause in found.failures.items():
-            if cause == _MISSING and faces.locate(path).exists():
+            if faces.source is None and cause == _MISSING and faces.locate(path).exists():
                 raise ClusterError(
                     f"node {found.node}: has no file {faces.locate(path).absolute()}, which is "
                     "here; the faces must lie at the same place on every node, as on a shared disk"
@@ -227,7 +242,7 @@ def embed_shard(shard: Shard, recipe: Recipe) -> ShardVectors:
     """
     node = socket.gethostname()
     faces, settings = recipe.faces, recipe.settings
-    if isinstance(faces.root, Path) and not faces.root.is_dir():
+    if shard.source is None and not faces.root.is_dir():
         raise ClusterError(
             f"node {node}: has no folder {faces.root}; the faces must lie at the same place on "
             "every node, as on a shared disk"
@@ -236,6 +251,7 @@ def embed_shard(shard: Shard, recipe: Recipe) -> ShardVectors:
         faces,
         paths=TextColumn.of(shard.paths),
         identities=np.full(len(shard.paths), "", np.object_),
+        source=shard.source,
     )
     opened = _open(recipe, node)
     settings = replace(settings, workers=settings.workers or recipe.threads)

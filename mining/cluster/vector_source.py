@@ -15,6 +15,10 @@ from indexes.join.stack import Stacked, rows_of
 from indexes.memory import remember
 from mining.embeddings.store import Embeddings
 from mining.errors import ClusterError
+from pairsets.errors import PairsetsError
+from pairsets.storage import locks
+from pairsets.storage.mirrors import mirror_of, origin_of
+from pairsets.storage.remote_files import RemoteFolder
 
 # Rows that a file is known again by: of one that is older or cut, some differ.
 _LOOKED_AT = 64
@@ -30,19 +34,22 @@ class VectorPart:
         shape: of what it holds.
         digest: of some of its rows.
         rows: `[P]` of it that count; None for all.
+        bucket: the folder of embeddings it was fetched from, where it came from beyond this
+            machine: a node without the path fetches it, too.
     """
 
     path: Path
     shape: tuple[int, int]
     digest: str
     rows: Rows | None = None
+    bucket: RemoteFolder | None = None
 
     @classmethod
     def of(cls, path: Path, vectors: Vectors, kept: Mask) -> VectorPart:
         """The rows that are `kept` of the vectors mapped from a file."""
         shape = len(vectors), int(vectors.shape[1])
         rows = None if kept.all() else np.flatnonzero(kept)
-        return cls(path.resolve(), shape, _digest(vectors), rows)
+        return cls(path.resolve(), shape, _digest(vectors), rows, origin_of(path.parent))
 
     def open(self) -> Vectors:
         """The rows, memory-mapped; those that count alone are taken when they are asked for.
@@ -52,7 +59,9 @@ class VectorPart:
         """
         node = platform.node()
         try:
-            found: Vectors = np.lib.format.open_memmap(self.path, mode="r")
+            found: Vectors = np.lib.format.open_memmap(self._here(), mode="r")
+        except PairsetsError as error:
+            raise ClusterError(f"node {node}: {error}") from None
         except OSError as error:
             raise ClusterError(
                 f"node {node}: {self.path} cannot be read there ({error.strerror or error}); put "
@@ -71,6 +80,28 @@ class VectorPart:
             )
         remember(found)
         return found
+
+    def _here(self) -> Path:
+        """The file on this node, fetched once where it comes from a bucket."""
+        if self.bucket is None or self.path.exists():
+            return self.path
+        place = mirror_of(self.bucket.url, "vectors") / self.path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.with_suffix(".lock").open("a") as file:
+            # Others on this node wait for the one that fetches.
+            locks.lock(file.fileno(), wait=True)
+            facts = self.bucket.find(deep=False)[self.path.name]
+            if not place.exists() or place.stat().st_size != facts.size or self._is_other(place):
+                self.bucket.fetch({self.path.name: facts}, place.parent)
+        return place
+
+    def _is_other(self, place: Path) -> bool:
+        """Whether a file that was fetched before is not the one that is searched."""
+        try:
+            found = np.lib.format.open_memmap(place, mode="r")
+        except ValueError:
+            return True
+        return found.shape != self.shape or _digest(found) != self.digest
 
 
 @dataclass(frozen=True, eq=False)
