@@ -37,6 +37,8 @@ _VECTORS = "vectors.npy"
 # Stands in a run that is not finished, as `mining.commands.run_folder` has it.
 _UNFINISHED = "UNFINISHED"
 _REPORT = "report.html"
+# Addresses of servers, which are no files.
+_SERVERS = ("http:", "https:", "ray:")
 # Files of a folder that is fetched whole: what has more is no input but faces.
 _MOST = 10_000
 _TEXT = re.compile(r"(?P<name>[^=:/]*=)?(?P<url>.+)", re.DOTALL)
@@ -330,8 +332,7 @@ def _is_url(value: object) -> bool:
     if not isinstance(value, str) or "://" not in value:
         return False
     text = _parted(value)[1]
-    # The address of a server is no file.
-    return is_remote(text) and not text.lower().startswith(("http:", "https:"))
+    return is_remote(text) and not text.lower().startswith(_SERVERS)
 
 
 def _url(value: object) -> str | None:

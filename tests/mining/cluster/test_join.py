@@ -112,7 +112,8 @@ def test_either_goes_on_from_the_checkpoint_of_the_other(
     found = index.top_pairs(
         300, CODES, how=ways[1], checkpoint=file, progress=lambda done, _: rest.append(done)
     )
-    assert 0 < rest[0] <= told[-1]
+    # Tiles that were searched before the interrupt was seen are kept, too.
+    assert rest[0] >= told[-1] > 0
     assert as_bytes(found) == as_bytes(index.top_pairs(300, CODES))
     assert not file.exists()
 

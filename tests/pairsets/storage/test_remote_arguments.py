@@ -21,6 +21,7 @@ from pairsets.storage.remote_files import RemoteFolder
         (Path("here/s3"), False),
         ("onnx:/models/x.onnx", False),
         ("http://127.0.0.1:8000", False),
+        ("ray://head:10001", False),
         (["NAME=here.csv"], False),
         (None, False),
         (7, False),
