@@ -211,10 +211,11 @@ def rounded16(
 
 def blank(shape: tuple[int, int], dtype: torch.dtype, room: Room | None) -> Tensor:
     """A tensor on the processor to be filled, in memory or in a file where there is no room."""
-    if room is None:
+    size = torch.empty(0, dtype=dtype).element_size()
+    # NumPy would begin it at any 16 bytes, and products of such rows take half as long again.
+    if room is None or room.fits(shape[0] * shape[1] * size):
         return torch.empty(shape, dtype=dtype)
     # NumPy has no bfloat16: its bits are whole numbers.
-    size = torch.empty(0, dtype=dtype).element_size()
     return torch.from_numpy(room.array(shape, f"i{size}")).view(dtype)
 
 
