@@ -120,6 +120,7 @@ def embedding(root: Path, runs: int, faces: int = 1500) -> dict[str, Any]:
     from functools import partial
 
     from mining.cluster.embedding import EmbeddingCrew
+
     from mining.cluster.session import connect
     from mining.embeddings.options import EmbeddingOptions
     from pairsets import Faces
@@ -294,7 +295,7 @@ def plan(root: Path, runs: int, sizes: tuple[int, ...] = (100_000, 200_000)) -> 
 
 def seconds_of(plan: dict[str, Any]) -> float:
     """The seconds of the join in a plan."""
-    return round(float(plan["join_seconds"]), 2)
+    return round(float(plan["times"]["total"]), 2)
 
 
 def keep(part: str, result: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ in files instead of in memory, and pages are left to the system.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
@@ -51,14 +52,27 @@ def mapping_of(array: object) -> mmap.mmap | None:
 def remember(*arrays: object) -> None:
     """Let a cap give back what was read of these arrays' files; of those in memory nothing."""
     for array in arrays:
-        found = mapping_of(array)
+        found = None if _is_changed_in_memory(array) else mapping_of(array)
         if found is not None:
             with _lock:
                 _mapped.add(found)
 
 
+def _is_changed_in_memory(array: object) -> bool:
+    """Whether what is written to a mapped array may lie in memory alone: to give back is to lose."""
+    known = None
+    while array is not None and not isinstance(array, mmap.mmap):
+        known = array if isinstance(array, np.memmap) else known
+        last, array = array, getattr(array, "base", None)
+    if known is not None:
+        return known.mode == "c"
+    return isinstance(last, np.ndarray) and bool(last.flags.writeable)
+
+
 def let_go() -> None:
     """Give back the pages of all files that are known."""
+    if not hasattr(mmap, "MADV_DONTNEED"):
+        return
     with _lock:
         found = list(_mapped)
     for one in found:
@@ -67,15 +81,28 @@ def let_go() -> None:
             one.madvise(mmap.MADV_DONTNEED)
 
 
-def fetch_ahead(array: NDArray[Any]) -> None:
-    """Ask the system to read a mapped array's part from its disk before it is needed."""
-    found = mapping_of(array)
-    if found is None or not hasattr(mmap, "MADV_WILLNEED") or not array.size:
-        return
-    start = array.__array_interface__["data"][0] - _address(found)
-    first = start - start % mmap.PAGESIZE
-    with suppress(ValueError, OSError):
-        found.madvise(mmap.MADV_WILLNEED, first, start - first + array.nbytes)
+def fetch_ahead(address: int, size: int) -> bool:
+    """Ask the system to read a part of a known file from its disk before it is needed.
+
+    Args:
+        address: where the part lies in memory.
+        size: of it, in bytes.
+
+    Returns:
+        Whether that is a known file's, and the system was asked.
+    """
+    if not hasattr(mmap, "MADV_WILLNEED") or not size:
+        return False
+    with _lock:
+        known = list(_mapped)
+    for one in known:
+        start = address - _address(one)
+        if 0 <= start < len(one):
+            first = start - start % mmap.PAGESIZE
+            with suppress(ValueError, OSError):
+                one.madvise(mmap.MADV_WILLNEED, first, min(start + size, len(one)) - first)
+            return True
+    return False
 
 
 def _address(found: mmap.mmap) -> int:
@@ -148,7 +175,12 @@ def keep_to_cap() -> None:
     """
     size = cap_now()
     now = held() if size is not None else None
-    if size is None or now is None or now.own + now.mapped <= size - headroom(size):
+    if size is None or now is None:
+        return
+    with _lock:
+        # What was left by others, and is mapped no more, does not count.
+        _left[0] = min(_left[0], now.mapped)
+    if now.own + now.mapped <= size - headroom(size):
         return
     with _lock:
         # Libraries are mapped too, and stay: what was left last time is not tried for again.
@@ -223,9 +255,14 @@ def _mapped_for_good() -> int:
 
 def _fill(file: int, size: int) -> None:
     """Give a file its bytes now: a full disk is to be told, not to end the process later."""
-    if hasattr(os, "posix_fallocate"):
+    try:
         os.posix_fallocate(file, 0, size)
-    else:
+    except AttributeError:
+        os.truncate(file, size)
+    except OSError as error:
+        # Not every system has it for every disk.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
         os.truncate(file, size)
 
 

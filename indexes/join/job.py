@@ -53,6 +53,7 @@ class JoinJob:
         precision: of the filter, as of `SearchOptions`.
         device: CUDA device of those who search, or None.
         threshold: no pair below it can be among the best, known before the first share.
+        side: rows of the tiles that are multiplied; larger ones are cut.
     """
 
     n: int
@@ -65,6 +66,7 @@ class JoinJob:
     precision: Precision = "auto"
     device: str | None = None
     threshold: float = -np.inf
+    side: int = 2048
 
 
 class Crew(Protocol):
@@ -135,10 +137,11 @@ class ShareSearcher:
         order = local.of(job.order)
         with one_blas_thread(self._kernels()):
             engine = Engine(best, order, job.lengths, self._filters(local, order))
-            worker = self._buffers(int(local.areas.max(initial=0)))
+            worker = self._buffers(min(int(local.areas.max(initial=0)), job.side**2))
             for tile in local.tiles():
-                for found in engine.search(tile, worker):
-                    best.take(found)
+                for part in tile.blocks(job.side):
+                    for found in engine.search(part, worker):
+                        best.take(found)
                 if exchange is not None:
                     best.raise_to(exchange(best.threshold))
             best.finish(one_by_one)

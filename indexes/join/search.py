@@ -93,17 +93,20 @@ class _Search:
         self.best, self.lengths, self.pool, self.ledger = best, lengths, pool, ledger
         self.devices, self.how = devices, how
         self.kernels = kernels
-        memory = how.memory or cap_now()
-        self.room = _room(best, order, how, memory, pool.size, ledger)
+        # What `how` asks for holds already.
+        memory = cap_now()
         self.fresh = ledger.order is None
+        # Rows of the tiles that are multiplied here; those that a checkpoint counts may be larger.
+        self.own = how.tile or _side(len(order), pool.size, devices, how.crew, memory)
+        self.room = _room(best, order, how, memory, pool.size * self.own**2, ledger)
+        self.side = ledger.side or self.own
         if ledger.order is not None:
-            self.order, self.side = ledger.order, ledger.side
+            self.order = ledger.order
         else:
             near = nearness(best.vectors, order, pool, best.rules.split)
             sides = space_of(order, best.rules.split).sides
             groups = best.rules.groups
             self.order = np.concatenate([arranged(groups, order[s], lengths, near) for s in sides])
-            self.side = how.tile or _side(len(order), pool.size, devices, how.crew, memory)
         self.space = space_of(self.order, best.rules.split)
         self.kept = self._residence() if devices else None
 
@@ -141,7 +144,8 @@ class _Search:
         numbers: Iterable[int] | None = None,
     ) -> None:
         """Search the tiles that wait, in the order of `numbers`, or else in their own."""
-        area = max((tiles[number].area for number in waiting), default=0)
+        largest = max((tiles[number].area for number in waiting), default=0)
+        area = min(largest, self.own**2)
         turns = cycle(self.devices or [None])
 
         def worker() -> Callable[[int], int]:
@@ -149,7 +153,8 @@ class _Search:
 
             def work(number: int) -> int:
                 tile = tiles[number]
-                commit(number, engine.search(tile, buffers))
+                parts = tile.blocks(self.own)
+                commit(number, [found for part in parts for found in engine.search(part, buffers)])
                 return tile.pairs
 
             return work
@@ -168,7 +173,7 @@ class _Search:
         job = JoinJob(
             self.best.n, self.best.rules, self.order, self.lengths, basis,
             CROWD if plan is None else plan.crowd, turning, self.how.precision, crew.device,
-            self.best.threshold,
+            self.best.threshold, self.own,
         )  # fmt: skip
         block = crew.block(len(self.order), self.best.vectors.shape[1], self.side)
         shares = shares_of(tiles, waiting, self.space, block)
@@ -217,9 +222,9 @@ class _Search:
     def _residence(self) -> Residence:
         from indexes.join.cuda import scratch
 
-        needed = scratch(self.devices, self.side**2)
+        needed = scratch(self.devices, self.own**2)
         count, width = len(self.order), self.best.vectors.shape[1]
-        return residence(self.devices, count, width, self.side, needed)
+        return residence(self.devices, count, width, self.own, needed)
 
     def _seed(self) -> None:
         """Raise the threshold by the rows nearest to the mean: they hold many of the best pairs."""
@@ -246,7 +251,8 @@ class _Search:
 
     def _plan(self) -> Plan | None:
         """Whether a narrow bound pays; its product is not what a CUDA device is slow at."""
-        if self.how.spectrum == "off" or self.devices:
+        crew = self.how.crew
+        if self.how.spectrum == "off" or self.devices or (crew and crew.device):
             return None
         some = self.order[:BLOCK]
         tile = Tile(slice(0, len(some)), slice(0, len(some)))
@@ -300,20 +306,18 @@ def _side(
 
 
 def _room(
-    best: Best, order: Rows, how: SearchOptions, memory: int | None, threads: int, ledger: Ledger
+    best: Best, order: Rows, how: SearchOptions, memory: int | None, area: int, ledger: Ledger
 ) -> Room:
-    """Room for copies below the memory allowed.
+    """Room for copies below the memory allowed, beside tiles of `area` products in all.
 
     Raises:
         IndexesError: not even two tiles' rows fit beside what the search holds.
     """
     folder = None if ledger.path is None else ledger.path.parent
-    side = ledger.side or how.tile or _side(len(order), threads, (), None, memory)
-    reserved = threads * 6 * side**2 + len(order) * _A_ROW
-    reserved += _A_PAIR * min(best.n, best.spare)
+    reserved = 6 * area + len(order) * _A_ROW + _A_PAIR * min(best.n, best.spare)
     room, width = Room(memory, folder, reserved), best.vectors.shape[1]
-    # The rows of two tiles, in both precisions, for each thread.
-    least = threads * 2 * side * width * 6
+    # The rows of two tiles, in both precisions; others that search have their own memory.
+    least = 0 if how.crew is not None else 2 * int(area**0.5) * width * 6
     if memory is not None and room.free is not None and not room.fits(least):
         raise IndexesError(
             f"{memory // MIB:,} MiB of memory: a search of {len(order):,} vectors of {width} needs "
@@ -339,9 +343,8 @@ def _read_ahead(
 
 
 def _fetch(copy: Rounded | Quantised, rows: slice) -> None:
-    raw = torch.int8 if copy.values.element_size() == 1 else torch.int16
-    if copy.values.element_size() <= 2:
-        fetch_ahead(copy.values[rows].view(raw).numpy())
+    part = copy.values[rows]
+    fetch_ahead(part.data_ptr(), part.numel() * part.element_size())
 
 
 @contextmanager

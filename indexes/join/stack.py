@@ -95,9 +95,39 @@ def split_of(vectors: object) -> int | None:
     return vectors.split if isinstance(vectors, Stacked) else None
 
 
+class Chosen:
+    """Some rows of an array, taken when they are asked for: a mapped file is not copied for them.
+
+    Args:
+        vectors: `[N, D]`.
+        rows: `[P]` of it that count.
+
+    >>> some = Chosen(np.arange(8.0).reshape(4, 2), np.array([3, 1]))
+    >>> some.shape, some[:1].tolist(), some[np.array([1, 0])].tolist()
+    ((2, 2), [[6.0, 7.0]], [[2.0, 3.0], [6.0, 7.0]])
+    """
+
+    def __init__(self, vectors: NDArray[Any], rows: Rows) -> None:
+        self.vectors, self.rows = vectors, rows
+        self.shape, self.dtype = (len(rows), int(vectors.shape[1])), vectors.dtype
+
+    @classmethod
+    def of(cls, vectors: Vectors, rows: Rows | None) -> Vectors:
+        """The rows, for code that is typed for an array and takes rows of it alone; all if None."""
+        return vectors if rows is None else cast(Vectors, cls(vectors, rows))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        return np.asarray(self.vectors[self.rows[rows]])
+
+
 def last_part(vectors: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
     """An array that holds all these rows, of the second part where there are two, and where."""
     part: object = vectors
     if isinstance(part, Stacked):
-        return part.right, rows - part.split
+        return last_part(part.right, rows - part.split)
+    if isinstance(part, Chosen):
+        return part.vectors, part.rows[rows]
     return vectors, rows

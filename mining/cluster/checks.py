@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mining.cluster.session import Cluster
+from mining.errors import ClusterError
 from mining.suspects.check import Check
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
+from pairsets.storage.mirrors import mirror_of, origin_of
+from pairsets.storage.remote_files import RemoteFolder
 
 # Pairs that a node takes at a time: some seconds of work.
 _PAIRS = 512
@@ -33,9 +38,9 @@ class ClusterChecks:
     def __init__(self, cluster: Cluster, *, pairs: int = _PAIRS) -> None:
         self._cluster, self._pairs = cluster, pairs
 
-    def shared(self, kind: str, make: Callable[[], Check]) -> Check:
+    def shared(self, kind: str, root: Path, make: Callable[[Path], Check]) -> Check:
         """A check of which each process makes its own; see `mining.suspects.check`."""
-        return ClusterCheck(self._cluster, kind, make, self._pairs)
+        return ClusterCheck(self._cluster, kind, root, make, self._pairs)
 
 
 class ClusterCheck:
@@ -44,15 +49,21 @@ class ClusterCheck:
     Args:
         cluster: of the nodes.
         kind: of the check.
-        make: makes it, in each process.
+        root: the folder of the faces.
+        make: makes it of that folder, in each process.
         pairs: that a node takes at a time.
     """
 
     def __init__(
-        self, cluster: Cluster, kind: str, make: Callable[[], Check], pairs: int = _PAIRS
+        self,
+        cluster: Cluster,
+        kind: str,
+        root: Path,
+        make: Callable[[Path], Check],
+        pairs: int = _PAIRS,
     ) -> None:
-        self._cluster, self.kind, self._make, self._pairs = cluster, kind, make, pairs
-        self._key = uuid.uuid4().hex
+        self._cluster, self.kind, self._pairs = cluster, kind, pairs
+        self._recipe = CheckRecipe(uuid.uuid4().hex, root.absolute(), origin_of(root), make)
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair; see `Check`.
@@ -71,16 +82,63 @@ class ClusterCheck:
             for rows in lots:
                 yield Asked([keys[row][0] for row in rows], [keys[row][1] for row in rows])
 
-        results = self._cluster.share(ask, shares(), fixed=[self._key, self._make])
+        results = self._cluster.share(ask, shares(), fixed=[self._recipe])
         with contextlib.closing(results):
-            for number, doubt in results:
-                rows = lots[number]
+            for number, answer in results:
+                self._refuse_lacking(answer)
+                rows, doubt = lots[number], answer.doubt
                 score[rows], flagged[rows] = doubt.score, doubt.flagged
                 for row, reason in zip(rows, doubt.reasons, strict=True):
                     reasons[row] = reason
                 done += len(rows)
                 progress(done, len(keys))
         return Doubt(self.kind, score, flagged, tuple(reasons))
+
+    def _refuse_lacking(self, answer: Answer) -> None:
+        """Raise ClusterError where a node could not read a file that is here."""
+        if self._recipe.bucket is not None:
+            return
+        for path in answer.unread:
+            file = self._recipe.root / path
+            if not answer.there[path] and file.exists():
+                raise ClusterError(
+                    f"node {answer.node}: has no file {file}, which is here; the faces must lie at "
+                    "the same place on every node, as on a shared disk"
+                )
+
+
+@dataclass(frozen=True)
+class CheckRecipe:
+    """Recipe for a check, as it is sent to each process.
+
+    Attributes:
+        key: another one for each check, by which a process knows what it has made.
+        root: the folder of the faces.
+        bucket: that it stands for, or None.
+        make: makes the check of a folder.
+    """
+
+    key: str
+    root: Path
+    bucket: RemoteFolder | None
+    make: Callable[[Path], Check]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Doubt of some pairs, and what a node could not read.
+
+    Attributes:
+        doubt: of the pairs.
+        unread: causes by path.
+        there: by the same paths, whether the node has the file.
+        node: which one it was.
+    """
+
+    doubt: Doubt
+    unread: dict[str, str]
+    there: dict[str, bool]
+    node: str
 
 
 @dataclass(frozen=True)
@@ -95,9 +153,15 @@ class Asked:
     path_b: list[str]
 
 
-def ask(asked: Asked, key: str, make: Callable[[], Check]) -> Doubt:
+def ask(asked: Asked, recipe: CheckRecipe) -> Answer:
     """Ask a process's own check about some pairs."""
-    if key not in _made:
+    root = recipe.root if recipe.bucket is None else mirror_of(recipe.bucket.url)
+    if recipe.key not in _made:
         _made.clear()
-        _made[key] = make()
-    return _made[key](PairSet.of(asked.path_a, asked.path_b, 0))
+        _made[recipe.key] = recipe.make(root)
+    check = _made[recipe.key]
+    doubt = check(PairSet.of(asked.path_a, asked.path_b, 0))
+    wanted = {*asked.path_a, *asked.path_b}
+    unread = {path: why for path, why in getattr(check, "unread", {}).items() if path in wanted}
+    there = {path: recipe.bucket is not None or (root / path).exists() for path in unread}
+    return Answer(doubt, unread, there, socket.gethostname())

@@ -7,10 +7,10 @@ for meanwhile; it only saves work.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 from indexes.base import Rows, Vectors
 from indexes.join.best import Found
 from indexes.join.job import Crew, JoinJob, ShareSearcher
+from mining.cluster.blocks import block_rows
 from mining.cluster.session import Cluster
 from mining.cluster.threshold import Threshold, ThresholdClient
 from mining.cluster.vector_source import VectorSource
 from mining.embeddings.store import Embeddings
 
-# Shares for each task that can run at once, so that none waits long for the last; and rows of a
-# block at most, which are all that a task holds of the vectors.
-_EACH, _LARGEST = 8, 65_536
 Mask = NDArray[np.bool_]
 # The share's number, the bounds of its tiles, and a threshold known when it was handed out.
 _Item = tuple[int, Rows, float]
@@ -70,10 +68,8 @@ class JoinCrew:
 
     def block(self, count: int, width: int, side: int) -> int:
         """Rows of a share's blocks: enough shares for all who work, none too large for a node."""
-        slots = sum(node.gpus if self.device else node.cpus for node in self.cluster.nodes)
-        blocks = ceil(sqrt(2 * _EACH * max(1, slots)))
-        rows = min(_LARGEST, ceil(count / blocks))
-        return max(side, ceil(rows / side) * side)
+        workers = sum(node.gpus if self.device else node.cpus for node in self.cluster.nodes)
+        return block_rows(count, workers, side)
 
     def search(
         self,
@@ -103,9 +99,13 @@ class JoinCrew:
             gpus=1.0 if self.device else 0.0,
             called=lambda number, _: f"share {number + 1} of {len(tiles)} of the search",
         )
-        for number, found in done:
-            known[0] = commit(number, found)
-            bar.rebuild(known[0])
+        try:
+            with contextlib.closing(done):
+                for number, found in done:
+                    known[0] = commit(number, found)
+                    bar.rebuild(known[0])
+        finally:
+            bar.close()
 
 
 def search_share(

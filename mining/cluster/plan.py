@@ -6,19 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from mining.cluster.blocks import block_rows
 from mining.cluster.rates import EmbeddingRate, JoinRate
 from mining.errors import ClusterError
 
-# Tasks that each worker gets, so that the last ones of all end at about the same time.
-TASKS_A_WORKER = 16
-# Rows of a block, at least and at most; and of the block that seeds the threshold.
-_LEAST_BLOCK, _MOST_BLOCK, _SEED = 4096, 131_072, 16_384
+# Rows of a tile on a core and on a GPU, and of the block that seeds the threshold.
+_SIDE, _GPU_SIDE, _SEED = 2048, 16_384, 8192
 # Seconds: to hand out a task, from one place; that a task takes beside its products.
 _DISPATCH, _BESIDE = 0.002, 0.005
 # Pairs that one place sorts into the best so far in a second, and bytes of a pair.
 _MERGED, _PAIR = 2e7, 24
-# Bytes that a worker needs for a tile, and what a process of Python with torch takes.
-_TILE, _PROCESS = 64 * 2**20, 400 * 2**20
+# Bytes that a worker needs for a tile, what a process of Python with torch takes, and what all
+# processes of a node share of the job for each row: its place, norm and group.
+_TILE, _PROCESS, _ROW = 64 * 2**20, 400 * 2**20, 24
+# Blocks in low precision that a worker keeps.
+_KEPT = 3
 # Shapes that are compared, in nodes or GPUs; the share of the ideal that one should still reach.
 _SHAPES, _WORTH = (1, 2, 4, 8, 16, 32, 64, 128), 0.7
 HOUR = 3600.0
@@ -180,8 +182,9 @@ class Plan:
             "Every pair is compared: a narrow bound, which real faces often allow, makes it less.",
             f"A task compares two blocks of {self.block:,} rows; {_BESIDE:g} s are no product. "
             f"Handing one out takes {_DISPATCH:g} s.",
-            "A node reads only the blocks of its tasks, which lie together, and "
-            f"{self.hardware.network / 1.25e8:.3g} Gbit/s of them; one node alone reads nothing.",
+            "Each node reads all vectors once, from a shared disk or a bucket, at "
+            f"{self.hardware.network / 1.25e8:.3g} Gbit/s; of one node alone they are there.",
+            "In a node's memory are the job and each worker's blocks; vectors stay on its disk.",
             f"Each task sends back at most {self.work.pairs:,} pairs; {_MERGED:.3g} of them are "
             "merged in a second, in one place.",
             "All machines are of one kind and do nothing else.",
@@ -217,11 +220,10 @@ def plan_join(
     (512, 5.6)
     """
     block, blocks, tasks = _blocks(work, hardware)
-    read = _read_bytes(work, hardware, block, blocks, tasks)
     low = rate.low_bytes * work.faces * work.dim
-    own = min(1.0, read / (4 * work.faces * work.dim)) if hardware.nodes > 1 else 1.0
     workers = math.ceil(hardware.workers / hardware.nodes)
-    node = own * (4 * work.faces * work.dim + low) + workers * _TILE + hardware.cores * _PROCESS
+    kept = _KEPT * block * work.dim * rate.low_bytes
+    node = _ROW * work.faces + workers * (_TILE + _PROCESS + kept)
     shapes = _shapes(work, hardware, rate)
     return Plan(
         work=work,
@@ -232,8 +234,8 @@ def plan_join(
         tasks=tasks,
         vectors_bytes=4 * work.faces * work.dim,
         low_bytes=low,
-        read_bytes=read,
-        node_bytes=node,
+        read_bytes=4.0 * work.faces * work.dim,
+        node_bytes=float(node),
         times=times_of(work, hardware, rate),
         embedding=embedding,
         embedding_seconds=(
@@ -246,10 +248,10 @@ def plan_join(
 
 def times_of(work: Work, hardware: Hardware, rate: JoinRate) -> Times:
     """Seconds of a join on some machines."""
-    block, blocks, tasks = _blocks(work, hardware)
+    block, _, tasks = _blocks(work, hardware)
     workers = hardware.workers
     one = work.operations / tasks / rate.operations + _BESIDE
-    read = _read_bytes(work, hardware, block, blocks, tasks)
+    read = 4.0 * work.faces * work.dim
     seed = min(_SEED, work.faces)
     on_one_node = rate.operations * max(1, workers // hardware.nodes)
     sent = tasks * min(work.pairs, block * block)
@@ -264,19 +266,10 @@ def times_of(work: Work, hardware: Hardware, rate: JoinRate) -> Times:
 
 def _blocks(work: Work, hardware: Hardware) -> tuple[int, int, int]:
     """Rows of a block, how many blocks, and how many tasks."""
-    wanted = math.sqrt(2.0 * TASKS_A_WORKER * hardware.workers)
-    rows = math.ceil(work.faces / wanted)
-    rows = min(max(rows, _LEAST_BLOCK), _MOST_BLOCK, work.faces)
+    side = _GPU_SIDE if hardware.gpus else _SIDE
+    rows = min(block_rows(work.faces, hardware.workers, side), work.faces)
     blocks = math.ceil(work.faces / rows)
     return rows, blocks, blocks * (blocks + 1) // 2
-
-
-def _read_bytes(work: Work, hardware: Hardware, block: int, blocks: int, tasks: int) -> float:
-    """Bytes that a node reads: the blocks on two sides of a square of its tasks."""
-    if hardware.nodes == 1:
-        return 4.0 * work.faces * work.dim
-    own = min(float(blocks), 2.0 * math.sqrt(tasks / hardware.nodes))
-    return min(own * block, float(work.faces)) * work.dim * 4.0
 
 
 def _shapes(work: Work, hardware: Hardware, rate: JoinRate) -> list[Shape]:

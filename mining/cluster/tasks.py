@@ -136,8 +136,10 @@ class Share(Generic[A, R]):
             num_gpus=need.gpus or None,
             memory=need.memory or None,
             max_retries=0,
-            # Ray ends a process after one task with a GPU; what it loaded is wanted again.
-            max_calls=0,
+            # Ray ends a process after one task with a GPU; what it loaded is wanted again. But
+            # where a node has several, the next task may be on another one, which a process that
+            # has begun on one never sees.
+            max_calls=int(need.gpus > 0 and any(node.gpus > 1 for node in nodes())),
         )(_run).options(name=getattr(work, "__name__", "work"))
         self._flying: dict[Any, _Item[A]] = {}
         self._again: deque[_Item[A]] = deque()
@@ -275,7 +277,7 @@ class Share(Generic[A, R]):
 
     def _cancel(self) -> None:
         """Take back what was handed out; nobody waits for it any more."""
-        for ref in self._flying:
+        for ref in self._flying if self._ray.is_initialized() else ():
             try:
                 self._ray.cancel(ref, force=True)
             except Exception:  # the connection may be what was lost

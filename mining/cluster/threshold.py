@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from mining.cluster.extra import import_ray
@@ -86,5 +87,6 @@ class Threshold:
         self.actor.raise_to.remote(self._known)
 
     def close(self) -> None:
-        """End the actor."""
-        self._ray.kill(self.actor)
+        """Let the actor end when it has answered what it was asked."""
+        with suppress(self._ray.exceptions.RayError):
+            self.actor.__ray_terminate__.remote()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Rows, Vectors
-from indexes.join.stack import Stacked, rows_of
+from indexes.join.stack import Chosen, Stacked, rows_of
 from indexes.memory import remember
 from mining.embeddings.store import Embeddings
 from mining.errors import ClusterError
@@ -83,14 +83,18 @@ class VectorPart:
 
     def _here(self) -> Path:
         """The file on this node, fetched once where it comes from a bucket."""
-        if self.bucket is None or self.path.exists():
+        if self.bucket is None or (self.path.exists() and not self._is_other(self.path)):
             return self.path
         place = mirror_of(self.bucket.url, "vectors") / self.path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.with_suffix(".lock").open("a") as file:
             # Others on this node wait for the one that fetches.
             locks.lock(file.fileno(), wait=True)
-            facts = self.bucket.find(deep=False)[self.path.name]
+            facts = self.bucket.find(deep=False).get(self.path.name)
+            if facts is None:
+                raise ClusterError(
+                    f"node {platform.node()}: {self.bucket.name} has no {self.path.name} any more"
+                )
             if not place.exists() or place.stat().st_size != facts.size or self._is_other(place):
                 self.bucket.fetch({self.path.name: facts}, place.parent)
         return place
@@ -137,32 +141,10 @@ class VectorSource:
 
     def open(self) -> Vectors:
         """All rows under one numbering; see `VectorPart.open`."""
-        opened = [_Chosen.of(part.open(), part.rows) for part in self.parts]
+        opened = [Chosen.of(part.open(), part.rows) for part in self.parts]
         if len(opened) == 1:
             return opened[0]
         return rows_of(Stacked(*opened))
-
-
-class _Chosen:
-    """Some rows of an array, taken when they are asked for: a file is not copied for them."""
-
-    def __init__(self, vectors: Vectors, rows: Rows) -> None:
-        self.vectors, self.rows = vectors, rows
-        self.shape, self.dtype = (len(rows), int(vectors.shape[1])), vectors.dtype
-
-    @classmethod
-    def of(cls, vectors: Vectors, rows: Rows | None) -> Vectors:
-        """The rows, for code that is typed for an array and takes rows of it alone."""
-        if rows is None:
-            return vectors
-        found: object = cls(vectors, rows)
-        return found  # type: ignore[return-value]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, rows: int | slice | Rows) -> Vectors:
-        return np.asarray(self.vectors[self.rows[rows]])
 
 
 def _digest(vectors: Vectors) -> str:

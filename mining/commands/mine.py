@@ -80,6 +80,10 @@ def mine_pairs(
     search = Search(label, mining.fusion, mining.rules, index, recall, device, mining.crews)
     if two is not None:
         _refuse_for_two(search, mining, folds)
+    if folds is not None and mining.crews is not None:
+        raise RunError(
+            "--folds and --cluster do not go together: each fold is a small search of its own"
+        )
     if mining.design is not None:
         _refuse_for_design(search, folds, recall=recall)
     search.refuse_unfit(1 if two else len(folders), mining.exclude, mining.drop)

@@ -96,6 +96,9 @@ class Search:
             raise FusionError(f"{what} of several references; mine those of one alone")
         if self.crews is None:
             search_on(self.device)
+        elif self.label == "positive" or self.index is not None:
+            what = "hard positives" if self.label == "positive" else "an approximate index"
+            raise RulesError(f"{what} on a cluster, which shares the exact search; leave it out")
         if self.label == "positive":
             refuse_margins(self.rules)
             if drop is not None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from indexes.base import IndexesError
 from indexes.join.options import device_names
+from indexes.join.workers import Meanwhile
 from mining.errors import ModelError
 from mining.models.base import Precision, Similarity, digest
 from mining.models.transform import Preprocessing
@@ -216,13 +217,17 @@ class TorchModel:
         half = (precision or self.precision) == "bf16"
         stack.enter_context(torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half))
         if self.device.type == "cuda":
-            # fp32 must mean fp32: cuDNN would round to TF32 of its own accord.
-            stack.enter_context(
-                torch.backends.cudnn.flags(
-                    enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-                )
-            )
+            stack.enter_context(_exact_convolutions())
         return stack
+
+
+# Inside it fp32 means fp32: cuDNN would round to TF32 of its own accord. The flags are the whole
+# process's, and several threads may encode at once.
+_exact_convolutions = Meanwhile(
+    lambda: torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+)
 
 
 def _constants(preprocessing: Preprocessing, device: torch.device) -> tuple[torch.Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from pairsets.files.suspects import Doubt
@@ -13,12 +14,13 @@ from pairsets.progress import Step, unheard
 class CheckCrew(Protocol):
     """Processes elsewhere that ask the same of pairs."""
 
-    def shared(self, kind: str, make: Callable[[], Check]) -> Check:
+    def shared(self, kind: str, root: Path, make: Callable[[Path], Check]) -> Check:
         """A check of which each process makes its own; it says the same of each pair.
 
         Args:
             kind: of the check.
-            make: makes it; can be sent to another process.
+            root: the folder of the faces.
+            make: makes it of that folder; can be sent to another process.
         """
 
 

@@ -99,10 +99,10 @@ class Evidence:
 
         return grouped(self.references)
 
-    def _shared(self, kind: str, make: Callable[[], Check]) -> Check:
+    def _shared(self, kind: str, root: Path, make: Callable[[Path], Check]) -> Check:
         """A check of pictures, made here first: what it lacks is told here."""
-        check = make()
-        return check if self.crew is None else self.crew.shared(kind, make)
+        check = make(root)
+        return check if self.crew is None else self.crew.shared(kind, root, make)
 
     def _check(self, kind: str) -> Check:
         """The check of a kind; imported when it is needed."""
@@ -110,12 +110,11 @@ class Evidence:
             from mining.suspects.duplicates import DuplicatePictures
 
             return self._shared(
-                kind, partial(DuplicatePictures, self.faces, max_pixels=self.max_pixels)
+                kind, self.faces, partial(DuplicatePictures, max_pixels=self.max_pixels)
             )
         if kind == "crop" and self.faces is not None:
-            return self._shared(
-                kind, partial(_bad_crops, self.faces, self.detector, self.max_pixels)
-            )
+            make = partial(_bad_crops, detector=self.detector, max_pixels=self.max_pixels)
+            return self._shared(kind, self.faces, make)
         if kind == "veto" and self.second is not None:
             from mining.suspects.vetoes import SecondModel
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import subprocess
 import sys
 from pathlib import Path
@@ -95,10 +96,28 @@ def test_read_ahead_of_any_part(tmp_path):
     path = tmp_path / "rows.f32"
     np.arange(2**16, dtype="<f4").tofile(path)
     rows = np.memmap(path, np.float32, "r").reshape(-1, 64)
-    for part in (rows, rows[3:9], rows[:0], rows[-1:], np.ones((2, 2))):
+    parts = {"all": rows, "some": rows[3:9], "last": rows[-1:], "other": np.ones((2, 2))}
+    for name, part in parts.items():
         before = part.copy()
-        memory.fetch_ahead(part)
+        address = part.__array_interface__["data"][0]
+        assert not memory.fetch_ahead(address, part.nbytes)
+        memory.remember(rows)
+        assert memory.fetch_ahead(address, part.nbytes) == (name != "other")
+        assert not memory.fetch_ahead(address, 0)
         assert np.array_equal(part, before)
+        memory._mapped.clear()
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="pages are not given back here")
+def test_what_was_written_to_a_copy_is_not_given_back(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.zeros((5000, 8), np.float32))
+    for mode in ("c", "r+"):
+        rows = np.load(path, mmap_mode=mode)
+        rows[7] = 3
+        memory.remember(rows[2:])
+        memory.let_go()
+        assert (rows[7] == 3).all()
 
 
 @pytest.fixture
