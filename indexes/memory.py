@@ -59,7 +59,7 @@ def remember(*arrays: object) -> None:
 
 
 def _is_changed_in_memory(array: object) -> bool:
-    """Whether what is written to a mapped array may lie in memory alone: to give back is to lose."""
+    """Whether what is written to a mapped array may lie in memory alone, and be lost with it."""
     known = None
     while array is not None and not isinstance(array, mmap.mmap):
         known = array if isinstance(array, np.memmap) else known

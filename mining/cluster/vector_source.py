@@ -36,6 +36,7 @@ class VectorPart:
         rows: `[P]` of it that count; None for all.
         bucket: the folder of embeddings it was fetched from, where it came from beyond this
             machine: a node without the path fetches it, too.
+        name: of what a node fetches, another one for other vectors.
     """
 
     path: Path
@@ -43,13 +44,15 @@ class VectorPart:
     digest: str
     rows: Rows | None = None
     bucket: RemoteFolder | None = None
+    name: str = "vectors.npy"
 
     @classmethod
-    def of(cls, path: Path, vectors: Vectors, kept: Mask) -> VectorPart:
-        """The rows that are `kept` of the vectors mapped from a file."""
+    def of(cls, path: Path, vectors: Vectors, kept: Mask, sha256: str | None = None) -> VectorPart:
+        """The rows that are `kept` of the vectors mapped from a file with this digest."""
         shape = len(vectors), int(vectors.shape[1])
         rows = None if kept.all() else np.flatnonzero(kept)
-        return cls(path.resolve(), shape, _digest(vectors), rows, origin_of(path.parent))
+        name = "vectors.npy" if sha256 is None else f"{sha256[:32]}.npy"
+        return cls(path.resolve(), shape, _digest(vectors), rows, origin_of(path.parent), name)
 
     def open(self) -> Vectors:
         """The rows, memory-mapped; those that count alone are taken when they are asked for.
@@ -85,8 +88,9 @@ class VectorPart:
         """The file on this node, fetched once where it comes from a bucket."""
         if self.bucket is None or (self.path.exists() and not self._is_other(self.path)):
             return self.path
-        place = mirror_of(self.bucket.url, "vectors") / self.path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
+        home = mirror_of(self.bucket.url, "vectors")
+        place = home / self.name
+        home.mkdir(parents=True, exist_ok=True)
         with place.with_suffix(".lock").open("a") as file:
             # Others on this node wait for the one that fetches.
             locks.lock(file.fileno(), wait=True)
@@ -96,7 +100,8 @@ class VectorPart:
                     f"node {platform.node()}: {self.bucket.name} has no {self.path.name} any more"
                 )
             if not place.exists() or place.stat().st_size != facts.size or self._is_other(place):
-                self.bucket.fetch({self.path.name: facts}, place.parent)
+                self.bucket.fetch({self.path.name: facts}, home)
+                (home / self.path.name).replace(place)
         return place
 
     def _is_other(self, place: Path) -> bool:
@@ -132,9 +137,11 @@ class VectorSource:
             (vectors.left, vectors.right) if isinstance(vectors, Stacked) else (embeddings.vectors,)
         )
         masks = np.split(kept, [len(arrays[0])]) if len(arrays) > 1 else [kept]
+        # Of two sets the manifest is none of either file's.
+        digest = embeddings.manifest.get("vectors_sha256") if len(arrays) == 1 else None
         return cls(
             tuple(
-                VectorPart.of(file.path, part, mask)
+                VectorPart.of(file.path, part, mask, digest)
                 for file, part, mask in zip(embeddings.files, arrays, masks, strict=True)
             )
         )
