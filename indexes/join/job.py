@@ -13,10 +13,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.best import Best, Found, one_by_one
@@ -34,8 +35,9 @@ from indexes.join.workers import pool_of
 
 # Takes the threshold of one who searches, returns the highest that is known of all.
 Exchange = Callable[[float], float]
-# Blocks that a worker keeps in low precision: the two of its share, and one that may come again.
-_KEPT = 3
+# Blocks that a worker keeps in low precision: the two of its share and one that may come again, or
+# as many as these bytes hold.
+_KEPT, KEPT_BYTES = 3, 2**29
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,9 +188,11 @@ class ShareSearcher:
         """Filter of one block of positions, made once."""
         key = part.start, part.stop
         if key not in self._blocks:
-            while len(self._blocks) >= _KEPT:
+            made = self._made(self.job.order[part])
+            most = max(_KEPT, KEPT_BYTES // max(1, _size(made)))
+            while len(self._blocks) >= most:
                 self._blocks.popitem(last=False)
-            self._blocks[key] = self._made(self.job.order[part])
+            self._blocks[key] = made
         self._blocks.move_to_end(key)
         return self._blocks[key]
 
@@ -241,15 +245,41 @@ def joined(parts: Sequence[Filter]) -> Filter:
         for columns in zip(*(_low(part).norms for part in parts), strict=True)
     )
     first = _low(parts[0])
+    values = _Values.of([part.values for part in parts if isinstance(part, Quantised | Rounded)])
     if isinstance(first, Quantised):
-        both = [part for part in parts if isinstance(part, Quantised)]
-        values = torch.cat([part.values for part in both])
-        scales = np.concatenate([part.scales for part in both])
-        return Quantised(values, scales, norms, first.noise)
-    both16 = [part for part in parts if isinstance(part, Rounded)]
-    return Rounded(
-        torch.cat([part.values for part in both16]), norms, first.noise, both16[0].kernel
-    )
+        scales = [part.scales for part in parts if isinstance(part, Quantised)]
+        return Quantised(values, np.concatenate(scales), norms, first.noise)
+    kernel = next(part.kernel for part in parts if isinstance(part, Rounded))
+    return Rounded(values, norms, first.noise, kernel)
+
+
+class _Values:
+    """Rows of several tensors under one numbering; what is taken lies in one of them.
+
+    Args:
+        parts: `[R, W]` each.
+    """
+
+    def __init__(self, parts: Sequence[Tensor]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.shape = int(self._starts[-1]), int(parts[0].shape[1])
+
+    @classmethod
+    def of(cls, parts: Sequence[Tensor]) -> Tensor:
+        """The rows, for filters, which take slices alone."""
+        return cast(Tensor, cls(parts))
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        at = int(np.searchsorted(self._starts, rows.start, side="right")) - 1
+        start = int(self._starts[at])
+        return self._parts[at][rows.start - start : rows.stop - start]
+
+
+def _size(part: Filter) -> int:
+    """Bytes of a filter's rows."""
+    values = getattr(part, "values", None)
+    return 0 if values is None else int(values.numel() * values.element_size())
 
 
 def _low(part: Filter) -> LowPrecision:

@@ -19,8 +19,8 @@ _MERGED, _PAIR = 2e7, 24
 # Bytes that a worker needs for a tile, what a process of Python with torch takes, and what all
 # processes of a node share of the job for each row: its place, norm and group.
 _TILE, _PROCESS, _ROW = 64 * 2**20, 400 * 2**20, 24
-# Blocks in low precision that a worker keeps.
-_KEPT = 3
+# Blocks in low precision that a worker keeps: so many, or these bytes of them.
+_KEPT, _KEPT_BYTES = 3, 2**29
 # Shapes that are compared, in nodes or GPUs; the share of the ideal that one should still reach.
 _SHAPES, _WORTH = (1, 2, 4, 8, 16, 32, 64, 128), 0.7
 HOUR = 3600.0
@@ -222,7 +222,7 @@ def plan_join(
     block, blocks, tasks = _blocks(work, hardware)
     low = rate.low_bytes * work.faces * work.dim
     workers = math.ceil(hardware.workers / hardware.nodes)
-    kept = _KEPT * block * work.dim * rate.low_bytes
+    kept = max(_KEPT * block * work.dim * rate.low_bytes, min(_KEPT_BYTES, low))
     node = _ROW * work.faces + workers * (_TILE + _PROCESS + kept)
     shapes = _shapes(work, hardware, rate)
     return Plan(

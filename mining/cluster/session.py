@@ -191,7 +191,15 @@ def _start(ray: Any, address: str, timeout: float, cpus: int | None) -> None:
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if found is None or found == "local":
-            ray.init(address="local", include_dashboard=False, num_cpus=cpus, **quiet)
+            # Of a command alone on its machine, workers give way to others no more than it does.
+            own = {"worker_niceness": 0}
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                num_cpus=cpus,
+                _system_config=own,
+                **quiet,
+            )
             return
         _refuse_silent(found, timeout)
         ray.init(address=found, **quiet)
