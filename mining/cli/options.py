@@ -301,8 +301,8 @@ MemoryOption = Annotated[
         "--memory",
         metavar="SIZE",
         callback=_cap_memory,
-        help="Memory that the command keeps below on this machine, such as 4GB: what does not fit is "
-        "worked on in files. The result is the same.",
+        help="Memory that the command keeps below on this machine, such as 4GB: what does not fit "
+        "is worked on in files. The result is the same.",
     ),
 ]
 VerboseOption = Annotated[
