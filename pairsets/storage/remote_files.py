@@ -1,8 +1,8 @@
 """Files beyond this machine, as in a bucket, by their URL: all that is asked of fsspec.
 
 Rights come as fsspec's back ends find them: environment variables and profiles of the user's.
-Listings are never kept, for those that fsspec keeps grow stale. A call to a place that does not
-answer ends in bounded time.
+Listings are never kept, for those that fsspec keeps grow stale. The first contact with a place that
+does not answer ends in bounded time.
 """
 
 from __future__ import annotations
