@@ -144,11 +144,15 @@ def shards_there(folder: RemoteFolder, files: Mapping[str, Facts]) -> list[Shard
     return [ShardFile(folder, path, *files[path]) for path in _of_one_kind(folder.name, files)]
 
 
-@lru_cache(maxsize=32)
 def laid_in(shards: tuple[ShardFile, ...]) -> Path:
     """Folder for pictures of these shards alone, as they were listed."""
+    return cache_folder() / "pictures" / _key_of(shards)
+
+
+@lru_cache(maxsize=32)
+def _key_of(shards: tuple[ShardFile, ...]) -> str:
     keys = "".join(shard.key for shard in shards)
-    return cache_folder() / "pictures" / hashlib.sha256(keys.encode()).hexdigest()[:16]
+    return hashlib.sha256(keys.encode()).hexdigest()[:16]
 
 
 def _listed(home: Path, path: str) -> ShardFile:
