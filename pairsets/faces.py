@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pairsets import images
 from pairsets.arrays import Rows
 from pairsets.errors import FacesError
+from pairsets.identities.fields import FOLDER, ByField
 from pairsets.identities.folders import by_folder
 from pairsets.identities.rules import Naming, Rule, some
 from pairsets.path_prefixes import cause
@@ -29,16 +30,17 @@ from pairsets.paths import (
     strings,
     why_unsafe,
 )
-from pairsets.picture_sources.base import FileFacts, Opened, PictureSource, facts_of
-from pairsets.picture_sources.place import (
+from pairsets.picture_sources.base import (
     APPLE_DOUBLE,
     NO_IMAGE,
-    RECORDS,
     RESOURCE,
-    open_remote,
-    open_shards,
-    records_of,
+    FileFacts,
+    Opened,
+    PictureSource,
+    facts_of,
 )
+from pairsets.picture_sources.place import RECORDS, open_remote, open_shards, records_of
+from pairsets.picture_sources.shard_files import are_shards
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.mirrors import mirror_of, origin_of
 from pairsets.storage.remote_files import is_remote
@@ -46,6 +48,8 @@ from pairsets.text_column import TextColumn
 
 # Lies in a folder as long as faces are being put into it.
 UNFINISHED = ".unfinished"
+# Asks shards for no identities, of which it may be open what says them.
+_UNNAMED = ByField(FOLDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -333,9 +337,9 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
     """
     far = origin_of(root)
     if far is not None:
-        return _resolve(root, open_remote(far, UNFINISHED), paths, identities)
+        return _resolve(root, open_remote(far, UNFINISHED, _UNNAMED), paths, identities)
     if not root.is_dir():
-        opened = open_shards(root) if root.is_file() else None
+        opened = open_shards(root, _UNNAMED) if root.is_file() else None
         if opened is not None:
             return _resolve(root, opened, paths, identities)
         what = "a file; expected the" if root.exists() else "no such"
@@ -353,7 +357,7 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
         elif not file.resolve().is_relative_to(inside):
             raise FacesError(f"{path!r} is a link that leaves {root}: refused")
     if len(missing) == len(wanted) > 0:
-        opened = open_shards(root) if _is_bare(root) else None
+        opened = open_shards(root, _UNNAMED) if are_shards(root) else None
         if opened is not None:
             return _resolve(root, opened, paths, identities)
     if missing:
@@ -368,13 +372,15 @@ def resolve(root: Path, paths: Iterable[str], identities: Mapping[str, str] | No
 def locator(root: Path) -> Callable[[str], Path]:
     """Function that gives the file of each path of the faces in `root`, which may be shards.
 
+    A plain folder is not gone through: it may be one high above the faces.
+
     Raises:
         FacesError, SourceError, RemoteError: the shards, or the place, cannot be opened.
     """
     far = origin_of(root)
     if far is not None:
-        return open_remote(far, UNFINISHED).source.locate
-    shards = open_shards(root) if root.is_file() or (root.is_dir() and _is_bare(root)) else None
+        return open_remote(far, UNFINISHED, _UNNAMED).source.locate
+    shards = open_shards(root, _UNNAMED) if root.is_file() or are_shards(root) else None
     return root.joinpath if shards is None else shards.source.locate
 
 
@@ -396,11 +402,6 @@ def _resolve(
         )
     source = opened.source.take(wanted)
     return Faces.of_paths(root, wanted, identities=identities, source=source)
-
-
-def _is_bare(folder: Path) -> bool:
-    """Whether no picture lies in a folder, or below it."""
-    return not any(chain.from_iterable(_walk(folder, "", Counter())))
 
 
 def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[list[str]]:

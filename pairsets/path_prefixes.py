@@ -1,4 +1,7 @@
-"""Paths that have folders in front which those of the faces have not: the commonest misfit."""
+"""Paths as others wrote them: whether they stay in their folder, and are plain.
+
+The commonest misfit are those that have folders in front which those of the faces have not.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +38,31 @@ def cause(path: str, known: Callable[[str], bool]) -> str:
     if path.startswith("/") or path[1:3] in (":\\", ":/"):
         return f"; {path!r} is absolute, and paths are relative to the faces folder"
     return ""
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is one that a file can hold: not empty, no half of a surrogate pair."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def why_unsafe(path: str) -> str | None:
+    """Reason why a path may leave its folder or is not plain, or None.
+
+    >>> why_unsafe("../secret.png")
+    'leaves its folder (..)'
+    """
+    if not path:
+        return "is empty"
+    if "\0" in path:
+        return "has a NUL character"
+    if path.startswith("/") or (len(path) > 2 and path[1:3] in (":\\", ":/")):
+        return "is absolute"
+    parts = path.split("/")
+    if ".." in parts:
+        return "leaves its folder (..)"
+    if "." in parts or "" in parts:
+        return "is not in its plain spelling ('.' or '//' in it)"
+    return None

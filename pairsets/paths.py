@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsets.errors import FacesError
+from pairsets.path_prefixes import is_text as is_text
+from pairsets.path_prefixes import why_unsafe as why_unsafe
 
 # Browsers save JPEG files as .jfif, too.
 IMAGE_SUFFIXES = frozenset(
@@ -49,34 +51,6 @@ def base_name(path: str) -> str:
     '12.jpg'
     """
     return path.rpartition("/")[2]
-
-
-def is_text(name: str) -> bool:
-    """Whether a name is one that a file can hold: not empty, no half of a surrogate pair."""
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False
-
-
-def why_unsafe(path: str) -> str | None:
-    """Reason why a path may leave its folder or is not plain, or None.
-
-    >>> why_unsafe("../secret.png")
-    'leaves its folder (..)'
-    """
-    if not path:
-        return "is empty"
-    if "\0" in path:
-        return "has a NUL character"
-    if path.startswith("/") or (len(path) > 2 and path[1:3] in (":\\", ":/")):
-        return "is absolute"
-    parts = path.split("/")
-    if ".." in parts:
-        return "leaves its folder (..)"
-    if "." in parts or "" in parts:
-        return "is not in its plain spelling ('.' or '//' in it)"
-    return None
 
 
 def read_ignore_list(path: str | Path) -> frozenset[str]:

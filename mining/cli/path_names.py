@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pairsets.storage.remote_files import is_remote
+
+if TYPE_CHECKING:
+    from pairsets.storage.remote_arguments import Roles
 
 # Commands that take URLs.
 _REMOTE = frozenset(
@@ -47,10 +51,21 @@ def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
                 "fetch them first"
             )
         _refuse_unwritten(command.__name__, named)
-        with staged(named) as local:
+        with staged(named, _roles(command.__name__)) as local:
             return command(**local)
 
     return run
+
+
+def _roles(command: str) -> Roles:
+    """Roles of the URLs that a command is given."""
+    from pairsets.storage.remote_arguments import Roles
+
+    roles = Roles()
+    if command != "neighbours":
+        return roles
+    # What other commands read is written here.
+    return replace(roles, refused={**roles.refused, "scores": "--out-scores"})
 
 
 def _refuse_unwritten(command: str, options: dict[str, Any]) -> None:

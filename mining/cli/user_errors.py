@@ -63,8 +63,11 @@ def report(error: BaseException, versions: Sequence[str]) -> str:
         error: of any kind.
         versions: a line each, for the file.
     """
+    from pairsets.storage.remote_files import hushed
+    from pairsets.storage.remote_files import shown as shown_url
+
     try:
-        text = " ".join(str(error).split())
+        text = hushed(" ".join(str(error).split()))
     except Exception:  # of an error that cannot even be shown
         text = ""
     what = f"{type(error).__name__}: {text[:_LONGEST]}".removesuffix(": ")
@@ -73,9 +76,11 @@ def report(error: BaseException, versions: Sequence[str]) -> str:
         return f"{begin} with the lines above"
     trace = "".join(traceback.format_exception(error))
     try:
-        kept = _keep("\n".join([*versions, shlex.join(sys.argv), "", trace]))
+        # Users, passwords and queries of URLs are nobody's to be sent.
+        typed = shlex.join(shown_url(one) if "://" in one else one for one in sys.argv)
+        kept = _keep("\n".join([*versions, typed, "", hushed(trace)]))
     except OSError:
-        sys.stderr.write(trace)
+        sys.stderr.write(hushed(trace))
         return f"{begin} with the lines above"
     return (
         f"{begin} with {kept}, which says where it came from (it holds the command and paths of "

@@ -10,6 +10,7 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import ModelError
 from mining.overlap.embedded_sides import EmbeddedSides
+from pairsets.errors import SourceError
 from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases
 from pairsets.funnel import FunnelRow
@@ -115,6 +116,7 @@ def find_overlap(
         "training": Collection.read(train, identities),
         "the test set": Collection.read(test, identities),
     }
+    _refuse_shards(sides)
     ours, theirs = sides.values()
     vectors.refuse_unfit(ours, theirs, out)
     warnings = _unknown(known, sides.values(), aliases)
@@ -152,6 +154,16 @@ def find_overlap(
     return Overlap(
         CommandResult(files, rows, warnings, hints=_told(listed, counts)), listed, counts
     )
+
+
+def _refuse_shards(sides: Mapping[str, Collection]) -> None:
+    """Raise SourceError for faces that are no files, which are what is compared."""
+    for name, side in sides.items():
+        if side.faces is not None and side.faces.source is not None:
+            raise SourceError(
+                f"{side.faces.place}: {name} lies in shards, and files are compared; unpack them "
+                "into a folder first (tar -xf for .tar, lookalikes arrange for .parquet)"
+            )
 
 
 def _without_posts(sides: Mapping[str, Collection]) -> list[str]:

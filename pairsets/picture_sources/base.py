@@ -22,6 +22,11 @@ from pairsets.text_column import TextColumn
 FileFacts = tuple[int, int, int, int]
 FactRows = NDArray[np.int64]
 NOTHING: FileFacts = (-1, -1, -1, -1)
+# Why an entry is left out.
+NO_IMAGE = "not an image by its name"
+RESOURCE = "macOS resource file"
+# macOS leaves `._name.jpg` files, of another format, on foreign disks and in tars.
+APPLE_DOUBLE = b"\x00\x05\x16\x07"
 
 
 class PictureSource(Protocol):

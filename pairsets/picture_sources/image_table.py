@@ -134,7 +134,7 @@ def choose_split(splits: Sequence[str], wanted: str | None, where: Path) -> list
 
 
 def identity_name(value: object, column: Column) -> str | None:
-    """The identity that a value stands for; None where it is missing.
+    """The identity that a value stands for; None where it is missing, or a text of no letters.
 
     >>> identity_name(1, Column("class", ("rei", "asuka"))), identity_name(-1, Column("class"))
     ('asuka', None)
@@ -143,8 +143,10 @@ def identity_name(value: object, column: Column) -> str | None:
         return None
     if column.kind == "class" and isinstance(value, int):
         # -1 is how `datasets` writes that there is no label.
-        return column.names[value] if 0 <= value < len(column.names) else None
-    return str(value)
+        text = column.names[value] if 0 <= value < len(column.names) else ""
+    else:
+        text = str(value)
+    return text if text.strip() else None
 
 
 def column_of(kind: str) -> Column:

@@ -101,7 +101,7 @@ class ParquetPictures:
     def locate(self, path: str) -> Path:
         """A file of this machine with the picture; see `PictureSource`."""
         facts = self._facts_in(row_of(self.paths, path))
-        return laid(laid_in(self.shards[0]) / path, facts, lambda: self.read(path)[0])
+        return laid(laid_in(self.shards) / path, facts, lambda: self.read(path)[0])
 
     def _facts_in(self, row: int) -> FileFacts:
         number, group, at = self.places[row].tolist()

@@ -10,18 +10,14 @@ from pairsets.errors import FacesError
 from pairsets.identities.fields import ByField
 from pairsets.identities.folders import by_folder
 from pairsets.identities.rules import Naming, Rule
-from pairsets.paths import IMAGE_SUFFIXES, is_image, is_text, why_unsafe
-from pairsets.picture_sources.base import Opened
+from pairsets.paths import IMAGE_SUFFIXES, is_image
+from pairsets.picture_sources.base import APPLE_DOUBLE, NO_IMAGE, RESOURCE, Opened
 from pairsets.picture_sources.parquet_pictures import open_tables
 from pairsets.picture_sources.remote_pictures import RemotePictures
 from pairsets.picture_sources.shard_files import TAR, ShardFile, shards_here, shards_there
 from pairsets.picture_sources.tar_pictures import open_tars
 from pairsets.storage.remote_files import Facts, RemoteFolder
 
-NO_IMAGE = "not an image by its name"
-RESOURCE = "macOS resource file"
-# macOS leaves `._name.jpg` files, of another format, on foreign disks.
-APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # What `crop` (`crops.csv`) and `arrange` (`faces.csv`) leave beside the identities' folders.
 _RECORDS = {
     f"{kind}.json": (f"{kind}.json", f"{kind}.csv", "names.csv", "missing.csv")
@@ -53,8 +49,8 @@ def open_remote(folder: RemoteFolder, unfinished: str, rule: Rule | None = None)
         rule: as in `open_shards`.
 
     Raises:
-        FacesError, SourceError: as `open_shards`; no picture at all, or a name that is unsafe.
-        RemoteError: it cannot be listed, or a shard not read.
+        FacesError, SourceError: as `open_shards`; or no picture at all.
+        RemoteError: it cannot be listed, as for a name that is unsafe, or a shard not read.
     """
     files = folder.find()
     if any(path.split("/")[0] == unfinished for path in files):
@@ -70,7 +66,7 @@ def open_remote(folder: RemoteFolder, unfinished: str, rule: Rule | None = None)
         elif path.rpartition("/")[2].startswith("._") and _is_resource(folder, path):
             skipped[RESOURCE] += 1
         else:
-            found.append((_safe(folder, path), files[path]))
+            found.append((path, files[path]))
     if found:
         source = RemotePictures.of(folder, found)
 
@@ -103,10 +99,3 @@ def _of_shards(title: str, shards: Sequence[ShardFile], rule: Rule | None) -> Op
 
 def _is_resource(folder: RemoteFolder, path: str) -> bool:
     return folder.read(path, start=0, end=len(APPLE_DOUBLE)) == APPLE_DOUBLE
-
-
-def _safe(folder: RemoteFolder, path: str) -> str:
-    unsafe = "is not UTF-8" if not is_text(path) else why_unsafe(path)
-    if unsafe:
-        raise FacesError(f"{folder.name}: the name {path!r} {unsafe}; rename it")
-    return path

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 from pairsets.errors import FacesError
+from pairsets.paths import is_image
 from pairsets.storage.remote_files import Facts, RemoteFolder
 from pairsets.storage.user_cache import cache_folder
 
 TAR, PARQUET = ".tar", ".parquet"
 # Which cannot be read at any place.
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+# A folder with more folders is one of pictures, or lies high above them.
+FOLDERS = 1000
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,30 @@ def shards_here(root: Path) -> list[ShardFile]:
     return [_listed(root.absolute(), path) for path in found if files[path].is_file()]
 
 
+def are_shards(root: Path) -> bool:
+    """Whether a path is a folder of shards alone: without a picture, a link, or many folders.
+
+    It ends at the first of these, and raises nothing.
+    """
+    folders, found = [str(root)], False
+    try:
+        for folder in folders:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        return False
+                    if entry.is_dir():
+                        folders.append(entry.path)
+                        if len(folders) > FOLDERS:
+                            return False
+                    elif is_image(entry.name) and not entry.name.startswith("._"):
+                        return False
+                    found |= entry.name.lower().endswith((TAR, PARQUET))
+    except OSError:
+        return False
+    return found
+
+
 def shards_there(folder: RemoteFolder, files: Mapping[str, Facts]) -> list[ShardFile]:
     """The shards of a listing, sorted by path; none where there are none.
 
@@ -115,11 +144,15 @@ def shards_there(folder: RemoteFolder, files: Mapping[str, Facts]) -> list[Shard
     return [ShardFile(folder, path, *files[path]) for path in _of_one_kind(folder.name, files)]
 
 
-def laid_in(first: ShardFile) -> Path:
-    """Folder for pictures of the set of shards that this one is of."""
-    home = first.home.name if isinstance(first.home, RemoteFolder) else str(first.home)
-    key = hashlib.sha256(home.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return cache_folder() / "pictures" / key
+def laid_in(shards: tuple[ShardFile, ...]) -> Path:
+    """Folder for pictures of these shards alone, as they were listed."""
+    return cache_folder() / "pictures" / _key_of(shards)
+
+
+@lru_cache(maxsize=32)
+def _key_of(shards: tuple[ShardFile, ...]) -> str:
+    keys = "".join(shard.key for shard in shards)
+    return hashlib.sha256(keys.encode()).hexdigest()[:16]
 
 
 def _listed(home: Path, path: str) -> ShardFile:

@@ -19,6 +19,7 @@ import numpy as np
 from pairsets.arrays import Rows
 from pairsets.errors import FacesError, PairsetsError
 from pairsets.paths import is_image, is_text, why_unsafe
+from pairsets.picture_sources.base import APPLE_DOUBLE
 from pairsets.picture_sources.shard_files import ShardFile
 from pairsets.storage.artefacts import atomic_write
 from pairsets.storage.json_files import parse_json
@@ -27,7 +28,7 @@ from pairsets.storage.user_cache import cache_folder
 from pairsets.text_column import TextColumn
 
 # Another one where indices are made in another way.
-_SCHEMA = 1
+_SCHEMA = 2
 KINDS = ("cls", "txt", "json")
 JSON = "json:"
 # Bytes of a file that says who it is: a caption may be longer, an identity is not.
@@ -47,6 +48,7 @@ class TarIndex:
         labels: what the asked field, else `cls`, says of each; empty where it says nothing.
         beside: how many pictures have a file of each of `KINDS` beside them.
         others: how many members are neither.
+        resources: how many pictures by their names are macOS resource files.
     """
 
     paths: TextColumn
@@ -54,6 +56,7 @@ class TarIndex:
     labels: TextColumn
     beside: Mapping[str, int]
     others: int
+    resources: int = 0
 
     @classmethod
     def of(cls, shard: ShardFile, field: str | None) -> TarIndex:
@@ -83,7 +86,7 @@ class TarIndex:
         beside = [self.beside.get(kind, 0) for kind in KINDS]
         arrays: dict[str, Any] = {
             "places": self.places,
-            "counts": np.array([*beside, self.others]),
+            "counts": np.array([*beside, self.others, self.resources]),
         }
         for name, column in (("paths", self.paths), ("labels", self.labels)):
             texts = [*column.encoded()]
@@ -105,13 +108,14 @@ class TarIndex:
         for name in ("paths", "labels"):
             bounds = np.concatenate([[0], np.cumsum(arrays[f"{name}_sizes"])])
             columns.append(TextColumn(arrays[f"{name}_data"].tobytes(), bounds.astype(np.int64)))
-        *beside, others = arrays["counts"].tolist()
+        *beside, others, resources = arrays["counts"].tolist()
         return cls(
             columns[0],
             arrays["places"],
             columns[1],
             dict(zip(KINDS, beside, strict=True)),
             others,
+            resources,
         )
 
 
@@ -120,7 +124,7 @@ def _read(shard: ShardFile, field: str) -> TarIndex:
     places: list[tuple[int, int]] = []
     labels: dict[str, str] = {}
     beside: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    others = 0
+    others = resources = 0
     wanted = field.partition(":")[0]
     with shard.opened() as stream:
         try:
@@ -135,7 +139,10 @@ def _read(shard: ShardFile, field: str) -> TarIndex:
                     path = _safe(shard, member)
                     key, _, kind = path.rpartition(".")
                     kind = kind.lower()
-                    if is_image(path):
+                    if _is_resource(archive, member):
+                        resources += is_image(path)
+                        others += not is_image(path)
+                    elif is_image(path):
                         paths.append(path)
                         places.append((member.offset_data, member.size))
                     elif kind in beside:
@@ -161,7 +168,16 @@ def _read(shard: ShardFile, field: str) -> TarIndex:
         TextColumn.of(labels.get(key, "") for key in keys),
         {kind: sum(key in found for key in keys) for kind, found in beside.items()},
         others,
+        resources,
     )
+
+
+def _is_resource(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
+    """Whether a member is one that macOS leaves beside each file."""
+    if not member.name.rpartition("/")[2].startswith("._"):
+        return False
+    stream = archive.extractfile(member)
+    return stream is not None and stream.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE
 
 
 def _safe(shard: ShardFile, member: tarfile.TarInfo) -> str:

@@ -20,6 +20,8 @@ from pairsets.identities.fields import FOLDER, ByField
 from pairsets.identities.folders import by_folder
 from pairsets.identities.rules import Naming, Rule
 from pairsets.picture_sources.base import (
+    NO_IMAGE,
+    RESOURCE,
     FactRows,
     FileFacts,
     Opened,
@@ -83,7 +85,7 @@ class TarPictures:
     def locate(self, path: str) -> Path:
         """A file of this machine with the picture; see `PictureSource`."""
         facts = self._facts_in(row_of(self.paths, path))
-        return laid(laid_in(self.shards[0]) / path, facts, lambda: self.read(path)[0])
+        return laid(laid_in(self.shards) / path, facts, lambda: self.read(path)[0])
 
     def _facts_in(self, row: int) -> FileFacts:
         number, start, size = self.places[row].tolist()
@@ -123,7 +125,8 @@ def open_tars(title: str, shards: Sequence[ShardFile], field: str | None) -> Ope
     labels = TextColumn.of(label for index in indices for label in index.labels).take(order)
     source = TarPictures(title, tuple(shards), column, places[order])
     others = sum(index.others for index in indices)
-    skipped = {"not an image by its name": others} if others else {}
+    resources = sum(index.resources for index in indices)
+    skipped = +Counter({NO_IMAGE: others, RESOURCE: resources})
 
     def name(rule: Rule | None) -> Naming:
         return _named(title, column, labels, +beside, rule)

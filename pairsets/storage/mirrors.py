@@ -31,8 +31,9 @@ def mirror_of(url: str | PurePath, kind: str = "faces") -> Path:
     found = remote_url(url)
     assert found is not None, url
     remote = RemoteFolder(found)
-    # One URL is another bucket at another endpoint.
-    told = f"{kind}\n{remote.name}\n{os.environ.get('AWS_ENDPOINT_URL', '')}"
+    # With user and query, of which no more than the digest is written; and one URL is another
+    # bucket at another endpoint.
+    told = f"{kind}\n{remote.url}\n{os.environ.get('AWS_ENDPOINT_URL', '')}"
     key = hashlib.sha256(told.encode()).hexdigest()[:16]
     place = cache_folder() / "remote" / key / (re.sub(r"[^\w.()=-]", "_", remote.base) or "root")
     _ORIGINS[str(place)] = remote

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pairsets.errors import OutputError, RemoteError
@@ -42,6 +42,17 @@ _SERVERS = ("http:", "https:", "ray:")
 # Files of a folder that is fetched whole: what has more is no input but faces.
 _MOST = 10_000
 _TEXT = re.compile(r"(?P<name>[^=:/]*=)?(?P<url>.+)", re.DOTALL)
+# Arguments of this machine, by option.
+_REFUSED = {
+    "cache": "--cache",
+    "figure": "--figure",
+    "study": "--study",
+    "out_plots": "--out-plots",
+}
+# Schemes of one place.
+_SAME = {"gcs": "gs", "s3a": "s3"}
+# What is written as a file alone, with none beside it.
+_PICTURES = (".png", ".svg")
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,12 @@ class Roles:
     Attributes:
         outputs: what is written.
         faces: folders of faces, which are read face by face.
-        refused: what has to be of this machine.
+        refused: what has to be of this machine, each with the option that gives it.
     """
 
     outputs: Sequence[str] = ("out",)
     faces: Sequence[str] = ("faces",)
-    refused: Sequence[str] = ("cache", "figure", "study", "out_plots")
+    refused: Mapping[str, str] = field(default_factory=lambda: _REFUSED)
 
 
 def any_remote(options: Mapping[str, object]) -> bool:
@@ -75,16 +86,15 @@ def staged(options: Mapping[str, Any], roles: Roles | None = None) -> Iterator[d
     Raises:
         RemoteError: a place cannot be reached, read or written; nothing is changed there then, but
             where a push was cut off.
-        OutputError: the output lies in the faces, or an argument has to be of this machine.
+        OutputError: an output is or lies in an input, or an argument has to be of this machine.
     """
     roles = roles or Roles()
-    for name in roles.refused:
+    for name, option in roles.refused.items():
         url = _url(options.get(name))
         if url is not None:
-            raise OutputError(
-                f"{shown(url)}: --{name.replace('_', '-')} is a place of this machine; give a path"
-            )
+            raise OutputError(f"{shown(url)}: {option} is a place of this machine; give a path")
     _refuse_in_faces(options, roles)
+    _refuse_inputs(options, roles)
     local = dict(options)
     with ExitStack() as stack:
         outputs: list[_Output] = []
@@ -133,11 +143,12 @@ def fetched(url: str) -> Path:
 
 def _renew(remote: RemoteFolder, files: Mapping[str, Facts], place: Path) -> None:
     """Fetch those files that are not here, or are listed otherwise than when they were fetched."""
+    note = place.parent / f".{place.name}.fetched.json"
+    if place.is_file():
+        place.unlink()
     place.mkdir(parents=True, exist_ok=True)
-    note = place.parent / f"{place.name}.fetched.json"
     before = _read_facts(note)
-    for path in before.keys() - files.keys():
-        (place / path).unlink(missing_ok=True)
+    _clear(place, files)
     changed = {
         path: facts
         for path, facts in files.items()
@@ -148,6 +159,17 @@ def _renew(remote: RemoteFolder, files: Mapping[str, Facts], place: Path) -> Non
     write_json(note, {"files": {path: [*facts] for path, facts in files.items()}})
 
 
+def _clear(home: Path, files: Mapping[str, object]) -> None:
+    """Remove what is not listed, as of a fetch that was interrupted before it was noted."""
+    for old in sorted(home.rglob("*"), reverse=True):
+        if old.is_dir() and not old.is_symlink():
+            if not any(old.iterdir()):
+                old.rmdir()
+        # Others fetch into hidden files.
+        elif old.relative_to(home).as_posix() not in files and not old.name.startswith("."):
+            old.unlink()
+
+
 @dataclass
 class _Output:
     """A place that is written to, and what is known of it.
@@ -156,13 +178,11 @@ class _Output:
         remote: the target, a folder or a file.
         place: where it is written meanwhile.
         whole: whether all of it has to be pushed, since an earlier push was cut off.
-        before: size and time of each file here when it was last what the target has.
     """
 
     remote: RemoteFolder
     place: Path
     whole: bool
-    before: Mapping[str, tuple[int, int]]
 
     @classmethod
     def begin(cls, url: str, stack: ExitStack, *, overwrite: bool) -> _Output:
@@ -170,7 +190,7 @@ class _Output:
         remote, place = RemoteFolder(url), mirror_of(url, "output")
         stack.enter_context(claimed(place.parent, folder=True))
         place.parent.mkdir(parents=True, exist_ok=True)
-        output = cls(remote, place, False, {})
+        output = cls(remote, place, False)
         there, known = output._listed(), _read_facts(output._note)
         if output._cut.exists():
             # Half of what is there is ours: it is made whole, and what was made is made anew.
@@ -178,16 +198,15 @@ class _Output:
             output._reopen()
         elif there != known or not output._note.exists():
             output._renew(there, overwrite=overwrite)
-        output.before = output._read_before()
         return output
 
     @property
     def _note(self) -> Path:
-        return self.place.parent / "listed.json"
+        return self.place.parent / ".listed.json"
 
     @property
     def _cut(self) -> Path:
-        return self.place.parent / "pushing"
+        return self.place.parent / ".pushing"
 
     def _listed(self) -> dict[str, Facts]:
         """Files at the target: below a folder, or those called alike."""
@@ -215,31 +234,44 @@ class _Output:
         home = self.place.parent
         for old in home.iterdir():
             shutil.rmtree(old) if old.is_dir() else old.unlink()
+        stand_ins: list[str] = []
         if there:
             is_file = not self._is_folder()
             into = home if is_file else self.place
             source = self.remote.parent if is_file else self.remote
-            if is_file or overwrite or _VECTORS in there:
+            if is_file and not PurePosixPath(self.remote.base).suffix:
+                # That they are there is all that is asked of those beside a folder to come.
+                stand_ins = [*there]
+                for name in stand_ins:
+                    (home / name).touch()
+            elif is_file or overwrite or _VECTORS in there:
                 source.fetch(there, into)
             else:
                 # To be refused by the command, which needs no more for that.
-                (into / next(iter(there))).parent.mkdir(parents=True)
-                (into / next(iter(there))).touch()
-                return
-        self._write_note(there)
+                stand_ins, there = [next(iter(there))], {}
+                (into / stand_ins[0]).parent.mkdir(parents=True)
+                (into / stand_ins[0]).touch()
+        self._write_note(there, stand_ins)
 
-    def _write_note(self, there: Mapping[str, Facts]) -> None:
-        """Note what is at the target, and which files here are the same."""
+    def _write_note(self, there: Mapping[str, Facts], stand_ins: Sequence[str] = ()) -> None:
+        """Note what is at the target, and which files here are the same, or stand for them."""
         files = {path: [*facts] for path, facts in there.items()}
         here = {path: [*status] for path, status in self._snapshot().items()}
-        write_json(self._note, {"files": files, "here": here})
+        kind = "folder" if self.place.is_dir() else "file"
+        held = {"files": files, kind: here, "stand_ins": dict.fromkeys(stand_ins, 0)}
+        write_json(self._note, held)
 
-    def _read_before(self) -> dict[str, tuple[int, int]]:
+    def _read_before(self) -> tuple[dict[str, tuple[int, int]], set[str]]:
+        """Size and time of each file here when it was last what the target has; and stand-ins."""
+        kind = "folder" if self.place.is_dir() else "file"
         try:
-            here = read_object(self._note, "what was pushed", most=None).inner("here").content
-            return {str(path): (int(size), int(time)) for path, (size, time) in here.items()}
+            note = read_object(self._note, "what was pushed", most=None)
+            # What lay beside a folder that came since is none of its files.
+            here = note.inner(kind).content if kind in note.content else {}
+            before = {str(path): (int(size), int(time)) for path, (size, time) in here.items()}
+            return before, {*note.inner("stand_ins").content}
         except (OSError, ValueError, TypeError):
-            return {}
+            return {}, set()
 
     def _reopen(self) -> None:
         """Let the command work again where it had ended, and was not pushed whole."""
@@ -247,8 +279,11 @@ class _Output:
             if not (self.place / _VECTORS).exists():
                 (self.place / _UNFINISHED).write_text("What was made was not pushed whole.\n")
             return
-        for name in self._snapshot():
-            (self.place.parent / name).unlink()
+        before, _ = self._read_before()
+        for name, status in self._snapshot().items():
+            # What was only fetched is somebody's, and stays.
+            if status != before.get(name):
+                (self.place.parent / name).unlink()
 
     def _snapshot(self) -> dict[str, tuple[int, int]]:
         """Size and time of each file that is a result."""
@@ -258,9 +293,8 @@ class _Output:
             name = file.relative_to(home).as_posix()
             if not file.is_file() or any(part.startswith(".") for part in name.split("/")):
                 continue
-            if home == self.place or file not in (self._note, self._cut):
-                status = file.stat()
-                found[name] = status.st_size, status.st_mtime_ns
+            status = file.stat()
+            found[name] = status.st_size, status.st_mtime_ns
         return found
 
     def push(self) -> None:
@@ -269,11 +303,19 @@ class _Output:
         home = self.place if is_folder else self.place.parent
         target = self.remote if is_folder else self.remote.parent
         now = self._snapshot()
-        gone = [name for name in self.before if name not in now]
-        changed = [name for name in now if self.whole or now[name] != self.before.get(name)]
+        before, stand_ins = self._read_before()
+        gone = [name for name in before if name not in now]
+        changed = [
+            name
+            for name in now
+            if (self.whole and is_folder and name not in stand_ins) or now[name] != before.get(name)
+        ]
         if changed or gone:
             self._cut.touch()
-            target.push(home, changed, [name for name in _endings(now) if name in now])
+            there = {name for name in now if name not in stand_ins or name in changed}
+            # Beside a file lie those of others, which are left as they are.
+            last = [one for one in _endings(there) if is_folder or _of_set(one, changed)]
+            target.push(home, changed, last)
             target.remove(gone)
             self._cut.unlink()
         if is_folder:
@@ -282,15 +324,22 @@ class _Output:
             shutil.rmtree(home)
 
 
-def _endings(names: Mapping[str, object]) -> list[str]:
-    """Files that say that others are whole, in the order in which they are pushed."""
-    manifests = [
-        name
-        for name in names
-        if name.rpartition("/")[2] == MANIFEST
-        or (name.endswith(".json") and f"{name[:-5]}.csv" in names)
-    ]
-    return [*manifests, *([_REPORT] if _REPORT in names else [])]
+def _endings(names: Collection[str]) -> list[str]:
+    """Files that say that others are whole, in the order in which they are pushed.
+
+    Each table that a manifest tells of comes when all else is there, then the manifests, and the
+    report of a run at the very end.
+    """
+    paired = [name for name in names if name.endswith(".json") and f"{name[:-5]}.csv" in names]
+    others = [name for name in names if name.rpartition("/")[2] == MANIFEST and name not in paired]
+    tables = [f"{name[:-5]}.csv" for name in paired]
+    return [*sorted(tables), *sorted([*paired, *others]), *([_REPORT] if _REPORT in names else [])]
+
+
+def _of_set(ending: str, changed: Collection[str]) -> bool:
+    """Whether a table, its manifest, or a file that is called after both changed."""
+    stem = ending.rpartition(".")[0]
+    return any(name.startswith(f"{stem}.") for name in changed)
 
 
 def _called_alike(remote: RemoteFolder) -> dict[str, Facts]:
@@ -367,9 +416,49 @@ def _refuse_in_faces(options: Mapping[str, Any], roles: Roles) -> None:
     for name in roles.outputs:
         out = _url(options.get(name))
         for other in roles.faces:
-            faces = _url(options.get(other))
-            if out and faces and f"{out}/".startswith(f"{faces}/"):
+            for faces in _urls(options.get(other)):
+                if out and f"{_plain(out)}/".startswith(f"{_plain(faces)}/"):
+                    raise OutputError(
+                        f"{shown(out)}: inside the faces folder {shown(faces)}, where its pictures "
+                        "would become faces; choose another --out"
+                    )
+
+
+def _refuse_inputs(options: Mapping[str, Any], roles: Roles) -> None:
+    """Raise OutputError where an output is an input, lies in one, or is called as one is."""
+    others = [name for name in options if name not in roles.outputs]
+    inputs = [url for name in others for url in _urls(options[name])]
+    for out in filter(None, (_url(options.get(name)) for name in roles.outputs)):
+        plain = _plain(out)
+        above, _, base = plain.rpartition("/")
+        stem, dot, ending = base.rpartition(".")
+        alike = f"{above}/{stem or base}."
+        for url in inputs:
+            found = _plain(url)
+            if f"{plain}/".startswith(f"{found}/") or (
+                # Tables come with files beside them.
+                found.startswith(alike)
+                and "/" not in found[len(alike) :]
+                and f"{dot}{ending}".lower() not in _PICTURES
+            ):
                 raise OutputError(
-                    f"{shown(out)}: inside the faces folder {shown(faces)}, where its pictures "
-                    "would become faces; choose another --out"
+                    f"{shown(out)}: {shown(url)} is read by this command, and an input is never "
+                    "replaced; choose another --out"
                 )
+
+
+def _urls(value: object) -> list[str]:
+    """The URLs that an argument is or holds, also those behind a name."""
+    values = value if isinstance(value, list | tuple) else [value]
+    found = [_parted(one)[1] if isinstance(one, str) else one for one in values if _is_url(one)]
+    return [url for one in found if isinstance(one, Path | str) and (url := remote_url(one))]
+
+
+def _plain(url: str) -> str:
+    """A URL in the one spelling of all of its place, to be compared.
+
+    >>> _plain("s3a://bucket//x/"), _plain("gcs://bucket/x")
+    ('s3://bucket/x', 'gs://bucket/x')
+    """
+    scheme, _, rest = shown(url).partition("://")
+    return f"{_SAME.get(scheme, scheme)}://{re.sub('/+', '/', rest).strip('/')}"

@@ -1,8 +1,8 @@
 """Files beyond this machine, as in a bucket, by their URL: all that is asked of fsspec.
 
 Rights come as fsspec's back ends find them: environment variables and profiles of the user's.
-Listings are never kept, for those that fsspec keeps grow stale. A call to a place that does not
-answer ends in bounded time.
+Listings are never kept, for those that fsspec keeps grow stale. The first contact with a place that
+does not answer ends in bounded time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import re
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +22,19 @@ from pathlib import Path, PurePath
 from typing import IO, Any, NamedTuple, TypeVar
 
 from pairsets.errors import RemoteError
+from pairsets.path_prefixes import is_text, why_unsafe
 
 _T = TypeVar("_T")
 # Also as `pathlib` leaves it, which makes one stroke of two.
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.]+):/{1,3}(?=[^/])", re.IGNORECASE)
 _SECRET = re.compile(r"(?<=://)[^/]*:[^/]*@|\?.*")
+# The same within other text, also where `pathlib` made one stroke of two.
+_USER = re.compile(r"(?<=\w:/)(/?)[^/\s]*:[^/\s]*@")
+_QUERY = re.compile(r"(\w:/[^\s?'\"]*)\?[^\s'\"]*")
+# Of files of this machine, which have paths.
+_LOCAL = ("file", "local")
+# Whether a stroke may be turned, and a colon follow a drive.
+WINDOWS = os.name == "nt"
 # Seconds until a place counts as one that does not answer, and of a single connection.
 ANSWER = 25.0
 _CONNECT, _READ = 5, 30
@@ -43,7 +52,14 @@ _AWAY = re.compile(
     r"connect|resolve|timed? ?out|unreachable|name or service|offline|network|max retries", re.I
 )
 _TAGS = ("ETag", "etag", "md5Hash", "blob_id", "content_md5", "crc32c", "generation", "version")
-_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created", "timeCreated")
+_TIMES = (
+    *("LastModified", "last_modified", "last_write_time", "updated", "mtime"),
+    *("modificationTime", "modify", "created", "timeCreated"),
+)
+# As FTP tells a time.
+_DIGITS = re.compile(r"\d{14}(?=\.|$)")
+# A number of seconds that is higher is one of milliseconds, or of less.
+_SECONDS = 10**11
 
 
 class MissingError(RemoteError):
@@ -56,7 +72,8 @@ class Facts(NamedTuple):
     Attributes:
         size: in bytes.
         mtime_ns: time of the last change; 0 where the listing does not say.
-        tag: digest of the ETag or what stands for it; 0 where there is none.
+        tag: digest of the ETag or what stands for it; 0 where there is none. Where there is no
+            time either, another number in each listing: such a file is never known again.
     """
 
     size: int
@@ -97,6 +114,15 @@ def shown(url: str) -> str:
     return _SECRET.sub("", url)
 
 
+def hushed(text: str) -> str:
+    """A text without the users, passwords and queries of the URLs in it.
+
+    >>> hushed("cannot open ftp://rei:secret@host/x?token=1 now")
+    'cannot open ftp://host/x now'
+    """
+    return _QUERY.sub(r"\1", _USER.sub(r"\1", text))
+
+
 @dataclass(frozen=True)
 class RemoteFolder:
     """A folder beyond this machine; what lies in it is called by its path within it.
@@ -131,8 +157,8 @@ class RemoteFolder:
         A file has the empty path below itself. Without `deep` only what lies directly in it.
 
         Raises:
-            RemoteError: the place cannot be reached or listed; `MissingError` where nothing is
-                there.
+            RemoteError: the place cannot be reached or listed, or a name in it is no plain path
+                within it; `MissingError` where nothing is there.
         """
         place, start = self._open()
         depth = {} if deep else {"maxdepth": 1}
@@ -141,7 +167,7 @@ class RemoteFolder:
             found = place.find(start, detail=True, **depth)
             found = {name: info or place.info(name) for name, info in found.items()}
         listed = {
-            name[len(start) :].lstrip("/"): _facts(info)
+            self._plain(name[len(start) :].removeprefix("/")): _facts(info)
             for name, info in found.items()
             # Markers of folders are no files.
             if not name.endswith("/") and info.get("type") != "directory"
@@ -237,11 +263,26 @@ class RemoteFolder:
         place, root = self._open()
         ending = [*last]
         names = [name for name in names if name not in ending]
-        if names:
+        if names or len(ending) > 1:
             self.remove(ending)
         for path in [*names, *(name for name in ending if (folder / name).is_file())]:
             with self._told(path):
                 place.put_file(str(folder / path), _join(root, path))
+
+    def _plain(self, path: str) -> str:
+        """A path that was listed, if it is one within the folder, here as there.
+
+        Raises:
+            RemoteError: it is none.
+        """
+        if not path:
+            return path
+        unsafe = "is not UTF-8" if not is_text(path) else why_unsafe(path)
+        if unsafe is None and WINDOWS and ("\\" in path or ":" in path):
+            unsafe = "is another path on Windows"
+        if unsafe:
+            raise RemoteError(f"{self.name}: the name {path!r} in it {unsafe}: refused; rename it")
+        return path
 
     def _open(self) -> tuple[Any, str]:
         """The file system of the URL, and the path in it."""
@@ -269,6 +310,8 @@ def _opened(url: str, here: tuple[int, str]) -> tuple[Any, str]:
     `here` is the process, and the endpoint that it asks.
     """
     scheme = url.partition("://")[0]
+    if scheme in _LOCAL:
+        raise RemoteError(f"{shown(url)}: a place of this machine; give a path")
     try:
         import fsspec
     except ImportError:
@@ -355,7 +398,11 @@ def _explained(error: Exception, name: str) -> RemoteError:
     """An error of ours for one of a back end's."""
     chain = [error, error.__cause__, error.__context__]
     said = " ".join(f"{type(one).__name__} {one}" for one in chain if one is not None)
+    # A face may be called 403.jpg.
+    said = said.replace(name.partition("://")[2], "").replace(name.rpartition("/")[2], "")
     short = _clean(error, name)
+    if isinstance(error, FileNotFoundError):
+        return MissingError(f"{name}: not there; is the URL right?")
     if isinstance(error, PermissionError) or _RIGHTS.search(said):
         return RemoteError(
             f"{name}: no right to it ({short}). Rights come from where its tools have theirs: for "
@@ -364,7 +411,7 @@ def _explained(error: Exception, name: str) -> RemoteError:
         )
     if isinstance(error, ImportError):
         return _lacking(name, short)
-    if isinstance(error, FileNotFoundError) or _MISSING.search(said):
+    if _MISSING.search(said):
         return MissingError(f"{name}: not there; is the URL right?")
     if _NO_KEYS.search(said):
         return RemoteError(
@@ -380,13 +427,17 @@ def _explained(error: Exception, name: str) -> RemoteError:
 def _clean(error: Exception, name: str) -> str:
     """The first line of an error, without what is secret in a URL."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return re.sub(r"(?<=://)[^/\s]*:[^/\s]*@", "", text)[:200]
+    return hushed(text)[:200]
 
 
 def _facts(info: Mapping[str, Any]) -> Facts:
     tag = next((str(info[key]) for key in _TAGS if info.get(key)), "")
     time = next((info[key] for key in _TIMES if info.get(key)), 0)
-    return Facts(int(info.get("size") or 0), _nanoseconds(time), digest_of(tag) if tag else 0)
+    mtime_ns = _nanoseconds(time)
+    number = digest_of(tag) if tag else 0
+    if not (mtime_ns or number):
+        number = secrets.randbits(62) | 1
+    return Facts(int(info.get("size") or 0), mtime_ns, number)
 
 
 def digest_of(text: str) -> int:
@@ -401,12 +452,17 @@ def digest_of(text: str) -> int:
 def _nanoseconds(value: object) -> int:
     """A time of a listing; 0 for one that cannot be read."""
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and (digits := _DIGITS.match(value)):
+            value = datetime.strptime(digits[0], "%Y%m%d%H%M%S")
+        elif isinstance(value, str) and not value.replace(".", "", 1).isdigit():
             value = datetime.fromisoformat(value)
         if isinstance(value, datetime):
             value = value if value.tzinfo else value.replace(tzinfo=UTC)
             # Of a listing, and of an object asked for alone, in whole seconds.
             return int(value.timestamp()) * 10**9
-        return int(float(str(value))) * 10**9
+        seconds = int(float(str(value)))
+        while seconds > _SECONDS:
+            seconds //= 1000
+        return seconds * 10**9
     except (ValueError, OverflowError):
         return 0

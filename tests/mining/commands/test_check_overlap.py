@@ -6,6 +6,7 @@ import builtins
 import csv
 import io
 import shutil
+import tarfile
 
 import pytest
 from PIL import Image, ImageEnhance
@@ -17,7 +18,7 @@ from mining.commands.check_overlap import LISTED, find_overlap
 from mining.overlap.copies import Matching
 from mining.suspects.duplicates import DuplicatePictures
 from pairsets import FacesError
-from pairsets.errors import OutputError
+from pairsets.errors import OutputError, SourceError
 from pairsets.faces import Faces
 from pairsets.sources.drawn.sample import draw_faces
 
@@ -279,3 +280,12 @@ def test_sides_that_cannot_be_read(world, tmp_path):
         find_overlap(root / "train", tmp_path / "empty")
     with pytest.raises(OutputError, match="inside the faces folder"):
         find_overlap(root / "train", root / "test", out=root / "test" / "out.csv")
+
+
+def test_shards_are_refused_with_what_to_do(world, tmp_path):
+    root, _ = world
+    (tmp_path / "train").mkdir()
+    with tarfile.open(tmp_path / "train/0.tar", "w") as archive:
+        archive.add(root / "train", ".")
+    with pytest.raises(SourceError, match=r"training lies in shards.*unpack them.*tar -xf"):
+        find_overlap(tmp_path / "train", root / "test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def cut_off() -> Iterator[None]:
     push = RemoteFolder.push
 
     def cut(folder: RemoteFolder, home: Path, names: list[str], last: list[str]) -> None:
-        push(folder, home, [name for name in names if name not in last])
+        push(folder, home, [name for name in names if name != last[-1]], last[:-1])
         raise CutOffError
 
     with mock.patch.object(RemoteFolder, "push", cut):
@@ -206,3 +207,24 @@ def test_commands_of_this_machine_alone_say_so():
         "sample takes files of this machine alone" in lookalikes("sample", "s3://bucket/try").usage
     )
     assert "name with --out" in lookalikes("suspects", "s3://bucket/pairs.csv").usage
+    refused = lookalikes("neighbours", "rei", "--embeddings", "x", "--out-scores", "s3://b/x.csv")
+    assert "s3://b/x.csv: --out-scores is a place of this machine; give a path" in refused.message
+    local = lookalikes("embed", "file:///x", "--model", PIXELS, "--out", "vectors")
+    assert "a place of this machine; give a path" in local.message
+
+
+def test_a_crash_keeps_no_password_of_a_url(monkeypatch):
+    def fail(*given: object, **more: object) -> None:
+        raise ZeroDivisionError("at s3://rei:geheim@bucket/faces?token=geheim")
+
+    monkeypatch.setattr("mining.commands.embed.embed_faces", fail)
+    outcome = lookalikes(
+        "embed", "ftp://rei:geheim@host/x?t=geheim", "--model", PIXELS, "--out", "v"
+    )
+    assert outcome.code == 70
+    kept = re.search(r"with (\S+\.txt)", outcome.err)
+    assert kept is not None
+    text = Path(kept[1]).read_text()
+    assert "geheim" not in text + outcome.err
+    assert "ftp://host/x" in text
+    assert "ZeroDivisionError: at s3://bucket/faces" in text

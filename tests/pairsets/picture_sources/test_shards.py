@@ -14,6 +14,7 @@ import pytest
 from support.buckets import upload
 from support.drawn import draw_face
 
+import pairsets.picture_sources.shard_files as shard_files
 from mining import embed, load_model
 from pairsets.errors import FacesError, PairsetsError
 from pairsets.faces import Faces, locator, resolve
@@ -221,6 +222,42 @@ def test_both_kinds_of_shards_are_asked_about(tmp_path):
         Faces.scan(tmp_path)
 
 
+def test_resource_files_of_macos_are_skipped_as_in_folders(tmp_path):
+    """Also those of the files that say who is shown."""
+    double = b"\x00\x05\x16\x07" + bytes([255]) * 60
+    members = {"._000.png": double, "._000.cls": double, **sample({"cls": CLS})}
+    faces = Faces.scan(write_tar(tmp_path / "x.tar", members))
+    assert faces.identities.tolist() == CLS
+    assert dict(faces.skipped) == {"macOS resource file": 1, "not an image by its name": 1}
+    # From the kept index, too; and a picture that is merely called so is one.
+    assert Faces.scan(tmp_path / "x.tar").skipped == faces.skipped
+    named = write_tar(tmp_path / "y.tar", {"rei/._1.png": PICTURES[NAMES[0]]})
+    assert Faces.scan(named).paths.tolist() == ["rei/._1.png"]
+
+
+def test_two_shards_beside_each_other_lay_their_pictures_apart(tmp_path):
+    for number, name in enumerate(NAMES[:2]):
+        write_tar(tmp_path / f"{number}.tar", {"rei/1.png": PICTURES[name]})
+    found = [Faces.scan(tmp_path / f"{number}.tar").locate("rei/1.png") for number in range(2)]
+    assert [file.read_bytes() for file in found] == [PICTURES[name] for name in NAMES[:2]]
+    assert found[0] != found[1]
+
+
+def test_a_plain_folder_is_not_gone_through_for_its_place(folder, monkeypatch):
+    """It may lie high above the faces, with links and packed files in it."""
+    (folder / "rei/link.png").symlink_to(folder / "rei/0.png")
+    (folder / "x.tar.gz").write_bytes(b"\x1f\x8b")
+    (folder / "x.tar").write_bytes(b"no tar")
+    assert locator(folder)("rei/1.png") == folder / "rei/1.png"
+    assert locator(folder.parent)("faces/rei/1.png") == folder / "rei/1.png"
+    assert locator(folder / "none")("1.png") == folder / "none/1.png"
+    monkeypatch.setattr(shard_files, "FOLDERS", 3)
+    for number in range(4):
+        (folder.parent / f"above/{number}").mkdir(parents=True)
+    write_tar(folder.parent / "above/0.tar", PICTURES)
+    assert locator(folder.parent / "above")("1.png") == folder.parent / "above/1.png"
+
+
 # --- who is shown
 
 
@@ -343,6 +380,34 @@ def test_a_column_is_asked_for_and_named(tmp_path):
         zip(NAMES, who[::-1], strict=True)
     )
     assert Faces.scan(tmp_path, ByField("folder")).named is None
+
+
+def test_shards_whose_column_has_to_be_named_are_opened_again_without_it(tmp_path):
+    """By what needs no identities, as suspects do of an embedded data set."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    cells = [{"bytes": PICTURES[name], "path": name} for name in NAMES]
+    who = [name.partition("/")[0] for name in NAMES]
+    (tmp_path / "data").mkdir()
+    table = pyarrow.table({"image": cells, "name": who, "label": who})
+    parquet.write_table(table, tmp_path / "data/x.parquet")
+    upload(tmp_path, "memory://renamed/shards")
+    faces = Faces.scan(tmp_path, ByField("label"))
+    far = Faces.scan("memory://renamed/shards", ByField("label"))
+    for root in (tmp_path, tmp_path / "data/x.parquet", far.root):
+        assert locator(root)("rei/1.png").read_bytes() == PICTURES["rei/1.png"]
+        resolved = resolve(root, ["rei/1.png"], {"rei/1.png": "rei"})
+        assert resolved.read("rei/1.png")[0] == faces.read("rei/1.png")[0]
+
+
+def test_a_blank_text_says_nothing_as_in_tars(tmp_path):
+    rows = [
+        (name, PICTURES[name], label)
+        for name, label in zip(NAMES, ["a", "", " ", "a"], strict=False)
+    ]
+    faces = Faces.scan(write_parquet(tmp_path / "x.parquet", rows))
+    assert faces.identities.tolist() == ["a", "a"]
+    assert dict(faces.skipped) == {"without an identity in label": 2}
 
 
 def test_a_row_without_a_picture_is_one_that_cannot_be_read(tmp_path):

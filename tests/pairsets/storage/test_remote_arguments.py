@@ -92,9 +92,185 @@ def test_files_that_begin_alike_are_no_folder():
     target = RemoteFolder("memory://alike/out")
     target.write("board.csv", b"old")
     with staged({"out": Path("memory://alike/out/board")}) as local:
-        assert local["out"].with_suffix(".csv").read_bytes() == b"old"
+        # That it is there is known without fetching it: it may be a tar of all faces.
+        assert local["out"].with_suffix(".csv").is_file()
         local["out"].with_suffix(".md").write_bytes(b"new")
-    assert {*target.find()} == {"board.csv", "board.md"}
+    assert {path: target.read(path) for path in target.find()} == {
+        "board.csv": b"old",
+        "board.md": b"new",
+    }
+
+
+def test_what_lies_beside_a_new_folder_is_neither_fetched_nor_changed(monkeypatch):
+    home = RemoteFolder("memory://beside/sets")
+    home.write("faces.tar", b"large")
+    monkeypatch.setattr(RemoteFolder, "fetch", lambda *given: pytest.fail(str(given)))
+    with staged({"out": Path("memory://beside/sets/faces")}) as local:
+        local["out"].mkdir()
+        (local["out"] / "faces.tar").write_bytes(b"of the command")
+    assert {path: home.read(path) for path in home.find()} == {
+        "faces.tar": b"large",
+        "faces/faces.tar": b"of the command",
+    }
+
+
+def test_a_folder_that_a_command_is_to_refuse_is_not_changed():
+    home = RemoteFolder("memory://others/run")
+    home.write("notes.txt", b"somebody's")
+    for _ in range(2):
+        with staged({"out": Path("memory://others/run")}) as local:
+            assert (local["out"] / "notes.txt").is_file()
+            (local["out"] / "more.txt").write_bytes(b"x")
+        assert home.read("notes.txt") == b"somebody's"
+
+
+def test_after_a_push_that_was_cut_off_nothing_of_others_is_removed(monkeypatch):
+    """Only what the command wrote is made anew, and may be missing then."""
+    home = RemoteFolder("memory://cut/sets")
+    home.write("pairs.suspects.csv", b"somebody's")
+    options = {"out": Path("memory://cut/sets/pairs.csv")}
+    push = RemoteFolder.push
+
+    def cut(folder: RemoteFolder, here: Path, names: list[str], last: list[str]) -> None:
+        push(folder, here, [name for name in names if name not in last])
+        raise OSError("cut off")
+
+    def write() -> None:
+        with staged(options) as local:
+            assert not local["out"].exists()
+            assert local["out"].with_suffix(".suspects.csv").read_bytes() == b"somebody's"
+            for ending in (".csv", ".json", ".scores.csv"):
+                local["out"].with_suffix(ending).write_bytes(ending.encode())
+
+    monkeypatch.setattr(RemoteFolder, "push", cut)
+    with pytest.raises(OSError, match="cut off"):
+        write()
+    monkeypatch.setattr(RemoteFolder, "push", push)
+    assert {*home.find()} == {"pairs.suspects.csv", "pairs.scores.csv"}
+    write()
+    assert home.read("pairs.suspects.csv") == b"somebody's"
+    assert {*home.find()} == {
+        f"pairs.{end}" for end in ("csv", "json", "scores.csv", "suspects.csv")
+    }
+
+
+def test_a_table_comes_before_its_manifest_and_after_all_else(monkeypatch):
+    order: list[str] = []
+    push = RemoteFolder.push
+
+    def listen(folder: RemoteFolder, here: Path, names: list[str], last: list[str]) -> None:
+        order.extend([name for name in names if name not in last] + [*last])
+        push(folder, here, names, last)
+
+    monkeypatch.setattr(RemoteFolder, "push", listen)
+    with staged({"out": Path("memory://order/a.csv")}) as local:
+        for name in ("a.json", "a.csv", "a.z.csv"):
+            (local["out"].parent / name).write_bytes(b"{}")
+    assert order == ["a.z.csv", "a.csv", "a.json"]
+    with staged({"out": Path("memory://order/run")}) as local:
+        local["out"].mkdir()
+        for name in ("report.html", "a.json", "z.txt", "a.csv", "manifest.json"):
+            (local["out"] / name).write_bytes(b"{}")
+    assert order[3:] == ["z.txt", "a.csv", "a.json", "manifest.json", "report.html"]
+
+
+def test_notes_are_no_results():
+    home = RemoteFolder("memory://notes/out")
+    for name in ("listed", "pushing"):
+        with staged({"out": Path(f"memory://notes/out/{name}.csv")}) as local:
+            for ending in (".csv", ".json", ""):
+                local["out"].with_suffix(ending).write_bytes(name.encode())
+    with staged({"out": Path("memory://notes/out/listed.csv"), "overwrite": True}) as local:
+        local["out"].write_bytes(b"again")
+    assert {path: home.read(path) for path in home.find()} == {
+        **{f"listed{end}": b"listed" for end in ("", ".json")},
+        **{f"pushing{end}": b"pushing" for end in ("", ".json", ".csv")},
+        "listed.csv": b"again",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "out"),
+    [
+        ("s3://bucket/a.csv", "s3://bucket/a.csv"),
+        ("s3a://bucket/a.csv", "s3://bucket//a.csv"),
+        ("gcs://bucket/vectors", "gs://bucket/vectors"),
+        ("s3://bucket/vectors", "s3://bucket/vectors/x.csv"),
+        ("s3://bucket/a.csv", "s3://bucket/a"),
+        ("s3://bucket/a.scores.csv", "s3://bucket/a.csv"),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True])
+def test_an_input_is_never_replaced(given, out, named):
+    value = [f"CCIP={given}"] if named else given
+    with (
+        pytest.raises(OutputError, match="an input is never replaced"),
+        staged({"pairs": value, "out": out, "overwrite": True}),
+    ):
+        pass
+
+
+def test_faces_by_another_name_of_their_scheme_get_no_output():
+    with (
+        pytest.raises(OutputError, match="inside the faces folder s3a://bucket/faces"),
+        staged({"faces": "s3a://bucket/faces", "out": "s3://bucket//faces/vectors"}),
+    ):
+        pass
+
+
+def test_a_picture_of_an_input_may_be_called_after_it():
+    home = RemoteFolder("memory://drawn/sets")
+    home.write("hard.csv", b"pairs")
+    home.write("hard.json", b"{}")
+    with staged(
+        {"pairs": "memory://drawn/sets/hard.csv", "out": "memory://drawn/sets/hard.png"}
+    ) as local:
+        Path(local["out"]).write_bytes(b"png")
+    assert {path: home.read(path) for path in home.find()} == {
+        "hard.csv": b"pairs",
+        "hard.json": b"{}",
+        "hard.png": b"png",
+    }
+
+
+def test_what_an_interrupted_fetch_left_goes_when_it_is_listed_no_more(monkeypatch):
+    home = RemoteFolder("memory://stale/sets")
+    for name in ("a.csv", "a.suspects.csv"):
+        home.write(name, name.encode())
+    place = fetched("memory://stale/sets/a.csv")
+    for note in place.parent.glob(".*.fetched.json"):
+        note.unlink()
+    home.remove(["a.suspects.csv"])
+    assert fetched("memory://stale/sets/a.csv") == place
+    assert [file.name for file in place.parent.glob("a*")] == ["a.csv"]
+
+
+def test_each_url_has_a_place_of_its_own():
+    urls = ["ftp://rei:a@host/x", "ftp://asuka:a@host/x", "ftp://host/x?v=1", "ftp://host/x?v=2"]
+    assert len({mirror_of(url) for url in urls}) == len(urls)
+
+
+def test_what_cannot_be_told_apart_is_fetched_again(monkeypatch):
+    """Of the same size, at a place that tells neither time nor ETag."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    info = MemoryFileSystem.info
+
+    def bare(place, path, **more):
+        return {key: value for key, value in info(place, path).items() if key != "created"}
+
+    find = MemoryFileSystem.find
+    monkeypatch.setattr(
+        MemoryFileSystem,
+        "find",
+        lambda place, path, **more: {
+            name: bare(place, name) for name in find(place, path) if not name.endswith("/")
+        },
+    )
+    home = RemoteFolder("memory://untold/sets")
+    for content in (b"one", b"two"):
+        home.write("a.csv", content)
+        assert fetched("memory://untold/sets/a.csv").read_bytes() == content
 
 
 def test_what_has_to_be_of_this_machine_says_so():

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from support.command_line import HANGS
 
 import pairsets.storage.remote_files as remote_files
 from pairsets.errors import RemoteError
+from pairsets.storage.remote_arguments import fetched, staged
 from pairsets.storage.remote_files import MissingError, RemoteFolder, is_remote, remote_url, shown
 
 
@@ -104,6 +106,79 @@ def test_what_is_pushed_last_is_missing_until_all_is_there(tmp_path):
     with pytest.raises(RemoteError, match=r"gone\.npy: not there"):
         folder.push(tmp_path, ["vectors.npy", "gone.npy"], last=["manifest.json"])
     assert [*folder.find()] == ["vectors.npy"]
+
+
+@pytest.mark.parametrize("key", ["../../../evil.txt", "a/../b.csv", "/b.csv", "a//b.csv", "\ud800"])
+def test_a_name_that_leaves_its_folder_is_refused_before_anything_is_written(
+    key, tmp_path, monkeypatch
+):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    folder = RemoteFolder("memory://hostile/in")
+    folder.write("a.csv", b"x")
+    monkeypatch.setattr(
+        MemoryFileSystem,
+        "find",
+        lambda place, path, **more: {f"{path}/{key}": {"size": 1, "type": "file", "mtime": 1}},
+    )
+    with pytest.raises(RemoteError, match=r"memory://hostile/in: the name .* refused; rename it"):
+        folder.find()
+    for give in (fetched, lambda url: staged({"out": url, "overwrite": True}).__enter__()):
+        with pytest.raises(RemoteError, match="refused; rename it"):
+            give("memory://hostile/in")
+
+
+def test_other_strokes_are_refused_where_they_are_strokes(monkeypatch):
+    folder = RemoteFolder("memory://strokes/in")
+    folder.write("..\\evil.txt", b"x")
+    assert [*folder.find()] == ["..\\evil.txt"]
+    monkeypatch.setattr(remote_files, "WINDOWS", True)
+    with pytest.raises(RemoteError, match="is another path on Windows: refused"):
+        folder.find()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"modify": "20240102030405"},
+        {"modify": "20240102030405.678"},
+        {"modificationTime": 1704164645678},
+        {"last_write_time": datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)},
+        {"mtime": 1704164645.5},
+        {"LastModified": "2024-01-02T03:04:05Z"},
+    ],
+)
+def test_each_back_end_tells_its_time(told):
+    assert remote_files._facts({"size": 3, **told})[:2] == (3, 1704164645 * 10**9)
+
+
+def test_what_has_neither_time_nor_tag_is_never_known_again():
+    assert remote_files._facts({"size": 3}) != remote_files._facts({"size": 3})
+    assert remote_files._facts({"size": 3, "etag": "x"}) == remote_files._facts(
+        {"size": 3, "etag": "x"}
+    )
+
+
+def test_a_face_called_403_that_is_missing_is_not_forbidden():
+    folder = RemoteFolder("memory://numbers/faces")
+    with pytest.raises(MissingError, match=r"403\.jpg: not there"):
+        folder.read("rei/403.jpg")
+    damaged = remote_files._explained(OSError("s3://b/403.jpg: odd"), "s3://b/403.jpg")
+    assert "no right" not in str(damaged)
+
+
+@pytest.mark.parametrize("url", ["file:///x", "local:///x/y"])
+def test_a_url_of_this_machine_is_refused(url):
+    with pytest.raises(RemoteError, match="a place of this machine; give a path"):
+        RemoteFolder(remote_url(url) or "").find()
+
+
+def test_no_query_is_in_an_error():
+    told = remote_files._explained(
+        OSError("cannot open https://rei:geheim@host/x?token=geheim: gone wrong"), "https://host/x"
+    )
+    assert "geheim" not in str(told)
+    assert "gone wrong" in str(told) or "https://host/x" in str(told)
 
 
 def test_a_folder_is_sent_to_another_process():
