@@ -87,8 +87,7 @@ def way(request, monkeypatch) -> Way:
     precision, _, rest = name.partition(", ")
     if rest.endswith("in a file"):
         # Whatever is copied goes into a file, of which two tiles' rows are a block.
-        monkeypatch.setattr(memory.Room, "fits", lambda room, size: size == 0 or not room.reserved)
-        monkeypatch.setattr(search, "_room", lambda *_: memory.Room(1, None, 1))
+        monkeypatch.setattr(memory.Room, "fits", lambda room, size: size == 0)
     crew = Others() if rest.endswith("by others") else None
     rest = rest.removesuffix("in a file").removesuffix("by others").removesuffix(", ")
     if not rest:

@@ -31,7 +31,8 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         # A node that was taken away is missed after seconds, not after half a minute.
         soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
         machines = Machines(
-            initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": soon}
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": soon},
         )
         machines.add_node(num_cpus=2)
         try:
