@@ -102,7 +102,7 @@ class MachineGroup:
         ),
     ] = None
     memory: Annotated[
-        float | None, typer.Option("--memory", metavar="GIB", help="Memory of each machine.")
+        float | None, typer.Option("--node-memory", metavar="GIB", help="Memory of each machine.")
     ] = None
     network: Annotated[
         float,

@@ -19,7 +19,7 @@ def block_rows(count: int, workers: float, side: int) -> int:
         side: rows of a tile, of which a block is a multiple.
 
     >>> block_rows(100_000, 2, 2048), block_rows(11_000_000, 512, 2048)
-    (18432, 65536)
+    (10240, 65536)
     """
     blocks = math.ceil(math.sqrt(2 * SHARES_EACH * max(1.0, workers)))
     rows = min(LARGEST, math.ceil(count / blocks))

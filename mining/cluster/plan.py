@@ -217,7 +217,7 @@ def plan_join(
     >>> rate = JoinRate("m", "core", 1e12, 1, "a machine", "a guess", False)
     >>> plan = plan_join(Work(1_000_000, 512, 3000), Hardware(1, 100), rate)
     >>> round(plan.work.operations / 1e12), round(plan.times.compute, 1)
-    (512, 5.6)
+    (512, 5.3)
     """
     block, blocks, tasks = _blocks(work, hardware)
     low = rate.low_bytes * work.faces * work.dim

@@ -656,13 +656,14 @@ def _resume_embeddings(folder: Path) -> None:
 def _make_half_embedded(folder: Path) -> None:
     from mining.embeddings.journal import Source, VectorJournal
     from pairsets import Faces
+    from pairsets.picture_sources.base import facts_of
 
     _make_lists(folder)
     faces = Faces.scan(folder / "faces")
     with closing(VectorJournal(folder / "vectors" / "partial", Means.fingerprint)) as journal:
         for path in faces.paths[:4]:
-            status = faces.locate(path).stat()
-            journal.append([Source.of(path, "0" * 64, status)], np.ones((1, 3), np.float32))
+            facts = facts_of(faces.locate(path).stat())
+            journal.append([Source.of(path, "0" * 64, facts)], np.ones((1, 3), np.float32))
 
 
 def _make_kept(folder: Path) -> None:
