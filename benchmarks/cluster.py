@@ -39,7 +39,7 @@ import numpy as np
 from benchmarks import vectors
 from benchmarks.machine import RESULTS, describe
 from benchmarks.million import lookalikes
-from benchmarks.million_faces import finish_embeddings, names_of, sizes_of
+from benchmarks.million_faces import finish_embeddings, names_of, sizes_of, write_vectors
 
 PAIRS = 3000
 _LIMITS = Path("/sys/fs/cgroup/memory")
@@ -54,14 +54,7 @@ def write_embeddings(folder: Path, faces: int, width: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     sizes = sizes_of(faces, max(2, faces // 37))
     groups = np.repeat(np.arange(len(sizes)), sizes)
-    source = vectors.clustered(faces, width, groups)
-    table = np.lib.format.open_memmap(
-        folder / "vectors.npy", mode="w+", dtype=np.float32, shape=(faces, width)
-    )
-    for start, rows in source.chunks():
-        table[start : start + len(rows)] = rows
-    table.flush()
-    del table
+    write_vectors(folder, vectors.clustered(faces, width, groups), width)
     paths = [f"{home}/{name}" for home, names in names_of(sizes) for name in names]
     model = load_model("pixels")
     made_by = {"model": model.name, "fingerprint": model.fingerprint}
@@ -119,8 +112,7 @@ def embedding(root: Path, runs: int, faces: int = 1500) -> dict[str, Any]:
     """Time embedding by itself and on a local cluster, in turn, into fresh folders."""
     from functools import partial
 
-    from mining.cluster.embedding import EmbeddingCrew
-
+    from mining.cluster.embedding_crew import EmbeddingCrew
     from mining.cluster.session import connect
     from mining.embeddings.options import EmbeddingOptions
     from pairsets import Faces
@@ -176,8 +168,7 @@ def memory(root: Path, faces: int = 1_000_000, cap: str = "1GB") -> dict[str, An
     """Mine below a cap: what the process held at most, and whether its files are the same."""
     folder = write_embeddings(root / f"memory-{faces}", faces, 256)
     found: dict[str, Any] = {"vectors": f"{faces:,} x 256", "cap": cap}
-    sizes = [(folder / "vectors.npy").stat().st_size]
-    found["vectors, MB"] = round(sizes[0] / 1e6)
+    found["vectors, MB"] = round((folder / "vectors.npy").stat().st_size / 1e6)
     answers = {}
     for name, more, inside in (
         ("no cap", [], nothing),

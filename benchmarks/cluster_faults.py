@@ -33,7 +33,7 @@ FACES, WIDTH, DRAWN, PAIRS = 60_000, 512, 400, 3000
 # Checkpoints from the first second on, as a run of hours has them.
 _EAGER = (
     "import sys, indexes.join.checkpoint as kept; kept.FIRST = kept.PERIOD = 1.0; "
-    "import mining.cluster.embedding as embedding; embedding.SHARD = 64; "
+    "import mining.cluster.embedding_crew as embedding; embedding.SHARD = 64; "
     "from mining.cli import main; sys.exit(main())"
 )
 # A core a node: a process of one thread fits on each.

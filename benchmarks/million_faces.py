@@ -119,14 +119,7 @@ def write_embeddings(
     from pairsets.storage.csv_tables import write_csv
 
     folder.mkdir(parents=True)
-    count = int(sizes.sum())
-    table = np.lib.format.open_memmap(
-        folder / "vectors.npy", mode="w+", dtype=np.float32, shape=(count, dimensions)
-    )
-    for start, rows in source.chunks():
-        table[start : start + len(rows)] = rows
-    table.flush()
-    del table
+    write_vectors(folder, source, dimensions)
     paths = [f"{home}/{name}" for home, names in names_of(sizes) for name in names]
     known: dict[int, str] = {}
     status = []
@@ -146,6 +139,19 @@ def write_embeddings(
         "notes": list(getattr(loaded, "notes", ())),
     }
     finish_embeddings(folder, paths, digests, made_by, dimensions)
+
+
+def write_vectors(folder: Path, source: Source, dimensions: int) -> None:
+    """Write the rows of a source as `vectors.npy` in `folder`, a chunk at a time."""
+    table = np.lib.format.open_memmap(
+        folder / "vectors.npy",
+        mode="w+",
+        dtype=np.float32,
+        shape=(len(source.groups), dimensions),
+    )
+    for start, rows in source.chunks():
+        table[start : start + len(rows)] = rows
+    table.flush()
 
 
 def finish_embeddings(

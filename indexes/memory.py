@@ -42,31 +42,27 @@ _left = [0]
 _lock = threading.Lock()
 
 
-def mapping_of(array: object) -> mmap.mmap | None:
-    """The mapped file that an array is a view of, or None."""
-    while array is not None and not isinstance(array, mmap.mmap):
-        array = getattr(array, "base", None)
-    return array
-
-
 def remember(*arrays: object) -> None:
     """Let a cap give back what was read of these arrays' files; of those in memory nothing."""
     for array in arrays:
-        found = None if _is_changed_in_memory(array) else mapping_of(array)
+        found = _file_of(array)
         if found is not None:
             with _lock:
                 _mapped.add(found)
 
 
-def _is_changed_in_memory(array: object) -> bool:
-    """Whether what is written to a mapped array may lie in memory alone, and be lost with it."""
-    known = None
+def _file_of(array: object) -> mmap.mmap | None:
+    """The mapped file that an array is a view of; None where what was written may not be in it."""
+    view: object = None
     while array is not None and not isinstance(array, mmap.mmap):
-        known = array if isinstance(array, np.memmap) else known
-        last, array = array, getattr(array, "base", None)
-    if known is not None:
-        return known.mode == "c"
-    return isinstance(last, np.ndarray) and bool(last.flags.writeable)
+        # The last one on the way that says how its file was mapped, else the last one.
+        view = view if isinstance(view, np.memmap) else array
+        array = getattr(array, "base", None)
+    if array is None:
+        return None
+    if isinstance(view, np.memmap):
+        return None if view.mode == "c" else array
+    return None if isinstance(view, np.ndarray) and view.flags.writeable else array
 
 
 def let_go() -> None:

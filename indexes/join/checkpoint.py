@@ -64,14 +64,9 @@ class Ledger:
         return np.flatnonzero(~self._done), done
 
     def commit(self, number: int | Rows, found: Iterable[Found]) -> None:
-        """Take the pairs that a tile held, and mark it as done; or those of several tiles.
-
-        Tiles that are done already are not taken again: whoever searched them found the same.
-        """
+        """Take the pairs that a tile held, and mark it as done; or those of several tiles."""
         parts = list(found)
         with self._lock:
-            if np.all(self._done[number]):
-                return
             # Interrupted from here on, the tile would be kept as not done, and found twice.
             self._whole = False
             for part in parts:
