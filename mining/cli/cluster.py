@@ -72,7 +72,7 @@ def place(address: str | None) -> Iterator[Place]:
         return
     from mining.cluster.session import connect
 
-    with connect(address) as cluster:
+    with connect(address, tell=lambda text: typer.echo(f"lookalikes: {text}", err=True)) as cluster:
         yield Place(cluster)
 
 

@@ -213,9 +213,9 @@ class ClusterEncoder:
         )
 
     def _refuse_few_cores(self, threads: int) -> None:
-        """Raise ClusterError where no node has a core for each thread."""
+        """Raise ClusterError where the nodes that work have no core for each thread."""
         most = max((int(node.cpus) for node in self._cluster.nodes), default=0)
-        if most < threads:
+        if 0 < most < threads:
             raise ClusterError(
                 f"PyTorch has {threads} threads here, and the largest node {most} cores. The last "
                 "bits of a vector can hang on the number of threads, so each process on a node has "

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mining.cluster.extra import import_ray
-from mining.cluster.tasks import Kept, Need, Share
+from mining.cluster.tasks import Kept, Need, Share, untold
 from mining.cluster.versions import first_line, refuse_others
 from mining.errors import ClusterError
 
@@ -54,10 +54,19 @@ class Cluster:
     Attributes:
         address: as it was asked for.
         losses: how often which kind of loss was made good, by Ray's name of it.
+        tell: is told what the user should know meanwhile.
+        grows: whether nodes may still join it; not one that was started here for a command.
     """
 
-    def __init__(self, ray: Any, address: str) -> None:
-        self._ray = ray
+    def __init__(
+        self,
+        ray: Any,
+        address: str,
+        *,
+        tell: Callable[[str], None] = untold,
+        grows: bool = True,
+    ) -> None:
+        self._ray, self.tell, self.grows = ray, tell, grows
         self.address = address
         self.losses: Counter[str] = Counter()
 
@@ -116,8 +125,8 @@ class Cluster:
             called: names an item in an error; by its number where it is None.
 
         Raises:
-            ClusterError: no node is large enough; memory or disk ran out again and again for the
-                same item; or it was lost too often.
+            ClusterError: all nodes are too small, or none came for long; memory or disk ran out
+                again and again for the same item; or it was lost too often.
         """
         share = Share[A, R](
             work,
@@ -126,6 +135,8 @@ class Cluster:
             ahead=ahead,
             nodes=lambda: self.nodes,
             losses=self.losses,
+            tell=self.tell,
+            grows=self.grows,
             called=called,
             kept_of=kept_of,
         )
@@ -146,7 +157,11 @@ def _node(entry: dict[str, Any]) -> Node:
 
 @contextmanager
 def connect(
-    address: str = "auto", *, timeout: float = TIMEOUT, cpus: int | None = None
+    address: str = "auto",
+    *,
+    timeout: float = TIMEOUT,
+    cpus: int | None = None,
+    tell: Callable[[str], None] = untold,
 ) -> Iterator[Cluster]:
     """Connect to a cluster for a while; one that was started for it ends with it.
 
@@ -157,6 +172,7 @@ def connect(
             node of.
         timeout: seconds for the cluster, and then for its nodes, to answer.
         cpus: cores of a cluster that is started here; all if None.
+        tell: is told what the user should know meanwhile.
 
     Raises:
         ClusterError: it cannot be reached, Ray is not installed, or a node's versions are not
@@ -164,18 +180,19 @@ def connect(
     """
     ray = import_ray()
     handler = signal.getsignal(signal.SIGTERM)
-    ours = not ray.is_initialized()
+    ours, found = not ray.is_initialized(), None
     if ours:
-        _start(ray, address, timeout, cpus)
+        found = _running(timeout) if address == "auto" else address
+        found = None if found == "local" else found
+        _start(ray, address, found, timeout, cpus)
     elif address != "auto":
         raise ClusterError(
             f"this process is connected to a Ray cluster already; --cluster {address} would be "
             "another: end that connection first, or use auto, which takes it"
         )
     try:
-        cluster = Cluster(ray, address)
-        nodes = cluster.nodes
-        refuse_others(nodes, timeout)
+        cluster = Cluster(ray, address, tell=tell, grows=not ours or found is not None)
+        refuse_others(lambda: cluster.nodes, timeout)
         yield cluster
     finally:
         if ours:
@@ -185,12 +202,11 @@ def connect(
                 signal.signal(signal.SIGTERM, handler)
 
 
-def _start(ray: Any, address: str, timeout: float, cpus: int | None) -> None:
-    """Connect Ray to a cluster that is known to answer, or start one."""
-    found = _running(timeout) if address == "auto" else address
+def _start(ray: Any, address: str, found: str | None, timeout: float, cpus: int | None) -> None:
+    """Connect Ray to the cluster `found` for an address, if it answers; None starts one."""
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
-        if found is None or found == "local":
+        if found is None:
             # Of a command alone on its machine, workers give way to others no more than it does.
             own = {"worker_niceness": 0}
             ray.init(
@@ -210,7 +226,7 @@ def _start(ray: Any, address: str, timeout: float, cpus: int | None) -> None:
         ray.shutdown()
         advice = (
             "; is this machine one of its nodes? If not, connect by ray://HOST:10001"
-            if found is not None and not found.startswith(_CLIENT) and found != "local"
+            if found is not None and not found.startswith(_CLIENT)
             else ""
         )
         raise ClusterError(

@@ -12,12 +12,12 @@ import re
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from mining.cluster.extra import import_ray
-from mining.cluster.versions import first_line
+from mining.cluster.versions import first_line, refuse_here, versions_here
 from mining.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 # How often an item is begun before it is given up: lost in any way, and for want of memory.
 ATTEMPTS, MEMORY_ATTEMPTS = 8, 3
 # Seconds: between looks at the nodes; for an item's result to arrive once it is there; until a node
-# that is large enough must be back; before an item is begun again (doubled each time, up to the
-# second).
-_LOOK, _ARRIVAL, _PATIENCE, _PAUSES = 2.0, 300.0, 300.0, (0.2, 5.0)
+# that is large enough must be there, or back (machines of a cloud take minutes to start); before an
+# item is begun again (doubled each time, up to the second).
+_LOOK, _ARRIVAL, _PATIENCE, _PAUSES = 2.0, 300.0, 600.0, (0.2, 5.0)
 A = TypeVar("A")
 R = TypeVar("R")
+
+
+def untold(text: str) -> None:
+    """A `tell` that nobody listens to."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Need:
         wants = ((self.cpus, node.cpus), (self.gpus, node.gpus), (self.memory, node.memory))
         return int(min((has // want for want, has in wants if want), default=max(1, node.cpus)))
 
+    def too_much(self, node: Node) -> bool:
+        """Whether a node does such work, but is too small for an item of it."""
+        does = (not self.cpus or node.cpus) and (not self.gpus or node.gpus)
+        return bool(does) and not self.slots(node)
+
     def __str__(self) -> str:
         parts = [f"{self.cpus:g} CPUs"] if self.cpus else []
         parts += [f"{self.gpus:g} GPUs"] if self.gpus else []
@@ -90,10 +99,17 @@ class _Item(Generic[A]):
     not_before: float = 0.0
 
 
-def _run(work: Callable[..., Any], item: object, *values: object) -> _Answer:
-    """Work on an item, on a node; an error is an answer, so that it arrives as it was raised."""
+def _run(
+    work: tuple[Callable[..., Any], Mapping[str, str]], item: object, *values: object
+) -> _Answer:
+    """Work on an item, on a node; an error is an answer, so that it arrives as it was raised.
+
+    The work comes with the versions that the driver has: a node that joined since is not asked
+    before.
+    """
     try:
-        return _Answer(work(item, *values))
+        refuse_here(work[1])
+        return _Answer(work[0](item, *values))
     except Exception as error:
         trace = traceback.format_exc()
         try:
@@ -111,6 +127,8 @@ class Share(Generic[A, R]):
         need: of one item.
         nodes: that are alive, each time it is called.
         losses: is counted in.
+        tell: is told what the user should know meanwhile.
+        grows: whether nodes may still come.
     """
 
     def __init__(
@@ -122,15 +140,18 @@ class Share(Generic[A, R]):
         ahead: int,
         nodes: Callable[[], Sequence[Node]],
         losses: Counter[str],
+        tell: Callable[[str], None] = untold,
+        grows: bool = True,
         called: Callable[[int, A], str] | None = None,
         kept_of: Callable[[A], Sequence[Kept]] | None = None,
     ) -> None:
         self._ray = import_ray()
         self._errors = self._ray.exceptions
         self._need, self._ahead, self._nodes, self._losses = need, ahead, nodes, losses
+        self._tell, self._grows = tell, grows
         self._called = called or (lambda number, _: f"item {number}")
         self._kept_of = kept_of or (lambda _: ())
-        self._fixed = [self._ray.put(work), *(kept.ref for kept in fixed)]
+        self._fixed = [self._ray.put((work, versions_here())), *(kept.ref for kept in fixed)]
         self._task = self._ray.remote(
             num_cpus=need.cpus,
             num_gpus=need.gpus or None,
@@ -143,7 +164,7 @@ class Share(Generic[A, R]):
         )(_run).options(name=getattr(work, "__name__", "work"))
         self._flying: dict[Any, _Item[A]] = {}
         self._again: deque[_Item[A]] = deque()
-        self._slots, self._looked, self._homeless = 0, float("-inf"), 0.0
+        self._slots, self._looked, self._homeless = 0, float("-inf"), float("inf")
 
     def results(self, items: Iterable[A]) -> Generator[tuple[int, R], None, None]:
         """Numbers and results as they are done; see `Cluster.share`."""
@@ -173,7 +194,9 @@ class Share(Generic[A, R]):
                 self._again.append(item)
             else:
                 self._begin(item)
-        while len(self._flying) + len(self._again) < self._ahead * self._slots:
+        # Where no node is large enough yet, something must be asked for: a cluster that grows by
+        # itself grows for what waits.
+        while len(self._flying) + len(self._again) < self._ahead * max(1, self._slots):
             fresh = next(source, None)
             if fresh is None:
                 return
@@ -198,10 +221,11 @@ class Share(Generic[A, R]):
         return list(ready)
 
     def _look(self, *, first: bool = False) -> None:
-        """Count how many items can run at once, now and then.
+        """Count how many items can run at once, now and then; wait for nodes that are away.
 
         Raises:
-            ClusterError: no node is large enough, from the beginning or for long.
+            ClusterError: no node is large enough: all were too small from the beginning, or there
+                was none for long.
         """
         now = time.monotonic()
         if now - self._looked < _LOOK:
@@ -210,14 +234,17 @@ class Share(Generic[A, R]):
         nodes = self._nodes()
         slots = sum(self._need.slots(node) for node in nodes)
         if slots:
-            self._slots, self._homeless = slots, 0.0
+            self._slots, self._homeless = slots, float("inf")
             return
-        self._homeless = self._homeless or now
-        if first or now - self._homeless > _PATIENCE:
-            there = "; ".join(f"{node.name}: {_size(node)}" for node in nodes) or "no node"
-            raise ClusterError(
-                f"no node of the cluster has {self._need} for one task; there is {there}"
-            )
+        there = "; ".join(f"{node.name}: {_size(node)}" for node in nodes) or "no node"
+        lacking = f"no node of the cluster has {self._need} for one task; there is {there}"
+        if first and (not self._grows or any(self._need.too_much(node) for node in nodes)):
+            raise ClusterError(lacking)
+        if self._homeless == float("inf"):
+            self._homeless = now
+            self._tell(f"{lacking}; waiting for one, up to {_PATIENCE / 60:.0f} minutes")
+        if now - self._homeless > _PATIENCE:
+            raise ClusterError(f"{lacking}, and none came within {_PATIENCE / 60:.0f} minutes")
 
     def _answer(self, ref: Any, item: _Item[A]) -> _Answer | None:
         """The answer that has arrived; None where the item must be done again.

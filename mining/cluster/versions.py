@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,11 +54,30 @@ def _probe() -> Callable[[], dict[str, str]]:
     return tell
 
 
-def refuse_others(nodes: Sequence[Node], timeout: float) -> None:
+@functools.cache
+def versions_here() -> Mapping[str, str]:
+    """Versions that this process has, by package."""
+    return _probe()()
+
+
+def refuse_here(wanted: Mapping[str, str]) -> None:
+    """Raise ClusterError where this process, of a node, has other versions than the driver.
+
+    Args:
+        wanted: `versions_here` of the driver.
+
+    Raises:
+        ClusterError: names this node, the package and both versions.
+    """
+    _compare(wanted, versions_here(), socket.gethostname())
+
+
+def refuse_others(nodes: Callable[[], Sequence[Node]], timeout: float) -> None:
     """Raise ClusterError for a node whose versions are not those here.
 
     Args:
-        nodes: on each of which a small task runs.
+        nodes: that are alive, each time it is called; a small task runs on each of them. One that
+            is gone before it answers is nobody's trouble.
         timeout: seconds for all of them to answer.
 
     Raises:
@@ -70,40 +92,57 @@ def refuse_others(nodes: Sequence[Node], timeout: float) -> None:
         task.options(
             num_cpus=0, max_retries=1, scheduling_strategy=affinity(node_id=node.id, soft=False)
         ).remote(): node
-        for node in nodes
+        for node in nodes()
     }
-    waiting = ray.wait(list(asked), num_returns=len(asked), timeout=timeout)[1]
-    if waiting:
-        raise ClusterError(
-            f"node {asked[waiting[0]].name}: did not answer within {timeout:g} s; is it "
-            "overloaded, or its Ray of another version?"
-        )
+    end = time.monotonic() + timeout
     for ref, node in asked.items():
-        _compare(here, _answer(ray, ref, node, timeout), node)
+        try:
+            _compare(here, _answer(ray, ref, node, end), node.name)
+        except _SilentError as error:
+            if _stays(node, nodes, end):
+                raise ClusterError(str(error)) from None
 
 
-def _answer(ray: Any, ref: object, node: Node, timeout: float) -> Mapping[str, str]:
+class _SilentError(ClusterError):
+    """No answer of a node."""
+
+
+def _answer(ray: Any, ref: object, node: Node, end: float) -> Mapping[str, str]:
     try:
-        answer: Mapping[str, str] = ray.get(ref, timeout=timeout)
+        answer: Mapping[str, str] = ray.get(ref, timeout=max(0.0, end - time.monotonic()))
     except ray.exceptions.RayTaskError as error:
         raise ClusterError(f"node {node.name}: cannot tell its versions: {error.cause}") from None
+    except ray.exceptions.GetTimeoutError:
+        raise _SilentError(
+            f"node {node.name}: did not answer in time; is it overloaded, or its Ray of another "
+            "version?"
+        ) from None
     except ray.exceptions.RayError as error:
-        raise ClusterError(f"node {node.name}: cannot be used: {first_line(error)}") from None
+        raise _SilentError(f"node {node.name}: cannot be used: {first_line(error)}") from None
     return answer
 
 
-def _compare(here: Mapping[str, str], there: Mapping[str, str], node: Node) -> None:
+def _stays(node: Node, nodes: Callable[[], Sequence[Node]], end: float) -> bool:
+    """Whether a node is still there at the end: a lost one is missed only after some seconds."""
+    while any(other.id == node.id for other in nodes()):
+        if time.monotonic() > end:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _compare(here: Mapping[str, str], there: Mapping[str, str], node: str) -> None:
     for package, version in here.items():
         found = there.get(package, _MISSING)
         if found == version:
             continue
         if found == _MISSING:
             raise ClusterError(
-                f"node {node.name}: {package} is not installed there, here it is {version}; "
+                f"node {node}: {package} is not installed there, here it is {version}; "
                 f"install the same on every node: pip install 'lookalikes[cluster]=={_bare(here)}'"
             )
         raise ClusterError(
-            f"node {node.name}: {package} is {found} there, and {version} here; install the same "
+            f"node {node}: {package} is {found} there, and {version} here; install the same "
             "on every node and on the machine that starts the work"
         )
 

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import cluster_work
 from support.command_line import HANGS
 
-from mining.cluster import session, versions
+from mining.cluster import session, tasks, versions
 from mining.cluster.extra import import_ray
 from mining.cluster.session import Cluster, connect
 from mining.errors import ClusterError
@@ -96,7 +98,7 @@ def test_other_versions_of_a_node_are_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here pretends to have another torch than the nodes."""
-    versions.refuse_others(cluster.nodes, 60)
+    versions.refuse_others(lambda: cluster.nodes, 60)
     found = metadata.version
 
     def version(name: str) -> str:
@@ -104,11 +106,29 @@ def test_other_versions_of_a_node_are_refused(
 
     monkeypatch.setattr(metadata, "version", version)
     with pytest.raises(ClusterError, match=r"^node .*: torch is .* there, and 1\.0 here; install"):
-        versions.refuse_others(cluster.nodes, 60)
+        versions.refuse_others(lambda: cluster.nodes, 60)
+
+
+def test_a_node_that_goes_before_it_answers_is_nobodys_trouble(cluster: Cluster) -> None:
+    """One that stays, and does not answer, is told."""
+    gone = replace(cluster.nodes[0], id="0" * 56, name="gone")
+    asked = iter([[*cluster.nodes, gone]])
+    versions.refuse_others(lambda: next(asked, cluster.nodes), 60)
+    with pytest.raises(ClusterError, match=r"^node gone: (cannot be used|did not answer)"):
+        versions.refuse_others(lambda: [*cluster.nodes, gone], 0.5)
+
+
+def test_a_process_of_a_node_that_came_later_compares_versions_itself(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {**versions.versions_here(), "torch": "1.0"}
+    monkeypatch.setattr(tasks, "versions_here", lambda: here)
+    with pytest.raises(ClusterError, match=r"^node .*: torch is .* there, and 1\.0 here; install"):
+        list(cluster.share(cluster_work.square, range(3)))
 
 
 def test_a_node_without_the_package_or_with_other_code_is_refused(cluster: Cluster) -> None:
-    node, here = cluster.nodes[0], versions._probe()()
+    node, here = "worker-1", versions._probe()()
     versions._compare(here, dict(here), node)
     with pytest.raises(ClusterError, match=r"lookalikes is not installed there, here it is 0\.1"):
         versions._compare(here, here | {"lookalikes": "not installed"}, node)

@@ -131,9 +131,37 @@ def test_a_full_disk_or_store_ends_it_at_once(cluster: Cluster) -> None:
             share._lost(tasks._Item(4, 4), error)
 
 
-def test_no_node_large_enough_is_told_at_once(cluster: Cluster) -> None:
-    with pytest.raises(ClusterError, match="no node of the cluster has 1 CPUs, 1 GPUs"):
+def test_nodes_that_are_all_too_small_are_told_at_once(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ClusterError, match="no node of the cluster has 64 CPUs for one task; "):
+        list(cluster.share(cluster_work.square, [1], cpus=64))
+    monkeypatch.setattr(cluster, "grows", False)
+    with pytest.raises(ClusterError, match="no node of the cluster has 1 CPUs, 1 GPUs for one"):
         list(cluster.share(cluster_work.square, [1], gpus=1))
+
+
+def test_nodes_that_are_away_are_waited_for_and_asked_for(
+    cluster: Cluster, machines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the beginning, as where a cluster grows by itself, or a command is given again."""
+    told: list[str] = []
+    monkeypatch.setattr(cluster, "tell", told.append)
+    monkeypatch.setattr(tasks, "_PATIENCE", 1.0)
+    with pytest.raises(ClusterError, match=r"has 1 CPUs, 1 GPUs for .*, and none came within 0 m"):
+        list(cluster.share(cluster_work.square, [1], gpus=1))
+    assert [text.split("; ")[-1] for text in told] == ["waiting for one, up to 0 minutes"]
+    monkeypatch.setattr(tasks, "_PATIENCE", 600.0)
+    found: list[tuple[int, int]] = []
+    work = cluster.share(cluster_work.square, range(5), gpus=1)
+    thread = threading.Thread(target=lambda: found.extend(work))
+    thread.start()
+    until(lambda: len(told) == 2)
+    node = machines.add_node(num_cpus=1, num_gpus=1)
+    thread.join(60)
+    assert sorted(found) == [(number, number * number) for number in range(5)]
+    machines.remove_node(node, allow_graceful=False)
+    until(lambda: len(cluster.nodes) == 2)
 
 
 def test_workers_killed_from_outside_and_a_node_that_is_lost(
