@@ -110,12 +110,11 @@ def join(root: Path, runs: int, sizes: tuple[int, ...] = (100_000, 200_000)) -> 
 
 def embedding(root: Path, runs: int, faces: int = 1500) -> dict[str, Any]:
     """Time embedding by itself and on a local cluster, in turn, into fresh folders."""
-    from functools import partial
-
     from mining.cluster.embedding_crew import EmbeddingCrew
     from mining.cluster.session import connect
     from mining.embeddings.options import EmbeddingOptions
     from pairsets import Faces
+    from pairsets.progress import silent
 
     drawn = drawn_faces(root, faces)
     found = Faces.scan(drawn / "faces")
@@ -131,9 +130,9 @@ def embedding(root: Path, runs: int, faces: int = 1500) -> dict[str, Any]:
             for name, how in options.items():
                 folder = root / f"embedded-{number}-{name}"
                 shutil.rmtree(folder, ignore_errors=True)
-                make = partial(how.embed, found, how.load(spec), folder)
+                model = how.load(spec)
                 begun = time.perf_counter()
-                make()
+                how.embed(found, model, folder, silent)
                 times[name].append(round(time.perf_counter() - begun, 2))
                 content.add(content_of(folder))
     medians = {name: statistics.median(some) for name, some in times.items()}
@@ -269,7 +268,17 @@ def plan(root: Path, runs: int, sizes: tuple[int, ...] = (100_000, 200_000)) -> 
         forecast, taken = [], []
         for _ in range(runs):
             told = root / "plan.json"
-            command = ["cluster", "plan", "--faces", size, "--dim", 512, "--json", told]
+            command = [
+                "cluster",
+                "plan",
+                "--faces",
+                size,
+                "--dim",
+                512,
+                "--json",
+                told,
+                "--overwrite",
+            ]
             subprocess.run(lookalikes(*command), check=True, capture_output=True)
             forecast.append(seconds_of(json.loads(told.read_text())))
             begun = time.perf_counter()
