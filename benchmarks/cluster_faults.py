@@ -13,13 +13,13 @@ again. Where no namespaces can be made it says so.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +36,9 @@ _EAGER = (
     "import mining.cluster.embedding_crew as embedding; embedding.SHARD = 64; "
     "from mining.cli import main; sys.exit(main())"
 )
+# In titles of Ray's processes that do no work of a command.
+_OTHERS = ("IDLE", "Agent", "_Keeper")
+_NUMBERS = itertools.count()
 # A core a node: a process of one thread fits on each.
 _ONE = {**os.environ, "OMP_NUM_THREADS": "1"}
 _QUIET = {"RAY_health_check_period_ms": "1000", "RAY_health_check_timeout_ms": "1000"}
@@ -65,38 +68,42 @@ def content(out: Path) -> bytes:
     return b"".join(str(file.relative_to(out)).encode() + file.read_bytes() for file in kept)
 
 
-class Trouble(threading.Thread):
+class Trouble:
     """Losses while a command runs.
 
     Args:
-        cluster: of `ray.cluster_utils`.
+        cluster: of `ray.cluster_utils`, which nodes are added to in the main thread alone.
         draw: of the moments and kinds.
-        process: the command, as it is now.
+        span: seconds in which the moments lie.
     """
 
     KINDS = ("worker", "node", "threshold", "driver")
 
     def __init__(self, cluster: Any, draw: np.random.Generator, span: float) -> None:
-        super().__init__(daemon=True)
         self.cluster, self.draw = cluster, draw
         self.moments = sorted(draw.uniform(0.1, 1.0, int(draw.integers(1, 4))) * span)
         self.process: subprocess.Popen[bytes] | None = None
         self.done: Counter[str] = Counter()
-        self.end = threading.Event()
+        self.begun = time.monotonic()
 
-    def run(self) -> None:
-        """Do each loss at its moment, if the command still runs."""
-        begun = time.monotonic()
-        for moment in self.moments:
-            if self.end.wait(max(0.0, begun + moment - time.monotonic())):
-                return
-            kind = str(self.draw.choice(self.KINDS))
-            if getattr(self, f"lose_{kind}")():
-                self.done[kind] += 1
+    def run(self, process: subprocess.Popen[bytes]) -> int:
+        """Do each loss at its moment while the command runs; its exit status."""
+        self.process = process
+        while process.poll() is None:
+            if self.moments and time.monotonic() - self.begun > self.moments[0]:
+                self.moments.pop(0)
+                kind = str(self.draw.choice(self.KINDS))
+                if getattr(self, f"lose_{kind}")():
+                    self.done[kind] += 1
+            time.sleep(0.05)
+        return process.returncode
 
     def lose_worker(self) -> bool:
         """Kill a process that works on a task or an actor."""
-        return self._kill(lambda title: title.startswith("ray::") and "IDLE" not in title)
+        # Without its agents a node ends itself, and the command's own node is none to be lost.
+        return self._kill(
+            lambda title: title.startswith("ray::") and not any(map(title.__contains__, _OTHERS))
+        )
 
     def lose_threshold(self) -> bool:
         """Kill the process of the threshold's actor."""
@@ -108,7 +115,7 @@ class Trouble(threading.Thread):
             node for node in self.cluster.list_all_nodes() if node is not self.cluster.head_node
         ]
         self.cluster.remove_node(nodes[int(self.draw.integers(len(nodes)))], allow_graceful=False)
-        self.cluster.add_node(num_cpus=1)
+        add_node(self.cluster)
         return True
 
     def lose_driver(self) -> bool:
@@ -126,6 +133,16 @@ class Trouble(threading.Thread):
         with suppress(ProcessLookupError):
             os.kill(found[int(self.draw.integers(len(found)))], signal.SIGKILL)
         return True
+
+
+def add_node(cluster: Any) -> None:
+    """Add a node of one core, with an address of its own.
+
+    A command connects to a node that has its own address: with one for all, that may be one that is
+    removed, and Ray ends a command whose own node is lost.
+    """
+    number = next(_NUMBERS)
+    cluster.add_node(num_cpus=1, node_ip_address=f"127.1.{number // 250}.{number % 250 + 1}")
 
 
 def processes() -> Iterator[tuple[int, str]]:
@@ -163,7 +180,7 @@ def one(root: Path, seed: int, expected: bytes) -> dict[str, Any]:
     from ray.cluster_utils import Cluster
 
     draw = np.random.default_rng([7, seed])
-    out = root / "troubled"
+    out, told = root / "troubled", root / "told.txt"
     shutil.rmtree(out, ignore_errors=True)
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
@@ -172,25 +189,22 @@ def one(root: Path, seed: int, expected: bytes) -> dict[str, Any]:
     begun, given = time.perf_counter(), 0
     try:
         for _ in range(2):
-            cluster.add_node(num_cpus=1)
+            add_node(cluster)
         for command in commands(root, out, ["--cluster", cluster.address]).values():
             trouble = Trouble(cluster, draw, span=20.0)
             code = -signal.SIGKILL
             while code == -signal.SIGKILL:
                 given += 1
-                trouble.process = subprocess.Popen(
-                    command, env=_ONE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-                )
-                if not trouble.is_alive() and not trouble.end.is_set():
-                    with suppress(RuntimeError):
-                        trouble.start()
-                output = trouble.process.communicate()[0]
-                code = trouble.process.returncode
-            trouble.end.set()
-            trouble.join()
+                with told.open("wb") as stream:
+                    code = trouble.run(
+                        subprocess.Popen(command, env=_ONE, stdout=stream, stderr=subprocess.STDOUT)
+                    )
             losses.update(trouble.done)
-            if code:
-                raise RuntimeError(f"{command}: exit {code}\n{output.decode(errors='replace')}")
+            output = told.read_text(errors="replace")
+            # Killed when all its files were in place.
+            ended = trouble.done["driver"] > 0 and "exists; choose another --out" in output
+            if code and not ended:
+                raise RuntimeError(f"{command}: exit {code}\n{output}")
     finally:
         cluster.shutdown()
     return {

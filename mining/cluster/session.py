@@ -192,7 +192,7 @@ def connect(
         )
     try:
         cluster = Cluster(ray, address, tell=tell, grows=not ours or found is not None)
-        refuse_others(lambda: cluster.nodes, timeout)
+        refuse_others(lambda: cluster.nodes, timeout, tell)
         yield cluster
     finally:
         if ours:

@@ -182,7 +182,11 @@ class Share(Generic[A, R]):
                     if answer is not None:
                         yield item.number, cast(R, answer.value)
         finally:
-            self._cancel()
+            # What was handed out is not taken back: with Ray 2.60 a cancelled task that ends at the
+            # same moment may end this process. It is little, nobody waits for it any more, and Ray
+            # ends it with the connection.
+            self._flying.clear()
+            self._again.clear()
 
     def _hand_out(self, source: Iterator[_Item[A]]) -> None:
         """Begin as many items as may be under way; those that were lost first."""
@@ -301,16 +305,6 @@ class Share(Generic[A, R]):
         first, longest = _PAUSES
         item.not_before = time.monotonic() + min(longest, first * 2.0 ** (item.begun - 1))
         self._again.append(item)
-
-    def _cancel(self) -> None:
-        """Take back what was handed out; nobody waits for it any more."""
-        for ref in self._flying if self._ray.is_initialized() else ():
-            try:
-                self._ray.cancel(ref, force=True)
-            except Exception:  # the connection may be what was lost
-                break
-        self._flying.clear()
-        self._again.clear()
 
 
 def _size(node: Node) -> str:

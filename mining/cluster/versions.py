@@ -72,22 +72,26 @@ def refuse_here(wanted: Mapping[str, str]) -> None:
     _compare(wanted, versions_here(), socket.gethostname())
 
 
-def refuse_others(nodes: Callable[[], Sequence[Node]], timeout: float) -> None:
+def refuse_others(
+    nodes: Callable[[], Sequence[Node]], timeout: float, tell: Callable[[str], None]
+) -> None:
     """Raise ClusterError for a node whose versions are not those here.
 
     Args:
         nodes: that are alive, each time it is called; a small task runs on each of them. One that
             is gone before it answers is nobody's trouble.
         timeout: seconds for all of them to answer.
+        tell: is told of nodes that stay and do not answer while others do. They may only be busy,
+            and whatever runs there looks at its versions first.
 
     Raises:
-        ClusterError: names the node, the package and both versions; or a node that does not answer.
+        ClusterError: names the node, the package and both versions; or a node, where none answers.
     """
     ray = import_ray()
-    tell = _probe()
-    here = tell()
+    probe = _probe()
+    here = probe()
     affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    task = ray.remote(tell)
+    task = ray.remote(probe)
     asked = {
         task.options(
             num_cpus=0, max_retries=1, scheduling_strategy=affinity(node_id=node.id, soft=False)
@@ -95,12 +99,17 @@ def refuse_others(nodes: Callable[[], Sequence[Node]], timeout: float) -> None:
         for node in nodes()
     }
     end = time.monotonic() + timeout
+    silent: list[str] = []
     for ref, node in asked.items():
         try:
             _compare(here, _answer(ray, ref, node, end), node.name)
         except _SilentError as error:
             if _stays(node, nodes, end):
-                raise ClusterError(str(error)) from None
+                silent.append(str(error))
+    if len(silent) == len(asked) > 0:
+        raise ClusterError(silent[0])
+    for text in silent:
+        tell(text)
 
 
 class _SilentError(ClusterError):

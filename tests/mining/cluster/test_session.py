@@ -98,7 +98,7 @@ def test_other_versions_of_a_node_are_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here pretends to have another torch than the nodes."""
-    versions.refuse_others(lambda: cluster.nodes, 60)
+    versions.refuse_others(lambda: cluster.nodes, 60, pytest.fail)
     found = metadata.version
 
     def version(name: str) -> str:
@@ -106,16 +106,19 @@ def test_other_versions_of_a_node_are_refused(
 
     monkeypatch.setattr(metadata, "version", version)
     with pytest.raises(ClusterError, match=r"^node .*: torch is .* there, and 1\.0 here; install"):
-        versions.refuse_others(lambda: cluster.nodes, 60)
+        versions.refuse_others(lambda: cluster.nodes, 60, pytest.fail)
 
 
 def test_a_node_that_goes_before_it_answers_is_nobodys_trouble(cluster: Cluster) -> None:
-    """One that stays, and does not answer, is told."""
+    """One that stays, and does not answer, is told; none that answers is refused."""
     gone = replace(cluster.nodes[0], id="0" * 56, name="gone")
     asked = iter([[*cluster.nodes, gone]])
-    versions.refuse_others(lambda: next(asked, cluster.nodes), 60)
+    versions.refuse_others(lambda: next(asked, cluster.nodes), 60, pytest.fail)
+    told: list[str] = []
+    versions.refuse_others(lambda: [*cluster.nodes, gone], 10, told.append)
+    assert [text.split(": ")[0] for text in told] == ["node gone"]
     with pytest.raises(ClusterError, match=r"^node gone: (cannot be used|did not answer)"):
-        versions.refuse_others(lambda: [*cluster.nodes, gone], 0.5)
+        versions.refuse_others(lambda: [gone], 0.5, pytest.fail)
 
 
 def test_a_process_of_a_node_that_came_later_compares_versions_itself(
