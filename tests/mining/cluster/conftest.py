@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,21 @@ from mining.cluster.session import Cluster, connect
 ROOT = Path(__file__).parents[3]
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as some:
+        some.bind(("127.0.0.1", 0))
+        port: int = some.getsockname()[1]
+        return port
+
+
 @pytest.fixture(scope="package")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def client_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="package")
+def machines(tmp_path_factory: pytest.TempPathFactory, client_port: int) -> Iterator[Any]:
     """A head without cores, so that each node that works can be taken away, and one node."""
     pytest.importorskip("ray")
     from mining.cluster.extra import import_ray
@@ -32,13 +46,24 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
         machines = Machines(
             initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": soon},
+            head_node_args={
+                "num_cpus": 0,
+                "include_dashboard": False,
+                "ray_client_server_port": client_port,
+                "_system_config": soon,
+            },
         )
         machines.add_node(num_cpus=2)
         try:
             yield machines
         finally:
             machines.shutdown()
+
+
+@pytest.fixture(scope="package")
+def outside(machines: Any, client_port: int) -> str:
+    """The cluster's address for those who are no node of it."""
+    return f"ray://127.0.0.1:{client_port}"
 
 
 @pytest.fixture(scope="package")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,9 @@ from mining.cluster.session import Cluster
 @pytest.fixture(autouse=True)
 def as_many_threads_as_a_node_has_cores() -> None:
     torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -44,6 +50,29 @@ def test_embed_and_mine_write_the_same_files(
     assert [name for name in made[0] if made[0][name] != made[1][name]] == []
     manifest = json.loads((tmp_path / "together/e/manifest.json").read_text())
     assert manifest["images"] == 18
+
+
+def test_from_outside_the_files_are_the_same(
+    outside: str, faces_folder: Path, tmp_path: Path
+) -> None:
+    """By `ray://`, from a process that is no node."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    made = []
+    for name, more in (("alone", []), ("together", ["--cluster", outside])):
+        out = tmp_path / name
+        embed = ["embed", faces_folder, "--model", "python:support.cluster_work:SmallModel"]
+        embed = [*embed, "--batch-size", 4, "--out", out / "e"]
+        for command in (embed, ["mine", out / "e", "--pairs", 20, "--out", out / "hard.csv"]):
+            done = subprocess.run(
+                [sys.executable, "-c", "from mining.cli import main; main()"]
+                + [str(word) for word in [*command, *more]],
+                env=environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+        made.append(files_of(out))
+    assert [name for name in made[0] if made[0][name] != made[1].get(name)] == []
+    assert [*made[0]] == [*made[1]]
 
 
 @pytest.mark.parametrize("command", ["embed", "mine", "build"])

@@ -178,13 +178,14 @@ def until(holds: Any) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="it looks at processes by /proc")
-@pytest.mark.parametrize("where", ["local", "joined"])
+@pytest.mark.parametrize("where", ["local", "joined", "from outside"])
 def test_an_interrupt_ends_the_work_and_only_a_cluster_of_ours(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """All that the user sees is what the program prints; no process of it stays."""
-    machines = request.getfixturevalue("machines") if where == "joined" else None
-    program = started(machines.address if machines else "local", tmp_path)
+    machines = None if where == "local" else request.getfixturevalue("machines")
+    outside = request.getfixturevalue("outside") if where == "from outside" else None
+    program = started(outside or (machines.address if machines else "local"), tmp_path)
     until(lambda: len(list(tmp_path.glob("at-*"))) == 2 or program.poll() is not None)
     workers = [int(mark.name.split("-")[2]) for mark in tmp_path.glob("at-*")]
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does
