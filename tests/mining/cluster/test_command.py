@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from support.command_line import lookalikes
 
+from indexes.join import options
+from mining.cluster.join import JoinCrew
 from mining.cluster.session import Cluster
 
 
@@ -22,6 +25,16 @@ def as_many_threads_as_a_node_has_cores() -> None:
 
 
 ROOT = Path(__file__).parents[3]
+# A command that searches no set by the plain way; it says so where a crew searched.
+FAST = """
+from indexes.join import options
+from mining.cli import main
+from mining.cluster.join import JoinCrew
+options.SMALL = (0, 0)
+search = JoinCrew.search
+JoinCrew.search = lambda *given: (print("searched by a crew"), search(*given))[1]
+main()
+"""
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -33,9 +46,19 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_embed_and_mine_write_the_same_files(
-    cluster: Cluster, faces_folder: Path, tmp_path: Path
+    cluster: Cluster, faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`auto` takes the cluster that this process is connected to."""
+    searched = []
+    search = JoinCrew.search
+
+    def noted(self: JoinCrew, *given: Any) -> None:
+        searched.append(given)
+        search(self, *given)
+
+    # Few faces would be searched by the plain way, here.
+    monkeypatch.setattr(options, "SMALL", (0, 0))
+    monkeypatch.setattr(JoinCrew, "search", noted)
     made = []
     for name, more in (("alone", []), ("together", ["--cluster", "auto"])):
         out = tmp_path / name
@@ -45,6 +68,7 @@ def test_embed_and_mine_write_the_same_files(
         mine = ["mine", out / "e", "--pairs", 20, *drop, "--out", out / "hard.csv"]
         lookalikes(*mine, *more).summary  # noqa: B018
         made.append(files_of(out))
+    assert len(searched) == 1
     assert [*made[0]] == [*made[1]]
     assert "hard.suspects.csv" in made[0]
     assert [name for name in made[0] if made[0][name] != made[1][name]] == []
@@ -65,11 +89,12 @@ def test_from_outside_the_files_are_the_same(
         embed = [*embed, "--batch-size", 4, "--out", out / "e"]
         for command in (embed, ["mine", out / "e", "--pairs", 20, "--out", out / "hard.csv"]):
             done = subprocess.run(
-                [sys.executable, "-c", "from mining.cli import main; main()"]
+                [sys.executable, "-c", FAST]
                 + [str(word) for word in [*command, *more]],
                 env=environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
+            assert ("searched by a crew" in done.stdout) == (more != [] and command[0] == "mine")
         made.append(files_of(out))
     assert [name for name in made[0] if made[0][name] != made[1].get(name)] == []
     assert [*made[0]] == [*made[1]]

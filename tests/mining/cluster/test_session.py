@@ -84,6 +84,12 @@ def test_an_address_that_a_crash_left_behind_is_none(
     assert session._running(1) is None
     left.write_text(machines.address)
     assert session._running(5) == machines.address
+    # Ray's own word for the cluster that runs here.
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    assert session._running(5) == machines.address
+    # Ray goes through no proxy, of which there is none.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert session._running(5) == machines.address
     monkeypatch.setenv("RAY_ADDRESS", "ray://elsewhere:1")
     assert session._running(1) == "ray://elsewhere:1"
 
