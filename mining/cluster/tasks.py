@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 # How often an item is begun before it is given up: lost in any way, and for want of memory.
 ATTEMPTS, MEMORY_ATTEMPTS = 8, 3
-# Seconds: between looks at the nodes; for an item's result to arrive once it is there; until a node
-# that is large enough must be there, or back (machines of a cloud take minutes to start); before an
+# Seconds until a node that is large enough must be there, or back: machines of a cloud take minutes
+# to start.
+PATIENCE = 600.0
+# Seconds: between looks at the nodes; for an item's result to arrive once it is there; before an
 # item is begun again (doubled each time, up to the second).
-_LOOK, _ARRIVAL, _PATIENCE, _PAUSES = 2.0, 300.0, 600.0, (0.2, 5.0)
+_LOOK, _ARRIVAL, _PAUSES = 2.0, 300.0, (0.2, 5.0)
 # What work raises by intention, for the user to mend.
 _OURS = (MiningError, PairsetsError, IndexesError)
 A = TypeVar("A")
@@ -247,9 +249,9 @@ class Share(Generic[A, R]):
             raise ClusterError(lacking)
         if self._homeless == float("inf"):
             self._homeless = now
-            self._tell(f"{lacking}; waiting for one, up to {_PATIENCE / 60:.0f} minutes")
-        if now - self._homeless > _PATIENCE:
-            raise ClusterError(f"{lacking}, and none came within {_PATIENCE / 60:.0f} minutes")
+            self._tell(f"{lacking}; waiting for one, up to {PATIENCE / 60:.0f} minutes")
+        if now - self._homeless > PATIENCE:
+            raise ClusterError(f"{lacking}, and none came within {PATIENCE / 60:.0f} minutes")
 
     def _answer(self, ref: Any, item: _Item[A]) -> _Answer | None:
         """The answer that has arrived; None where the item must be done again.

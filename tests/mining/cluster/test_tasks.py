@@ -151,11 +151,11 @@ def test_nodes_that_are_away_are_waited_for_and_asked_for(
     """From the beginning, as where a cluster grows by itself, or a command is given again."""
     told: list[str] = []
     monkeypatch.setattr(cluster, "tell", told.append)
-    monkeypatch.setattr(tasks, "_PATIENCE", 1.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 1.0)
     with pytest.raises(ClusterError, match=r"has 1 CPUs, 1 GPUs for .*, and none came within 0 m"):
         list(cluster.share(cluster_work.square, [1], gpus=1))
     assert [text.split("; ")[-1] for text in told] == ["waiting for one, up to 0 minutes"]
-    monkeypatch.setattr(tasks, "_PATIENCE", 600.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 600.0)
     found: list[tuple[int, int]] = []
     work = cluster.share(cluster_work.square, range(5), gpus=1)
     thread = threading.Thread(target=lambda: found.extend(work))
