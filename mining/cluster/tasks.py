@@ -302,6 +302,9 @@ class Share(Generic[A, R]):
         elif not isinstance(error, self._errors.RayError):
             self._recheck()
             raise ClusterError(f"{what}: {type(error).__name__}: {first_line(error)}")
+        if isinstance(error, self._errors.RaySystemError):
+            # As where a node cannot load what it was sent.
+            self._recheck()
         self._losses[type(error).__name__] += 1
         if item.begun >= ATTEMPTS:
             raise ClusterError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,15 +46,19 @@ def machines(tmp_path_factory: pytest.TempPathFactory, client_port: int) -> Iter
         patch.setenv("LOOKALIKES_TEST_MARK", str(tmp_path_factory.mktemp("mark") / "die"))
         # A node that was taken away is missed after seconds, not after half a minute.
         soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
-        machines = Machines(
-            initialize_head=True,
-            head_node_args={
-                "num_cpus": 0,
-                "include_dashboard": False,
-                "ray_client_server_port": client_port,
-                "_system_config": soon,
-            },
-        )
+        with warnings.catch_warnings():
+            # Files of its log that Ray leaves to be closed by themselves.
+            warnings.simplefilter("ignore", ResourceWarning)
+            machines = Machines(
+                initialize_head=True,
+                head_node_args={
+                    "num_cpus": 0,
+                    "include_dashboard": False,
+                    "ray_client_server_port": client_port,
+                    "_system_config": soon,
+                },
+            )
+            gc.collect()
         machines.add_node(num_cpus=2)
         try:
             yield machines

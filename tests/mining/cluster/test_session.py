@@ -29,7 +29,6 @@ ROOT = Path(__file__).parents[3]
 def test_nodes_are_those_that_live(cluster: Cluster) -> None:
     head, node = sorted(cluster.nodes, key=lambda node: node.cpus)
     assert (head.cpus, node.cpus, node.gpus) == (0, 2, 0)
-    assert node.memory > 2**20
     assert node.name
 
 
