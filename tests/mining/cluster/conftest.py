@@ -43,9 +43,13 @@ def machines(tmp_path_factory: pytest.TempPathFactory, client_port: int) -> Iter
         # Nodes import the tests' work from here.
         paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        # As long as a busy machine takes to start what serves a client from outside.
+        patch.setenv("RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S", "600")
         patch.setenv("LOOKALIKES_TEST_MARK", str(tmp_path_factory.mktemp("mark") / "die"))
         # A node that was taken away is missed after seconds, not after half a minute.
         soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
+        # Beside other tests, workers that give way to all else would hardly get on.
+        soon["worker_niceness"] = 0
         with warnings.catch_warnings():
             # Files of its log that Ray leaves to be closed by themselves.
             warnings.simplefilter("ignore", ResourceWarning)
