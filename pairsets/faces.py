@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -25,22 +24,20 @@ from pairsets.path_prefixes import cause
 from pairsets.paths import (
     IMAGE_SUFFIXES,
     base_name,
-    is_image,
-    is_text,
     strings,
     why_unsafe,
 )
 from pairsets.picture_sources.base import (
-    APPLE_DOUBLE,
     NO_IMAGE,
-    RESOURCE,
     FileFacts,
     Opened,
     PictureSource,
     facts_of,
 )
+from pairsets.picture_sources.folder_entries import images_in
 from pairsets.picture_sources.place import RECORDS, open_remote, open_shards, records_of
 from pairsets.picture_sources.shard_files import are_shards
+from pairsets.spellings import refuse_two_spellings
 from pairsets.storage.csv_tables import write_csv
 from pairsets.storage.mirrors import mirror_of, origin_of
 from pairsets.storage.remote_files import is_remote
@@ -83,7 +80,7 @@ class Faces:
         object.__setattr__(self, "paths", TextColumn.of(self.paths))
         if len(self.paths) != len(self.identities):
             raise FacesError(f"{len(self.paths)} paths for {len(self.identities)} identities")
-        _refuse_two_spellings(self.paths, TextColumn.of(_folders(self._folders[1])))
+        refuse_two_spellings(self.paths, TextColumn.of(_folders(self._folders[1])))
 
     @classmethod
     def scan(cls, root: str | Path, rule: Rule | None = None) -> Faces:
@@ -122,7 +119,7 @@ class Faces:
                 f"{UNFINISHED}/; give the command that makes it (crop, arrange) once more"
             )
         skipped: Counter[str] = Counter()
-        paths = TextColumn.of(chain.from_iterable(_walk(root, "", skipped)))
+        paths = TextColumn.of(chain.from_iterable(images_in(root, "", skipped)))
         skipped[NO_IMAGE] -= _records(root)
         skipped = +skipped
         if not paths:
@@ -404,45 +401,6 @@ def _resolve(
     return Faces.of_paths(root, wanted, identities=identities, source=source)
 
 
-def _walk(folder: Path, prefix: str, skipped: Counter[str]) -> Iterator[list[str]]:
-    """Relative paths of the images below `folder`, sorted by code point, some at a time."""
-    found: list[str] = []
-    for name in _entries(folder):
-        dot = name.rfind(".")
-        if name.endswith("/"):
-            yield found
-            found = []
-            yield from _walk(folder / name, prefix + name, skipped)
-        # Most endings are spelt as they stand in the set, which is quicker asked.
-        elif not (dot > 0 and name[dot:] in IMAGE_SUFFIXES) and not is_image(name):
-            skipped[NO_IMAGE] += 1
-        elif name.startswith("._") and _is_resource(folder / name):
-            skipped[RESOURCE] += 1
-        else:
-            found.append(prefix + name)
-    yield found
-
-
-def _entries(folder: Path) -> list[str]:
-    """Names in a folder, those of folders with `/` behind them, as their paths come when sorted."""
-    names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                raise FacesError(
-                    f"{entry.path}: a link. Links are refused: they lead out of the folder or "
-                    "name one image twice. Copy the files, or hard-link them (cp -rl)"
-                )
-            names.append(entry.name + "/" if entry.is_dir() else entry.name)
-    if not is_text("/".join(names)):
-        for name in names:
-            if not is_text(name):
-                raise FacesError(f"{folder}: the name {name!r} is not UTF-8")
-    # None of them is the beginning of another but of a file's.
-    names.sort()
-    return names
-
-
 def _records(root: Path) -> int:
     """Number of files in `root` by which `crop` and `arrange` tell what they made."""
     files = {name for name in RECORDS if (root / name).is_file()}
@@ -476,51 +434,9 @@ def _alike(names: Iterable[str]) -> list[str]:
     ]
 
 
-def _refuse_two_spellings(paths: TextColumn, folders: TextColumn) -> None:
-    """Refuse one path in two Unicode forms or cases: one file on some systems, two here."""
-    columns = paths.changed(_spelling), folders.changed(_spelling)
-    hashes = np.concatenate([column.hashes() for column in columns])
-    rising = np.sort(hashes)
-    repeated = rising[1:][rising[1:] == rising[:-1]]
-    if not repeated.size:
-        return
-    seen: dict[bytes, str] = {}
-    # Few, as only paths whose hash comes twice may be spellings of one.
-    for row in np.flatnonzero(np.isin(hashes, repeated)).tolist():
-        path = paths[row] if row < len(paths) else folders[row - len(paths)]
-        key = _spelling(path.encode("utf-8", "surrogatepass"))
-        other = seen.get(key)
-        seen[key] = path
-        if other == path:
-            raise FacesError(f"{path!r} is listed twice")
-        if other is not None:
-            raise FacesError(
-                f"{other!r} and {path!r} are two spellings of one path "
-                "(upper and lower case, or Unicode form): rename or remove one"
-            )
-
-
-def _spelling(path: bytes) -> bytes:
-    """Key that all spellings share of a path in UTF-8; of many in ASCII, one after the other."""
-    if path.isascii():
-        return path.lower()
-    # Not `casefold`, which also makes one of "weiss" and "weiß".
-    key = path.decode("utf-8", "surrogatepass").lower()
-    key = key if key.isascii() else unicodedata.normalize("NFC", key)
-    return key.encode("utf-8", "surrogatepass")
-
-
 def some_of(faces: Faces, rows: NDArray[np.bool_]) -> Faces:
     """Faces that `rows`, `[N]`, is true for."""
     split = None if faces.split is None else int(rows[: faces.split].sum())
     paths = faces.paths.take(rows)
     source = None if faces.source is None else faces.source.take(paths)
     return Faces(faces.root, paths, faces.identities[rows], split=split, source=source)
-
-
-def _is_resource(file: Path) -> bool:
-    # Only a file is opened: to open a pipe would wait for ever.
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
-        return stream.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import cycle
@@ -18,8 +17,9 @@ from indexes.join.bounds import FLOAT32, filter_dtype
 from indexes.join.checkpoint import Ledger
 from indexes.join.device_rows import THREADS, Residence, explained_memory, residence, rows_on
 from indexes.join.engine import CROWD, Engine, Worker, arranged, lengths_of, nearness, own_settings
+from indexes.join.file_blocks import read_ahead, rows_held
 from indexes.join.filters import Exact32, Filter, Rounded, Rounding, rounded16
-from indexes.join.job import Crew, JoinJob, bounds_of
+from indexes.join.job import JoinJob, bounds_of
 from indexes.join.kernels import BF16, INT8, Choice, choose, one_blas_thread
 from indexes.join.narrow import narrow
 from indexes.join.options import SearchOptions
@@ -27,22 +27,14 @@ from indexes.join.plain import Report, search_plain
 from indexes.join.plan import Plan
 from indexes.join.quantisation import Quantised, quantised, turn_pays
 from indexes.join.scan import Scanner
-from indexes.join.shares import Share, in_order, shares_of
+from indexes.join.search_sizes import room_for, tile_side
+from indexes.join.shares import in_order, shares_of
 from indexes.join.spaces import space_of
 from indexes.join.tiles import BLOCK, Tile, Tiles
 from indexes.join.workers import Pool, pool_of
-from indexes.memory import MIB, Room, cap_now, fetch_ahead
+from indexes.memory import cap_now
 
 _LOG = logging.getLogger(__name__)
-_SIDE = 2048
-# Bytes of all threads' tiles: up to six a pair.
-_BUFFERS = 2**29
-# Bytes that a search needs for each row beside copies: norms, orders, groups, and what sorts them.
-_A_ROW = 120
-# Bytes that a pair takes while it may still be among the best, in all places it is held.
-_A_PAIR = 160
-# Blocks of a copy in a file that are worked on, or read ahead.
-_BLOCKS = 3
 
 
 def search_fast(
@@ -97,8 +89,8 @@ class _Search:
         memory = cap_now()
         self.fresh = ledger.order is None
         # Rows of the tiles that are multiplied here; those that a checkpoint counts may be larger.
-        self.own = how.tile or _side(len(order), pool.size, devices, how.crew, memory)
-        self.room = _room(best, order, how, memory, pool.size * self.own**2, ledger)
+        self.own = how.tile or tile_side(len(order), pool.size, devices, how.crew, memory)
+        self.room = room_for(best, order, how, memory, pool.size * self.own**2, ledger)
         self.side = ledger.side or self.own
         if ledger.order is not None:
             self.order = ledger.order
@@ -204,13 +196,10 @@ class _Search:
         if not isinstance(copy, Rounded | Quantised) or not self.room.used:
             yield None
             return
-        row = copy.values.element_size() * int(copy.values.shape[1])
-        free = self.room.free or 0
-        block = max(self.side, free // (_BLOCKS * row) // self.side * self.side)
-        shares = shares_of(tiles, waiting, self.space, block)
+        block = rows_held(copy, self.room.free or 0, self.side)
         _LOG.info("blocks of %s rows, of a copy in a file", f"{block:,}")
-        with ThreadPoolExecutor(1, "read ahead") as reader:
-            yield _read_ahead(shares, copy, reader)
+        with read_ahead(copy, shares_of(tiles, waiting, self.space, block)) as numbers:
+            yield numbers
 
     def _worker(self, area: int, device: str | None = None) -> Worker:
         if device is None:
@@ -287,64 +276,6 @@ class _Search:
         if kernels.second is BF16:
             return [(bound, plan.crowd), (Rounding(vectors, order, lengths), CROWD)]
         return [(bound, plan.crowd), (Exact32(vectors, order, lengths, kernels.second), CROWD)]
-
-
-def _side(
-    count: int, threads: int, devices: Sequence[str], crew: Crew | None, memory: int | None
-) -> int:
-    """Rows of a tile: large ones waste less, small ones leave more for all threads to share."""
-    if devices:
-        from indexes.join.cuda import side
-
-        return min(side(devices), max(BLOCK, -(-count // (4 * len(devices)))))
-    if crew is not None and crew.device is not None:
-        from indexes.join.cuda import SIDE
-
-        return min(SIDE, max(BLOCK, -(-count // 4)))
-    most = _BUFFERS if memory is None else min(_BUFFERS, memory // 8)
-    return _SIDE if count >= 8 * _SIDE and threads * 6 * _SIDE**2 <= most else BLOCK
-
-
-def _room(
-    best: Best, order: Rows, how: SearchOptions, memory: int | None, area: int, ledger: Ledger
-) -> Room:
-    """Room for copies below the memory allowed, beside tiles of `area` products in all.
-
-    Raises:
-        IndexesError: not even two tiles' rows fit beside what the search holds.
-    """
-    folder = None if ledger.path is None else ledger.path.parent
-    reserved = 6 * area + len(order) * _A_ROW + _A_PAIR * min(best.n, best.spare)
-    room, width = Room(memory, folder, reserved), best.vectors.shape[1]
-    # The rows of two tiles, in both precisions; others that search have their own memory.
-    least = 0 if how.crew is not None else 2 * int(area**0.5) * width * 6
-    if memory is not None and room.free is not None and not room.fits(least):
-        raise IndexesError(
-            f"{memory // MIB:,} MiB of memory: a search of {len(order):,} vectors of {width} needs "
-            f"{_up_to(memory - room.free + least):,} MiB, with what this process holds already; "
-            "allow that, or use fewer threads (OMP_NUM_THREADS=1)"
-        )
-    return room
-
-
-def _up_to(size: int) -> int:
-    return -(-size // MIB)
-
-
-def _read_ahead(
-    shares: list[Share], copy: Rounded | Quantised, reader: ThreadPoolExecutor
-) -> Iterator[int]:
-    """Numbers of the shares' tiles; while one share is searched, the next one's rows are read."""
-    for share, following in zip(shares, [*shares[1:], None], strict=True):
-        if following is not None:
-            for part in (following.rows, following.columns):
-                reader.submit(_fetch, copy, part)
-        yield from share.numbers.tolist()
-
-
-def _fetch(copy: Rounded | Quantised, rows: slice) -> None:
-    part = copy.values[rows]
-    fetch_ahead(part.data_ptr(), part.numel() * part.element_size())
 
 
 @contextmanager

@@ -95,9 +95,16 @@ class ClusterCheck:
         return Doubt(self.kind, score, flagged, tuple(reasons))
 
     def _refuse_lacking(self, answer: Answer) -> None:
-        """Raise ClusterError where a node could not read a file that is here."""
+        """Raise ClusterError where a node could not read a file that is here, or has another."""
         if self._recipe.bucket is not None:
             return
+        for path, size in answer.sizes.items():
+            file = self._recipe.root / path
+            if file.exists() and file.stat().st_size != size:
+                raise ClusterError(
+                    f"node {answer.node}: has another file {file} than is here; give all nodes the "
+                    "same faces, as by a shared disk"
+                )
         for path in answer.unread:
             file = self._recipe.root / path
             if not answer.there[path] and file.exists():
@@ -132,12 +139,14 @@ class Answer:
         doubt: of the pairs.
         unread: causes by path.
         there: by the same paths, whether the node has the file.
+        sizes: of the files that the node has, by path, in bytes; none of a bucket.
         node: which one it was.
     """
 
     doubt: Doubt
     unread: dict[str, str]
     there: dict[str, bool]
+    sizes: dict[str, int]
     node: str
 
 
@@ -164,4 +173,6 @@ def ask(asked: Asked, recipe: CheckRecipe) -> Answer:
     wanted = {*asked.path_a, *asked.path_b}
     unread = {path: why for path, why in getattr(check, "unread", {}).items() if path in wanted}
     there = {path: recipe.bucket is not None or (root / path).exists() for path in unread}
-    return Answer(doubt, unread, there, socket.gethostname())
+    files = {path: root / path for path in wanted if recipe.bucket is None}
+    sizes = {path: file.stat().st_size for path, file in files.items() if file.exists()}
+    return Answer(doubt, unread, there, sizes, socket.gethostname())

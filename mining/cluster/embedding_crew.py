@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import socket
 import uuid
@@ -28,8 +29,10 @@ from mining.embeddings.journal import Source, Vectors
 from mining.errors import ClusterError, ModelError
 from mining.models.base import Model
 from mining.models.heap import kept_heap
+from pairsets.errors import FacesError
 from pairsets.faces import Faces
-from pairsets.picture_sources.base import PictureSource
+from pairsets.images import ImageError
+from pairsets.picture_sources.base import PictureSource, facts_of
 from pairsets.text_column import TextColumn
 
 # Faces of a shard at most, but for what makes it whole batches; and shards for each process that
@@ -178,7 +181,8 @@ class ClusterEncoder:
             for _, found in results:
                 self._refuse_lacking(faces, found)
                 failed = failed or bool(found.failures)
-                yield found.sources, np.array(found.vectors), found.failures
+                sources = [self._here(faces, source, found.node) for source in found.sources]
+                yield sources, np.array(found.vectors), found.failures
 
     def _recipe(
         self,
@@ -223,6 +227,28 @@ class ClusterEncoder:
             )
 
     @staticmethod
+    def _here(faces: Faces, source: Source, node: str) -> Source:
+        """A picture that a node embedded, as its file is known here.
+
+        Raises:
+            ClusterError: the node had another one.
+        """
+        if faces.source is not None:
+            return source
+        try:
+            if source.stands(facts_of(faces.locate(source.path).stat())):
+                return source
+            data, facts = faces.read(source.path)
+        except (OSError, ImageError):  # it went meanwhile, as it may without a cluster
+            return source
+        if hashlib.sha256(data).hexdigest() != source.sha256:
+            raise ClusterError(
+                f"node {node}: has another file {faces.locate(source.path).absolute()} than is "
+                "here; give all nodes the same faces, as by a shared disk"
+            )
+        return Source(source.path, source.sha256, *facts)
+
+    @staticmethod
     def _refuse_lacking(faces: Faces, found: ShardVectors) -> None:
         """Raise ClusterError where a node has no file that is here."""
         for path, cause in found.failures.items():
@@ -261,13 +287,21 @@ def embed_shard(shard: Shard, recipe: Recipe) -> ShardVectors:
     batches = encoded(
         here, shard.paths, opened.model, settings, proved=opened.proved, stopped=shard.stopped
     )
-    with kept_heap(), contextlib.closing(batches):
-        for batch, rows, causes in batches:
-            failures.update(causes)
-            if batch:
-                sources += batch
-                vectors.append(rows)
-                opened.proved = opened.proved or len(batch) > 1
+    try:
+        with kept_heap(), contextlib.closing(batches):
+            for batch, rows, causes in batches:
+                failures.update(causes)
+                if batch:
+                    sources += batch
+                    vectors.append(rows)
+                    opened.proved = opened.proved or len(batch) > 1
+    except FacesError as error:
+        if shard.source is None:
+            raise
+        # A copy of a shard is another file than the one that was listed.
+        raise ClusterError(
+            f"node {node}: {error}; shards must lie on a disk that all nodes share, or in a bucket"
+        ) from None
     empty = np.empty((0, 1), np.float32)
     return ShardVectors(sources, np.concatenate(vectors) if vectors else empty, failures, node)
 

@@ -73,7 +73,7 @@ class Hardware:
         network: bytes a second into a node.
 
     Raises:
-        ClusterError: not one machine.
+        ClusterError: not one machine, or one without memory or network.
     """
 
     nodes: int
@@ -83,7 +83,10 @@ class Hardware:
     network: float = 1.25e9
 
     def __post_init__(self) -> None:
-        if self.nodes < 1 or self.cores < 1 or self.gpus < 0 or self.network <= 0:
+        for what, value in (("memory", self.memory), ("network", self.network)):
+            if value is not None and not 0 < value < math.inf:
+                raise ClusterError(f"{what} of {value:g} bytes; expected a number above 0")
+        if self.nodes < 1 or self.cores < 1 or self.gpus < 0:
             raise ClusterError(
                 f"{self.nodes} nodes of {self.cores} cores and {self.gpus} GPUs; expected at least "
                 "one node of one core"

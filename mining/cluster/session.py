@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mining.cluster.extra import import_ray
-from mining.cluster.tasks import Kept, Need, Share, untold
+from mining.cluster.tasks import Need, Share, untold
 from mining.cluster.versions import first_line, refuse_others
 from mining.errors import ClusterError
 
@@ -38,21 +38,18 @@ class Node:
         id: Ray's.
         cpus: cores.
         gpus: devices.
-        memory: bytes.
     """
 
     name: str
     id: str
     cpus: float
     gpus: float
-    memory: float
 
 
 class Cluster:
     """Cluster that work is shared among; from `connect`.
 
     Attributes:
-        address: as it was asked for.
         losses: how often which kind of loss was made good, by Ray's name of it.
         tell: is told what the user should know meanwhile.
         grows: whether nodes may still join it; not one that was started here for a command.
@@ -61,13 +58,11 @@ class Cluster:
     def __init__(
         self,
         ray: Any,
-        address: str,
         *,
         tell: Callable[[str], None] = untold,
         grows: bool = True,
     ) -> None:
         self._ray, self.tell, self.grows = ray, tell, grows
-        self.address = address
         self.losses: Counter[str] = Counter()
 
     @property
@@ -75,20 +70,18 @@ class Cluster:
         """The nodes that are alive now."""
         return tuple(_node(entry) for entry in self._ray.nodes() if entry["Alive"])
 
-    def keep(self, value: object) -> Kept:
+    def _keep(self, value: object) -> Any:
         """Put a value where every node can read it, once; arrays are shared without a copy.
 
         Raises:
             ClusterError: it does not fit.
         """
-        if isinstance(value, Kept):
-            return value
         if isinstance(value, np.ndarray):
             # Only plain contiguous arrays are shared without a copy.
             value = np.ascontiguousarray(value)
         full = (self._ray.exceptions.ObjectStoreFullError, self._ray.exceptions.OutOfDiskError)
         try:
-            return Kept(self._ray.put(value))
+            return self._ray.put(value)
         except full:
             size = f"{value.nbytes / 2**30:.1f} GiB" if isinstance(value, np.ndarray) else "a value"
             raise ClusterError(
@@ -102,16 +95,14 @@ class Cluster:
         items: Iterable[A],
         *,
         fixed: Sequence[object] = (),
-        kept_of: Callable[[A], Sequence[Kept]] | None = None,
         cpus: float = 1.0,
         gpus: float = 0.0,
-        memory: float | None = None,
         ahead: int = AHEAD,
         called: Callable[[int, A], str] | None = None,
     ) -> Generator[tuple[int, R], None, None]:
         """Numbers of items and their results, as they are done; each number exactly once.
 
-        `work(item, *fixed, *kept)` runs in a process on some node. A process, a node or an object
+        `work(item, *fixed)` runs in a process on some node. A process, a node or an object
         that is lost is made good by doing the item again, up to a limit; so `work` must give the
         same answer each time, and write nothing. What `work` raises is raised here, at once.
 
@@ -119,8 +110,7 @@ class Cluster:
             work: a function of a module, so that nodes find it.
             items: taken as they are needed; they should be small.
             fixed: arguments that are the same for all: sent to each node once, not with each item.
-            kept_of: values that an item needs beside, put before by `keep`.
-            cpus, gpus, memory: what an item's work takes of a node; memory in bytes.
+            cpus, gpus: what an item's work takes of a node.
             ahead: items handed out for each one that can run now.
             called: names an item in an error; by its number where it is None.
 
@@ -130,15 +120,15 @@ class Cluster:
         """
         share = Share[A, R](
             work,
-            fixed=[self.keep(value) for value in fixed],
-            need=Need(cpus, gpus, memory or 0.0),
+            fixed=[self._keep(value) for value in fixed],
+            need=Need(cpus, gpus),
             ahead=ahead,
             nodes=lambda: self.nodes,
             losses=self.losses,
             tell=self.tell,
             grows=self.grows,
             called=called,
-            kept_of=kept_of,
+            recheck=lambda: refuse_others(lambda: self.nodes, TIMEOUT, self.tell),
         )
         return share.results(items)
 
@@ -151,7 +141,6 @@ def _node(entry: dict[str, Any]) -> Node:
         id=entry["NodeID"],
         cpus=float(has.get("CPU", 0.0)),
         gpus=float(has.get("GPU", 0.0)),
-        memory=float(has.get("memory", 0.0)),
     )
 
 
@@ -191,7 +180,7 @@ def connect(
             "another: end that connection first, or use auto, which takes it"
         )
     try:
-        cluster = Cluster(ray, address, tell=tell, grows=not ours or found is not None)
+        cluster = Cluster(ray, tell=tell, grows=not ours or found is not None)
         refuse_others(lambda: cluster.nodes, timeout, tell)
         yield cluster
     finally:
@@ -237,7 +226,7 @@ def _start(ray: Any, address: str, found: str | None, timeout: float, cpus: int 
 def _running(timeout: float) -> str | None:
     """Address of the cluster that runs here; None where there is none."""
     told = os.environ.get("RAY_ADDRESS", "")
-    if told:
+    if told and told != "auto":
         return told
     # Where `ray start --head` leaves its address; a crash leaves it behind, too.
     folder = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
@@ -270,9 +259,14 @@ def _refuse_silent(address: str, timeout: float) -> None:
     except OSError as error:
         reason = error.strerror or first_line(error)
         raise ClusterError(f"--cluster {address}: cannot be reached ({reason}); {advice}") from None
+    if os.environ.get("RAY_USE_TLS", "0") not in ("0", ""):
+        # Ray asks by certificates then, which it alone knows how to find.
+        return
     import grpc
 
-    channel = grpc.insecure_channel(address.removeprefix(_CLIENT))
+    # Ray itself goes through no proxy.
+    direct = (("grpc.enable_http_proxy", 0),)
+    channel = grpc.insecure_channel(address.removeprefix(_CLIENT), options=direct)
     try:
         grpc.channel_ready_future(channel).result(timeout=timeout)
     except grpc.FutureTimeoutError:

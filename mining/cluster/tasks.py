@@ -16,19 +16,25 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from indexes.base import IndexesError
 from mining.cluster.extra import import_ray
 from mining.cluster.versions import first_line, refuse_here, versions_here
-from mining.errors import ClusterError
+from mining.errors import ClusterError, MiningError
+from pairsets.errors import PairsetsError
 
 if TYPE_CHECKING:
     from mining.cluster.session import Node
 
 # How often an item is begun before it is given up: lost in any way, and for want of memory.
 ATTEMPTS, MEMORY_ATTEMPTS = 8, 3
-# Seconds: between looks at the nodes; for an item's result to arrive once it is there; until a node
-# that is large enough must be there, or back (machines of a cloud take minutes to start); before an
+# Seconds until a node that is large enough must be there, or back: machines of a cloud take minutes
+# to start.
+PATIENCE = 600.0
+# Seconds: between looks at the nodes; for an item's result to arrive once it is there; before an
 # item is begun again (doubled each time, up to the second).
-_LOOK, _ARRIVAL, _PATIENCE, _PAUSES = 2.0, 300.0, 600.0, (0.2, 5.0)
+_LOOK, _ARRIVAL, _PAUSES = 2.0, 300.0, (0.2, 5.0)
+# What work raises by intention, for the user to mend.
+_OURS = (MiningError, PairsetsError, IndexesError)
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -37,15 +43,8 @@ def untold(text: str) -> None:
     """A `tell` that nobody listens to."""
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Value that lies where every node can read it; from `Cluster.keep`.
-
-    Attributes:
-        ref: Ray's reference.
-    """
-
-    ref: Any
+def nothing() -> None:
+    """A `recheck` that finds no fault."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,14 @@ class Need:
     Attributes:
         cpus: cores.
         gpus: devices.
-        memory: bytes.
     """
 
     cpus: float
     gpus: float
-    memory: float
 
     def slots(self, node: Node) -> int:
         """Number of items that can run on a node at once."""
-        wants = ((self.cpus, node.cpus), (self.gpus, node.gpus), (self.memory, node.memory))
+        wants = ((self.cpus, node.cpus), (self.gpus, node.gpus))
         return int(min((has // want for want, has in wants if want), default=max(1, node.cpus)))
 
     def too_much(self, node: Node) -> bool:
@@ -75,7 +72,6 @@ class Need:
     def __str__(self) -> str:
         parts = [f"{self.cpus:g} CPUs"] if self.cpus else []
         parts += [f"{self.gpus:g} GPUs"] if self.gpus else []
-        parts += [f"{self.memory / 2**30:.1f} GiB of memory"] if self.memory else []
         return ", ".join(parts)
 
 
@@ -123,19 +119,22 @@ class Share(Generic[A, R]):
     """Work shared among nodes; see `Cluster.share`.
 
     Args:
-        work: see there; and `fixed`, `ahead`, `called`, `kept_of`.
+        work: see there; and `ahead`, `called`.
+        fixed: references of what is there called so.
         need: of one item.
         nodes: that are alive, each time it is called.
         losses: is counted in.
         tell: is told what the user should know meanwhile.
         grows: whether nodes may still come.
+        recheck: raises ClusterError for a node that should do no work: asked when some work failed
+            as it does where a node that came later lacks the code, or has another.
     """
 
     def __init__(
         self,
         work: Callable[..., R],
         *,
-        fixed: Sequence[Kept],
+        fixed: Sequence[Any],
         need: Need,
         ahead: int,
         nodes: Callable[[], Sequence[Node]],
@@ -143,24 +142,23 @@ class Share(Generic[A, R]):
         tell: Callable[[str], None] = untold,
         grows: bool = True,
         called: Callable[[int, A], str] | None = None,
-        kept_of: Callable[[A], Sequence[Kept]] | None = None,
+        recheck: Callable[[], None] = nothing,
     ) -> None:
         self._ray = import_ray()
         self._errors = self._ray.exceptions
         self._need, self._ahead, self._nodes, self._losses = need, ahead, nodes, losses
         self._tell, self._grows = tell, grows
         self._called = called or (lambda number, _: f"item {number}")
-        self._kept_of = kept_of or (lambda _: ())
-        self._fixed = [self._ray.put((work, versions_here())), *(kept.ref for kept in fixed)]
+        self._recheck = recheck
+        self._fixed = [self._ray.put((work, versions_here())), *fixed]
         self._task = self._ray.remote(
             num_cpus=need.cpus,
             num_gpus=need.gpus or None,
-            memory=need.memory or None,
             max_retries=0,
             # Ray ends a process after one task with a GPU; what it loaded is wanted again. But
             # where a node has several, the next task may be on another one, which a process that
             # has begun on one never sees.
-            max_calls=int(need.gpus > 0 and any(node.gpus > 1 for node in nodes())),
+            max_calls=int(need.gpus > 0 and (grows or any(node.gpus > 1 for node in nodes()))),
         )(_run).options(name=getattr(work, "__name__", "work"))
         self._flying: dict[Any, _Item[A]] = {}
         self._again: deque[_Item[A]] = deque()
@@ -181,6 +179,12 @@ class Share(Generic[A, R]):
                     del ref
                     if answer is not None:
                         yield item.number, cast(R, answer.value)
+        except ConnectionError as error:
+            # As a client of a cluster from outside says it, in many lines.
+            raise ClusterError(
+                f"the connection to the cluster was lost ({first_line(error)}); what is finished "
+                "is kept, and the same command goes on from it"
+            ) from None
         finally:
             # What was handed out is not taken back: with Ray 2.60 a cancelled task that ends at the
             # same moment may end this process. It is little, nobody waits for it any more, and Ray
@@ -209,8 +213,7 @@ class Share(Generic[A, R]):
     def _begin(self, item: _Item[A]) -> None:
         item.begun += 1
         work, *fixed = self._fixed
-        kept = [one.ref for one in self._kept_of(item.item)]
-        self._flying[self._task.remote(work, item.item, *fixed, *kept)] = item
+        self._flying[self._task.remote(work, item.item, *fixed)] = item
 
     def _ready(self) -> list[Any]:
         """References whose results are there, after a wait that ends soon."""
@@ -246,9 +249,9 @@ class Share(Generic[A, R]):
             raise ClusterError(lacking)
         if self._homeless == float("inf"):
             self._homeless = now
-            self._tell(f"{lacking}; waiting for one, up to {_PATIENCE / 60:.0f} minutes")
-        if now - self._homeless > _PATIENCE:
-            raise ClusterError(f"{lacking}, and none came within {_PATIENCE / 60:.0f} minutes")
+            self._tell(f"{lacking}; waiting for one, up to {PATIENCE / 60:.0f} minutes")
+        if now - self._homeless > PATIENCE:
+            raise ClusterError(f"{lacking}, and none came within {PATIENCE / 60:.0f} minutes")
 
     def _answer(self, ref: Any, item: _Item[A]) -> _Answer | None:
         """The answer that has arrived; None where the item must be done again.
@@ -265,6 +268,8 @@ class Share(Generic[A, R]):
             self._lost(item, answer.error)
             return None
         if answer.error is not None:
+            if not isinstance(answer.error, _OURS):
+                self._recheck()
             answer.error.add_note(f"On a node of the cluster:\n{answer.trace}")
             raise answer.error from None
         return answer
@@ -295,7 +300,11 @@ class Share(Generic[A, R]):
                     "once"
                 )
         elif not isinstance(error, self._errors.RayError):
+            self._recheck()
             raise ClusterError(f"{what}: {type(error).__name__}: {first_line(error)}")
+        if isinstance(error, self._errors.RaySystemError):
+            # As where a node cannot load what it was sent.
+            self._recheck()
         self._losses[type(error).__name__] += 1
         if item.begun >= ATTEMPTS:
             raise ClusterError(
@@ -308,7 +317,7 @@ class Share(Generic[A, R]):
 
 
 def _size(node: Node) -> str:
-    return str(Need(node.cpus, node.gpus, node.memory)) or "nothing"
+    return str(Need(node.cpus, node.gpus)) or "nothing"
 
 
 def _place(error: Exception) -> str:

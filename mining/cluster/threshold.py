@@ -84,9 +84,10 @@ class Threshold:
     def rebuild(self, value: float) -> None:
         """Raise it to a value that holds; after each result, as a lost actor forgot it."""
         self._known = max(self._known, value)
-        self.actor.raise_to.remote(self._known)
+        with suppress(self._ray.exceptions.RayError, ConnectionError):
+            self.actor.raise_to.remote(self._known)
 
     def close(self) -> None:
         """Let the actor end when it has answered what it was asked."""
-        with suppress(self._ray.exceptions.RayError):
+        with suppress(self._ray.exceptions.RayError, ConnectionError):
             self.actor.__ray_terminate__.remote()

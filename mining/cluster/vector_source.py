@@ -49,10 +49,10 @@ class VectorPart:
     @classmethod
     def of(cls, path: Path, vectors: Vectors, kept: Mask, sha256: str | None = None) -> VectorPart:
         """The rows that are `kept` of the vectors mapped from a file with this digest."""
-        shape = len(vectors), int(vectors.shape[1])
+        shape, digest = (len(vectors), int(vectors.shape[1])), _digest(vectors)
         rows = None if kept.all() else np.flatnonzero(kept)
-        name = "vectors.npy" if sha256 is None else f"{sha256[:32]}.npy"
-        return cls(path.resolve(), shape, _digest(vectors), rows, origin_of(path.parent), name)
+        name = f"{(sha256 or digest)[:32]}.npy"
+        return cls(path.resolve(), shape, digest, rows, origin_of(path.parent), name)
 
     def open(self) -> Vectors:
         """The rows, memory-mapped; those that count alone are taken when they are asked for.
@@ -91,8 +91,8 @@ class VectorPart:
         home = mirror_of(self.bucket.url, "vectors")
         place = home / self.name
         home.mkdir(parents=True, exist_ok=True)
-        with place.with_suffix(".lock").open("a") as file:
-            # Others on this node wait for the one that fetches.
+        with (home / ".lock").open("a") as file:
+            # Others on this node wait for the one that fetches, whatever it fetches from there.
             locks.lock(file.fileno(), wait=True)
             facts = self.bucket.find(deep=False).get(self.path.name)
             if facts is None:

@@ -161,5 +161,9 @@ def _bare(here: Mapping[str, str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """First line of an error's text; Ray's go on with pages of advice."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """First line of an error's text; Ray's go on with pages of advice.
+
+    Where that only announces what follows, as before another's traceback, its last line too.
+    """
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith(":") else lines[0]

@@ -113,6 +113,8 @@ def _embedding(
     gpu: tuple[str, int] | None, model: str | None, images: float | None
 ) -> EmbeddingRate | None:
     if images is not None:
+        if not 0 < images < float("inf"):
+            raise ClusterError(f"{images:g} images a second; expected a number above 0")
         return EmbeddingRate(model or "the model", images, "as given", measured=False)
     if model is None:
         return None

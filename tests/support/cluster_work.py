@@ -21,9 +21,8 @@ def process_of(item: int) -> int:
     return os.getpid()
 
 
-def weighed(item: int, table: np.ndarray, more: np.ndarray | None = None) -> tuple[float, bool]:
-    total = float(table[item].sum()) + (0.0 if more is None else float(more.sum()))
-    return total, table.flags.writeable
+def weighed(item: int, table: np.ndarray) -> tuple[float, bool]:
+    return float(table[item].sum()), table.flags.writeable
 
 
 def refuse(item: int) -> int:
@@ -62,10 +61,6 @@ def wait_for(item: int, folder: str) -> int:
     while not (here / "go").exists():
         time.sleep(0.02)
     return item
-
-
-def large(item: int, size: int) -> np.ndarray:
-    return np.full(size, item, np.uint8)
 
 
 def raised(item: int, client: ThresholdClient) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from mining.embeddings.options import EmbeddingOptions, _load
 from mining.embeddings.producer import embed
 from mining.errors import ClusterError, EmbeddingError, ModelError
 from pairsets.faces import Faces
+from pairsets.picture_sources.base import facts_of
 from pairsets.progress import silent
 from pairsets.text_column import TextColumn
 
@@ -149,6 +151,34 @@ def test_a_node_without_the_faces_is_named(faces_folder: Path, tmp_path: Path) -
     (faces_folder / "a/7.png").touch()
     with pytest.raises(ClusterError, match=rf"^node {node}: has no file .*a/7\.png, which is here"):
         embedding_crew.ClusterEncoder._refuse_lacking(Faces.scan(faces_folder), found)
+
+
+def test_a_node_with_another_picture_is_named(faces_folder: Path, tmp_path: Path) -> None:
+    """A copy with other times is the same; one with other bytes is not."""
+    there = tmp_path / "there"
+    shutil.copytree(faces_folder, there)
+    found = embed_shard(Shard(["a/0.png"], False), recipe(there))
+    (source,) = found.sources
+    here = Faces.scan(faces_folder)
+    known = embedding_crew.ClusterEncoder._here(here, source, "n1")
+    assert known.sha256 == source.sha256
+    assert known.stands(facts_of((faces_folder / "a/0.png").stat()))
+    shutil.copy(faces_folder / "a/1.png", faces_folder / "a/0.png")
+    with pytest.raises(ClusterError, match=r"node n1: has another file .*a/0\.png than is here"):
+        embedding_crew.ClusterEncoder._here(here, source, "n1")
+
+
+def test_a_node_with_a_copy_of_a_shard_is_named(faces_folder: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        archive.add(faces_folder / "a", "a")
+    faces = Faces.scan(tmp_path / "s.tar")
+    assert faces.source is not None
+    shard = Shard(["a/0.png"], False, faces.source.take(faces.paths.take([0])))
+    assert not embed_shard(shard, recipe(tmp_path)).failures
+    shutil.copy(tmp_path / "s.tar", tmp_path / "copy.tar")
+    (tmp_path / "copy.tar").replace(tmp_path / "s.tar")
+    with pytest.raises(ClusterError, match=r"^node .*s\.tar: changed .* all nodes share"):
+        embed_shard(shard, recipe(tmp_path))
 
 
 def test_a_node_with_another_model_or_without_it_is_named(faces_folder: Path) -> None:

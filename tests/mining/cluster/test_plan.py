@@ -143,6 +143,9 @@ def test_the_command_prints_and_writes_it(tmp_path: Path) -> None:
         ("--gpus H100:8 --measure", "a join is measured on cores"),
         ("--gpus H100:8 --model resnet152", "no rate of resnet152 on a GPU is kept"),
         ("--no-measure --model no_net", "no rate of the network 'no_net' is kept"),
+        ("--no-measure --images-per-second 0", "0 images a second; expected a number above 0"),
+        ("--no-measure --network 0", "network of 0 bytes; expected a number above 0"),
+        ("--no-measure --node-memory nan", "memory of nan bytes; expected a number above 0"),
     ],
 )
 def test_what_cannot_be_planned_is_told(words: str, message: str) -> None:

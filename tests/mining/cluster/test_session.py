@@ -29,7 +29,6 @@ ROOT = Path(__file__).parents[3]
 def test_nodes_are_those_that_live(cluster: Cluster) -> None:
     head, node = sorted(cluster.nodes, key=lambda node: node.cpus)
     assert (head.cpus, node.cpus, node.gpus) == (0, 2, 0)
-    assert node.memory > 2**20
     assert node.name
 
 
@@ -83,6 +82,12 @@ def test_an_address_that_a_crash_left_behind_is_none(
     left.write_text("127.0.0.1:1")
     assert session._running(1) is None
     left.write_text(machines.address)
+    assert session._running(5) == machines.address
+    # Ray's own word for the cluster that runs here.
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    assert session._running(5) == machines.address
+    # Ray goes through no proxy, of which there is none.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert session._running(5) == machines.address
     monkeypatch.setenv("RAY_ADDRESS", "ray://elsewhere:1")
     assert session._running(1) == "ray://elsewhere:1"
@@ -178,13 +183,14 @@ def until(holds: Any) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="it looks at processes by /proc")
-@pytest.mark.parametrize("where", ["local", "joined"])
+@pytest.mark.parametrize("where", ["local", "joined", "from outside"])
 def test_an_interrupt_ends_the_work_and_only_a_cluster_of_ours(
     where: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """All that the user sees is what the program prints; no process of it stays."""
-    machines = request.getfixturevalue("machines") if where == "joined" else None
-    program = started(machines.address if machines else "local", tmp_path)
+    machines = None if where == "local" else request.getfixturevalue("machines")
+    outside = request.getfixturevalue("outside") if where == "from outside" else None
+    program = started(outside or (machines.address if machines else "local"), tmp_path)
     until(lambda: len(list(tmp_path.glob("at-*"))) == 2 or program.poll() is not None)
     workers = [int(mark.name.split("-")[2]) for mark in tmp_path.glob("at-*")]
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does

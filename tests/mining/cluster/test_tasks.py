@@ -14,11 +14,24 @@ import numpy as np
 import pytest
 from support import cluster_work
 
-from mining.cluster import tasks
+from mining.cluster import session, tasks
 from mining.cluster.extra import import_ray
 from mining.cluster.session import Cluster
-from mining.cluster.threshold import Threshold
+from mining.cluster.threshold import Threshold, ThresholdClient
 from mining.errors import ClusterError, MiningError
+
+
+class Unreadable:
+    """An argument that a node cannot load, as one of a module that it lacks."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return __import__, ("no_such_module",)
+
+
+def heard(client: ThresholdClient) -> float:
+    """What a client knows that asks each time."""
+    client._every = 0.0
+    return client.value()
 
 
 def until(holds: Callable[[], bool], seconds: float = 60) -> None:
@@ -47,15 +60,6 @@ def test_large_arguments_are_sent_once_and_read_only(
     assert sorted(rows) == [(number, (4.0 * number, False)) for number in range(8)]
     assert [type(value) for value in puts if isinstance(value, np.ndarray)] == [np.ndarray]
     assert len(puts) == 2  # the table, and the work itself
-
-
-def test_kept_values_go_to_the_items_that_need_them(cluster: Cluster) -> None:
-    parts = [cluster.keep(np.full(3, value, np.float64)) for value in (10, 20)]
-    table = np.zeros((4, 2))
-    rows = cluster.share(
-        cluster_work.weighed, range(4), fixed=[table], kept_of=lambda item: [parts[item % 2]]
-    )
-    assert {number: total for number, (total, _) in rows} == {0: 30, 1: 60, 2: 30, 3: 60}
 
 
 def test_items_are_taken_only_as_they_are_needed(cluster: Cluster) -> None:
@@ -110,7 +114,7 @@ def test_rays_word_for_want_of_memory_counts_as_such(cluster: Cluster) -> None:
         "Memory on the node (IP: 10.0.0.7, ID: abc) where the task was running was 29 / 30 GB"
     )
     share = tasks.Share[int, int](
-        cluster_work.square, fixed=[], need=tasks.Need(1, 0, 0), ahead=1,
+        cluster_work.square, fixed=[], need=tasks.Need(1, 0), ahead=1,
         nodes=lambda: cluster.nodes, losses=cluster.losses,
     )  # fmt: skip
     item = tasks._Item(4, 4)
@@ -122,7 +126,7 @@ def test_rays_word_for_want_of_memory_counts_as_such(cluster: Cluster) -> None:
 
 def test_a_full_disk_or_store_ends_it_at_once(cluster: Cluster) -> None:
     share = tasks.Share[int, int](
-        cluster_work.square, fixed=[], need=tasks.Need(1, 0, 0), ahead=1,
+        cluster_work.square, fixed=[], need=tasks.Need(1, 0), ahead=1,
         nodes=lambda: cluster.nodes, losses=cluster.losses,
     )  # fmt: skip
     errors = cluster._ray.exceptions
@@ -147,11 +151,11 @@ def test_nodes_that_are_away_are_waited_for_and_asked_for(
     """From the beginning, as where a cluster grows by itself, or a command is given again."""
     told: list[str] = []
     monkeypatch.setattr(cluster, "tell", told.append)
-    monkeypatch.setattr(tasks, "_PATIENCE", 1.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 1.0)
     with pytest.raises(ClusterError, match=r"has 1 CPUs, 1 GPUs for .*, and none came within 0 m"):
         list(cluster.share(cluster_work.square, [1], gpus=1))
     assert [text.split("; ")[-1] for text in told] == ["waiting for one, up to 0 minutes"]
-    monkeypatch.setattr(tasks, "_PATIENCE", 600.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 600.0)
     found: list[tuple[int, int]] = []
     work = cluster.share(cluster_work.square, range(5), gpus=1)
     thread = threading.Thread(target=lambda: found.extend(work))
@@ -193,10 +197,45 @@ def test_workers_killed_from_outside_and_a_node_that_is_lost(
     until(lambda: len(cluster.nodes) == 2)
 
 
+def test_work_that_fails_as_with_other_code_has_the_nodes_asked(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that came later and has other code is named, not what came of it."""
+
+    def refuse(*given: object) -> None:
+        raise ClusterError("node late: lookalikes is 0.0.9 there")
+
+    monkeypatch.setattr(session, "refuse_others", refuse)
+    with pytest.raises(ClusterError, match="node late"):
+        list(cluster.share(cluster_work.break_down, range(2)))
+    with pytest.raises(ClusterError, match="node late"):
+        list(cluster.share(cluster_work.square, range(2), fixed=[Unreadable()]))
+    # What work refuses by intention is that, whatever the nodes.
+    with pytest.raises(MiningError, match="three is not wanted"):
+        list(cluster.share(cluster_work.refuse, range(5)))
+
+
+def test_a_lost_connection_is_one_message(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*given: object, **more: object) -> None:
+        raise ConnectionError("GRPC connection failed\nand\nmuch more")
+
+    work = cluster.share(cluster_work.square, range(50))
+    next(work)
+    with monkeypatch.context() as patch:
+        patch.setattr(import_ray(), "wait", gone)
+        with pytest.raises(ClusterError, match=r"was lost \(GRPC connection failed\); what is fin"):
+            list(work)
+
+
 def test_the_threshold_is_told_and_asked_by_workers(cluster: Cluster) -> None:
     threshold = Threshold(1.0)
     try:
-        assert dict(cluster.share(cluster_work.told, [0, 5], fixed=[threshold.client()]))[1] == 5.0
+        told = dict(cluster.share(cluster_work.told, [0, 5], fixed=[threshold.client()]))
+        assert told[1] == 5.0
+        here = threshold.client()
+        until(lambda: heard(here) == 5.0)
         threshold.rebuild(9.0)
         found = dict(cluster.share(cluster_work.raised, [2, 3], fixed=[threshold.client()]))
         assert found == {0: 9.0, 1: 9.0}

@@ -8,8 +8,9 @@ import pytest
 
 from pairsets.errors import OutputError, RemoteError
 from pairsets.storage.mirrors import mirror_of, origin_of, told
-from pairsets.storage.remote_arguments import any_remote, fetched, staged
+from pairsets.storage.remote_arguments import any_remote, staged
 from pairsets.storage.remote_files import RemoteFolder
+from pairsets.storage.remote_inputs import fetched
 
 
 @pytest.mark.parametrize(

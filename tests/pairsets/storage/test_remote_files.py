@@ -16,8 +16,9 @@ from support.command_line import HANGS
 
 import pairsets.storage.remote_files as remote_files
 from pairsets.errors import RemoteError
-from pairsets.storage.remote_arguments import fetched, staged
+from pairsets.storage.remote_arguments import staged
 from pairsets.storage.remote_files import MissingError, RemoteFolder, is_remote, remote_url, shown
+from pairsets.storage.remote_inputs import fetched
 
 
 @pytest.mark.parametrize(
