@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from mining.cluster.session import Cluster, connect
 
@@ -70,10 +71,17 @@ def machines(tmp_path_factory: pytest.TempPathFactory, client_port: int) -> Iter
             machines.shutdown()
 
 
-@pytest.fixture(scope="package")
-def outside(machines: Any, client_port: int) -> str:
-    """The cluster's address for those who are no node of it."""
-    return f"ray://127.0.0.1:{client_port}"
+@pytest.fixture
+def outside(
+    machines: Any, client_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The cluster's address for those who are no node of it.
+
+    Of several clusters on one machine, Ray starts what serves a client at the same port: the tests
+    of other processes wait.
+    """
+    with FileLock(tmp_path_factory.getbasetemp().parent / "outside.lock"):
+        yield f"ray://127.0.0.1:{client_port}"
 
 
 @pytest.fixture(scope="package")
