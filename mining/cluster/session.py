@@ -23,6 +23,8 @@ from mining.errors import ClusterError
 _CLIENT = "ray://"
 # Seconds for a node to answer, and for a port to.
 TIMEOUT = 30.0
+# How often it is tried to start a cluster here.
+_STARTS = 5
 # Tasks handed out for each one that can run: the next is there when one ends.
 AHEAD = 2
 A = TypeVar("A")
@@ -181,7 +183,8 @@ def connect(
         )
     try:
         cluster = Cluster(ray, tell=tell, grows=not ours or found is not None)
-        refuse_others(lambda: cluster.nodes, timeout, tell)
+        if cluster.grows:  # else its one node is this machine
+            refuse_others(lambda: cluster.nodes, timeout, tell)
         yield cluster
     finally:
         if ours:
@@ -196,15 +199,7 @@ def _start(ray: Any, address: str, found: str | None, timeout: float, cpus: int 
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if found is None:
-            # Of a command alone on its machine, workers give way to others no more than it does.
-            own = {"worker_niceness": 0}
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                num_cpus=cpus,
-                _system_config=own,
-                **quiet,
-            )
+            _start_here(ray, cpus, quiet)
             return
         _refuse_silent(found, timeout)
         ray.init(address=found, **quiet)
@@ -221,6 +216,26 @@ def _start(ray: Any, address: str, found: str | None, timeout: float, cpus: int 
         raise ClusterError(
             f"--cluster {address}: Ray could not start or join it: {first_line(error)}{advice}"
         ) from None
+
+
+def _start_here(ray: Any, cpus: int | None, quiet: dict[str, Any]) -> None:
+    """Start a cluster on this machine."""
+    for left in reversed(range(_STARTS)):
+        try:
+            # Of a command alone on its machine, workers give way to others no more than it does.
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                num_cpus=cpus,
+                _system_config={"worker_niceness": 0},
+                **quiet,
+            )
+            return
+        except Exception as error:
+            # Ray 2.60 gives a node 30 s, which a busy machine may not have.
+            if "timed out during startup" not in str(error) or not left:
+                raise
+            ray.shutdown()
 
 
 def _running(timeout: float) -> str | None:

@@ -195,8 +195,8 @@ def test_an_interrupt_ends_the_work_and_only_a_cluster_of_ours(
     workers = [int(mark.name.split("-")[2]) for mark in tmp_path.glob("at-*")]
     os.killpg(program.pid, signal.SIGINT)  # as a terminal does
     seen, errors = program.communicate(timeout=HANGS)
-    assert (program.returncode, seen) == (130, "[(0, 0), (1, 1), (2, 4)]\ninterrupted\n")
     assert errors == ""
+    assert (program.returncode, seen) == (130, "[(0, 0), (1, 1), (2, 4)]\ninterrupted\n")
     assert len(workers) == 2
     until(lambda: not any(alive(worker) for worker in workers))
     if machines:

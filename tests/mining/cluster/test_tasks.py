@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import cluster_work
+from support.command_line import HANGS
 
 from mining.cluster import session, tasks
 from mining.cluster.extra import import_ray
@@ -34,7 +35,7 @@ def heard(client: ThresholdClient) -> float:
     return client.value()
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], seconds: float = HANGS) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come"
@@ -191,8 +192,13 @@ def test_workers_killed_from_outside_and_a_node_that_is_lost(
     processes = {process for _, process in cluster.share(cluster_work.process_of, range(8))}
     again = machines.add_node(num_cpus=2)
     until(lambda: len(cluster.nodes) == 3)
-    more = {process for _, process in cluster.share(cluster_work.process_of, range(64), ahead=4)}
-    assert more - processes
+
+    def newcomers() -> set[int]:
+        found = cluster.share(cluster_work.process_of, range(64), ahead=4)
+        return {process for _, process in found} - processes
+
+    # Its processes take a while to start.
+    until(lambda: bool(newcomers()))
     machines.remove_node(again, allow_graceful=False)
     until(lambda: len(cluster.nodes) == 2)
 
