@@ -158,10 +158,19 @@ def test_nodes_that_are_away_are_waited_for_and_asked_for(
     assert [text.split("; ")[-1] for text in told] == ["waiting for one, up to 0 minutes"]
     monkeypatch.setattr(tasks, "PATIENCE", 600.0)
     found: list[tuple[int, int]] = []
-    work = cluster.share(cluster_work.square, range(5), gpus=1)
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            taken.append(number)
+            yield number
+
+    work = cluster.share(cluster_work.square, items(), gpus=1)
     thread = threading.Thread(target=lambda: found.extend(work))
     thread.start()
     until(lambda: len(told) == 2)
+    # What waits is what a cluster grows for.
+    until(lambda: bool(taken))
     node = machines.add_node(num_cpus=1, num_gpus=1)
     thread.join(60)
     assert sorted(found) == [(number, number * number) for number in range(5)]
