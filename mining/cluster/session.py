@@ -23,8 +23,10 @@ from mining.errors import ClusterError
 _CLIENT = "ray://"
 # Seconds for a node to answer, and for a port to.
 TIMEOUT = 30.0
-# How often it is tried to start a cluster here.
+# How often a start is tried, where Ray 2.60 says one of these: a node gets 30 s, which a busy
+# machine may not have, and what a cluster starts for each client may end as soon as it began.
 _STARTS = 5
+_PASSES = ("timed out during startup", "Initialization failure from server")
 # Tasks handed out for each one that can run: the next is there when one ends.
 AHEAD = 2
 A = TypeVar("A")
@@ -175,7 +177,7 @@ def connect(
     if ours:
         found = _running(timeout) if address == "auto" else address
         found = None if found == "local" else found
-        _start(ray, address, found, timeout, cpus)
+        _start(ray, address, found, timeout, cpus, tell)
     elif address != "auto":
         raise ClusterError(
             f"this process is connected to a Ray cluster already; --cluster {address} would be "
@@ -194,48 +196,38 @@ def connect(
                 signal.signal(signal.SIGTERM, handler)
 
 
-def _start(ray: Any, address: str, found: str | None, timeout: float, cpus: int | None) -> None:
+def _start(
+    ray: Any,
+    address: str,
+    found: str | None,
+    timeout: float,
+    cpus: int | None,
+    tell: Callable[[str], None],
+) -> None:
     """Connect Ray to the cluster `found` for an address, if it answers; None starts one."""
+    # Of a command alone on its machine, workers give way to others no more than it does.
+    own = {"include_dashboard": False, "_system_config": {"worker_niceness": 0}, "num_cpus": cpus}
+    how = {"address": "local", **own} if found is None else {"address": found}
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        if found is None:
-            _start_here(ray, cpus, quiet)
-            return
+    if found is not None:
         _refuse_silent(found, timeout)
-        ray.init(address=found, **quiet)
-    except ClusterError:
-        raise
-    except Exception as error:
-        # Half of a start may have happened.
-        ray.shutdown()
-        advice = (
-            "; is this machine one of its nodes? If not, connect by ray://HOST:10001"
-            if found is not None and not found.startswith(_CLIENT)
-            else ""
-        )
-        raise ClusterError(
-            f"--cluster {address}: Ray could not start or join it: {first_line(error)}{advice}"
-        ) from None
-
-
-def _start_here(ray: Any, cpus: int | None, quiet: dict[str, Any]) -> None:
-    """Start a cluster on this machine."""
     for left in reversed(range(_STARTS)):
         try:
-            # Of a command alone on its machine, workers give way to others no more than it does.
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                num_cpus=cpus,
-                _system_config={"worker_niceness": 0},
-                **quiet,
-            )
+            ray.init(**how, **quiet)
             return
         except Exception as error:
-            # Ray 2.60 gives a node 30 s, which a busy machine may not have.
-            if "timed out during startup" not in str(error) or not left:
-                raise
+            # Half of a start may have happened.
             ray.shutdown()
+            reason = f"--cluster {address}: Ray could not start or join it: {first_line(error)}"
+            if left and any(passes in str(error) for passes in _PASSES):
+                tell(f"{reason}; trying again")
+                continue
+            advice = (
+                "; is this machine one of its nodes? If not, connect by ray://HOST:10001"
+                if found is not None and not found.startswith(_CLIENT)
+                else ""
+            )
+            raise ClusterError(reason + advice) from None
 
 
 def _running(timeout: float) -> str | None:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +93,41 @@ def test_an_address_that_a_crash_left_behind_is_none(
     assert session._running(5) == machines.address
     monkeypatch.setenv("RAY_ADDRESS", "ray://elsewhere:1")
     assert session._running(1) == "ray://elsewhere:1"
+
+
+@pytest.mark.parametrize(
+    ("reason", "failures", "times"),
+    [
+        ("The current node timed out during startup.", 2, 3),
+        ("Initialization failure from server:\n... ZombieProcess: it's a zombie", 2, 3),
+        ("Initialization failure from server:\n... ZombieProcess: it's a zombie", 99, 5),
+        ("ValueError: no such setting", 99, 1),
+    ],
+)
+def test_a_start_that_fails_for_what_passes_is_tried_again(
+    reason: str, failures: int, times: int
+) -> None:
+    """Ray's answers are made here: a machine is seldom that busy."""
+    started: list[dict[str, Any]] = []
+    ended: list[int] = []
+    told: list[str] = []
+
+    def init(**how: Any) -> None:
+        started.append(how)
+        if len(started) <= failures:
+            raise ConnectionAbortedError(reason)
+
+    ray = SimpleNamespace(init=init, shutdown=lambda: ended.append(len(started)))
+    refused: AbstractContextManager[object] = nullcontext()
+    if failures >= times:
+        last = reason.splitlines()[-1]
+        refused = pytest.raises(ClusterError, match=rf"--cluster local: Ray could .*{last}$")
+    with refused:
+        session._start(ray, "local", None, 1, 2, told.append)
+    assert [how["address"] for how in started] == ["local"] * times
+    assert ended == list(range(1, min(failures, times) + 1))
+    assert len(told) == times - 1
+    assert all(text.endswith("; trying again") for text in told)
 
 
 def test_a_missing_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
