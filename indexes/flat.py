@@ -24,6 +24,7 @@ from indexes.base import (
     group_pairs,
 )
 from indexes.join.equal import Classes, equal_rows
+from indexes.memory import gather
 
 # FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
 _SPARE = 16
@@ -80,7 +81,7 @@ class FlatIndex:
         index = store.faiss().IndexFlatIP(self.vectors.shape[1])
         step = max(1, _COPIED // self.vectors.shape[1])
         for start in range(0, len(self._standing), step):
-            index.add(self.vectors[self._standing[start : start + step]])
+            index.add(gather(self.vectors, self._standing[start : start + step]))
         return index
 
     def search(self, queries: ArrayLike, k: int) -> Neighbours:

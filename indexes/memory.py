@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -33,10 +33,15 @@ from indexes.base import IndexesError
 MIB = 2**20
 # Seconds between two looks, and what may be read in between, at least and as a share of the cap.
 _PERIOD, _LEAST, _SHARE = 0.01, 128 * MIB, 0.1
+# Of a mapped file, Linux maps so much around each byte that is read, where its file cache holds it
+# in one piece.
+_AROUND = 2 * MIB
 # Left alone: to let go of less is not worth the reading again.
 _WORTH = 16 * MIB
 _mapped: WeakSet[mmap.mmap] = WeakSet()
 _caps: list[int] = []
+# How mapped files are read past their mapping, once that was asked for.
+_sources: WeakKeyDictionary[mmap.mmap, _Source | None] = WeakKeyDictionary()
 # Bytes of files that stayed mapped when pages were given back last.
 _left = [0]
 _lock = threading.Lock()
@@ -232,6 +237,10 @@ class Room:
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 _fill(file.fileno(), size)
                 found = np.memmap(file, kind, "r+", shape=shape)
+                mapped = _file_of(found)
+                assert mapped is not None
+                with _lock:
+                    _keep_source(mapped, _Source("a temporary file", os.dup(file.fileno()), 0))
         except OSError as error:
             place = self.folder or tempfile.gettempdir()
             raise IndexesError(
@@ -282,11 +291,113 @@ def cap_now() -> int | None:
     return min(_caps, default=None)
 
 
+def gather(vectors: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """`vectors[rows]`, an array `[M, D]` of its own, which a cap lets one have.
+
+    Scattered rows of a mapped file would map far more of it than themselves, within milliseconds
+    more than the cap leaves. So they are read from the file instead; where that cannot be opened,
+    few are taken at once.
+
+    Args:
+        vectors: `[N, D]`, an array, or what takes rows as one does.
+        rows: `[M]` their numbers.
+
+    Raises:
+        IndexesError: the file is shorter than it was.
+    """
+    size = cap_now()
+    mapped = _file_of(vectors) if size is not None and isinstance(vectors, np.ndarray) else None
+    if size is None or mapped is None or held() is None:
+        return np.ascontiguousarray(vectors[rows])
+    found = np.empty((len(rows), vectors.shape[1]), vectors.dtype)
+    if _read_rows(mapped, vectors, rows, found):
+        return found
+    most = headroom(size) // (4 * (os.cpu_count() or 1))
+    step = max(1, most // (_AROUND + vectors[:1].nbytes))
+    for start in range(0, len(rows), step):
+        found[start : start + step] = vectors[rows[start : start + step]]
+        keep_to_cap()
+    return found
+
+
+def _read_rows(
+    mapped: mmap.mmap, vectors: NDArray[Any], rows: NDArray[np.intp], found: NDArray[Any]
+) -> bool:
+    """Read rows of a mapped file into `found`, past the mapping; whether that could be done."""
+    width = vectors.shape[1] * vectors.itemsize
+    whole = vectors.strides[0] >= width and vectors.strides[1:] == (vectors.itemsize,)
+    if not whole or not len(rows) or rows.min() < 0 or rows.max() >= len(vectors):
+        return False
+    file = _source_of(mapped)
+    if file is None:
+        return False
+    begin = file.start + int(vectors.__array_interface__["data"][0]) - _address(mapped)
+    # Neighbours are read at once, if nothing lies between them.
+    alone = np.diff(rows) != 1 if vectors.strides[0] == width else np.ones(len(rows) - 1, np.bool_)
+    edges = np.flatnonzero(alone) + 1
+    at = begin + rows[np.append(0, edges)].astype(np.int64) * vectors.strides[0]
+    bounds = (np.concatenate([[0], edges, [len(rows)]]) * width).tolist()
+    buffer = found.reshape(-1).view(np.uint8).data
+    for first, last, place in zip(bounds, bounds[1:], at.tolist(), strict=False):
+        done = first
+        while done < last:
+            read = os.preadv(file.descriptor, [buffer[done:last]], place + done - first)
+            if not read:
+                raise IndexesError(f"{file.name}: the file became shorter while it was read")
+            done += read
+    return True
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A mapped file, open, and where in it the mapping begins."""
+
+    name: str
+    descriptor: int
+    start: int
+
+
+def _source_of(mapped: mmap.mmap) -> _Source | None:
+    """The file that is mapped, to be read by other means; None where it is not to be found."""
+    with _lock:
+        if mapped not in _sources:
+            _keep_source(mapped, _open_again(_address(mapped)))
+        return _sources[mapped]
+
+
+def _keep_source(mapped: mmap.mmap, source: _Source | None) -> None:
+    _sources[mapped] = source
+    if source is not None:
+        finalize(mapped, os.close, source.descriptor)
+
+
+def _open_again(address: int) -> _Source | None:
+    """Open the file that is mapped there, if its path still leads to it."""
+    try:
+        lines = Path("/proc/self/maps").read_bytes().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        span, _, start, _, number, *path = line.split(None, 5)
+        first, last = (int(edge, 16) for edge in span.split(b"-"))
+        if not first <= address < last or not path:
+            continue
+        try:
+            descriptor = os.open(path[0], os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        if os.fstat(descriptor).st_ino == int(number):
+            return _Source(os.fsdecode(path[0]), descriptor, int(start, 16) + address - first)
+        os.close(descriptor)
+        return None
+    return None
+
+
 def rows_taken(vectors: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[Any]:
     """The rows of `vectors [N, D]` that are `kept [N]`, in a file where a cap leaves no room."""
     rows = np.flatnonzero(kept)
     found = Room(cap_now()).array((len(rows), *vectors.shape[1:]), vectors.dtype)
     step = max(1, MIB // max(1, vectors[:1].nbytes))
     for start in range(0, len(rows), step):
-        found[start : start + step] = vectors[rows[start : start + step]]
+        found[start : start + step] = gather(vectors, rows[start : start + step])
     return found

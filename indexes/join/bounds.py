@@ -35,6 +35,7 @@ from typing import TypeVar
 import numpy as np
 
 from indexes.base import Rows, Scores, Vectors
+from indexes.memory import gather
 
 FLOAT32: np.dtype[np.floating] = np.dtype(np.float32)
 FLOAT64: np.dtype[np.floating] = np.dtype(np.float64)
@@ -50,8 +51,8 @@ def pair_scores(left: Vectors, right: Vectors, i: Rows, j: Rows) -> Scores:
     step = max(2, _BLOCK // left.shape[1])
     for start in range(0, len(i), step):
         rows = slice(start, start + step)
-        products = left[i[rows]].astype(np.float64)
-        products *= right[j[rows]]
+        products = gather(left, i[rows]).astype(np.float64)
+        products *= gather(right, j[rows])
         scores[rows] = _sums_in_order(products)
     # No score is -0.0, which a sum of one number may be.
     scores += 0.0
@@ -110,7 +111,8 @@ def products32(vectors: Vectors, i: Rows, j: Rows) -> Scores:
     step = max(2, 2 * _BLOCK // vectors.shape[1])
     for start in range(0, len(i), step):
         rows = slice(start, start + step)
-        np.einsum("md,md->m", vectors[i[rows]], vectors[j[rows]], out=products[rows])
+        left, right = gather(vectors, i[rows]), gather(vectors, j[rows])
+        np.einsum("md,md->m", left, right, out=products[rows])
     return products.astype(np.float64)
 
 

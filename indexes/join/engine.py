@@ -24,6 +24,7 @@ from indexes.join.scan import Box, Scanner
 from indexes.join.stack import last_part
 from indexes.join.tiles import Plain, Tile
 from indexes.join.workers import Meanwhile, Pool
+from indexes.memory import gather
 
 if TYPE_CHECKING:
     from indexes.join.cuda import DeviceScanner
@@ -131,7 +132,7 @@ class Worker:
         if len(p) < self.gathered:
             return products32(vectors, order[p], b)
         if self._rows != rows:
-            self._rows, self._panel = rows, np.ascontiguousarray(vectors[order[rows]])
+            self._rows, self._panel = rows, gather(vectors, order[rows])
         height = len(self._panel)
         starts = np.searchsorted(p, np.arange(rows.start, rows.stop + 1))
         columns, b = last_part(vectors, b)
@@ -210,7 +211,8 @@ def nearness(vectors: Vectors, order: Rows, pool: Pool, split: int | None = None
 
 def _mean_direction(vectors: Vectors, rows: Rows) -> Vectors:
     """Mean of a sample of the rows, `[D]`, at a length of 1."""
-    mean = vectors[rows[:: max(1, len(rows) // 4096)]].mean(axis=0, dtype=np.float64)
+    some = gather(vectors, rows[:: max(1, len(rows) // 4096)])
+    mean = some.mean(axis=0, dtype=np.float64)
     length = max(float(np.linalg.norm(mean)), np.finfo(np.float64).tiny)
     return np.asarray((mean / length).astype(np.float32))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Mask, Rows, Vectors
+from indexes.memory import gather, keep_to_cap
 
 # Rows equal to fewer others than this are searched one by one: their ties cost less than grouping.
 MANY = 16
@@ -144,11 +145,12 @@ def row_keys(words: NDArray[np.uint32], rows: Rows) -> _Keys:
     step = max(1, _CHUNK // width)
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        some = np.ascontiguousarray(words[part] if together else words[rows[part]])
+        some = np.ascontiguousarray(words[part]) if together else gather(words, rows[part])
         bits = some.view(np.uint64) if width % 2 == 0 else some.astype(np.uint64)
         # Few values have other than zeros at the end, and a product loses what stands at the top.
         bits = bits ^ (bits >> np.uint64(29))
         np.einsum("nd,d->n", bits, factors[: bits.shape[1]], out=keys[part])
+        keep_to_cap()
     return keys
 
 
@@ -158,5 +160,5 @@ def _equal_to(words: NDArray[np.uint32], rows: Rows, row: int) -> Mask:
     step = max(1, _CHUNK // words.shape[1])
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        equal[part] = (words[rows[part]] == words[row]).all(axis=1)
+        equal[part] = (gather(words, rows[part]) == words[row]).all(axis=1)
     return equal

@@ -19,7 +19,7 @@ from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import margin, norms32
 from indexes.join.kernels import BF16, FP32, Kernel
 from indexes.join.tiles import Tile
-from indexes.memory import Room
+from indexes.memory import Room, gather
 
 # Of the float64 sum that is the score, a term: Higham's gamma with room to spare.
 NOISE = 2.0**-51
@@ -85,7 +85,7 @@ class Exact32(_Products):
 
     def left(self, rows: slice) -> Tensor:
         """Vectors at the positions `rows`."""
-        return torch.from_numpy(gathered(self.vectors, self.order, rows))
+        return torch.from_numpy(gather(self.vectors, self.order[rows]))
 
     right = left
 
@@ -172,7 +172,7 @@ class Rounding(LowPrecision):
 
     def left(self, rows: slice) -> Tensor:
         """The rounded vectors of `rows`."""
-        return torch.from_numpy(gathered(self.vectors, self.order, rows)).to(torch.bfloat16)
+        return torch.from_numpy(gather(self.vectors, self.order[rows])).to(torch.bfloat16)
 
     right = left
 
@@ -198,7 +198,7 @@ def rounded16(
     errors = np.empty(count)
 
     def fill(rows: slice) -> None:
-        exact = torch.from_numpy(gathered(vectors, order, rows))
+        exact = torch.from_numpy(gather(vectors, order[rows]))
         low = exact.to(torch.bfloat16)
         values[rows] = low.to(device)
         # The difference of a number and its rounding is exact.
@@ -217,11 +217,6 @@ def blank(shape: tuple[int, int], dtype: torch.dtype, room: Room | None) -> Tens
         return torch.empty(shape, dtype=dtype)
     # NumPy has no bfloat16: its bits are whole numbers.
     return torch.from_numpy(room.array(shape, f"i{size}")).view(dtype)
-
-
-def gathered(vectors: Vectors, order: Rows, rows: slice) -> Vectors:
-    """The vectors at the positions `rows`, as a writable array of their own."""
-    return np.ascontiguousarray(vectors[order[rows]])
 
 
 def chunks(count: int, width: int) -> list[slice]:

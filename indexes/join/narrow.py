@@ -20,10 +20,10 @@ from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import norms32
-from indexes.join.filters import NOISE, Map, Norms, Rounded, blank, chunks, gathered
+from indexes.join.filters import NOISE, Map, Norms, Rounded, blank, chunks
 from indexes.join.kernels import INT8, Kernel
 from indexes.join.quantisation import Quantised, quantise
-from indexes.memory import Room
+from indexes.memory import Room, gather
 
 # Coordinates that are summed in one go: the fewer, the smaller the sum's error.
 _PART = 256
@@ -59,7 +59,7 @@ def narrow(
 
     def fill(rows: slice) -> None:
         size = lengths[order[rows]]
-        inside, rest, most, lost = project(gathered(vectors, order, rows), size)
+        inside, rest, most, lost = project(gather(vectors, order[rows]), size)
         if kernel is INT8:
             before[rows] = np.hypot(most, rest) * _GROWN
             part = torch.from_numpy(rest / copies**0.5).to(torch.float32)

@@ -21,7 +21,7 @@ from indexes.join.plain import search_plain
 from indexes.join.spaces import space_of
 from indexes.join.stack import Stacked, parts_of, rows_of, split_of
 from indexes.join.tiles import BLOCK, Plain, Tile
-from indexes.memory import capped
+from indexes.memory import capped, gather
 
 _LOG = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -209,8 +209,8 @@ def _best_partner(vectors: Vectors, groups: Rows, rows: Rows, strip: int) -> Sco
             height //= 2
         at = np.arange(top, min(top + height, count))
         columns = np.arange(starts[at[0]], ends[at[-1]])
-        left = np.asarray(vectors[order[at]], dtype)
-        product = left @ np.asarray(vectors[order[columns]], dtype).T
+        left = gather(vectors, order[at]).astype(dtype, copy=False)
+        product = left @ gather(vectors, order[columns]).astype(dtype, copy=False).T
         other = (ordered[at][:, None] != ordered[columns]) | (at[:, None] == columns)
         product[other] = -np.inf
         products = lengths[order[at]] * float(lengths[order[columns]].max())

@@ -12,12 +12,13 @@ import torch
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.best import Best
 from indexes.join.engine import CROWD, Worker
-from indexes.join.filters import Filter, Norms, Rounded, gathered
+from indexes.join.filters import Filter, Norms, Rounded
 from indexes.join.kernels import INT8, Kernel
 from indexes.join.narrow import leading, rests
 from indexes.join.quantisation import Quantised
 from indexes.join.spaces import space_of
 from indexes.join.tiles import Tile
+from indexes.memory import gather
 
 # Widths of the bound, its last coordinate included: what matrix units take in one go.
 WIDTHS = (64, 96, 128, 192, 256, 384)
@@ -71,23 +72,23 @@ class Plan:
         sample, chosen = (
             order[self.space.sample(_TRIAL, _SAMPLE - _TRIAL, generator)] for _ in range(2)
         )
-        basis = leading(gathered(best.vectors, sample, slice(0, _SAMPLE)), widths[-1] - copies)
-        some = gathered(best.vectors, chosen, slice(0, 2 * _TRIAL))
+        basis = leading(gather(best.vectors, sample[:_SAMPLE]), widths[-1] - copies)
+        some = gather(best.vectors, chosen[: 2 * _TRIAL])
         self._pass(some @ basis, chosen[: 2 * _TRIAL], widths)
         if min(self.shares.values()) > _HOPELESS:
             return
         whole = _seconds(partial(worker.scanner.multiply, full, tile)) / tile.area
-        gather = self._gather(chosen)
+        gathering = self._gathering(chosen)
         turning = self._turning(some, basis)
         self.seconds[0] = whole
         for width in widths:
             like = _blank(width, tile, kernel)
             product = _seconds(partial(worker.scanner.multiply, like, tile)) / tile.area
-            self.seconds[width] = product + self.shares[width] * gather + turning * width
+            self.seconds[width] = product + self.shares[width] * gathering + turning * width
         self.width = min(self.seconds, key=lambda width: self.seconds[width])
         if self.width:
             self.basis = basis[:, : self.width - copies]
-            self.crowd = min(CROWD, whole / gather)
+            self.crowd = min(CROWD, whole / gathering)
 
     @property
     def reason(self) -> str:
@@ -123,7 +124,7 @@ class Plan:
         # as the product.
         return 2 * row * len(self.order) / self.space.pairs
 
-    def _gather(self, chosen: Rows) -> float:
+    def _gathering(self, chosen: Rows) -> float:
         """Seconds, a pair, of scoring again the pairs that a bound lets through."""
         rows = slice(0, _TRIAL)
         p, b = np.repeat(np.arange(_TRIAL), 4), np.resize(chosen[_TRIAL:], 4 * _TRIAL)

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from indexes.base import Rows, Scores, Vectors
 from indexes.join.bounds import norms32
-from indexes.join.filters import NOISE, LowPrecision, Map, Norms, blank, chunks, gathered
+from indexes.join.filters import NOISE, LowPrecision, Map, Norms, blank, chunks
 from indexes.join.kernels import INT8
 from indexes.join.tiles import Tile
-from indexes.memory import Room
+from indexes.memory import Room, gather
 
 LEVELS = 127
 # Rows are filled up with zeros to a multiple of this.
@@ -96,7 +96,7 @@ def quantised(
     errors, scales = np.empty(count), np.empty(count)
 
     def fill(rows: slice) -> None:
-        exact = turned(_wide(gathered(vectors, order, rows), width), turn)
+        exact = turned(_wide(gather(vectors, order[rows]), width), turn)
         size = lengths[order[rows]]
         values[rows], scales[rows], off = quantise(exact, size)
         errors[rows] = off + lost * size
@@ -135,7 +135,7 @@ def turn_pays(vectors: Vectors, order: Rows, lengths: Scores) -> bool:
     """Whether turning the rows takes so much of the error that it is worth its time."""
     width = _wide_of(vectors.shape[1])
     chosen = order[:: max(1, len(order) // _SAMPLE)][:_SAMPLE]
-    some, sizes = _wide(np.ascontiguousarray(vectors[chosen]), width), lengths[chosen]
+    some, sizes = _wide(gather(vectors, chosen), width), lengths[chosen]
     turn = hadamard(_side(width))
     lost = [np.median(quantise(rows, sizes)[2]) for rows in (turned(some, turn), some.clone())]
     return bool(lost[0] < LESS * lost[1])

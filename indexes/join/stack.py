@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Rows, Vectors
+from indexes.memory import gather
 
 
 class Stacked:
@@ -53,12 +54,12 @@ class Stacked:
             rows = np.flatnonzero(rows)
         first = rows < self.split
         if first.all():
-            return self.left[rows]
+            return gather(self.left, rows)
         if not first.any():
-            return self.right[rows - self.split]
+            return gather(self.right, rows - self.split)
         found = np.empty((len(rows), self.shape[1]), self.dtype)
-        found[first] = self.left[rows[first]]
-        found[~first] = self.right[rows[~first] - self.split]
+        found[first] = gather(self.left, rows[first])
+        found[~first] = gather(self.right, rows[~first] - self.split)
         return found
 
     def _between(self, start: int, stop: int, step: int) -> NDArray[Any]:
@@ -120,7 +121,9 @@ class Chosen:
         return len(self.rows)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        return np.asarray(self.vectors[self.rows[rows]])
+        chosen = self.rows[rows]
+        one = isinstance(chosen, np.integer)
+        return np.asarray(self.vectors[chosen]) if one else gather(self.vectors, chosen)
 
 
 def last_part(vectors: Vectors, rows: Rows) -> tuple[Vectors, Rows]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from indexes.base import Rows, Scores
 from indexes.join.best import Best, Found
 from indexes.join.bounds import filter_dtype, margin, rounded
+from indexes.memory import gather
 
 BLOCK = 1024
 
@@ -116,8 +117,10 @@ class Plain:
     def _block(self, tile: Tile) -> Found:
         vectors, sign = self.best.vectors, self.best.sign
         rows, columns = self.order[tile.rows], self.order[tile.columns]
-        left = sign * np.asarray(vectors[rows], self.dtype)
-        product: NDArray[np.floating] = left @ np.asarray(vectors[columns], self.dtype).T
+        left = sign * gather(vectors, rows).astype(self.dtype, copy=False)
+        product: NDArray[np.floating] = (
+            left @ gather(vectors, columns).astype(self.dtype, copy=False).T
+        )
         largest = float(self.lengths[rows].max() * self.lengths[columns].max())
         error = margin(vectors.shape[1], largest, self.dtype)
         hits = np.flatnonzero(product >= rounded(self.best.threshold - error, self.dtype))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from indexes.base import Mask, Rows, Scores, Vectors
 from indexes.join.bounds import pair_scores
+from indexes.memory import gather
 
 # Pairs of all kinds, or those of one group alone.
 Kind = Literal["both", "positive"]
@@ -96,7 +97,9 @@ class UnitTile:
     ) -> None:
         """Multiply the rows of both units."""
         sides = [
-            np.ascontiguousarray(pairs.vectors[pairs.order[unit.start : unit.stop]], pairs.dtype)
+            gather(pairs.vectors, pairs.order[unit.start : unit.stop]).astype(
+                pairs.dtype, copy=False
+            )
             for unit in (self.first, self.second)
         ]
         shape = len(sides[0]), len(sides[1])

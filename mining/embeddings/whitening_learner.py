@@ -26,6 +26,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from indexes.memory import gather
 from mining.embeddings.store import Embeddings, read_images
 from mining.errors import EmbeddingError
 from mining.models.names import short_name
@@ -138,7 +139,7 @@ class _Vectors:
         """The vectors, some thousand at a time; EmbeddingError where they are not finite."""
         for start in range(0, len(self.order), _BLOCK):
             part = slice(start, start + _BLOCK)
-            block = np.asarray(self.embeddings.vectors[self.order[part]], np.float64)
+            block = gather(self.embeddings.vectors, self.order[part]).astype(np.float64)
             if not np.isfinite(block).all():
                 raise EmbeddingError(
                     f"{self.embeddings.folder}: vectors that are not finite; make them again with: "

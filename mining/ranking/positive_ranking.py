@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from indexes import FlatIndex, pair_scores
+from indexes.memory import rows_taken
 from mining.embeddings.store import Embeddings
 from mining.errors import RulesError
 from mining.ranking.ranked_pairs import COUNTED, RankedPairs, Spent, in_window
@@ -71,7 +72,9 @@ class PositiveRanking:
         place[rows] = np.arange(rows.size)
         exclude = place[np.concatenate([self._excluded.rows, spent.pairs])]
         with self._embeddings.watched(progress) as step:
-            found = FlatIndex(self._vectors[rows]).bottom_pairs(
+            # What is taken is a copy: only where faces are spent.
+            vectors = self._vectors if usable.all() else rows_taken(self._vectors, usable)
+            found = FlatIndex(vectors).bottom_pairs(
                 depth,
                 self._groups[rows],
                 min_score=spent.score,

@@ -12,6 +12,7 @@ import numpy as np
 from indexes import AllPairs, FlatIndex
 from indexes.join import SearchOptions
 from indexes.join.score_counts import Histogram
+from indexes.memory import gather
 from pairsets.arrays import Rows, Scores
 
 # The FAR that the tail begins with, and the pairs of two identities that are held for it.
@@ -114,7 +115,7 @@ class TailSearch:
         found = []
         for _ in range(_BLOCKS):
             i, j = (draw.integers(0, count, min(_BLOCK, count)) for _ in range(2))
-            product = np.asarray(vectors[i]) @ np.asarray(vectors[j]).T
+            product = gather(vectors, i) @ gather(vectors, j).T
             found.append(product[codes[i][:, None] != codes[j]])
         scores = np.sort(np.concatenate(found))
         if not scores.size:

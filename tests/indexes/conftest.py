@@ -14,7 +14,7 @@ import torch
 from support.crews import Others
 
 from indexes import join, memory
-from indexes.join import cuda, engine, filters, kernels, plan, scan, search
+from indexes.join import cuda, engine, kernels, plan, scan, search
 from indexes.join.narrow import leading
 
 Way = Callable[..., join.SearchOptions]
@@ -113,7 +113,7 @@ def narrow_first(
     def chosen(self, best, *rest, **named):
         original(self, best, *rest, **named)
         depth = max(1, best.vectors.shape[1] // 3)
-        sample = filters.gathered(best.vectors, self.order, slice(0, 64))
+        sample = memory.gather(best.vectors, self.order[:64])
         self.basis = leading(sample, depth) if basis is None else basis
         self.width, self.crowd = self.basis.shape[1] + 1, crowd
 

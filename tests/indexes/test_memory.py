@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.oracle import as_bytes
 
 from indexes import FlatIndex, IndexesError, join, memory
 from indexes.join import options
+from indexes.join.stack import Stacked
 from indexes.memory import MIB, Room, cap_now, capped, held, rows_taken
 
 linux = pytest.mark.skipif(held() is None, reason="the system does not say what a process holds")
@@ -52,6 +54,86 @@ def test_a_file_larger_than_the_cap_is_read(tmp_path):
     ]  # fmt: skip
     assert grown[0] >= 400
     assert grown[1] < 256
+
+
+# Gathers rows from all over a file of 400 MiB; nobody looks at the process meanwhile.
+GATHERER = """
+import sys
+import numpy as np
+from indexes import memory
+from indexes.memory import MIB, capped, gather, held
+memory._PERIOD = 3600
+if sys.argv[2] == "not to be opened":
+    memory._open_again = lambda address: None
+rows = np.memmap(sys.argv[1], np.float32, "r").reshape(-1, 256)
+now = held()
+order = np.random.default_rng(0).permutation(len(rows))
+with capped(now.own + now.mapped + 256 * MIB, rows):
+    for start in range(0, 40_000, 20_000):
+        some = order[start : start + 20_000]
+        assert (gather(rows, some)[:, 0] == some).all()
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print((int(peak.split()[1]) * 1024 - now.own - now.mapped) // MIB)
+"""
+
+
+@linux
+@pytest.mark.parametrize("way", ["opened", "not to be opened"])
+def test_scattered_rows_of_a_file_larger_than_the_cap_are_gathered(tmp_path, way):
+    path = tmp_path / "rows.f32"
+    with path.open("wb") as file:
+        for start in range(0, 409_600, 4096):
+            numbers = np.arange(start, start + 4096, dtype="<f4")
+            file.write(np.repeat(numbers, 256).tobytes())
+    grown = subprocess.run(
+        [sys.executable, "-c", GATHERER, str(path), way],
+        check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert int(grown.stdout) < 256
+
+
+@pytest.mark.parametrize("cap", [None, 1])
+@pytest.mark.parametrize("place", ["memory", "file", "file without a name", "replaced file"])
+def test_gathered_rows_are_those_asked_for(tmp_path, cap, place):
+    expected = np.arange(3000, dtype=np.float32).reshape(1000, 3)
+    vectors, path = expected, tmp_path / "some rows.npy"
+    if place == "file without a name":
+        vectors = Room(1, tmp_path).array((1000, 3), np.float32)
+        vectors[:] = expected
+    elif place != "memory":
+        np.save(path, expected)
+        vectors = np.load(path, mmap_mode="r")
+    if place == "replaced file":
+        path.unlink()
+        np.save(path, -expected)
+    draw = np.random.default_rng(0)
+    rows = np.r_[draw.integers(0, 1000, 500), 7:70, 999, 999, 0, 1].astype(np.int32)
+    both = Stacked(vectors[:300], vectors[300:])
+    with capped(cap):
+        for some in (rows, rows[:1], rows[:0]):
+            for found in (memory.gather(vectors, some), memory.gather(both, some)):
+                assert np.array_equal(found, expected[some])
+                assert found.flags.writeable
+                assert found.flags.c_contiguous
+            assert np.array_equal(
+                memory.gather(vectors[5::3], some % 300), expected[5::3][some % 300]
+            )
+            assert np.array_equal(memory.gather(vectors[:, 1:], some), expected[some, 1:])
+            assert np.array_equal(memory.gather(vectors, -1 - some), expected[-1 - some])
+        with pytest.raises(IndexError):
+            memory.gather(vectors, np.array([1000]))
+
+
+@linux
+def test_a_file_that_became_shorter_is_told(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.zeros((5000, 64), np.float32))
+    vectors = np.load(path, mmap_mode="r")
+    with capped(1):
+        memory.gather(vectors, np.array([4999]))
+        os.truncate(path, 4096)
+        with pytest.raises(IndexesError, match=r"rows\.npy: the file became shorter"):
+            memory.gather(vectors, np.array([4999]))
 
 
 def test_a_cap_is_known_while_it_lasts():

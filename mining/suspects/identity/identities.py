@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.memory import gather
 from mining.embeddings.store import Embeddings
 from mining.suspects.identity.positive_scores import Positives
 from pairsets.arrays import Floats, Rows
@@ -104,7 +105,7 @@ class Identities:
 
     def cross(self, a: Rows, b: Rows) -> Floats:
         """`[A, B]` scores of faces."""
-        one, other = (self._vectors[rows].astype(np.float64) for rows in (a, b))
+        one, other = (gather(self._vectors, rows).astype(np.float64) for rows in (a, b))
         return self._rounded(one @ other.T)
 
     def near(self, rows: Rows, codes: Rows | int) -> Floats:
@@ -113,7 +114,7 @@ class Identities:
         found = np.empty(len(rows))
         for start in range(0, len(rows), self.most_faces):
             part = slice(start, start + self.most_faces)
-            vectors = self._vectors[rows[part]].astype(np.float64)
+            vectors = gather(self._vectors, rows[part]).astype(np.float64)
             inside = self.codes[rows[part]] == codes[part]
             sums = np.einsum("nd,nd->n", vectors, self._sums[codes[part]])
             sums -= np.where(inside, np.einsum("nd,nd->n", vectors, vectors), 0)
@@ -160,7 +161,7 @@ class Identities:
 
     def _search(self, rows: Rows) -> tuple[Rows, Floats, Floats]:
         """Find the nearest and the next identity of faces: in float32, settled in float64."""
-        vectors = self._vectors[rows].astype(np.float64)
+        vectors = gather(self._vectors, rows).astype(np.float64)
         scaled = vectors / self._length
         rough = scaled.astype(np.float32) @ self._centres.T
         line, own = np.arange(len(rows)), self.codes[rows]
@@ -218,7 +219,7 @@ class Identities:
         norms = np.zeros(len(self._order))
         for start in range(0, len(self._order), 8192):
             rows = self._order[start : start + 8192]
-            vectors = self._vectors[rows].astype(np.float64)
+            vectors = gather(self._vectors, rows).astype(np.float64)
             codes = self.codes[rows]
             firsts = np.flatnonzero(np.diff(codes, prepend=-1))
             sums[codes[firsts]] += np.add.reduceat(vectors, firsts, axis=0)

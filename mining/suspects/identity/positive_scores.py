@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from indexes import pair_scores
+from indexes.memory import gather
 from mining.embeddings.store import Embeddings
 from pairsets.arrays import Rows, Scores
 
@@ -39,7 +40,7 @@ class Positives:
         apart = np.ones(len(i), bool)
         for start in range(0, len(i), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            apart[rows] = (vectors[i[rows]] != vectors[j[rows]]).any(axis=1)
+            apart[rows] = (gather(vectors, i[rows]) != gather(vectors, j[rows])).any(axis=1)
         i, j = i[apart], j[apart]
         scores = np.sort(pair_scores(vectors, vectors, i, j))
         scores.setflags(write=False)
