@@ -24,6 +24,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.memory import gather
 from mining.embeddings.engines import checked
 from mining.embeddings.journal import Vectors
 from mining.embeddings.vector_file import VectorFile
@@ -111,7 +112,7 @@ class Embeddings:
         """Embeddings of some faces, by number, in memory; the manifest stays that of the folder."""
         faces = self.faces.take(rows)
         with self.watched():
-            vectors = np.asarray(self.vectors[rows])
+            vectors = gather(self.vectors, rows)
         vectors.setflags(write=False)
         return Embeddings(faces, vectors, self.manifest, self.folder)
 

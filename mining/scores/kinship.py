@@ -10,6 +10,7 @@ import numpy as np
 
 from indexes import FlatIndex, pair_scores
 from indexes.join import SearchOptions
+from indexes.memory import gather
 from mining.embeddings.store import Embeddings
 from mining.models.names import short_name
 from mining.scores.collection import Gathered, miners
@@ -108,7 +109,7 @@ class Likeness:
                 return top
         with embeddings.watched():
             everywhere = np.array_equal(rows, np.arange(len(embeddings)))
-            vectors = embeddings.vectors if everywhere else np.asarray(embeddings.vectors[rows])
+            vectors = embeddings.vectors if everywhere else gather(embeddings.vectors, rows)
             found = FlatIndex(vectors).top_pairs(
                 self.hardest, groups, how=self.how or SearchOptions()
             )
