@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from pairsets.files.expectations import Expectation
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
@@ -37,3 +38,17 @@ class Check(Protocol):
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair, with the reasons in words."""
+
+
+@runtime_checkable
+class MeasuredCheck(Protocol):
+    """A check that measures itself on the set at hand, and abstains where it is too often wrong."""
+
+    @property
+    def expected(self) -> Expectation:
+        """Precision and recall of its flags on this set; it flags nothing where it abstains."""
+
+
+def expectations(checks: Sequence[object]) -> list[Expectation]:
+    """Expectations of those of the checks that measure themselves."""
+    return [check.expected for check in checks if isinstance(check, MeasuredCheck)]
