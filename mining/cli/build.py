@@ -42,6 +42,7 @@ from mining.cli.options import (
     SeedOption,
     TargetOption,
     TestPairsOption,
+    TrustOption,
     VerboseOption,
     VetoOption,
     kinds_of,
@@ -74,6 +75,7 @@ class SuspectGroup:
     aliases: AliasesOption = None
     cannot_link: CannotLinkOption = None
     detector: DetectorOption = None
+    trust_suspects: TrustOption = None
 
     def drop(self, max_pixels: int) -> Drop | None:
         """Suspects that are not mined; the files that they are looked for with need kinds."""
@@ -81,6 +83,7 @@ class SuspectGroup:
         files = {name: getattr(self, name, None) for name in names}
         given = [f"--{name}" for name, path in files.items() if path is not None]
         given += ["--cannot-link"] if self.cannot_link else []
+        given += ["--trust-suspects"] if self.trust_suspects else []
         if self.drop_suspects is None:
             if given:
                 raise typer.BadParameter(
@@ -91,7 +94,8 @@ class SuspectGroup:
 
         kinds = tuple(kinds_of(self.drop_suspects) or ())
         cannot = tuple(self.cannot_link or ())
-        return Drop(kinds, **files, max_pixels=max_pixels, cannot_link=cannot)
+        trusted = tuple(kinds_of(self.trust_suspects) or ())
+        return Drop(kinds, **files, max_pixels=max_pixels, cannot_link=cannot, trusted=trusted)
 
 
 @dataclass(frozen=True)

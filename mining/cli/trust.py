@@ -21,6 +21,7 @@ from mining.cli.options import (
     OverwriteOption,
     PairsArgument,
     SpreadsheetSafeOption,
+    TrustOption,
     VetoOption,
     kinds_of,
     share_from,
@@ -59,6 +60,7 @@ def suspects(
     known: AliasGroup = AliasGroup(),
     detector: DetectorOption = None,
     kinds: KindsOption = None,
+    trust: TrustOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
@@ -91,6 +93,7 @@ def suspects(
         detector=detector,
         max_pixels=max_pixels,
         cannot_link=tuple(known.cannot_link or ()),
+        trusted=tuple(kinds_of(trust) or ()),
     )
     made = find_suspects(
         pairs,

@@ -93,7 +93,7 @@ def mine_pairs(
     _refuse_empty(faces, given, two)
     given.refuse_misfit(faces, folders[0], label=search.mined_label)
     joined, lost = _join(search, pairs, given, folds, list(sources.values()))
-    checks, looked_with = given.look_for_suspects(list(sources.values()))
+    checks, looked_with, abstained = given.look_for_suspects(list(sources.values()))
     if mining.drop is not None and mining.drop.faces is not None:
         resolve(mining.drop.faces, faces.paths)
     digests = _digest(given, list(sources.values()), folds) | looked_with
@@ -116,7 +116,7 @@ def mine_pairs(
         design=found.design,
         overwrite=overwrite,
     )
-    told = found.warnings_beside(out) + (two.warnings() if two else [])
+    told = abstained + found.warnings_beside(out) + (two.warnings() if two else [])
     return CommandResult(files, funnel, told, hubness=found.hubness, hints=_hints(two))
 
 

@@ -13,7 +13,8 @@ from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions, of_faces
 from mining.scores.pair_files import without_skipped
-from mining.suspects.check import Check
+from mining.suspects.abstention import abstentions
+from mining.suspects.check import Check, expectations
 from mining.suspects.evidence import Evidence
 from pairsets.faces import resolve
 from pairsets.files.side_files import suspects_of
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # Suspects of one kind that a figure shows.
 SHOWN = 12
+# Pairs of identities that are told of.
+LISTED = 10
 # Kinds that go by who is shown, not by labels and pictures alone.
 BY_IDENTITY = ("alias", "mislabel")
 
@@ -124,8 +127,43 @@ def find_suspects(
         if drawn is not None and figure is not None:
             save_figure(drawn, folder / figure.name)
     return CommandResult(
-        written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds)
+        written,
+        [*lost, *suspect_rows(found)],
+        [*warnings, *abstentions(checks)],
+        hints=[*_expected(checks), *by_identities(pairs, doubts), *_hints(evidence, kinds)],
     )
+
+
+def _expected(checks: Sequence[Check]) -> list[str]:
+    """Lines on how often the checks that measure themselves expect to be right."""
+    return [
+        f"{KINDS[one.kind]} ({one.kind}): {one.sentence()}"
+        for one in expectations(checks)
+        if not one.abstains and not one.trusted
+    ]
+
+
+def by_identities(pairs: PairSet, doubts: Sequence[Doubt]) -> list[str]:
+    """Lines on doubts about identity: of each two identities, how many pairs they are about."""
+    lines = []
+    for doubt in doubts:
+        if doubt.kind != "alias":
+            continue
+        about: dict[tuple[str, str], list[int]] = {}
+        for row in np.flatnonzero(doubt.flagged).tolist():
+            a, b = sorted(pairs.names(row))
+            about.setdefault((a, b), []).append(row)
+        often = sorted(about.items(), key=lambda item: (-len(item[1]), item[0]))
+        for (a, b), rows in often[:LISTED]:
+            why = doubt.reasons[rows[0]].removeprefix(f"{a} and {b}: ")
+            lines.append(f"{a} / {b}: {len(rows):,} of your pairs ({why})")
+        if len(often) > LISTED:
+            lines.append(f"and {len(often) - LISTED:,} more such pairs of identities")
+        if often:
+            lines.append(
+                "Who is one, list in --aliases; who is not, name a face of either in --cannot-link."
+            )
+    return lines
 
 
 def _unread(checks: Sequence[Check]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mining.embeddings.store import Embeddings
+from mining.suspects.abstention import refuse_untrustable
 from mining.suspects.check import Check, CheckCrew
 from pairsets.errors import PairSetError
 from pairsets.files.suspect_kinds import KINDS
@@ -16,7 +17,7 @@ from pairsets.images import MAX_PIXELS
 from pairsets.storage.digests import sha256
 
 if TYPE_CHECKING:
-    from mining.suspects.identity.identities import Identities
+    from mining.suspects.identity.own_identities import OwnIdentities
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class Evidence:
         cannot_link: files of faces that cannot be one identity's, or of the picture each is of.
         max_pixels: width times height above which an image is refused undecoded.
         crew: nodes of a cluster that look at pictures; this machine alone where it is None.
+        trusted: kinds that flag whatever they expect of themselves; see `abstention`.
 
     Raises:
-        PairSetError: the model that vetoes is one of the references, whose hardest pairs score
-            high because they were chosen so.
+        PairSetError: a kind that is trusted and does not measure itself; or the model that vetoes
+            is one of the references, whose hardest pairs score high because they were chosen so.
     """
 
     faces: Path | None = None
@@ -46,8 +48,10 @@ class Evidence:
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
     crew: CheckCrew | None = None
+    trusted: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        refuse_untrustable(self.trusted)
         if self.second is not None:
             mine = [one.manifest["fingerprint"] for one in self.references]
             if self.second.manifest["fingerprint"] in mine:
@@ -93,11 +97,11 @@ class Evidence:
         return [self._check(kind) for kind in KINDS if kind in kinds]
 
     @cached_property
-    def _identities(self) -> list[Identities]:
+    def _own(self) -> list[OwnIdentities]:
         """The references' identities, grouped and searched once for all checks."""
-        from mining.suspects.identity.identities import grouped
+        from mining.suspects.identity.own_identities import OwnIdentities
 
-        return grouped(self.references)
+        return [OwnIdentities(each) for each in self.references]
 
     def _shared(self, kind: str, root: Path, make: Callable[[Path], Check]) -> Check:
         """A check of pictures, made here first: what it lacks is told here."""
@@ -116,21 +120,26 @@ class Evidence:
             make = partial(_bad_crops, detector=self.detector, max_pixels=self.max_pixels)
             return self._shared(kind, self.faces, make)
         if kind == "veto" and self.second is not None:
-            from mining.suspects.vetoes import SecondModel
+            from mining.suspects.measured_vetoes import MeasuredVeto
 
-            return SecondModel(self.second)
+            return MeasuredVeto(self.second, trusted=kind in self.trusted)
         if kind == "mislabel" and self.references:
-            from mining.suspects.mislabels import Mislabelled
+            from mining.suspects.measured_mislabels import MeasuredMislabels
 
-            return Mislabelled(self._identities)
+            return MeasuredMislabels(self._own, trusted=kind in self.trusted)
         if kind == "alias":
             from mining.suspects.aliases import SameIdentity
+            from mining.suspects.measured_aliases import MeasuredAliases
             from pairsets.files.aliases import Aliases
             from pairsets.files.cannot_links import CannotLinks
 
             aliases = Aliases.read(self.aliases) if self.aliases is not None else None
             cannot = CannotLinks.read(self.cannot_link) if self.cannot_link else None
-            return SameIdentity(self._identities, aliases=aliases, cannot=cannot)
+            if not self.references:
+                return SameIdentity(aliases=aliases, cannot=cannot)
+            return MeasuredAliases(
+                self._own, aliases=aliases, cannot=cannot, trusted=kind in self.trusted
+            )
         raise PairSetError(
             f"{KINDS[kind]} ({kind}) cannot be looked for without {self.lacking[kind]}"
         )
@@ -152,7 +161,7 @@ class Drop:
         kinds: of suspects.
         faces: the folder of images.
         veto: folder with the embeddings of another model.
-        aliases, detector, max_pixels, cannot_link: see `Evidence`.
+        aliases, detector, max_pixels, cannot_link, trusted: see `Evidence`.
 
     Raises:
         PairSetError: no kind, or no such one.
@@ -165,9 +174,11 @@ class Drop:
     detector: Path | None = None
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
+    trusted: Collection[str] = ()
 
     def __post_init__(self) -> None:
         refuse_unknown(self.kinds)
+        refuse_untrustable(self.trusted)
         if not self.kinds:
             raise PairSetError(f"no kind of suspects to drop; expected some of {', '.join(KINDS)}")
 
@@ -222,6 +233,7 @@ class Drop:
             self.detector,
             self.max_pixels,
             self.cannot_link,
+            trusted=self.trusted,
         )
 
 
@@ -240,6 +252,8 @@ def digests_of(evidence: Evidence) -> dict[str, object]:
         "detector_sha256": None if evidence.detector is None else sha256(evidence.detector),
         "veto": None if second is None else second.manifest["fingerprint"],
     }
+    if evidence.trusted:
+        digests["trusted_suspects"] = sorted(evidence.trusted)
     if evidence.cannot_link:
         digests["cannot_link_sha256"] = [sha256(file) for file in evidence.cannot_link]
     return digests
