@@ -469,7 +469,7 @@ TrustOption = Annotated[
         "--trust-suspects",
         metavar="KIND,...",
         callback=_check_kinds,
-        help="Of alias, mislabel and veto, kinds that flag even where they expect to be wrong too "
+        help="Kinds (alias, mislabel, veto) that flag even where they expect to be wrong too "
         "often on this set, and would abstain. [default: none]",
         rich_help_panel=SUSPECTS,
     ),

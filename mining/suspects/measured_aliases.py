@@ -13,7 +13,7 @@ from mining.suspects.identity.measurement import MOST_UNFLAGGED, Measurement, me
 from mining.suspects.identity.nearest_pairs import nearest_pairs
 from mining.suspects.identity.nearness import FACES, nearness
 from mining.suspects.identity.own_identities import OwnIdentities, planted_worlds
-from mining.suspects.identity.planted import split_identities
+from mining.suspects.identity.plants import split_identities
 from pairsets.arrays import Floats
 from pairsets.files.aliases import Aliases
 from pairsets.files.cannot_links import CannotLinks

@@ -10,7 +10,7 @@ import numpy as np
 from mining.suspects.identity.identities import Identities
 from mining.suspects.identity.measurement import MOST_UNFLAGGED, Measurement, measured
 from mining.suspects.identity.own_identities import OwnIdentities, common_faces, planted_worlds
-from mining.suspects.identity.planted import moved_faces
+from mining.suspects.identity.plants import moved_faces
 from mining.suspects.mislabels import Mislabelled, Seen, SeenFaces, agreed
 from pairsets.arrays import Floats
 from pairsets.files.expectations import Expectation

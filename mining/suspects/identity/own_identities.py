@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mining.embeddings.store import Embeddings
 from mining.suspects.identity.identities import Identities, Relabelled
 from mining.suspects.identity.own_space import OwnSpace
-from mining.suspects.identity.planted import WANTED, WORLDS, Plant, Planted
+from mining.suspects.identity.plants import WANTED, WORLDS, Plant, Planted
 from mining.suspects.identity.separation import separation
 
 

@@ -1,4 +1,4 @@
-"""Tails of scores: how many of what is no mistake score as high, told from the bulk below.
+"""Tails of scores: how high those that are no mistake score, told from the bulk below."""
 
 Most of what is looked at is no mistake, and the mistakes score highest. So the tail of the others
 is fitted where they are among themselves, below the `spared` highest scores, and carried on above:
@@ -21,9 +21,9 @@ import numpy as np
 
 from pairsets.arrays import Floats
 
-# Shapes and scales that are tried: in steps of 0.05, and of about 4 % either way of the mean.
-_LARGEST, _STEP = 0.5, 0.05
-_SCALES = np.exp(np.linspace(-1.2, 2.0, 81))
+# Shapes and scales that are tried: in steps of 0.02, and of about 2 % either way of the mean.
+_LARGEST, _STEP = 0.5, 0.02
+_SCALES = np.exp(np.linspace(-1.2, 2.0, 161))
 # Scores between what is spared and the start that a fit needs.
 LEAST = 15
 
@@ -85,7 +85,7 @@ class Tail:
         return None if np.isinf(best[0]) else cls(count, start, best[1], best[2])
 
     def expected(self, scores: Floats) -> Floats:
-        """How many of what is no mistake score as high as each of these, all above the start."""
+        """Number of scores that are no mistake and as high as each of these, all above the start."""
         excess = np.maximum(np.asarray(scores, np.float64) - self.start, 0) / self.scale
         if self.shape == 0:
             return np.asarray(self.count * np.exp(-np.minimum(excess, 700)))
