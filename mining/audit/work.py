@@ -1,0 +1,332 @@
+"""Work of an audit: each kind looked for in its turn, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mining.audit.actions import Actions
+from mining.audit.identities import (
+    alias_findings,
+    embedded_rows,
+    face_findings,
+    refuse_strangers,
+)
+from mining.audit.scarcity import scarce_identities
+from mining.errors import SuspectError
+from mining.suspects.check import expectations
+from mining.suspects.evidence import Evidence, digests_of
+from pairsets.faces import Faces
+from pairsets.files.aliases import Aliases
+from pairsets.files.audit_findings import Finding
+from pairsets.files.audit_kinds import AUDIT_KINDS, OF_PAIRS
+from pairsets.files.audits import Audit, KindAccount
+from pairsets.files.expectations import Expectation
+from pairsets.files.face_lists import FaceList
+from pairsets.funnel import FunnelRow, faces_rows
+from pairsets.progress import Progress
+from pairsets.storage.artefacts import versions
+
+if TYPE_CHECKING:
+    from mining.suspects.identity.identities import Identities
+
+# Kinds that are seen in vectors alone.
+BY_VECTORS = ("mislabel", "outlier")
+_EXTRA = "pip install 'lookalikes[suspects]'"
+# The seed of whatever checks draw to measure themselves.
+SEED = 0
+
+
+@dataclass(eq=False)
+class AuditWork:
+    """An audit under way.
+
+    Attributes:
+        faces, evidence, wanted, actions, out, progress: see `audit`.
+        found: findings by kind, of those that were looked for so far.
+        expected: expectations of checks that measure themselves.
+        why: by kind, why it was not looked for after all.
+        unread: causes by path.
+        warnings: sentences for the user.
+        misfits: strangers among faces that cannot be one identity's, and those that are one's.
+    """
+
+    faces: Faces
+    evidence: Evidence
+    wanted: list[str]
+    actions: Actions
+    out: Path
+    progress: Progress
+    found: dict[str, list[Finding]] = field(default_factory=dict)
+    expected: dict[str, Expectation] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    misfits: tuple[int, int] = (0, 0)
+
+    def look(self) -> None:
+        """Look for all kinds, the quickest to be refused first."""
+        self.warnings += self.faces.notes
+        self._refuse_misfit()
+        self._abstain()
+        with_names = [kind for kind in ("alias", "mislabel", "crop") if self._is_open(kind)]
+        checks = {check.kind: check for check in self._checked(with_names)}
+        if self._is_open("crop"):
+            self._look_for_crops(checks["crop"])
+        self._look_for_copies()
+        if self._is_open("alias"):
+            self._look_for_aliases(checks["alias"])
+        if self._is_open("mislabel"):
+            self._look_for_mislabels(checks["mislabel"])
+        if self._is_open("outlier"):
+            self._look_for_outliers()
+        for one in self.evidence.references:
+            one.refuse_changed()
+        if "few" in self.wanted:
+            said = [finding for found in self.found.values() for finding in found]
+            self.found["few"] = scarce_identities(self.faces, said, self.unread)
+        if self.unread:
+            path, cause = next(iter(sorted(self.unread.items())))
+            self.warnings.append(
+                f"{len(self.unread):,} images cannot be read: {path} {cause}"
+                + (", and others, which audit.json lists" if len(self.unread) > 1 else "")
+            )
+
+    @property
+    def journals(self) -> list[Path]:
+        """Files in which long searches note what they have looked at."""
+        return [self.out / f"{name}.partial.sqlite" for name in ("crops", "copies")]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Paths of the faces that are to be left out, sorted."""
+        found = (one for findings in self.found.values() for one in findings)
+        return sorted({path for one in found for path in one.left_out})
+
+    def audit(self, moved: Sequence[str]) -> Audit:
+        """The audit, with the faces that are about to be moved away."""
+        kinds = {
+            kind: self._account(kind)
+            for kind in self.wanted
+            if kind in self.found or kind in self.why
+        }
+        return Audit(
+            str(self.faces.root),
+            FaceList.of(self.faces),
+            kinds,
+            [one for kind in kinds for one in self.found.get(kind, [])],
+            self._lacking,
+            self._parameters,
+            [
+                {key: one.manifest[key] for key in ("model", "fingerprint", "images_sha256")}
+                | {"vectors_sha256": one.manifest["vectors_sha256"], "folder": str(one.folder)}
+                for one in self.evidence.references
+            ],
+            dict(sorted(self.unread.items())),
+            frozenset(moved),
+        )
+
+    def rows(self, left_out: Sequence[str]) -> list[FunnelRow]:
+        """Funnel rows of what was looked at, and what was found."""
+        rows = faces_rows(self.faces)
+        if self.unread:
+            rows.append(FunnelRow("faces", "images that cannot be read", len(self.unread)))
+        for kind, found in self.found.items():
+            what = f"{AUDIT_KINDS[kind]} ({kind})"
+            rows.append(FunnelRow("audit", what, len(found), kept=True))
+        if left_out:
+            rows.append(FunnelRow("audit", "faces to leave out", len(left_out), kept=True))
+        return rows
+
+    def hints(self, left_out: Sequence[str]) -> list[str]:
+        """Sentences on how sure it is, what was not looked for, and how to go on."""
+        told = [
+            f"{AUDIT_KINDS[kind].capitalize()} ({kind}): {account.sentence()}"
+            for kind in self.wanted
+            if kind in self.found or kind in self.why
+            for account in [self._account(kind)]
+            if account.abstains or account.expected is not None
+        ]
+        told += [
+            f"Not looked for: {AUDIT_KINDS[kind]} ({kind}), which needs {option}"
+            for kind, option in self._lacking.items()
+        ]
+        if left_out and self.actions.ignore_list is None and self.actions.move_to is None:
+            told.append(
+                f"{len(left_out):,} faces would be left out: --ignore-list FILE lists them, "
+                "--move-to FOLDER moves them away, and back again with --undo"
+            )
+        return told
+
+    def _is_open(self, kind: str) -> bool:
+        return kind in self.wanted and kind not in self.why
+
+    def _account(self, kind: str) -> KindAccount:
+        found = self.found.get(kind, [])
+        paths = {note.path for one in found for note in one.notes if note.path}
+        return KindAccount(len(found), len(paths), self.expected.get(kind), self.why.get(kind, ""))
+
+    def _refuse_misfit(self) -> None:
+        """Raise where vectors are of other faces; tell of faces without one."""
+        for one in self.evidence.references:
+            lacking = refuse_strangers(one, self.faces)
+            if lacking:
+                self.warnings.append(
+                    f"{one.folder}: {lacking:,} of {len(self.faces):,} faces have no vector; of "
+                    "them nothing is said by vectors"
+                )
+
+    def _abstain(self) -> None:
+        """Note the kinds that faces such as these can say nothing of."""
+        count = self.faces.count_identities
+        single = count == len(self.faces)
+        if count < 2:
+            said = "there is one identity, and no other that it or its faces could be taken for"
+            self.why |= dict.fromkeys(("alias", "mislabel", "outlier"), said)
+        elif single:
+            said = "every identity has one picture, which cannot be compared with others of it"
+            self.why |= dict.fromkeys(BY_VECTORS, said)
+        self.why = {kind: why for kind, why in self.why.items() if kind in self.wanted}
+        self.warnings += [
+            f"{AUDIT_KINDS[kind].capitalize()} ({kind}) is not looked for: {why}"
+            for kind, why in self.why.items()
+        ]
+
+    def _checked(self, kinds: Sequence[str]) -> list[Any]:
+        """The checks of some kinds; evidence that is for none of what is wanted is refused."""
+        evidence = self.evidence
+        if not self._is_open("alias") and "alias" in self.wanted:
+            evidence = replace(evidence, aliases=None, cannot_link=())
+        checks = evidence.checks(kinds)
+        self.expected |= {one.kind: one for one in expectations(checks)}
+        return checks
+
+    def _look_for_crops(self, check: Any) -> None:
+        from mining.audit.crops import bad_crops
+
+        facts = ["crops", self._digests["detector_sha256"], self.evidence.max_pixels]
+        facts += [str(self.faces.root), versions("lookalikes", "numpy", "pillow")]
+        with self.progress(f"Looking for {AUDIT_KINDS['crop']}") as step:
+            found, unread = bad_crops(
+                check, self.faces, journal=self.journals[0], facts=facts, progress=step
+            )
+        self.unread |= unread
+        if "crop" not in self.actions.kinds:
+            found = [_asked(one) for one in found]
+        self.found["crop"] = found
+
+    def _look_for_copies(self) -> None:
+        wanted = [kind for kind in self.wanted if kind in OF_PAIRS]
+        if not wanted:
+            return
+        from mining.audit.copies import compare_all, copy_findings, pairs_of
+
+        try:
+            from mining.overlap.inner_copies import copies_within
+
+            copies = copies_within(
+                self.faces,
+                journal=self.journals[1],
+                max_pixels=self.evidence.max_pixels,
+                progress=self.progress,
+            )
+        except SuspectError as error:
+            self.warnings.append(str(error))
+            self.why |= dict.fromkeys(wanted, f"it needs {_EXTRA}")
+            return
+        self.unread |= copies.unread
+        crops = {note.path for one in self.found.get("crop", []) for note in one.notes}
+        for kind in wanted:
+            pairs = pairs_of(copies.found, kind)
+            if kind == "duplicate":
+                pairs = compare_all(pairs, self.faces, self.evidence.max_pixels, self.progress)
+            act = kind in self.actions.kinds
+            self.found[kind] = copy_findings(kind, pairs, self.faces, crops, act=act)
+
+    def _look_for_aliases(self, check: Any) -> None:
+        path = self.evidence.aliases
+        known = Aliases() if path is None else Aliases.read(path)
+        models = self.evidence.references
+        with self.progress("Comparing identities") as step:
+            found, pairs = alias_findings(check, models, self.faces, known, step)
+        self.found["alias"] = found
+        if self.evidence.cannot_link:
+            self.misfits = check.misfits(pairs)
+        missing = known.unknown(self.faces.identities.tolist())
+        if missing:
+            self.warnings.append(
+                f"{path}: {len(missing):,} listed names are no identity's of these faces, "
+                f"{missing[0]} for one; misspelt?"
+            )
+
+    def _look_for_mislabels(self, check: Any) -> None:
+        rows = embedded_rows(self.evidence.references, self.faces)
+        faces = self.faces.take(rows)
+        with self.progress("Looking for faces of another identity") as step:
+            scores, reasons = check.of_faces(faces.paths.tolist(), step)
+        others = [""] * len(faces)
+        suspected = [at for at, reason in enumerate(reasons) if reason]
+        if suspected:
+            for at, name in zip(suspected, self._nearest(faces, suspected, reasons), strict=True):
+                others[at] = name
+        act = "mislabel" in self.actions.kinds
+        self.found["mislabel"] = face_findings("mislabel", scores, reasons, faces, others, act=act)
+
+    def _nearest(self, faces: Faces, suspected: Sequence[int], reasons: Sequence[str]) -> list[str]:
+        """The other identity that each suspected face is said to be near to."""
+        paths = faces.paths[suspected]
+        named = []
+        for model in self._models:
+            codes = model.rivals(model.rows(paths))[0]
+            named.append([model.names[code] for code in codes.tolist()])
+        return [
+            next((name for name in names if f" {name} " in reasons[at]), names[0])
+            for at, names in zip(suspected, zip(*named, strict=True), strict=True)
+        ]
+
+    def _look_for_outliers(self) -> None:
+        from mining.audit.outliers import find_outliers
+
+        faces = self.faces.take(embedded_rows(self.evidence.references, self.faces))
+        with self.progress("Looking for faces unlike all others") as step:
+            scores, reasons, others = find_outliers(self._models, faces.paths.tolist(), step)
+        act = "outlier" in self.actions.kinds
+        self.found["outlier"] = face_findings("outlier", scores, reasons, faces, others, act=act)
+
+    @cached_property
+    def _models(self) -> list[Identities]:
+        """The references' identities, grouped once."""
+        from mining.suspects.identity.identities import grouped
+
+        return grouped(self.evidence.references)
+
+    @property
+    def _lacking(self) -> dict[str, str]:
+        """Kinds that were not looked for, and the option that each lacks."""
+        if self.evidence.references:
+            return {}
+        return dict.fromkeys(BY_VECTORS, "--embeddings")
+
+    @cached_property
+    def _digests(self) -> Mapping[str, object]:
+        return digests_of(self.evidence)
+
+    @property
+    def _parameters(self) -> dict[str, object]:
+        """Parameters of the audit, for its file."""
+        return {
+            "seed": SEED,
+            "kinds": [*self.wanted],
+            "act_on": [*self.actions.kinds],
+            "max_pixels": self.evidence.max_pixels,
+            "identities": self.faces.said,
+            **self._digests,
+        }
+
+
+def _asked(one: Finding) -> Finding:
+    """A finding of which a person is asked instead of leaving its faces out."""
+    return replace(one, notes=tuple(replace(note, suggestion="ask") for note in one.notes))
