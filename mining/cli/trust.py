@@ -11,6 +11,7 @@ import typer
 from mining.cli.app import app
 from mining.cli.options import (
     AliasGroup,
+    AuditOption,
     DetectorOption,
     EmbeddingsOption,
     FacesFolderOption,
@@ -59,6 +60,7 @@ def suspects(
     known: AliasGroup = AliasGroup(),
     detector: DetectorOption = None,
     kinds: KindsOption = None,
+    audit: AuditOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
@@ -82,6 +84,7 @@ def suspects(
     from mining.commands.suspects import find_suspects
     from mining.embeddings.store import Embeddings
     from mining.suspects.evidence import Evidence
+    from pairsets.files.audits import Audit
 
     evidence = Evidence(
         faces=faces,
@@ -91,6 +94,7 @@ def suspects(
         detector=detector,
         max_pixels=max_pixels,
         cannot_link=tuple(known.cannot_link or ()),
+        audit=Audit.read(audit) if audit is not None else None,
     )
     made = find_suspects(
         pairs,

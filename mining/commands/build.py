@@ -121,6 +121,7 @@ def build(
     given = MinerInputs.read(mining, random)
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces, identities)
+    given.refuse_audit(found, sizes=True)
     test = _read_test_pairs(given, found, tables.target_fnr)
     cast = _Models.load(miners, [*models, *([FLOOR] if tables.floor else [])], encoding)
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)

@@ -16,6 +16,7 @@ from mining.scores.pair_files import without_skipped
 from mining.suspects.check import Check
 from mining.suspects.evidence import Evidence
 from pairsets.faces import resolve
+from pairsets.files.audits import Audit
 from pairsets.files.side_files import suspects_of
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.files.suspects import Doubt, Suspects
@@ -68,6 +69,7 @@ def find_suspects(
     out = suspects_of(path) if out is None else out
     files = [out, *([figure] if figure is not None else [])]
     inputs = [path, evidence.aliases, evidence.detector, *evidence.cannot_link]
+    inputs += [None if evidence.audit is None else evidence.audit.source]
     copies = copies_of([out])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=inputs)
     if evidence.faces is not None:
@@ -84,6 +86,8 @@ def find_suspects(
         PairSet.read(path, identities), [*evidence.references, *second], "suspects"
     )
     pairs = _as_embedded(pairs, evidence, str(path))
+    if evidence.audit is not None:
+        _refuse_audit(evidence.audit, pairs, evidence.faces)
     checks = evidence.checks(kinds)
     against = []
     if any(check.kind in BY_IDENTITY for check in checks):
@@ -126,6 +130,13 @@ def find_suspects(
     return CommandResult(
         written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds)
     )
+
+
+def _refuse_audit(audit: Audit, pairs: PairSet, faces: Path | None) -> None:
+    """Raise PairSetError where an audit is of other faces, or of those of before."""
+    paths = pairs.paths
+    audit.faces.refuse_strangers(paths, audit.name, faces)
+    audit.faces.refuse_names(((path, pairs.identity(path)) for path in paths), audit.name)
 
 
 def _unread(checks: Sequence[Check]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mining.embeddings.store import Embeddings
 from mining.suspects.check import Check, CheckCrew
 from pairsets.errors import PairSetError
+from pairsets.files.audits import Audit
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.images import MAX_PIXELS
 from pairsets.storage.digests import sha256
@@ -32,6 +33,7 @@ class Evidence:
         cannot_link: files of faces that cannot be one identity's, or of the picture each is of.
         max_pixels: width times height above which an image is refused undecoded.
         crew: nodes of a cluster that look at pictures; this machine alone where it is None.
+        audit: of the faces, which answers for the kinds that it looked for, and speaks of.
 
     Raises:
         PairSetError: the model that vetoes is one of the references, whose hardest pairs score
@@ -46,6 +48,7 @@ class Evidence:
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
     crew: CheckCrew | None = None
+    audit: Audit | None = None
 
     def __post_init__(self) -> None:
         if self.second is not None:
@@ -66,7 +69,8 @@ class Evidence:
             found["mislabel"] = "--embeddings"
         if self.second is None:
             found["veto"] = "--veto"
-        return {kind: found[kind] for kind in KINDS if kind in found}
+        answered = () if self.audit is None else self.audit.speaking
+        return {kind: found[kind] for kind in KINDS if kind in found and kind not in answered}
 
     def checks(self, kinds: Collection[str] | None = None) -> list[Check]:
         """A check of each kind, or of each that can be looked for.
@@ -89,6 +93,11 @@ class Evidence:
                 raise PairSetError(
                     f"{option} is for suspects of the kind {kind}, which are not looked for"
                 )
+            if evidence is not None and self.audit is not None and kind in self.audit.speaking:
+                raise PairSetError(
+                    f"{option} is for suspects of the kind {kind}, which {self.audit.name} tells; "
+                    f"give {option} to the audit instead"
+                )
         refuse_unknown(kinds)
         return [self._check(kind) for kind in KINDS if kind in kinds]
 
@@ -106,6 +115,10 @@ class Evidence:
 
     def _check(self, kind: str) -> Check:
         """The check of a kind; imported when it is needed."""
+        if self.audit is not None and kind in self.audit.speaking:
+            from mining.suspects.audit_verdicts import verdicts_of
+
+            return verdicts_of(self.audit, kind)
         if kind == "duplicate" and self.faces is not None:
             from mining.suspects.duplicates import DuplicatePictures
 
@@ -153,6 +166,7 @@ class Drop:
         faces: the folder of images.
         veto: folder with the embeddings of another model.
         aliases, detector, max_pixels, cannot_link: see `Evidence`.
+        audit: file of an audit of the faces.
 
     Raises:
         PairSetError: no kind, or no such one.
@@ -165,6 +179,7 @@ class Drop:
     detector: Path | None = None
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
+    audit: Path | None = None
 
     def __post_init__(self) -> None:
         refuse_unknown(self.kinds)
@@ -174,8 +189,17 @@ class Drop:
     @property
     def files(self) -> list[Path]:
         """Files that suspects are looked for with, as far as given."""
-        files = [self.aliases, self.detector, *self.cannot_link]
+        files = [self.aliases, self.detector, self.audit, *self.cannot_link]
         return [file for file in files if file is not None]
+
+    @cached_property
+    def audited(self) -> Audit | None:
+        """The audit, read.
+
+        Raises:
+            PairSetError: it is none, or damaged.
+        """
+        return None if self.audit is None else Audit.read(self.audit)
 
     def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:
         """Raise what `Evidence.checks` would for a kind that needs no vectors, or a second model.
@@ -222,6 +246,7 @@ class Drop:
             self.detector,
             self.max_pixels,
             self.cannot_link,
+            audit=self.audited,
         )
 
 
@@ -240,6 +265,8 @@ def digests_of(evidence: Evidence) -> dict[str, object]:
         "detector_sha256": None if evidence.detector is None else sha256(evidence.detector),
         "veto": None if second is None else second.manifest["fingerprint"],
     }
+    if evidence.audit is not None:
+        digests["audit_sha256"] = evidence.audit.digest
     if evidence.cannot_link:
         digests["cannot_link_sha256"] = [sha256(file) for file in evidence.cannot_link]
     return digests
