@@ -167,7 +167,8 @@ class AuditWork:
     def _account(self, kind: str) -> KindAccount:
         found = self.found.get(kind, [])
         paths = {note.path for one in found for note in one.notes if note.path}
-        return KindAccount(len(found), len(paths), self.expected.get(kind), self.why.get(kind, ""))
+        why, expected = self.why.get(kind, ""), self.expected.get(kind)
+        return KindAccount(len(found), len(paths), expected, why, counted=kind == "few")
 
     def _refuse_misfit(self) -> None:
         """Raise where vectors are of other faces; tell of faces without one."""

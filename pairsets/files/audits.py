@@ -37,12 +37,14 @@ class KindAccount:
         faces: number of faces in them; 0 where it is of identities.
         expected: how often the check expects to be right here; None where that is not measured.
         why: cause of not having looked after all, in words; empty where it was looked.
+        counted: it is no guess, of which some are wrong, but a count.
     """
 
     findings: int
     faces: int
     expected: Expectation | None = None
     why: str = ""
+    counted: bool = False
 
     @property
     def abstains(self) -> bool:
@@ -59,7 +61,9 @@ class KindAccount:
         """Account of how sure the findings are, in words."""
         if self.why:
             return f"abstains: {self.why}"
-        return "not measured here" if self.expected is None else self.expected.sentence()
+        if self.expected is None:
+            return "counted" if self.counted else "not measured here"
+        return self.expected.sentence()
 
     def content(self) -> dict[str, Any]:
         """Content for JSON."""
@@ -80,6 +84,7 @@ class KindAccount:
             content.count("faces"),
             expected,
             content.text("why", empty=True),
+            content.content.get("counted") is True,
         )
 
 

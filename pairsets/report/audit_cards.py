@@ -105,7 +105,7 @@ def _card(one: Finding, number: int, faces: Faces, rows: Mapping[str, Sequence[i
         reasons = list(dict.fromkeys(note.reason for note in one.notes))
         reason = "; ".join(reasons[:2]) + ("; and others" if len(reasons) > 2 else "")
     elif first.path:
-        lanes = [Lane("", (_face(first),))]
+        lanes = [Lane("" if one.kind == "crop" else "in doubt", (_face(first),))]
         if one.kind != "crop":
             beside = [("others of", first.identity), ("near", first.other)]
             lanes += [
