@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -132,10 +131,12 @@ class Finding:
         """
         try:
             notes = tuple(map(_note, content.objects("notes")))
+            if not notes:
+                raise ValueError("a finding of nothing")
             pairs = content.items("pairs") if "pairs" in content else []
             return cls(content.text("kind"), notes, tuple(_twosome(one, notes) for one in pairs))
-        except (ValueError, TypeError, IndexError) as error:
-            if isinstance(error, ValueError) and str(error).startswith(content.where):
+        except ValueError as error:
+            if str(error).startswith(content.where):
                 raise
             raise content.error(f"{content.where}: {error}") from None
 
@@ -182,11 +183,9 @@ def _note(content: JsonObject) -> Note:
 
 
 def _twosome(value: object, notes: Sequence[Note]) -> Twosome:
-    if not isinstance(value, list) or len(value) != 4:
-        raise ValueError(f"{short(value)}; expected two places of notes, a score and a reason")
-    first, second, score, reason = value
-    if type(first) is not int or type(second) is not int or min(first, second) < 0:
-        raise ValueError(f"{short(value)}; expected two places of notes, a score and a reason")
-    if not is_number(score) or math.isnan(score) or not isinstance(reason, str):
-        raise ValueError(f"{short(value)}; expected two places of notes, a score and a reason")
-    return Twosome(pair_key(notes[first].path, notes[second].path), float(score), reason)
+    if isinstance(value, list) and len(value) == 4:
+        first, second, score, reason = value
+        places = [at for at in (first, second) if type(at) is int and 0 <= at < len(notes)]
+        if len(places) == 2 and is_number(score) and isinstance(reason, str):
+            return Twosome(pair_key(notes[first].path, notes[second].path), float(score), reason)
+    raise ValueError(f"{short(value)}; expected two places of notes, a score and a reason")

@@ -72,7 +72,7 @@ class Card:
     def sought(self) -> str:
         """Text that a search looks in: names and paths, in small letters."""
         paths = [face.path for lane in self.lanes for face in lane.faces]
-        return "\n".join([*self.names, *paths]).casefold()
+        return "\n".join([*self.names, *paths]).lower()
 
     @property
     def title(self) -> str:
