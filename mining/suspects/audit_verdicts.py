@@ -85,5 +85,5 @@ class MeasuredVerdicts(AuditVerdicts):
 
 def verdicts_of(audit: Audit, kind: str) -> AuditVerdicts:
     """Check of one kind by an audit, measured where the audit has measured it."""
-    measured = audit.kinds[kind].expected is not None
+    measured = kind in audit.kinds and audit.kinds[kind].expected is not None
     return (MeasuredVerdicts if measured else AuditVerdicts)(audit, kind)

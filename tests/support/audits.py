@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,12 @@ def small_folder(root: Path, names: tuple[str, ...] = NAMES, each: int = 3) -> F
 
 def twins(kind: str, *notes: Note) -> Finding:
     """Finding of pictures of which each is one with the next."""
-    keys = [pair_key(a.path, b.path) for a, b in zip(notes, notes[1:], strict=False)]
+    keys = [pair_key(a.path, b.path) for a, b in pairwise(notes)]
     return Finding(kind, notes, tuple(Twosome(key, 0.9, "the same picture") for key in keys))
 
 
 def small_audit(faces: Faces) -> Audit:
-    """Audit of `small_folder` with one finding of each kind that pairs can be asked for, and few."""
+    """Audit of `small_folder` with findings of four kinds; one abstains."""
     measured = Expectation("mislabel", Share(0.9, 0.8, 0.95), Share(0.3, 0.2, 0.4), 40)
     abstaining = Expectation("alias", None, None, 0, "too few identities")
     findings = [
@@ -52,7 +53,9 @@ def small_audit(faces: Faces) -> Audit:
             Note("mari/1.png", "mari", "mari/0.png", 0.8, "mirrored", "leave-out"),
         ),
         Finding("mislabel", (Note("rei/1.png", "rei", "mari", 0.7, "rei/1.png: far", "ask"),)),
-        Finding("crop", (Note("shinji/2.png", "shinji", "", 1.0, "nearly one colour", "leave-out"),)),
+        Finding(
+            "crop", (Note("shinji/2.png", "shinji", "", 1.0, "nearly one colour", "leave-out"),)
+        ),
         Finding("few", (Note("", "shinji", "", None, "1 usable picture of 3", "ask"),)),
     ]
     return Audit(

@@ -161,7 +161,8 @@ def test_another_way_to_tell_identities_is_refused(faces, file):
 def test_identities_that_are_no_folders_are_kept(faces, tmp_path):
     paths = faces.paths.tolist()
     other = Faces.of_paths(faces.root, paths, identities=dict.fromkeys(paths, "one"))
-    audit = replace(small_audit(faces), faces=replace(small_audit(faces).faces, identities=["one"] * 12))
+    made = small_audit(faces)
+    audit = replace(made, faces=replace(made.faces, identities=["one"] * 12))
     read = Audit.read(audit.write(tmp_path / "one.json"))
     read.refuse_other(other, sizes=True)
 

@@ -124,9 +124,9 @@ def test_no_list_is_refused(tmp_path):
 
 
 def test_a_name_with_a_line_end_is_moved(root, tmp_path):
-    path = "a/two\nlines, \"quoted\".png"
+    path = 'a/two\nlines, "quoted".png'
     (root / path).write_bytes(b"x")
     undo = move_away([path], root, tmp_path / "out")
     assert move_back(undo) == ([path], [])
     assert (root / path).read_bytes() == b"x"
-    assert relocation.UNDO == undo.name
+    assert undo.name == relocation.UNDO
