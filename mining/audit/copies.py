@@ -161,7 +161,7 @@ def _of_one(
 def _asked(
     group: Sequence[str], by_path: Mapping[str, Mapping[str, float]], owners: Mapping[str, str]
 ) -> list[tuple[str, str, str]]:
-    """The same where a person is to say it: held against another identity's, if there is one."""
+    """Path, another identity's copy if there is one, and the suggestion to ask, of each copy."""
     found = []
     for path in group:
         near = by_path[path]

@@ -39,6 +39,13 @@ PANEL = "Trust the benchmark"
 _PAGE = "The page"
 
 
+@dataclass(frozen=True)
+class KnownGroup(AliasGroup):
+    """Knowledge of the faces that somebody has already: names, pictures, an audit."""
+
+    audit: AuditOption = None
+
+
 @app.command(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes suspects adversarial.csv --faces faces "
@@ -57,10 +64,9 @@ def suspects(
     embeddings: EmbeddingsOption = None,
     identity: IdentityGroup = IdentityGroup(),
     veto: VetoOption = None,
-    known: AliasGroup = AliasGroup(),
+    known: KnownGroup = KnownGroup(),
     detector: DetectorOption = None,
     kinds: KindsOption = None,
-    audit: AuditOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
@@ -94,7 +100,7 @@ def suspects(
         detector=detector,
         max_pixels=max_pixels,
         cannot_link=tuple(known.cannot_link or ()),
-        audit=Audit.read(audit) if audit is not None else None,
+        audit=Audit.read(known.audit) if known.audit is not None else None,
     )
     made = find_suspects(
         pairs,

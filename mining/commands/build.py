@@ -121,7 +121,6 @@ def build(
     given = MinerInputs.read(mining, random)
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces, identities)
-    given.refuse_audit(found, sizes=True)
     test = _read_test_pairs(given, found, tables.target_fnr)
     cast = _Models.load(miners, [*models, *([FLOOR] if tables.floor else [])], encoding)
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)
@@ -300,6 +299,7 @@ def _read_test_pairs(
     test, source = given.random.test_pairs, faces.root
     pairs = PairSet.read(test) if test is not None else None
     given.refuse_misfit(faces, faces.root)
+    given.refuse_audit(faces, sizes=True)
     if pairs is None:
         trial = given.random.draw(faces, given.ignored)
     else:
