@@ -117,7 +117,7 @@ def audit(
             write_copies([table])
         for one in lists:
             actions.write_ignore_list(left_out, folder / one.name)
-    if actions.move_to is not None and left_out:
+    if actions.move_to is not None:
         written.append(move_away(left_out, faces, actions.move_to, progress))
     return AuditResult(
         written, work.rows(left_out), work.warnings, hints=work.hints(left_out), audit=made
