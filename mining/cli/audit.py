@@ -123,8 +123,8 @@ def audit(
         return
     if faces is None:
         raise typer.BadParameter("name the folder of faces, FACES")
-    from mining.audit.actions import Actions
     from mining.embeddings.store import Embeddings
+    from mining.inspection.actions import Actions
     from mining.suspects.evidence import Evidence
 
     acted = kinds_of(act.act_on)

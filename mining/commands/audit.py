@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mining.audit.actions import Actions, refuse_ambiguous
-from mining.audit.work import BY_VECTORS, AuditWork
 from mining.commands.result import CommandResult
 from mining.commands.suspects import told_misfits
 from mining.errors import RunError
+from mining.inspection.actions import Actions, refuse_ambiguous
+from mining.inspection.work import BY_VECTORS, AuditWork
 from mining.suspects.evidence import Evidence
 from pairsets.errors import FacesError
 from pairsets.faces import Faces

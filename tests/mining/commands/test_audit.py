@@ -16,10 +16,10 @@ from support.identities import people
 from support.refusals import misused, refused
 
 from mining import Embeddings
-from mining.audit.actions import Actions
-from mining.audit.work import AuditWork
 from mining.commands.audit import audit
 from mining.errors import SuspectError
+from mining.inspection.actions import Actions
+from mining.inspection.work import AuditWork
 from mining.suspects.evidence import Evidence
 from pairsets import Faces, PairSet, read_ignore_list
 from pairsets.files.audits import Audit

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from support.drawn import draw_face
 
-from mining.audit.copies import copy_findings, grouped, pairs_of
+from mining.inspection.copies import copy_findings, grouped, pairs_of
 from mining.overlap.inner_copies import Copy
 from pairsets import Faces
 from pairsets.pairset import pair_key

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mining.suspects.check import Check
 from pairsets import images
 from pairsets.faces import Faces
 from pairsets.files.audit_findings import Finding, Note, Twosome
@@ -57,14 +58,12 @@ def grouped(pairs: Iterable[PairKey]) -> list[list[str]]:
     return sorted(groups.values())
 
 
-def compare_all(pairs: Pairs, faces: Faces, max_pixels: int, progress: Progress) -> Pairs:
-    """Duplicates with those of every two faces of a small group that were not compared yet.
+def compare_all(check: Check, pairs: Pairs, faces: Faces, progress: Progress) -> Pairs:
+    """Pairs with those of every two faces of a small group that were not compared yet.
 
-    What finds likely copies names few of them; asked of two faces of a group, the check is to give
-    the answer here that it gives of a pair.
+    What finds likely copies names few of them; of two faces of a group the answer here is to be the
+    one that the check gives when it is asked of that pair.
     """
-    from mining.suspects.duplicates import DuplicatePictures
-
     left = [
         (a, b)
         for group in grouped(pairs)
@@ -75,9 +74,11 @@ def compare_all(pairs: Pairs, faces: Faces, max_pixels: int, progress: Progress)
     ]
     if not left:
         return pairs
-    check = DuplicatePictures(faces.root, max_pixels=max_pixels)
+    two = [list(column) for column in zip(*left, strict=True)]
+    owners = faces.identities[faces.positions([*two[0], *two[1]])].reshape(2, -1)
+    label = (owners[0] == owners[1]).astype(int)
     with progress("Comparing the faces of each group") as step:
-        doubt = check(PairSet.of([a for a, _ in left], [b for _, b in left], 0), step)
+        doubt = check(PairSet.of(two[0], two[1], label, identities=faces.named), step)
     found = {
         left[row]: (float(doubt.score[row]), doubt.reasons[row])
         for row in doubt.flagged.nonzero()[0].tolist()

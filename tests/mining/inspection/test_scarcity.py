@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.audits import twins
 
-from mining.audit.scarcity import scarce_identities
+from mining.inspection.scarcity import scarce_identities
 from pairsets import Faces
 from pairsets.files.audit_findings import Finding, Note
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mining.audit.actions import Actions, refuse_ambiguous
 from mining.errors import RunError
+from mining.inspection.actions import Actions, refuse_ambiguous
 from pairsets import Faces, read_ignore_list
 from pairsets.errors import OutputError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.identities import embedded, people
 
-from mining.audit.outliers import find_outliers
+from mining.inspection.outliers import find_outliers
 from mining.suspects.identity.identities import Identities
 
 

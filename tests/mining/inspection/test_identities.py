@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.identities import embedded, people
 
-from mining.audit.identities import (
+from mining.errors import EmbeddingError
+from mining.inspection.identities import (
     alias_candidates,
     alias_findings,
     centres_of,
@@ -14,7 +15,6 @@ from mining.audit.identities import (
     face_findings,
     refuse_strangers,
 )
-from mining.errors import EmbeddingError
 from pairsets import Faces, PairSetError
 from pairsets.files.aliases import Aliases
 from pairsets.files.suspects import Doubt

@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mining.audit.actions import Actions
-from mining.audit.identities import (
+from mining.errors import SuspectError
+from mining.inspection.actions import Actions
+from mining.inspection.identities import (
     alias_findings,
     embedded_rows,
     face_findings,
     refuse_strangers,
 )
-from mining.audit.scarcity import scarce_identities
-from mining.errors import SuspectError
+from mining.inspection.scarcity import scarce_identities
 from mining.suspects.check import expectations
 from mining.suspects.evidence import Evidence, digests_of
 from pairsets.faces import Faces
@@ -206,7 +206,7 @@ class AuditWork:
         return checks
 
     def _look_for_crops(self, check: Any) -> None:
-        from mining.audit.crops import bad_crops
+        from mining.inspection.crops import bad_crops
 
         facts = ["crops", self._digests["detector_sha256"], self.evidence.max_pixels]
         facts += [str(self.faces.root), versions("lookalikes", "numpy", "pillow")]
@@ -223,7 +223,7 @@ class AuditWork:
         wanted = [kind for kind in self.wanted if kind in OF_PAIRS]
         if not wanted:
             return
-        from mining.audit.copies import compare_all, copy_findings, pairs_of
+        from mining.inspection.copies import compare_all, copy_findings, pairs_of
 
         try:
             from mining.overlap.inner_copies import copies_within
@@ -240,10 +240,12 @@ class AuditWork:
             return
         self.unread |= copies.unread
         crops = {note.path for one in self.found.get("crop", []) for note in one.notes}
+        # What else was given is for other kinds.
+        pictures = Evidence(self.evidence.faces, max_pixels=self.evidence.max_pixels)
         for kind in wanted:
             pairs = pairs_of(copies.found, kind)
-            if kind == "duplicate":
-                pairs = compare_all(pairs, self.faces, self.evidence.max_pixels, self.progress)
+            (check,) = pictures.checks([kind])
+            pairs = compare_all(check, pairs, self.faces, self.progress)
             act = kind in self.actions.kinds
             self.found[kind] = copy_findings(kind, pairs, self.faces, crops, act=act)
 
@@ -289,7 +291,7 @@ class AuditWork:
         ]
 
     def _look_for_outliers(self) -> None:
-        from mining.audit.outliers import find_outliers
+        from mining.inspection.outliers import find_outliers
 
         faces = self.faces.take(embedded_rows(self.evidence.references, self.faces))
         with self.progress("Looking for faces unlike all others") as step:
