@@ -8,7 +8,7 @@ of identities, but for one exact product of their means.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from pairsets.errors import PairSetError
 from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases, plain_name
 from pairsets.files.audit_findings import Finding, Note, Suggestion
+from pairsets.files.cannot_links import CannotLinks
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
 
@@ -66,6 +67,30 @@ def refuse_strangers(embedded: Embeddings, faces: Faces) -> int:
     return len(faces) - len(embedded)
 
 
+def identities_apart(
+    links: CannotLinks, faces: Faces, aliases: Aliases
+) -> tuple[frozenset[tuple[str, str]], tuple[int, int]]:
+    """Identities that cannot be one, and how many paths and pairs of faces do not fit.
+
+    Returns:
+        names, two each in their order; the number of paths that are no face of these, and of
+        pairs of one identity.
+
+    Raises:
+        PairSetError: none of the paths is a face of these; or names are one identity's, too.
+    """
+    strangers = links.refuse_strangers(faces.paths, faces.place)
+    owners = dict(zip(faces.paths, zip(faces.identities.tolist(), strict=True), strict=True))
+    found, same = links.identities(owners)
+    for a, b in sorted(found):
+        if aliases.same(a, b):
+            raise PairSetError(
+                f"{', '.join(map(str, links.sources))}: {a!r} and {b!r} cannot be one identity by "
+                "it, and are by the list of aliases; mend one of the two"
+            )
+    return found, (strangers, same)
+
+
 def embedded_rows(models: Sequence[Embeddings], faces: Faces) -> Rows:
     """Rows of the faces that have a vector by each model, rising."""
     there = np.ones(len(faces), bool)
@@ -96,10 +121,25 @@ def alias_candidates(
 
 
 def alias_findings(
-    check: Check, models: Sequence[Embeddings], faces: Faces, aliases: Aliases, progress: Step
-) -> tuple[list[Finding], PairSet]:
-    """Every two identities that may be one, the surest first, and the pairs that were asked for."""
-    candidates = alias_candidates(models, faces, aliases)
+    check: Check,
+    models: Sequence[Embeddings],
+    faces: Faces,
+    aliases: Aliases,
+    apart: Collection[tuple[str, str]] = (),
+    progress: Step = unheard,
+) -> list[Finding]:
+    """Every two identities that may be one, the surest first.
+
+    Args:
+        check: says it of a pair of faces of the two.
+        models: by whose vectors each is held against its nearest.
+        faces: of the folder.
+        aliases: names known to be one identity's.
+        apart: names, two each in their order, of identities that cannot be one.
+        progress: of the check.
+    """
+    away = {*apart}
+    candidates = [both for both in alias_candidates(models, faces, aliases) if both not in away]
     first: dict[str, str] = {}
     rows = embedded_rows(models, faces)
     for path, name in zip(faces.paths[rows].tolist(), faces.identities[rows].tolist(), strict=True):
@@ -115,7 +155,7 @@ def alias_findings(
     for row in rows.tolist():
         (a, b), score = both[row], round(float(doubt.score[row]), 6)
         found.append(Finding("alias", (Note("", a, b, score, doubt.reasons[row], "ask"),)))
-    return found, pairs
+    return found
 
 
 def face_findings(

@@ -14,6 +14,7 @@ from mining.inspection.identities import (
     alias_findings,
     embedded_rows,
     face_findings,
+    identities_apart,
     refuse_strangers,
 )
 from mining.inspection.scarcity import scarce_identities
@@ -24,6 +25,7 @@ from pairsets.files.aliases import Aliases
 from pairsets.files.audit_findings import Finding
 from pairsets.files.audit_kinds import AUDIT_KINDS, OF_PAIRS
 from pairsets.files.audits import Audit, KindAccount
+from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.expectations import Expectation
 from pairsets.files.face_lists import FaceList
 from pairsets.funnel import FunnelRow, faces_rows
@@ -51,6 +53,8 @@ class AuditWork:
         why: by kind, why it was not looked for after all.
         unread: causes by path.
         warnings: sentences for the user.
+        aliases: names known to be one identity's.
+        apart: names, two each, of identities that cannot be one.
         misfits: strangers among faces that cannot be one identity's, and those that are one's.
     """
 
@@ -65,6 +69,8 @@ class AuditWork:
     why: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    aliases: Aliases = field(default_factory=Aliases)
+    apart: frozenset[tuple[str, str]] = frozenset()
     misfits: tuple[int, int] = (0, 0)
 
     def look(self) -> None:
@@ -72,6 +78,7 @@ class AuditWork:
         self.warnings += self.faces.notes
         self._refuse_misfit()
         self._abstain()
+        self._read_lists()
         with_names = [kind for kind in ("alias", "mislabel", "crop") if self._is_open(kind)]
         checks = {check.kind: check for check in self._checked(with_names)}
         if self._is_open("crop"):
@@ -199,11 +206,29 @@ class AuditWork:
     def _checked(self, kinds: Sequence[str]) -> list[Any]:
         """The checks of some kinds; evidence that is for none of what is wanted is refused."""
         evidence = self.evidence
-        if not self._is_open("alias") and "alias" in self.wanted:
-            evidence = replace(evidence, aliases=None, cannot_link=())
+        # Who cannot be one identity is not asked about, as all faces of the folder are known here.
+        if "alias" in self.wanted:
+            evidence = replace(evidence, cannot_link=())
+        if "alias" in self.why:
+            evidence = replace(evidence, aliases=None)
         checks = evidence.checks(kinds)
         self.expected |= {one.kind: one for one in expectations(checks)}
         return checks
+
+    def _read_lists(self) -> None:
+        """Read who is one identity, and who cannot be; tell what does not fit."""
+        path, files = self.evidence.aliases, self.evidence.cannot_link
+        if path is not None:
+            self.aliases = Aliases.read(path)
+            missing = self.aliases.unknown(self.faces.identities.tolist())
+            if missing:
+                self.warnings.append(
+                    f"{path}: {len(missing):,} listed names are no identity's of these faces, "
+                    f"{missing[0]} for one; misspelt?"
+                )
+        if files:
+            links = CannotLinks.read(files)
+            self.apart, self.misfits = identities_apart(links, self.faces, self.aliases)
 
     def _look_for_crops(self, check: Any) -> None:
         from mining.inspection.crops import bad_crops
@@ -250,19 +275,10 @@ class AuditWork:
             self.found[kind] = copy_findings(kind, pairs, self.faces, crops, act=act)
 
     def _look_for_aliases(self, check: Any) -> None:
-        path = self.evidence.aliases
-        known = Aliases() if path is None else Aliases.read(path)
         models = self.evidence.references
         with self.progress("Comparing identities") as step:
-            found, pairs = alias_findings(check, models, self.faces, known, step)
-        self.found["alias"] = found
-        if self.evidence.cannot_link:
-            self.misfits = check.misfits(pairs)
-        missing = known.unknown(self.faces.identities.tolist())
-        if missing:
-            self.warnings.append(
-                f"{path}: {len(missing):,} listed names are no identity's of these faces, "
-                f"{missing[0]} for one; misspelt?"
+            self.found["alias"] = alias_findings(
+                check, models, self.faces, self.aliases, self.apart, step
             )
 
     def _look_for_mislabels(self, check: Any) -> None:

@@ -142,6 +142,34 @@ def test_python_gives_what_was_found(home):
     assert made.audit.findings == Audit.read(home / "other" / "audit.json").findings
 
 
+def test_what_does_not_fit_in_lists_is_told(home):
+    one, other = sorted(Faces.scan("faces").paths)[:2]
+    (home / "aliases.csv").write_text("identity,alias\nnobody,no_one\n")
+    (home / "links.csv").write_text(f"pathA,pathB\n{one},{other}\ngone/1.png,{one}\n")
+    lists = ("--aliases", "aliases.csv", "--cannot-link", "links.csv", "--kinds", "alias")
+    made = lookalikes("audit", "faces", "--out", "o", *lists, "--spreadsheet-safe")
+    assert made.code == 0
+    told = " ".join(made.out.split())
+    assert "aliases.csv: 2 listed names are no identity's of these faces" in told
+    assert "links.csv: 1 of its paths are no face of these" in told
+    assert "links.csv: 1 of its pairs of faces are of one identity" in told
+    names = {path.name for path in (home / "o").iterdir()}
+    assert names == {"audit.csv", "audit.html", "audit.json", "audit.spreadsheet.csv"}
+    content = json.loads((home / "o" / "audit.json").read_text("utf-8"))
+    assert len(content["parameters"]["cannot_link_sha256"]) == 1
+
+
+def test_a_list_of_aliases_is_believed(home):
+    one, other, *_ = dict.fromkeys(Faces.scan("faces").identities.tolist())
+    (home / "aliases.csv").write_text(f"identity,alias\n{other},{one}\n")
+    lists = ("--aliases", "aliases.csv", "--kinds", "alias")
+    assert lookalikes("audit", "faces", "--out", "o", *lists).code == 0
+    rows = rows_of(home / "o")
+    assert [(row["identity"], row["other"], row["suggestion"]) for row in rows] == [
+        (min(one, other), max(one, other), "ask")
+    ]
+
+
 # --- faces left out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.identities import embedded, people
@@ -13,10 +15,12 @@ from mining.inspection.identities import (
     centres_of,
     embedded_rows,
     face_findings,
+    identities_apart,
     refuse_strangers,
 )
 from pairsets import Faces, PairSetError
 from pairsets.files.aliases import Aliases
+from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.suspects import Doubt
 from pairsets.progress import unheard
 
@@ -74,8 +78,7 @@ class EveryOther:
 
 def test_aliases_are_told_by_name_the_surest_first(world):
     candidates = alias_candidates([world], world.faces, Aliases())
-    found, pairs = alias_findings(EveryOther(), [world], world.faces, Aliases(), unheard)
-    assert [pairs.names(row) for row in range(len(pairs))] == candidates
+    found = alias_findings(EveryOther(), [world], world.faces, Aliases())
     assert [(n.identity, n.other) for one in found for n in one.notes] == candidates[::2][::-1]
     assert all(one.notes[0].suggestion == "ask" for one in found)
 
@@ -109,3 +112,20 @@ def test_vectors_with_other_identities_are_refused(world):
     faces = Faces.of_paths(world.faces.root, paths, identities=dict.fromkeys(paths, "one"))
     with pytest.raises(PairSetError, match="tell identities alike"):
         refuse_strangers(world, faces)
+
+
+def test_who_cannot_be_one_is_not_asked_about(world):
+    candidates = alias_candidates([world], world.faces, Aliases())
+    apart = candidates[:-1]
+    (found,) = alias_findings(EveryOther(), [world], world.faces, Aliases(), apart)
+    assert tuple(found.names) == candidates[-1]
+
+
+def test_faces_of_one_picture_tell_identities_apart(tmp_path):
+    faces = Faces.of_paths(tmp_path, ["a/1", "a/2", "b/1", "c/1"])
+    links = CannotLinks([("a/1", "b/1"), ("a/1", "a/2"), ("x/1", "c/1")], [], [Path("links.csv")])
+    assert identities_apart(links, faces, Aliases()) == (frozenset({("a", "b")}), (1, 1))
+    with pytest.raises(PairSetError, match="'a' and 'b' cannot be one identity by it"):
+        identities_apart(links, faces, Aliases.of([("b", "a")]))
+    with pytest.raises(PairSetError, match="none of its paths is of"):
+        identities_apart(links, faces.take(np.array([], int)), Aliases())
