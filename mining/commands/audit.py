@@ -9,6 +9,7 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.commands.suspects import told_misfits
 from mining.errors import RunError
+from mining.inspection.account import audit_of_work, funnel_of_work, hints_of_work
 from mining.inspection.actions import Actions, refuse_ambiguous
 from mining.inspection.work import BY_VECTORS, AuditWork
 from mining.suspects.evidence import Evidence
@@ -93,7 +94,7 @@ def audit(
     actions.refuse_early(faces, wanted)
     with progress("Reading the folder of faces"):
         found = _scan(faces, identities)
-    work = AuditWork(found, evidence, wanted, actions, out, progress)
+    work = AuditWork(found, evidence, wanted, actions, out, progress, kinds is None)
     work.look()
     if evidence.cannot_link:
         work.warnings += told_misfits(*work.misfits, evidence.cannot_link)
@@ -102,7 +103,7 @@ def audit(
         refuse_ambiguous(left_out, found, actions.ignore_list)
     if actions.move_to is not None:
         refuse_move(left_out, faces, actions.move_to)
-    made = work.audit(left_out if actions.move_to is not None else [])
+    made = audit_of_work(work, left_out if actions.move_to is not None else [])
     journals = [file for journal in work.journals for file in files_of(journal)]
     written = [*files, *(copies if spreadsheet_safe else []), *lists]
     stale = [] if spreadsheet_safe else copies
@@ -119,9 +120,8 @@ def audit(
             actions.write_ignore_list(left_out, folder / one.name)
     if actions.move_to is not None:
         written.append(move_away(left_out, faces, actions.move_to, progress))
-    return AuditResult(
-        written, work.rows(left_out), work.warnings, hints=work.hints(left_out), audit=made
-    )
+    rows, hints = funnel_of_work(work, left_out), hints_of_work(work, left_out)
+    return AuditResult(written, rows, work.warnings, hints=hints, audit=made)
 
 
 def undo_audit(undo: str | Path, progress: Progress = silent) -> CommandResult:

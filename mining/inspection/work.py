@@ -24,11 +24,8 @@ from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases
 from pairsets.files.audit_findings import Finding
 from pairsets.files.audit_kinds import AUDIT_KINDS, OF_PAIRS
-from pairsets.files.audits import Audit, KindAccount
 from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.expectations import Expectation
-from pairsets.files.face_lists import FaceList
-from pairsets.funnel import FunnelRow, faces_rows
 from pairsets.progress import Progress
 from pairsets.storage.artefacts import versions
 
@@ -38,8 +35,6 @@ if TYPE_CHECKING:
 # Kinds that are seen in vectors alone.
 BY_VECTORS = ("mislabel", "outlier")
 _EXTRA = "pip install 'lookalikes[suspects]'"
-# The seed of whatever checks draw to measure themselves.
-SEED = 0
 
 
 @dataclass(eq=False)
@@ -48,6 +43,7 @@ class AuditWork:
 
     Attributes:
         faces, evidence, wanted, actions, out, progress: see `audit`.
+        whole: nobody chose the kinds; what is lacking for others is told.
         found: findings by kind, of those that were looked for so far.
         expected: expectations of checks that measure themselves.
         why: by kind, why it was not looked for after all.
@@ -64,6 +60,7 @@ class AuditWork:
     actions: Actions
     out: Path
     progress: Progress
+    whole: bool = True
     found: dict[str, list[Finding]] = field(default_factory=dict)
     expected: dict[str, Expectation] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
@@ -113,69 +110,8 @@ class AuditWork:
         found = (one for findings in self.found.values() for one in findings)
         return sorted({path for one in found for path in one.left_out})
 
-    def audit(self, moved: Sequence[str]) -> Audit:
-        """The audit, with the faces that are about to be moved away."""
-        kinds = {
-            kind: self._account(kind)
-            for kind in self.wanted
-            if kind in self.found or kind in self.why
-        }
-        return Audit(
-            str(self.faces.root),
-            FaceList.of(self.faces),
-            kinds,
-            [one for kind in kinds for one in self.found.get(kind, [])],
-            self._lacking,
-            self._parameters,
-            [
-                {key: one.manifest[key] for key in ("model", "fingerprint", "images_sha256")}
-                | {"vectors_sha256": one.manifest["vectors_sha256"], "folder": str(one.folder)}
-                for one in self.evidence.references
-            ],
-            dict(sorted(self.unread.items())),
-            frozenset(moved),
-        )
-
-    def rows(self, left_out: Sequence[str]) -> list[FunnelRow]:
-        """Funnel rows of what was looked at, and what was found."""
-        rows = faces_rows(self.faces)
-        if self.unread:
-            rows.append(FunnelRow("faces", "images that cannot be read", len(self.unread)))
-        for kind, found in self.found.items():
-            what = f"{AUDIT_KINDS[kind]} ({kind})"
-            rows.append(FunnelRow("audit", what, len(found), kept=True))
-        if left_out:
-            rows.append(FunnelRow("audit", "faces to leave out", len(left_out), kept=True))
-        return rows
-
-    def hints(self, left_out: Sequence[str]) -> list[str]:
-        """Sentences on how sure it is, what was not looked for, and how to go on."""
-        told = [
-            f"{AUDIT_KINDS[kind].capitalize()} ({kind}): {account.sentence()}"
-            for kind in self.wanted
-            if kind in self.found or kind in self.why
-            for account in [self._account(kind)]
-            if account.abstains or account.expected is not None
-        ]
-        told += [
-            f"Not looked for: {AUDIT_KINDS[kind]} ({kind}), which needs {option}"
-            for kind, option in self._lacking.items()
-        ]
-        if left_out and self.actions.ignore_list is None and self.actions.move_to is None:
-            told.append(
-                f"{len(left_out):,} faces would be left out: --ignore-list FILE lists them, "
-                "--move-to FOLDER moves them away, and back again with --undo"
-            )
-        return told
-
     def _is_open(self, kind: str) -> bool:
         return kind in self.wanted and kind not in self.why
-
-    def _account(self, kind: str) -> KindAccount:
-        found = self.found.get(kind, [])
-        paths = {note.path for one in found for note in one.notes if note.path}
-        why, expected = self.why.get(kind, ""), self.expected.get(kind)
-        return KindAccount(len(found), len(paths), expected, why, counted=kind == "few")
 
     def _refuse_misfit(self) -> None:
         """Raise where vectors are of other faces; tell of faces without one."""
@@ -233,7 +169,7 @@ class AuditWork:
     def _look_for_crops(self, check: Any) -> None:
         from mining.inspection.crops import bad_crops
 
-        facts = ["crops", self._digests["detector_sha256"], self.evidence.max_pixels]
+        facts = ["crops", self.digests["detector_sha256"], self.evidence.max_pixels]
         facts += [str(self.faces.root), versions("lookalikes", "numpy", "pillow")]
         with self.progress(f"Looking for {AUDIT_KINDS['crop']}") as step:
             found, unread = bad_crops(
@@ -322,28 +258,10 @@ class AuditWork:
 
         return grouped(self.evidence.references)
 
-    @property
-    def _lacking(self) -> dict[str, str]:
-        """Kinds that were not looked for, and the option that each lacks."""
-        if self.evidence.references:
-            return {}
-        return dict.fromkeys(BY_VECTORS, "--embeddings")
-
     @cached_property
-    def _digests(self) -> Mapping[str, object]:
+    def digests(self) -> Mapping[str, object]:
+        """Digests of the files that it was looked with."""
         return digests_of(self.evidence)
-
-    @property
-    def _parameters(self) -> dict[str, object]:
-        """Parameters of the audit, for its file."""
-        return {
-            "seed": SEED,
-            "kinds": [*self.wanted],
-            "act_on": [*self.actions.kinds],
-            "max_pixels": self.evidence.max_pixels,
-            "identities": self.faces.said,
-            **self._digests,
-        }
 
 
 def _asked(one: Finding) -> Finding:

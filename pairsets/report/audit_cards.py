@@ -100,7 +100,9 @@ def _card(one: Finding, number: int, faces: Faces, rows: Mapping[str, Sequence[i
     score = max(scores, default=None)
     first = one.notes[0]
     if one.kind in OF_PAIRS:
-        shown = tuple(map(_face, one.notes[:GROUP]))
+        # Whose each is stands above where it is one identity's.
+        several = len(one.names) > 1
+        shown = tuple(_face(note, named=several) for note in one.notes[:GROUP])
         lanes = [Lane("", shown, len(one.notes) - len(shown))]
         reasons = list(dict.fromkeys(note.reason for note in one.notes))
         reason = "; ".join(reasons[:2]) + ("; and others" if len(reasons) > 2 else "")
@@ -122,8 +124,9 @@ def _card(one: Finding, number: int, faces: Faces, rows: Mapping[str, Sequence[i
     return Card(one.kind, number, tuple(one.names), tuple(lanes), reason, score)
 
 
-def _face(note: Note) -> CardFace:
-    return CardFace(note.path, f"{note.identity}/{base_name(note.path)}", note.suggestion)
+def _face(note: Note, *, named: bool = False) -> CardFace:
+    front = f"{note.identity}/" if named else ""
+    return CardFace(note.path, f"{front}{base_name(note.path)}", note.suggestion)
 
 
 def _members(
