@@ -16,6 +16,7 @@ from mining.cli.options import (
     IdentityGroup,
     MaxPixelsOption,
     OutputGroup,
+    TrustOption,
     kinds_of,
 )
 from pairsets.files.audit_kinds import ACTIONABLE, AUDIT_KINDS, SURE
@@ -96,6 +97,7 @@ def audit(
             "options allow]",
         ),
     ] = None,
+    trust: TrustOption = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder to write. [default: FACES.audit]"),
@@ -135,6 +137,7 @@ def audit(
         detector=detector,
         max_pixels=max_pixels,
         cannot_link=tuple(known.cannot_link or ()),
+        trusted=tuple(kinds_of(trust) or ()),
     )
     made = run_audit(
         faces,

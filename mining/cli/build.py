@@ -43,6 +43,7 @@ from mining.cli.options import (
     SeedOption,
     TargetOption,
     TestPairsOption,
+    TrustOption,
     VerboseOption,
     VetoOption,
     kinds_of,
@@ -76,6 +77,7 @@ class SuspectGroup:
     cannot_link: CannotLinkOption = None
     detector: DetectorOption = None
     audit: AuditOption = None
+    trust_suspects: TrustOption = None
 
     def drop(self, max_pixels: int, *, positives: bool = False) -> Drop | None:
         """Suspects that are not mined; the files that they are looked for with need kinds.
@@ -86,6 +88,7 @@ class SuspectGroup:
         files = {name: getattr(self, name, None) for name in names}
         given = [f"--{name}" for name, path in files.items() if path is not None]
         given += ["--cannot-link"] if self.cannot_link else []
+        given += ["--trust-suspects"] if self.trust_suspects else []
         if self.drop_suspects is None and given:
             raise typer.BadParameter(f"{', '.join(given)} without --drop-suspects, which it is for")
         kinds = kinds_of(self.drop_suspects)
@@ -96,8 +99,14 @@ class SuspectGroup:
         if kinds is None:
             kinds = _spoken_of(self.audit, positives=positives)
         cannot = tuple(self.cannot_link or ())
+        trusted = tuple(kinds_of(self.trust_suspects) or ())
         return Drop(
-            tuple(kinds), **files, max_pixels=max_pixels, cannot_link=cannot, audit=self.audit
+            tuple(kinds),
+            **files,
+            max_pixels=max_pixels,
+            cannot_link=cannot,
+            trusted=trusted,
+            audit=self.audit,
         )
 
 

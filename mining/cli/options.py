@@ -463,6 +463,17 @@ DropOption = Annotated[
         rich_help_panel=SUSPECTS,
     ),
 ]
+TrustOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trust-suspects",
+        metavar="KIND,...",
+        callback=_check_kinds,
+        help="Of alias, mislabel and veto, kinds that flag even where they expect to be wrong too "
+        "often on this set, and would abstain. [default: none]",
+        rich_help_panel=SUSPECTS,
+    ),
+]
 KindsOption = Annotated[
     str | None,
     typer.Option(

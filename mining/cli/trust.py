@@ -22,6 +22,7 @@ from mining.cli.options import (
     OverwriteOption,
     PairsArgument,
     SpreadsheetSafeOption,
+    TrustOption,
     VetoOption,
     kinds_of,
     share_from,
@@ -46,6 +47,14 @@ class KnownGroup(AliasGroup):
     audit: AuditOption = None
 
 
+@dataclass(frozen=True)
+class DoubtGroup:
+    """Kinds of suspects: those that are looked for, and those that are trusted."""
+
+    kinds: KindsOption = None
+    trust_suspects: TrustOption = None
+
+
 @app.command(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes suspects adversarial.csv --faces faces "
@@ -66,7 +75,7 @@ def suspects(
     veto: VetoOption = None,
     known: KnownGroup = KnownGroup(),
     detector: DetectorOption = None,
-    kinds: KindsOption = None,
+    doubts: DoubtGroup = DoubtGroup(),
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
@@ -101,12 +110,13 @@ def suspects(
         max_pixels=max_pixels,
         cannot_link=tuple(known.cannot_link or ()),
         audit=Audit.read(known.audit) if known.audit is not None else None,
+        trusted=tuple(kinds_of(doubts.trust_suspects) or ()),
     )
     made = find_suspects(
         pairs,
         evidence=evidence,
         identities=identity.rule(),
-        kinds=kinds_of(kinds),
+        kinds=kinds_of(doubts.kinds),
         out=out,
         figure=figure,
         progress=bar,

@@ -130,7 +130,7 @@ def build(
     own, lost = _random_set(given, test, embedded[0])
     before = [*faces_rows(found), *skipped_rows(embedded[0]), *lost]
     vetoing = embedded[cast.specs.index(others[0])] if mining.vetoed else None
-    checks, looked_with = given.look_for_suspects(embedded[: len(miners)], vetoing)
+    checks, looked_with, abstained = given.look_for_suspects(embedded[: len(miners)], vetoing)
     parameters, inputs = _describe(given, pairs, embedded[0])
     mined_with = parameters | mining.parameters
     mined_of = inputs | given.exclusions_digest | looked_with
@@ -172,7 +172,7 @@ def build(
         )
     write_leaderboards(run.leaderboard, boards)
     warnings = [*notes_of(cast.loaded), *_warnings(random, before_ours), *found.notes]
-    warnings += content.warnings_beside(run.pairs("adversarial"))
+    warnings += [*abstained, *content.warnings_beside(run.pairs("adversarial"))]
     made = Run(
         run,
         embedded[0].faces,

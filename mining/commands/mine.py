@@ -94,7 +94,7 @@ def mine_pairs(
     given.refuse_misfit(faces, folders[0], label=search.mined_label)
     given.refuse_audit(faces, absent=next(iter(sources.values())).skipped)
     joined, lost = _join(search, pairs, given, folds, list(sources.values()))
-    checks, looked_with = given.look_for_suspects(list(sources.values()))
+    checks, looked_with, abstained = given.look_for_suspects(list(sources.values()))
     if mining.drop is not None and mining.drop.faces is not None:
         resolve(mining.drop.faces, faces.paths)
     digests = _digest(given, list(sources.values()), folds) | looked_with
@@ -117,7 +117,7 @@ def mine_pairs(
         design=found.design,
         overwrite=overwrite,
     )
-    told = found.warnings_beside(out) + (two.warnings() if two else [])
+    told = abstained + found.warnings_beside(out) + (two.warnings() if two else [])
     return CommandResult(files, funnel, told, hubness=found.hubness, hints=_hints(two))
 
 

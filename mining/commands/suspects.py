@@ -13,7 +13,8 @@ from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions, of_faces
 from mining.scores.pair_files import without_skipped
-from mining.suspects.check import Check
+from mining.suspects.abstention import abstentions
+from mining.suspects.check import Check, expectations
 from mining.suspects.evidence import Evidence
 from pairsets.faces import resolve
 from pairsets.files.audits import Audit
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 # Suspects of one kind that a figure shows.
 SHOWN = 12
+# Pairs of identities that are told of.
+LISTED = 10
 # Kinds that go by who is shown, not by labels and pictures alone.
 BY_IDENTITY = ("alias", "mislabel")
 
@@ -68,8 +71,7 @@ def find_suspects(
     """
     out = suspects_of(path) if out is None else out
     files = [out, *([figure] if figure is not None else [])]
-    inputs = [path, evidence.aliases, evidence.detector, *evidence.cannot_link]
-    inputs += [None if evidence.audit is None else evidence.audit.source]
+    inputs = _inputs(path, evidence)
     copies = copies_of([out])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=inputs)
     if evidence.faces is not None:
@@ -86,8 +88,6 @@ def find_suspects(
         PairSet.read(path, identities), [*evidence.references, *second], "suspects"
     )
     pairs = _as_embedded(pairs, evidence, str(path))
-    if evidence.audit is not None:
-        _refuse_audit(evidence.audit, pairs, evidence.faces)
     checks = evidence.checks(kinds)
     against = []
     if any(check.kind in BY_IDENTITY for check in checks):
@@ -128,8 +128,17 @@ def find_suspects(
         if drawn is not None and figure is not None:
             save_figure(drawn, folder / figure.name)
     return CommandResult(
-        written, [*lost, *suspect_rows(found)], warnings, hints=_hints(evidence, kinds)
+        written,
+        [*lost, *suspect_rows(found)],
+        [*warnings, *abstentions(checks)],
+        hints=[*_expected(checks), *by_identities(pairs, doubts), *_hints(evidence, kinds)],
     )
+
+
+def _inputs(path: Path, evidence: Evidence) -> list[Path | None]:
+    """Files that are read, as far as given."""
+    audit = None if evidence.audit is None else evidence.audit.source
+    return [path, evidence.aliases, evidence.detector, audit, *evidence.cannot_link]
 
 
 def _refuse_audit(audit: Audit, pairs: PairSet, faces: Path | None) -> None:
@@ -137,6 +146,38 @@ def _refuse_audit(audit: Audit, pairs: PairSet, faces: Path | None) -> None:
     paths = pairs.paths
     audit.faces.refuse_strangers(paths, audit.name, faces)
     audit.faces.refuse_names(((path, pairs.identity(path)) for path in paths), audit.name)
+
+
+def _expected(checks: Sequence[Check]) -> list[str]:
+    """Lines on how often the checks that measure themselves expect to be right."""
+    return [
+        f"{KINDS[one.kind]} ({one.kind}): {one.sentence()}"
+        for one in expectations(checks)
+        if not one.abstains and not one.trusted
+    ]
+
+
+def by_identities(pairs: PairSet, doubts: Sequence[Doubt]) -> list[str]:
+    """Lines on doubts about identity: of each two identities, how many pairs they are about."""
+    lines = []
+    for doubt in doubts:
+        if doubt.kind != "alias":
+            continue
+        about: dict[tuple[str, str], list[int]] = {}
+        for row in np.flatnonzero(doubt.flagged).tolist():
+            a, b = sorted(pairs.names(row))
+            about.setdefault((a, b), []).append(row)
+        often = sorted(about.items(), key=lambda item: (-len(item[1]), item[0]))
+        for (a, b), rows in often[:LISTED]:
+            why = doubt.reasons[rows[0]].removeprefix(f"{a} and {b}: ")
+            lines.append(f"{a} / {b}: {len(rows):,} of your pairs ({why})")
+        if len(often) > LISTED:
+            lines.append(f"and {len(often) - LISTED:,} more such pairs of identities")
+        if often:
+            lines.append(
+                "Who is one, list in --aliases; who is not, name a face of either in --cannot-link."
+            )
+    return lines
 
 
 def _unread(checks: Sequence[Check]) -> dict[str, str]:
@@ -151,11 +192,14 @@ def _as_embedded(pairs: PairSet, evidence: Evidence, source: str) -> PairSet:
     """The pairs with the identities that the embeddings have.
 
     Raises:
-        PairSetError: the pair file, or other embeddings, say that a face is somebody else.
+        PairSetError: the pair file, other embeddings or the audit say that a face is somebody else,
+            or the audit is of other faces.
     """
     for one in (*evidence.references, evidence.second):
         if one is not None and (one.faces.paths.find(pairs.paths) >= 0).all():
             pairs = of_faces(pairs, one.faces, source)
+    if evidence.audit is not None:
+        _refuse_audit(evidence.audit, pairs, evidence.faces)
     return pairs
 
 

@@ -16,9 +16,10 @@ import numpy as np
 from indexes.memory import gather
 from mining.embeddings.store import Embeddings
 from mining.errors import EmbeddingError
-from mining.overlap.alike_identities import NEAREST, Vectors, nearest_pairs
+from mining.overlap.alike_identities import NEAREST, Vectors
 from mining.overlap.similar_names import similar_names
 from mining.suspects.check import Check
+from mining.suspects.identity.nearest_pairs import nearest_pairs
 from pairsets.arrays import Floats, Rows
 from pairsets.errors import PairSetError
 from pairsets.faces import Faces

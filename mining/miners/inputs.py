@@ -15,7 +15,8 @@ from mining.ranking.model_ranking import refuse_without_positives
 from mining.ranking.rank_aggregation import Method, refuse_method
 from mining.ranking.rules import Rules
 from mining.ranking.search_crews import SearchCrews
-from mining.suspects.check import Check, CheckCrew
+from mining.suspects.abstention import abstentions, refuse_abstaining
+from mining.suspects.check import Check, CheckCrew, expectations
 from mining.suspects.evidence import Drop, digests_of
 from pairsets.errors import FacesError, PairSetError
 from pairsets.evaluation.clusters import By
@@ -187,19 +188,26 @@ class MinerInputs:
 
     def look_for_suspects(
         self, references: Sequence[Embeddings], second: Embeddings | None = None
-    ) -> tuple[list[Check], dict[str, object]]:
-        """The checks of suspects to drop, and what a manifest's inputs say of their evidence.
+    ) -> tuple[list[Check], dict[str, object], list[str]]:
+        """Checks of suspects to drop, a manifest's inputs of their evidence, and warnings.
 
         Args:
             references: embeddings of the models that mine.
             second: those of the model that may veto; see `Drop.evidence`.
+
+        Raises:
+            PairSetError: a kind abstains on this set.
         """
         drop = self.mining.drop
         if drop is None:
-            return [], {}
+            return [], {}, []
         evidence = drop.evidence(references, second)
         evidence = replace(evidence, crew=self.mining.checkers)
-        return evidence.checks(drop.kinds), digests_of(evidence)
+        checks = evidence.checks(drop.kinds)
+        refuse_abstaining(checks)
+        expected = {one.kind: one.content() for one in expectations(checks)}
+        digests = digests_of(evidence) | ({"expected_suspects": expected} if expected else {})
+        return checks, digests, abstentions(checks)
 
     @property
     def exclusions_digest(self) -> dict[str, object]:

@@ -11,11 +11,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from indexes import pair_scores
-from indexes.join import filter_dtype, margin, norms
 from mining.embeddings.store import Embeddings
 from mining.suspects.aliases import SameIdentity
-from pairsets.arrays import Rows
+from mining.suspects.identity.nearest_pairs import nearest_pairs
 from pairsets.faces import Faces
 from pairsets.files.cannot_links import CannotLinks
 from pairsets.pairset import PairSet
@@ -25,8 +23,8 @@ from pairsets.sources.overlap import ALIAS, Shared
 # Identities of the other set that are looked at for each: those on which `SameIdentity` is measured
 # (`benchmarks/suspect_identities.py`) are the three nearest.
 NEAREST = 3
-# Scores held at a time, and faces summed at a time.
-_SCORES, _FACES = 2**22, 8192
+# Faces summed at a time.
+_FACES = 8192
 Vectors = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
@@ -69,47 +67,6 @@ def alike_identities(
         why = doubt.reasons[row].removeprefix(f"{min(a, b)} and {max(a, b)}: ")
         found.append(Shared(ALIAS, a, b, why, float(doubt.score[row])))
     return found
-
-
-def nearest_pairs(ours: Vectors, theirs: Vectors, known: Rows, count: int) -> Rows:
-    """`[M, 2]`, sorted: each row of either set with its `count` nearest of the other, exact.
-
-    Equal scores go to the row that comes first.
-
-    Args:
-        ours, theirs: `[A, D]` and `[B, D]`.
-        known: `[K, 2]` pairs that are left out.
-        count: 1 or more.
-    """
-    found = [_nearest(ours, theirs, known, count)]
-    found.append(_nearest(theirs, ours, known[:, ::-1], count)[:, ::-1])
-    return np.unique(np.concatenate(found), axis=0)
-
-
-def _nearest(rows: Vectors, others: Vectors, known: Rows, count: int) -> Rows:
-    """Each of `rows` with its nearest `others`: by rough products, settled by exact scores."""
-    if not len(rows) or not len(others):
-        return np.empty((0, 2), np.int64)
-    lengths, count = [norms(part) for part in (rows, others)], min(count, len(others))
-    dtype = filter_dtype(np.concatenate(lengths))
-    slack = 2 * margin(rows.shape[1], lengths[0] * float(lengths[1].max()), dtype)
-    right = others.astype(dtype).T
-    step = max(1, _SCORES // len(others))
-    found = []
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        rough = (rows[part].astype(dtype) @ right).astype(np.float64)
-        inside = known[(known[:, 0] >= start) & (known[:, 0] < start + len(rough))]
-        rough[inside[:, 0] - start, inside[:, 1]] = -np.inf
-        last = np.partition(rough, -count, axis=1)[:, -count]
-        at, column = np.nonzero((rough >= (last - slack[part])[:, None]) & (rough > -np.inf))
-        at += start
-        exact = pair_scores(rows, others, at, column)
-        order = np.lexsort((column, -exact, at))
-        at, column = at[order], column[order]
-        place = np.arange(len(at)) - np.searchsorted(at, at, side="left")
-        found.append(np.column_stack([at, column])[place < count])
-    return np.concatenate(found)
 
 
 def _centres(both: Embeddings, side: slice) -> Vectors:

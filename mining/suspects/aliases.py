@@ -189,18 +189,27 @@ class SameIdentity:
         kind = likeness(a, b)
         by_name = _BY_NAME[kind] if self._by_name else 0.0
         near = self._nearness(a, b)
-        strength = _together(near)
+        strength = together(near)
         by_image = 0.0
         if not math.isnan(strength):
             # Very far below, the exponential would overflow.
-            excess = max(strength - NEAR + _EASIER.get(kind, 0.0), -50.0)
-            by_image = round(1 / (1 + math.exp(-_SLOPE * excess)), 6)
+            excess = max(strength - self._limit + _EASIER.get(kind, 0.0), -50.0)
+            by_image = self._believed(round(1 / (1 + math.exp(-_SLOPE * excess)), 6))
         # What is not strong enough alone is still said where the pictures agree.
         alike = by_image >= THRESHOLD
         said = [WHY[kind]] if kind and (alike or by_name >= THRESHOLD) else []
         if alike:
             said.append(self._alike(near))
         return max(by_name, by_image), f"{a} and {b}: {', and '.join(said)}"
+
+    @property
+    def _limit(self) -> float:
+        """Strength from which pictures alone say that two identities are one."""
+        return NEAR
+
+    def _believed(self, by_image: float) -> float:
+        """Score by pictures as far as they are to be believed."""
+        return by_image
 
     def _nearness(self, a: str, b: str) -> list[Nearness]:
         if (a, b) not in self._near:
@@ -218,7 +227,7 @@ class SameIdentity:
         return f"{count}, as alike as their own ({found.cross:.2f} against {found.own:.2f}{who})"
 
 
-def _together(near: list[Nearness]) -> float:
+def together(near: list[Nearness]) -> float:
     """The mean strength; one model that finds the pictures apart is enough. nan: cannot be told."""
     strengths = [each.strength for each in near]
     if not strengths or any(map(math.isnan, strengths)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mining.embeddings.store import Embeddings
+from mining.suspects.abstention import refuse_untrustable
 from mining.suspects.check import Check, CheckCrew
 from pairsets.errors import PairSetError
 from pairsets.files.audits import Audit
@@ -17,7 +18,7 @@ from pairsets.images import MAX_PIXELS
 from pairsets.storage.digests import sha256
 
 if TYPE_CHECKING:
-    from mining.suspects.identity.identities import Identities
+    from mining.suspects.identity.own_identities import OwnIdentities
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class Evidence:
         max_pixels: width times height above which an image is refused undecoded.
         crew: nodes of a cluster that look at pictures; this machine alone where it is None.
         audit: of the faces, which answers for the kinds that it looked for, and speaks of.
+        trusted: kinds that flag whatever they expect of themselves; see `abstention`.
 
     Raises:
-        PairSetError: the model that vetoes is one of the references, whose hardest pairs score
-            high because they were chosen so.
+        PairSetError: a kind that is trusted and does not measure itself; or the model that vetoes
+            is one of the references, whose hardest pairs score high because they were chosen so.
     """
 
     faces: Path | None = None
@@ -49,8 +51,10 @@ class Evidence:
     cannot_link: Sequence[Path] = ()
     crew: CheckCrew | None = None
     audit: Audit | None = None
+    trusted: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        refuse_untrustable(self.trusted)
         if self.second is not None:
             mine = [one.manifest["fingerprint"] for one in self.references]
             if self.second.manifest["fingerprint"] in mine:
@@ -102,11 +106,11 @@ class Evidence:
         return [self._check(kind) for kind in KINDS if kind in kinds]
 
     @cached_property
-    def _identities(self) -> list[Identities]:
+    def _own(self) -> list[OwnIdentities]:
         """The references' identities, grouped and searched once for all checks."""
-        from mining.suspects.identity.identities import grouped
+        from mining.suspects.identity.own_identities import OwnIdentities
 
-        return grouped(self.references)
+        return [OwnIdentities(each) for each in self.references]
 
     def _shared(self, kind: str, root: Path, make: Callable[[Path], Check]) -> Check:
         """A check of pictures, made here first: what it lacks is told here."""
@@ -129,21 +133,26 @@ class Evidence:
             make = partial(_bad_crops, detector=self.detector, max_pixels=self.max_pixels)
             return self._shared(kind, self.faces, make)
         if kind == "veto" and self.second is not None:
-            from mining.suspects.vetoes import SecondModel
+            from mining.suspects.measured_vetoes import MeasuredVeto
 
-            return SecondModel(self.second)
+            return MeasuredVeto(self.second, trusted=kind in self.trusted)
         if kind == "mislabel" and self.references:
-            from mining.suspects.mislabels import Mislabelled
+            from mining.suspects.measured_mislabels import MeasuredMislabels
 
-            return Mislabelled(self._identities)
+            return MeasuredMislabels(self._own, trusted=kind in self.trusted)
         if kind == "alias":
             from mining.suspects.aliases import SameIdentity
+            from mining.suspects.measured_aliases import MeasuredAliases
             from pairsets.files.aliases import Aliases
             from pairsets.files.cannot_links import CannotLinks
 
             aliases = Aliases.read(self.aliases) if self.aliases is not None else None
             cannot = CannotLinks.read(self.cannot_link) if self.cannot_link else None
-            return SameIdentity(self._identities, aliases=aliases, cannot=cannot)
+            if not self.references:
+                return SameIdentity(aliases=aliases, cannot=cannot)
+            return MeasuredAliases(
+                self._own, aliases=aliases, cannot=cannot, trusted=kind in self.trusted
+            )
         raise PairSetError(
             f"{KINDS[kind]} ({kind}) cannot be looked for without {self.lacking[kind]}"
         )
@@ -167,6 +176,7 @@ class Drop:
         veto: folder with the embeddings of another model.
         aliases, detector, max_pixels, cannot_link: see `Evidence`.
         audit: file of an audit of the faces.
+        aliases, detector, max_pixels, cannot_link, trusted: see `Evidence`.
 
     Raises:
         PairSetError: no kind, or no such one.
@@ -180,9 +190,11 @@ class Drop:
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
     audit: Path | None = None
+    trusted: Collection[str] = ()
 
     def __post_init__(self) -> None:
         refuse_unknown(self.kinds)
+        refuse_untrustable(self.trusted)
         if not self.kinds:
             raise PairSetError(f"no kind of suspects to drop; expected some of {', '.join(KINDS)}")
 
@@ -247,6 +259,7 @@ class Drop:
             self.max_pixels,
             self.cannot_link,
             audit=self.audited,
+            trusted=self.trusted,
         )
 
 
@@ -267,6 +280,8 @@ def digests_of(evidence: Evidence) -> dict[str, object]:
     }
     if evidence.audit is not None:
         digests["audit_sha256"] = evidence.audit.digest
+    if evidence.trusted:
+        digests["trusted_suspects"] = sorted(evidence.trusted)
     if evidence.cannot_link:
         digests["cannot_link_sha256"] = [sha256(file) for file in evidence.cannot_link]
     return digests

@@ -100,15 +100,22 @@ class Mislabelled:
         found = [self._known[path] for path in paths]
         return np.array([score for score, _ in found]), [reason for _, reason in found]
 
+    def _score(self, strengths: Sequence[Seen]) -> Floats:
+        """Score of the means of what models say, 0 where one of them does not agree."""
+        apart = np.mean([each for each, _, _ in strengths], axis=0)
+        belongs = np.mean([each for _, each, _ in strengths], axis=0)
+        excess = np.minimum(_APART_SLOPE * (apart - APART), _BELONGS_SLOPE * (belongs - BELONGS))
+        return agreed(excess, strengths)
+
     def _judge(self, paths: list[str], places: list[Rows]) -> None:
         """Look at faces, in these rows of each model, and remember what was seen."""
-        seen = [_Seen(model, rows) for model, rows in zip(self._models, places, strict=True)]
+        seen = [SeenFaces(model, rows) for model, rows in zip(self._models, places, strict=True)]
         best = np.full(len(paths), np.nan)
         whose = np.full(len(paths), "", object)
         # Whoever a model finds nearest is asked about of all. By name: models may have been given
         # other faces, and number identities otherwise.
         for candidate in [each.nearest for each in seen]:
-            score = _score([each.strength(candidate) for each in seen])
+            score = self._score([each.strength(candidate) for each in seen])
             better = (score > best) | (np.isnan(best) & ~np.isnan(score))
             best = np.where(better, score, best)
             whose = np.where(better, candidate, whose)
@@ -131,7 +138,11 @@ class Mislabelled:
             self._known[path] = float(best[at]), reason
 
 
-class _Seen:
+Seen = tuple[Floats, Floats, Mask]
+"""Distance of faces from their own identity, fit to another, and whether that one is nearer."""
+
+
+class SeenFaces:
     """Faces `[M]` as one model sees them beside their own and other identities.
 
     Attributes:
@@ -148,7 +159,7 @@ class _Seen:
         names = np.array([*identities.names, ""], object)
         self.nearest: NDArray[np.object_] = names[found]
 
-    def strength(self, others: NDArray[np.object_]) -> tuple[Floats, Floats, Mask]:
+    def strength(self, others: NDArray[np.object_]) -> Seen:
         """Distance of each face from its own, its fit to another, and whether that one is nearer.
 
         Distance and fit are in spreads of positives, and nan where they cannot be told: no such
@@ -181,12 +192,9 @@ class _Seen:
         return codes, np.where(known, self._identities.near(self._rows, codes), np.nan)
 
 
-def _score(strengths: list[tuple[Floats, Floats, Mask]]) -> Floats:
-    """Score of the means of what models say, 0 where one of them does not agree."""
-    apart = np.mean([each for each, _, _ in strengths], axis=0)
-    belongs = np.mean([each for _, each, _ in strengths], axis=0)
-    excess = np.minimum(_APART_SLOPE * (apart - APART), _BELONGS_SLOPE * (belongs - BELONGS))
+def agreed(excess: Floats, strengths: Sequence[Seen]) -> Floats:
+    """Scores of strengths above a level, 0.5 at it; 0 where a model finds no other one nearer."""
     # Far below, the exponential would overflow.
     score = np.round(1 / (1 + np.exp(-np.maximum(excess, -50))), 6)
-    agreed = np.logical_and.reduce([each for _, _, each in strengths])
-    return np.asarray(np.where(agreed | np.isnan(score), score, 0))
+    nearer = np.logical_and.reduce([each for _, _, each in strengths])
+    return np.asarray(np.where(nearer | np.isnan(score), score, 0))

@@ -9,6 +9,7 @@ from mining.embeddings.store import Embeddings
 from mining.errors import EmbeddingError
 from mining.models.names import short_name
 from mining.suspects.identity.positive_scores import Positives
+from pairsets.arrays import Mask, Scores
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
@@ -68,7 +69,7 @@ class SecondModel:
             values[rows[part]] = pair_scores(vectors, vectors, a[part], b[part])
             progress(min(start + _BLOCK, len(rows)), len(rows))
         score[rows] = self._positives.quantile(values[rows])
-        flagged = score >= self._quantile
+        flagged = self._flagged(values, score)
         reasons = [""] * len(pairs)
         for row in np.flatnonzero(flagged).tolist():
             reasons[row] = (
@@ -76,6 +77,10 @@ class SecondModel:
                 f"{_share(score[row])} of pairs of one identity"
             )
         return Doubt(self.kind, score, flagged, tuple(reasons))
+
+    def _flagged(self, values: Scores, quantiles: Scores) -> Mask:
+        """Whether scores, which so large a share of positives do not exceed, are flagged."""
+        return np.asarray(quantiles >= self._quantile)
 
 
 def _share(share: float) -> str:

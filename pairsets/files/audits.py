@@ -52,6 +52,11 @@ class KindAccount:
         return bool(self.why) or (self.expected is not None and self.expected.abstains)
 
     @property
+    def speaks(self) -> bool:
+        """True where pairs can be told by it; names may speak where pictures abstain."""
+        return not self.why and (not self.abstains or self.findings > 0)
+
+    @property
     def precision(self) -> float | None:
         """Share of the findings that are expected to be right; None where it is not measured."""
         share = None if self.expected is None else self.expected.precision
@@ -203,7 +208,7 @@ class Audit:
     @property
     def speaking(self) -> list[str]:
         """Kinds that pairs can be asked for, and that do not abstain."""
-        return [k for k, account in self.kinds.items() if is_of_pairs(k) and not account.abstains]
+        return [k for k, account in self.kinds.items() if is_of_pairs(k) and account.speaks]
 
     @property
     def left_out(self) -> list[str]:

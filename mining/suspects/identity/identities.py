@@ -10,6 +10,7 @@ identity who is not as near as its own faces are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -29,8 +30,27 @@ _DIGITS = 9
 _PRIOR = 2
 
 
+@dataclass(frozen=True, eq=False)
+class Relabelled:
+    """Other vectors and identities of faces than those that were embedded.
+
+    Attributes:
+        vectors: `[N, D]` float32.
+        codes: `[N]` number of each face's identity.
+        names: by number.
+    """
+
+    vectors: NDArray[np.float32]
+    codes: Rows
+    names: Sequence[str]
+
+
 class Identities:
     """The faces of each identity, its centre, and what faces are near to.
+
+    Args:
+        embeddings: of one model.
+        other: vectors and identities in place of those of the embeddings.
 
     Attributes:
         codes: `[N]` number of each face's identity.
@@ -44,17 +64,20 @@ class Identities:
     # At most so many faces are looked at together, and so many scores: 32 MB in float32.
     most_faces, most_scores = 512, 2**23
 
-    def __init__(self, embeddings: Embeddings) -> None:
+    def __init__(self, embeddings: Embeddings, other: Relabelled | None = None) -> None:
         self._embeddings = embeddings
         self._faces = embeddings.faces
-        self._vectors = embeddings.vectors
-        self.codes = embeddings.faces.groups
-        self.names = list(dict.fromkeys(embeddings.faces.identities.tolist()))
+        if other is None:
+            self._vectors = embeddings.vectors
+            self.codes = embeddings.faces.groups
+            self.names = list(dict.fromkeys(embeddings.faces.identities.tolist()))
+        else:
+            self._vectors, self.codes, self.names = other.vectors, other.codes, [*other.names]
         self._number = {name: code for code, name in enumerate(self.names)}
         self.sizes = np.bincount(self.codes, minlength=len(self.names))
         self._order = np.argsort(self.codes, kind="stable")
         self._starts = np.cumsum(self.sizes) - self.sizes
-        self.positives = Positives.of(embeddings)
+        self.positives = Positives.among(self._vectors, self.codes)
         self._sums, norms = self._summed()
         self.lengths = np.sqrt(norms)
         squares = np.bincount(self.codes, norms, minlength=len(self.names))
@@ -76,6 +99,11 @@ class Identities:
     def model(self) -> str:
         """The specification of the model that looks."""
         return self._embeddings.model
+
+    @property
+    def centres(self) -> NDArray[np.float32]:
+        """`[C, D]`: the mean vector of each identity, all divided by one number."""
+        return self._centres
 
     @cached_property
     def owners(self) -> dict[str, list[str]]:

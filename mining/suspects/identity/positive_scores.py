@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexes import pair_scores
 from indexes.memory import gather
@@ -35,8 +36,12 @@ class Positives:
     @classmethod
     def of(cls, embeddings: Embeddings, most: int = MOST) -> Positives:
         """Scores of all pairs of one identity, or of `most` of them drawn with a fixed seed."""
-        vectors = embeddings.vectors
-        i, j = _drawn(embeddings.faces.groups, most)
+        return cls.among(embeddings.vectors, embeddings.faces.groups, most)
+
+    @classmethod
+    def among(cls, vectors: NDArray[np.float32], codes: Rows, most: int = MOST) -> Positives:
+        """Scores of pairs of one identity among vectors `[N, D]`, whose numbers are `codes [N]`."""
+        i, j = _drawn(codes, most)
         apart = np.ones(len(i), bool)
         for start in range(0, len(i), _BLOCK):
             rows = slice(start, start + _BLOCK)

@@ -21,10 +21,10 @@ from support.refusals import misused, refused
 from indexes.join.stack import Stacked
 from mining.commands.check_overlap import find_overlap
 from mining.embeddings.store import Embeddings
-from mining.overlap import alike_identities as module
 from mining.overlap.alike_identities import alike_identities, nearest_pairs
 from mining.overlap.embedded_sides import EmbeddedSides
 from mining.suspects.aliases import SameIdentity
+from mining.suspects.identity import nearest_pairs as module
 from pairsets import Faces, PairSet
 from pairsets.errors import PairSetError
 from pairsets.files.cannot_links import CannotLinks
