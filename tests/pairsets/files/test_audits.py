@@ -203,3 +203,13 @@ def test_a_kind_that_was_not_looked_for_abstains():
     assert account.abstains
     assert account.sentence() == "abstains: one identity"
     assert np.isnan(account.precision or np.nan)
+
+
+def test_names_speak_where_pictures_abstain(faces):
+    """An abstaining check of aliases still flags by names and lists."""
+    audit = small_audit(faces)
+    named = Finding("alias", (Note("", "rei", "asuka", 0.98, "one by name", "ask"),))
+    kinds = {**audit.kinds, "alias": replace(audit.kinds["alias"], findings=1)}
+    audit = replace(audit, kinds=kinds, findings=[*audit.findings, named])
+    assert audit.kinds["alias"].abstains
+    assert audit.speaking == ["duplicate", "alias", "mislabel", "crop"]
