@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mining.commands.audit import audit
     from mining.commands.build import build
     from mining.commands.compare import compare_models
     from mining.embeddings.producer import embed
@@ -31,6 +32,7 @@ _HOMES = {
     "ScoreSources": "mining.scores.sources",
     "TrainingConfig": "mining.training.configuration",
     "adversarial_pairs": "mining.miners.negatives",
+    "audit": "mining.commands.audit",
     "build": "mining.commands.build",
     "compare_models": "mining.commands.compare",
     "embed": "mining.embeddings.producer",
@@ -50,6 +52,7 @@ __all__ = [
     "ScoreSources",
     "TrainingConfig",
     "adversarial_pairs",
+    "audit",
     "build",
     "compare_models",
     "embed",

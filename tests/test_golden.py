@@ -14,6 +14,7 @@ from support.drawn import draw_face
 from indexes import FlatIndex
 from mining.embeddings.store import Embeddings
 from mining.models import load_model
+from pairsets.files.audits import Audit
 from pairsets.files.folds import Folds
 from pairsets.files.identity_folds import IdentityFolds
 from pairsets.files.score_files import read_ranks, read_scores
@@ -106,3 +107,12 @@ def test_manifests_are_those_of_their_files(golden: Path) -> None:
         content = json.loads(manifest.read_text("utf-8"))
         if "files" in content:
             assert all((golden / name).is_file() for name in content["files"])
+
+
+def test_an_audit(golden: Path) -> None:
+    audit = Audit.read(golden / "audit.json")
+    assert audit.speaking == ["duplicate", "mislabel", "crop"]
+    assert audit.kinds["alias"].abstains
+    assert audit.left_out == ["mari/1.png", "shinji/2.png"]
+    table = audit.write_table(golden / "again.csv")
+    assert table.read_bytes() == (golden / "audit.csv").read_bytes()

@@ -52,6 +52,8 @@ FORBIDDEN = [
     ("mining/commands/result.py", "mining.cli"),
     ("mining/miners/negatives.py", "mining.commands.build"),
     ("mining/miners/negatives.py", "mining.overlap.copies"),
+    ("mining/miners/negatives.py", "mining.inspection.work"),
+    ("mining/inspection/work.py", "mining.commands.audit"),
     ("mining/ranking/rules.py", "mining.miners.negatives"),
     ("mining/ranking/rules.py", "mining.scores.collection"),
     ("mining/embeddings/store.py", "mining.suspects.crops"),

@@ -2,6 +2,7 @@
 
 from mining.cli import (
     adaptation,
+    audit,
     build,
     cluster,
     compare,
@@ -24,6 +25,7 @@ name_paths(app)
 __all__ = [
     "adaptation",
     "app",
+    "audit",
     "build",
     "cluster",
     "compare",

@@ -14,6 +14,7 @@ from mining.cli.cluster import ClusterOption, place
 from mining.cli.options import (
     SUSPECTS,
     AliasesOption,
+    AuditOption,
     CannotLinkOption,
     DetectorOption,
     DropOption,
@@ -75,27 +76,54 @@ class SuspectGroup:
     aliases: AliasesOption = None
     cannot_link: CannotLinkOption = None
     detector: DetectorOption = None
+    audit: AuditOption = None
     trust_suspects: TrustOption = None
 
-    def drop(self, max_pixels: int) -> Drop | None:
-        """Suspects that are not mined; the files that they are looked for with need kinds."""
+    def drop(self, max_pixels: int, *, positives: bool = False) -> Drop | None:
+        """Suspects that are not mined; the files that they are looked for with need kinds.
+
+        Without kinds, those that an audit speaks of; of positives, those that they can be of.
+        """
         names = ("faces", "veto", "aliases", "detector")
         files = {name: getattr(self, name, None) for name in names}
         given = [f"--{name}" for name, path in files.items() if path is not None]
         given += ["--cannot-link"] if self.cannot_link else []
         given += ["--trust-suspects"] if self.trust_suspects else []
-        if self.drop_suspects is None:
-            if given:
-                raise typer.BadParameter(
-                    f"{', '.join(given)} without --drop-suspects, which it is for"
-                )
+        if self.drop_suspects is None and given:
+            raise typer.BadParameter(f"{', '.join(given)} without --drop-suspects, which it is for")
+        kinds = kinds_of(self.drop_suspects)
+        if kinds is None and self.audit is None:
             return None
         from mining.suspects.evidence import Drop
 
-        kinds = tuple(kinds_of(self.drop_suspects) or ())
+        if kinds is None:
+            kinds = _spoken_of(self.audit, positives=positives)
         cannot = tuple(self.cannot_link or ())
         trusted = tuple(kinds_of(self.trust_suspects) or ())
-        return Drop(kinds, **files, max_pixels=max_pixels, cannot_link=cannot, trusted=trusted)
+        return Drop(
+            tuple(kinds),
+            **files,
+            max_pixels=max_pixels,
+            cannot_link=cannot,
+            trusted=trusted,
+            audit=self.audit,
+        )
+
+
+def _spoken_of(audit: Path | None, *, positives: bool) -> list[str]:
+    """Kinds of pairs that an audit speaks of."""
+    from pairsets.errors import PairSetError
+    from pairsets.files.audit_kinds import OF_IDENTITIES
+    from pairsets.files.audits import Audit
+
+    found = [] if audit is None else Audit.read(audit).speaking
+    kinds = [kind for kind in found if not (positives and kind in OF_IDENTITIES)]
+    if not kinds:
+        raise PairSetError(
+            f"{audit}: an audit that speaks of no kind of such pairs; name what else to look for "
+            "with --drop-suspects, or leave --audit out"
+        )
+    return kinds
 
 
 @dataclass(frozen=True)
@@ -432,7 +460,7 @@ def mine(
         raise typer.BadParameter(f"--device is that of the exact search; leave it out with {other}")
     if search.recall and search.index is None:
         raise typer.BadParameter("--recall is that of an approximate index; name one with --index")
-    drop = suspects.drop(max_pixels)
+    drop = suspects.drop(max_pixels, positives=label == "positive")
     mining = replace(mined.options(drop), design=search.design)
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made

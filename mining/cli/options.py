@@ -522,6 +522,15 @@ VetoOption = Annotated[
         rich_help_panel=SUSPECTS,
     ),
 ]
+AuditOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--audit",
+        metavar="FILE",
+        help="The audit.json of `audit`: its findings count, and need not be looked for again.",
+        rich_help_panel=SUSPECTS,
+    ),
+]
 ProcessesOption = Annotated[
     int | None,
     typer.Option(

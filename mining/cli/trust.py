@@ -11,6 +11,7 @@ import typer
 from mining.cli.app import app
 from mining.cli.options import (
     AliasGroup,
+    AuditOption,
     DetectorOption,
     EmbeddingsOption,
     FacesFolderOption,
@@ -39,6 +40,21 @@ PANEL = "Trust the benchmark"
 _PAGE = "The page"
 
 
+@dataclass(frozen=True)
+class KnownGroup(AliasGroup):
+    """Knowledge of the faces that somebody has already: names, pictures, an audit."""
+
+    audit: AuditOption = None
+
+
+@dataclass(frozen=True)
+class DoubtGroup:
+    """Kinds of suspects: those that are looked for, and those that are trusted."""
+
+    kinds: KindsOption = None
+    trust_suspects: TrustOption = None
+
+
 @app.command(
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes suspects adversarial.csv --faces faces "
@@ -57,10 +73,9 @@ def suspects(
     embeddings: EmbeddingsOption = None,
     identity: IdentityGroup = IdentityGroup(),
     veto: VetoOption = None,
-    known: AliasGroup = AliasGroup(),
+    known: KnownGroup = KnownGroup(),
     detector: DetectorOption = None,
-    kinds: KindsOption = None,
-    trust: TrustOption = None,
+    doubts: DoubtGroup = DoubtGroup(),
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write. [default: PAIRS.suspects.csv]")
     ] = None,
@@ -84,6 +99,7 @@ def suspects(
     from mining.commands.suspects import find_suspects
     from mining.embeddings.store import Embeddings
     from mining.suspects.evidence import Evidence
+    from pairsets.files.audits import Audit
 
     evidence = Evidence(
         faces=faces,
@@ -93,13 +109,14 @@ def suspects(
         detector=detector,
         max_pixels=max_pixels,
         cannot_link=tuple(known.cannot_link or ()),
-        trusted=tuple(kinds_of(trust) or ()),
+        audit=Audit.read(known.audit) if known.audit is not None else None,
+        trusted=tuple(kinds_of(doubts.trust_suspects) or ()),
     )
     made = find_suspects(
         pairs,
         evidence=evidence,
         identities=identity.rule(),
-        kinds=kinds_of(kinds),
+        kinds=kinds_of(doubts.kinds),
         out=out,
         figure=figure,
         progress=bar,

@@ -299,6 +299,7 @@ def _read_test_pairs(
     test, source = given.random.test_pairs, faces.root
     pairs = PairSet.read(test) if test is not None else None
     given.refuse_misfit(faces, faces.root)
+    given.refuse_audit(faces, sizes=True)
     if pairs is None:
         trial = given.random.draw(faces, given.ignored)
     else:

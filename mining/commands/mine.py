@@ -92,6 +92,7 @@ def mine_pairs(
     faces = next(iter(sources.values())).faces
     _refuse_empty(faces, given, two)
     given.refuse_misfit(faces, folders[0], label=search.mined_label)
+    given.refuse_audit(faces, absent=next(iter(sources.values())).skipped)
     joined, lost = _join(search, pairs, given, folds, list(sources.values()))
     checks, looked_with, abstained = given.look_for_suspects(list(sources.values()))
     if mining.drop is not None and mining.drop.faces is not None:

@@ -17,6 +17,7 @@ from mining.suspects.abstention import abstentions
 from mining.suspects.check import Check, expectations
 from mining.suspects.evidence import Evidence
 from pairsets.faces import resolve
+from pairsets.files.audits import Audit
 from pairsets.files.side_files import suspects_of
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.files.suspects import Doubt, Suspects
@@ -70,7 +71,7 @@ def find_suspects(
     """
     out = suspects_of(path) if out is None else out
     files = [out, *([figure] if figure is not None else [])]
-    inputs = [path, evidence.aliases, evidence.detector, *evidence.cannot_link]
+    inputs = _inputs(path, evidence)
     copies = copies_of([out])
     refuse_existing([*files, *copies], overwrite=overwrite, inputs=inputs)
     if evidence.faces is not None:
@@ -134,6 +135,19 @@ def find_suspects(
     )
 
 
+def _inputs(path: Path, evidence: Evidence) -> list[Path | None]:
+    """Files that are read, as far as given."""
+    audit = None if evidence.audit is None else evidence.audit.source
+    return [path, evidence.aliases, evidence.detector, audit, *evidence.cannot_link]
+
+
+def _refuse_audit(audit: Audit, pairs: PairSet, faces: Path | None) -> None:
+    """Raise PairSetError where an audit is of other faces, or of those of before."""
+    paths = pairs.paths
+    audit.faces.refuse_strangers(paths, audit.name, faces)
+    audit.faces.refuse_names(((path, pairs.identity(path)) for path in paths), audit.name)
+
+
 def _expected(checks: Sequence[Check]) -> list[str]:
     """Lines on how often the checks that measure themselves expect to be right."""
     return [
@@ -178,11 +192,14 @@ def _as_embedded(pairs: PairSet, evidence: Evidence, source: str) -> PairSet:
     """The pairs with the identities that the embeddings have.
 
     Raises:
-        PairSetError: the pair file, or other embeddings, say that a face is somebody else.
+        PairSetError: the pair file, other embeddings or the audit say that a face is somebody else,
+            or the audit is of other faces.
     """
     for one in (*evidence.references, evidence.second):
         if one is not None and (one.faces.paths.find(pairs.paths) >= 0).all():
             pairs = of_faces(pairs, one.faces, source)
+    if evidence.audit is not None:
+        _refuse_audit(evidence.audit, pairs, evidence.faces)
     return pairs
 
 

@@ -172,6 +172,20 @@ class MinerInputs:
             if self.mining.rules.margins:
                 refuse_without_positives(faces, self.ignored)
 
+    def refuse_audit(
+        self, faces: Faces, *, sizes: bool = False, absent: Collection[str] = ()
+    ) -> None:
+        """Raise PairSetError where suspects are told by an audit of other faces, or as they were.
+
+        Args:
+            faces: that pairs are mined of.
+            sizes: their files are there, too.
+            absent: audited faces that are rightly missing, such as those that cannot be read.
+        """
+        audit = None if self.mining.drop is None else self.mining.drop.audited
+        if audit is not None:
+            audit.refuse_other(faces, sizes=sizes, absent=absent)
+
     def look_for_suspects(
         self, references: Sequence[Embeddings], second: Embeddings | None = None
     ) -> tuple[list[Check], dict[str, object], list[str]]:

@@ -5,7 +5,7 @@ A model sees little in them but what all such crops share, and so takes one for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,13 +79,7 @@ class BadCrops:
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each pair: that of its worse face, nan if one cannot be read."""
-        paths = pairs.paths
-        new = [path for path in paths if path not in self._found]
-        done = len(paths) - len(new)
-        for chunk, found in in_chunks(self._face, new, self._threads, chunk=_CHUNK):
-            self._found.update(zip(chunk, found, strict=True))
-            done += len(chunk)
-            progress(done, len(paths))
+        self._look(pairs.paths, progress)
         scores, reasons = [], []
         for key in pairs.keys:
             both = [(path, *self._found[path]) for path in key]
@@ -96,6 +90,26 @@ class BadCrops:
             reasons.append(", ".join(bad))
         score = np.array(scores, np.float64)
         return Doubt(self.kind, score, score >= THRESHOLD, tuple(reasons))
+
+    def of_faces(self, paths: Sequence[str], progress: Step = unheard) -> tuple[Floats, list[str]]:
+        """Score and reason of each face, the reason empty where it is no bad crop.
+
+        nan if one cannot be read.
+        """
+        self._look(paths, progress)
+        found = [self._found[path] for path in paths]
+        # nan compares false.
+        said = [why if score >= THRESHOLD else "" for score, why in found]
+        return np.array([score for score, _ in found], np.float64), said
+
+    def _look(self, paths: Sequence[str], progress: Step) -> None:
+        """Look at the faces that were not looked at yet."""
+        new = [path for path in dict.fromkeys(paths) if path not in self._found]
+        done = len(paths) - len(new)
+        for chunk, found in in_chunks(self._face, new, self._threads, chunk=_CHUNK):
+            self._found.update(zip(chunk, found, strict=True))
+            done += len(chunk)
+            progress(done, len(paths))
 
     def _face(self, path: str) -> Score:
         """Score of how bad a face is, and the reason in words."""

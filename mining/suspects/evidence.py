@@ -12,6 +12,7 @@ from mining.embeddings.store import Embeddings
 from mining.suspects.abstention import refuse_untrustable
 from mining.suspects.check import Check, CheckCrew
 from pairsets.errors import PairSetError
+from pairsets.files.audits import Audit
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.images import MAX_PIXELS
 from pairsets.storage.digests import sha256
@@ -33,6 +34,7 @@ class Evidence:
         cannot_link: files of faces that cannot be one identity's, or of the picture each is of.
         max_pixels: width times height above which an image is refused undecoded.
         crew: nodes of a cluster that look at pictures; this machine alone where it is None.
+        audit: of the faces, which answers for the kinds that it looked for, and speaks of.
         trusted: kinds that flag whatever they expect of themselves; see `abstention`.
 
     Raises:
@@ -48,6 +50,7 @@ class Evidence:
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
     crew: CheckCrew | None = None
+    audit: Audit | None = None
     trusted: Collection[str] = ()
 
     def __post_init__(self) -> None:
@@ -70,7 +73,8 @@ class Evidence:
             found["mislabel"] = "--embeddings"
         if self.second is None:
             found["veto"] = "--veto"
-        return {kind: found[kind] for kind in KINDS if kind in found}
+        answered = () if self.audit is None else self.audit.speaking
+        return {kind: found[kind] for kind in KINDS if kind in found and kind not in answered}
 
     def checks(self, kinds: Collection[str] | None = None) -> list[Check]:
         """A check of each kind, or of each that can be looked for.
@@ -93,6 +97,11 @@ class Evidence:
                 raise PairSetError(
                     f"{option} is for suspects of the kind {kind}, which are not looked for"
                 )
+            if evidence is not None and self.audit is not None and kind in self.audit.speaking:
+                raise PairSetError(
+                    f"{option} is for suspects of the kind {kind}, which {self.audit.name} tells; "
+                    f"give {option} to the audit instead"
+                )
         refuse_unknown(kinds)
         return [self._check(kind) for kind in KINDS if kind in kinds]
 
@@ -110,6 +119,10 @@ class Evidence:
 
     def _check(self, kind: str) -> Check:
         """The check of a kind; imported when it is needed."""
+        if self.audit is not None and kind in self.audit.speaking:
+            from mining.suspects.audit_verdicts import verdicts_of
+
+            return verdicts_of(self.audit, kind)
         if kind == "duplicate" and self.faces is not None:
             from mining.suspects.duplicates import DuplicatePictures
 
@@ -161,6 +174,8 @@ class Drop:
         kinds: of suspects.
         faces: the folder of images.
         veto: folder with the embeddings of another model.
+        aliases, detector, max_pixels, cannot_link: see `Evidence`.
+        audit: file of an audit of the faces.
         aliases, detector, max_pixels, cannot_link, trusted: see `Evidence`.
 
     Raises:
@@ -174,6 +189,7 @@ class Drop:
     detector: Path | None = None
     max_pixels: int = MAX_PIXELS
     cannot_link: Sequence[Path] = ()
+    audit: Path | None = None
     trusted: Collection[str] = ()
 
     def __post_init__(self) -> None:
@@ -185,8 +201,17 @@ class Drop:
     @property
     def files(self) -> list[Path]:
         """Files that suspects are looked for with, as far as given."""
-        files = [self.aliases, self.detector, *self.cannot_link]
+        files = [self.aliases, self.detector, self.audit, *self.cannot_link]
         return [file for file in files if file is not None]
+
+    @cached_property
+    def audited(self) -> Audit | None:
+        """The audit, read.
+
+        Raises:
+            PairSetError: it is none, or damaged.
+        """
+        return None if self.audit is None else Audit.read(self.audit)
 
     def refuse_early(self, models: Sequence[str], named: Sequence[str] = ()) -> None:
         """Raise what `Evidence.checks` would for a kind that needs no vectors, or a second model.
@@ -233,6 +258,7 @@ class Drop:
             self.detector,
             self.max_pixels,
             self.cannot_link,
+            audit=self.audited,
             trusted=self.trusted,
         )
 
@@ -252,6 +278,8 @@ def digests_of(evidence: Evidence) -> dict[str, object]:
         "detector_sha256": None if evidence.detector is None else sha256(evidence.detector),
         "veto": None if second is None else second.manifest["fingerprint"],
     }
+    if evidence.audit is not None:
+        digests["audit_sha256"] = evidence.audit.digest
     if evidence.trusted:
         digests["trusted_suspects"] = sorted(evidence.trusted)
     if evidence.cannot_link:

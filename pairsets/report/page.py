@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -20,6 +18,7 @@ from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.leaderboards import board_of
+from pairsets.report.policy import content_policy
 from pairsets.report.tables import (
     agreement_sentence,
     agreement_tables,
@@ -85,7 +84,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         census_best=best,
         hardest=None if best is None else _hardest(report, best),
         figures=_figures(headline),
-        policy=_policy(styles, scripts),
+        policy=content_policy(styles, scripts),
         styles=[Markup(text) for text in styles],
         scripts=[Markup(text) for text in scripts],
         gallery=gallery.section,
@@ -147,20 +146,6 @@ def _hero(gallery: Sequence[GalleryPair]) -> list[GalleryPair]:
             seen |= {pair.name_a, pair.name_b}
             chosen.append(pair)
     return chosen
-
-
-def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """A Content-Security-Policy that lets in these texts and data URIs, and nothing else."""
-
-    def digests(texts: Sequence[str]) -> str:
-        found = (b64encode(sha256(text.encode()).digest()).decode() for text in texts)
-        return " ".join(f"'sha256-{digest}'" for digest in found)
-
-    return (
-        "default-src 'none'; img-src data:; "
-        f"style-src {digests(styles)}; script-src {digests(scripts)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
 
 
 def _uncompared(report: Report) -> list[tuple[str, str]]:

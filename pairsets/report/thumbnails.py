@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
+from typing import TypeVar
 
 from pairsets.faces import resolve
-from pairsets.images import MAX_PIXELS, thumbnail
+from pairsets.images import MAX_PIXELS, ImageError, thumbnail
 from pairsets.report.content import GalleryPair
 
 # Longer side of a face. Few faces may be large, for the enlarged view; many keep the file small:
 # about 7 kB and 4 kB each.
 FEW_FACES, PIXELS_OF_FEW, PIXELS_OF_MANY = 300, 192, 128
 DATA_URI = "data:image/webp;base64,"
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,33 @@ def encode_faces(
             the first in `paths`.
     """
     faces = resolve(root, paths)
+    return _in_threads(lambda path: _encode(faces.locate(path), pixels, max_pixels), paths)
 
-    def encode(path: str) -> str:
-        stream = io.BytesIO()
-        thumbnail(faces.locate(path), pixels, max_pixels=max_pixels).save(
-            stream, "WEBP", quality=82, method=4
-        )
-        return b64encode(stream.getvalue()).decode()
 
-    # Pillow decodes, scales and encodes without the lock of the interpreter.
+def encode_readable(
+    files: Sequence[Path], pixels: int, max_pixels: int = MAX_PIXELS
+) -> list[str | None]:
+    """Each picture as WebP in base64, at most `pixels` on its longer side; None: not readable."""
+
+    def encode(file: Path) -> str | None:
+        try:
+            return _encode(file, pixels, max_pixels)
+        except ImageError:
+            return None
+
+    return _in_threads(encode, files)
+
+
+def _encode(file: Path, pixels: int, max_pixels: int) -> str:
+    stream = io.BytesIO()
+    thumbnail(file, pixels, max_pixels=max_pixels).save(stream, "WEBP", quality=82, method=4)
+    return b64encode(stream.getvalue()).decode()
+
+
+def _in_threads(work: Callable[[A], B], items: Sequence[A]) -> list[B]:
+    """Results in order: Pillow decodes, scales and encodes without the lock of the interpreter."""
     pool = ThreadPoolExecutor(max_workers=cpu_count() or 1)
     try:
-        return list(pool.map(encode, paths))
+        return list(pool.map(work, items))
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,0 +1,97 @@
+"""Which of several copies to keep, and whom to ask."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+from support.drawn import draw_face
+
+from mining.inspection.copies import copy_findings, grouped, pairs_of
+from mining.overlap.inner_copies import Copy
+from pairsets import Faces
+from pairsets.pairset import pair_key
+
+SIZES = {"rei/a.png": 40, "rei/b.png": 64, "rei/c.png": 64, "mari/a.png": 32}
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """`rei/c.png` has the most pixels as `rei/b.png` has, and more bytes."""
+    for path, size in SIZES.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        draw_face(1, size).save(tmp_path / path)
+    Image.effect_noise((64, 64), 90).convert("RGB").save(tmp_path / "rei/c.png")
+    return Faces.scan(tmp_path)
+
+
+def pairs(*keys):
+    return {pair_key(*key): (0.9, f"{key[0]} and {key[1]}") for key in keys}
+
+
+def suggestions(findings):
+    return {note.path: (note.suggestion, note.other) for one in findings for note in one.notes}
+
+
+AB, BC, AC = (("rei/a.png", "rei/b.png"), ("rei/b.png", "rei/c.png"), ("rei/a.png", "rei/c.png"))
+
+
+def test_the_largest_then_the_least_compressed_is_kept(faces):
+    found = copy_findings("duplicate", pairs(AB, BC, AC), faces, (), act=True)
+    assert suggestions(found) == {
+        "rei/c.png": ("keep", "rei/a.png"),
+        "rei/b.png": ("leave-out", "rei/c.png"),
+        "rei/a.png": ("leave-out", "rei/c.png"),
+    }
+    assert [pair.key for pair in found[0].pairs] == sorted([AB, BC, AC])
+
+
+def test_equal_ones_go_by_their_paths(faces):
+    (faces.root / "rei/c.png").write_bytes((faces.root / "rei/b.png").read_bytes())
+    found = suggestions(copy_findings("duplicate", pairs(BC), faces, (), act=True))
+    assert found == {"rei/b.png": ("keep", "rei/c.png"), "rei/c.png": ("leave-out", "rei/b.png")}
+
+
+def test_a_bad_crop_is_kept_last(faces):
+    found = suggestions(copy_findings("duplicate", pairs(AB), faces, {"rei/b.png"}, act=True))
+    assert found["rei/a.png"][0] == "keep"
+
+
+def test_what_is_no_copy_of_a_kept_one_stays(faces):
+    """Both cuts of a whole picture go, where the whole is kept; else both stay."""
+    for path, size in (("rei/a.png", 80), ("rei/c.png", 72)):
+        draw_face(1, size).save(faces.root / path)
+    found = suggestions(copy_findings("duplicate", pairs(AB, BC), faces, (), act=True))
+    assert {path: said for path, (said, _) in found.items()} == {
+        "rei/a.png": "keep",
+        "rei/c.png": "keep",
+        "rei/b.png": "leave-out",
+    }
+
+
+def test_under_two_names_a_person_is_asked(faces):
+    keys = pairs(AB, ("rei/a.png", "mari/a.png"))
+    found = copy_findings("duplicate", keys, faces, (), act=True)
+    assert suggestions(found) == {
+        "mari/a.png": ("ask", "rei/a.png"),
+        "rei/a.png": ("ask", "mari/a.png"),
+        "rei/b.png": ("ask", "rei/a.png"),
+    }
+    assert found[0].names == ["mari", "rei"]
+    assert found[0].left_out == []
+
+
+def test_without_acting_a_person_is_asked_of_one_identity_too(faces):
+    found = copy_findings("duplicate", pairs(AB), faces, (), act=False)
+    assert {said for said, _ in suggestions(found).values()} == {"ask"}
+
+
+def test_groups_do_not_hang_on_the_order_of_pairs():
+    keys = [("a", "b"), ("d", "e"), ("c", "d"), ("b", "e"), ("x", "y")]
+    expected = [["a", "b", "c", "d", "e"], ["x", "y"]]
+    assert grouped(keys) == grouped(keys[::-1]) == expected
+
+
+def test_copies_are_told_apart_by_kind():
+    copies = [Copy("a", "b", "duplicate", 1.0000001, "x"), Copy("a", "c", "variant", 0.5, "y")]
+    assert pairs_of(copies, "duplicate") == {("a", "b"): (1.0, "x")}
+    assert pairs_of(copies, "variant") == {("a", "c"): (0.5, "y")}
