@@ -1,4 +1,4 @@
-"""Tails of scores: how high those that are no mistake score, told from the bulk below."""
+"""Tails of scores: how high those that are no mistake score, told from the bulk below them.
 
 Most of what is looked at is no mistake, and the mistakes score highest. So the tail of the others
 is fitted where they are among themselves, below the `spared` highest scores, and carried on above:
@@ -85,7 +85,7 @@ class Tail:
         return None if np.isinf(best[0]) else cls(count, start, best[1], best[2])
 
     def expected(self, scores: Floats) -> Floats:
-        """Number of scores that are no mistake and as high as each of these, all above the start."""
+        """Number of scores that are no mistake and as high as each of these, above the start."""
         excess = np.maximum(np.asarray(scores, np.float64) - self.start, 0) / self.scale
         if self.shape == 0:
             return np.asarray(self.count * np.exp(-np.minimum(excess, 700)))

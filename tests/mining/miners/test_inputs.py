@@ -46,7 +46,7 @@ def test_lists_are_read_and_told_by_their_digests(tmp_path) -> None:
         "ignore_list_sha256": sha256(tmp_path / "ignore.txt"),
     }
     assert given.exclusions_digest == {"exclude_sha256": [sha256(tmp_path / "seen.csv")]}
-    assert given.look_for_suspects([]) == ([], {})
+    assert given.look_for_suspects([]) == ([], {}, [])
     given.refuse_misfit(FACES, tmp_path)
     assert mining.parameters["max_per_image"] == 2
     assert mining.parameters["drop_suspects"] == []
