@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mining.errors import SuspectError
+from mining.suspects.pictures.spots import described
 from pairsets import images
 from pairsets.faces import locator
 
@@ -100,7 +101,7 @@ def picture_of(image: Image.Image) -> tuple[Picture, Bytes]:
     scale = SIDE / max(inside.size)
     width, height = (max(8, round(side * scale)) for side in inside.size)
     pixels = _compared(image, kept, (height, width))
-    spots, scales, words = _describe(pixels)
+    spots, scales, words = described(np.asarray(Image.fromarray(pixels).convert('L')))
     hashes = _hashes(inside)
     digest = blake2b(b"%d x %d" % image.size, digest_size=16)
     digest.update(image.tobytes())
@@ -172,31 +173,6 @@ def _hashes(image: Image.Image) -> tuple[int, int]:
     both = (small, small.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     first, second = (int(str(imagehash.phash(one)), 16) for one in both)
     return first, second
-
-
-def _describe(pixels: Bytes) -> tuple[Floats, Floats, Bytes]:
-    """Places, scales and upright descriptors of the `SPOTS` strongest spots."""
-    import cv2
-
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    opencv: Any = cv2  # its stubs lack SIFT
-    sift = opencv.SIFT_create(nOctaveLayers=4, contrastThreshold=0.01, edgeThreshold=20)
-    found: dict[tuple[float, ...], Any] = {}
-    for spot in sift.detect(grey, None):
-        # One place has several spots that differ in their direction alone.
-        spot.angle = 0
-        found.setdefault((*spot.pt, spot.size), spot)
-    chosen = sorted(found.values(), key=lambda spot: (-spot.response, spot.pt, spot.size))[:SPOTS]
-    if not chosen:
-        return np.zeros((0, 2), np.float32), np.zeros(0, np.float32), np.zeros((0, 128), np.uint8)
-    chosen, words = sift.compute(grey, chosen)
-    # Roots of shares: Arandjelovic and Zisserman, 2012.
-    words = np.sqrt(words / np.maximum(words.sum(axis=1, keepdims=True), 1e-6))
-    return (
-        np.array([spot.pt for spot in chosen], np.float32),
-        np.array([spot.size for spot in chosen], np.float32),
-        np.rint(words * 255).astype(np.uint8),
-    )
 
 
 def mirrored_words(words: Bytes) -> Bytes:

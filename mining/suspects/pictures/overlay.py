@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.suspects.pictures.alignment import Affine, Way
+from mining.suspects.pictures.exposures import exposure_between
 from mining.suspects.pictures.features import SIDE, Bytes, Picture
+from mining.suspects.pictures.turned_frames import content
 from pairsets.arrays import Mask
 
 # Pixels on a side of what is correlated about a place, and textured places (one for 2 x 2 pixels)
@@ -51,7 +53,9 @@ class Overlay:
         squeeze: by how much wider for its height.
         shares: of each picture, what the other shows too.
         colours: mean difference of their colours there, in levels.
+        brighter: mean by which the second is brighter there, in levels.
         greys: whether each is without colours there.
+        turn: by how much the second is turned, in degrees.
     """
 
     score: float
@@ -59,7 +63,9 @@ class Overlay:
     squeeze: float
     shares: tuple[float, float]
     colours: float
+    brighter: float
     greys: tuple[bool, bool]
+    turn: float
 
 
 def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way) -> Overlay | None:
@@ -79,7 +85,9 @@ def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way
         1 / other.squeeze,
         (other.shares[1], other.shares[0]),
         other.colours,
+        -other.brighter,
         (other.greys[1], other.greys[0]),
+        -other.turn,
     )
 
 
@@ -94,19 +102,29 @@ def _inverse(affine: Affine) -> Affine:
 
 def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine) -> Overlay | None:
     """Compare two pictures, of which the second is the finer one, place by place."""
+    greys = [float(_spans(x.reshape(-1, 3)).mean()) < 3 for x in (under, over)]
     size = size_of(affine)
     # What was blown up from few pixels is soft: then both are to be.
     blur = max(1.0, 0.6 * a.share, 0.6 * b.share / size)
     under = np.asarray(cv2.GaussianBlur(under, (0, 0), blur))
     over = np.asarray(cv2.GaussianBlur(over, (0, 0), blur * size))
-    height, width = under.shape[:2]
-    if _likeness(under, over, affine) < LEAST_LIKENESS:
+    turn = _turn(affine)
+    contents = content(under, -turn), content(over, turn)
+    seen_as = (under, over)
+    if greys[0] != greys[1]:
+        under, over = map(_grey, seen_as)
+    under, over = _one_exposure(under, over, affine, contents)
+    if _likeness(under, over, affine, contents) < LEAST_LIKENESS:
         return None
-    affine = _refined(under, over, affine)
+    affine = _refined(under, over, affine, contents)
     size = size_of(affine)
-    there, inside = _brought(over, affine, (width, height))
+    height, width = under.shape[:2]
+    there, inside = _brought(over, affine, contents)
     common = int(inside.sum())
-    shares = common / (height * width), common * size**2 / (over.shape[0] * over.shape[1])
+    shares = (
+        common / max(1, int(contents[0].sum())),
+        common * size**2 / max(1, int(contents[1].sum())),
+    )
     if max(shares) < LEAST_OVERLAP:
         return None
     # At its rim a picture was blurred with what is not there.
@@ -117,19 +135,41 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     if int(seen.sum()) < LEAST_PLACES:
         return None
     score = _worst_spot(under, there, inside)
-    here, other = (x[seen].astype(np.int16) for x in (under, there))
-    greys = [float(_spans(x).mean()) < 3 for x in (here, other)]
+    here, other = seen_as[0], _brought(seen_as[1], affine, contents)[0]
+    changes = other[seen].astype(np.int16) - here[seen]
     return Overlay(
         score=score,
         scale=size * a.share / b.share,
-        squeeze=float(abs(affine[0, 0] / affine[1, 1])) if affine[1, 1] and affine[0, 0] else 1.0,
+        squeeze=float(np.divide(*np.maximum(np.hypot(*affine[:, :2]), 1e-6))),
         shares=(min(1.0, shares[0]), min(1.0, shares[1])),
-        colours=float(np.abs(here - other).mean()),
+        colours=float(np.abs(changes).mean()),
+        brighter=float(changes.mean()),
         greys=(greys[0], greys[1]),
+        turn=float(np.degrees(_turn(affine))),
     )
 
 
-def _spans(colours: NDArray[np.int16]) -> NDArray[np.int16]:
+def _turn(affine: Affine) -> float:
+    """Angle by which an affine map turns, from x towards y, in radians."""
+    return float(np.arctan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1]))
+
+
+def _grey(pixels: Bytes) -> Bytes:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
+
+
+def _one_exposure(
+    under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, Mask]
+) -> tuple[Bytes, Bytes]:
+    """Both pictures with the light lost that one of them lost, as they lie at first."""
+    there, inside = _brought(over, affine, contents)
+    levels = exposure_between(under, there, inside > 0)
+    if levels is None:
+        return under, over
+    return (under, levels.of(over)) if levels.of_second else (levels.of(under), over)
+
+
+def _spans(colours: Bytes) -> Bytes:
     """`[N]`: the difference between the largest and the least of the three colours of a pixel."""
     red, green, blue = colours.T
     largest = np.maximum(np.maximum(red, green), blue)
@@ -137,9 +177,11 @@ def _spans(colours: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def _brought(
-    over: NDArray[Any], affine: Affine, size: tuple[int, int]
+    over: NDArray[Any], affine: Affine, contents: tuple[Mask, Mask]
 ) -> tuple[NDArray[Any], Bytes]:
-    """The finer picture as it lies over the coarser one of that size, and where it does (1)."""
+    """The finer picture as it lies over the coarser one, and where both show something (1)."""
+    height, width = contents[0].shape
+    size = width, height
     there = cv2.warpAffine(
         over,
         affine,
@@ -148,19 +190,18 @@ def _brought(
         borderMode=cv2.BORDER_REPLICATE,
     )
     inside = cv2.warpAffine(
-        np.ones(over.shape[:2], np.uint8),
+        contents[1].astype(np.uint8),
         affine,
         size,
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
     )
-    return np.asarray(there), np.asarray(inside)
+    return np.asarray(there), np.asarray(inside) & contents[0]
 
 
-def _likeness(under: Bytes, over: Bytes, affine: Affine) -> float:
+def _likeness(under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, Mask]) -> float:
     """Correlation of the edges of two pictures as they lie, softened lest a pixel matter."""
-    size = under.shape[1], under.shape[0]
     softened = np.asarray(cv2.GaussianBlur(_edges(over), (0, 0), size_of(affine)))
-    there, inside = _brought(softened, affine, size)
+    there, inside = _brought(softened, affine, contents)
     edges = np.asarray(cv2.GaussianBlur(_edges(under), (0, 0), 1.0))
     seen = inside > 0
     if seen.sum() < LEAST_PLACES:
@@ -170,12 +211,15 @@ def _likeness(under: Bytes, over: Bytes, affine: Affine) -> float:
     return float(here @ other) / norms if norms > 0 else 0.0
 
 
-def _refined(under: Bytes, over: Bytes, affine: Affine) -> Affine:
+def _refined(under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, Mask]) -> Affine:
     """The affine map near to the given one under which edges correlate best.
 
     Evangelidis and Psarakis, 2008. Where it strays or finds none the given one stays.
     """
     edges = [np.minimum(4 * x, 255).astype(np.uint8) for x in (_edges(under), _edges(over))]
+    # The edge of a corner is none of the picture.
+    for one, shown in zip(edges, contents, strict=True):
+        one[~shown] = 0
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
     start = affine.astype(np.float32)
     try:
