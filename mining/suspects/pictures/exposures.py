@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from mining.suspects.pictures.features import Bytes
@@ -21,7 +22,9 @@ _LOST = 0.01
 _LEAST_GAIN, _LARGEST_GAIN = 1.1, 3.0
 # Values that tell a gain, and how well they must do so (correlation).
 _LEAST_VALUES, _LEAST_LIKENESS = 300, 0.7
-_ROUNDS = 3
+# Levels from which a ratio of two tells anything, and what lies beside lost light.
+_DIM = 16
+_NEAR = np.ones((5, 5), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -52,37 +55,43 @@ def exposure_between(first: Bytes, second: Bytes, seen: Mask) -> Exposure | None
         first, second: `[h, w, 3]`.
         seen: `[h, w]`, places that both show.
     """
-    x, y = (one[seen].astype(np.float32).ravel() for one in (first, second))
-    if len(x) < _LEAST_VALUES:
-        return None
-    turned = bool(x.std() > y.std())
+    strengths = [float(one[seen].std()) if seen.any() else 0.0 for one in (first, second)]
+    turned = strengths[0] > strengths[1]
     for of_second in (turned, not turned):
-        faint, strong = (y, x) if of_second else (x, y)
-        lost = [float(((one > _HIGH) | (one < _LOW)).mean()) for one in (strong, faint)]
-        found = _gain(faint, strong) if lost[0] - lost[1] >= _LOST else None
+        faint, strong = (second, first) if of_second else (first, second)
+        lost = [(one > _HIGH) | (one < _LOW) for one in (strong, faint)]
+        if float(lost[0][seen].mean()) - float(lost[1][seen].mean()) < _LOST:
+            continue
+        # What lies beside lost light has its share of it.
+        clear = seen[:, :, None] & (np.asarray(cv2.dilate(lost[0].astype(np.uint8), _NEAR)) == 0)
+        found = _gain(faint, strong, clear, seen)
         if found is not None:
             return Exposure(*found, of_second)
     return None
 
 
-def _gain(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
-    """Gain and shift that take values of one picture to the other's; None where none does."""
-    kept = (y >= _LOW) & (y <= _HIGH) & (x >= _LOW) & (x <= _HIGH)
-    gain, shift = 1.0, 0.0
-    for _ in range(_ROUNDS):
-        if kept.sum() < _LEAST_VALUES:
-            return None
-        here, there = x[kept].astype(np.float64), y[kept].astype(np.float64)
-        across, along = here - here.mean(), there - there.mean()
-        squares = float(across @ across)
-        if squares <= 0:
-            return None
-        gain = float(across @ along) / squares
-        shift = float(there.mean() - gain * here.mean())
-        # Chosen by what lies in the first: to leave out what was lost in the other makes it faint.
-        made = gain * x + shift
-        kept = (made >= _LOW) & (made <= _HIGH)
-    if not _LEAST_GAIN <= gain <= _LARGEST_GAIN:
+def _gain(faint: Bytes, strong: Bytes, clear: Mask, seen: Mask) -> tuple[float, float] | None:
+    """Gain and shift that take levels of one picture to the other's; None where none does.
+
+    Args:
+        faint, strong: `[h, w, 3]`.
+        clear: `[h, w, 3]`, where neither lost light.
+        seen: `[h, w]`, all places that both show.
+    """
+    x, y = (one[clear].astype(np.float64) for one in (faint, strong))
+    if len(x) < _LEAST_VALUES:
         return None
-    norm = float(np.sqrt(squares * float(along @ along)))
-    return (gain, shift) if norm > 0 and float(across @ along) / norm >= _LEAST_LIKENESS else None
+    across, along = x - x.mean(), y - y.mean()
+    squares = float(across @ across)
+    norm = np.sqrt(squares * float(along @ along))
+    if norm <= 0 or float(across @ along) / norm < _LEAST_LIKENESS:
+        return None
+    gain = float(across @ along) / squares
+    light = x >= _DIM
+    # A gain alone is told better by little light than one with a shift.
+    both = [(gain, float(y.mean() - gain * x.mean()))]
+    both += [(float(np.median(y[light] / x[light])), 0.0)] if light.any() else []
+    here, there = faint[seen].astype(np.float64), strong[seen]
+    misses = [float(np.abs(np.clip(g * here + s, 0, 255) - there).mean()) for g, s in both]
+    gain, shift = both[int(np.argmin(misses))]
+    return (gain, shift) if _LEAST_GAIN <= gain <= _LARGEST_GAIN else None

@@ -104,16 +104,23 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     """Compare two pictures, of which the second is the finer one, place by place."""
     greys = [float(_spans(x.reshape(-1, 3)).mean()) < 3 for x in (under, over)]
     size = size_of(affine)
-    # What was blown up from few pixels is soft: then both are to be.
-    blur = max(1.0, 0.6 * a.share, 0.6 * b.share / size)
-    under = np.asarray(cv2.GaussianBlur(under, (0, 0), blur))
-    over = np.asarray(cv2.GaussianBlur(over, (0, 0), blur * size))
     turn = _turn(affine)
     contents = content(under, -turn), content(over, turn)
-    seen_as = (under, over)
+    # What was blown up from few pixels is soft: then both are to be.
+    blur = max(1.0, 0.6 * a.share, 0.6 * b.share / size)
+    blurs = blur, blur * size
+    seen_as = _blurred(under, blurs[0]), _blurred(over, blurs[1])
     if greys[0] != greys[1]:
-        under, over = map(_grey, seen_as)
-    under, over = _one_exposure(under, over, affine, contents)
+        under, over = _grey(under), _grey(over)
+    there, inside = _brought(_blurred(over, blurs[1]), affine, contents)
+    exposure = exposure_between(_blurred(under, blurs[0]), there, inside > 0)
+    if exposure is not None:
+        # Light is lost before anything is blurred.
+        if exposure.of_second:
+            over = exposure.of(over)
+        else:
+            under = exposure.of(under)
+    under, over = _blurred(under, blurs[0]), _blurred(over, blurs[1])
     if _likeness(under, over, affine, contents) < LEAST_LIKENESS:
         return None
     affine = _refined(under, over, affine, contents)
@@ -158,15 +165,8 @@ def _grey(pixels: Bytes) -> Bytes:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
 
 
-def _one_exposure(
-    under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, Mask]
-) -> tuple[Bytes, Bytes]:
-    """Both pictures with the light lost that one of them lost, as they lie at first."""
-    there, inside = _brought(over, affine, contents)
-    levels = exposure_between(under, there, inside > 0)
-    if levels is None:
-        return under, over
-    return (under, levels.of(over)) if levels.of_second else (levels.of(under), over)
+def _blurred(pixels: Bytes, blur: float) -> Bytes:
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur))
 
 
 def _spans(colours: Bytes) -> Bytes:
