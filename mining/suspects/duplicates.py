@@ -124,6 +124,8 @@ class DuplicatePictures:
             overlay = laid_over(a, b, pixels_a, pixels_b, way)
             if overlay is not None and overlay.score > best[0]:
                 best = overlay.score, _reason(a, b, way, overlay)
+            if best[0] >= THRESHOLD:
+                break
         return best if best[0] >= self.threshold else (best[0], "")
 
 

@@ -18,6 +18,8 @@ from pairsets.arrays import Mask, Rows
 
 # How alike two spots must look to be matched (cosine), and how many matches are looked at.
 ALIKE, MATCHES = 0.88, 48
+# Matches, of the best, of which every two propose how one picture lies over the other.
+PROPOSERS = 28
 # Pixels by which a match may miss.
 MISS = 3.0
 # Matches that must agree. Copies have 9 and more (median 45), of real faces of different
@@ -59,7 +61,9 @@ def ways(a: Picture, b: Picture) -> Iterator[Way]:
         if affine is not None:
             yield Way(affine, mirrored)
         if (a.hashes[mirrored] ^ b.hashes[0]).bit_count() <= HASH_BITS:
-            yield Way(_whole(a, b), mirrored)
+            whole = _whole(a, b)
+            if affine is None or _apart(affine, whole, a.shape) > MISS:
+                yield Way(whole, mirrored)
 
 
 def _whole(a: Picture, b: Picture) -> Affine:
@@ -69,6 +73,13 @@ def _whole(a: Picture, b: Picture) -> Affine:
         affine[axis, axis] = scale = b.shape[1 - axis] / a.shape[1 - axis]
         affine[axis, 2] = (scale - 1) / 2  # pixels are counted from their middle
     return affine
+
+
+def _apart(first: Affine, second: Affine, shape: tuple[int, int]) -> float:
+    """Pixels by which two maps take a corner of a picture to other places, at most."""
+    height, width = shape
+    corners = np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]], np.float64)
+    return float(np.abs((first - second) @ corners).max())
 
 
 def _matches(first: Bytes, second: Bytes) -> tuple[Rows, Rows]:
@@ -112,7 +123,7 @@ def _agreed(p: Floats, q: Floats, larger: Floats) -> Affine | None:
 
 def _squeezes(p: Floats, q: Floats, larger: Floats) -> Mask:
     """`[M, N]`: which matches agree with each `q = s p + t` that two of them propose."""
-    i, j = np.triu_indices(len(p), 1)
+    i, j = np.triu_indices(min(len(p), PROPOSERS), 1)
     apart, there = p[i] - p[j], q[i] - q[j]
     wide = (np.abs(apart) > _CLOSE).all(axis=1)
     i, s = i[wide], there[wide] / apart[wide]
@@ -131,7 +142,7 @@ def _squeezes(p: Floats, q: Floats, larger: Floats) -> Mask:
 def _turns(p: Floats, q: Floats, larger: Floats) -> Mask:
     """`[M, N]`: which matches agree with each turn, scale and shift that two of them propose."""
     here, there = (one[:, 0] + 1j * one[:, 1] for one in (p, q))
-    i, j = np.triu_indices(len(p), 1)
+    i, j = np.triu_indices(min(len(p), PROPOSERS), 1)
     apart = here[i] - here[j]
     wide = np.abs(apart) > _CLOSE
     i, turn = i[wide], (there[i] - there[j])[wide] / apart[wide]

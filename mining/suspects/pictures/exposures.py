@@ -55,19 +55,17 @@ def exposure_between(first: Bytes, second: Bytes, seen: Mask) -> Exposure | None
         first, second: `[h, w, 3]`.
         seen: `[h, w]`, places that both show.
     """
-    strengths = [float(one[seen].std()) if seen.any() else 0.0 for one in (first, second)]
-    turned = strengths[0] > strengths[1]
-    for of_second in (turned, not turned):
-        faint, strong = (second, first) if of_second else (first, second)
-        lost = [(one > _HIGH) | (one < _LOW) for one in (strong, faint)]
-        if float(lost[0][seen].mean()) - float(lost[1][seen].mean()) < _LOST:
-            continue
-        # What lies beside lost light has its share of it.
-        clear = seen[:, :, None] & (np.asarray(cv2.dilate(lost[0].astype(np.uint8), _NEAR)) == 0)
-        found = _gain(faint, strong, clear, seen)
-        if found is not None:
-            return Exposure(*found, of_second)
-    return None
+    lost = [((one > _HIGH) | (one < _LOW)) & seen[:, :, None] for one in (first, second)]
+    counts = [np.count_nonzero(one) for one in lost]
+    least = _LOST * 3 * np.count_nonzero(seen)
+    if max(counts) - min(counts) <= least:
+        return None
+    of_second = counts[0] > counts[1]
+    faint, strong = (second, first) if of_second else (first, second)
+    # What lies beside lost light has its share of it.
+    near = np.asarray(cv2.dilate(lost[not of_second].astype(np.uint8), _NEAR))
+    found = _gain(faint, strong, (near == 0) & seen[:, :, None], seen)
+    return None if found is None else Exposure(*found, of_second)
 
 
 def _gain(faint: Bytes, strong: Bytes, clear: Mask, seen: Mask) -> tuple[float, float] | None:

@@ -110,20 +110,23 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     blur = max(1.0, 0.6 * a.share, 0.6 * b.share / size)
     blurs = blur, blur * size
     seen_as = _blurred(under, blurs[0]), _blurred(over, blurs[1])
+    soft = seen_as
     if greys[0] != greys[1]:
         under, over = _grey(under), _grey(over)
-    there, inside = _brought(_blurred(over, blurs[1]), affine, contents)
-    exposure = exposure_between(_blurred(under, blurs[0]), there, inside > 0)
-    if exposure is not None:
-        # Light is lost before anything is blurred.
-        if exposure.of_second:
-            over = exposure.of(over)
-        else:
-            under = exposure.of(under)
-    under, over = _blurred(under, blurs[0]), _blurred(over, blurs[1])
-    if _likeness(under, over, affine, contents) < LEAST_LIKENESS:
+        soft = _blurred(under, blurs[0]), _blurred(over, blurs[1])
+    there, inside = _brought(soft[1], affine, contents)
+    exposure = exposure_between(soft[0], there, inside > 0)
+    # Light is lost before anything is blurred.
+    if exposure is None:
+        under, over = soft
+    elif exposure.of_second:
+        under, over = soft[0], _blurred(exposure.of(over), blurs[1])
+    else:
+        under, over = _blurred(exposure.of(under), blurs[0]), soft[1]
+    edges = _edges(under), _edges(over)
+    if _likeness(*edges, affine, contents) < LEAST_LIKENESS:
         return None
-    affine = _refined(under, over, affine, contents)
+    affine = _refined(*edges, affine, contents)
     size = size_of(affine)
     height, width = under.shape[:2]
     there, inside = _brought(over, affine, contents)
@@ -141,7 +144,7 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     seen = inside > 0
     if int(seen.sum()) < LEAST_PLACES:
         return None
-    score = _worst_spot(under, there, inside)
+    score = _worst_spot(under, there, edges[0], inside)
     here, other = seen_as[0], _brought(seen_as[1], affine, contents)[0]
     changes = other[seen].astype(np.int16) - here[seen]
     return Overlay(
@@ -198,11 +201,11 @@ def _brought(
     return np.asarray(there), np.asarray(inside) & contents[0]
 
 
-def _likeness(under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, Mask]) -> float:
+def _likeness(under: Map, over: Map, affine: Affine, contents: tuple[Mask, Mask]) -> float:
     """Correlation of the edges of two pictures as they lie, softened lest a pixel matter."""
-    softened = np.asarray(cv2.GaussianBlur(_edges(over), (0, 0), size_of(affine)))
+    softened = np.asarray(cv2.GaussianBlur(over, (0, 0), size_of(affine)))
     there, inside = _brought(softened, affine, contents)
-    edges = np.asarray(cv2.GaussianBlur(_edges(under), (0, 0), 1.0))
+    edges = np.asarray(cv2.GaussianBlur(under, (0, 0), 1.0))
     seen = inside > 0
     if seen.sum() < LEAST_PLACES:
         return 0.0
@@ -211,12 +214,12 @@ def _likeness(under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, M
     return float(here @ other) / norms if norms > 0 else 0.0
 
 
-def _refined(under: Bytes, over: Bytes, affine: Affine, contents: tuple[Mask, Mask]) -> Affine:
+def _refined(under: Map, over: Map, affine: Affine, contents: tuple[Mask, Mask]) -> Affine:
     """The affine map near to the given one under which edges correlate best.
 
     Evangelidis and Psarakis, 2008. Where it strays or finds none the given one stays.
     """
-    edges = [np.minimum(4 * x, 255).astype(np.uint8) for x in (_edges(under), _edges(over))]
+    edges = [np.minimum(4 * x, 255).astype(np.uint8) for x in (under, over)]
     # The edge of a corner is none of the picture.
     for one, shown in zip(edges, contents, strict=True):
         one[~shown] = 0
@@ -237,16 +240,16 @@ def _edges(pixels: Bytes) -> Map:
     """Length of the gradient over all three colours, levels a pixel."""
     across = cv2.Sobel(pixels, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(pixels, cv2.CV_32F, 0, 1, ksize=3)
-    squares = np.asarray(across) ** 2 + np.asarray(down) ** 2
-    lengths = cv2.sqrt(cv2.transform(squares, np.ones((1, 3), np.float32)))
-    return np.asarray(lengths, np.float32) / np.float32(8)
+    squares = cv2.add(cv2.multiply(across, across), cv2.multiply(down, down))
+    lengths = cv2.sqrt(cv2.transform(squares, np.full((1, 3), 1 / 64, np.float32)))
+    return np.asarray(lengths, np.float32)
 
 
-def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
+def _worst_spot(under: Bytes, over: Bytes, lengths: Map, inside: Bytes) -> float:
     """Correlation of two pictures where they agree least, 0 to 1."""
     weight = inside.astype(np.float32)
     seen = inside > 0
-    edges = [_edges(under), _edges(over)]
+    edges = [lengths, _edges(over)]
     # Of one contrast, lest the fainter one drown in `NOISE`.
     strengths = [max(float(np.sqrt((x[seen] ** 2).mean())), 1e-3) for x in edges]
     middle = np.sqrt(strengths[0] * strengths[1])
