@@ -109,6 +109,8 @@ def _agreed(p: Floats, q: Floats, larger: Floats) -> Affine | None:
         larger: `[N]`, by how much the second spot is larger.
     """
     best: tuple[int, Affine] | None = None
+    if len(p) < LEAST_MATCHES:
+        return None
     for proposed, fitted in ((_squeezes, _squeeze_of), (_turns, _turn_of)):
         agree = proposed(p, q, larger)
         if not len(agree):

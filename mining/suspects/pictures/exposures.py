@@ -22,6 +22,8 @@ _LOST = 0.01
 _LEAST_GAIN, _LARGEST_GAIN = 1.1, 3.0
 # Values that tell a gain, and how well they must do so (correlation).
 _LEAST_VALUES, _LEAST_LIKENESS = 300, 0.7
+# Values that are looked at, at most.
+_VALUES = 2048
 # Levels from which a ratio of two tells anything, and what lies beside lost light.
 _DIM = 16
 _NEAR = np.ones((5, 5), np.uint8)
@@ -76,9 +78,11 @@ def _gain(faint: Bytes, strong: Bytes, clear: Mask, seen: Mask) -> tuple[float, 
         clear: `[h, w, 3]`, where neither lost light.
         seen: `[h, w]`, all places that both show.
     """
-    x, y = (one[clear].astype(np.float64) for one in (faint, strong))
-    if len(x) < _LEAST_VALUES:
+    rows = np.flatnonzero(clear)
+    if len(rows) < _LEAST_VALUES:
         return None
+    rows = rows[:: -(-len(rows) // _VALUES)]
+    x, y = (one.ravel()[rows].astype(np.float64) for one in (faint, strong))
     across, along = x - x.mean(), y - y.mean()
     squares = float(across @ across)
     norm = np.sqrt(squares * float(along @ along))
@@ -89,7 +93,9 @@ def _gain(faint: Bytes, strong: Bytes, clear: Mask, seen: Mask) -> tuple[float, 
     # A gain alone is told better by little light than one with a shift.
     both = [(gain, float(y.mean() - gain * x.mean()))]
     both += [(float(np.median(y[light] / x[light])), 0.0)] if light.any() else []
-    here, there = faint[seen].astype(np.float64), strong[seen]
+    rows = np.flatnonzero(seen)
+    rows = rows[:: -(-len(rows) // _VALUES)]
+    here, there = (one.reshape(-1, 3)[rows].astype(np.float64) for one in (faint, strong))
     misses = [float(np.abs(np.clip(g * here + s, 0, 255) - there).mean()) for g, s in both]
     gain, shift = both[int(np.argmin(misses))]
     return (gain, shift) if _LEAST_GAIN <= gain <= _LARGEST_GAIN else None

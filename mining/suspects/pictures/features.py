@@ -13,7 +13,7 @@ from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +128,9 @@ def _compared(whole: Bytes, kept: Box, shape: tuple[int, int]) -> Bytes:
     if smaller > 1:
         # As much as four pixels lie apart is smoothed first.
         inside = cv2.GaussianBlur(inside, (3, 3), 0.4 * smaller)
-    return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_LINEAR if smaller > 1 else cv2.INTER_CUBIC))
+    return np.asarray(
+        cv2.resize(inside, size, interpolation=cv2.INTER_LINEAR if smaller > 1 else cv2.INTER_CUBIC)
+    )
 
 
 def inner_box(image: Image.Image) -> Box:

@@ -26,12 +26,14 @@ from pairsets.arrays import Mask
 # that hang together, of which the worst spot has as many. Both are small, as another mouth is;
 # chosen on drawn faces of both halves of benchmarks/suspect_pictures.py, and on one of real ones.
 WINDOW, SPOT = 7, 6
+# Correlation from which a place agrees.
+AGREES = 0.7
 # Root of the variance of gradients (levels a pixel) from which a place counts as textured.
 TEXTURE = 4.0
 # What is added to variances, because JPEG does: of gradients, and of luminance.
 NOISE, NOISE_LUMINANCE = 2.0, 25.0
-# Of the picture that shows less, what the other must show too.
-LEAST_OVERLAP = 0.25
+# Of the picture that shows less, what the other must show too, to be compared.
+LEAST_OVERLAP = 0.06
 # Textured places that tell anything, and what share of places they must be.
 LEAST_PLACES, LEAST_TEXTURED = 120, 0.04
 # Correlation of all edges, as the matches alone lay them. Copies have 0.88 and more; of other pairs
@@ -52,6 +54,7 @@ class Overlay:
 
     Attributes:
         score: correlation at the worst spot, 0 to 1; 0 where too little is textured.
+        agreement: share of textured places that agree.
         scale: by how much larger the second shows it, in pixels of the two images.
         squeeze: by how much wider for its height.
         shares: of each picture, what the other shows too.
@@ -62,6 +65,7 @@ class Overlay:
     """
 
     score: float
+    agreement: float
     scale: float
     squeeze: float
     shares: tuple[float, float]
@@ -84,6 +88,7 @@ def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way
     other = _compared(b, a, pixels_b, pixels_a, _inverse(way.affine))
     return other and Overlay(
         other.score,
+        other.agreement,
         1 / other.scale,
         1 / other.squeeze,
         (other.shares[1], other.shares[0]),
@@ -149,11 +154,12 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     seen = inside > 0
     if int(seen.sum()) < LEAST_PLACES:
         return None
-    score = _worst_spot(under, there, edges[0], inside)
+    score, agreement = _compared_places(under, there, edges[0], inside)
     here, other = seen_as[0], _brought(seen_as[1], affine, contents)[0]
     changes = other[seen].astype(np.int16) - here[seen]
     return Overlay(
         score=score,
+        agreement=agreement,
         scale=size * a.share / b.share,
         squeeze=float(np.divide(*np.maximum(np.hypot(*affine[:, :2]), 1e-6))),
         shares=(min(1.0, shares[0]), min(1.0, shares[1])),
@@ -268,8 +274,8 @@ def _edges(pixels: Bytes) -> Map:
     return np.asarray(lengths, np.float32)
 
 
-def _worst_spot(under: Bytes, over: Bytes, lengths: Map, inside: Bytes) -> float:
-    """Correlation of two pictures where they agree least, 0 to 1."""
+def _compared_places(under: Bytes, over: Bytes, lengths: Map, inside: Bytes) -> tuple[float, float]:
+    """Correlation of two pictures where they agree least, 0 to 1, and share of what agrees."""
     weight = inside.astype(np.float32)
     seen = inside > 0
     edges = [lengths, _edges(over)]
@@ -289,7 +295,7 @@ def _worst_spot(under: Bytes, over: Bytes, lengths: Map, inside: Bytes) -> float
     counted &= texture > TEXTURE
     count = int(counted.sum())
     if count < max(LEAST_PLACES, LEAST_TEXTURED * of):
-        return 0.0
+        return 0.0, 0.0
     # One place for 2 x 2 pixels; others are above any correlation.
     grid = np.where(counted, agree, np.float32(2))[1::2, 1::2]
     values = np.sort(agree[counted])
@@ -301,7 +307,7 @@ def _worst_spot(under: Bytes, over: Bytes, lengths: Map, inside: Bytes) -> float
             high = middle_rank
         else:
             low = middle_rank + 1
-    return float(np.clip(values[low], 0, 1))
+    return float(np.clip(values[low], 0, 1)), float((values >= AGREES).mean())
 
 
 def _largest_spot(places: Mask) -> int:
