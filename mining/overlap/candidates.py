@@ -25,7 +25,7 @@ from pairsets.arrays import Rows
 TABLES, BITS = 4, 22
 # Votes that a picture needs, and pictures that are named at most: those with most votes. So all 150
 # planted copies of drawn faces are named, and all 595 of real ones (benchmarks/overlap.py).
-LEAST_VOTES, MOST = 8, 6
+LEAST_VOTES, MOST = 7, 6
 # A key of more pictures than that says less of each, in proportion; of more than the share of all,
 # and than the number, nothing: a plain edge.
 _TELLING = 4
@@ -46,7 +46,8 @@ class Entry:
     Attributes:
         hashes: the perceptual hash, as it is and mirrored.
         digest: of all pixels.
-        keys: `[2, K, TABLES]`, of its words, as they are and mirrored.
+        keys: `[2, K, TABLES]`, of its words, as they are and mirrored; `[1, K, TABLES]` of one that
+            is asked for alone.
     """
 
     hashes: tuple[int, int]
@@ -79,8 +80,7 @@ class Twins:
                 [*(entry.keys[way, :, table] for way in (0, 1) for entry in entries), _NO_KEYS]
             )
             order = np.argsort(keys, kind="stable")
-            rising, first, counts = _groups(keys[order])
-            self._tables.append((rising, first, counts, owners[order]))
+            self._tables.append((keys[order], owners[order]))
 
     @classmethod
     def of(cls, pictures: Iterable[Picture]) -> Twins:
@@ -94,13 +94,11 @@ class Twins:
 
     def likely(self, picture: Picture | Entry) -> list[int]:
         """Rows of the pictures that this one may show, rising; none for most."""
-        if isinstance(picture, Entry):
-            keys = picture.keys[0]
-        else:
-            keys = _keys(picture.words, self.levels)
+        if isinstance(picture, Picture):
+            picture = entry_of(picture, self.levels, both=False)
         found = {*self._digests.get(picture.digest, ())}
         found.update(self._hashes.near(picture.hashes[0])[:MOST].tolist())
-        votes = self._votes(keys)
+        votes = self._votes(picture.keys[0])
         rows = np.flatnonzero(votes >= LEAST_VOTES * _WHOLE)
         found.update(rows[np.argsort(-votes[rows], kind="stable")[:MOST]].tolist())
         return sorted(found)
@@ -109,18 +107,19 @@ class Twins:
         """`[P]`: votes of words for each picture, as it is or mirrored, of which the most count."""
         words, owners, weights = [], [], []
         most = max(_COMMON, int(_COMMON_SHARE * 2 * self._count))
-        for wanted, (rising, first, counts, owned) in zip(keys.T, self._tables, strict=True):
+        for wanted, (rising, owned) in zip(keys.T, self._tables, strict=True):
             # Sorted, they are found in one way through memory.
-            order = np.argsort(wanted)
-            at = np.searchsorted(rising, wanted[order])
-            same = rising[at] == wanted[order]
-            at, word = at[same], order[same]
-            few = counts[at] <= most
-            at, word = at[few], word[few]
-            many = counts[at]
+            word = np.argsort(wanted)
+            first = np.searchsorted(rising, wanted[word])
+            same = first < len(rising)
+            same[same] = rising[first[same]] == wanted[word[same]]
+            word, first = word[same], first[same]
+            many = np.searchsorted(rising, wanted[word], side="right") - first
+            few = many <= most
+            word, first, many = word[few], first[few], many[few]
             # Places in `owned`: of each key, from its first one on.
             ends = np.cumsum(many)
-            places = np.arange(many.sum()) + np.repeat(first[at] - (ends - many), many)
+            places = np.arange(many.sum()) + np.repeat(first - (ends - many), many)
             owners.append(owned[places])
             words.append(np.repeat(word, many))
             weights.append(np.repeat(_WHOLE * _TELLING // np.maximum(many, _TELLING), many))
@@ -148,10 +147,10 @@ def levels_of(pictures: Iterable[Picture]) -> Signs:
     return np.median(sample, axis=0).astype(np.float32)
 
 
-def entry_of(picture: Picture, levels: Signs) -> Entry:
-    """What the index keeps of a picture."""
-    both = (picture.words, mirrored_words(picture.words))
-    keys = np.stack([_keys(words, levels) for words in both])
+def entry_of(picture: Picture, levels: Signs, *, both: bool = True) -> Entry:
+    """Entry of a picture; as it is alone, it can be asked for, but not be in the index."""
+    ways = [picture.words, *([mirrored_words(picture.words)] if both else [])]
+    keys = np.stack([_keys(words, levels) for words in ways])
     return Entry(picture.hashes, picture.digest, keys)
 
 
@@ -167,13 +166,6 @@ def _signs() -> Signs:
     return signs.astype(np.float32)
 
 
-def _groups(keys: Keys) -> tuple[Keys, Rows, Rows]:
-    """Each of rising keys once, its first place and its number; a key of none behind them."""
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
-    counts = np.diff(np.append(first, len(keys)))
-    return np.append(keys[first], _NO_KEY), np.append(first, 0), np.append(counts, 0)
-
-
 def _keys(words: Bytes, levels: Signs) -> Keys:
     """`[N, TABLES]`: the keys of each word."""
     bits = (_projected(words) > levels).reshape(len(words), TABLES, BITS)
@@ -181,4 +173,3 @@ def _keys(words: Bytes, levels: Signs) -> Keys:
 
 
 _NO_KEYS = np.zeros(0, np.int32)
-_NO_KEY = np.int32(np.iinfo(np.int32).max)

@@ -62,7 +62,7 @@ def exposure_between(first: Bytes, second: Bytes, seen: Mask) -> Exposure | None
     least = _LOST * 3 * np.count_nonzero(seen)
     if max(counts) - min(counts) <= least:
         return None
-    of_second = counts[0] > counts[1]
+    of_second = bool(counts[0] > counts[1])
     faint, strong = (second, first) if of_second else (first, second)
     # What lies beside lost light has its share of it.
     near = np.asarray(cv2.dilate(lost[not of_second].astype(np.uint8), _NEAR))

@@ -105,10 +105,10 @@ def picture_of(image: Image.Image) -> tuple[Picture, Bytes]:
     width, height = (max(8, round(side * scale)) for side in sides)
     shape = height, width
     pixels = _compared(whole, kept, shape)
-    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     spots, scales, words = described(grey)
     digest = blake2b(b"%d x %d" % image.size, digest_size=16)
-    digest.update(np.ascontiguousarray(whole))
+    digest.update(np.ascontiguousarray(whole).data)
     return (
         Picture(image.size, kept, shape, spots, scales, words, _hashes(grey), digest.digest()),
         pixels,
@@ -127,7 +127,7 @@ def _compared(whole: Bytes, kept: Box, shape: tuple[int, int]) -> Bytes:
         return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA))
     if smaller > 1:
         # As much as four pixels lie apart is smoothed first.
-        inside = cv2.GaussianBlur(inside, (3, 3), 0.4 * smaller)
+        inside = np.asarray(cv2.GaussianBlur(inside, (3, 3), 0.4 * smaller), np.uint8)
     return np.asarray(
         cv2.resize(inside, size, interpolation=cv2.INTER_LINEAR if smaller > 1 else cv2.INTER_CUBIC)
     )

@@ -138,7 +138,6 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
         return None
     affine = _refined(*edges, affine, contents)
     size = size_of(affine)
-    height, width = under.shape[:2]
     there, inside = _brought(over, affine, contents)
     common = int(inside.sum())
     shares = (
@@ -209,7 +208,8 @@ def _brought(
         size,
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
     )
-    return np.asarray(there), np.asarray(inside) & contents[0]
+    shown = (np.asarray(inside) > 0) & contents[0]
+    return np.asarray(there), shown.astype(np.uint8)
 
 
 def _likeness_at_a_glance(under: Bytes, over: Bytes, affine: Affine) -> float:
@@ -239,7 +239,7 @@ def _likeness(under: Map, over: Map, affine: Affine, contents: tuple[Mask, Mask]
     """Correlation of the edges of two pictures as they lie, softened lest a pixel matter."""
     softened = np.asarray(cv2.GaussianBlur(over, (0, 0), size_of(affine)))
     there, inside = _brought(softened, affine, contents)
-    edges = np.asarray(cv2.GaussianBlur(under, (0, 0), 1.0))
+    edges = np.asarray(cv2.GaussianBlur(under, (0, 0), 1.0), np.float32)
     return _correlation(edges, there, inside > 0)
 
 

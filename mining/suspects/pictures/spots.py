@@ -73,7 +73,7 @@ def described(grey: Bytes) -> tuple[Floats, Floats, Bytes]:
 def _around(width: int) -> Rows:
     """Where gradients about the first pixel of a framed picture lie, in rows of that width."""
     at = _AT + _AT[-1]
-    return (at[:, None] * width + at).ravel()
+    return np.asarray((at[:, None] * width + at).ravel(), np.int64)
 
 
 def _words(across: Floats, down: Floats) -> Bytes:
@@ -101,4 +101,4 @@ def _cells() -> Floats:
     near = np.maximum(0, 1 - np.abs(_AT[:, None] - middles) / 4)
     near = near * np.exp(-0.5 * (_AT / 8) ** 2)[:, None]
     both = near[:, None, :, None] * near[None, :, None, :]
-    return np.rint(16 * both).reshape(len(_AT) ** 2, 16).astype(np.float32)
+    return np.asarray(np.rint(16 * both).reshape(len(_AT) ** 2, 16), np.float32)

@@ -9,7 +9,7 @@ from pairsets.arrays import Mask
 
 # Turned by less (radians), a picture leaves no corners worth it.
 LEAST_ANGLE = 0.02
-# Levels from black or white, share of a corner that must be so, and pixels of its edge that may not.
+# Levels from black or white, share of a corner that must be so, and pixels of its soft edge.
 _LEVELS, _SHARE, _EDGE = 28, 0.93, 1.5
 
 
