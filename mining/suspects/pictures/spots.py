@@ -53,6 +53,8 @@ def described(grey: Bytes) -> tuple[Floats, Floats, Bytes]:
         peaks &= strength > max(_LEAST, _LEAST_SHARE * float(strength.max()))
         found = np.flatnonzero(peaks)
         found = found[np.argsort(-strength.ravel()[found], kind="stable")[:count]]
+        if not len(found):
+            continue
         y, x = np.divmod(found, size[0])
         framed = cv2.copyMakeBorder(level, rim, rim, rim, rim, cv2.BORDER_REPLICATE)
         both = cv2.spatialGradient(framed)
