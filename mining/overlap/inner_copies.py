@@ -28,7 +28,7 @@ from pairsets.storage.artefacts import versions
 from pairsets.storage.resume import Parts
 
 # Pictures that are looked at between two entries of the journal, and that a thread takes at a time.
-_BLOCK, _CHUNK = 1024, 16
+BLOCK, _CHUNK = 1024, 16
 # Memory for what is known of pictures: of 60,000 at once; others are described again.
 _SPOTS_BYTES = 2**30
 # Pictures by which the index is laid out.
@@ -92,25 +92,25 @@ def copies_within(
     Raises:
         SuspectError: OpenCV is not installed.
     """
-    search = _Search(faces, max_pixels, threads)
+    search = Search(faces, max_pixels, threads)
     with progress("Reading pictures") as step:
         search.read(step)
     facts = [_state(faces), max_pixels, versions("lookalikes", "opencv-python-headless")]
     kept = None if journal is None else Parts(journal, facts)
     found: set[Copy] = set()
     with progress("Looking for copies") as step:
-        for start in range(0, len(faces), _BLOCK):
+        for start in range(0, len(faces), BLOCK):
             block = None if kept is None else kept.read(str(start))
             if block is None:
-                block = search.block(range(start, min(start + _BLOCK, len(faces))))
+                block = search.block(range(start, min(start + BLOCK, len(faces))))
                 if kept is not None:
                     kept.write(block, str(start))
             found.update(Copy(*one) for one in block)
-            step(min(start + _BLOCK, len(faces)), len(faces))
+            step(min(start + BLOCK, len(faces)), len(faces))
     return Copies(tuple(sorted(found)), search.comparisons.unread)
 
 
-class _Search:
+class Search:
     """Pictures of a folder, and the index in which each is looked for."""
 
     def __init__(self, faces: Faces, max_pixels: int, threads: int | None) -> None:

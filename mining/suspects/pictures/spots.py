@@ -73,7 +73,7 @@ def described(grey: Bytes) -> tuple[Floats, Floats, Bytes]:
 
 
 def _around(width: int) -> Rows:
-    """Where gradients about the first pixel of a framed picture lie, in rows of that width."""
+    """Places of the gradients about the first pixel of a framed picture, in rows of that width."""
     at = _AT + _AT[-1]
     return np.asarray((at[:, None] * width + at).ravel(), np.int64)
 

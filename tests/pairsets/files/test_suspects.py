@@ -122,7 +122,7 @@ HEAD = b"pathA,pathB,label,suspect,crop,dropped,reason\n"
         ("folder", "s.csv: a folder; expected a file of suspects"),
         (
             b"",
-            "s.csv, line 1: ; expected pathA,pathB,label,suspect, columns among duplicate,variant",
+            "s.csv, line 1: ; expected pathA,pathB,label,suspect, columns among duplicate,",
         ),
         (b"pathA,pathB,label\n", "line 1: pathA,pathB,label; expected"),
         (b"pathA,pathB,label,suspect,veto,crop,dropped,reason\n", "line 1: pathA,pathB,label,susp"),
