@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import tempfile
 import time
@@ -89,12 +90,31 @@ def resized(image: Picture, width: float, height: float) -> Picture:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
+def turned(image: Picture, degrees: float) -> Picture:
+    """Turned in its frame; the corners are black where it is to the left, else white."""
+    colour = (0, 0, 0) if degrees > 0 else (255, 255, 255)
+    return image.rotate(degrees, BICUBIC, fillcolor=colour)
+
+
+def turned_and_cut(image: Picture, degrees: float) -> Picture:
+    """The largest square of a turned picture without corners that turning leaves."""
+    angle = math.radians(abs(degrees))
+    share = 1 / (math.cos(angle) + math.sin(angle))
+    image = image.crop(inner_box(image))
+    width, height = (round(side * (1 - share) / 2) for side in image.size)
+    box = (width, height, image.width - width, image.height - height)
+    return image.rotate(degrees, BICUBIC).crop(box)
+
+
 CHANGES: dict[str, tuple[Callable[[Picture, float], Picture], tuple[float, ...]]] = {
     "jpeg": (jpeg, (60, 30, 10)),
     "resize": (lambda image, by: resized(image, by, by), (0.75, 0.5, 0.3, 0.2)),
     "squeeze": (lambda image, by: resized(image, 1, by), (0.7, 1.4)),
     "mirror": (lambda image, _: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (1,)),
-    "brightness": (lambda image, by: ImageEnhance.Brightness(image).enhance(by), (0.6, 1.4)),
+    "brightness": (
+        lambda image, by: ImageEnhance.Brightness(image).enhance(by),
+        (0.5, 0.6, 1.4, 1.6, 1.8),
+    ),
     "contrast": (lambda image, by: ImageEnhance.Contrast(image).enhance(by), (0.5, 1.5)),
     "gamma": (
         lambda image, by: image.point(lambda level: round(255 * (level / 255) ** by)),
@@ -104,6 +124,12 @@ CHANGES: dict[str, tuple[Callable[[Picture, float], Picture], tuple[float, ...]]
     "saturation": (lambda image, by: ImageEnhance.Color(image).enhance(by), (0.4, 1.8)),
     "grey": (lambda image, _: image.convert("L").convert("RGB"), (1,)),
     "pad": (padded, (0.1, 0.3)),
+    "turn": (turned, (3, -5, 8, -10)),
+    "turn-and-cut": (turned_and_cut, (-3, 6, 10)),
+    "turn-and-mirror": (
+        lambda image, by: turned(image, by).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        (5, -9),
+    ),
 }
 
 

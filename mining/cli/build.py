@@ -134,7 +134,8 @@ class EmbeddedSuspectGroup(SuspectGroup):
         Path | None,
         typer.Option(
             "--faces",
-            help="Folder of the embedded faces: suspects of kind duplicate and crop need it.",
+            help="Folder of the embedded faces: suspects of kind duplicate, variant, source and "
+            "crop need it.",
             rich_help_panel=SUSPECTS,
         ),
     ] = None

@@ -67,7 +67,8 @@ def suspects(
         typer.Option(
             "--faces",
             metavar="FOLDER",
-            help="Folder that the pairs' paths lie in; kinds duplicate and crop need it.",
+            help="Folder that the pairs' paths lie in; kinds duplicate, variant, source and crop "
+            "need it.",
         ),
     ] = None,
     embeddings: EmbeddingsOption = None,
@@ -90,9 +91,11 @@ def suspects(
 ) -> None:
     """Flag the pairs that may be mistakes in the data; nothing is dropped.
 
-    Kinds: duplicate (the same picture twice), alias (one identity under two names), mislabel (a
-    face that belongs to another identity), crop (blank, tiny, not a face), veto (another model is
-    sure that the two are one). For duplicate, `pip install 'lookalikes[suspects]'`.
+    Kinds: duplicate (the same picture twice), variant (positives that are one drawing in two
+    expressions), source (faces that were cut from one picture), alias (one identity under two
+    names), mislabel (a face that belongs to another identity), crop (blank, tiny, not a face), veto
+    (another model is sure that the two are one). For the first three, `pip install
+    'lookalikes[suspects]'`.
     """
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made

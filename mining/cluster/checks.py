@@ -80,7 +80,11 @@ class ClusterCheck:
 
         def shares() -> Iterator[Asked]:
             for rows in lots:
-                yield Asked([keys[row][0] for row in rows], [keys[row][1] for row in rows])
+                yield Asked(
+                    [keys[row][0] for row in rows],
+                    [keys[row][1] for row in rows],
+                    pairs.label[rows].tolist(),
+                )
 
         results = self._cluster.share(ask, shares(), fixed=[self._recipe])
         with contextlib.closing(results):
@@ -156,10 +160,12 @@ class Asked:
 
     Attributes:
         path_a, path_b: of their faces.
+        label: 1 of a positive, 0 of a negative.
     """
 
     path_a: list[str]
     path_b: list[str]
+    label: list[int]
 
 
 def ask(asked: Asked, recipe: CheckRecipe) -> Answer:
@@ -169,7 +175,7 @@ def ask(asked: Asked, recipe: CheckRecipe) -> Answer:
         _made.clear()
         _made[recipe.key] = recipe.make(root)
     check = _made[recipe.key]
-    doubt = check(PairSet.of(asked.path_a, asked.path_b, 0))
+    doubt = check(PairSet.of(asked.path_a, asked.path_b, asked.label))
     wanted = {*asked.path_a, *asked.path_b}
     unread = {path: why for path, why in getattr(check, "unread", {}).items() if path in wanted}
     there = {path: recipe.bucket is not None or (root / path).exists() for path in unread}

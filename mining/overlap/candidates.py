@@ -1,119 +1,157 @@
-"""Candidates of pictures that show the same in two collections: few of all pairs, by votes.
+"""Candidates of pictures that show the same in a collection: few of all pairs, by votes.
 
-Every picture has its strongest spots described (`features`). Words that look alike fall under one
-key in some of several tables, so that a picture's words vote for the pictures that have many of
-them, as they are or mirrored: whatever was cut off, squeezed or compressed, some words are left.
+Words of pictures (`features`) that look alike fall under one key in some of several tables, so that
+a picture's words vote for the pictures that have many of them, as they are or mirrored: whatever
+was cut off, turned, squeezed or compressed, some words are left. A word that many have says less.
 Perceptual hashes add pictures without spots. Who is named here is only likely: `duplicates` judges.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mining.suspects.pictures.alignment import HASH_BITS
+from mining.overlap.near_hashes import NearHashes
 from mining.suspects.pictures.features import Bytes, Picture, mirrored_words
 from mining.suspects.pictures.single_thread import product
 from pairsets.arrays import Rows
 
-# Keys of a word, and bits of each: a stranger's word shares one of the keys in 175,000 cases.
-TABLES, BITS = 6, 20
-# Words that must vote for a picture, and pictures that are named at most: those with most votes. So
-# 149 of 150 planted copies of drawn faces are named, of real ones all 595 (benchmarks/overlap.py).
-LEAST_VOTES, MOST = 12, 6
-# A key of more pictures than that share of all, and of that number, says nothing: a plain edge.
-_COMMON_SHARE, _COMMON = 0.02, 64
-
-# Up to so many bytes a table of who votes for whom is faster than to sort the votes.
-TABLE_BYTES = 2**20
+# Keys of a word, and bits of each.
+TABLES, BITS = 4, 22
+# Votes that a picture needs, and pictures that are named at most: those with most votes. So all 150
+# planted copies of drawn faces are named, and all 595 of real ones (benchmarks/overlap.py).
+LEAST_VOTES, MOST = 7, 6
+# A key of more pictures than that says less of each, in proportion; of more than the share of all,
+# and than the number, nothing: a plain edge.
+_TELLING = 4
+_COMMON_SHARE, _COMMON = 0.02, 512
+# Votes are counted in whole numbers: exact, whatever their order.
+_WHOLE = 840
+# Pictures whose words tell where bits are as often set as not.
+_SAMPLED = 1024
 
 Signs = NDArray[np.float32]
+Keys = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
+class Entry:
+    """Entry of a picture in the index: some 4 kB for what is a picture of 17.
+
+    Attributes:
+        hashes: the perceptual hash, as it is and mirrored.
+        digest: of all pixels.
+        keys: `[2, K, TABLES]`, of its words, as they are and mirrored; `[1, K, TABLES]` of one that
+            is asked for alone.
+    """
+
+    hashes: tuple[int, int]
+    digest: bytes
+    keys: Keys
+
+
 class Twins:
     """Index of pictures that others may show.
 
-    Attributes:
-        hashes: `[P, 2]` uint64, the perceptual hash of each, as it is and mirrored.
-        digests: rows by the digest of all pixels.
+    Args:
+        entries: of the pictures, by `entry_of` with `levels`.
         levels: `[TABLES * BITS]`, what each projection of a word is compared with.
-        keys: `[E]` int64, of all words, rising.
-        owners: `[E]` int64, the row of the picture of each word.
     """
 
-    hashes: NDArray[np.uint64]
-    digests: dict[bytes, list[int]]
-    levels: Signs
-    keys: Rows
-    owners: Rows
+    def __init__(self, entries: Iterable[Entry], levels: Signs) -> None:
+        entries = list(entries)
+        self.levels, self._count = levels, len(entries)
+        self._digests: dict[bytes, list[int]] = defaultdict(list)
+        for row, entry in enumerate(entries):
+            self._digests[entry.digest].append(row)
+        hashes = np.array([entry.hashes for entry in entries], np.uint64).reshape(-1, 2)
+        self._hashes = NearHashes(hashes)
+        # Mirrored pictures have rows of their own behind the others.
+        words = [entry.keys.shape[1] for entry in entries]
+        owners = np.repeat(np.arange(2 * len(entries), dtype=np.int32), [*words, *words])
+        self._tables = []
+        for table in range(TABLES):
+            keys = np.concatenate(
+                [*(entry.keys[way, :, table] for way in (0, 1) for entry in entries), _NO_KEYS]
+            )
+            order = np.argsort(keys, kind="stable")
+            self._tables.append((keys[order], owners[order]))
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture]) -> Twins:
-        """Index `pictures` by their words, hashes and digests; some 25 kB of memory each."""
-        words = [picture.words for picture in pictures]
-        everything = np.concatenate([*words, np.zeros((0, 128), np.uint8)])
-        # Bits that are as often set as not tell most. A sample of words says where that is.
-        step = max(1, len(everything) // 100_000)
-        sample = _projected(everything[::step])
-        levels = np.median(sample, axis=0) if len(sample) else np.zeros(TABLES * BITS)
-        levels = levels.astype(np.float32)
-        both = [_keys(way(own), levels) for way in (np.asarray, mirrored_words) for own in words]
-        keys = np.concatenate([*both, np.zeros(0, np.int64)])
-        owners = np.repeat(
-            np.tile(np.arange(len(words)), 2), [own.size for own in both] if both else []
-        )
-        order = np.argsort(keys, kind="stable")
-        digests: dict[bytes, list[int]] = defaultdict(list)
-        for row, picture in enumerate(pictures):
-            digests[picture.digest].append(row)
-        return cls(
-            np.array([picture.hashes for picture in pictures], np.uint64).reshape(-1, 2),
-            dict(digests),
-            levels,
-            keys[order],
-            owners[order].astype(np.int64),
-        )
+    def of(cls, pictures: Iterable[Picture]) -> Twins:
+        """Index `pictures`; some 10 kB of memory each."""
+        pictures = list(pictures)
+        levels = levels_of(pictures)
+        return cls([entry_of(picture, levels) for picture in pictures], levels)
 
     def __len__(self) -> int:
-        return len(self.hashes)
+        return self._count
 
-    def likely(self, picture: Picture) -> list[int]:
+    def likely(self, picture: Picture | Entry) -> list[int]:
         """Rows of the pictures that this one may show, rising; none for most."""
-        found = {*self.digests.get(picture.digest, ())}
-        near = np.bitwise_count(self.hashes ^ np.uint64(picture.hashes[0])) <= HASH_BITS
-        found.update(np.flatnonzero(near.any(axis=1))[:MOST].tolist())
-        votes = self._votes(picture.words)
-        rows = np.flatnonzero(votes >= LEAST_VOTES)
+        if isinstance(picture, Picture):
+            picture = entry_of(picture, self.levels, both=False)
+        found = {*self._digests.get(picture.digest, ())}
+        found.update(self._hashes.near(picture.hashes[0])[:MOST].tolist())
+        votes = self._votes(picture.keys[0])
+        rows = np.flatnonzero(votes >= LEAST_VOTES * _WHOLE)
         found.update(rows[np.argsort(-votes[rows], kind="stable")[:MOST]].tolist())
         return sorted(found)
 
-    def _votes(self, words: Bytes) -> Rows:
-        """`[P]`: how many of the words each picture has."""
-        keys = _keys(words, self.levels)
-        # Sorted, they are found in one way through memory.
-        order = np.argsort(keys)
-        keys = keys[order]
-        first = np.searchsorted(self.keys, keys)
-        counts = np.searchsorted(self.keys, keys, side="right") - first
-        counts[counts > max(_COMMON, _COMMON_SHARE * len(self))] = 0
-        word = np.repeat(order // TABLES, counts)
-        # Places in `owners`: of each key, from its first one on.
-        ends = np.cumsum(counts)
-        places = np.arange(word.size) + np.repeat(first - (ends - counts), counts)
-        owners = self.owners[places]
-        # A word votes once for a picture, whatever keys they share.
-        if len(words) * len(self) <= TABLE_BYTES:
-            voted = np.zeros((len(words), len(self)), bool)
-            voted[word, owners] = True
-            return np.asarray(voted.sum(axis=0), np.int64)
-        voters = np.unique(word * len(self) + owners)
-        return np.bincount(voters % len(self), minlength=len(self))
+    def _votes(self, keys: Keys) -> Rows:
+        """`[P]`: votes of words for each picture, as it is or mirrored, of which the most count."""
+        words, owners, weights = [], [], []
+        most = max(_COMMON, int(_COMMON_SHARE * 2 * self._count))
+        for wanted, (rising, owned) in zip(keys.T, self._tables, strict=True):
+            # Sorted, they are found in one way through memory.
+            word = np.argsort(wanted)
+            first = np.searchsorted(rising, wanted[word])
+            same = first < len(rising)
+            same[same] = rising[first[same]] == wanted[word[same]]
+            word, first = word[same], first[same]
+            many = np.searchsorted(rising, wanted[word], side="right") - first
+            few = many <= most
+            word, first, many = word[few], first[few], many[few]
+            # Places in `owned`: of each key, from its first one on.
+            ends = np.cumsum(many)
+            places = np.arange(many.sum()) + np.repeat(first - (ends - many), many)
+            owners.append(owned[places])
+            words.append(np.repeat(word, many))
+            weights.append(np.repeat(_WHOLE * _TELLING // np.maximum(many, _TELLING), many))
+        # A word votes once for a picture, whatever keys they share: by the one that says most.
+        said = np.concatenate(words) * (2 * self._count) + np.concatenate(owners)
+        ranked = np.sort(said * (_WHOLE + 1) + np.concatenate(weights))
+        said, weight = np.divmod(ranked, _WHOLE + 1)
+        last = np.ones(len(said), np.bool_)
+        last[:-1] = said[1:] != said[:-1]
+        voters = said[last] % max(1, 2 * self._count)
+        votes = np.bincount(voters, weights=weight[last], minlength=2 * self._count)
+        return np.asarray(votes.reshape(2, -1).max(axis=0), np.int64)
+
+
+def levels_of(pictures: Iterable[Picture]) -> Signs:
+    """`[TABLES * BITS]`: what projections of words are compared with, so that bits tell most.
+
+    A sample of the pictures says it.
+    """
+    words = [picture.words for _, picture in zip(range(_SAMPLED), pictures, strict=False)]
+    everything = np.concatenate([*words, np.zeros((0, 128), np.uint8)])
+    if not len(everything):
+        return np.zeros(TABLES * BITS, np.float32)
+    sample = _projected(everything[:: max(1, len(everything) // 20_000)])
+    return np.median(sample, axis=0).astype(np.float32)
+
+
+def entry_of(picture: Picture, levels: Signs, *, both: bool = True) -> Entry:
+    """Entry of a picture; as it is alone, it can be asked for, but not be in the index."""
+    ways = [picture.words, *([mirrored_words(picture.words)] if both else [])]
+    keys = np.stack([_keys(words, levels) for words in ways])
+    return Entry(picture.hashes, picture.digest, keys)
 
 
 def _projected(words: Bytes) -> Signs:
@@ -128,8 +166,10 @@ def _signs() -> Signs:
     return signs.astype(np.float32)
 
 
-def _keys(words: Bytes, levels: Signs) -> Rows:
-    """`[N * TABLES]`: the keys of each word, one in each table."""
+def _keys(words: Bytes, levels: Signs) -> Keys:
+    """`[N, TABLES]`: the keys of each word."""
     bits = (_projected(words) > levels).reshape(len(words), TABLES, BITS)
-    codes = bits @ (1 << np.arange(BITS, dtype=np.int64))
-    return np.asarray(codes + (np.arange(TABLES) << BITS)).ravel()
+    return np.asarray(bits @ (1 << np.arange(BITS, dtype=np.int32)), np.int32)
+
+
+_NO_KEYS = np.zeros(0, np.int32)

@@ -77,10 +77,10 @@ class Matching:
         """Read the pictures of `kept`, to be found among those below `other`.
 
         Raises:
-            SuspectError: OpenCV or ImageHash is not installed.
+            SuspectError: OpenCV is not installed.
             SourceError: the two folders lie on different drives.
         """
-        needed("copies of pictures", "cv2", "imagehash")
+        needed("copies of pictures", "cv2")
         try:
             root = Path(os.path.commonpath([kept.root.resolve(), other.resolve()]))
         except ValueError:

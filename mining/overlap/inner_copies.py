@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from mining.overlap.copies import Matching, state_of
+from mining.overlap.candidates import Entry, Signs, Twins, entry_of, levels_of
+from mining.overlap.copies import state_of
+from mining.parallel import in_chunks
+from mining.suspects.check import Check
+from mining.suspects.duplicates import DuplicatePictures
+from mining.suspects.pictures.comparison import Comparisons
+from mining.suspects.pictures.features import Picture
+from mining.suspects.pictures.single_thread import opencv_alone
+from mining.suspects.sources import SourcePictures
+from mining.suspects.variants import DrawingVariants
 from pairsets.faces import Faces
 from pairsets.images import MAX_PIXELS
-from pairsets.progress import Progress, silent
+from pairsets.pairset import PairSet
+from pairsets.progress import Progress, Step, silent
 from pairsets.storage.artefacts import versions
 from pairsets.storage.resume import Parts
 
-# Pictures that are looked at between two entries of the journal.
-_BLOCK = 1024
+# Pictures that are looked at between two entries of the journal, and that a thread takes at a time.
+BLOCK, _CHUNK = 1024, 16
+# Memory for what is known of pictures: of 60,000 at once; others are described again.
+_SPOTS_BYTES = 2**30
+# Pictures by which the index is laid out.
+_FIRST = 1024
+# Faces of one picture, by its name, of which every two are looked at.
+MOST_FACES = 64
 
 
 class Copy(NamedTuple):
-    """Two faces of one picture.
+    """Two faces of one picture, or of one drawing.
 
     Attributes:
         path, other: of the faces, the lesser one first.
-        kind: of suspects: `duplicate` or `variant`.
-        score: how sure that is, 0 to 1, as the check of that kind says it.
-        why: how they differ, in words.
+        kind: of suspects: `duplicate`, `variant` or `source`.
+        score: as the check of that kind says it, 0 to 1.
+        why: how they differ, or what tells it, in words.
     """
 
     path: str
@@ -40,7 +59,7 @@ class Copies:
     """Copies that a folder of faces has, and what could not be looked at.
 
     Attributes:
-        found: each two faces once, sorted by paths.
+        found: each two faces once for each kind, sorted by paths.
         unread: causes by path, of files that cannot be read.
     """
 
@@ -58,41 +77,140 @@ def copies_within(
 ) -> Copies:
     """Find the faces of a folder that show one picture, whoever they are said to be.
 
-    Each file is read once, and few of all pairs are compared. Given a journal, an interrupted
-    search goes on with the blocks that are not in it; whoever calls removes it at the end
+    Each file is read once, and few of all pairs are compared; of 100,000 faces some 2.6 GB of
+    memory are used. Given a journal, an interrupted search reads the pictures again and goes on
+    with the blocks that are not in it; whoever calls removes it at the end
     (`pairsets.storage.resume.files_of`).
 
     Args:
-        faces: files below their folder; of each, `identities` tells whether a variant is one.
+        faces: files below their folder; variants are two of one of `identities`.
         journal: SQLite file in which blocks of faces that were looked at are noted.
         max_pixels: larger images are not looked at.
         threads: how many; as many as there are cores by default. They change nothing that is found.
         progress: shows how far each part is.
 
     Raises:
-        SuspectError: OpenCV or ImageHash is not installed.
+        SuspectError: OpenCV is not installed.
     """
+    search = Search(faces, max_pixels, threads)
     with progress("Reading pictures") as step:
-        matching = Matching.of(
-            faces, faces.root, max_pixels=max_pixels, threads=threads, progress=step
-        )
-    state = state_of(faces.root, faces.paths)
-    facts = ["copies within", state, str(faces.root), max_pixels, versions("lookalikes")]
+        search.read(step)
+    facts = [_state(faces), max_pixels, versions("lookalikes", "opencv-python-headless")]
     kept = None if journal is None else Parts(journal, facts)
-    unread: dict[str, str] = {}
     found: set[Copy] = set()
     with progress("Looking for copies") as step:
-        for start in range(0, len(faces), _BLOCK):
-            paths = faces.paths[start : start + _BLOCK].tolist()
+        for start in range(0, len(faces), BLOCK):
             block = None if kept is None else kept.read(str(start))
             if block is None:
-                block = matching.block(paths)
+                block = search.block(range(start, min(start + BLOCK, len(faces))))
                 if kept is not None:
                     kept.write(block, str(start))
-            matches, damaged = block
-            for path, other, score, why in matches:
-                first, second = sorted((path, other))
-                found.add(Copy(first, second, "duplicate", score, why))
-            unread |= damaged
-            step(min(start + _BLOCK, len(faces)), len(faces))
-    return Copies(tuple(sorted(found)), dict(sorted(unread.items())))
+            found.update(Copy(*one) for one in block)
+            step(min(start + BLOCK, len(faces)), len(faces))
+    return Copies(tuple(sorted(found)), search.comparisons.unread)
+
+
+class Search:
+    """Pictures of a folder, and the index in which each is looked for."""
+
+    def __init__(self, faces: Faces, max_pixels: int, threads: int | None) -> None:
+        self.comparisons = Comparisons(
+            faces.root, max_pixels=max_pixels, threads=threads, spots_bytes=_SPOTS_BYTES
+        )
+        self._sources = SourcePictures(faces.root, comparisons=self.comparisons)
+        self._checks: list[Check] = [
+            DuplicatePictures(faces.root, comparisons=self.comparisons),
+            DrawingVariants(faces.root, comparisons=self.comparisons),
+            self._sources,
+        ]
+        self._faces, self._threads = faces, threads
+        # Of faces that can be read: their row among all, and their entry.
+        self._rows: list[int] = []
+        self._entries: dict[int, Entry] = {}
+        self._named: dict[int, list[int]] = {}
+        self._twins = Twins([], levels_of([]))
+
+    def read(self, step: Step) -> None:
+        """Read all pictures, and make the index of them."""
+        paths = self._faces.paths
+        first: list[tuple[int, Picture]] = []
+        levels: Signs | None = None
+        for row, picture in self._pictures(step):
+            if levels is None:
+                first.append((row, picture))
+                if len(first) == _FIRST:
+                    levels = self._enter(first)
+            else:
+                self._entries[row] = entry_of(picture, levels)
+        if levels is None:
+            levels = self._enter(first)
+        self._rows = list(self._entries)
+        self._twins = Twins(self._entries.values(), levels)
+        groups: dict[str, list[int]] = defaultdict(list)
+        for row in self._rows:
+            name = self._sources.telling_name(paths[row])
+            if name is not None:
+                groups[name].append(row)
+        for group in groups.values():
+            for one, other in combinations(group[:MOST_FACES], 2):
+                self._named.setdefault(one, []).append(other)
+
+    def block(self, rows: Iterable[int]) -> list[Copy]:
+        """Copies of which one is among some faces."""
+        paths, identities = self._faces.paths, self._faces.identities
+        pairs: set[tuple[int, int]] = set()
+        known = [row for row in rows if row in self._entries]
+        for part, likely in in_chunks(self._likely, known, self._threads, chunk=_CHUNK):
+            for row, others in zip(part, likely, strict=True):
+                pairs.update((min(row, other), max(row, other)) for other in others if other != row)
+        asked = sorted(pairs)
+        if not asked:
+            return []
+        labels = [int(identities[one] == identities[other]) for one, other in asked]
+        first, second = ([paths[pair[at]] for pair in asked] for at in (0, 1))
+        compared = PairSet.of(first, second, labels)
+        found = []
+        for check in self._checks:
+            doubt = check(compared)
+            for row, reason in enumerate(doubt.reasons):
+                if reason:
+                    one, other = compared.keys[row]
+                    found.append(Copy(one, other, doubt.kind, float(doubt.score[row]), reason))
+        return found
+
+    def _likely(self, row: int) -> list[int]:
+        """Rows of the faces that may show the picture of one, and of those named like it."""
+        found = [self._rows[at] for at in self._twins.likely(self._entries[row])]
+        return [*found, *self._named.get(row, ())]
+
+    def _enter(self, first: Sequence[tuple[int, Picture]]) -> Signs:
+        """Lay out the index by some pictures, and make their entries."""
+        levels = levels_of([picture for _, picture in first])
+        for row, picture in first:
+            self._entries[row] = entry_of(picture, levels)
+        return levels
+
+    def _pictures(self, step: Step) -> Iterator[tuple[int, Picture]]:
+        """Every picture that can be read, in the order of the faces."""
+        paths, pictures = self._faces.paths, self.comparisons.pictures
+        done = 0
+        with opencv_alone():
+            for part, read in in_chunks(
+                lambda row: pictures.picture(paths[row]),
+                range(len(paths)),
+                self._threads,
+                chunk=_CHUNK,
+            ):
+                for row, picture in zip(part, read, strict=True):
+                    if picture is not None:
+                        yield row, picture
+                done += len(part)
+                step(done, len(paths))
+
+
+def _state(faces: Faces) -> str:
+    """Digest of the files and of who they are said to show."""
+    digest = hashlib.sha256(state_of(faces.root, faces.paths).encode())
+    for name in faces.identities:
+        digest.update(f"{name}\0".encode())
+    return f"{faces.root} {digest.hexdigest()}"

@@ -19,6 +19,10 @@ from pairsets.storage.digests import sha256
 
 if TYPE_CHECKING:
     from mining.suspects.identity.own_identities import OwnIdentities
+    from mining.suspects.pictures.comparison import Comparisons
+
+# Kinds that lay pictures over each other.
+PICTURED = ("duplicate", "variant", "source")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Evidence:
     """Evidence that suspects are looked for with: images, embeddings, aliases, a detector.
 
     Attributes:
-        faces: the folder of images; duplicates and bad crops are seen in it.
+        faces: the folder of images; copies, variants, faces of one picture and bad crops are seen
+            in it.
         references: embeddings by which a face, or an identity, may look like another.
         second: embeddings of another model, which may veto.
         aliases: file of names of one identity.
@@ -68,7 +73,7 @@ class Evidence:
         """The kinds that cannot be looked for, and the option that is missing."""
         found: dict[str, str] = {}
         if self.faces is None:
-            found |= dict.fromkeys(("duplicate", "crop"), "--faces")
+            found |= dict.fromkeys((*PICTURED, "crop"), "--faces")
         if not self.references:
             found["mislabel"] = "--embeddings"
         if self.second is None:
@@ -117,18 +122,36 @@ class Evidence:
         check = make(root)
         return check if self.crew is None else self.crew.shared(kind, root, make)
 
+    @cached_property
+    def _comparisons(self) -> Comparisons:
+        """Pictures of the faces, read and compared once for all checks of this machine."""
+        from mining.suspects.pictures.comparison import Comparisons
+
+        return Comparisons(self.faces or Path(), max_pixels=self.max_pixels)
+
+    def _of_pictures(self, kind: str, faces: Path) -> Check:
+        """A check that lays pictures over each other."""
+        from mining.suspects.duplicates import DuplicatePictures
+        from mining.suspects.sources import SourcePictures
+        from mining.suspects.variants import DrawingVariants
+
+        makers: dict[str, Callable[..., Check]] = {
+            "duplicate": DuplicatePictures,
+            "variant": DrawingVariants,
+            "source": SourcePictures,
+        }
+        if self.crew is None:
+            return makers[kind](faces, max_pixels=self.max_pixels, comparisons=self._comparisons)
+        return self._shared(kind, faces, partial(makers[kind], max_pixels=self.max_pixels))
+
     def _check(self, kind: str) -> Check:
         """The check of a kind; imported when it is needed."""
         if self.audit is not None and kind in self.audit.speaking:
             from mining.suspects.audit_verdicts import verdicts_of
 
             return verdicts_of(self.audit, kind)
-        if kind == "duplicate" and self.faces is not None:
-            from mining.suspects.duplicates import DuplicatePictures
-
-            return self._shared(
-                kind, self.faces, partial(DuplicatePictures, max_pixels=self.max_pixels)
-            )
+        if kind in PICTURED and self.faces is not None:
+            return self._of_pictures(kind, self.faces)
         if kind == "crop" and self.faces is not None:
             make = partial(_bad_crops, detector=self.detector, max_pixels=self.max_pixels)
             return self._shared(kind, self.faces, make)
@@ -227,7 +250,7 @@ class Drop:
                 f"{only}; name one with --model (pixels, the floor of the tables, vetoes only if "
                 "it is named, too)"
             )
-        seen = [kind for kind in self.kinds if kind in ("duplicate", "alias", "crop")]
+        seen = [kind for kind in self.kinds if kind in (*PICTURED, "alias", "crop")]
         self.evidence([]).checks(seen)
 
     def refuse_for_positives(self) -> None:
@@ -236,7 +259,7 @@ class Drop:
         if wrong:
             raise PairSetError(
                 f"{', '.join(wrong)}: a doubt about pairs of different identities, and hard "
-                "positives are of one; expected duplicate, mislabel or crop"
+                "positives are of one; expected duplicate, variant, source, mislabel or crop"
             )
 
     def evidence(

@@ -17,24 +17,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mining.suspects.pictures.alignment import Affine, Way
+from mining.suspects.pictures.exposures import exposure_between
 from mining.suspects.pictures.features import SIDE, Bytes, Picture
+from mining.suspects.pictures.turned_frames import content
 from pairsets.arrays import Mask
 
 # Pixels on a side of what is correlated about a place, and textured places (one for 2 x 2 pixels)
 # that hang together, of which the worst spot has as many. Both are small, as another mouth is;
 # chosen on drawn faces of both halves of benchmarks/suspect_pictures.py, and on one of real ones.
 WINDOW, SPOT = 7, 6
+# Correlation from which a place agrees.
+AGREES = 0.7
 # Root of the variance of gradients (levels a pixel) from which a place counts as textured.
 TEXTURE = 4.0
 # What is added to variances, because JPEG does: of gradients, and of luminance.
 NOISE, NOISE_LUMINANCE = 2.0, 25.0
-# Of the picture that shows less, what the other must show too.
-LEAST_OVERLAP = 0.25
+# Of the picture that shows less, what the other must show too, to be compared.
+LEAST_OVERLAP = 0.06
 # Textured places that tell anything, and what share of places they must be.
 LEAST_PLACES, LEAST_TEXTURED = 120, 0.04
 # Correlation of all edges, as the matches alone lay them. Copies have 0.88 and more; of other pairs
 # that come so far 99 % of real faces have less than 0.65, and 90 % of drawn ones less than 0.77.
 LEAST_LIKENESS = 0.7
+# The same of half the size, before anything else is done: copies have 0.73 and more, 99 % of real
+# faces of different identities that come so far less than 0.53.
+LEAST_AT_A_GLANCE = 0.6
 # Of `SIDE`, by how far the finer step may move what the matches said.
 _MOVED = 0.12
 
@@ -47,19 +54,25 @@ class Overlay:
 
     Attributes:
         score: correlation at the worst spot, 0 to 1; 0 where too little is textured.
+        agreement: share of textured places that agree.
         scale: by how much larger the second shows it, in pixels of the two images.
         squeeze: by how much wider for its height.
         shares: of each picture, what the other shows too.
         colours: mean difference of their colours there, in levels.
+        brighter: mean by which the second is brighter there, in levels.
         greys: whether each is without colours there.
+        turn: by how much the second is turned, in degrees.
     """
 
     score: float
+    agreement: float
     scale: float
     squeeze: float
     shares: tuple[float, float]
     colours: float
+    brighter: float
     greys: tuple[bool, bool]
+    turn: float
 
 
 def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way) -> Overlay | None:
@@ -75,11 +88,14 @@ def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way
     other = _compared(b, a, pixels_b, pixels_a, _inverse(way.affine))
     return other and Overlay(
         other.score,
+        other.agreement,
         1 / other.scale,
         1 / other.squeeze,
         (other.shares[1], other.shares[0]),
         other.colours,
+        -other.brighter,
         (other.greys[1], other.greys[0]),
+        -other.turn,
     )
 
 
@@ -94,19 +110,40 @@ def _inverse(affine: Affine) -> Affine:
 
 def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine) -> Overlay | None:
     """Compare two pictures, of which the second is the finer one, place by place."""
+    if _likeness_at_a_glance(under, over, affine) < LEAST_AT_A_GLANCE:
+        return None
+    greys = [float(_spans(x.reshape(-1, 3)).mean()) < 3 for x in (under, over)]
     size = size_of(affine)
+    turn = _turn(affine)
+    contents = content(under, -turn), content(over, turn)
     # What was blown up from few pixels is soft: then both are to be.
     blur = max(1.0, 0.6 * a.share, 0.6 * b.share / size)
-    under = np.asarray(cv2.GaussianBlur(under, (0, 0), blur))
-    over = np.asarray(cv2.GaussianBlur(over, (0, 0), blur * size))
-    height, width = under.shape[:2]
-    if _likeness(under, over, affine) < LEAST_LIKENESS:
+    blurs = blur, blur * size
+    seen_as = _blurred(under, blurs[0]), _blurred(over, blurs[1])
+    soft = seen_as
+    if greys[0] != greys[1]:
+        under, over = _grey(under), _grey(over)
+        soft = _blurred(under, blurs[0]), _blurred(over, blurs[1])
+    there, inside = _brought(soft[1], affine, contents)
+    exposure = exposure_between(soft[0], there, inside > 0)
+    # Light is lost before anything is blurred.
+    if exposure is None:
+        under, over = soft
+    elif exposure.of_second:
+        under, over = soft[0], _blurred(exposure.of(over), blurs[1])
+    else:
+        under, over = _blurred(exposure.of(under), blurs[0]), soft[1]
+    edges = _edges(under), _edges(over)
+    if _likeness(*edges, affine, contents) < LEAST_LIKENESS:
         return None
-    affine = _refined(under, over, affine)
+    affine = _refined(*edges, affine, contents)
     size = size_of(affine)
-    there, inside = _brought(over, affine, (width, height))
+    there, inside = _brought(over, affine, contents)
     common = int(inside.sum())
-    shares = common / (height * width), common * size**2 / (over.shape[0] * over.shape[1])
+    shares = (
+        common / max(1, int(contents[0].sum())),
+        common * size**2 / max(1, int(contents[1].sum())),
+    )
     if max(shares) < LEAST_OVERLAP:
         return None
     # At its rim a picture was blurred with what is not there.
@@ -116,20 +153,36 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     seen = inside > 0
     if int(seen.sum()) < LEAST_PLACES:
         return None
-    score = _worst_spot(under, there, inside)
-    here, other = (x[seen].astype(np.int16) for x in (under, there))
-    greys = [float(_spans(x).mean()) < 3 for x in (here, other)]
+    score, agreement = _compared_places(under, there, edges[0], inside)
+    here, other = seen_as[0], _brought(seen_as[1], affine, contents)[0]
+    changes = other[seen].astype(np.int16) - here[seen]
     return Overlay(
         score=score,
+        agreement=agreement,
         scale=size * a.share / b.share,
-        squeeze=float(abs(affine[0, 0] / affine[1, 1])) if affine[1, 1] and affine[0, 0] else 1.0,
+        squeeze=float(np.divide(*np.maximum(np.hypot(*affine[:, :2]), 1e-6))),
         shares=(min(1.0, shares[0]), min(1.0, shares[1])),
-        colours=float(np.abs(here - other).mean()),
+        colours=float(np.abs(changes).mean()),
+        brighter=float(changes.mean()),
         greys=(greys[0], greys[1]),
+        turn=float(np.degrees(_turn(affine))),
     )
 
 
-def _spans(colours: NDArray[np.int16]) -> NDArray[np.int16]:
+def _turn(affine: Affine) -> float:
+    """Angle by which an affine map turns, from x towards y, in radians."""
+    return float(np.arctan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1]))
+
+
+def _grey(pixels: Bytes) -> Bytes:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
+
+
+def _blurred(pixels: Bytes, blur: float) -> Bytes:
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur))
+
+
+def _spans(colours: Bytes) -> Bytes:
     """`[N]`: the difference between the largest and the least of the three colours of a pixel."""
     red, green, blue = colours.T
     largest = np.maximum(np.maximum(red, green), blue)
@@ -137,9 +190,11 @@ def _spans(colours: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def _brought(
-    over: NDArray[Any], affine: Affine, size: tuple[int, int]
+    over: NDArray[Any], affine: Affine, contents: tuple[Mask, Mask]
 ) -> tuple[NDArray[Any], Bytes]:
-    """The finer picture as it lies over the coarser one of that size, and where it does (1)."""
+    """The finer picture as it lies over the coarser one, and where both show something (1)."""
+    height, width = contents[0].shape
+    size = width, height
     there = cv2.warpAffine(
         over,
         affine,
@@ -148,34 +203,55 @@ def _brought(
         borderMode=cv2.BORDER_REPLICATE,
     )
     inside = cv2.warpAffine(
-        np.ones(over.shape[:2], np.uint8),
+        contents[1].astype(np.uint8),
         affine,
         size,
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
     )
-    return np.asarray(there), np.asarray(inside)
+    shown = (np.asarray(inside) > 0) & contents[0]
+    return np.asarray(there), shown.astype(np.uint8)
 
 
-def _likeness(under: Bytes, over: Bytes, affine: Affine) -> float:
-    """Correlation of the edges of two pictures as they lie, softened lest a pixel matter."""
-    size = under.shape[1], under.shape[0]
-    softened = np.asarray(cv2.GaussianBlur(_edges(over), (0, 0), size_of(affine)))
-    there, inside = _brought(softened, affine, size)
-    edges = np.asarray(cv2.GaussianBlur(_edges(under), (0, 0), 1.0))
-    seen = inside > 0
-    if seen.sum() < LEAST_PLACES:
+def _likeness_at_a_glance(under: Bytes, over: Bytes, affine: Affine) -> float:
+    """Correlation of the edges of two pictures of half the size: most others end here."""
+    edges = []
+    for pixels in (under, over):
+        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        across, down = cv2.spatialGradient(cv2.GaussianBlur(small, (3, 3), 0.8))
+        edges.append(cv2.magnitude(across.astype(np.float32), down.astype(np.float32)))
+    halved = affine * [1, 1, 0.5]
+    whole = np.ones(edges[0].shape, np.bool_), np.ones(edges[1].shape, np.bool_)
+    there, inside = _brought(edges[1], halved, whole)
+    return _correlation(np.asarray(edges[0]), there, inside > 0)
+
+
+def _correlation(here: Map, there: Map, seen: Mask) -> float:
+    """Correlation of two maps in some places; 0 where these are too few."""
+    if seen.sum() < LEAST_PLACES / 4:
         return 0.0
-    here, other = edges[seen] - edges[seen].mean(), there[seen] - there[seen].mean()
-    norms = float(np.sqrt((here @ here) * (other @ other)))
-    return float(here @ other) / norms if norms > 0 else 0.0
+    first, second = here[seen] - here[seen].mean(), there[seen] - there[seen].mean()
+    norms = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / norms if norms > 0 else 0.0
 
 
-def _refined(under: Bytes, over: Bytes, affine: Affine) -> Affine:
+def _likeness(under: Map, over: Map, affine: Affine, contents: tuple[Mask, Mask]) -> float:
+    """Correlation of the edges of two pictures as they lie, softened lest a pixel matter."""
+    softened = np.asarray(cv2.GaussianBlur(over, (0, 0), size_of(affine)))
+    there, inside = _brought(softened, affine, contents)
+    edges = np.asarray(cv2.GaussianBlur(under, (0, 0), 1.0), np.float32)
+    return _correlation(edges, there, inside > 0)
+
+
+def _refined(under: Map, over: Map, affine: Affine, contents: tuple[Mask, Mask]) -> Affine:
     """The affine map near to the given one under which edges correlate best.
 
     Evangelidis and Psarakis, 2008. Where it strays or finds none the given one stays.
     """
-    edges = [np.minimum(4 * x, 255).astype(np.uint8) for x in (_edges(under), _edges(over))]
+    edges = [np.minimum(4 * x, 255).astype(np.uint8) for x in (under, over)]
+    # The edge of a corner is none of the picture.
+    for one, shown in zip(edges, contents, strict=True):
+        one[~shown] = 0
     until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
     start = affine.astype(np.float32)
     try:
@@ -193,16 +269,16 @@ def _edges(pixels: Bytes) -> Map:
     """Length of the gradient over all three colours, levels a pixel."""
     across = cv2.Sobel(pixels, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(pixels, cv2.CV_32F, 0, 1, ksize=3)
-    squares = np.asarray(across) ** 2 + np.asarray(down) ** 2
-    lengths = cv2.sqrt(cv2.transform(squares, np.ones((1, 3), np.float32)))
-    return np.asarray(lengths, np.float32) / np.float32(8)
+    squares = cv2.add(cv2.multiply(across, across), cv2.multiply(down, down))
+    lengths = cv2.sqrt(cv2.transform(squares, np.full((1, 3), 1 / 64, np.float32)))
+    return np.asarray(lengths, np.float32)
 
 
-def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
-    """Correlation of two pictures where they agree least, 0 to 1."""
+def _compared_places(under: Bytes, over: Bytes, lengths: Map, inside: Bytes) -> tuple[float, float]:
+    """Correlation of two pictures where they agree least, 0 to 1, and share of what agrees."""
     weight = inside.astype(np.float32)
     seen = inside > 0
-    edges = [_edges(under), _edges(over)]
+    edges = [lengths, _edges(over)]
     # Of one contrast, lest the fainter one drown in `NOISE`.
     strengths = [max(float(np.sqrt((x[seen] ** 2).mean())), 1e-3) for x in edges]
     middle = np.sqrt(strengths[0] * strengths[1])
@@ -219,7 +295,7 @@ def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
     counted &= texture > TEXTURE
     count = int(counted.sum())
     if count < max(LEAST_PLACES, LEAST_TEXTURED * of):
-        return 0.0
+        return 0.0, 0.0
     # One place for 2 x 2 pixels; others are above any correlation.
     grid = np.where(counted, agree, np.float32(2))[1::2, 1::2]
     values = np.sort(agree[counted])
@@ -231,7 +307,7 @@ def _worst_spot(under: Bytes, over: Bytes, inside: Bytes) -> float:
             high = middle_rank
         else:
             low = middle_rank + 1
-    return float(np.clip(values[low], 0, 1))
+    return float(np.clip(values[low], 0, 1)), float((values >= AGREES).mean())
 
 
 def _largest_spot(places: Mask) -> int:

@@ -78,8 +78,8 @@ def test_suspects_are_flagged_listed_and_drawn(home):
     ).summary
     found = rows("pairs.suspects.csv")
     assert list(found[0]) == [
-        "pathA", "pathB", "label", "suspect", "duplicate", "alias", "mislabel", "crop", "dropped",
-        "reason",
+        "pathA", "pathB", "label", "suspect", "duplicate", "variant", "source", "alias",
+        "mislabel", "crop", "dropped", "reason",
     ]  # fmt: skip
     kinds = [set(row["suspect"].split("+")) - {""} for row in found]
     assert kinds[0] >= {"duplicate", "alias"}
@@ -144,7 +144,7 @@ def test_what_cannot_be_looked_for(home, arguments, told):
 
 def test_kinds_are_checked_by_name(home):
     usage = lookalikes("suspects", "pairs.csv", "--kinds", "duplicate,ghost").usage
-    assert "'ghost' is none of duplicate, alias, mislabel, crop, veto" in usage
+    assert "'ghost' is none of duplicate, variant, source, alias, mislabel, crop, veto" in usage
     usage = lookalikes("suspects", "pairs.csv", "--kinds", "duplicate,").usage
     assert "an empty kind; is there a comma too many?" in usage
     usage = lookalikes("mine", "embeddings", "--out", "x.csv", "--faces", "faces").usage

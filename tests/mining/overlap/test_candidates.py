@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from mining.overlap.candidates import MOST, Twins
+from mining.overlap.candidates import MOST, TABLES, Twins, entry_of
+from mining.overlap.near_hashes import NearHashes
+from mining.suspects.pictures.alignment import HASH_BITS
 from mining.suspects.pictures.features import picture_of
 from pairsets.sources.drawn.sample import draw_faces
 
@@ -31,6 +35,7 @@ def twins(faces):
         lambda face: face.transpose(Mirror),
         lambda face: face.resize((130, 130), Image.Resampling.LANCZOS),
         lambda face: face.crop((20, 34, 200, 214)),
+        lambda face: face.rotate(9, Image.Resampling.BICUBIC),
         lambda face: face.crop((10, 0, 190, 200)).transpose(Mirror).resize((160, 200)),
     ],
 )
@@ -50,21 +55,53 @@ def test_pictures_without_anything_in_them(faces, twins):
     assert len(Twins.of([picture_of(faces[0])[0], blank])) == 2
 
 
-@pytest.mark.parametrize("table", [2**20, 0])
-def test_votes_equal_a_count_one_by_one(faces, twins, table, monkeypatch):
-    """Words of a picture that share a key with words of another, as they are or mirrored."""
-    from mining.overlap.candidates import _COMMON, _keys
-    from mining.suspects.pictures.features import mirrored_words
-
+def test_votes_equal_a_count_one_by_one(faces, twins):
+    """Words that share a key with those of another, each by the rarest key they share."""
     pictures = [picture_of(face)[0] for face in faces]
-    own = []
-    for picture in pictures:
-        both = [_keys(way, twins.levels) for way in (picture.words, mirrored_words(picture.words))]
-        own.append({*np.concatenate(both).tolist()})
-    common = {key for key, count in zip(*np.unique(twins.keys, return_counts=True), strict=True)
-              if count > _COMMON}  # fmt: skip
-    query = pictures[5]
-    keys = _keys(query.words, twins.levels).reshape(len(query.words), -1).tolist()
-    monkeypatch.setattr("mining.overlap.candidates.TABLE_BYTES", table)
-    naive = [sum(bool(({*word} - common) & mine) for word in keys) for mine in own]
-    assert twins._votes(query.words).tolist() == naive
+    entries = [entry_of(picture, twins.levels) for picture in pictures]
+    counts = [
+        Counter(np.concatenate([one.keys[:, :, table].ravel() for one in entries]).tolist())
+        for table in range(TABLES)
+    ]
+    query = entries[5].keys[0].tolist()
+    naive = []
+    for entry in entries:
+        both = []
+        for way in entry.keys:
+            said = 0
+            for word in query:
+                votes = [
+                    840 * 4 // max(4, counts[table][key])
+                    for table, key in enumerate(word)
+                    if key in {*way[:, table].tolist()}
+                ]
+                said += max(votes, default=0)
+            both.append(said)
+        naive.append(max(both))
+    assert twins._votes(entries[5].keys[0]).tolist() == naive
+    assert naive[5] == max(naive)
+
+
+def test_hashes_by_parts_are_those_by_one(monkeypatch):
+    dice = np.random.default_rng(0)
+    hashes = dice.integers(0, 2**64, (400, 2), np.uint64)
+    # Near ones of each number of bits about the limit.
+    for row in range(1, 300):
+        flipped = dice.choice(64, row % 14, replace=False)
+        mask = np.bitwise_or.reduce(np.uint64(1) << flipped.astype(np.uint64), initial=np.uint64(0))
+        hashes[row, row % 2] = hashes[0, 0] ^ mask
+    wanted = [int(one) for one in hashes[:30].ravel()]
+    alone = NearHashes(hashes)
+    expected = [alone.near(one).tolist() for one in wanted]
+    naive = [
+        [
+            row
+            for row, both in enumerate(hashes.tolist())
+            if min((one ^ other).bit_count() for other in both) <= HASH_BITS
+        ]
+        for one in wanted
+    ]
+    monkeypatch.setattr("mining.overlap.near_hashes.FEW", 0)
+    assert expected == naive == [NearHashes(hashes).near(one).tolist() for one in wanted]
+    assert len(naive[0]) > 200
+    assert NearHashes(hashes[:0]).near(1).tolist() == []

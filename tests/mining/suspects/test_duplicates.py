@@ -12,9 +12,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
 from mining.errors import SuspectError
-from mining.suspects.duplicates import DuplicatePictures
+from mining.suspects.duplicates import THRESHOLD, DuplicatePictures
 from mining.suspects.pictures import features
 from mining.suspects.pictures.alignment import ways
+from mining.suspects.pictures.comparison import Comparisons
 from mining.suspects.pictures.features import (
     Recent,
     inner_box,
@@ -85,7 +86,21 @@ COPIES = {
     "mirror": (lambda x: x.transpose(FLIP), "mirrored"),
     "squeezed": (lambda x: x.resize((192, 130)), "squeezed"),
     "grey": (lambda x: x.convert("L").convert("RGB"), "without colours"),
-    "bright": (lambda x: ImageEnhance.Brightness(x).enhance(0.6), "re-coloured"),
+    "dark": (lambda x: ImageEnhance.Brightness(x).enhance(0.6), "darker"),
+    "over-exposed": (lambda x: ImageEnhance.Brightness(x).enhance(1.6), "brighter"),
+    "turned": (lambda x: x.rotate(5, Image.Resampling.BICUBIC), "turned by 5 degrees"),
+    "turned, white corners": (
+        lambda x: x.rotate(-10, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)),
+        "turned by 10 degrees",
+    ),
+    "turned, cut": (
+        lambda x: window(x.rotate(8, Image.Resampling.BICUBIC), 0.14, 0.14, 0.86, 0.86),
+        "turned by 8 degrees",
+    ),
+    "turned mirror": (
+        lambda x: x.rotate(-4, Image.Resampling.BICUBIC).transpose(FLIP),
+        "turned by 4 degrees",
+    ),
     "faint": (lambda x: ImageEnhance.Contrast(x).enhance(0.5), "re-coloured"),
     "padding": (padded, "padded"),
     "window": (lambda x: window(x, 0.2, 0.1, 0.9, 0.9), "cropped"),
@@ -108,7 +123,9 @@ def test_a_copy_is_found_and_told(name: str, seed: int, tmp_path: Path) -> None:
         score, reason = judged(tmp_path, a, b)
         assert score >= 0.6
         assert reason.startswith("the same picture, ")
-        assert how in reason
+        # The second of the two is brighter or darker than the first.
+        opposite = {"darker": "brighter", "brighter": "darker"}.get(how, how)
+        assert (how if a is original else opposite) in reason
         assert ("mirrored" in reason) == ("mirror" in name)
 
 
@@ -190,7 +207,7 @@ def test_another_detail_of_one_drawing_is_no_copy(name: str, tmp_path: Path) -> 
     shifted = window(other, 0.04, 0.06, 0.98, 1)
     for second in (other, other.transpose(FLIP), jpeg(other, 60), shifted):
         score, reason = judged(tmp_path, original, second)
-        assert score < 0.6
+        assert score < THRESHOLD
         assert reason == ""
     for second in (
         original.transpose(FLIP),
@@ -214,7 +231,11 @@ def test_drawn_faces_of_one_identity_are_none(demo_folder: Path) -> None:
     assert len(both) > 100
     pairs = PairSet.of([a for a, _ in both], [b for _, b in both], 1)
     doubt = DuplicatePictures(root)(pairs)
-    assert doubt.reasons == ("",) * len(both)
+    # One drawing was drawn twice, but for its tilt.
+    assert [reason for reason in doubt.reasons if "turned by 5 degrees" not in reason] == [""] * (
+        len(both) - doubt.count
+    )
+    assert doubt.count <= 1
 
 
 def test_a_shared_frame_or_padding_is_none(tmp_path: Path) -> None:
@@ -336,8 +357,8 @@ def test_odd_sizes(size: tuple[int, int], tmp_path: Path) -> None:
 
 
 def test_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "imagehash", None)
-    with pytest.raises(SuspectError, match=r"imagehash.*lookalikes\[suspects\]"):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(SuspectError, match=r"cv2.*lookalikes\[suspects\]"):
         DuplicatePictures(tmp_path)
 
 
@@ -401,7 +422,7 @@ def test_the_way_is_the_one_planted() -> None:
     (way,) = [way for way in ways(a, b) if not way.mirrored]
     # Both are compared at 128 pixels: 320 of 400 become 128, and 260.
     expected = [128 / (128 * 320 / 400), 128 / (128 * 260 / 400)]
-    assert np.diag(way.affine[:, :2]) == pytest.approx(expected, rel=0.02)
+    assert np.diag(way.affine[:, :2]) == pytest.approx(expected, rel=0.03)
 
 
 def test_what_was_not_used_for_longest_goes() -> None:
@@ -420,8 +441,9 @@ def test_little_memory_changes_nothing(tmp_path: Path) -> None:
     pairs = PairSet.of(["a.png", "a.png", "b.png"], ["b.png", "c.png", "d.png"], 0)
     check = DuplicatePictures(tmp_path)
     expected = check(pairs)
-    check._pictures = features.PictureCache(tmp_path, 10**6, 1, 1)
-    found = check(pairs)
+    small = Comparisons(tmp_path)
+    small.pictures = features.PictureCache(tmp_path, 10**6, 1, 1)
+    found = DuplicatePictures(tmp_path, comparisons=small)(pairs)
     assert found.score.tolist() == expected.score.tolist()
     assert found.reasons == expected.reasons
 
@@ -437,7 +459,7 @@ def test_pixels_are_made_again_without_describing(
         picture = pictures.picture(path)
         assert picture is not None
         made[path] = picture, picture_of(Image.open(tmp_path / path).convert("RGB"))[1]
-    monkeypatch.delattr("cv2.SIFT_create")
+    monkeypatch.setattr(features, "described", None)
     for path in ("a.png", "b.png", "a.png"):
         picture, expected = made[path]
         again = pictures.pixels(path, picture)

@@ -90,7 +90,7 @@ def test_doubts_are_joined_and_taken():
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (("twin", [0.1], [False], ("",)), "kind 'twin'; expected one of duplicate, alias"),
+        (("twin", [0.1], [False], ("",)), "kind 'twin'; expected one of duplicate, variant"),
         (("crop", [0.1, 0.2], [False], ("",)), r"scores \(2,\), flags \(1,\) and 1 reasons"),
         (("crop", [1.01], [False], ("",)), "crop: a score outside 0 to 1"),
         (("crop", [-0.01], [False], ("",)), "crop: a score outside 0 to 1"),
@@ -120,7 +120,10 @@ HEAD = b"pathA,pathB,label,suspect,crop,dropped,reason\n"
     [
         (None, "s.csv: no such file of suspects; make it with: lookalikes suspects"),
         ("folder", "s.csv: a folder; expected a file of suspects"),
-        (b"", "s.csv, line 1: ; expected pathA,pathB,label,suspect, columns among duplicate,alias"),
+        (
+            b"",
+            "s.csv, line 1: ; expected pathA,pathB,label,suspect, columns among duplicate,",
+        ),
         (b"pathA,pathB,label\n", "line 1: pathA,pathB,label; expected"),
         (b"pathA,pathB,label,suspect,veto,crop,dropped,reason\n", "line 1: pathA,pathB,label,susp"),
         (b"pathA,pathB,label,suspect,ghost,dropped,reason\n", "line 1: pathA"),
