@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ from mining.suspects.duplicates import DuplicatePictures
 from pairsets.pairset import PairSet
 
 ANGLES, BRIGHTNESS = (2, 5, 10), (0.5, 0.75, 1.25, 1.5, 1.8)
-COPIED, DECOYS, REDRAWS = 8, 1500, 1500
-"""Faces that are copied in a run, decoys and redraws."""
+COPIED, DECOYS, REDRAWS = 24, 1500, 1500
+"""Faces that are copied, decoys and redraws."""
+QUICK_COPIED = 2
 CROP_RATES = (0.01, 0.03, 0.1)
 PRECISION = 0.99
 Row = dict[str, Any]
@@ -75,40 +77,58 @@ def all_copies(image: Picture, generator: Generator) -> Iterator[tuple[str, Pair
         yield f"brighter by {by:g}", (image, brightness(image, by))
 
 
-def duplicates(views: Views, runs: int, quick: bool) -> Row:
-    """Recall by kind of change, and false alarms on decoys and redraws."""
-    copied, asked = (2, 100) if quick else (COPIED, DECOYS)
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Copies on disk.
+
+    Attributes:
+        pairs: of files, relative to the folder.
+        kinds: change of each pair.
+        whose: `[N]` number of the face that each pair was made of.
+    """
+
+    pairs: PairSet
+    kinds: list[str]
+    whose: NDArray[np.int64]
+
+
+def not_copies(views: Views, quick: bool) -> tuple[PairSet, PairSet]:
+    """The most alike pairs of different identities, and some pairs of one identity."""
+    asked, some = (100, 100) if quick else (DECOYS, REDRAWS)
     hard = decoys(views.by["network"], asked, UNSEEN)
     same = natural(views.faces, UNSEEN)
-    drawn_rows = np.random.default_rng(5).permutation(len(same))[: 100 if quick else REDRAWS]
-    same = same.take(np.sort(drawn_rows))
+    rows = np.random.default_rng(5).permutation(len(same))[:some]
+    return hard, same.take(np.sort(rows))
+
+
+def duplicates(views: Views, quick: bool) -> Row:
+    """Recall by kind of change, and false alarms on decoys and redraws."""
+    copied = QUICK_COPIED if quick else COPIED
+    hard, same = not_copies(views, quick)
     check = DuplicatePictures(views.root)
     alarms, redraws = check(hard), check(same)
-    kinds: list[str] = []
-    scores: list[NDArray[np.float64]] = []
-    flags: list[NDArray[np.bool_]] = []
-    for run in range(runs):
-        found, score, flagged = _copied(views, copied, run)
-        kinds += found
-        scores.append(score)
-        flags.append(flagged)
+    with tempfile.TemporaryDirectory() as folder:
+        planted = plant_copies(views, copied, Path(folder))
+        doubt = DuplicatePictures(Path(folder))(planted.pairs)
+    kinds = planted.kinds
     known = "drawn" in views.name
-    wrong = alarms.score if not known else np.concatenate([alarms.score, redraws.score])
+    wrong = np.concatenate([alarms.score, redraws.score]) if known else alarms.score
     false = alarms.count + (redraws.count if known else 0)
-    hits = [int(each.sum()) for each in flags]
-    planted = [len(each) for each in flags]
-    flagged = np.concatenate(flags)
+    flagged = doubt.flagged
+    # Copies of one face are found or missed together.
+    by_face = [flagged[planted.whose == face].tolist() for face in range(copied)]
     return {
         "set": views.name,
-        "copies": sum(planted),
+        "copied": copied,
+        "copies": len(flagged),
         "decoys": len(hard),
         "redraws": len(same),
-        "recall": share(hits, planted, sum(planted)),
+        "recall": share([sum(each) for each in by_face], [*map(len, by_face)], copied),
         "decoys_flagged": share([alarms.count], [len(hard)], len(hard)),
         "redraws_flagged": share([redraws.count], [len(same)], len(same)),
         "redraws_are_known_not_to_be_copies": known,
-        "precision": share([sum(hits)], [sum(hits) + false], sum(hits) + false),
-        "recall_at": recall_at(np.concatenate(scores), wrong),
+        "precision": share([doubt.count], [doubt.count + false], doubt.count + false),
+        "recall_at": recall_at(doubt.score, wrong),
         "recall_by_kind": shares(flagged, [kind.split()[0].strip(",") for kind in kinds]),
         "recall_by_strength": shares(flagged, kinds),
         "decoys_flagged_paths": _paths(hard, alarms.flagged),
@@ -116,26 +136,23 @@ def duplicates(views: Views, runs: int, quick: bool) -> Row:
     }
 
 
-def _copied(
-    views: Views, count: int, run: int
-) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
-    """Kind, score and flag of each copy of one run."""
-    generator = np.random.default_rng([run, 7])
+def plant_copies(views: Views, count: int, folder: Path) -> Copies:
+    """Write both pictures of each copy of some faces below a folder."""
+    generator = np.random.default_rng(7)
     chosen = generator.choice(views.faces.paths, count, replace=False)
     kinds: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        planted = Path(folder)
-        for side in "ab":
-            (planted / side).mkdir()
-        for path in chosen.tolist():
-            for kind, both in all_copies(open_face(views.root, path), generator):
-                for side, image in zip("ab", both, strict=True):
-                    image.save(planted / side / f"{len(kinds)}.png", compress_level=1)
-                kinds.append(kind)
-        names = [f"{number}.png" for number in range(len(kinds))]
-        pairs = PairSet.of([f"a/{name}" for name in names], [f"b/{name}" for name in names], 1)
-        doubt = DuplicatePictures(planted)(pairs)
-    return kinds, doubt.score, doubt.flagged
+    whose: list[int] = []
+    for side in "ab":
+        (folder / side).mkdir()
+    for number, path in enumerate(chosen.tolist()):
+        for kind, both in all_copies(open_face(views.root, path), generator):
+            for side, image in zip("ab", both, strict=True):
+                image.save(folder / side / f"{len(kinds)}.png", compress_level=1)
+            kinds.append(kind)
+            whose.append(number)
+    names = [f"{number}.png" for number in range(len(kinds))]
+    pairs = PairSet.of([f"a/{name}" for name in names], [f"b/{name}" for name in names], 1)
+    return Copies(pairs, kinds, np.array(whose))
 
 
 def recall_at(right: NDArray[np.float64], wrong: NDArray[np.float64]) -> Row:
@@ -172,15 +189,14 @@ def crops(views: Views, runs: int, quick: bool) -> Row:
     if quick:
         paths = paths[:100]
     check = BadCrops(views.root)
-    clean = {path for path, why in _faults(check, paths).items() if why}
+    clean = {path for path, why in faults(check, paths).items() if why}
     rates: list[Row] = []
     ways: dict[str, list[bool]] = {}
     for rate in CROP_RATES:
         done = []
         for run in range(runs):
-            generator = np.random.default_rng([run, int(rate * 1000), 9])
-            count = max(1, round(rate * len(paths)))
-            chosen = generator.choice(paths, count, replace=False).tolist()
+            chosen, generator = chosen_to_spoil(paths, rate, run)
+            count = len(chosen)
             found = _spoilt(views, chosen, generator)
             for way, said in found:
                 ways.setdefault(way, []).append(said)
@@ -199,23 +215,36 @@ def crops(views: Views, runs: int, quick: bool) -> Row:
     }
 
 
+def chosen_to_spoil(paths: Sequence[str], rate: float, run: int) -> tuple[list[str], Generator]:
+    """Faces that are to be spoilt in a run, and what else is drawn in it."""
+    generator = np.random.default_rng([run, round(rate * 1000), 9])
+    count = max(1, round(rate * len(paths)))
+    return generator.choice(paths, count, replace=False).tolist(), generator
+
+
 def _spoilt(views: Views, chosen: Sequence[str], generator: Generator) -> list[tuple[str, bool]]:
     """The way that each face was spoilt in, and whether that is said of it."""
-    ways = []
     with tempfile.TemporaryDirectory() as folder:
-        planted = Path(folder) / "bad"
-        planted.mkdir()
-        for number, path in enumerate(chosen):
-            every = list(spoilt(open_face(views.root, path), generator))
-            way, bad = every[int(generator.integers(len(every)))]
-            bad.save(planted / f"{number}.png", compress_level=1)
-            ways.append(way)
-        names = [f"bad/{number}.png" for number in range(len(chosen))]
-        said = _faults(BadCrops(Path(folder)), names)
-    return [(way, bool(said[name])) for way, name in zip(ways, names, strict=True)]
+        ways, names = plant_spoilt(views, chosen, generator, Path(folder))
+        said = faults(BadCrops(Path(folder)), names)
+    return [(way, said[name]) for way, name in zip(ways, names, strict=True)]
 
 
-def _faults(check: Callable[[PairSet], Any], paths: Sequence[str]) -> dict[str, bool]:
+def plant_spoilt(
+    views: Views, chosen: Sequence[str], generator: Generator, folder: Path
+) -> tuple[list[str], list[str]]:
+    """Write each face, spoilt in one way, below a folder; ways, and paths relative to it."""
+    ways = []
+    (folder / "bad").mkdir()
+    for number, path in enumerate(chosen):
+        every = list(spoilt(open_face(views.root, path), generator))
+        way, bad = every[int(generator.integers(len(every)))]
+        bad.save(folder / "bad" / f"{number}.png", compress_level=1)
+        ways.append(way)
+    return ways, [f"bad/{number}.png" for number in range(len(chosen))]
+
+
+def faults(check: Callable[[PairSet], Any], paths: Sequence[str]) -> dict[str, bool]:
     """Whether something is said of each face; two stand in a pair, whose reason names the bad ones.
 
     A single face is paired with the first one, of which nothing more is asked.

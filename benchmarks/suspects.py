@@ -1,6 +1,6 @@
 """How right each check of suspects is where no limit was set, and how well it foretold that.
 
-    python -m benchmarks.suspects [--demo demo] [--cache FOLDER] [--runs 5] [--quick] [--peers]
+    python -m benchmarks.suspects [--demo demo] [--cache FOLDER] [--runs 5] [--quick]
 
 Wants the weights that `make demo` leaves; with LOOKALIKES_DATA also real faces (`suspect_sets`).
 Every set is looked at by an ImageNet network, by the trained reference `drawn_faces` (which knows
@@ -17,7 +17,7 @@ the first style alone) and by `pixels`. Mistakes are planted at several rates, s
 - `twins`: how many pairs of different identities that were drawn to differ in one trait `alias`
   would drop, at several shares of twins, without mistakes and with 3 % of identities split. All of
   them are asked of, besides the hardest negatives.
-- `duplicate`, `crop`: see `suspect_changes`.
+- `duplicate`, `crop`: see `suspect_changes`; peers, where asked for: see `suspect_peers`.
 
 `rate 0` is the set as it is: every flag counts as false, though real names may be wrong by
 themselves. For intervals, and what `within` means, see `suspect_rates`. On real faces what limits
@@ -29,13 +29,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import suspect_changes
+from benchmarks import suspect_changes, suspect_peers
 from benchmarks.machine import RESULTS, describe
 from benchmarks.suspect_identities import hardest, one_each
 from benchmarks.suspect_rates import Run, of_all, of_flags, summary
@@ -224,7 +224,11 @@ def of_identities(
                 start = time.perf_counter()
                 for kind, runs in _kinds(views, reference, rate, drawn_seeds):
                     cell = {"set": views.name, "reference": reference, "rate": rate, "kind": kind}
-                    yield cell | summary(runs)
+                    cell |= summary(runs)
+                    if kind == "alias":
+                        wrong = frozenset[Hashable]().union(*(run.wrong_keys for run in runs))
+                        cell["distinct_wrong_twins"] = len(wrong & {*views.twins})
+                    yield cell
                 spent = time.perf_counter() - start
                 print(f"{views.name}, {reference}, {rate:.0%}: {spent:.0f} s", flush=True)
 
@@ -313,6 +317,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=5, help="plantings of each rate")
     parser.add_argument("--identities", type=int, default=300, help="of each drawn set")
     parser.add_argument("--parts", default="identities,twins,duplicates,crops")
+    parser.add_argument("--peers", default="", help="names; see benchmarks/suspect_peers.py")
+    parser.add_argument("--environments", type=Path, help="where those of the peers are kept")
     parser.add_argument("--quick", action="store_true", help="a smoke run; nothing is kept")
     parser.add_argument("--out", type=Path, default=RESULTS / "suspects.json")
     options = parser.parse_args(arguments)
@@ -356,12 +362,18 @@ def measured(options: argparse.Namespace, cache: Path) -> Row:
     if "twins" in parts:
         shares = (PLANTED_IN,) if options.quick else TWINS
         found["twins"] = list(of_twins(make, shares, styles))
-    for part, measure in (
-        ("duplicates", suspect_changes.duplicates),
-        ("crops", suspect_changes.crops),
-    ):
-        if part in parts:
-            found[part] = [measure(views, options.runs, options.quick) for views in sets]
+    if "duplicates" in parts:
+        found["duplicates"] = [suspect_changes.duplicates(views, options.quick) for views in sets]
+    if "crops" in parts:
+        found["crops"] = [
+            suspect_changes.crops(views, options.runs, options.quick) for views in sets
+        ]
+    if options.peers:
+        place = options.environments or cache / "environments"
+        names = options.peers.split(",")
+        found["peers"] = suspect_peers.compare(
+            sets, names, place, options.demo, move, seeds[:3], options.quick
+        )
     return found
 
 
