@@ -1,12 +1,12 @@
 """Peers that look for the same mistakes, each run by the interpreter of its own environment.
 
-    python suspect_peer_sides.py PEER REQUEST.npz ANSWER.npz
+    python suspect_peer_sides.py PEER REQUEST.npz ANSWER.npz [REQUEST.npz ANSWER.npz ...]
 
 Imports nothing of this project. A request holds arrays by name, an answer too:
 
-- `imagededup`: `folder`, `a`, `b` (paths of pairs) and `vectors_a`, `vectors_b`; by each hash whether
-  a pair is within its own default distance (10 of 64 bits), and by its network's own limit (a
-  similarity of 0.9) of the given vectors, as its weights cannot be had here.
+- `imagededup`: `folder`, `a`, `b` (paths of pairs) and `vectors_a`, `vectors_b`; whether a pair is
+  within each hash's own default distance (10 of 64 bits), and, as the weights of its network cannot
+  be had here, within that one's limit (a similarity of 0.9) by the given vectors.
 - `cleanvision`: `folder`, `a`, `b`; whether two files stand in one set of near duplicates; and
   `files`: whether a file has one of its issues.
 - `cleanlab`: `vectors`, `labels` (whole numbers from 0, each used), `folds`; whether a label is an
@@ -34,9 +34,11 @@ _kept: list[object] = []
 
 
 def declare_torchvision() -> None:
-    """Let torchvision be imported beside a PyTorch without CUDA; none of its operators is called."""
+    """Let torchvision be imported beside a PyTorch without CUDA; its operators are not called."""
     import torch
 
+    if _kept:
+        return
     library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -197,12 +199,13 @@ PEERS: dict[str, Callable[[Arrays], Arrays]] = {
 
 
 def main(arguments: list[str]) -> None:
-    """Read a request, ask the peer, write its answer."""
-    peer, request, answer = arguments
+    """Read each request, ask the peer, write its answer."""
+    peer, *files = arguments
     warnings.simplefilter("ignore")
-    with np.load(request) as given:
-        found = PEERS[peer](dict(given))
-    np.savez(answer, **found)
+    for request, answer in zip(files[::2], files[1::2], strict=True):
+        with np.load(request) as given:
+            found = PEERS[peer](dict(given))
+        np.savez(answer, **found)
 
 
 if __name__ == "__main__":

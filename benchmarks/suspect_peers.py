@@ -21,7 +21,8 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ import numpy as np
 
 from benchmarks import suspect_peer_sides
 from benchmarks.suspect_changes import (
-    COPIED,
     CROP_RATES,
     QUICK_COPIED,
     chosen_to_spoil,
@@ -42,6 +42,7 @@ from benchmarks.suspect_pictures import open_face
 from benchmarks.suspect_rates import share
 from benchmarks.suspect_sets import REFERENCES, Views, row_of, specifications
 from mining import embed, load_model
+from mining.embeddings.store import Embeddings
 from mining.suspects.crops import BadCrops
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.mislabels import Mislabelled
@@ -64,6 +65,8 @@ NEEDED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 """Packages of each peer with what they need, and without: where that would be another PyTorch."""
 RATES, FOLDS, WANTED = (0.03, 0.1), 5, 0.9
+PEER_COPIED, MOST = 8, 500
+"""Faces that are copied, decoys and redraws: of those of `suspect_changes` the first."""
 Row = dict[str, Any]
 Answer = dict[str, Any]
 Mover = Callable[[Views, Any, float, bool, int], tuple[Any, frozenset[int]]]
@@ -96,21 +99,29 @@ class Peer:
             raise RuntimeError(f"{self.name}: {told.stderr.strip().splitlines()[-1]}")
 
     def __call__(self, **request: Any) -> Answer:
-        """Answer of the peer.
+        """Answer of the peer; see `ask`."""
+        return self.ask([request])[0]
+
+    def ask(self, requests: Sequence[Answer]) -> list[Answer]:
+        """Answer to each request, all by one process: to start one may take longer than to answer.
 
         Raises:
             RuntimeError: it failed; says its last line.
         """
         with tempfile.TemporaryDirectory() as folder:
-            asked, answer = Path(folder) / "request.npz", Path(folder) / "answer.npz"
-            np.savez(asked, **request)
+            files = [
+                (Path(folder) / f"{number}.npz", Path(folder) / f"answer{number}.npz")
+                for number in range(len(requests))
+            ]
+            for (asked, _), request in zip(files, requests, strict=True):
+                np.savez(asked, **request)
             script = str(Path(suspect_peer_sides.__file__))
-            command = [str(self._python), script, self.name, str(asked), str(answer)]
+            both = [str(file) for each in files for file in each]
+            command = [str(self._python), script, self.name, *both]
             told = subprocess.run(command, capture_output=True, text=True, check=False)
             if told.returncode:
                 raise RuntimeError(f"{self.name}: {told.stderr.strip().splitlines()[-1]}")
-            with np.load(answer) as found:
-                return dict(found)
+            return [_read(answer) for _, answer in files]
 
     @property
     def versions(self) -> str:
@@ -119,6 +130,11 @@ class Peer:
         return subprocess.run(
             [str(self._python), "-c", code], capture_output=True, text=True, check=True
         ).stdout.strip()
+
+
+def _read(file: Path) -> Answer:
+    with np.load(file) as found:
+        return dict(found)
 
 
 def compare(
@@ -151,11 +167,11 @@ def compare(
 
 def copies(views: Views, peers: dict[str, Peer], demo: Path, quick: bool) -> Row:
     """Recall of copies, and flags on decoys and redraws, by side."""
-    hard, same = not_copies(views, quick)
+    hard, same = (each.take(np.arange(len(each))[:MOST]) for each in not_copies(views, quick))
     sides: Row = {}
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        planted = plant_copies(views, QUICK_COPIED if quick else COPIED, root)
+        planted = plant_copies(views, QUICK_COPIED if quick else PEER_COPIED, root)
         # Faces stand beside the copies, as every peer looks at one folder.
         (root / "faces").mkdir()
         names = {
@@ -165,16 +181,11 @@ def copies(views: Views, peers: dict[str, Peer], demo: Path, quick: bool) -> Row
         for path, name in names.items():
             open_face(views.root, path).save(root / name, compress_level=1)
         ends = [
-            [
-                *planted.pairs.path_a,
-                *(names[p] for p in hard.path_a),
-                *(names[p] for p in same.path_a),
-            ],
-            [
-                *planted.pairs.path_b,
-                *(names[p] for p in hard.path_b),
-                *(names[p] for p in same.path_b),
-            ],
+            [*ours, *(names[path] for path in [*decoy, *redraw])]
+            for ours, decoy, redraw in (
+                (planted.pairs.path_a, hard.path_a, same.path_a),
+                (planted.pairs.path_b, hard.path_b, same.path_b),
+            )
         ]
         kinds = np.repeat(["copy", "decoy", "redraw"], [len(planted.pairs), len(hard), len(same)])
         pairs = PairSet.of(*ends, 0)
@@ -249,52 +260,63 @@ def crops(views: Views, peers: dict[str, Peer], quick: bool) -> Row:
     return sides
 
 
+@dataclass(frozen=True, eq=False)
+class Planting:
+    """Faces in wrong folders, as one reference sees them.
+
+    Attributes:
+        cell: reference, rate and kind of move.
+        looking: embeddings under the new names.
+        wrong: `[N]` whether a face was moved.
+        folds: `[N]` number of the fold that a row is left out with.
+    """
+
+    cell: str
+    looking: Embeddings
+    wrong: Any
+    folds: Any
+
+    @property
+    def request(self) -> Answer:
+        """Arrays for a peer."""
+        vectors = np.asarray(self.looking.vectors, np.float32)
+        return {"vectors": vectors, "labels": self.looking.faces.groups, "folds": self.folds}
+
+
 def labels(views: Views, peers: dict[str, Peer], move: Mover, seeds: Sequence[int]) -> Row:
     """Precision and recall of moved faces by reference, rate, kind of move and side."""
-    found: Row = {}
+    plantings = list(_plantings(views, move, seeds))
+    found: dict[str, dict[str, list[tuple[Any, Any, Any]]]] = {}
+    for planting in plantings:
+        scores, reasons = Mislabelled([planting.looking]).of_faces(planting.looking.faces.paths)
+        flags = np.array([bool(why) for why in reasons])
+        one = (flags, np.nan_to_num(scores), planting.wrong)
+        found.setdefault(planting.cell, {}).setdefault("ours", []).append(one)
+    for name in ("cleanlab", "selfclean"):
+        if name not in peers:
+            continue
+        answers = peers[name].ask([planting.request for planting in plantings])
+        for planting, answer in zip(plantings, answers, strict=True):
+            for side, flags in answer.items():
+                if not side.endswith(" score"):
+                    one = (flags, answer[f"{side} score"], planting.wrong)
+                    found[planting.cell].setdefault(f"{name}, {side}", []).append(one)
+    return {
+        cell: {side: _pooled(answers) for side, answers in sides.items()}
+        for cell, sides in found.items()
+    }
+
+
+def _plantings(views: Views, move: Mover, seeds: Sequence[int]) -> Iterator[Planting]:
     for reference in REFERENCES:
         for rate in RATES:
             for kind, near in (("at random", False), ("to the nearest", True)):
-                sides: dict[str, list[tuple[Any, Any, Any]]] = {}
                 for seed in seeds:
                     names, moved = move(views, views.identities, rate, near, seed)
-                    for side, flags, scores, wrong in _asked(
-                        views, peers, reference, names, moved, seed
-                    ):
-                        sides.setdefault(side, []).append((flags, scores, wrong))
-                found[f"{reference}, {rate:.0%} {kind}"] = {
-                    side: _pooled(answers) for side, answers in sides.items()
-                }
-    return found
-
-
-def _asked(
-    views: Views,
-    peers: dict[str, Peer],
-    reference: str,
-    names: Any,
-    moved: frozenset[int],
-    seed: int,
-) -> list[tuple[str, Any, Any, Any]]:
-    """Side, flags, scores and what is wrong, of each side."""
-    looking = views.relabelled(names)[reference]
-    paths = looking.faces.paths.tolist()
-    wrong = np.array([row_of(path) in moved for path in paths])
-    scores, reasons = Mislabelled([looking]).of_faces(paths)
-    answers: list[tuple[str, Any, Any, Any]] = [
-        ("ours", np.array([bool(why) for why in reasons]), np.nan_to_num(scores), wrong)
-    ]
-    vectors, groups = np.asarray(looking.vectors, np.float32), looking.faces.groups
-    folds = np.random.default_rng([seed, 3]).permutation(len(groups)) % FOLDS
-    for name in ("cleanlab", "selfclean"):
-        if name in peers:
-            answer = peers[name](vectors=vectors, labels=groups, folds=folds)
-            answers += [
-                (f"{name}, {side}", flags, answer[f"{side} score"], wrong)
-                for side, flags in answer.items()
-                if not side.endswith(" score")
-            ]
-    return answers
+                    looking = views.relabelled(names)[reference]
+                    wrong = np.array([row_of(path) in moved for path in looking.faces.paths])
+                    folds = np.random.default_rng([seed, 3]).permutation(len(wrong)) % FOLDS
+                    yield Planting(f"{reference}, {rate:.0%} {kind}", looking, wrong, folds)
 
 
 def _pooled(answers: Sequence[tuple[Any, Any, Any]]) -> Row:
