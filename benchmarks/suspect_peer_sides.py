@@ -10,8 +10,8 @@ Imports nothing of this project. A request holds arrays by name, an answer too:
 - `cleanvision`: `folder`, `a`, `b`; whether two files stand in one set of near duplicates; and
   `files`: whether a file has one of its issues.
 - `cleanlab`: `vectors`, `labels` (whole numbers from 0, each used), `folds`; whether a label is an
-  issue, by out-of-sample probabilities of nearest neighbours and of a logistic regression, and
-  quality scores.
+  issue, by out-of-sample probabilities of 10 nearest neighbours, of all (weighted by similarity)
+  and of a logistic regression, and quality scores.
 - `selfclean`: `vectors`, `labels`; scores of label errors and what its automatic cleaning takes.
 """
 
@@ -118,11 +118,11 @@ def cleanvision(given: Arrays) -> Arrays:
     return answer
 
 
-def by_neighbours(vectors: Any, labels: Any) -> Any:
-    """`[N, C]` leave-one-out probabilities of the labels of the nearest rows."""
+def by_neighbours(vectors: Any, labels: Any, count: int) -> Any:
+    """`[N, C]` leave-one-out probabilities of the labels of so many nearest rows."""
     scores = vectors @ vectors.T
     np.fill_diagonal(scores, -np.inf)
-    count = min(NEIGHBOURS, len(scores) - 1)
+    count = min(count, len(scores) - 1)
     near = np.argpartition(-scores, count - 1, axis=1)[:, :count]
     line = np.arange(len(scores))[:, None]
     weights = np.exp(
@@ -159,7 +159,8 @@ def cleanlab(given: Arrays) -> Arrays:
     labels = given["labels"]
     answer: Arrays = {}
     for name, probabilities in (
-        ("k-NN", by_neighbours(given["vectors"], labels)),
+        ("k-NN", by_neighbours(given["vectors"], labels, NEIGHBOURS)),
+        ("all neighbours", by_neighbours(given["vectors"], labels, len(labels))),
         ("regression", by_regression(given["vectors"], labels, given["folds"])),
     ):
         answer[name] = find_label_issues(labels, probabilities, n_jobs=1)

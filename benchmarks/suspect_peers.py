@@ -8,9 +8,9 @@ is there is used again; nothing of it is in this project's lock. What is asked o
   of our ImageNet network, as its own weights are downloaded), `cleanvision` (near duplicates);
 - spoilt faces among all faces: `cleanvision` (dark, light, blurry, low information, odd size or
   shape);
-- moved faces: `cleanlab` (`find_label_issues` on out-of-sample probabilities of nearest neighbours
-  and of a logistic regression on the same vectors), `selfclean` (the ranking of label errors of its
-  cleaner on the same vectors, and what its automatic cleaning takes).
+- moved faces: `cleanlab` (`find_label_issues` on out-of-sample probabilities of 10 nearest
+  neighbours, of all, and of a logistic regression on the same vectors), `selfclean` (the ranking of
+  label errors of its cleaner on the same vectors, and what its automatic cleaning takes).
 
 `recall at 90 %` is the highest recall of a ranking at a limit where 90 % are right, chosen
 afterwards: what the scores could do, whatever limit a side has.
