@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.suspect_checks import expected_of
 from benchmarks.suspect_pictures import (
     BICUBIC,
     CHANGES,
@@ -179,7 +180,7 @@ def _paths(pairs: PairSet, flagged: NDArray[np.bool_]) -> list[list[str]]:
 
 
 def _content(check: object) -> Row | None:
-    expected = getattr(check, "expected", None)
+    expected = expected_of(check)
     return None if expected is None else expected.content()
 
 

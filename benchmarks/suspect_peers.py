@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import suspect_peer_sides
+from benchmarks import suspect_checks, suspect_peer_sides
 from benchmarks.suspect_changes import (
     CROP_RATES,
     QUICK_COPIED,
@@ -45,7 +45,6 @@ from mining import embed, load_model
 from mining.embeddings.store import Embeddings
 from mining.suspects.crops import BadCrops
 from mining.suspects.duplicates import DuplicatePictures
-from mining.suspects.mislabels import Mislabelled
 from pairsets.faces import Faces
 from pairsets.pairset import PairSet
 
@@ -288,7 +287,9 @@ def labels(views: Views, peers: dict[str, Peer], move: Mover, seeds: Sequence[in
     plantings = list(_plantings(views, move, seeds))
     found: dict[str, dict[str, list[tuple[Any, Any, Any]]]] = {}
     for planting in plantings:
-        scores, reasons = Mislabelled([planting.looking]).of_faces(planting.looking.faces.paths)
+        scores, reasons = suspect_checks.mislabel(planting.looking).of_faces(
+            planting.looking.faces.paths
+        )
         flags = np.array([bool(why) for why in reasons])
         one = (flags, np.nan_to_num(scores), planting.wrong)
         found.setdefault(planting.cell, {}).setdefault("ours", []).append(one)

@@ -35,8 +35,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import suspect_changes, suspect_peers
+from benchmarks import suspect_changes, suspect_checks, suspect_peers
 from benchmarks.machine import RESULTS, describe
+from benchmarks.suspect_checks import expected_of
 from benchmarks.suspect_identities import hardest, one_each
 from benchmarks.suspect_rates import Run, of_all, of_flags, summary
 from benchmarks.suspect_sets import (
@@ -52,9 +53,6 @@ from benchmarks.suspect_sets import (
     row_of,
 )  # fmt: skip
 from mining.embeddings.store import Embeddings
-from mining.suspects.aliases import SameIdentity
-from mining.suspects.mislabels import Mislabelled
-from mining.suspects.vetoes import SecondModel
 from pairsets.pairset import PairSet
 from pairsets.storage.artefacts import installed, write_json
 
@@ -117,10 +115,10 @@ def ask_aliases(
     looking: Embeddings, pairs: PairSet, planted: frozenset[tuple[str, str]]
 ) -> tuple[Run, set[tuple[str, str]]]:
     """Run of `alias` over some pairs of faces, and the pairs of names that it flags."""
-    check = SameIdentity([looking])
+    check = suspect_checks.alias(looking)
     flagged = np.flatnonzero(check(pairs).flagged).tolist()
     said = {(min(both), max(both)) for row in flagged if (both := pairs.names(row))}
-    return of_flags([*said], planted, getattr(check, "expected", None)), said
+    return of_flags([*said], planted, expected_of(check)), said
 
 
 def aliases(views: Views, reference: str, rate: float, seeds: Sequence[int]) -> list[Run]:
@@ -146,11 +144,11 @@ def mislabels(
     for seed in seeds:
         names, moved = move(views, views.identities, rate, near, seed)
         looking = views.relabelled(names)[reference]
-        check = Mislabelled([looking])
+        check = suspect_checks.mislabel(looking)
         paths = looking.faces.paths.tolist()
         _, reasons = check.of_faces(paths)
         said = [row_of(path) for path, why in zip(paths, reasons, strict=True) if why]
-        expected = getattr(check, "expected", None)
+        expected = expected_of(check)
         run = of_flags([*said], frozenset(moved), expected)
         strict.append(run)
         beside = {
@@ -175,13 +173,13 @@ def vetoes(views: Views, reference: str, rate: float, seeds: Sequence[int]) -> l
         names, _ = move(views, names, rate, False, seed)
         looking = views.relabelled(names)
         pairs = mined(looking[MINERS[reference]])
-        check = SecondModel(looking[reference])
+        check = suspect_checks.veto(looking[reference])
         flagged = check(pairs).flagged
         rows = [(row_of(a), row_of(b)) for a, b in zip(pairs.path_a, pairs.path_b, strict=True)]
         keys = [(min(both), max(both)) for both in rows]
         wrong = frozenset(key for key in keys if true[key[0]] == true[key[1]])
         said = [key for key, yes in zip(keys, flagged.tolist(), strict=True) if yes]
-        runs.append(of_flags([*said], frozenset(wrong), getattr(check, "expected", None)))
+        runs.append(of_flags([*said], frozenset(wrong), expected_of(check)))
     return runs
 
 
@@ -260,13 +258,18 @@ def of_twins(
 
 def table(cells: Sequence[Row], sums: Sequence[Row]) -> Iterator[str]:
     """Lines to print."""
-    yield "check | set | reference | rate | runs spoken | flags | precision | recall | expected"
+    yield (
+        "check | set | reference | rate | runs spoken | flags | precision | recall | "
+        "expected precision, runs within its interval: strictly, allowing for chance"
+    )
     for cell in cells:
+        if "either" in cell["kind"]:
+            continue
         spoken = f"{cell['runs'] - cell['abstained']}/{cell['runs']}"
         told = "-"
         if cell["expected"]:
             of = cell["expected"]["precision"]
-            told = f"{of['mean']} within {of['within']}, {of['within_noise']} of {of['judged']}"
+            told = f"{of['mean']}: {of['within']}, {of['within_noise']} of {of['judged']}"
         yield (
             f"{cell['kind']} | {cell['set']} | {cell['reference']} | {cell['rate']:.0%} | {spoken} "
             f"| {cell['flags']} | {_percent(cell['precision'])} | {_percent(cell['recall'])} | "
@@ -298,6 +301,11 @@ def pooled(cells: Sequence[Row]) -> Row:
             ]
             flags = sum(cell["flags"] for cell in some)
             planted = sum(cell["planted"] for cell in some)
+            clean = [
+                cell
+                for cell in cells
+                if (cell["kind"], cell["reference"], cell["rate"]) == (kind, reference, 0)
+            ]
             found[f"{kind}, {reference}"] = {
                 "runs": sum(cell["runs"] for cell in some),
                 "abstained": sum(cell["abstained"] for cell in some),
@@ -305,6 +313,11 @@ def pooled(cells: Sequence[Row]) -> Row:
                 "precision": round(sum(c["right"] for c in some) / flags, 4) if flags else None,
                 "recall": round(sum(c["found"] for c in some) / planted, 4) if planted else None,
                 "foretold": of_all(some),
+                "without_mistakes": {
+                    "sets": len(clean),
+                    "abstained": sum(cell["abstained"] for cell in clean),
+                    "flags": sum(cell["flags"] for cell in clean),
+                },
             }
     return found
 
