@@ -256,31 +256,47 @@ def of_twins(
                     yield cell | twins(views, reference, rate, 0)
 
 
-def table(cells: Sequence[Row], sums: Sequence[Row]) -> Iterator[str]:
+def table(content: Row) -> Iterator[str]:
     """Lines to print."""
     yield (
         "check | set | reference | rate | runs spoken | flags | precision | recall | "
         "expected precision, runs within its interval: strictly, allowing for chance"
     )
-    for cell in cells:
-        if "either" in cell["kind"]:
-            continue
-        spoken = f"{cell['runs'] - cell['abstained']}/{cell['runs']}"
-        told = "-"
-        if cell["expected"]:
-            of = cell["expected"]["precision"]
-            told = f"{of['mean']}: {of['within']}, {of['within_noise']} of {of['judged']}"
-        yield (
-            f"{cell['kind']} | {cell['set']} | {cell['reference']} | {cell['rate']:.0%} | {spoken} "
-            f"| {cell['flags']} | {_percent(cell['precision'])} | {_percent(cell['recall'])} | "
-            f"{told}"
-        )
-    for cell in sums:
+    for cell in content.get("identities", []):
+        if "either" not in cell["kind"]:
+            yield _line(cell)
+    for cell in content.get("twins", []):
         yield (
             f"twins | {cell['set']} | {cell['reference']} | {cell['share']:.0%} twins, "
             f"{cell['rate']:.0%} split | dropped {cell['dropped']} of {cell['twins']}"
             + (" | abstained" if cell["abstained"] else "")
         )
+    for cell in content.get("duplicates", []):
+        reach = cell["recall_at"]
+        yield (
+            f"duplicate | {cell['set']} | {cell['copies']} copies | recall "
+            f"{_percent(cell['recall'])}, of decoys {_percent(cell['decoys_flagged'])}, of redraws "
+            f"{_percent(cell['redraws_flagged'])} | recall at {reach['precision']:.0%} precision "
+            f"{reach['recall']:.1%}"
+        )
+    for cell in content.get("crops", []):
+        for rate in cell["rates"]:
+            yield (
+                f"crop | {cell['set']} | {rate['rate']:.0%} | {rate['flags']} flags | "
+                f"{_percent(rate['precision'])} | {_percent(rate['recall'])}"
+            )
+
+
+def _line(cell: Row) -> str:
+    spoken = f"{cell['runs'] - cell['abstained']}/{cell['runs']}"
+    told = "-"
+    if cell["expected"]:
+        of = cell["expected"]["precision"]
+        told = f"{of['mean']}: {of['within']}, {of['within_noise']} of {of['judged']}"
+    return (
+        f"{cell['kind']} | {cell['set']} | {cell['reference']} | {cell['rate']:.0%} | {spoken} "
+        f"| {cell['flags']} | {_percent(cell['precision'])} | {_percent(cell['recall'])} | {told}"
+    )
 
 
 def _percent(found: Sequence[float] | None) -> str:
@@ -340,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         content = measured(options, options.cache or Path(temporary))
     content = {"benchmark": "suspects", "machine": describe(), **content}
-    print(*table(content.get("identities", []), content.get("twins", [])), sep="\n")
+    print(*table(content), sep="\n")
     if options.quick:
         print("a smoke run: nothing is kept")
         return
@@ -375,12 +391,16 @@ def measured(options: argparse.Namespace, cache: Path) -> Row:
     if "twins" in parts:
         shares = (PLANTED_IN,) if options.quick else TWINS
         found["twins"] = list(of_twins(make, shares, styles))
-    if "duplicates" in parts:
-        found["duplicates"] = [suspect_changes.duplicates(views, options.quick) for views in sets]
-    if "crops" in parts:
-        found["crops"] = [
-            suspect_changes.crops(views, options.runs, options.quick) for views in sets
-        ]
+    for views in sets:
+        if "duplicates" in parts:
+            found.setdefault("duplicates", []).append(
+                suspect_changes.duplicates(views, options.quick)
+            )
+        if "crops" in parts:
+            found.setdefault("crops", []).append(
+                suspect_changes.crops(views, options.runs, options.quick)
+            )
+        print(f"{views.name}, pictures: done", flush=True)
     if options.peers:
         place = options.environments or cache / "environments"
         names = options.peers.split(",")
