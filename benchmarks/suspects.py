@@ -302,7 +302,7 @@ def _line(cell: Row) -> str:
 def _percent(found: Sequence[float] | None) -> str:
     if found is None:
         return "-"
-    return "{:.1%} ({:.0%} to {:.0%})".format(*found)
+    return "{:.1%} ({:.1%} to {:.1%})".format(*found)
 
 
 def pooled(cells: Sequence[Row]) -> Row:
