@@ -43,7 +43,7 @@ from mining.suspects.duplicates import DuplicatePictures
 from pairsets.pairset import PairSet
 
 ANGLES, BRIGHTNESS = (2, 5, 10), (0.5, 0.75, 1.25, 1.5, 1.8)
-COPIED, DECOYS, REDRAWS = 24, 1500, 1500
+COPIED, DECOYS, REDRAWS = 16, 1000, 1000
 """Faces that are copied, decoys and redraws."""
 QUICK_COPIED = 2
 CROP_RATES = (0.01, 0.03, 0.1)
