@@ -83,7 +83,7 @@ class World:
         """The same pictures in folders of other names, those of `rows` alone."""
         if rows is None:
             rows = np.arange(len(identities))
-        return World(*(_moved(each, identities, rows) for each in (self.network, self.pixels)))
+        return World(*(refolded(each, identities, rows) for each in (self.network, self.pixels)))
 
     @property
     def sides(self) -> dict[str, list[Embeddings]]:
@@ -92,7 +92,11 @@ class World:
         return {"network": [network], "pixels": [pixels], "both": [network, pixels]}
 
 
-def _moved(given: Embeddings, identities: Names, rows: NDArray[np.int64]) -> Embeddings:
+def refolded(given: Embeddings, identities: Names, rows: NDArray[np.int64]) -> Embeddings:
+    """Embeddings of `rows` in folders of other names, in the order of their new paths.
+
+    The file of row N is `name/N`.
+    """
     paths = [f"{identities[row]}/{row:06}" for row in rows.tolist()]
     order = np.argsort(np.array(paths, object), kind="stable")
     faces = Faces.of_paths(Path("faces"), [paths[at] for at in order.tolist()])
@@ -176,7 +180,7 @@ def aliases(
                 continue
             looking = planted_world.sides[side]
             asked = sorted({*planted} | neighbours(looking[0]))
-            flagged = SameIdentity(looking)(_one_each(looking[0].faces, asked)).flagged
+            flagged = SameIdentity(looking)(one_each(looking[0].faces, asked)).flagged
             plain = np.logical_and.reduce([_means(each, asked) for each in looking])
             for rule, said in (("ours", flagged), ("plain", plain)):
                 for pair, yes in zip(asked, said.tolist(), strict=True):
@@ -188,7 +192,7 @@ def aliases(
         for seed in seeds:
             shared_world, pairs = copied(world, seed)
             looking = shared_world.sides[side]
-            flagged = SameIdentity(looking)(_one_each(looking[0].faces, pairs)).flagged
+            flagged = SameIdentity(looking)(one_each(looking[0].faces, pairs)).flagged
             plain = np.logical_and.reduce([_means(each, pairs) for each in looking])
             for rule, said in (("ours", flagged), ("plain", plain)):
                 kind = "one_picture_under_both"
@@ -218,7 +222,7 @@ def _rates(kinds: dict[str, list[bool]], who: dict[str, set[tuple[str, str]]]) -
     }
 
 
-def _one_each(faces: Faces, pairs: Sequence[tuple[str, str]]) -> PairSet:
+def one_each(faces: Faces, pairs: Sequence[tuple[str, str]]) -> PairSet:
     """One pair of faces of each two characters."""
     first: dict[str, str] = {}
     for path, name in zip(faces.paths, faces.identities, strict=True):
