@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mining.embeddings.store import Embeddings
-from mining.suspects.aliases import SameIdentity
-from mining.suspects.mislabels import Mislabelled
-from mining.suspects.vetoes import SecondModel
+from mining.suspects.identity.own_identities import OwnIdentities
+from mining.suspects.measured_aliases import MeasuredAliases
+from mining.suspects.measured_mislabels import MeasuredMislabels
+from mining.suspects.measured_vetoes import MeasuredVeto
 from pairsets.files.expectations import Expectation
 
 
-def alias(looking: Embeddings) -> Any:
+def alias(looking: Embeddings) -> MeasuredAliases:
     """Check of identities with two names."""
-    return SameIdentity([looking])
+    return MeasuredAliases([OwnIdentities(looking)])
 
 
-def mislabel(looking: Embeddings) -> Any:
+def mislabel(looking: Embeddings) -> MeasuredMislabels:
     """Check of faces in wrong folders; has `of_faces`."""
-    return Mislabelled([looking])
+    return MeasuredMislabels([OwnIdentities(looking)])
 
 
-def veto(looking: Embeddings) -> Any:
+def veto(looking: Embeddings) -> MeasuredVeto:
     """Check of pairs by another reference than mined them."""
-    return SecondModel(looking)
+    return MeasuredVeto(looking)
 
 
 def expected_of(check: object) -> Expectation | None:
