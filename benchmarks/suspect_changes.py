@@ -219,7 +219,8 @@ def crops(views: Views, runs: int, quick: bool) -> Row:
 def chosen_to_spoil(paths: Sequence[str], rate: float, run: int) -> tuple[list[str], Generator]:
     """Faces that are to be spoilt in a run, and what else is drawn in it."""
     generator = np.random.default_rng([run, round(rate * 1000), 9])
-    count = max(1, round(rate * len(paths)))
+    # Two at least, as pairs are asked of.
+    count = max(2, round(rate * len(paths)))
     return generator.choice(paths, count, replace=False).tolist(), generator
 
 

@@ -13,7 +13,8 @@ is there is used again; nothing of it is in this project's lock. What is asked o
   label errors of its cleaner on the same vectors, and what its automatic cleaning takes).
 
 `recall at 90 %` is the highest recall of a ranking at a limit where 90 % are right, chosen
-afterwards: what the scores could do, whatever limit a side has.
+afterwards: what the scores could do, whatever limit a side has. Those of `cleanlab` are of a
+label's own probability, its default; faces alone in their identity have next to none and head them.
 """
 
 from __future__ import annotations
