@@ -1,8 +1,7 @@
 """Features kept of a face's picture, so that two can be laid over each other quickly.
 
 Padding is cut off first: what two pictures have in common must lie within them. What is left is
-brought to one size, and the spots that stand out in it are described as SIFT does (Lowe, 2004),
-but upright: a picture that is copied is cut, squeezed and mirrored, hardly ever turned.
+brought to one size, and the spots that stand out in it are described (`spots`).
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class Picture:
         shape: height and width of what is compared, `SIDE` the longer one.
         spots: `[K, 2]` float32, x and y of what stands out, in pixels of what is compared.
         scales: `[K]` float32, how large each is.
-        words: `[K, 128]` uint8, what each looks like: the root of a SIFT descriptor.
+        words: `[K, 128]` uint8, what each looks like; see `spots.described`.
         hashes: the perceptual hash (64 bits) as it is, and mirrored.
         digest: of the size and of all pixels of the image: equal, and the images are.
     """
