@@ -27,6 +27,7 @@ had been set on before was another half of identities, of which these are half.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -360,7 +361,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.quick:
         print("a smoke run: nothing is kept")
         return
-    write_json(options.out, content)
+    # Parts that were not asked for stay as they were measured before.
+    before = json.loads(options.out.read_text("utf-8")) if options.out.is_file() else {}
+    write_json(options.out, before | content)
 
 
 def measured(options: argparse.Namespace, cache: Path) -> Row:

@@ -101,7 +101,8 @@ def _precision(found: Level) -> Share:
     Of the interval are the numbers of wrong ones that 95 % of draws would have, if the expected
     number may be off by a factor of `_UNSURE` either way.
     """
-    most = _poisson_quantile(found.wrong * _UNSURE, 0.975)
+    # No tail is told so well that not one could be wrong.
+    most = _poisson_quantile(max(found.wrong, WRONG) * _UNSURE, 0.975)
     least = _poisson_quantile(found.wrong / _UNSURE, 0.025)
     value, low, high = (1 - min(1.0, count / found.flagged) for count in (found.wrong, most, least))
     return Share(value, min(low, value), max(high, value))
