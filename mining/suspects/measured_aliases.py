@@ -71,6 +71,7 @@ class MeasuredAliases(SameIdentity):
             np.concatenate([np.empty(0), *planted]),
             what="pairs of identities",
             eer=min(each.separation for each in self._own),
+            few_share=0.0,  # Of so few pairs of identities one may be all.
             trusted=self._trusted,
         )
 

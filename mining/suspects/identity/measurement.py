@@ -22,11 +22,14 @@ LEAST_RECALL = 0.05
 LEAST_PLANTED = 10
 MOST_UNFLAGGED = 0.499999
 """Score of what would be flagged, and is not, because the check abstains."""
-# Where few are mistakes, both parts of the tail must agree. Where more are than the first spares,
-# it is made of mistakes itself, and the second speaks alone.
+# Parts of the scores that tails are told from, by how many are mistakes: hardly any, few, many. All
+# parts of one row have to agree. What the first row spares may be too little; then the second
+# speaks, if what it flags is of the size that it is for, and where more still seem to be mistakes
+# than it spares, the third.
+RARE = (Fit(0.02, 0.15, -0.1), Fit(0.15, 0.6, -0.1))
 FEW = (Fit(0.05, 0.3, -0.1), Fit(0.15, 0.6, -0.1))
 MANY = (Fit(0.15, 0.6, 0.0),)
-MANY_SHARE = 0.08
+FEW_SHARE, MANY_SHARE = 0.015, 0.08
 # The tail is a guess: what is expected to be wrong may be so many times more, or fewer.
 _UNSURE = 3.0
 
@@ -45,7 +48,14 @@ class Measurement:
 
 
 def measured(
-    kind: str, seen: Floats, planted: Floats, *, what: str, eer: float, trusted: bool = False
+    kind: str,
+    seen: Floats,
+    planted: Floats,
+    *,
+    what: str,
+    eer: float,
+    few_share: float = FEW_SHARE,
+    trusted: bool = False,
 ) -> Measurement:
     """Choose the level of a check, from what it sees of the set and of planted mistakes.
 
@@ -55,6 +65,7 @@ def measured(
         planted: `[P]` strengths of mistakes that were planted among them.
         what: plural noun of what it looks at.
         eer: equal error rate of the reference on this set, 0 to 1; nan where it is not known.
+        few_share: share of all that the second row of tails must flag to be believed.
         trusted: speak whatever is expected, from the level on that half of the planted reach.
     """
     seen, planted = seen[np.isfinite(seen)], planted[np.isfinite(planted)]
@@ -66,8 +77,7 @@ def measured(
         level = float(np.median(planted)) if len(planted) else np.inf
         return Measurement(level, Expectation(kind, None, None, len(planted), why, trusted))
     middle = float(np.median(planted))
-    many = 2 * (seen >= middle).mean() > MANY_SHARE
-    found = level_of(seen, MANY if many else FEW, WRONG)
+    found = _level(seen, middle, few_share)
     if found is None:
         why = f"{len(seen):,} {what} are too few to tell how high those score that are no mistake"
         return Measurement(middle, Expectation(kind, None, None, len(planted), why, trusted))
@@ -86,6 +96,23 @@ def measured(
         at = Expectation(kind, None, _recall(planted, middle), len(planted), why, trusted)
         return Measurement(middle, at)
     return Measurement(middle, Expectation(kind, None, recall, len(planted), why))
+
+
+def _level(seen: Floats, middle: float, few_share: float) -> Level | None:
+    """Level by the tail that fits how many of what is seen are mistakes.
+
+    Args:
+        seen: `[N]` strengths.
+        middle: strength that half of what was planted reaches.
+        few_share: see `measured`.
+    """
+    if 2 * (seen >= middle).mean() > MANY_SHARE:
+        return level_of(seen, MANY, WRONG)
+    rare = level_of(seen, RARE, WRONG)
+    if rare is None or rare.flagged:
+        return rare
+    few = level_of(seen, FEW, WRONG)
+    return few if few is not None and few.flagged > few_share * len(seen) else rare
 
 
 def _recall(planted: Floats, level: float) -> Share:
