@@ -12,6 +12,7 @@ from typing import NamedTuple
 from mining.overlap.candidates import Twins
 from mining.parallel import in_chunks
 from mining.suspects.duplicates import DuplicatePictures
+from mining.suspects.pictures.comparison import Comparisons
 from mining.suspects.pictures.features import Bytes, Picture, needed, picture_of
 from mining.suspects.pictures.single_thread import opencv_alone
 from pairsets import images
@@ -87,7 +88,10 @@ class Matching:
             raise SourceError(
                 f"{kept.root} and {other} lie on different drives; copy one beside the other"
             ) from None
-        check = DuplicatePictures(root, max_pixels=max_pixels, threads=threads)
+        check = DuplicatePictures(
+            root,
+            comparisons=Comparisons(root, max_pixels=max_pixels, threads=threads, copies_only=True),
+        )
         home = kept.root.resolve()
 
         def picture(path: str) -> Picture | str:

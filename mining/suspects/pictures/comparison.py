@@ -61,6 +61,8 @@ class Comparisons:
         max_pixels: larger images are not read.
         threads: how many; as many as there are cores by default.
         spots_bytes: memory for what is known of pictures; some by default.
+        copies_only: pairs that cannot be copies are not compared further: their scores stay, their
+            agreement is 0.
 
     Raises:
         SuspectError: OpenCV is not installed.
@@ -73,11 +75,12 @@ class Comparisons:
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
         spots_bytes: int | None = None,
+        copies_only: bool = False,
     ) -> None:
         needed("pictures that are compared", "cv2")
         room = {} if spots_bytes is None else {"spots_bytes": spots_bytes}
         self.pictures = PictureCache(root, max_pixels, **room)
-        self._threads = threads
+        self._threads, self._copies_only = threads, copies_only
         self._found: Recent[Comparison] = Recent(_FOUND_BYTES)
 
     @property
@@ -128,11 +131,11 @@ class Comparisons:
             pixels_a, pixels_b = map(self.pictures.pixels, key, (a, b))
             if pixels_a is None or pixels_b is None:  # gone since
                 return UNREAD
-            overlay = laid_over(a, b, pixels_a, pixels_b, way)
+            overlay = laid_over(a, b, pixels_a, pixels_b, way, copies_only=self._copies_only)
             if overlay is None:
                 continue
             shared = max(overlay.shares)
-            score = overlay.score if shared >= LEAST_SHOWN else 0.0
+            score = overlay.score if overlay.is_alike and shared >= LEAST_SHOWN else 0.0
             if (score, overlay.agreement) > (best.score, best.agreement):
                 why = told(a, b, way, overlay)
                 best = Comparison(score, overlay.agreement, shared, overlay.score, why)

@@ -121,15 +121,9 @@ def _compared(whole: Bytes, kept: Box, shape: tuple[int, int]) -> Bytes:
     left, top, right, bottom = kept
     inside = whole[top:bottom, left:right]
     size = shape[1], shape[0]
-    smaller = max(inside.shape[:2]) / SIDE
-    if smaller > 2:
-        return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA))
-    if smaller > 1:
-        # As much as four pixels lie apart is smoothed first.
-        inside = np.asarray(cv2.GaussianBlur(inside, (3, 3), 0.4 * smaller), np.uint8)
-    return np.asarray(
-        cv2.resize(inside, size, interpolation=cv2.INTER_LINEAR if smaller > 1 else cv2.INTER_CUBIC)
-    )
+    # To make a picture smaller pixels are averaged, to blow it up they are bent between.
+    way = cv2.INTER_AREA if max(inside.shape[:2]) > SIDE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(inside, size, interpolation=way))
 
 
 def inner_box(image: Image.Image) -> Box:

@@ -42,6 +42,8 @@ LEAST_LIKENESS = 0.7
 # The same of half the size, before anything else is done: copies have 0.73 and more, 99 % of real
 # faces of different identities that come so far less than 0.53.
 LEAST_AT_A_GLANCE = 0.6
+# Both, from which two may be copies.
+COPIES_LIKENESS, COPIES_AT_A_GLANCE = 0.85, 0.68
 # Of `SIDE`, by how far the finer step may move what the matches said.
 _MOVED = 0.12
 
@@ -54,6 +56,7 @@ class Overlay:
 
     Attributes:
         score: correlation at the worst spot, 0 to 1; 0 where too little is textured.
+        is_alike: whether the two are so alike as a whole that they may be copies.
         agreement: share of textured places that agree.
         scale: by how much larger the second shows it, in pixels of the two images.
         squeeze: by how much wider for its height.
@@ -65,6 +68,7 @@ class Overlay:
     """
 
     score: float
+    is_alike: bool
     agreement: float
     scale: float
     squeeze: float
@@ -75,19 +79,29 @@ class Overlay:
     turn: float
 
 
-def laid_over(a: Picture, b: Picture, pixels_a: Bytes, pixels_b: Bytes, way: Way) -> Overlay | None:
+def laid_over(
+    a: Picture,
+    b: Picture,
+    pixels_a: Bytes,
+    pixels_b: Bytes,
+    way: Way,
+    *,
+    copies_only: bool = False,
+) -> Overlay | None:
     """Compare the pixels of two pictures, one lying over the other in a given way.
 
-    None where they share too little, or are not alike as a whole.
+    None where they share too little, or are not alike as a whole: as copies are, if only these are
+    looked for.
     """
     if way.mirrored:
         pixels_b = np.ascontiguousarray(pixels_b[:, ::-1])
     # The one that shows more detail is brought to the other, so that nothing is made up.
     if size_of(way.affine) >= 1:
-        return _compared(a, b, pixels_a, pixels_b, way.affine)
-    other = _compared(b, a, pixels_b, pixels_a, _inverse(way.affine))
+        return _compared(a, b, pixels_a, pixels_b, way.affine, copies_only)
+    other = _compared(b, a, pixels_b, pixels_a, _inverse(way.affine), copies_only)
     return other and Overlay(
         other.score,
+        other.is_alike,
         other.agreement,
         1 / other.scale,
         1 / other.squeeze,
@@ -108,9 +122,12 @@ def _inverse(affine: Affine) -> Affine:
     return np.asarray(np.linalg.inv(np.vstack([affine, [0, 0, 1]]))[:2])
 
 
-def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine) -> Overlay | None:
+def _compared(
+    a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine, copies_only: bool
+) -> Overlay | None:
     """Compare two pictures, of which the second is the finer one, place by place."""
-    if _likeness_at_a_glance(under, over, affine) < LEAST_AT_A_GLANCE:
+    glance = _likeness_at_a_glance(under, over, affine)
+    if glance < (COPIES_AT_A_GLANCE if copies_only else LEAST_AT_A_GLANCE):
         return None
     greys = [float(_spans(x.reshape(-1, 3)).mean()) < 3 for x in (under, over)]
     size = size_of(affine)
@@ -134,7 +151,8 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     else:
         under, over = _blurred(exposure.of(under), blurs[0]), soft[1]
     edges = _edges(under), _edges(over)
-    if _likeness(*edges, affine, contents) < LEAST_LIKENESS:
+    likeness = _likeness(*edges, affine, contents)
+    if likeness < (COPIES_LIKENESS if copies_only else LEAST_LIKENESS):
         return None
     affine = _refined(*edges, affine, contents)
     size = size_of(affine)
@@ -158,6 +176,7 @@ def _compared(a: Picture, b: Picture, under: Bytes, over: Bytes, affine: Affine)
     changes = other[seen].astype(np.int16) - here[seen]
     return Overlay(
         score=score,
+        is_alike=min(glance - COPIES_AT_A_GLANCE, likeness - COPIES_LIKENESS) >= 0,
         agreement=agreement,
         scale=size * a.share / b.share,
         squeeze=float(np.divide(*np.maximum(np.hypot(*affine[:, :2]), 1e-6))),
