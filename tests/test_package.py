@@ -39,6 +39,7 @@ PUBLIC = {
         "ScoreSources",
         "TrainingConfig",
         "adversarial_pairs",
+        "audit",
         "build",
         "compare_models",
         "embed",

@@ -71,7 +71,9 @@ def test_what_was_measured_is_told_and_nothing_else(audit):
 
 def test_evidence_is_enough_for_what_the_audit_speaks_of(audit):
     evidence = Evidence(audit=audit)
-    assert evidence.lacking == {"veto": "--veto"}
+    # What it did not look for is looked for as without it.
+    lacking = {"variant": "--faces", "source": "--faces", "veto": "--veto"}
+    assert evidence.lacking == lacking
     assert {check.kind for check in evidence.checks()} >= {"duplicate", "mislabel", "crop"}
     # It abstained, so that what else there is counts: here names alone.
     assert type(evidence.checks(["alias"])[0]).__name__ == "SameIdentity"
