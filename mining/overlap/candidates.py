@@ -25,7 +25,7 @@ from pairsets.arrays import Rows
 TABLES, BITS = 4, 22
 # Votes that a picture needs, and pictures that are named at most: those with most votes. So all 150
 # planted copies of drawn faces are named, and all 595 of real ones (benchmarks/overlap.py).
-LEAST_VOTES, MOST = 7, 6
+LEAST_VOTES, MOST = 6.5, 6
 # A key of more pictures than that says less of each, in proportion; of more than the share of all,
 # and than the number, nothing: a plain edge.
 _TELLING = 4

@@ -155,6 +155,8 @@ def _compared(
     if likeness < (COPIES_LIKENESS if copies_only else LEAST_LIKENESS):
         return None
     affine = _refined(*edges, affine, contents)
+    # A turn by little shows only now.
+    contents = content(under, -_turn(affine)), content(over, _turn(affine))
     size = size_of(affine)
     there, inside = _brought(over, affine, contents)
     common = int(inside.sum())
