@@ -78,11 +78,13 @@ class Expectation:
 
     def sentence(self) -> str:
         """Expectation in words, for a person who reads the summary of a command."""
-        if self.why:
+        if self.why or self.precision is None:
             start = "speaks as told, though: " if self.trusted else "abstains: "
             return start + self.why
         said = f"of its flags {self.precision} are expected to be right here"
-        found = "" if self.recall is None else f", and to be {self.recall} of all such mistakes"
+        if (self.precision.low, self.precision.high) == (0, 1):
+            said = "nothing stood out enough here to be flagged"
+        found = "" if self.recall is None else f"; of all such mistakes it finds {self.recall}"
         return f"{said}{found} (measured on {self.planted:,} planted)"
 
     def content(self) -> dict[str, Any]:
