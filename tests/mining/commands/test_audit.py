@@ -26,7 +26,7 @@ from pairsets.files.audits import Audit
 from pairsets.sources.drawn.sample import draw_faces
 
 pytest.importorskip("cv2")
-pytest.importorskip("imagehash")
+pytest.importorskip("cv2")
 
 
 @pytest.fixture(scope="module")
