@@ -13,10 +13,11 @@ from mining.inspection.account import audit_of_work, funnel_of_work, hints_of_wo
 from mining.inspection.actions import Actions, refuse_ambiguous
 from mining.inspection.work import BY_VECTORS, AuditWork
 from mining.suspects.evidence import Evidence
-from pairsets.errors import FacesError
+from pairsets.errors import FacesError, OutputError
 from pairsets.faces import Faces
 from pairsets.files.audit_kinds import AUDIT_KINDS, in_order
 from pairsets.files.audits import Audit
+from pairsets.files.face_lists import FaceList
 from pairsets.files.suspect_kinds import KINDS
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
@@ -24,7 +25,7 @@ from pairsets.progress import Progress, silent
 from pairsets.report.audit_page import write_audit_page
 from pairsets.storage.artefacts import refuse_existing, refuse_inside
 from pairsets.storage.publication import alone, written_together
-from pairsets.storage.relocation import move_away, move_back, refuse_move
+from pairsets.storage.relocation import UNDO, move_away, move_back, refuse_move
 from pairsets.storage.resume import files_of
 from pairsets.storage.spreadsheets import copies_of, write_copies
 
@@ -94,10 +95,13 @@ def audit(
     actions.refuse_early(faces, wanted)
     with progress("Reading the folder of faces"):
         found = _scan(faces, identities)
+    before = FaceList.of(found)
     work = AuditWork(found, evidence, wanted, actions, out, progress, kinds is None)
     work.look()
     if evidence.cannot_link:
         work.warnings += told_misfits(*work.misfits, evidence.cannot_link)
+    if FaceList.of(found).digest != before.digest:
+        raise RunError(f"{faces}: files changed while they were looked at; audit them again")
     left_out = work.left_out
     if actions.ignore_list is not None:
         refuse_ambiguous(left_out, found, actions.ignore_list)
@@ -118,8 +122,8 @@ def audit(
             write_copies([table])
         for one in lists:
             actions.write_ignore_list(left_out, folder / one.name)
-    if actions.move_to is not None:
-        written.append(move_away(left_out, faces, actions.move_to, progress))
+    if actions.move_to is not None and left_out:
+        written.append(_moved(left_out, faces, actions.move_to, progress))
     rows, hints = funnel_of_work(work, left_out), hints_of_work(work, left_out)
     return AuditResult(written, rows, work.warnings, hints=hints, audit=made)
 
@@ -139,6 +143,17 @@ def undo_audit(undo: str | Path, progress: Progress = silent) -> CommandResult:
     if back:
         rows.append(FunnelRow("faces", "back already", len(back), kept=True))
     return CommandResult([], rows)
+
+
+def _moved(paths: Sequence[str], faces: Path, to: Path, progress: Progress) -> Path:
+    """Move faces away; the list of them."""
+    try:
+        return move_away(paths, faces, to, progress)
+    except OSError as error:
+        raise OutputError(
+            f"{to}: {error}; some of the {len(paths):,} faces were moved. Move them back: "
+            f"lookalikes audit --undo {to / UNDO}"
+        ) from None
 
 
 def _wanted(kinds: Sequence[str] | None, evidence: Evidence) -> list[str]:
@@ -171,6 +186,9 @@ def _refuse_places(
     """Raise OutputError where files lie in the faces, are there already, or are read."""
     for file in files:
         refuse_inside(file, faces)
+    for one in lists:
+        if one.name in {file.name for file in files}:
+            raise OutputError(f"{one}: called as a file of the audit; choose another --ignore-list")
     given = [evidence.aliases, evidence.detector, *evidence.cannot_link]
     given += [one.folder / "manifest.json" for one in evidence.references]
     refuse_existing([*files, *lists], overwrite=overwrite, inputs=given)

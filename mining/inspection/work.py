@@ -223,24 +223,11 @@ class AuditWork:
         with self.progress("Looking for faces of another identity") as step:
             scores, reasons = check.of_faces(faces.paths.tolist(), step)
         others = [""] * len(faces)
-        suspected = [at for at, reason in enumerate(reasons) if reason]
-        if suspected:
-            for at, name in zip(suspected, self._nearest(faces, suspected, reasons), strict=True):
-                others[at] = name
+        for at, reason in enumerate(reasons):
+            if reason:
+                others[at] = check.other_of(faces.paths[at])
         act = "mislabel" in self.actions.kinds
         self.found["mislabel"] = face_findings("mislabel", scores, reasons, faces, others, act=act)
-
-    def _nearest(self, faces: Faces, suspected: Sequence[int], reasons: Sequence[str]) -> list[str]:
-        """The other identity that each suspected face is said to be near to."""
-        paths = faces.paths[suspected]
-        named = []
-        for model in self._models:
-            codes = model.rivals(model.rows(paths))[0]
-            named.append([model.names[code] for code in codes.tolist()])
-        return [
-            next((name for name in names if f" {name} " in reasons[at]), names[0])
-            for at, names in zip(suspected, zip(*named, strict=True), strict=True)
-        ]
 
     def _look_for_outliers(self) -> None:
         from mining.inspection.outliers import find_outliers

@@ -22,6 +22,7 @@ from pairsets.errors import FacesError, PairSetError
 from pairsets.evaluation.clusters import By
 from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import Faces, differing
+from pairsets.files.audit_kinds import is_of_pairs
 from pairsets.files.exclusions import Exclusions, PathPairs
 from pairsets.funnel import FunnelRow
 from pairsets.identities.folders import fitting
@@ -207,7 +208,14 @@ class MinerInputs:
         refuse_abstaining(checks)
         expected = {one.kind: one.content() for one in expectations(checks)}
         digests = digests_of(evidence) | ({"expected_suspects": expected} if expected else {})
-        return checks, digests, abstentions(checks)
+        told = abstentions(checks)
+        if evidence.audit is not None:
+            told += [
+                f"{evidence.audit.name} says nothing of {kind}: {account.sentence()}."
+                for kind, account in evidence.audit.kinds.items()
+                if is_of_pairs(kind) and kind not in drop.kinds and not account.speaks
+            ]
+        return checks, digests, told
 
     @property
     def exclusions_digest(self) -> dict[str, object]:

@@ -92,11 +92,17 @@ class Twins:
     def __len__(self) -> int:
         return self._count
 
-    def likely(self, picture: Picture | Entry) -> list[int]:
-        """Rows of the pictures that this one may show, rising; none for most."""
+    def likely(self, picture: Picture | Entry, *, most: int | None = None) -> list[int]:
+        """Rows of the pictures that this one may show, rising; none for most.
+
+        Args:
+            picture: that is looked for.
+            most: of pictures with the very same pixels, so many are named at most, the first ones;
+                all where it is None. Within one folder these join all of them.
+        """
         if isinstance(picture, Picture):
             picture = entry_of(picture, self.levels, both=False)
-        found = {*self._digests.get(picture.digest, ())}
+        found = {*self._digests.get(picture.digest, [])[:most]}
         found.update(self._hashes.near(picture.hashes[0])[:MOST].tolist())
         votes = self._votes(picture.keys[0])
         rows = np.flatnonzero(votes >= LEAST_VOTES * _WHOLE)

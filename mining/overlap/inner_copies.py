@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from mining.overlap.candidates import Entry, Signs, Twins, entry_of, levels_of
+from mining.overlap.candidates import MOST, Entry, Signs, Twins, entry_of, levels_of
 from mining.overlap.copies import state_of
 from mining.parallel import in_chunks
 from mining.suspects.check import Check
@@ -169,18 +169,18 @@ class Search:
         labels = [int(identities[one] == identities[other]) for one, other in asked]
         first, second = ([paths[pair[at]] for pair in asked] for at in (0, 1))
         compared = PairSet.of(first, second, labels)
-        found = []
+        found, keys = [], compared.keys
         for check in self._checks:
             doubt = check(compared)
             for row, reason in enumerate(doubt.reasons):
                 if reason:
-                    one, other = compared.keys[row]
+                    one, other = keys[row]
                     found.append(Copy(one, other, doubt.kind, float(doubt.score[row]), reason))
         return found
 
     def _likely(self, row: int) -> list[int]:
         """Rows of the faces that may show the picture of one, and of those named like it."""
-        found = [self._rows[at] for at in self._twins.likely(self._entries[row])]
+        found = [self._rows[at] for at in self._twins.likely(self._entries[row], most=MOST)]
         return [*found, *self._named.get(row, ())]
 
     def _enter(self, first: Sequence[tuple[int, Picture]]) -> Signs:

@@ -193,7 +193,7 @@ class SameIdentity:
         by_image = 0.0
         if not math.isnan(strength):
             # Very far below, the exponential would overflow.
-            excess = max(strength - self._limit + _EASIER.get(kind, 0.0), -50.0)
+            excess = max(strength - self._limit + self._easier(kind), -50.0)
             by_image = self._believed(round(1 / (1 + math.exp(-_SLOPE * excess)), 6))
         # What is not strong enough alone is still said where the pictures agree.
         alike = by_image >= THRESHOLD
@@ -201,6 +201,10 @@ class SameIdentity:
         if alike:
             said.append(self._alike(near))
         return max(by_name, by_image), f"{a} and {b}: {', and '.join(said)}"
+
+    def _easier(self, kind: Likeness) -> float:
+        """Discount on the limit for names of a likeness that is not enough alone."""
+        return _EASIER.get(kind, 0.0)
 
     @property
     def _limit(self) -> float:

@@ -78,8 +78,7 @@ class Evidence:
             found["mislabel"] = "--embeddings"
         if self.second is None:
             found["veto"] = "--veto"
-        answered = () if self.audit is None else self.audit.speaking
-        return {kind: found[kind] for kind in KINDS if kind in found and kind not in answered}
+        return {kind: found[kind] for kind in KINDS if kind in found and not self._answers(kind)}
 
     def checks(self, kinds: Collection[str] | None = None) -> list[Check]:
         """A check of each kind, or of each that can be looked for.
@@ -102,13 +101,27 @@ class Evidence:
                 raise PairSetError(
                     f"{option} is for suspects of the kind {kind}, which are not looked for"
                 )
-            if evidence is not None and self.audit is not None and kind in self.audit.speaking:
+            if evidence is not None and self.audit is not None and self._answers(kind):
                 raise PairSetError(
                     f"{option} is for suspects of the kind {kind}, which {self.audit.name} tells; "
                     f"give {option} to the audit instead"
                 )
+        for kind in self.trusted:
+            if kind not in kinds or (self.audit is not None and self._answers(kind)):
+                raise PairSetError(
+                    f"--trust-suspects {kind}: it is not looked for here; leave it out, or look "
+                    "for it"
+                )
         refuse_unknown(kinds)
         return [self._check(kind) for kind in KINDS if kind in kinds]
+
+    def _answers(self, kind: str) -> bool:
+        """Whether the audit tells a kind, of vectors all that are looked with."""
+        if self.audit is None or kind not in self.audit.speaking:
+            return False
+        seen = {one.get("fingerprint") for one in self.audit.embeddings}
+        ours = {one.manifest["fingerprint"] for one in self.references}
+        return kind not in ("alias", "mislabel") or ours <= seen
 
     @cached_property
     def _own(self) -> list[OwnIdentities]:
@@ -146,7 +159,7 @@ class Evidence:
 
     def _check(self, kind: str) -> Check:
         """The check of a kind; imported when it is needed."""
-        if self.audit is not None and kind in self.audit.speaking:
+        if self.audit is not None and self._answers(kind):
             from mining.suspects.audit_verdicts import verdicts_of
 
             return verdicts_of(self.audit, kind)

@@ -11,7 +11,8 @@ from mining.suspects.identity.identities import Identities
 from mining.suspects.identity.measurement import MOST_UNFLAGGED, Measurement, measured
 from mining.suspects.identity.own_identities import OwnIdentities, common_faces, planted_worlds
 from mining.suspects.identity.plants import moved_faces
-from mining.suspects.mislabels import Mislabelled, Seen, SeenFaces, agreed
+from mining.suspects.mislabels import Mislabelled, Seen, SeenFaces
+from mining.suspects.mislabels import agreed as agreed_score
 from pairsets.arrays import Floats
 from pairsets.files.expectations import Expectation
 from pairsets.paths import strings
@@ -50,7 +51,7 @@ class MeasuredMislabels(Mislabelled):
     @cached_property
     def _measured(self) -> Measurement:
         planted = [
-            strengths(models, moved)
+            strengths(models, moved, agreed=True)
             for models, moved, _ in planted_worlds(self._own, moved_faces)
             if moved
         ]
@@ -65,14 +66,27 @@ class MeasuredMislabels(Mislabelled):
 
     def _score(self, seen: Sequence[Seen]) -> Floats:
         found = self._measured
-        score = agreed(_SLOPE * (_strength(seen) - found.level), seen)
+        score = agreed_score(_SLOPE * (_strength(seen) - found.level), seen)
         return np.minimum(score, MOST_UNFLAGGED) if found.expected.abstains else score
 
 
-def strengths(models: Sequence[Identities], paths: Sequence[str]) -> Floats:
-    """`[M]`: how strongly faces look like another identity's; nan where that cannot be told."""
+def strengths(
+    models: Sequence[Identities], paths: Sequence[str], *, agreed: bool = False
+) -> Floats:
+    """`[M]`: how strongly faces look like another identity's; nan where that cannot be told.
+
+    Args:
+        models: that look.
+        paths: of the faces.
+        agreed: -inf where a model finds none nearer than their own, which is then not flagged.
+    """
     seen = [SeenFaces(model, model.rows(strings(paths))) for model in models]
-    found = [_strength([each.strength(one.nearest) for each in seen]) for one in seen]
+    found = []
+    for one in seen:
+        said = [each.strength(one.nearest) for each in seen]
+        strength = _strength(said)
+        nearer = np.logical_and.reduce([each for _, _, each in said])
+        found.append(np.where(nearer, strength, -np.inf) if agreed else strength)
     return np.asarray(np.fmax.reduce(found))
 
 

@@ -59,7 +59,7 @@ class MeasuredVeto(SecondModel):
         found = self._measured
         if found.expected.abstains:
             return np.zeros(len(values), bool)
-        return np.asarray(values >= found.level)
+        return np.asarray(np.round(values, _DIGITS) >= found.level)
 
 
 def nearest_strangers(embeddings: Embeddings) -> Floats:

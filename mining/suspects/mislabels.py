@@ -62,8 +62,9 @@ class Mislabelled:
             raise ValueError("no embeddings; expected those of one model or more")
         self._models = grouped(embeddings)
         self._names = model_names([each.model for each in self._models])
-        # Of a face's path: score and reason.
+        # Of a face's path: score and reason, and the other identity that it is compared with.
         self._known: dict[str, tuple[float, str]] = {}
+        self._others: dict[str, str] = {}
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Doubt of each pair by the worse of its two faces.
@@ -100,6 +101,10 @@ class Mislabelled:
         found = [self._known[path] for path in paths]
         return np.array([score for score, _ in found]), [reason for _, reason in found]
 
+    def other_of(self, path: str) -> str:
+        """Name of the identity that a face, asked about before, is nearest to but for its own."""
+        return self._others[path]
+
     def _score(self, strengths: Sequence[Seen]) -> Floats:
         """Score of the means of what models say, 0 where one of them does not agree."""
         apart = np.mean([each for each, _, _ in strengths], axis=0)
@@ -135,7 +140,7 @@ class Mislabelled:
                 )
                 if any(each.size(at) == 2 for each in seen):
                     reason += f", but which of the two faces of {own_name} is wrong cannot be told"
-            self._known[path] = float(best[at]), reason
+            self._known[path], self._others[path] = (float(best[at]), reason), str(whose[at])
 
 
 Seen = tuple[Floats, Floats, Mask]

@@ -53,6 +53,7 @@ class Expectation:
         planted: number of mistakes that were planted to measure it.
         why: the cause of its abstaining, in words; empty where it speaks.
         trusted: it was to speak whatever it expects.
+        flagged: number of all that it looked at that reach its level.
 
     Raises:
         ValueError: an unknown kind, or a check that speaks without a precision.
@@ -64,6 +65,7 @@ class Expectation:
     planted: int
     why: str = ""
     trusted: bool = False
+    flagged: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -82,7 +84,7 @@ class Expectation:
             start = "speaks as told, though: " if self.trusted else "abstains: "
             return start + self.why
         said = f"of its flags {self.precision} are expected to be right here"
-        if (self.precision.low, self.precision.high) == (0, 1):
+        if not self.flagged:
             said = "nothing stood out enough here to be flagged"
         found = "" if self.recall is None else f"; of all such mistakes it finds {self.recall}"
         return f"{said}{found} (measured on {self.planted:,} planted)"

@@ -46,6 +46,11 @@ def refuse_move(paths: Sequence[str], root: Path, to: Path) -> None:
             f"{to / UNDO}: faces were moved there before; move them back (lookalikes audit --undo "
             f"{to / UNDO}), or choose another --move-to"
         )
+    gone = [path for path in paths if not (root / path).is_file()]
+    if gone:
+        raise OutputError(f"{root / gone[0]}: no such file any more; look at the folder again")
+    for path in paths:
+        refuse_below_file(to / path)
     there = [path for path in paths if os.path.lexists(to / path)]
     if there:
         more = f", and {len(there) - 1:,} others" if len(there) > 1 else ""
@@ -92,6 +97,12 @@ def move_back(undo: Path, progress: Progress = silent) -> tuple[list[str], list[
             moved.
     """
     rows = [_checked(undo, line, *cells) for line, cells in table_rows(undo, "list", COLUMNS)]
+    for folder in dict.fromkeys(folder for _, folder in rows):
+        if not folder.is_dir():
+            raise OutputError(
+                f"{folder}: no such folder, and the faces of {undo} came from there; is its disk "
+                "mounted, was it renamed? Put it back, then undo again"
+            )
     todo: list[tuple[str, Path]] = []
     back: list[str] = []
     for path, folder in rows:
@@ -139,10 +150,15 @@ def _move(source: Path, target: Path) -> None:
     else:
         try:
             os.link(source, target)
+        except FileExistsError:
+            raise OutputError(f"{target}: exists by now; it was not replaced") from None
         except OSError:  # another disk, or one that knows no links
             part = target.with_name(target.name + _PART)
             shutil.copy2(source, part)
             sync(part)
+            if os.path.lexists(target):
+                part.unlink()
+                raise OutputError(f"{target}: exists by now; it was not replaced") from None
             part.replace(target)
     sync(target.parent)
     source.unlink()

@@ -9,14 +9,12 @@ import numpy as np
 
 from mining.suspects.identity.tails import Fit, Level, level_of
 from pairsets.arrays import Floats
-from pairsets.evaluation.intervals import wilson
+from pairsets.evaluation.intervals import deviate, wilson
 from pairsets.files.expectations import Expectation, Share
 
 WRONG = 0.05
-"""Share of flags that may be wrong where the level is chosen: half of what is promised, since the
-tail beyond what was seen is told from what was seen."""
-PROMISED = 0.9
-"""Precision that a check must expect of itself, or abstain."""
+"""Share of flags that may be wrong where the level is chosen: half of the tenth that is wanted at
+most, since the tail beyond what was seen is told from what was seen."""
 LEAST_RECALL = 0.05
 """Share of planted mistakes that must reach the level; less, and it finds nothing worth it."""
 LEAST_PLANTED = 10
@@ -32,6 +30,8 @@ MANY = (Fit(0.15, 0.6, 0.0),)
 FEW_SHARE, MANY_SHARE = 0.015, 0.08
 # The tail is a guess: what is expected to be wrong may be so many times more, or fewer.
 _UNSURE = 3.0
+# From this mean on Poisson numbers are taken for normal ones.
+_LARGE = 500.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Measurement:
     """Measured level of a check, and what it expects of itself there.
 
     Attributes:
-        level: strength from which on something is flagged; finite.
+        level: strength from which on something is flagged; inf where nothing tells it.
         expected: precision and recall at the level, or why it abstains.
     """
 
@@ -66,29 +66,36 @@ def measured(
         what: plural noun of what it looks at.
         eer: equal error rate of the reference on this set, 0 to 1; nan where it is not known.
         few_share: share of all that the second row of tails must flag to be believed.
-        trusted: speak whatever is expected, from the level on that half of the planted reach.
+        trusted: where it would abstain, speak from the level on that half of the planted reach.
     """
-    seen, planted = seen[np.isfinite(seen)], planted[np.isfinite(planted)]
+    seen = seen[np.isfinite(seen)]
+    # What is planted and cannot be told is not found either.
+    planted = np.where(np.isnan(planted), -np.inf, planted)
     if len(planted) < LEAST_PLANTED:
         why = (
             f"only {len(planted):,} mistakes could be planted to measure it by (identities with "
             f"pictures enough are needed for {LEAST_PLANTED})"
         )
-        level = float(np.median(planted)) if len(planted) else np.inf
-        return Measurement(level, Expectation(kind, None, None, len(planted), why, trusted))
-    middle = float(np.median(planted))
+        # Nothing tells from where on to flag, though it be trusted.
+        return Measurement(np.inf, Expectation(kind, None, None, len(planted), why))
+    middle = float(np.sort(planted)[len(planted) // 2])
+    if middle == -np.inf:
+        why = "half of the mistakes that were planted do not show at all"
+        return Measurement(np.inf, Expectation(kind, None, None, len(planted), why))
     found = _level(seen, middle, few_share)
     if found is None:
         why = f"{len(seen):,} {what} are too few to tell how high those score that are no mistake"
         return Measurement(middle, Expectation(kind, None, None, len(planted), why, trusted))
     recall = _recall(planted, found.value)
-    if not trusted and (found.flagged or recall.value >= LEAST_RECALL):
+    if found.flagged or recall.value >= LEAST_RECALL:
         # Of nothing that is flagged nothing can be wrong: what is told is what was asked for.
         precision = _precision(found) if found.flagged else Share(1 - WRONG, 0, 1)
-        return Measurement(found.value, Expectation(kind, precision, recall, len(planted)))
+        said = Expectation(kind, precision, recall, len(planted), flagged=found.flagged)
+        return Measurement(found.value, said)
     why = (
-        f"what is no mistake scores as high here: where {PROMISED:.0%} of its flags would be right "
-        f"it finds {recall.value:.0%} of planted mistakes"
+        "what is no mistake scores as high here: where "
+        f"{1 - WRONG:.0%} of its flags would be right it finds "
+        f"{recall.value:.0%} of planted mistakes"
     ).replace("%", " %")
     if not np.isnan(eer):
         why += f"; the reference separates these faces at an EER of {100 * eer:.0f} %"
@@ -137,6 +144,10 @@ def _precision(found: Level) -> Share:
 
 def _poisson_quantile(mean: float, share: float) -> int:
     """Smallest number that so large a share of Poisson numbers of this mean do not exceed."""
+    if mean > _LARGE:
+        # Normal then, within a share of it that does not show.
+        sign = 1 if share > 0.5 else -1
+        return max(0, round(mean + sign * deviate(abs(2 * share - 1)) * math.sqrt(mean)))
     count, chance = 0, math.exp(-mean)
     total = chance
     while total < share and count < mean + 40 * math.sqrt(mean + 1):

@@ -87,6 +87,9 @@ def planted_worlds(
         if found >= WANTED or not len(codes):
             return
         planted: Planted = plant(codes, world)
+        if not len(planted.rows) and not len(planted.pairs):
+            # Nor can anything in another world.
+            return
         count = int(planted.codes.max()) + 1
         # No identity is called so: a path has no such name.
         halves = [f"\0{code}" for code in range(len(known), count)]

@@ -11,6 +11,7 @@ from pairsets.arrays import Rows
 
 # Planted in one world: few enough that the others stay what they are, and enough to count.
 SHARE, MOST = 0.02, 200
+_LEAST = 2
 # Worlds that are made until so many are planted.
 WORLDS, WANTED = 8, 100
 # Faces that an identity keeps when one of its faces is moved, and that each half of one must have.
@@ -36,7 +37,7 @@ def moved_faces(codes: Rows, world: int) -> Planted:
     """Some faces moved to an identity drawn at random, from identities that keep two or more."""
     generator = np.random.default_rng([world, 1])
     counts = np.bincount(codes)
-    few = int(np.clip(SHARE * len(codes), 1, MOST))
+    few = int(np.clip(SHARE * len(codes), _LEAST, MOST))
     found, left = codes.copy(), counts.copy()
     rows: list[int] = []
     for row in generator.permutation(len(codes)).tolist():
@@ -57,7 +58,7 @@ def split_identities(codes: Rows, world: int) -> Planted:
     generator = np.random.default_rng([world, 2])
     counts = np.bincount(codes)
     large = generator.permutation(np.flatnonzero(counts >= 2 * _HALF))
-    chosen = large[: int(np.clip(SHARE * len(counts), 1, MOST))]
+    chosen = large[: int(np.clip(SHARE * len(counts), _LEAST, MOST))]
     found, pairs = codes.copy(), []
     for number, code in enumerate(chosen.tolist(), len(counts)):
         rows = generator.permutation(np.flatnonzero(codes == code))

@@ -189,7 +189,7 @@ def test_plants_are_what_they_are_said_to_be():
         kept = np.bincount(codes[np.setdiff1d(np.arange(300), moved.rows)], minlength=60)
         assert kept.min() >= 2
         split = split_identities(codes, world)
-        assert len(split.pairs) == 1
+        assert len(split.pairs) == 2
         for a, b in split.pairs.tolist():
             halves = [np.flatnonzero(split.codes == code) for code in (a, b)]
             assert sorted(map(len, halves)) == [2, 3]

@@ -8,7 +8,7 @@ import pytest
 
 from pairsets.files.expectations import Expectation, Share
 
-SURE = Expectation("mislabel", Share(0.96, 0.9, 1.0), Share(0.4, 0.31, 0.49), 1120)
+SURE = Expectation("mislabel", Share(0.96, 0.9, 1.0), Share(0.4, 0.31, 0.49), 1120, flagged=50)
 SILENT = Expectation("alias", None, Share(0.0, 0.0, 0.06), 60, "too much looks like one")
 
 
