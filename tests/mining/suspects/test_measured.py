@@ -9,6 +9,7 @@ from support.identities import all_pairs, embedded, one_pair_each, people, said_
 from mining.suspects.abstention import abstentions, refuse_abstaining
 from mining.suspects.check import MeasuredCheck, expectations
 from mining.suspects.evidence import Evidence
+from mining.suspects.identity.measurement import Measurement
 from mining.suspects.identity.own_identities import OwnIdentities
 from mining.suspects.identity.plants import moved_faces, split_identities
 from mining.suspects.measured_aliases import MeasuredAliases, near_names
@@ -16,6 +17,7 @@ from mining.suspects.measured_mislabels import MeasuredMislabels
 from mining.suspects.measured_vetoes import MeasuredVeto, nearest_strangers
 from pairsets import PairSet
 from pairsets.errors import PairSetError
+from pairsets.files.expectations import Expectation, Share
 
 MOVED = {7: "p020", 103: "p002", 200: "p030", 311: "p090", 402: "p051"}
 
@@ -217,3 +219,47 @@ def test_near_names_are_each_ones_nearest():
 def test_only_kinds_that_measure_themselves_can_be_trusted():
     with pytest.raises(PairSetError, match="'crop' cannot be trusted"):
         Evidence(trusted=["crop"])
+
+
+def test_the_order_of_references_does_not_matter():
+    one, _ = world_of()
+    other, _ = world_of(noise=0.9, seed=5)
+    answers = []
+    for models in ([one, other], [other, one]):
+        own = [OwnIdentities(each) for each in models]
+        aliases, labels = MeasuredAliases(own), MeasuredMislabels(own)
+        scores, _ = labels.of_faces(one.faces.paths.tolist())
+        answers.append((aliases.expected, labels.expected, scores.tolist()))
+    assert answers[0] == answers[1]
+
+
+def test_trust_changes_nothing_where_it_speaks():
+    world, _ = world_of()
+    paths = world.faces.paths.tolist()
+    plain = MeasuredMislabels([OwnIdentities(world)])
+    trusted = MeasuredMislabels([OwnIdentities(world)], trusted=True)
+    assert plain.of_faces(paths)[0].tolist() == trusted.of_faces(paths)[0].tolist()
+    # Nor where nothing could be planted: there is no level to flag from.
+    vectors, names = people(200, 1)
+    alone = embedded(vectors, names)
+    check = MeasuredMislabels([OwnIdentities(alone)], trusted=True)
+    assert check.expected.abstains
+    with pytest.raises(PairSetError, match="could be planted"):
+        refuse_abstaining([check])
+
+
+def test_copies_under_two_names_reach_the_veto_that_they_set():
+    """A level is taken of rounded scores, and so is what is held against it."""
+    vectors, names = people(200, 4, noise=0.2, seed=3)
+    vectors = vectors.copy()
+    rows = list(range(0, 160, 8))
+    for row in rows:
+        vectors[row + 4] = vectors[row]
+    world = embedded(vectors, names)
+    check = MeasuredVeto(world)
+    level = float(nearest_strangers(world).max())
+    sure = Expectation("veto", Share(0.95, 0.9, 1), None, 100, flagged=len(rows))
+    check.__dict__["_measured"] = Measurement(level, sure)
+    paths = world.faces.paths
+    copies = PairSet.of([paths[row] for row in rows], [paths[row + 4] for row in rows], 0)
+    assert check(copies).flagged.all()

@@ -130,3 +130,31 @@ def test_a_name_with_a_line_end_is_moved(root, tmp_path):
     assert move_back(undo) == ([path], [])
     assert (root / path).read_bytes() == b"x"
     assert undo.name == relocation.UNDO
+
+
+def test_nothing_is_moved_back_into_a_folder_that_is_gone(tmp_path):
+    """Of an unmounted disk, say: it is not made anew under its mount point."""
+    root, to = tmp_path / "faces", tmp_path / "aside"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "1.png").write_bytes(b"one")
+    undo = move_away(["a/1.png"], root, to)
+    root.rename(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="no such folder, and the faces of"):
+        move_back(undo)
+    assert (to / "a" / "1.png").read_bytes() == b"one"
+    assert undo.is_file()
+    assert not root.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_moves(tmp_path):
+    root, to = tmp_path / "faces", tmp_path / "aside"
+    for name in "ab":
+        (root / name).mkdir(parents=True)
+        (root / name / "1.png").write_bytes(name.encode())
+    to.mkdir()
+    (to / "b").write_text("a file")
+    with pytest.raises(OutputError):
+        move_away(["a/1.png", "b/1.png"], root, to)
+    assert (root / "a" / "1.png").is_file()
+    with pytest.raises(OutputError, match="no such file any more"):
+        move_away(["a/2.png"], root, to)
