@@ -242,7 +242,8 @@ def test_suspects_of_pictures_do_not_ask_who_is_shown(videos, tmp_path):
     path = tmp_path / "pairs.csv"
     sample_pairs(videos, path, identities=PEOPLE)
     identities_of(path).unlink()
-    with pytest.raises(PairSetError, match=r"alias and mislabel .* alone: --kinds duplicate,crop"):
+    others = "--kinds duplicate,variant,source,crop"
+    with pytest.raises(PairSetError, match=f"alias and mislabel .* alone: {others}"):
         find_suspects(path, evidence=Evidence(faces=videos))
     made = find_suspects(path, evidence=Evidence(faces=videos), kinds=["crop"])
     assert not made.warnings
