@@ -77,10 +77,9 @@ def copies_within(
 ) -> Copies:
     """Find the faces of a folder that show one picture, whoever they are said to be.
 
-    Each file is read once, and few of all pairs are compared; of 100,000 faces some 2.6 GB of
-    memory are used. Given a journal, an interrupted search reads the pictures again and goes on
-    with the blocks that are not in it; whoever calls removes it at the end
-    (`pairsets.storage.resume.files_of`).
+    Each file is read once, and few of all pairs are compared. Given a journal, an interrupted
+    search reads the pictures again and goes on with the blocks that are not in it; whoever calls
+    removes it at the end (`pairsets.storage.resume.files_of`).
 
     Args:
         faces: files below their folder; variants are two of one of `identities`.

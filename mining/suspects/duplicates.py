@@ -8,12 +8,11 @@ one picture whatever they show.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from mining.suspects.pictures.comparison import SURE, Comparisons
+from mining.suspects.pictures.comparison import SURE, Comparisons, PictureCheck
 from mining.suspects.pictures.features import Bytes, Picture
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
@@ -27,7 +26,7 @@ from pairsets.progress import Step, unheard
 THRESHOLD = SURE
 
 
-class DuplicatePictures:
+class DuplicatePictures(PictureCheck):
     """Flags pairs whose two files show the same picture, and says how they differ.
 
     Not found are copies that are turned by more than some 12 degrees, written over, or much
@@ -58,13 +57,8 @@ class DuplicatePictures:
     ) -> None:
         if not 0 < threshold <= 1:
             raise ValueError(f"a threshold of {threshold}; expected above 0 and at most 1")
+        super().__init__(root, max_pixels=max_pixels, threads=threads, comparisons=comparisons)
         self.threshold = threshold
-        self.comparisons = comparisons or Comparisons(root, max_pixels=max_pixels, threads=threads)
-
-    @property
-    def unread(self) -> Mapping[str, str]:
-        """The faces of all pairs so far that could not be read, and why: their scores are nan."""
-        return self.comparisons.unread
 
     def keep(self, path: str, picture: Picture, pixels: Bytes) -> None:
         """Take what `picture_of` made of a face already, as long as there is room for it."""

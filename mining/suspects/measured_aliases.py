@@ -36,7 +36,7 @@ class MeasuredAliases(SameIdentity):
     Args:
         models: of which none may object.
         aliases, cannot: see `SameIdentity`.
-        trusted: flag from the level that half of the split reach, whatever is expected.
+        trusted: where it would abstain, flag from the level that half of the split reach.
 
     Raises:
         ValueError: no models.

@@ -33,7 +33,7 @@ class MeasuredMislabels(Mislabelled):
 
     Args:
         models: of which all have to agree.
-        trusted: flag from the level that half of the planted reach, whatever is expected.
+        trusted: where it would abstain, flag from the level that half of the planted reach.
 
     Raises:
         ValueError: no models.

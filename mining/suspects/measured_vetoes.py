@@ -29,7 +29,7 @@ class MeasuredVeto(SecondModel):
 
     Args:
         embeddings: of the second model.
-        trusted: flag from the level that half of all positives reach, whatever is expected.
+        trusted: where it would abstain, flag from the level that half of all positives reach.
 
     Raises:
         EmbeddingError: no identity has two pictures.

@@ -7,16 +7,15 @@ that both files are called after.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from mining.suspects.pictures.comparison import SURE, Comparison, Comparisons
+from mining.suspects.pictures.comparison import SURE, Comparison, PictureCheck
 from pairsets.errors import PairSetError
 from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.suspects import Doubt
-from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairKey, PairSet
 from pairsets.progress import Step, unheard
 from pairsets.sources.picture_names import picture_name
@@ -27,36 +26,17 @@ TABLE = "crops.csv"
 BY_NAME = 0.5
 
 
-class SourcePictures:
+class SourcePictures(PictureCheck):
     """Flags pairs whose faces were cut from one picture, and says what tells it.
 
-    Args:
-        root: the folder that paths of pairs are relative to.
-        max_pixels: larger images are not read.
-        threads: how many; as many as there are cores by default.
-        comparisons: of pictures below `root`, where other checks look at the same ones.
-
-    Raises:
-        SuspectError: OpenCV is not installed.
+    See `PictureCheck` for what it is made of.
     """
 
     kind = "source"
 
-    def __init__(
-        self,
-        root: Path,
-        *,
-        max_pixels: int = MAX_PIXELS,
-        threads: int | None = None,
-        comparisons: Comparisons | None = None,
-    ) -> None:
-        self.comparisons = comparisons or Comparisons(root, max_pixels=max_pixels, threads=threads)
-        self._pictures = _recorded(root / TABLE)
-
-    @property
-    def unread(self) -> Mapping[str, str]:
-        """The faces of all pairs so far that could not be read, and why."""
-        return self.comparisons.unread
+    @cached_property
+    def _pictures(self) -> dict[str, int]:
+        return _recorded(self._root / TABLE)
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each pair: 1 by the table, 0.5 by names alone, and by pixels what these say.

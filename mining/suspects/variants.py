@@ -6,14 +6,10 @@ not, which is why they are no copies. A redraw agrees nowhere as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
 
-from mining.suspects.pictures.comparison import SURE, Comparisons
+from mining.suspects.pictures.comparison import SURE, PictureCheck
 from pairsets.files.suspects import Doubt
-from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
 
@@ -25,35 +21,13 @@ THRESHOLD = 0.6
 _LEAST_SHOWN = 0.5
 
 
-class DrawingVariants:
+class DrawingVariants(PictureCheck):
     """Flags positives that are one drawing in two expressions; a copy is none.
 
-    Args:
-        root: the folder that paths of pairs are relative to.
-        max_pixels: larger images are not read.
-        threads: how many; as many as there are cores by default.
-        comparisons: of pictures below `root`, where other checks look at the same ones.
-
-    Raises:
-        SuspectError: OpenCV is not installed.
+    See `PictureCheck` for what it is made of.
     """
 
     kind = "variant"
-
-    def __init__(
-        self,
-        root: Path,
-        *,
-        max_pixels: int = MAX_PIXELS,
-        threads: int | None = None,
-        comparisons: Comparisons | None = None,
-    ) -> None:
-        self.comparisons = comparisons or Comparisons(root, max_pixels=max_pixels, threads=threads)
-
-    @property
-    def unread(self) -> Mapping[str, str]:
-        """The faces of all positives so far that could not be read, and why."""
-        return self.comparisons.unread
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each positive: the share of its drawing that agrees, 0 of a copy.

@@ -53,7 +53,7 @@ class Expectation:
         planted: number of mistakes that were planted to measure it.
         why: the cause of its abstaining, in words; empty where it speaks.
         trusted: it was to speak whatever it expects.
-        flagged: number of all that it looked at that reach its level.
+        flagged: number of all that it looked at that reach its level; None where it is not told.
 
     Raises:
         ValueError: an unknown kind, or a check that speaks without a precision.
@@ -65,7 +65,7 @@ class Expectation:
     planted: int
     why: str = ""
     trusted: bool = False
-    flagged: int = 0
+    flagged: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -84,7 +84,7 @@ class Expectation:
             start = "speaks as told, though: " if self.trusted else "abstains: "
             return start + self.why
         said = f"of its flags {self.precision} are expected to be right here"
-        if not self.flagged:
+        if self.flagged == 0:
             said = "nothing stood out enough here to be flagged"
         found = "" if self.recall is None else f"; of all such mistakes it finds {self.recall}"
         return f"{said}{found} (measured on {self.planted:,} planted)"

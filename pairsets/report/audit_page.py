@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsets.faces import Faces
@@ -15,9 +13,9 @@ from pairsets.files.audit_kinds import AUDIT_KINDS
 from pairsets.files.audits import Audit
 from pairsets.images import MAX_PIXELS
 from pairsets.progress import Step, unheard
-from pairsets.report import phrases
 from pairsets.report.audit_cards import Card, cards_of
 from pairsets.report.policy import content_policy
+from pairsets.report.templates import asset, page_environment
 from pairsets.report.thumbnails import as_sheet, encode_readable
 from pairsets.storage.artefacts import write_text
 
@@ -74,23 +72,11 @@ def render_audit(
         cards: of each kind.
         pictures: WebP in base64 by path, of all faces on the cards; None: not readable.
     """
-    here = files(__package__) / "assets"
-
-    def source(name: str) -> str:
-        return here.joinpath(name).read_text("utf-8")
-
     readable = {path: picture for path, picture in pictures.items() if picture is not None}
     sheet = as_sheet([*readable], [*readable.values()], "f")
-    styles = (source("page.css"), source("gallery.css"), source("audit.css"), sheet.css)
-    scripts = (source("page.js"), source("audit.js"))
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FunctionLoader(source),
-    )
-    environment.filters |= {"breakable": phrases.breakable}
+    styles = (asset("page.css"), asset("gallery.css"), asset("audit.css"), sheet.css)
+    scripts = (asset("page.js"), asset("audit.js"))
+    environment = page_environment()
     kinds: list[dict[str, Any]] = [
         {
             "kind": kind,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsets.report import phrases
@@ -26,6 +24,7 @@ from pairsets.report.tables import (
     hardness_table,
     hubness_table,
 )
+from pairsets.report.templates import asset, page_environment
 from pairsets.report.thumbnails import PIXELS_OF_FEW, face_sheet
 from pairsets.storage.artefacts import write_text
 from pairsets.tables.differences import why_not_compared
@@ -55,25 +54,14 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         thumbnail_pixels: the longer side of the gallery's faces; by default 192 for up to 300
             distinct faces, else 128.
     """
-    here = files(__package__) / "assets"
-
-    def source(name: str) -> str:
-        return here.joinpath(name).read_text("utf-8")
-
     gallery = gallery_parts(report, thumbnail_pixels=thumbnail_pixels)
     hero = _hero(report.gallery)
     sheet = face_sheet(report.faces_root, hero, PIXELS_OF_FEW, report.max_pixels, "hero")
-    styles = (source("page.css"), *([sheet.css] if hero else []), *gallery.styles)
-    scripts = (source("page.js"), *gallery.scripts)
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FunctionLoader(source),
-    )
+    styles = (asset("page.css"), *([sheet.css] if hero else []), *gallery.styles)
+    scripts = (asset("page.js"), *gallery.scripts)
+    environment = page_environment()
     environment.filters |= {"percent": phrases.share, "bounds": interval_text}
-    environment.filters |= {"breakable": phrases.breakable, "listed": phrases.listed}
+    environment.filters |= {"listed": phrases.listed}
     headline = report.headline
     census = None if report.census is None else census_of(report.census, report.mined)
     best = None if report.census is None else report.census.best

@@ -142,3 +142,33 @@ class Comparisons:
             if score >= SURE:
                 break
         return best
+
+
+class PictureCheck:
+    """Foundation of checks that look at comparisons of pictures.
+
+    Args:
+        root: the folder that paths of pairs are relative to.
+        max_pixels: larger images are not read.
+        threads: how many; as many as there are cores by default.
+        comparisons: of pictures below `root`, where other checks look at the same ones.
+
+    Raises:
+        SuspectError: OpenCV is not installed.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+        comparisons: Comparisons | None = None,
+    ) -> None:
+        self._root = root
+        self.comparisons = comparisons or Comparisons(root, max_pixels=max_pixels, threads=threads)
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """The faces of all pairs so far that could not be read, and why."""
+        return self.comparisons.unread

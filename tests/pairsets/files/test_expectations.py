@@ -20,7 +20,7 @@ def test_in_words():
     assert SILENT.sentence() == "abstains: too much looks like one"
     trusted = Expectation("alias", None, None, 60, "too much looks like one", trusted=True)
     assert trusted.sentence() == "speaks as told, though: too much looks like one"
-    none = Expectation("mislabel", Share(0.95, 0, 1), Share(0.5, 0.4, 0.6), 100)
+    none = Expectation("mislabel", Share(0.95, 0, 1), Share(0.5, 0.4, 0.6), 100, flagged=0)
     assert none.sentence() == (
         "nothing stood out enough here to be flagged; of all such mistakes it finds 50 % (40 to "
         "60 %) (measured on 100 planted)"
