@@ -1,48 +1,105 @@
-"""Work on many small pieces in threads: results in order, and no further ahead than needed."""
+"""Work on many small pieces at once: results in order, and no further ahead than needed.
+
+In threads where libraries do the work, which let each other run; in processes where Python itself
+has a part in it, and the pieces are worth the start of these.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache, partial
+from itertools import chain, islice
 from typing import TypeVar
 
 # Pieces waiting a thread, so that none is ever idle.
 _AHEAD = 3
+# Seconds after which idle processes end, and how many there are at most unless one asks for more:
+# each needs some 0.1 GB.
+_IDLE, _MOST = 30, 16
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-def in_order(work: Callable[[A], B], items: Iterable[A], workers: int | None) -> Iterator[B]:
-    """Results of `work` on each item, in their order, by threads a few items ahead.
+def in_order(
+    work: Callable[[A], B], items: Iterable[A], workers: int | None, *, processes: bool = False
+) -> Iterator[B]:
+    """Results of `work` on each item, in their order, by threads or processes a few items ahead.
 
     Interrupted, or after an error, nothing new is begun, and what was begun is waited for.
 
     Args:
         work: called in threads.
         items: taken as they are needed, in this thread.
-        workers: threads; as many as there are cores where it is None.
+        workers: how many; as many as there are cores where it is None.
+        processes: take these; work, items and results are pickled. Where none can be started, or
+            one is ended from outside, threads do what is left.
     """
-    count = workers or os.cpu_count() or 1
-    waiting: deque[Future[B]] = deque()
+    waiting: deque[tuple[A, Future[B]]] = deque()
     source = iter(items)
-    pool = ThreadPoolExecutor(count, "pieces")
-    try:
-        while True:
-            for item in islice(source, _AHEAD * count - len(waiting)):
-                waiting.append(pool.submit(work, item))
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with _pool(workers, processes) as (pool, count):
+        try:
+            while True:
+                for item in islice(source, _AHEAD * count - len(waiting)):
+                    waiting.append((item, Future()))
+                    waiting[-1] = item, pool.submit(work, item)
+                if not waiting:
+                    return
+                result = waiting[0][1].result()
+                waiting.popleft()
+                yield result
+        except BrokenExecutor:
+            _processes.cache_clear()
+        finally:
+            wait([begun for _, begun in waiting if not begun.cancel()])
+    yield from in_order(work, chain([item for item, _ in waiting], source), workers)
 
 
 def in_chunks(
-    work: Callable[[A], B], items: Sequence[A], workers: int | None, *, chunk: int
+    work: Callable[[A], B],
+    items: Sequence[A],
+    workers: int | None,
+    *,
+    chunk: int,
+    processes: bool = False,
 ) -> Iterator[tuple[Sequence[A], list[B]]]:
     """`chunk` items and their results at a time, as `in_order`: for items that are soon done."""
     parts = (items[start : start + chunk] for start in range(0, len(items), chunk))
-    return in_order(lambda part: (part, [work(item) for item in part]), parts, workers)
+    return in_order(partial(_with_results, work), parts, workers, processes=processes)
+
+
+def _with_results(work: Callable[[A], B], part: Sequence[A]) -> tuple[Sequence[A], list[B]]:
+    return part, [work(item) for item in part]
+
+
+@contextmanager
+def _pool(workers: int | None, processes: bool) -> Iterator[tuple[Executor, int]]:
+    """What does the work, and how many things at once."""
+    count = workers or os.cpu_count() or 1
+    kept = _processes(workers or min(count, _MOST)) if processes and count > 1 else None
+    if kept is not None:
+        yield kept, workers or min(count, _MOST)
+        return
+    with ThreadPoolExecutor(count, "pieces") as pool:
+        yield pool, count
+
+
+@cache
+def _processes(count: int) -> Executor | None:
+    """Processes that are kept for what comes next, until they are idle; None where none start."""
+    try:
+        from loky import ProcessPoolExecutor
+
+        made: Executor = ProcessPoolExecutor(count, timeout=_IDLE, initializer=_uninterrupted)
+    except (ImportError, OSError):  # not installed; a system without shared semaphores
+        return None
+    return made
+
+
+def _uninterrupted() -> None:
+    """In a process: an interruption is for the one that started it, which then gives no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

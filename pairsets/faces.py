@@ -377,8 +377,13 @@ def locator(root: Path) -> Callable[[str], Path]:
     far = origin_of(root)
     if far is not None:
         return open_remote(far, UNFINISHED, _UNNAMED).source.locate
-    shards = open_shards(root, _UNNAMED) if root.is_file() or are_shards(root) else None
+    shards = None if is_folder(root) else open_shards(root, _UNNAMED)
     return root.joinpath if shards is None else shards.source.locate
+
+
+def is_folder(root: Path) -> bool:
+    """Whether faces are files of their own below `root`, on this machine."""
+    return origin_of(root) is None and not root.is_file() and not are_shards(root)
 
 
 def _resolve(

@@ -12,6 +12,7 @@ from mining.errors import RunError
 from mining.inspection.account import audit_of_work, funnel_of_work, hints_of_work
 from mining.inspection.actions import Actions, refuse_ambiguous
 from mining.inspection.work import BY_VECTORS, AuditWork
+from mining.overlap.copies import state_of
 from mining.suspects.evidence import Evidence
 from pairsets.errors import FacesError, OutputError
 from pairsets.faces import Faces
@@ -95,12 +96,14 @@ def audit(
     actions.refuse_early(faces, wanted)
     with progress("Reading the folder of faces"):
         found = _scan(faces, identities)
-    before = FaceList.of(found)
-    work = AuditWork(found, evidence, wanted, actions, out, progress, kinds is None)
+    before = state_of(faces, found.paths)
+    with progress("Digesting files") as step:
+        listed = FaceList.of(found, step)
+    work = AuditWork(listed, found, evidence, wanted, actions, out, progress, kinds is None)
     work.look()
     if evidence.cannot_link:
         work.warnings += told_misfits(*work.misfits, evidence.cannot_link)
-    if FaceList.of(found).digest != before.digest:
+    if state_of(faces, found.paths) != before:
         raise RunError(f"{faces}: files changed while they were looked at; audit them again")
     left_out = work.left_out
     if actions.ignore_list is not None:

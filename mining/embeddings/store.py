@@ -85,6 +85,15 @@ class Embeddings:
         # Vectors that were never in a folder may come without.
         return cast(Mapping[str, str], self.manifest.get("skipped", {}))
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the files that were embedded, by path; nothing of vectors in no folder."""
+        file = self.folder / "images.csv"
+        if not file.is_file():
+            return {}
+        with _told(self.folder):
+            return dict(zip(read_images(file), read_images(file, "sha256"), strict=True))
+
     def __len__(self) -> int:
         return len(self.faces)
 

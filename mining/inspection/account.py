@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from mining.inspection.work import BY_VECTORS, AuditWork
 from pairsets.files.audit_kinds import AUDIT_KINDS
 from pairsets.files.audits import Audit, KindAccount
-from pairsets.files.face_lists import FaceList
 from pairsets.funnel import FunnelRow, faces_rows
 
 # The seed of whatever checks draw to measure themselves.
@@ -20,7 +19,7 @@ def audit_of_work(work: AuditWork, moved: Sequence[str]) -> Audit:
     """Audit of what was found, with the faces that are about to be moved away."""
     return Audit(
         str(work.faces.root),
-        FaceList.of(work.faces),
+        work.listed,
         _accounts(work),
         [one for kind in _accounts(work) for one in work.found.get(kind, [])],
         _lacking(work),

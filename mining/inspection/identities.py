@@ -26,6 +26,7 @@ from pairsets.faces import Faces
 from pairsets.files.aliases import Aliases, plain_name
 from pairsets.files.audit_findings import Finding, Note, Suggestion
 from pairsets.files.cannot_links import CannotLinks
+from pairsets.files.face_lists import FaceList
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard
 
@@ -66,6 +67,17 @@ def refuse_strangers(embedded: Embeddings, faces: Faces) -> int:
             "identities alike (--identity-level, --identity-pattern, --identities)"
         )
     return len(faces) - len(embedded)
+
+
+def refuse_former(embedded: Embeddings, listed: FaceList) -> None:
+    """Raise EmbeddingError where vectors are of what files were before."""
+    changed = listed.changed(embedded.digests)
+    if changed:
+        raise EmbeddingError(
+            f"{embedded.folder}: {len(changed):,} of the pictures that it has vectors of have "
+            f"other bytes now, {changed[0]!r} for one; embed these faces again (lookalikes embed; "
+            "those that are as they were are not embedded again)"
+        )
 
 
 def identities_apart(

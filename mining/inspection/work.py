@@ -15,6 +15,7 @@ from mining.inspection.identities import (
     embedded_rows,
     face_findings,
     identities_apart,
+    refuse_former,
     refuse_strangers,
 )
 from mining.inspection.scarcity import scarce_identities
@@ -26,6 +27,7 @@ from pairsets.files.audit_findings import Finding
 from pairsets.files.audit_kinds import AUDIT_KINDS, OF_PAIRS
 from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.expectations import Expectation
+from pairsets.files.face_lists import FaceList
 from pairsets.progress import Progress
 from pairsets.storage.artefacts import versions
 
@@ -42,6 +44,7 @@ class AuditWork:
     """An audit under way.
 
     Attributes:
+        listed: the faces and their digests.
         faces, evidence, wanted, actions, out, progress: see `audit`.
         whole: nobody chose the kinds; what is lacking for others is told.
         found: findings by kind, of those that were looked for so far.
@@ -54,6 +57,7 @@ class AuditWork:
         misfits: strangers among faces that cannot be one identity's, and those that are one's.
     """
 
+    listed: FaceList
     faces: Faces
     evidence: Evidence
     wanted: list[str]
@@ -117,6 +121,7 @@ class AuditWork:
         """Raise where vectors are of other faces; tell of faces without one."""
         for one in self.evidence.references:
             lacking = refuse_strangers(one, self.faces)
+            refuse_former(one, self.listed)
             if lacking:
                 self.warnings.append(
                     f"{one.folder}: {lacking:,} of {len(self.faces):,} faces have no vector; of "

@@ -204,6 +204,10 @@ class MinerInputs:
             return [], {}, []
         evidence = drop.evidence(references, second)
         evidence = replace(evidence, crew=self.mining.checkers)
+        if evidence.audit is not None:
+            # Pictures are audited as they are mined, byte by byte.
+            for one in references:
+                evidence.audit.faces.refuse_changed(one.digests, evidence.audit.name)
         checks = evidence.checks(drop.kinds)
         refuse_abstaining(checks)
         expected = {one.kind: one.content() for one in expectations(checks)}

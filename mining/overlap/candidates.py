@@ -31,7 +31,7 @@ LEAST_VOTES, MOST = 6.5, 6
 _TELLING = 4
 _COMMON_SHARE, _COMMON = 0.02, 512
 # Votes are counted in whole numbers: exact, whatever their order.
-_WHOLE = 840
+_WHOLE, _WEIGHT_BITS = 840, 10
 # Pictures whose words tell where bits are as often set as not.
 _SAMPLED = 1024
 
@@ -74,13 +74,20 @@ class Twins:
         # Mirrored pictures have rows of their own behind the others.
         words = [entry.keys.shape[1] for entry in entries]
         owners = np.repeat(np.arange(2 * len(entries), dtype=np.int32), [*words, *words])
-        self._tables = []
+        rising, many, owned = [], [], []
         for table in range(TABLES):
             keys = np.concatenate(
                 [*(entry.keys[way, :, table] for way in (0, 1) for entry in entries), _NO_KEYS]
             )
             order = np.argsort(keys, kind="stable")
-            self._tables.append((keys[order], owners[order]))
+            owned.append(owners[order])
+            known, counts = np.unique(keys, return_counts=True)
+            # Of the tables one: each has keys of its own.
+            rising.append(known + _TABLE[table])
+            many.append(counts)
+        # Each key, where those who have it begin among them all, and who they are.
+        self._keys, self._owners = np.concatenate(rising), np.concatenate(owned)
+        self._starts = np.concatenate([[0], np.cumsum(np.concatenate(many))])
 
     @classmethod
     def of(cls, pictures: Iterable[Picture]) -> Twins:
@@ -104,40 +111,48 @@ class Twins:
             picture = entry_of(picture, self.levels, both=False)
         found = {*self._digests.get(picture.digest, [])[:most]}
         found.update(self._hashes.near(picture.hashes[0])[:MOST].tolist())
-        votes = self._votes(picture.keys[0])
-        rows = np.flatnonzero(votes >= LEAST_VOTES * _WHOLE)
-        found.update(rows[np.argsort(-votes[rows], kind="stable")[:MOST]].tolist())
+        found.update(self._elected(picture.keys[0])[:MOST].tolist())
         return sorted(found)
 
-    def _votes(self, keys: Keys) -> Rows:
-        """`[P]`: votes of words for each picture, as it is or mirrored, of which the most count."""
-        words, owners, weights = [], [], []
-        most = max(_COMMON, int(_COMMON_SHARE * 2 * self._count))
-        for wanted, (rising, owned) in zip(keys.T, self._tables, strict=True):
-            # Sorted, they are found in one way through memory.
-            word = np.argsort(wanted)
-            first = np.searchsorted(rising, wanted[word])
-            same = first < len(rising)
-            same[same] = rising[first[same]] == wanted[word[same]]
-            word, first = word[same], first[same]
-            many = np.searchsorted(rising, wanted[word], side="right") - first
-            few = many <= most
-            word, first, many = word[few], first[few], many[few]
-            # Places in `owned`: of each key, from its first one on.
-            ends = np.cumsum(many)
-            places = np.arange(many.sum()) + np.repeat(first - (ends - many), many)
-            owners.append(owned[places])
-            words.append(np.repeat(word, many))
-            weights.append(np.repeat(_WHOLE * _TELLING // np.maximum(many, _TELLING), many))
+    def _elected(self, keys: Keys) -> Rows:
+        """Rows of the pictures that words vote for, as they are or mirrored: most votes first.
+
+        Args:
+            keys: `[K, TABLES]`, of the words.
+        """
+        nobody = np.zeros(0, np.int64)
+        sought = (keys + _TABLE).ravel()
+        # Sorted, they are found in one way through memory.
+        word = np.argsort(sought)
+        place = np.searchsorted(self._keys, sought[word])
+        same = place < len(self._keys)
+        same[same] = self._keys[place[same]] == sought[word[same]]
+        place, word = place[same], word[same] // TABLES
+        first = self._starts[place]
+        many = self._starts[place + 1] - first
+        few = many <= max(_COMMON, int(_COMMON_SHARE * 2 * self._count))
+        word, first, many = word[few], first[few], many[few]
+        if not len(many):
+            return nobody
+        # Places in `_owners`: of each key, from its first one on.
+        ends = np.cumsum(many)
+        places = np.arange(ends[-1]) + np.repeat(first - (ends - many), many)
+        weights = np.repeat(_WHOLE * _TELLING // np.maximum(many, _TELLING), many)
+        # One number for whom a word votes, which word, and how much it says.
+        bits = len(keys).bit_length()
+        said = (self._owners[places].astype(np.int64) << bits) + np.repeat(word, many)
+        ranked = np.sort((said << _WEIGHT_BITS) + weights)
+        said = ranked >> _WEIGHT_BITS
         # A word votes once for a picture, whatever keys they share: by the one that says most.
-        said = np.concatenate(words) * (2 * self._count) + np.concatenate(owners)
-        ranked = np.sort(said * (_WHOLE + 1) + np.concatenate(weights))
-        said, weight = np.divmod(ranked, _WHOLE + 1)
-        last = np.ones(len(said), np.bool_)
-        last[:-1] = said[1:] != said[:-1]
-        voters = said[last] % max(1, 2 * self._count)
-        votes = np.bincount(voters, weights=weight[last], minlength=2 * self._count)
-        return np.asarray(votes.reshape(2, -1).max(axis=0), np.int64)
+        last = np.append(said[1:] != said[:-1], True)
+        owners, weights = said[last] >> bits, ranked[last] & ((1 << _WEIGHT_BITS) - 1)
+        starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1]))
+        votes = np.add.reduceat(weights, starts)
+        enough = votes >= LEAST_VOTES * _WHOLE
+        rows, votes = owners[starts[enough]] % self._count, votes[enough]
+        # Of a picture and its mirror image the one that has more.
+        rows = rows[np.lexsort([rows, -votes])]
+        return rows[np.sort(np.unique(rows, return_index=True)[1])] if len(rows) else nobody
 
 
 def levels_of(pictures: Iterable[Picture]) -> Signs:
@@ -179,3 +194,5 @@ def _keys(words: Bytes, levels: Signs) -> Keys:
 
 
 _NO_KEYS = np.zeros(0, np.int32)
+# Keys of each table are numbers of their own.
+_TABLE = np.arange(TABLES, dtype=np.int32) << BITS

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from mining.overlap.candidates import Twins
-from mining.parallel import in_chunks
+from mining.overlap.candidates import Twins, entry_of
+from mining.overlap.entries import entries_of
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.pictures.comparison import Comparisons
-from mining.suspects.pictures.features import Bytes, Picture, needed, picture_of
-from mining.suspects.pictures.single_thread import opencv_alone
+from mining.suspects.pictures.features import needed
 from pairsets import images
 from pairsets.errors import SourceError
 from pairsets.faces import Faces
 from pairsets.pairset import PairSet, pair_key
 from pairsets.progress import Step, unheard
-
-# Pictures that a thread takes at a time.
-_CHUNK = 16
 
 
 class Match(NamedTuple):
@@ -50,10 +47,8 @@ class Matching:
         other: the folder of the pictures that will be given.
         above: the folder that both lie in.
         twins: what finds them.
-        check: what judges.
+        check: what judges, by comparisons below that folder.
         unread: files that cannot be read, and why.
-        max_pixels: larger images are not read.
-        threads: how many; as many as there are cores where it is None.
     """
 
     kept: Faces
@@ -62,8 +57,6 @@ class Matching:
     twins: Twins
     check: DuplicatePictures
     unread: dict[str, str]
-    max_pixels: int
-    threads: int | None
 
     @classmethod
     def of(
@@ -88,54 +81,29 @@ class Matching:
             raise SourceError(
                 f"{kept.root} and {other} lie on different drives; copy one beside the other"
             ) from None
-        check = DuplicatePictures(
-            root,
-            comparisons=Comparisons(root, max_pixels=max_pixels, threads=threads, copies_only=True),
-        )
-        home = kept.root.resolve()
-
-        def picture(path: str) -> Picture | str:
-            made = _picture(kept.locate(path), max_pixels)
-            if isinstance(made, str):
-                return made
-            check.keep(_place(root, home, path), *made)
-            return made[0]
-
-        found: list[Picture] = []
-        paths: list[str] = []
-        unread: dict[str, str] = {}
-        with opencv_alone():
-            for part, read in in_chunks(picture, kept.paths.tolist(), threads, chunk=_CHUNK):
-                for path, made in zip(part, read, strict=True):
-                    if isinstance(made, str):
-                        unread[str(kept.locate(path))] = made
-                    else:
-                        found.append(made)
-                        paths.append(path)
-                progress(len(found) + len(unread), len(kept))
+        comparisons = Comparisons(root, max_pixels=max_pixels, threads=threads, copies_only=True)
+        places = [_place(root, kept.root.resolve(), path) for path in kept.paths]
+        entries, levels = entries_of(comparisons, places, progress)
         return cls(
-            Faces.of_paths(kept.root, paths),
+            Faces.of_paths(kept.root, [kept.paths[row] for row in entries]),
             other,
             root,
-            Twins.of(found),
-            check,
-            unread,
-            max_pixels,
-            threads,
+            Twins(entries.values(), levels),
+            DuplicatePictures(root, comparisons=comparisons),
+            {str(root / place): why for place, why in comparisons.unread.items()},
         )
 
     def block(self, paths: Sequence[str]) -> tuple[list[Match], dict[str, str]]:
         """The pictures of the other folder, of these, that show a kept one; what cannot be read."""
+        other, own = self.other.resolve(), self.kept.root.resolve()
+        places = [_place(self.above, other, path) for path in paths]
         likely: list[tuple[str, str]] = []
         unread: dict[str, str] = {}
-        with opencv_alone():
-            for part, named in in_chunks(self._likely, paths, self.threads, chunk=_CHUNK):
-                for path, kept_rows in zip(part, named, strict=True):
-                    if isinstance(kept_rows, str):
-                        unread[path] = kept_rows
-                    else:
-                        likely.extend((path, self.kept.paths[row]) for row in kept_rows)
-        other, own = self.other.resolve(), self.kept.root.resolve()
+        for path, place, found in zip(paths, places, self._likely(places), strict=True):
+            if found is None:
+                unread[path] = self.check.comparisons.unread[place]
+            else:
+                likely.extend((path, self.kept.paths[row]) for row in found)
         places = [_place(self.above, other, path) for path, _ in likely]
         kept = [_place(self.above, own, path) for _, path in likely]
         # A file of both folders is no copy of itself; two such files are one pair either way.
@@ -148,14 +116,19 @@ class Matching:
             if key in rows and doubt.flagged[rows[key]]
         ], unread
 
-    def _likely(self, path: str) -> list[int] | str:
-        made = _picture(self.other / path, self.max_pixels)
-        if isinstance(made, str):
-            return made
-        rows = self.twins.likely(made[0])
-        if rows:
-            self.check.keep(_place(self.above, self.other.resolve(), path), *made)
-        return rows
+    def _likely(self, places: Sequence[str]) -> Iterator[list[int] | None]:
+        """Rows of the kept pictures that each picture may show; None where it cannot be read."""
+        made_of = partial(entry_of, levels=self.twins.levels, both=False)
+        for place, made in self.check.comparisons.read(places, made_of):
+            if made is None:
+                yield None
+                continue
+            known, entry = made
+            rows = self.twins.likely(entry)
+            # Most others are never looked at again.
+            if rows:
+                self.check.comparisons.keep(place, known)
+            yield rows
 
 
 def _place(above: Path, folder: Path, path: str) -> str:
@@ -174,12 +147,3 @@ def state_of(root: Path, paths: Iterable[str]) -> str:
             state = "gone"
         digest.update(f"{path}\0{state}\n".encode())
     return digest.hexdigest()
-
-
-def _picture(file: Path, max_pixels: int) -> tuple[Picture, Bytes] | str:
-    """The picture in a file and its pixels that are compared, or why it cannot be read."""
-    try:
-        image = images.decode(images.read(file), path=file, max_pixels=max_pixels)
-        return picture_of(image)
-    except images.ImageError as error:
-        return error.cause

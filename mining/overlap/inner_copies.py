@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from mining.overlap.candidates import MOST, Entry, Signs, Twins, entry_of, levels_of
+from mining.overlap.candidates import MOST, Entry, Twins, levels_of
 from mining.overlap.copies import state_of
+from mining.overlap.entries import entries_of
 from mining.parallel import in_chunks
 from mining.suspects.check import Check
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.pictures.comparison import Comparisons
-from mining.suspects.pictures.features import Picture
-from mining.suspects.pictures.single_thread import opencv_alone
 from mining.suspects.sources import SourcePictures
 from mining.suspects.variants import DrawingVariants
 from pairsets.faces import Faces
@@ -31,8 +30,6 @@ from pairsets.storage.resume import Parts
 BLOCK, _CHUNK = 1024, 16
 # Memory for what is known of pictures: of 60,000 at once; others are described again.
 _SPOTS_BYTES = 2**30
-# Pictures by which the index is laid out.
-_FIRST = 1024
 # Faces of one picture, by its name, of which every two are looked at.
 MOST_FACES = 64
 
@@ -132,17 +129,7 @@ class Search:
     def read(self, step: Step) -> None:
         """Read all pictures, and make the index of them."""
         paths = self._faces.paths
-        first: list[tuple[int, Picture]] = []
-        levels: Signs | None = None
-        for row, picture in self._pictures(step):
-            if levels is None:
-                first.append((row, picture))
-                if len(first) == _FIRST:
-                    levels = self._enter(first)
-            else:
-                self._entries[row] = entry_of(picture, levels)
-        if levels is None:
-            levels = self._enter(first)
+        self._entries, levels = entries_of(self.comparisons, paths, step)
         self._rows = list(self._entries)
         self._twins = Twins(self._entries.values(), levels)
         groups: dict[str, list[int]] = defaultdict(list)
@@ -181,30 +168,6 @@ class Search:
         """Rows of the faces that may show the picture of one, and of those named like it."""
         found = [self._rows[at] for at in self._twins.likely(self._entries[row], most=MOST)]
         return [*found, *self._named.get(row, ())]
-
-    def _enter(self, first: Sequence[tuple[int, Picture]]) -> Signs:
-        """Lay out the index by some pictures, and make their entries."""
-        levels = levels_of([picture for _, picture in first])
-        for row, picture in first:
-            self._entries[row] = entry_of(picture, levels)
-        return levels
-
-    def _pictures(self, step: Step) -> Iterator[tuple[int, Picture]]:
-        """Every picture that can be read, in the order of the faces."""
-        paths, pictures = self._faces.paths, self.comparisons.pictures
-        done = 0
-        with opencv_alone():
-            for part, read in in_chunks(
-                lambda row: pictures.picture(paths[row]),
-                range(len(paths)),
-                self._threads,
-                chunk=_CHUNK,
-            ):
-                for row, picture in zip(part, read, strict=True):
-                    if picture is not None:
-                        yield row, picture
-                done += len(part)
-                step(done, len(paths))
 
 
 def _state(faces: Faces) -> str:

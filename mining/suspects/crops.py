@@ -6,6 +6,7 @@ A model sees little in them but what all such crops share, and so takes one for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from mining.parallel import in_chunks
 from mining.suspects.pictures.features import inner_box
 from pairsets import images
 from pairsets.arrays import Floats
-from pairsets.faces import locator
+from pairsets.faces import is_folder, locator
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
@@ -38,7 +39,8 @@ _LEVELS = 16
 _COARSE, _LOOKED_AT = 24, 224
 # Squares on a side of what was blown up without smoothing.
 _BLOCKS = range(6, 25)
-_CHUNK = 16
+# Faces that a thread or a process takes at a time, and from how many on it is processes.
+_CHUNK, FEW = 16, 512
 
 Score = tuple[float, str]
 
@@ -66,7 +68,7 @@ class BadCrops:
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
     ) -> None:
-        self._locate, self._detector = locator(root), detector
+        self._root, self._locate, self._detector = root, locator(root), detector
         self._max_pixels, self._threads = max_pixels, threads
         # A number and a few words a face: all of them are kept.
         self._found: dict[str, Score] = {}
@@ -105,26 +107,33 @@ class BadCrops:
     def _look(self, paths: Sequence[str], progress: Step) -> None:
         """Look at the faces that were not looked at yet."""
         new = [path for path in dict.fromkeys(paths) if path not in self._found]
-        done = len(paths) - len(new)
-        for chunk, found in in_chunks(self._face, new, self._threads, chunk=_CHUNK):
-            self._found.update(zip(chunk, found, strict=True))
-            done += len(chunk)
-            progress(done, len(paths))
+        known = len(paths) - len(new)
+        work = partial(_looked_at, max_pixels=self._max_pixels, detector=self._detector)
+        # A detector keeps all cores busy by itself.
+        apart = len(new) >= FEW and self._detector is None and is_folder(self._root)
+        files = [self._locate(path) for path in new]
+        done = 0
+        for _, found in in_chunks(work, files, self._threads, chunk=_CHUNK, processes=apart):
+            for path, one in zip(new[done : done + len(found)], found, strict=True):
+                if isinstance(one, str):
+                    self._unread[path] = one
+                self._found[path] = (np.nan, "") if isinstance(one, str) else one
+            done += len(found)
+            progress(known + done, len(paths))
 
-    def _face(self, path: str) -> Score:
-        """Score of how bad a face is, and the reason in words."""
-        try:
-            file = self._locate(path)
-            image = images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
-        except images.ImageError as error:
-            self._unread[path] = error.cause
-            return np.nan, ""
-        faults = _faults(image)
-        if self._detector is not None:
-            face = self._detector(image)
-            faults.append((_below(face, LEAST_FACE), f"no face found (confidence {face:.2f})"))
-        # Of equal ones the first: what is wrong with a blank image is that it is blank.
-        return max(faults, key=lambda fault: fault[0])
+
+def _looked_at(file: Path, *, max_pixels: int, detector: FaceDetector | None) -> Score | str:
+    """Score of how bad a face is, and the reason in words; or why it cannot be read."""
+    try:
+        image = images.decode(images.read(file), path=file, max_pixels=max_pixels)
+    except images.ImageError as error:
+        return error.cause
+    faults = _faults(image)
+    if detector is not None:
+        face = detector(image)
+        faults.append((_below(face, LEAST_FACE), f"no face found (confidence {face:.2f})"))
+    # Of equal ones the first: what is wrong with a blank image is that it is blank.
+    return max(faults, key=lambda fault: fault[0])
 
 
 def _faults(image: Image.Image) -> list[Score]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mining.suspects.pictures.comparison import SURE, Comparisons, PictureCheck
-from mining.suspects.pictures.features import Bytes, Picture
+from mining.suspects.pictures.comparison import Comparisons, PictureCheck
+from mining.suspects.pictures.judge import SURE
 from pairsets.files.suspects import Doubt
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
@@ -59,10 +59,6 @@ class DuplicatePictures(PictureCheck):
             raise ValueError(f"a threshold of {threshold}; expected above 0 and at most 1")
         super().__init__(root, max_pixels=max_pixels, threads=threads, comparisons=comparisons)
         self.threshold = threshold
-
-    def keep(self, path: str, picture: Picture, pixels: Bytes) -> None:
-        """Take what `picture_of` made of a face already, as long as there is room for it."""
-        self.comparisons.keep(path, picture, pixels)
 
     def __call__(self, pairs: PairSet, progress: Step = unheard) -> Doubt:
         """Score of each pair: how well its files agree at the worst spot, 1 if they are equal.

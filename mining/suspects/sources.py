@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mining.suspects.pictures.comparison import SURE, Comparison, PictureCheck
+from mining.suspects.pictures.comparison import PictureCheck
+from mining.suspects.pictures.judge import SURE, Comparison
 from pairsets.errors import PairSetError
 from pairsets.files.cannot_links import CannotLinks
 from pairsets.files.suspects import Doubt

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mining.suspects.pictures.comparison import SURE, PictureCheck
+from mining.suspects.pictures.comparison import PictureCheck
+from mining.suspects.pictures.judge import SURE
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
 from pairsets.progress import Step, unheard

@@ -14,28 +14,40 @@ from numpy.typing import NDArray
 
 from pairsets.errors import PairSetError
 from pairsets.faces import Faces, identity_of
+from pairsets.progress import Step, unheard
+from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import JsonObject
+
+# Digits of a digest that are kept: of a file that changed by chance one in 2^64 has the same ones.
+DIGITS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class FaceList:
-    """Paths of faces, whom each shows, and how large its file was.
+    """Paths of faces, whom each shows, and what its file was.
 
     Attributes:
         paths: `N`, relative to the folder of faces.
         identities: `N`, of each.
         sizes: `[N]` int64, bytes; -1 of a file that could not be asked.
+        digests: `N`, the first `DIGITS` of the SHA-256 of each file; empty of one that could not be
+            read.
     """
 
     paths: Sequence[str]
     identities: Sequence[str]
     sizes: NDArray[np.int64]
+    digests: Sequence[str]
 
     @classmethod
-    def of(cls, faces: Faces) -> FaceList:
-        """List of faces that are files, as they are now."""
-        paths = faces.paths.tolist()
-        return cls(paths, faces.identities.tolist(), _sizes(faces.root, paths))
+    def of(cls, faces: Faces, progress: Step = unheard) -> FaceList:
+        """List of faces that are files, as they are now: all of them are read."""
+        paths, digests = faces.paths.tolist(), []
+        for done, path in enumerate(paths, 1):
+            digests.append(_digest(faces.root / path))
+            if done % 256 == 0 or done == len(paths):
+                progress(done, len(paths))
+        return cls(paths, faces.identities.tolist(), _sizes(faces.root, paths), digests)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -49,8 +61,9 @@ class FaceList:
     def digest(self) -> str:
         """SHA-256 of all that is listed."""
         digest = hashlib.sha256()
-        for path, name, size in zip(self.paths, self.identities, self.sizes.tolist(), strict=True):
-            digest.update(f"{path}\0{name}\0{size}\n".encode())
+        columns = self.paths, self.identities, self.sizes.tolist(), self.digests
+        for path, name, size, known in zip(*columns, strict=True):
+            digest.update(f"{path}\0{name}\0{size}\0{known}\n".encode())
         return digest.hexdigest()
 
     def content(self) -> dict[str, Any]:
@@ -63,6 +76,7 @@ class FaceList:
             "paths": [*self.paths],
             "shown": None if folders else [*self.identities],
             "sizes": self.sizes.tolist(),
+            "digests": [*self.digests],
         }
 
     @classmethod
@@ -74,14 +88,14 @@ class FaceList:
         """
         paths = content.texts("paths")
         shown = content.texts("shown") if "shown" in content else [*map(identity_of, paths)]
-        sizes = content.items("sizes")
+        sizes, digests = content.items("sizes"), content.texts("digests")
         whole = all(type(size) is int for size in sizes)
-        if not whole or not len(paths) == len(shown) == len(sizes):
+        if not whole or not len(paths) == len(shown) == len(sizes) == len(digests):
             raise content.error(
-                f"{content.where}: {len(paths)} paths, {len(shown)} identities and {len(sizes)} "
-                "sizes of faces; expected one of each a face"
+                f"{content.where}: {len(paths)} paths, {len(shown)} identities, {len(sizes)} sizes "
+                f"and {len(digests)} digests of faces; expected one of each a face"
             )
-        found = cls(paths, shown, np.array(sizes, np.int64))
+        found = cls(paths, shown, np.array(sizes, np.int64), digests)
         if found.digest != content.text("sha256"):
             raise content.error(
                 f"{content.where}: its list of faces is not the one its digest is of; was it "
@@ -135,8 +149,34 @@ class FaceList:
                 "and no other face of the pairs is; audit the folder that the pairs are made of"
             )
         before = dict(zip(self.paths, self.sizes.tolist(), strict=True))
-        known = [path for path in asked if path in before]
-        self._refuse(source, added, [], [] if root is None else _differing(root, known, before))
+        known = [] if root is None else sorted({*asked} & before.keys())
+        resized = [] if root is None else _differing(root, known, before)
+        self._refuse(source, added, [], resized)
+        if root is not None:
+            self.refuse_changed({path: _digest(root / path) for path in known}, source)
+
+    def changed(self, digests: Mapping[str, str]) -> list[str]:
+        """Listed faces whose files have other bytes than those listed, sorted.
+
+        Args:
+            digests: SHA-256 of files by path, or its first digits.
+        """
+        before = dict(zip(self.paths, self.digests, strict=True))
+        return sorted(
+            path
+            for path, digest in digests.items()
+            if before.get(path, digest)[:DIGITS] != digest[:DIGITS]
+        )
+
+    def refuse_changed(self, digests: Mapping[str, str], source: Path) -> None:
+        """Raise PairSetError where files have other bytes than when they were listed."""
+        changed = self.changed(digests)
+        if changed:
+            raise PairSetError(
+                f"{source}: the faces are not as they were audited: {len(changed):,} with other "
+                f"bytes ({changed[0]!r}{' for one' if len(changed) > 1 else ''}); audit them "
+                "again: lookalikes audit FACES --overwrite"
+            )
 
     def refuse_names(self, shown: Iterable[tuple[str, str]], source: Path) -> None:
         """Raise PairSetError where a listed face is said to show somebody else."""
@@ -166,6 +206,14 @@ class FaceList:
                 f"{source}: the faces are not as they were audited: {', '.join(told)}; audit them "
                 "again: lookalikes audit FACES --overwrite"
             )
+
+
+def _digest(file: Path) -> str:
+    """First digits of the SHA-256 of a file; empty where it cannot be read."""
+    try:
+        return sha256(file)[:DIGITS]
+    except OSError:
+        return ""
 
 
 def _is_folder(path: str, identity: str) -> bool:

@@ -1,12 +1,20 @@
-"""Work in threads: order, and what is left undone after an error."""
+"""Work in threads and processes: order, and what is left undone after an error."""
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from support.command_line import HANGS
 
-from mining.parallel import in_chunks
+from mining import parallel
+from mining.parallel import in_chunks, in_order
 
 
 def test_results_come_in_order() -> None:
@@ -44,3 +52,87 @@ def test_after_an_error_nothing_new_is_begun(where: str) -> None:
     with pytest.raises(ValueError, match=where):
         take_all()
     assert len(begun) < 500
+
+
+def test_results_of_processes_come_in_order() -> None:
+    assert list(in_order(math.factorial, range(40), 2, processes=True)) == [
+        math.factorial(n) for n in range(40)
+    ]
+    parts = list(in_chunks(math.sqrt, range(7), 2, chunk=3, processes=True))
+    assert parts == [
+        (range(3), [0.0, 1.0, math.sqrt(2)]),
+        (range(3, 6), [math.sqrt(3), 2.0, math.sqrt(5)]),
+        (range(6, 7), [math.sqrt(6)]),
+    ]
+    processes = set(in_order(_process, [0] * 20, 2, processes=True))
+    assert os.getpid() not in processes
+
+
+def _process(_: int) -> int:
+    return os.getpid()
+
+
+def _killed(item: tuple[int, int]) -> int:
+    """Square of a number; in another process than the one named, one of them ends it."""
+    number, parent = item
+    if number == 5 and os.getpid() != parent:
+        os._exit(9)
+    return number * number
+
+
+def test_threads_do_what_an_ended_process_leaves() -> None:
+    items = [(number, os.getpid()) for number in range(30)]
+    assert list(in_order(_killed, items, 2, processes=True)) == [n * n for n in range(30)]
+    # And what comes next has processes again.
+    assert os.getpid() not in set(in_order(_process, [0] * 20, 2, processes=True))
+
+
+def test_without_the_library_threads_do_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "loky", None)
+    parallel._processes.cache_clear()
+    try:
+        assert set(in_order(_process, range(9), 2, processes=True)) == {os.getpid()}
+    finally:
+        parallel._processes.cache_clear()
+
+
+def test_an_error_in_a_process_is_raised_here() -> None:
+    with pytest.raises(ValueError, match=r"math domain|nonnegative"):
+        list(in_order(math.sqrt, [1, 4, -1, 9], 2, processes=True))
+
+
+_INTERRUPTED = """
+import sys, time
+from mining.parallel import in_order
+
+def work(at):
+    time.sleep(0.02)
+    return at
+
+try:
+    for at in in_order(work, range(10_000), 2, processes=True):
+        if at == 3:
+            print("begun", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="interrupts a group of processes, as a terminal does")
+def test_an_interruption_leaves_no_trace(tmp_path: Path) -> None:
+    """Ctrl-C reaches the processes, too: they say nothing, and end."""
+    script = tmp_path / "script.py"
+    script.write_text(_INTERRUPTED)
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(Path(parallel.__file__).parents[1])},
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "begun\n"
+        os.killpg(run.pid, signal.SIGINT)
+        out, errors = run.communicate(timeout=HANGS)
+    assert (out, errors, run.returncode) == ("interrupted\n", "", 0)

@@ -6,13 +6,10 @@ brought to one size, and the spots that stand out in it are described (`spots`).
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from importlib import import_module
-from pathlib import Path
-from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +17,6 @@ from PIL import Image
 
 from mining.errors import SuspectError
 from mining.suspects.pictures.spots import described
-from pairsets import images
-from pairsets.faces import locator
 
 # Pixels on the longer side of what is compared.
 SIDE = 128
@@ -32,13 +27,10 @@ PADDING_LEVELS = 12
 LEAST_LEFT = 0.15
 # Lines that are looked at first for the end of the padding.
 _FEW_LINES = 4
-# Pictures that may be asked for again: what is looked at of every pair, and of likely ones.
-SPOTS_BYTES, PIXELS_BYTES = 384 * 2**20, 96 * 2**20
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Box = tuple[int, int, int, int]
-T = TypeVar("T")
 
 
 def needed(what: str, *modules: str) -> None:
@@ -103,18 +95,18 @@ def picture_of(image: Image.Image) -> tuple[Picture, Bytes]:
     scale = SIDE / max(sides)
     width, height = (max(8, round(side * scale)) for side in sides)
     shape = height, width
-    pixels = _compared(whole, kept, shape)
+    pixels = pixels_of(whole, kept, shape)
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     spots, scales, words = described(grey)
-    digest = blake2b(b"%d x %d" % image.size, digest_size=16)
+    digest = sha256(b"%d x %d" % image.size)
     digest.update(np.ascontiguousarray(whole).data)
     return (
-        Picture(image.size, kept, shape, spots, scales, words, _hashes(grey), digest.digest()),
+        Picture(image.size, kept, shape, spots, scales, words, _hashes(grey), digest.digest()[:16]),
         pixels,
     )
 
 
-def _compared(whole: Bytes, kept: Box, shape: tuple[int, int]) -> Bytes:
+def pixels_of(whole: Bytes, kept: Box, shape: tuple[int, int]) -> Bytes:
     """Pixels of an image that are compared: all but the padding, at one size."""
     import cv2
 
@@ -195,9 +187,15 @@ def _hashes(grey: Bytes) -> tuple[int, int]:
     # Mirrored, every second cosine across changes its sign.
     both = lowest, lowest * np.tile([1, -1], 4).astype(np.float32)
     first, second = (
-        int.from_bytes(np.packbits(one > np.median(one)).tobytes(), "big") for one in both
+        int.from_bytes(np.packbits(one > _median(one)).tobytes(), "big") for one in both
     )
     return first, second
+
+
+def _median(values: NDArray[Any]) -> np.float32:
+    """Median of 64 values: numpy's own does much else."""
+    middle = np.sort(values, axis=None)[31:33]
+    return np.float32(middle.mean())
 
 
 def mirrored_words(words: Bytes) -> Bytes:
@@ -207,95 +205,3 @@ def mirrored_words(words: Bytes) -> Bytes:
     """
     cells = words.reshape(-1, 4, 4, 8)
     return np.ascontiguousarray(cells[:, :, ::-1][..., (4 - np.arange(8)) % 8]).reshape(-1, 128)
-
-
-class Recent(Generic[T]):
-    """Cache of the items used last, up to so many bytes; for several threads."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._held = limit, 0
-        self._items: OrderedDict[str, tuple[T, int]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, name: str) -> T | None:
-        """Item kept under a name, or None where it is kept no more."""
-        with self._lock:
-            if name not in self._items:
-                return None
-            self._items.move_to_end(name)
-            return self._items[name][0]
-
-    def keep(self, name: str, item: T, size: int) -> None:
-        """Keep an item of so many bytes, and drop what was not used for longest."""
-        with self._lock:
-            self._held += size - self._items.pop(name, (item, 0))[1]
-            self._items[name] = (item, size)
-            while self._held > self._limit and len(self._items) > 1:
-                _, (_, freed) = self._items.popitem(last=False)
-                self._held -= freed
-
-
-class PictureCache:
-    """The pictures of the faces in a folder, each made once while there is room to keep it.
-
-    Attributes:
-        unread: the paths asked for that could not be read, and why.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        max_pixels: int,
-        spots_bytes: int = SPOTS_BYTES,
-        pixels_bytes: int = PIXELS_BYTES,
-    ) -> None:
-        self._locate, self._max_pixels = locator(root), max_pixels
-        self._pictures: Recent[Picture] = Recent(spots_bytes)
-        self._pixels: Recent[Bytes] = Recent(pixels_bytes)
-        self.unread: dict[str, str] = {}
-
-    def picture(self, path: str) -> Picture | None:
-        """The picture of a face; None where the file cannot be read."""
-        found = self._pictures.get(path)
-        if found is not None:
-            return found
-        image = self._image(path)
-        if image is None:
-            return None
-        picture, pixels = picture_of(image)
-        self.keep(path, picture, pixels)
-        return picture
-
-    def keep(self, path: str, picture: Picture, pixels: Bytes) -> None:
-        """Take a picture of a face, and its pixels that are compared, which were made before."""
-        # Some hundred bytes for the objects.
-        size = 800 + picture.spots.nbytes + picture.scales.nbytes + picture.words.nbytes
-        self._pictures.keep(path, picture, size)
-        self._pixels.keep(path, pixels, 200 + pixels.nbytes)
-
-    def pixels(self, path: str, picture: Picture) -> Bytes | None:
-        """Pixels of a face that are compared, `[h, w, 3]`; None where the file cannot be read.
-
-        Of a picture made before no more than its pixels is made again.
-        """
-        found = self._pixels.get(path)
-        if found is not None:
-            return found
-        image = self._image(path)
-        # Written over since: where its padding ends is not known.
-        if image is None or image.size != picture.size:
-            return None
-        pixels = _compared(np.asarray(image), picture.kept, picture.shape)
-        self._pixels.keep(path, pixels, 200 + pixels.nbytes)
-        return pixels
-
-    def _image(self, path: str) -> Image.Image | None:
-        """Decoded image of a face; None where it cannot be read."""
-        if path in self.unread:
-            return None
-        try:
-            file = self._locate(path)
-            return images.decode(images.read(file), path=file, max_pixels=self._max_pixels)
-        except images.ImageError as error:
-            self.unread[path] = error.cause
-            return None

@@ -49,10 +49,11 @@ def described(grey: Bytes) -> tuple[Floats, Floats, Bytes]:
         # Smooth already, a level is made of the one before.
         level = np.asarray(cv2.GaussianBlur(cv2.resize(level, size), (5, 5), BLUR))
         strength = np.asarray(cv2.cornerMinEigenVal(level, 3))
-        peaks = strength == np.asarray(cv2.dilate(strength, _NEIGHBOURS))
-        peaks &= strength > max(_LEAST, _LEAST_SHARE * float(strength.max()))
-        found = np.flatnonzero(peaks)
-        found = found[np.argsort(-strength.ravel()[found], kind="stable")[:count]]
+        found = np.flatnonzero(strength == np.asarray(cv2.dilate(strength, _NEIGHBOURS)))
+        # The strongest place is a peak, too.
+        strengths = strength.ravel()[found]
+        strong = strengths > max(_LEAST, _LEAST_SHARE * float(strengths.max()))
+        found = found[strong][np.argsort(-strengths[strong], kind="stable")[:count]]
         if not len(found):
             continue
         y, x = np.divmod(found, size[0])

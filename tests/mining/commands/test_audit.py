@@ -338,6 +338,22 @@ def test_a_folder_that_changed_is_refused_by_all(home):
     assert lookalikes("mine", "emb", "--pairs", "9", *by_audit, "--out", "m.csv").code == 0
 
 
+def test_other_bytes_of_one_size_are_seen(home):
+    """By whoever has vectors of the pictures, or the pictures themselves."""
+    path = home / "faces" / left_out(home)[0]
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    told = refused(home, "audit", "faces", "--embeddings", "emb", "--out", "o")
+    assert "1 of the pictures that it has vectors of have other bytes now" in told
+    pictures = ("--kinds", "duplicate,crop")
+    assert lookalikes("audit", "faces", *pictures, "--out", "o").code == 0
+    mine = ("mine", "emb", "--pairs", "9")
+    told = refused(home, *mine, "--audit", "o/audit.json", "--out", "m.csv")
+    assert "not as they were audited: 1 with other bytes" in told
+    made = lookalikes(*mine, "--audit", "faces.audit/audit.json", "--out", "m.csv")
+    assert made.code == 0, made.err
+
+
 def test_an_audit_of_another_folder_is_refused(home, tmp_path):
     other = tmp_path / "other"
     for at, name in enumerate(["x", "y"]):

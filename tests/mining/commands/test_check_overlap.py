@@ -13,10 +13,10 @@ from PIL import Image, ImageEnhance
 
 import mining.commands.check_overlap
 import mining.overlap.copies
-import mining.suspects.pictures.features
 from mining.commands.check_overlap import LISTED, find_overlap
 from mining.overlap.copies import Matching
-from mining.suspects.duplicates import DuplicatePictures
+from mining.suspects.pictures import caches
+from mining.suspects.pictures.comparison import Comparisons
 from pairsets import FacesError
 from pairsets.errors import OutputError, SourceError
 from pairsets.faces import Faces
@@ -105,19 +105,18 @@ def test_planted_copies_are_found_and_nothing_else(world, tmp_path):
 
 def test_each_picture_is_made_once_and_judged_as_if_it_were_made_again(world, monkeypatch):
     root, truth = world
-    made, before = [], mining.overlap.copies.picture_of
+    made, before = [], caches.picture_of
 
     def counting(image):
         made.append(image)
         return before(image)
 
-    for module in (mining.overlap.copies, mining.suspects.pictures.features):
-        monkeypatch.setattr(module, "picture_of", counting)
+    monkeypatch.setattr(caches, "picture_of", counting)
     train, test = Faces.scan(root / "train"), Faces.scan(root / "test")
     once = Matching.of(test, train.root).block(train.paths.tolist())
     assert len(made) == len(train) + len(test)
     assert len(once[0]) >= len(truth)
-    monkeypatch.setattr(DuplicatePictures, "keep", lambda *arguments: None)
+    monkeypatch.setattr(Comparisons, "keep", lambda *arguments: None)
     assert Matching.of(test, train.root).block(train.paths.tolist()) == once
     assert len(made) > 2 * (len(train) + len(test))
 

@@ -162,6 +162,26 @@ def test_what_cannot_be_read_is_not_judged(tmp_path: Path) -> None:
     assert doubt.count == 0
 
 
+def test_processes_say_what_threads_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at, (image, _) in enumerate(BAD.values()):
+        image.save(tmp_path / f"{at:02}.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    paths = [f"{at:02}.png" for at in range(len(BAD))] + ["bad.png", "00.png", "gone.png"]
+    there, apart = BadCrops(tmp_path), BadCrops(tmp_path)
+    scores, reasons = there.of_faces(paths)
+    monkeypatch.setattr("mining.suspects.crops.FEW", 1)
+    monkeypatch.setattr("mining.suspects.crops._CHUNK", 3)
+    steps: list[tuple[int, int]] = []
+    again, said = apart.of_faces(paths, lambda *at: steps.append(at))
+    assert again.tolist() == pytest.approx(scores.tolist(), abs=0, nan_ok=True)
+    assert said == reasons
+    assert all(said[: len(BAD)])
+    assert apart.unread == there.unread == {
+        "bad.png": there.unread["bad.png"], "gone.png": "no such file"
+    }  # fmt: skip
+    assert steps[-1] == (len(paths), len(paths))
+
+
 def test_measures() -> None:
     half = Image.new("RGB", (64, 64), (10, 10, 10))
     half.paste((200, 200, 200), (0, 0, 16, 64))

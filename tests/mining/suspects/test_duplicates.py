@@ -13,11 +13,11 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from mining.errors import SuspectError
 from mining.suspects.duplicates import THRESHOLD, DuplicatePictures
-from mining.suspects.pictures import features
+from mining.suspects.pictures import comparison, features
 from mining.suspects.pictures.alignment import ways
+from mining.suspects.pictures.caches import PictureCache, Recent
 from mining.suspects.pictures.comparison import Comparisons
 from mining.suspects.pictures.features import (
-    Recent,
     inner_box,
     inner_lines,
     mirrored_words,
@@ -442,10 +442,39 @@ def test_little_memory_changes_nothing(tmp_path: Path) -> None:
     check = DuplicatePictures(tmp_path)
     expected = check(pairs)
     small = Comparisons(tmp_path)
-    small.pictures = features.PictureCache(tmp_path, 10**6, 1, 1)
+    small.pictures = PictureCache(tmp_path, 10**6, 1, 1)
     found = DuplicatePictures(tmp_path, comparisons=small)(pairs)
     assert found.score.tolist() == expected.score.tolist()
     assert found.reasons == expected.reasons
+
+
+@pytest.mark.parametrize("room", [1, 2**20])
+def test_processes_find_what_threads_find(
+    room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is kept; pictures that cannot be read are told as well."""
+    saved(tmp_path, a=scene(1), b=jpeg(scene(1), 20), c=scene(2), d=scene(1).transpose(FLIP))
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    names = [f"{name}.png" for name in ("a", "b", "bad", "c", "d", "gone")]
+    both = [(a, b) for a in names for b in names if a < b]
+    pairs = PairSet.of([a for a, _ in both], [b for _, b in both], 0)
+    expected = DuplicatePictures(tmp_path)
+    there = expected(pairs)
+    monkeypatch.setattr(comparison, "FEW", 1)
+    monkeypatch.setattr(comparison, "_PAIRS", 2)
+    apart = Comparisons(tmp_path)
+    apart.pictures = PictureCache(tmp_path, 10**6, room, room)
+    check = DuplicatePictures(tmp_path, comparisons=apart)
+    steps: list[tuple[int, int]] = []
+    doubt = check(pairs, lambda *at: steps.append(at))
+    assert doubt.score.tolist() == pytest.approx(there.score.tolist(), abs=0, nan_ok=True)
+    assert doubt.reasons == there.reasons
+    assert check.unread == expected.unread
+    assert list(check.unread) == ["bad.png", "gone.png"]
+    assert steps[-1] == (len(both), len(both))
+    # Known now.
+    monkeypatch.setattr(comparison, "_compared_apart", None)
+    assert check(pairs).reasons == there.reasons
 
 
 def test_pixels_are_made_again_without_describing(
@@ -453,7 +482,7 @@ def test_pixels_are_made_again_without_describing(
 ) -> None:
 
     saved(tmp_path, a=padded(scene(1)), b=scene(2, 60))
-    pictures = features.PictureCache(tmp_path, 10**6, pixels_bytes=1)
+    pictures = PictureCache(tmp_path, 10**6, pixels_bytes=1)
     made = {}
     for path in ("a.png", "b.png"):
         picture = pictures.picture(path)

@@ -11,8 +11,9 @@ from PIL import Image
 
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.evidence import Evidence
-from mining.suspects.pictures import comparison, features
+from mining.suspects.pictures import caches, features
 from mining.suspects.pictures.comparison import Comparisons
+from mining.suspects.pictures.judge import SURE
 from mining.suspects.sources import BY_NAME, SourcePictures
 from mining.suspects.variants import DrawingVariants
 from pairsets.pairset import PairSet
@@ -90,7 +91,7 @@ def test_faces_of_one_picture_by_the_table_by_pixels_and_by_name(tmp_path: Path)
         assert score == BY_NAME
         assert reason.endswith("3131051, by their names alone")
         score, reason = found["asuka/party_1.png", "rei/party_0.png"]
-        assert score >= comparison.SURE
+        assert score >= SURE
         assert "called party, and" in reason
         assert found["asuka/y.png", "rei/x.png"] == (1.0, "cut from one picture, by crops.csv")
 
@@ -112,7 +113,7 @@ def test_each_picture_is_read_once_for_all_kinds(
         return picture_of(image)
 
     picture_of = features.picture_of
-    monkeypatch.setattr(features, "picture_of", counted)
+    monkeypatch.setattr(caches, "picture_of", counted)
     pairs = PairSet.of(["a_1.png", "a_1.png"], ["a_2.png", "a_3.png"], 1)
     checks = Evidence(tmp_path).checks(["duplicate", "variant", "source"])
     flags = {check.kind: check(pairs).flagged.tolist() for check in checks}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from dataclasses import replace
 
@@ -93,7 +94,9 @@ def damaged(file, change):
         (lambda c: c["findings"][0]["notes"][0].update(suggestion="burn"), "'burn'"),
         (lambda c: c["findings"][0]["notes"][0].update(score=7), "a score of 7"),
         (lambda c: c["findings"][0]["notes"][0].update(score="x"), "score is 'x'"),
-        (lambda c: c["faces"]["paths"].pop(), "11 paths, 11 identities and 12 sizes"),
+        (lambda c: c["faces"]["paths"].pop(), "11 paths, 11 identities, 12 sizes and 12 digests"),
+        (lambda c: c["faces"]["digests"].pop(), "12 sizes and 11 digests"),
+        (lambda c: c["faces"].pop("digests"), "digests is missing"),
         (lambda c: c["faces"]["sizes"].__setitem__(0, 1), "not the one its digest is of"),
         (lambda c: c["kinds"]["alias"].update(expected={}), "the expectation of a check"),
         (lambda c: c.update(unread=[1]), "unread is"),
@@ -123,7 +126,7 @@ def test_faces_that_changed_are_named(faces, file):
     draw_face(99, 64).save(faces.root / "rei" / "0.png")
     with pytest.raises(PairSetError, match=r"1 of another size \('rei/0.png'\)"):
         audit.refuse_other(Faces.scan(faces.root), sizes=True)
-    # Who has vectors alone cannot know.
+    # Of vectors alone sizes are not known.
     audit.refuse_other(Faces.scan(faces.root))
     (faces.root / "rei" / "2.png").unlink()
     draw_face(5).save(faces.root / "rei" / "3.png")
@@ -131,6 +134,23 @@ def test_faces_that_changed_are_named(faces, file):
     told = r"2 added \('rei/3.png' for one\), 1 no longer there \('rei/2.png'\)"
     with pytest.raises(PairSetError, match=told):
         audit.refuse_other(Faces.scan(faces.root))
+
+
+def test_other_bytes_of_one_size_are_named(faces, file):
+    audit = Audit.read(file)
+    path = faces.root / "rei" / "1.png"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + b"x")
+    audit.refuse_other(Faces.scan(faces.root), sizes=True)
+    told = r"1 with other bytes \('rei/1.png'\)"
+    with pytest.raises(PairSetError, match=told):
+        audit.faces.refuse_strangers(["rei/0.png", "rei/1.png"], file, faces.root)
+    audit.faces.refuse_strangers(["rei/0.png"], file, faces.root)
+    digests = {"rei/1.png": hashlib.sha256(before).hexdigest(), "new.png": "0" * 64}
+    audit.faces.refuse_changed(digests, file)
+    digests |= {"rei/1.png": hashlib.sha256(path.read_bytes()).hexdigest()}
+    with pytest.raises(PairSetError, match=told):
+        audit.faces.refuse_changed(digests, file)
 
 
 def test_other_faces_are_refused(file, tmp_path):
