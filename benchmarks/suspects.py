@@ -17,7 +17,8 @@ the first style alone) and by `pixels`. Mistakes are planted at several rates, s
 - `twins`: how many pairs of different identities that were drawn to differ in one trait `alias`
   would drop, at several shares of twins, without mistakes and with 3 % of identities split. All of
   them are asked of, besides the hardest negatives.
-- `duplicate`, `crop`: see `suspect_changes`; peers, where asked for: see `suspect_peers`.
+- `duplicate`, `crop`: see `suspect_changes`; `variant`, `source`: see `suspect_variants`; peers,
+  where asked for: see `suspect_peers`.
 
 `rate 0` is the set as it is: every flag counts as false, though real names may be wrong by
 themselves. For intervals, and what `within` means, see `suspect_rates`. On real faces what limits
@@ -36,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import suspect_changes, suspect_checks, suspect_peers
+from benchmarks import suspect_changes, suspect_checks, suspect_peers, suspect_variants
 from benchmarks.machine import RESULTS, describe
 from benchmarks.suspect_checks import expected_of
 from benchmarks.suspect_identities import hardest, one_each
@@ -286,6 +287,17 @@ def table(content: Row) -> Iterator[str]:
                 f"crop | {cell['set']} | {rate['rate']:.0%} | {rate['flags']} flags | "
                 f"{_percent(rate['precision'])} | {_percent(rate['recall'])}"
             )
+    for cell in content.get("variants", []):
+        yield (
+            f"variant | {cell['style']} | {cell['variants']} variants | recall "
+            f"{_percent(cell['recall'])}, of decoys {_percent(cell['decoys_flagged'])}, taken for "
+            f"copies {_percent(cell['taken_for_copies'])}"
+        )
+    for cell in content.get("sources", []):
+        yield (
+            f"source | {cell['set']} | {cell['cuts']} cuts | recall {_percent(cell['recall'])}, "
+            f"of decoys {_percent(cell['decoys_flagged'])}"
+        )
 
 
 def _line(cell: Row) -> str:
@@ -346,7 +358,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, help="where drawn faces and vectors are kept")
     parser.add_argument("--runs", type=int, default=5, help="plantings of each rate")
     parser.add_argument("--identities", type=int, default=300, help="of each drawn set")
-    parser.add_argument("--parts", default="identities,twins,duplicates,crops")
+    parser.add_argument("--parts", default="identities,twins,duplicates,crops,variants,sources")
     parser.add_argument("--peers", default="", help="names; see benchmarks/suspect_peers.py")
     parser.add_argument("--environments", type=Path, help="where those of the peers are kept")
     parser.add_argument("--quick", action="store_true", help="a smoke run; nothing is kept")
@@ -403,7 +415,11 @@ def measured(options: argparse.Namespace, cache: Path) -> Row:
             found.setdefault("crops", []).append(
                 suspect_changes.crops(views, options.runs, options.quick)
             )
+        if "sources" in parts:
+            found.setdefault("sources", []).append(suspect_variants.sources(views, options.quick))
         print(f"{views.name}, pictures: done", flush=True)
+    if "variants" in parts:
+        found["variants"] = [suspect_variants.variants(style, options.quick) for style in styles]
     if options.peers:
         place = options.environments or cache / "environments"
         names = options.peers.split(",")

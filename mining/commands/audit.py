@@ -152,10 +152,11 @@ def _moved(paths: Sequence[str], faces: Path, to: Path, progress: Progress) -> P
     """Move faces away; the list of them."""
     try:
         return move_away(paths, faces, to, progress)
-    except OSError as error:
+    # Interrupted, the same command does not go on: the list of what was moved is there.
+    except (OSError, KeyboardInterrupt) as error:
         raise OutputError(
-            f"{to}: {error}; some of the {len(paths):,} faces were moved. Move them back: "
-            f"lookalikes audit --undo {to / UNDO}"
+            f"{to}: {str(error) or 'interrupted'}; some of the {len(paths):,} faces were moved. "
+            f"Move them back: lookalikes audit --undo {to / UNDO}"
         ) from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -56,15 +56,12 @@ def bad_crops(
         state = state_of(faces.root, paths)
         block = parts.read(state)
         if block is None:
-            scores, reasons = check.of_faces(paths, _after(progress, start, len(faces)))
-            known = check.unread
-            bad = [
-                [paths[at], float(scores[at]), reason]
-                for at, reason in enumerate(reasons)
-                if reason
-            ]
-            block = [bad, {path: known[path] for path in paths if path in known}]
+            block = _looked_at(check, paths, _after(progress, start, len(faces)))
             parts.write(block, state)
+        elif block[1]:
+            # What could not be read may be readable now.
+            again = _looked_at(check, sorted(block[1]), unheard)
+            block = [[*block[0], *again[0]], again[1]]
         names = dict(zip(paths, faces.identities[rows].tolist(), strict=True))
         found += [
             Finding("crop", (Note(path, names[path], "", score, why, "leave-out"),))
@@ -74,6 +71,14 @@ def bad_crops(
         progress(rows.stop, len(faces))
     order = np.argsort([-(one.notes[0].score or 0) for one in found], kind="stable")
     return [found[at] for at in order.tolist()], unread
+
+
+def _looked_at(check: CropCheck, paths: list[str], progress: Step) -> list[Any]:
+    """Path, score and reason of each bad crop, and causes by path of what cannot be read."""
+    scores, reasons = check.of_faces(paths, progress)
+    known = check.unread
+    bad = [[paths[at], float(scores[at]), reason] for at, reason in enumerate(reasons) if reason]
+    return [bad, {path: known[path] for path in paths if path in known}]
 
 
 def _after(progress: Step, before: int, total: int) -> Step:

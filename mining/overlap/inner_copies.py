@@ -17,7 +17,7 @@ from mining.parallel import in_chunks
 from mining.suspects.check import Check
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.pictures.comparison import Comparisons
-from mining.suspects.sources import SourcePictures
+from mining.suspects.sources import TABLE, SourcePictures
 from mining.suspects.variants import DrawingVariants
 from pairsets.faces import Faces
 from pairsets.images import MAX_PIXELS
@@ -91,7 +91,9 @@ def copies_within(
     search = Search(faces, max_pixels, threads)
     with progress("Reading pictures") as step:
         search.read(step)
-    facts = [_state(faces), max_pixels, versions("lookalikes", "opencv-python-headless")]
+    # What could not be read may be readable when the search goes on.
+    unread = sorted(search.comparisons.unread)
+    facts = [_state(faces), unread, max_pixels, versions("lookalikes", "opencv-python-headless")]
     kept = None if journal is None else Parts(journal, facts)
     found: set[Copy] = set()
     with progress("Looking for copies") as step:
@@ -171,8 +173,8 @@ class Search:
 
 
 def _state(faces: Faces) -> str:
-    """Digest of the files and of who they are said to show."""
-    digest = hashlib.sha256(state_of(faces.root, faces.paths).encode())
+    """Digest of the files, of who they are said to show, and of the table of `crop`."""
+    digest = hashlib.sha256(state_of(faces.root, [*faces.paths, TABLE]).encode())
     for name in faces.identities:
         digest.update(f"{name}\0".encode())
     return f"{faces.root} {digest.hexdigest()}"

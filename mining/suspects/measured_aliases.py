@@ -16,6 +16,7 @@ from mining.suspects.identity.nearest_pairs import nearest_pairs
 from mining.suspects.identity.nearness import FACES, nearness
 from mining.suspects.identity.own_identities import OwnIdentities, planted_worlds
 from mining.suspects.identity.plants import split_identities
+from mining.suspects.kept_measurements import kept_measurement
 from pairsets.arrays import Floats
 from pairsets.files.aliases import Aliases
 from pairsets.files.cannot_links import CannotLinks
@@ -62,6 +63,10 @@ class MeasuredAliases(SameIdentity):
 
     @cached_property
     def _measured(self) -> Measurement:
+        models = [each.embeddings for each in self._own]
+        return kept_measurement(self.kind, models, self._trusted, self._measure)
+
+    def _measure(self) -> Measurement:
         planted = [
             strengths(models, split)
             for models, _, split in planted_worlds(self._own, split_identities)

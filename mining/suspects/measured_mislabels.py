@@ -11,6 +11,7 @@ from mining.suspects.identity.identities import Identities
 from mining.suspects.identity.measurement import MOST_UNFLAGGED, Measurement, measured
 from mining.suspects.identity.own_identities import OwnIdentities, common_faces, planted_worlds
 from mining.suspects.identity.plants import moved_faces
+from mining.suspects.kept_measurements import kept_measurement
 from mining.suspects.mislabels import Mislabelled, Seen, SeenFaces
 from mining.suspects.mislabels import agreed as agreed_score
 from pairsets.arrays import Floats
@@ -50,6 +51,10 @@ class MeasuredMislabels(Mislabelled):
 
     @cached_property
     def _measured(self) -> Measurement:
+        models = [each.embeddings for each in self._own]
+        return kept_measurement(self.kind, models, self._trusted, self._measure)
+
+    def _measure(self) -> Measurement:
         planted = [
             strengths(models, moved, agreed=True)
             for models, moved, _ in planted_worlds(self._own, moved_faces)

@@ -10,6 +10,7 @@ from indexes.memory import gather
 from mining.embeddings.store import Embeddings
 from mining.suspects.identity.measurement import Measurement, measured
 from mining.suspects.identity.separation import separation
+from mining.suspects.kept_measurements import kept_measurement
 from mining.suspects.vetoes import SecondModel
 from pairsets.arrays import Floats, Mask, Scores
 from pairsets.files.expectations import Expectation
@@ -46,6 +47,9 @@ class MeasuredVeto(SecondModel):
 
     @cached_property
     def _measured(self) -> Measurement:
+        return kept_measurement(self.kind, [self._embeddings], self._trusted, self._measure)
+
+    def _measure(self) -> Measurement:
         return measured(
             self.kind,
             nearest_strangers(self._embeddings),

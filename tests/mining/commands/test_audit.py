@@ -20,12 +20,13 @@ from mining.commands.audit import audit
 from mining.errors import SuspectError
 from mining.inspection.actions import Actions
 from mining.inspection.work import AuditWork
+from mining.suspects.crops import BadCrops
 from mining.suspects.evidence import Evidence
-from pairsets import Faces, PairSet, read_ignore_list
+from pairsets import Faces, PairSet, images, read_ignore_list
 from pairsets.files.audits import Audit
 from pairsets.sources.drawn.sample import draw_faces
+from pairsets.storage import relocation
 
-pytest.importorskip("cv2")
 pytest.importorskip("cv2")
 
 
@@ -245,15 +246,69 @@ def test_an_interrupted_audit_goes_on_with_the_same_bytes(home, monkeypatch, sta
     left = {path.name for path in (home / "o").iterdir()}
     assert "crops.partial.sqlite" in left
     assert not left & {"audit.csv", "audit.json", "audit.html"}
+    looked, asked = [], BadCrops.of_faces
+
+    def of_faces(self, paths, progress):
+        looked.extend(paths)
+        return asked(self, paths, progress)
+
     with monkeypatch.context() as patch:
-        patch.setattr("mining.suspects.crops.BadCrops.of_faces", stop)
+        patch.setattr("mining.suspects.crops.BadCrops.of_faces", of_faces)
         assert lookalikes(*command).code == 0
+    # What could not be read may be readable by now.
+    assert looked == list(Audit.read("o/audit.json").unread)
     assert {path.name for path in (home / "o").iterdir()} == {
         "audit.csv", "audit.html", "audit.json",
     }  # fmt: skip
     assert (home / "o" / "audit.csv").read_bytes() == (
         home / "faces.audit" / "audit.csv"
     ).read_bytes()
+
+
+def test_what_became_readable_is_looked_at_when_it_goes_on(home, monkeypatch):
+    """Though neither its size nor its time changed, as where a right to read was given."""
+    (bad,) = Audit.read("faces.audit/audit.json").unread
+    command = ("audit", "faces", "--kinds", "crop,duplicate", "--out", "o")
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mining.commands.audit.write_audit_page", stop)
+        assert lookalikes(*command).code == 130
+    decode = images.decode
+
+    def readable(data, *, path=None, **options):
+        if path is not None and Path(path) == Path("faces") / bad:
+            return Image.new("RGB", (64, 64), "white")
+        return decode(data, path=path, **options)
+
+    monkeypatch.setattr(images, "decode", readable)
+    assert lookalikes(*command).code == 0
+    found = Audit.read("o/audit.json")
+    assert not found.unread
+    assert found.single["crop"][bad][1] == "nearly one colour"
+
+
+def test_an_interrupted_move_says_how_to_undo_it(home, monkeypatch):
+    moves = []
+
+    def moving(source, target):
+        if len(moves) == 1:
+            raise KeyboardInterrupt
+        moves.append(move(source, target))
+
+    move = relocation._move
+    before = contents(home / "faces")
+    with monkeypatch.context() as patch:
+        patch.setattr(relocation, "_move", moving)
+        made = lookalikes("audit", "faces", "--out", "o", "--move-to", "aside")
+    assert made.code == 1
+    assert "interrupted; some of the" in made.err
+    assert "lookalikes audit --undo aside/undo.csv" in made.err
+    assert contents(home / "faces") != before
+    assert lookalikes("audit", "--undo", "aside/undo.csv").code == 0
+    assert contents(home / "faces") == before
 
 
 # --- what other commands make of it
