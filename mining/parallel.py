@@ -6,6 +6,7 @@ has a part in it, and the pieces are worth the start of these.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections import deque
@@ -95,9 +96,16 @@ def _processes(count: int) -> Executor | None:
         from loky import ProcessPoolExecutor
 
         made: Executor = ProcessPoolExecutor(count, timeout=_IDLE, initializer=_uninterrupted)
+        # Later, while modules are taken apart, its end would be told as an error.
+        atexit.register(_ended, made)
     except (ImportError, OSError):  # not installed; a system without shared semaphores
         return None
     return made
+
+
+def _ended(kept: Executor) -> None:
+    _processes.cache_clear()
+    kept.shutdown(wait=True)
 
 
 def _uninterrupted() -> None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,16 @@ TABLES, BITS = 4, 22
 # Votes that a picture needs, and pictures that are named at most: those with most votes. So all 150
 # planted copies of drawn faces are named, and all 595 of real ones (benchmarks/overlap.py).
 LEAST_VOTES, MOST = 6.5, 6
-# A key of more pictures than that says less of each, in proportion; of more than the share of all,
-# and than the number, nothing: a plain edge.
-_TELLING = 4
-_COMMON_SHARE, _COMMON = 0.02, 512
+# Pictures that are named by their hash, the nearest ones: in a large collection many are alike by
+# chance.
+MOST_BY_HASH = 3
+# A key of more pictures than that says less of each, in proportion, and one of many, a plain edge,
+# nothing: all words of a picture would not make up the votes that it needs.
+_TELLING, _COMMON = 4, 128
 # Votes are counted in whole numbers: exact, whatever their order.
 _WHOLE, _WEIGHT_BITS = 840, 10
+# Keys from which on each is looked up by itself: that takes 64 MB.
+FEW_KEYS = 1 << 20
 # Pictures whose words tell where bits are as often set as not.
 _SAMPLED = 1024
 
@@ -74,20 +79,15 @@ class Twins:
         # Mirrored pictures have rows of their own behind the others.
         words = [entry.keys.shape[1] for entry in entries]
         owners = np.repeat(np.arange(2 * len(entries), dtype=np.int32), [*words, *words])
-        rising, many, owned = [], [], []
-        for table in range(TABLES):
-            keys = np.concatenate(
-                [*(entry.keys[way, :, table] for way in (0, 1) for entry in entries), _NO_KEYS]
-            )
-            order = np.argsort(keys, kind="stable")
-            owned.append(owners[order])
-            known, counts = np.unique(keys, return_counts=True)
-            # Of the tables one: each has keys of its own.
-            rising.append(known + _TABLE[table])
-            many.append(counts)
-        # Each key, where those who have it begin among them all, and who they are.
-        self._keys, self._owners = np.concatenate(rising), np.concatenate(owned)
-        self._starts = np.concatenate([[0], np.cumsum(np.concatenate(many))])
+        self._postings = Postings(
+            (
+                np.concatenate(
+                    [*(entry.keys[way, :, table] for way in (0, 1) for entry in entries), _NO_KEYS]
+                )
+                for table in range(TABLES)
+            ),
+            owners,
+        )
 
     @classmethod
     def of(cls, pictures: Iterable[Picture]) -> Twins:
@@ -110,7 +110,7 @@ class Twins:
         if isinstance(picture, Picture):
             picture = entry_of(picture, self.levels, both=False)
         found = {*self._digests.get(picture.digest, [])[:most]}
-        found.update(self._hashes.near(picture.hashes[0])[:MOST].tolist())
+        found.update(self._hashes.near(picture.hashes[0], MOST_BY_HASH).tolist())
         found.update(self._elected(picture.keys[0])[:MOST].tolist())
         return sorted(found)
 
@@ -121,26 +121,18 @@ class Twins:
             keys: `[K, TABLES]`, of the words.
         """
         nobody = np.zeros(0, np.int64)
-        sought = (keys + _TABLE).ravel()
-        # Sorted, they are found in one way through memory.
-        word = np.argsort(sought)
-        place = np.searchsorted(self._keys, sought[word])
-        same = place < len(self._keys)
-        same[same] = self._keys[place[same]] == sought[word[same]]
-        place, word = place[same], word[same] // TABLES
-        first = self._starts[place]
-        many = self._starts[place + 1] - first
-        few = many <= max(_COMMON, int(_COMMON_SHARE * 2 * self._count))
+        word, first, many = self._postings.of(keys)
+        few = many <= _COMMON
         word, first, many = word[few], first[few], many[few]
         if not len(many):
             return nobody
-        # Places in `_owners`: of each key, from its first one on.
+        # Places of owners: of each key, from its first one on.
         ends = np.cumsum(many)
         places = np.arange(ends[-1]) + np.repeat(first - (ends - many), many)
         weights = np.repeat(_WHOLE * _TELLING // np.maximum(many, _TELLING), many)
         # One number for whom a word votes, which word, and how much it says.
         bits = len(keys).bit_length()
-        said = (self._owners[places].astype(np.int64) << bits) + np.repeat(word, many)
+        said = (self._postings.owners[places].astype(np.int64) << bits) + np.repeat(word, many)
         ranked = np.sort((said << _WEIGHT_BITS) + weights)
         said = ranked >> _WEIGHT_BITS
         # A word votes once for a picture, whatever keys they share: by the one that says most.
@@ -153,6 +145,66 @@ class Twins:
         # Of a picture and its mirror image the one that has more.
         rows = rows[np.lexsort([rows, -votes])]
         return rows[np.sort(np.unique(rows, return_index=True)[1])] if len(rows) else nobody
+
+
+class Postings:
+    """Owners of each key of several tables, behind each other.
+
+    Where there are many keys, where each begins is looked up by the key itself: searched for, each
+    would be far away in memory many times.
+
+    Args:
+        tables: keys `[N]` of each table.
+        owners: `[N]` of the keys, alike in all tables.
+
+    Attributes:
+        owners: of all tables, by key.
+    """
+
+    def __init__(self, tables: Iterable[Keys], owners: Keys) -> None:
+        known, counts, owned = [], [], []
+        for table, keys in enumerate(tables):
+            # Of a key its owners rise, as they do in `owners`.
+            ranked = np.sort((keys.astype(np.int64) << 32) + owners)
+            owned.append((ranked & 0xFFFFFFFF).astype(np.int32))
+            rising = (ranked >> 32).astype(np.int32)
+            first = np.flatnonzero(np.append(True, rising[1:] != rising[:-1])[: len(rising)])
+            # Keys of each table are numbers of their own.
+            known.append(rising[first] + (table << BITS))
+            counts.append(np.diff(first, append=len(rising)))
+        self.owners = np.concatenate(owned)
+        starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        narrow: type[np.signedinteger[Any]] = np.int32 if len(self.owners) < 2**31 else np.int64
+        self._starts: NDArray[np.signedinteger[Any]] = starts.astype(narrow)
+        self._keys = np.concatenate(known)
+        self._places: NDArray[np.signedinteger[Any]] | None = None
+        if len(self._keys) > FEW_KEYS:
+            # Of a key that nobody has it is where the next one is.
+            places = np.zeros((len(known) << BITS) + 1, np.int32)
+            places[self._keys + 1] = 1
+            self._places = np.cumsum(places, dtype=np.int32)
+            self._keys = _NO_KEYS
+
+    def of(self, keys: Keys) -> tuple[Rows, Rows, Rows]:
+        """Number of a word, where its owners begin, and how many: of each key that anybody has.
+
+        Args:
+            keys: `[K, TABLES]`, of each word in each table.
+        """
+        sought = (keys + _TABLE).ravel()
+        # Sorted, they are found in one way through memory.
+        word = np.argsort(sought)
+        sought = sought[word]
+        if self._places is None:
+            place = np.searchsorted(self._keys, sought)
+            same = place < len(self._keys)
+            same[same] = self._keys[place[same]] == sought[same]
+        else:
+            place = self._places[sought]
+            same = self._places[sought + 1] > place
+        place, word = place[same], word[same] // TABLES
+        first = self._starts[place].astype(np.int64)
+        return word, first, self._starts[place + 1] - first
 
 
 def levels_of(pictures: Iterable[Picture]) -> Signs:

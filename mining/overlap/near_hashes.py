@@ -17,6 +17,8 @@ _BITS = 16
 _PARTS = 64 // _BITS
 # So few are asked one by one sooner.
 FEW = 1 << 15
+# Bits of a row, below those by which it is ranked.
+_ROW_BITS = 40
 
 
 class NearHashes:
@@ -35,15 +37,25 @@ class NearHashes:
             counts = np.bincount(keys, minlength=1 << _BITS)
             self._starts.append(np.concatenate([[0], np.cumsum(counts)]))
 
-    def near(self, wanted: int) -> Rows:
+    def near(self, wanted: int, most: int) -> Rows:
         """Pictures of which a hash differs from the wanted one by `HASH_BITS` bits at most.
 
-        Rising; each once.
+        The nearest first, of equal ones the first row; each once, and no more than `most`.
         """
-        one, found = np.uint64(wanted), [np.zeros(0, np.int64)]
-        if len(self._hashes) <= FEW:
-            near = np.bitwise_count(self._hashes ^ one) <= HASH_BITS
-            return np.unique(np.flatnonzero(near) // 2)
+        one, few = np.uint64(wanted), len(self._hashes) <= FEW
+        places = np.arange(len(self._hashes)) if few else self._with_a_part_alike(one)
+        bits = np.bitwise_count(self._hashes[places] ^ one)
+        places, bits = places[bits <= HASH_BITS], bits[bits <= HASH_BITS]
+        # The bits in front of the row: sorted, the nearest come first.
+        ranked = np.sort((bits.astype(np.int64) << _ROW_BITS) + places // 2)
+        rows = ranked & ((1 << _ROW_BITS) - 1)
+        # Of one that is named again, mirrored or by another part, the first time counts.
+        _, first = np.unique(rows, return_index=True)
+        return np.asarray(rows[np.sort(first)][:most])
+
+    def _with_a_part_alike(self, one: np.uint64) -> Rows:
+        """Places of hashes of which a part differs by few bits, some of them several times."""
+        found = [np.zeros(0, np.int64)]
         for part in range(_PARTS):
             keys = self._part(np.array([one]), part) ^ _flips()
             starts, rows = self._starts[part], self._rows[part]
@@ -53,9 +65,7 @@ class NearHashes:
             ends = np.cumsum(counts)
             places = np.arange(ends[-1] if len(ends) else 0)
             found.append(rows[places + np.repeat(first - (ends - counts), counts)])
-        likely = np.concatenate(found)
-        near = np.bitwise_count(self._hashes[likely] ^ one) <= HASH_BITS
-        return np.unique(likely[near] // 2)
+        return np.concatenate(found)
 
     @staticmethod
     def _part(hashes: NDArray[np.uint64], part: int) -> Rows:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mining.overlap.candidates import LEAST_VOTES, MOST, TABLES, Twins, entry_of
+from mining.overlap.candidates import BITS, LEAST_VOTES, MOST, TABLES, Postings, Twins, entry_of
 from mining.overlap.near_hashes import NearHashes
 from mining.suspects.pictures.alignment import HASH_BITS
 from mining.suspects.pictures.features import picture_of
@@ -95,16 +95,44 @@ def test_hashes_by_parts_are_those_by_one(monkeypatch):
         hashes[row, row % 2] = hashes[0, 0] ^ mask
     wanted = [int(one) for one in hashes[:30].ravel()]
     alone = NearHashes(hashes)
-    expected = [alone.near(one).tolist() for one in wanted]
-    naive = [
-        [
-            row
-            for row, both in enumerate(hashes.tolist())
-            if min((one ^ other).bit_count() for other in both) <= HASH_BITS
-        ]
-        for one in wanted
-    ]
+    expected = [alone.near(one, 999).tolist() for one in wanted]
+    naive = []
+    for one in wanted:
+        apart = [min((one ^ other).bit_count() for other in both) for both in hashes.tolist()]
+        rows = sorted(range(len(apart)), key=lambda row: (apart[row], row))
+        naive.append([row for row in rows if apart[row] <= HASH_BITS])
     monkeypatch.setattr("mining.overlap.near_hashes.FEW", 0)
-    assert expected == naive == [NearHashes(hashes).near(one).tolist() for one in wanted]
+    parts = NearHashes(hashes)
+    assert expected == naive == [parts.near(one, 999).tolist() for one in wanted]
     assert len(naive[0]) > 200
-    assert NearHashes(hashes[:0]).near(1).tolist() == []
+    for most in (0, 1, 7):
+        assert [alone.near(one, most).tolist() for one in wanted] == [a[:most] for a in naive]
+        assert [parts.near(one, most).tolist() for one in wanted] == [a[:most] for a in naive]
+    assert NearHashes(hashes[:0]).near(1, 9).tolist() == []
+
+
+def test_keys_are_looked_up_as_they_are_searched_for(monkeypatch):
+    dice = np.random.default_rng(0)
+    owners = np.sort(dice.integers(0, 50, 300)).astype(np.int32)
+    tables = [dice.integers(0, 40 * (table + 1), 300).astype(np.int32) for table in range(TABLES)]
+    tables[3][:5] = (1 << BITS) - 1
+    asked = dice.integers(0, 200, (60, TABLES)).astype(np.int32)
+    asked[:3, 3] = (1 << BITS) - 1
+    naive = {
+        (word, owner)
+        for word, keys in enumerate(asked.tolist())
+        for table, key in enumerate(keys)
+        for owner in owners[tables[table] == key].tolist()
+    }
+    for few in (10**9, 0):
+        monkeypatch.setattr("mining.overlap.candidates.FEW_KEYS", few)
+        postings = Postings(tables, owners)
+        word, first, many = postings.of(asked)
+        found = {
+            (at, owner)
+            for at, start, count in zip(word, first, many, strict=True)
+            for owner in postings.owners[start : start + count].tolist()
+        }
+        assert found == naive
+        assert all(many > 0)
+        assert Postings([keys[:0] for keys in tables], owners[:0]).of(asked)[0].tolist() == []
