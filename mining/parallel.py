@@ -9,12 +9,14 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import chain, islice
+from threading import Thread
 from typing import TypeVar
 
 # Pieces waiting a thread, so that none is ever idle.
@@ -22,6 +24,8 @@ _AHEAD = 3
 # Seconds after which idle processes end, and how many there are at most unless one asks for more:
 # each needs some 0.1 GB.
 _IDLE, _MOST = 30, 16
+# Seconds between two looks at whether the one that started a process is still there.
+_WATCHED = 1.0
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -95,7 +99,9 @@ def _processes(count: int) -> Executor | None:
     try:
         from loky import ProcessPoolExecutor
 
-        made: Executor = ProcessPoolExecutor(count, timeout=_IDLE, initializer=_uninterrupted)
+        made: Executor = ProcessPoolExecutor(
+            count, timeout=_IDLE, initializer=_prepared, initargs=(os.getpid(),)
+        )
         # Later, while modules are taken apart, its end would be told as an error.
         atexit.register(_ended, made)
     except (ImportError, OSError):  # not installed; a system without shared semaphores
@@ -108,6 +114,15 @@ def _ended(kept: Executor) -> None:
     kept.shutdown(wait=True)
 
 
-def _uninterrupted() -> None:
-    """In a process: an interruption is for the one that started it, which then gives no more."""
+def _prepared(parent: int) -> None:
+    """In a process: an interruption is for the one that started it, and its end is this one's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    # Killed, it tells nobody: its processes would wait for work for ever. Where the system does not
+    # show it (Windows), they do.
+    while os.getppid() == parent:
+        time.sleep(_WATCHED)
+    os._exit(1)

@@ -119,10 +119,11 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="interrupts a group of processes, as a terminal does")
-def test_an_interruption_leaves_no_trace(tmp_path: Path) -> None:
-    """Ctrl-C reaches the processes, too: they say nothing, and end."""
+@pytest.mark.parametrize("ends", ["by itself", "interrupted"])
+def test_the_end_leaves_no_trace(ends: str, tmp_path: Path) -> None:
+    """Processes end with the one that started them; Ctrl-C reaches them, and they say nothing."""
     script = tmp_path / "script.py"
-    script.write_text(_INTERRUPTED)
+    script.write_text(_INTERRUPTED.replace("10_000", "50" if ends == "by itself" else "10_000"))
     with subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
@@ -133,6 +134,49 @@ def test_an_interruption_leaves_no_trace(tmp_path: Path) -> None:
     ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "begun\n"
-        os.killpg(run.pid, signal.SIGINT)
+        if ends == "interrupted":
+            os.killpg(run.pid, signal.SIGINT)
         out, errors = run.communicate(timeout=HANGS)
-    assert (out, errors, run.returncode) == ("interrupted\n", "", 0)
+    said = "interrupted\n" if ends == "interrupted" else ""
+    assert (out, errors, run.returncode) == (said, "", 0)
+
+
+_KILLED = """
+import os, time
+from mining.parallel import in_order
+
+def work(at):
+    time.sleep(0.05)
+    return os.getpid()
+
+print(*{*in_order(work, range(40), 2, processes=True)}, flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc who is there")
+def test_processes_end_with_a_killed_one(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_KILLED)
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(parallel.__file__).parents[1])},
+    ) as run:
+        assert run.stdout is not None
+        processes = run.stdout.readline().split()
+        run.kill()
+    assert processes
+    until = time.monotonic() + HANGS
+    while any(map(_is_there, processes)):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _is_there(process: str) -> bool:
+    """Whether a process runs; one that has ended may wait to be asked how."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
