@@ -83,7 +83,7 @@ def _with_results(work: Callable[[A], B], part: Sequence[A]) -> tuple[Sequence[A
 
 @contextmanager
 def _pool(workers: int | None, processes: bool) -> Iterator[tuple[Executor, int]]:
-    """What does the work, and how many things at once."""
+    """Pool that does the work, and how many things it does at once."""
     count = workers or os.cpu_count() or 1
     kept = _processes(workers or min(count, _MOST)) if processes and count > 1 else None
     if kept is not None:

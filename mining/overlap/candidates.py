@@ -9,7 +9,7 @@ Perceptual hashes add pictures without spots. Who is named here is only likely: 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,9 +24,14 @@ from pairsets.arrays import Rows
 
 # Keys of a word, and bits of each.
 TABLES, BITS = 4, 22
-# Votes that a picture needs, and pictures that are named at most: those with most votes. So all 150
-# planted copies of drawn faces are named, and all 595 of real ones (benchmarks/overlap.py).
-LEAST_VOTES, MOST = 6.5, 6
+# Votes that a picture needs at most, and pictures that are named at most: those with most votes. So
+# all 150 planted copies of drawn faces are named, and all 595 of real ones (benchmarks/overlap.py).
+MOST_NEEDED, MOST = 6.5, 6
+# In a large collection words are rarer and votes fewer: then it needs so many times what the best
+# other picture usually has, and this at least.
+_ABOVE_USUAL, LEAST_NEEDED = 1.6, 1.5
+# Pictures that tell what is usual.
+_ASKED = 256
 # Pictures that are named by their hash, the nearest ones: in a large collection many are alike by
 # chance.
 MOST_BY_HASH = 3
@@ -88,6 +93,7 @@ class Twins:
             ),
             owners,
         )
+        self._needed = self._usually_enough(entries)
 
     @classmethod
     def of(cls, pictures: Iterable[Picture]) -> Twins:
@@ -111,16 +117,28 @@ class Twins:
             picture = entry_of(picture, self.levels, both=False)
         found = {*self._digests.get(picture.digest, [])[:most]}
         found.update(self._hashes.near(picture.hashes[0], MOST_BY_HASH).tolist())
-        found.update(self._elected(picture.keys[0])[:MOST].tolist())
+        found.update(self._elected(picture.keys[0], self._needed)[0][:MOST].tolist())
         return sorted(found)
 
-    def _elected(self, keys: Keys) -> Rows:
-        """Rows of the pictures that words vote for, as they are or mirrored: most votes first.
+    def _usually_enough(self, entries: Sequence[Entry]) -> int:
+        """Votes that a picture needs, in parts of a whole one: more than others usually have."""
+        rows = np.arange(0, len(entries), max(1, -(-len(entries) // _ASKED)))
+        best = []
+        for row in rows.tolist():
+            others, votes = self._elected(entries[row].keys[0], 0)
+            votes = votes[others != row]
+            best.append(votes[0] if len(votes) else 0)
+        usual = float(np.median(best)) if best else 0.0
+        return int(np.clip(_ABOVE_USUAL * usual, _WHOLE * LEAST_NEEDED, _WHOLE * MOST_NEEDED))
+
+    def _elected(self, keys: Keys, needed: int) -> tuple[Rows, Rows]:
+        """Pictures that words vote for, as they are or mirrored, and their votes: most first.
 
         Args:
             keys: `[K, TABLES]`, of the words.
+            needed: votes, of `_WHOLE` parts each.
         """
-        nobody = np.zeros(0, np.int64)
+        nobody = np.zeros(0, np.int64), np.zeros(0, np.int64)
         word, first, many = self._postings.of(keys)
         few = many <= _COMMON
         word, first, many = word[few], first[few], many[few]
@@ -140,11 +158,13 @@ class Twins:
         owners, weights = said[last] >> bits, ranked[last] & ((1 << _WEIGHT_BITS) - 1)
         starts = np.flatnonzero(np.append(True, owners[1:] != owners[:-1]))
         votes = np.add.reduceat(weights, starts)
-        enough = votes >= LEAST_VOTES * _WHOLE
+        enough = votes >= needed
         rows, votes = owners[starts[enough]] % self._count, votes[enough]
         # Of a picture and its mirror image the one that has more.
-        rows = rows[np.lexsort([rows, -votes])]
-        return rows[np.sort(np.unique(rows, return_index=True)[1])] if len(rows) else nobody
+        order = np.lexsort([rows, -votes])
+        _, first = np.unique(rows[order], return_index=True)
+        order = order[np.sort(first)]
+        return rows[order], votes[order]
 
 
 class Postings:

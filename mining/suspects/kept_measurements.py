@@ -29,7 +29,7 @@ def kept_measurement(
     trusted: bool,
     measure: Callable[[], Measurement],
 ) -> Measurement:
-    """What `measure` measured of these vectors before, or measures now.
+    """Measurement of these vectors as it was kept, or as `measure` makes it now.
 
     Args:
         kind: of the check.
@@ -73,7 +73,7 @@ def _read(file: Path, kind: str) -> Measurement | None:
 
 
 def _facts(embeddings: Embeddings) -> dict[str, object]:
-    """What tells a set of vectors, and whom they show, from any other."""
+    """Facts that tell vectors, and whom they show, from any others."""
     names = hashlib.sha256()
     for column in (embeddings.faces.paths, embeddings.faces.identities):
         for text in column:

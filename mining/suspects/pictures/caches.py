@@ -127,7 +127,7 @@ class PictureCache:
         return self._locate(path)
 
     def known(self, paths: Iterable[str]) -> dict[str, Known]:
-        """What is kept of some pictures."""
+        """Pictures of some paths, as far as they are kept."""
         found = {}
         for path in paths:
             picture = self._pictures.get(path)

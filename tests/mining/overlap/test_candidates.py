@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mining.overlap.candidates import BITS, LEAST_VOTES, MOST, TABLES, Postings, Twins, entry_of
+from mining.overlap.candidates import (
+    BITS,
+    LEAST_NEEDED,
+    MOST,
+    MOST_NEEDED,
+    TABLES,
+    Postings,
+    Twins,
+    entry_of,
+)
 from mining.overlap.near_hashes import NearHashes
 from mining.suspects.pictures.alignment import HASH_BITS
 from mining.suspects.pictures.features import picture_of
@@ -78,11 +87,27 @@ def test_votes_equal_a_count_one_by_one(faces, twins):
                 said += max(votes, default=0)
             both.append(said)
         naive.append(max(both))
-    elected = [row for row, votes in enumerate(naive) if votes >= LEAST_VOTES * 840]
-    elected.sort(key=lambda row: -naive[row])
-    assert twins._elected(entries[5].keys[0]).tolist() == elected
+    for needed in (1, 840, 5000):
+        elected = [row for row, votes in enumerate(naive) if votes >= needed]
+        elected.sort(key=lambda row: -naive[row])
+        rows, votes = twins._elected(entries[5].keys[0], needed)
+        assert rows.tolist() == elected
+        assert votes.tolist() == [naive[row] for row in elected]
+        assert len(elected) > 1
     assert naive[5] == max(naive)
-    assert len(elected) > 1
+
+
+def test_what_is_needed_is_above_what_others_usually_have(faces, twins):
+    pictures = [picture_of(face)[0] for face in faces]
+    best = []
+    for at, picture in enumerate(pictures):
+        entry = entry_of(picture, twins.levels)
+        rows, votes = twins._elected(entry.keys[0], 0)
+        best.append(max(votes[rows != at].tolist(), default=0))
+    usual = 1.6 * np.median(best) / 840
+    assert twins._needed == int(840 * min(max(usual, LEAST_NEEDED), MOST_NEEDED))
+    # Of few nothing is usual, and each of many shares plain words with some other.
+    assert Twins.of(pictures[:1])._needed == Twins.of([])._needed == 840 * LEAST_NEEDED
 
 
 def test_hashes_by_parts_are_those_by_one(monkeypatch):
