@@ -1,8 +1,9 @@
 """Variants of drawings, and two cuts of one picture, planted in sets that no limit was set on.
 
 - `variant`: drawn faces are drawn once more with one part changed (another mouth, other brows, an
-  earring, ...), and both compressed. Decoys are two pictures of one identity that differ in pose,
-  framing and background, too.
+  earring, ...), and both compressed. Decoys are another character in the same pose, framing and
+  expression: two drawings. Two pictures of one drawn character are none, they are made of the same
+  parts; so how often `variant` is right of real redraws is not told by this.
 - `source`: two cuts of one picture, which share some 60 % of it, under two names as `crop` gives
   them (`12_0.png`, `12_1.png`). Decoys are files of such names that were cut from two pictures, as
   where each folder counts its own. Names that tell a picture by themselves (numbers of posts,
@@ -14,6 +15,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ from pairsets.sources.drawn.styles import STYLES
 
 CHARACTERS, CUT, QUICK = 150, 300, 20
 SEED, SIZE = 303, 224
-_OTHER = "another picture"
+_OTHER = "another character"
 Row = dict[str, Any]
 
 
@@ -87,7 +89,9 @@ def drawn_twice(style: str, characters: int) -> Iterator[tuple[str, Pair]]:
             second = draw(options | trait.options(choice))
             if np.any(np.asarray(second) != np.asarray(first)):
                 yield trait.word, (jpeg(first, 90), jpeg(second, 80))
-        other = draw(picture_options(drawn_as, character, rng))
+        another = cast[number - 1]
+        traits = (trait.options(another.traits[trait.word]) for trait in drawn_as.constant)
+        other = draw(options | dict(chain.from_iterable(one.items() for one in traits)))
         yield _OTHER, (jpeg(first, 90), jpeg(other, 80))
 
 
