@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # processes that compare need no tables
     from pairsets.pairset import PairKey
 
 # Pictures, and pairs, that are taken at a time.
-_PICTURES, _PAIRS = 16, 32
+_PICTURES, PAIRS = 16, 32
 # Things to do from which processes are worth their start, and pairs whose pictures are read first.
 FEW, _LOT = 256, 1024
 # Memory for what was found of pairs, some 200 bytes each.
@@ -100,7 +100,7 @@ class Comparisons:
                 found[key] = one
                 self._found.keep(_name(key), one, _FOUND + len(_name(key)) + len(one.why))
                 done += 1
-                if done % _PAIRS == 0 or done == len(lot):
+                if done % PAIRS == 0 or done == len(lot):
                     progress(start + done, len(order))
         return [found[key] for key in keys]
 
@@ -111,11 +111,11 @@ class Comparisons:
         if not self._worth_processes(len(keys)):
             work = partial(compared, pictures=self.pictures, copies_only=self._copies_only)
             with opencv_alone():
-                for part, found in in_chunks(work, keys, self._threads, chunk=_PAIRS):
+                for part, found in in_chunks(work, keys, self._threads, chunk=PAIRS):
                     yield from zip(part, found, strict=True)
             return
         self._read_missing(keys)
-        parts = [keys[start : start + _PAIRS] for start in range(0, len(keys), _PAIRS)]
+        parts = [keys[start : start + PAIRS] for start in range(0, len(keys), PAIRS)]
         given = ((part, self.pictures.known(_paths(part)), self.unread) for part in parts)
         apart = partial(
             _compared_apart,

@@ -291,17 +291,18 @@ def test_what_became_readable_is_looked_at_when_it_goes_on(home, monkeypatch):
 
 
 def test_an_interrupted_move_says_how_to_undo_it(home, monkeypatch):
-    moves = []
+    synced, sync = [], relocation.sync
 
-    def moving(source, target):
-        if len(moves) == 1:
+    def stopping(folder):
+        """After the list is on the disk, one face has moved, and another has half."""
+        synced.append(folder)
+        if len(synced) == 3:
             raise KeyboardInterrupt
-        moves.append(move(source, target))
+        sync(folder)
 
-    move = relocation._move
     before = contents(home / "faces")
     with monkeypatch.context() as patch:
-        patch.setattr(relocation, "_move", moving)
+        patch.setattr(relocation, "sync", stopping)
         made = lookalikes("audit", "faces", "--out", "o", "--move-to", "aside")
     assert made.code == 1
     assert "interrupted; some of the" in made.err

@@ -170,7 +170,6 @@ def test_processes_say_what_threads_say(tmp_path: Path, monkeypatch: pytest.Monk
     there, apart = BadCrops(tmp_path), BadCrops(tmp_path)
     scores, reasons = there.of_faces(paths)
     monkeypatch.setattr("mining.suspects.crops.FEW", 1)
-    monkeypatch.setattr("mining.suspects.crops._CHUNK", 3)
     steps: list[tuple[int, int]] = []
     again, said = apart.of_faces(paths, lambda *at: steps.append(at))
     assert again.tolist() == pytest.approx(scores.tolist(), abs=0, nan_ok=True)

@@ -461,7 +461,7 @@ def test_processes_find_what_threads_find(
     expected = DuplicatePictures(tmp_path)
     there = expected(pairs)
     monkeypatch.setattr(comparison, "FEW", 1)
-    monkeypatch.setattr(comparison, "_PAIRS", 2)
+    monkeypatch.setattr(comparison, "PAIRS", 2)
     apart = Comparisons(tmp_path)
     apart.pictures = PictureCache(tmp_path, 10**6, room, room)
     check = DuplicatePictures(tmp_path, comparisons=apart)
@@ -473,7 +473,7 @@ def test_processes_find_what_threads_find(
     assert list(check.unread) == ["bad.png", "gone.png"]
     assert steps[-1] == (len(both), len(both))
     # Known now.
-    monkeypatch.setattr(comparison, "_compared_apart", None)
+    monkeypatch.setattr(comparison, "in_order", None)
     assert check(pairs).reasons == there.reasons
 
 

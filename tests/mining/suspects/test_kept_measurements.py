@@ -101,7 +101,7 @@ def test_without_a_cache_it_is_measured_each_time(emb, monkeypatch):
 def test_checks_take_it(emb, monkeypatch):
     first = MeasuredMislabels([OwnIdentities(Embeddings.load(emb))])
     expected = first.expected
-    monkeypatch.setattr(MeasuredMislabels, "_measure", None)
+    monkeypatch.setattr("mining.suspects.measured_mislabels.measured", None)
     again = MeasuredMislabels([OwnIdentities(Embeddings.load(emb))])
     assert again.expected == expected
     assert again._measured == first._measured
