@@ -51,7 +51,7 @@ def in_order(
             while True:
                 for item in islice(source, _AHEAD * count - len(waiting)):
                     waiting.append((item, Future()))
-                    waiting[-1] = item, pool.submit(work, item)
+                    waiting[-1] = item, _begun(pool, work, item)
                 if not waiting:
                     return
                 result = waiting[0][1].result()
@@ -82,15 +82,48 @@ def _with_results(work: Callable[[A], B], part: Sequence[A]) -> tuple[Sequence[A
 
 
 @contextmanager
+def threads_alone() -> Iterator[None]:
+    """A block in which no processes are taken: whoever runs it is one of many already."""
+    global _taken
+    before, _taken = _taken, False
+    try:
+        yield
+    finally:
+        _taken = before
+
+
+_taken = True
+
+
+@contextmanager
 def _pool(workers: int | None, processes: bool) -> Iterator[tuple[Executor, int]]:
     """Pool that does the work, and how many things it does at once."""
+    if processes and _taken:
+        count = workers or min(_cores(), _MOST)
+        kept = _processes(count) if count > 1 else None
+        if kept is not None:
+            yield kept, count
+            return
     count = workers or os.cpu_count() or 1
-    kept = _processes(workers or min(count, _MOST)) if processes and count > 1 else None
-    if kept is not None:
-        yield kept, workers or min(count, _MOST)
-        return
     with ThreadPoolExecutor(count, "pieces") as pool:
         yield pool, count
+
+
+def _begun(pool: Executor, work: Callable[[A], B], item: A) -> Future[B]:
+    """Result of a piece that is begun, or waits; BrokenExecutor where no process can be started."""
+    try:
+        return pool.submit(work, item)
+    except OSError as error:  # too many processes, too little memory
+        raise BrokenExecutor(str(error)) from error
+
+
+def _cores() -> int:
+    """Cores that this process may use, as containers and affinities allow."""
+    try:
+        from loky import cpu_count
+    except ImportError:
+        return 1
+    return int(cpu_count())
 
 
 @cache

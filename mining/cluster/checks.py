@@ -13,6 +13,7 @@ import numpy as np
 
 from mining.cluster.session import Cluster
 from mining.errors import ClusterError
+from mining.parallel import threads_alone
 from mining.suspects.check import Check
 from pairsets.files.suspects import Doubt
 from pairsets.pairset import PairSet
@@ -175,7 +176,9 @@ def ask(asked: Asked, recipe: CheckRecipe) -> Answer:
         _made.clear()
         _made[recipe.key] = recipe.make(root)
     check = _made[recipe.key]
-    doubt = check(PairSet.of(asked.path_a, asked.path_b, asked.label))
+    # The cluster has a task for each core.
+    with threads_alone():
+        doubt = check(PairSet.of(asked.path_a, asked.path_b, asked.label))
     wanted = {*asked.path_a, *asked.path_b}
     unread = {path: why for path, why in getattr(check, "unread", {}).items() if path in wanted}
     there = {path: recipe.bucket is not None or (root / path).exists() for path in unread}

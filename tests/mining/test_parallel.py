@@ -14,7 +14,7 @@ import pytest
 from support.command_line import HANGS
 
 from mining import parallel
-from mining.parallel import in_chunks, in_order
+from mining.parallel import in_chunks, in_order, threads_alone
 
 
 def test_results_come_in_order() -> None:
@@ -94,6 +94,20 @@ def test_without_the_library_threads_do_all(monkeypatch: pytest.MonkeyPatch) -> 
         assert set(in_order(_process, range(9), 2, processes=True)) == {os.getpid()}
     finally:
         parallel._processes.cache_clear()
+
+
+def test_threads_do_all_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("loky.ProcessPoolExecutor.submit", full)
+    assert set(in_order(_process, range(9), 2, processes=True)) == {os.getpid()}
+
+
+def test_threads_alone_where_that_is_said() -> None:
+    with threads_alone():
+        assert set(in_order(_process, range(9), 2, processes=True)) == {os.getpid()}
+    assert os.getpid() not in set(in_order(_process, range(9), 2, processes=True))
 
 
 def test_an_error_in_a_process_is_raised_here() -> None:
