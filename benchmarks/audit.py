@@ -12,7 +12,6 @@ command. The folder is made once, and kept where it is named.
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import shutil
 import tempfile
@@ -181,22 +180,10 @@ def measured(home: Path) -> dict[str, object]:
         "milliseconds a face": round(1000 * seconds / len(made.audit.faces), 2),
         "seconds of each step": {name: round(s, 1) for name, s in stages.seconds.items()},
         "MB at the peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "MB at the peak of each process beside it": _peaks_beside(),
         "planted copies": len(planted),
         "found of them": len(found & planted),
         "other duplicates": len(found - planted),
     }
-
-
-def _peaks_beside() -> list[int]:
-    """MB at the peak of the processes that this one started and that are still there."""
-    try:
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        status = [Path(f"/proc/{child}/status").read_text() for child in children]
-    except OSError:  # not Linux, or one ended just now
-        return []
-    lines = [line for one in status for line in one.splitlines() if line.startswith("VmHWM")]
-    return [int(line.split()[1]) // 1024 for line in lines]
 
 
 def _ends(path: str) -> tuple[str, str]:

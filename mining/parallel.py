@@ -16,6 +16,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import chain, islice
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
@@ -100,7 +101,8 @@ def _pool(workers: int | None, processes: bool) -> Iterator[tuple[Executor, int]
     """Pool that does the work, and how many things it does at once."""
     if processes and _taken:
         count = workers or min(_cores(), _MOST)
-        kept = _processes(count) if count > 1 else None
+        # Processes stay in the folder that they began in, and are of the process that began them.
+        kept = _processes(count, os.getpid(), Path.cwd()) if count > 1 else None
         if kept is not None:
             yield kept, count
             return
@@ -113,7 +115,10 @@ def _begun(pool: Executor, work: Callable[[A], B], item: A) -> Future[B]:
     """Result of a piece that is begun, or waits; BrokenExecutor where no process can be started."""
     try:
         return pool.submit(work, item)
-    except OSError as error:  # too many processes, too little memory
+    # Too many processes, too little memory; a process that may have none of its own.
+    except (OSError, AssertionError, RuntimeError) as error:
+        if isinstance(pool, ThreadPoolExecutor):
+            raise
         raise BrokenExecutor(str(error)) from error
 
 
@@ -127,7 +132,7 @@ def _cores() -> int:
 
 
 @cache
-def _processes(count: int) -> Executor | None:
+def _processes(count: int, process: int, folder: Path) -> Executor | None:
     """Processes that are kept for what comes next, until they are idle; None where none start."""
     try:
         from loky import ProcessPoolExecutor
@@ -137,7 +142,8 @@ def _processes(count: int) -> Executor | None:
         )
         # Later, while modules are taken apart, its end would be told as an error.
         atexit.register(_ended, made)
-    except (ImportError, OSError):  # not installed; a system without shared semaphores
+    # Not installed; a system without shared semaphores; processes within processes.
+    except (ImportError, OSError, RuntimeError):
         return None
     return made
 

@@ -154,6 +154,8 @@ def _moved(paths: Sequence[str], faces: Path, to: Path, progress: Progress) -> P
         return move_away(paths, faces, to, progress)
     # Interrupted, the same command does not go on: the list of what was moved is there.
     except (OSError, KeyboardInterrupt) as error:
+        if not (to / UNDO).is_file():  # before anything was moved
+            raise
         raise OutputError(
             f"{to}: {str(error) or 'interrupted'}; some of the {len(paths):,} faces were moved. "
             f"Move them back: lookalikes audit --undo {to / UNDO}"

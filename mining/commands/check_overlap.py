@@ -313,7 +313,9 @@ def _same_pictures(
             kept, passing.root, max_pixels=max_pixels, threads=workers, progress=step
         )
     state = state_of(kept.root, kept.paths)
-    facts = [state, str(kept.root), str(passing.root), max_pixels, versions("lookalikes")]
+    # What could not be read may be readable when the search goes on.
+    facts = [state, str(kept.root), str(passing.root), max_pixels, sorted(matching.unread)]
+    facts.append(versions("lookalikes", "opencv-python-headless"))
     kept_blocks = None if journal is None else Parts(journal, facts)
     unread = dict(matching.unread)
     same: list[Shared] = []
@@ -322,9 +324,9 @@ def _same_pictures(
             paths = passing.paths[start : start + _BLOCK].tolist()
             state = state_of(passing.root, paths)
             block = None if kept_blocks is None else kept_blocks.read(state)
-            if block is None:
+            if block is None or block[1]:
                 block = matching.block(paths)
-                if kept_blocks is not None:
+                if kept_blocks is not None and not block[1]:
                     kept_blocks.write(block, state)
             matches, damaged = block
             for path, other, score, why in matches:

@@ -116,7 +116,9 @@ class Twins:
         if isinstance(picture, Picture):
             picture = entry_of(picture, self.levels, both=False)
         found = {*self._digests.get(picture.digest, [])[:most]}
-        found.update(self._hashes.near(picture.hashes[0], MOST_BY_HASH).tolist())
+        # Itself, and files that are equal, take no place of the others.
+        near = self._hashes.near(picture.hashes[0], MOST_BY_HASH + len(found)).tolist()
+        found.update([row for row in near if row not in found][:MOST_BY_HASH])
         found.update(self._elected(picture.keys[0], self._needed)[0][:MOST].tolist())
         return sorted(found)
 

@@ -101,7 +101,7 @@ class Matching:
         unread: dict[str, str] = {}
         for path, place, found in zip(paths, places, self._likely(places), strict=True):
             if found is None:
-                unread[path] = self.check.comparisons.unread[place]
+                unread[path] = self.check.comparisons.pictures.unread[place]
             else:
                 likely.extend((path, self.kept.paths[row]) for row in found)
         places = [_place(self.above, other, path) for path, _ in likely]

@@ -101,7 +101,8 @@ def copies_within(
             block = None if kept is None else kept.read(str(start))
             if block is None:
                 block = search.block(range(start, min(start + BLOCK, len(faces))))
-                if kept is not None:
+                # What became unreadable since was not compared.
+                if kept is not None and sorted(search.comparisons.unread) == unread:
                     kept.write(block, str(start))
             found.update(Copy(*one) for one in block)
             step(min(start + BLOCK, len(faces)), len(faces))

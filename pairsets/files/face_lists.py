@@ -165,7 +165,8 @@ class FaceList:
         return sorted(
             path
             for path, digest in digests.items()
-            if before.get(path, digest)[:DIGITS] != digest[:DIGITS]
+            # What could not be read has no digest, and is told as that.
+            if before.get(path) and digest and before[path] != digest[:DIGITS]
         )
 
     def refuse_changed(self, digests: Mapping[str, str], source: Path) -> None:

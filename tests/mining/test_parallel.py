@@ -104,6 +104,17 @@ def test_threads_do_all_where_no_process_can_be_started(monkeypatch: pytest.Monk
     assert set(in_order(_process, range(9), 2, processes=True)) == {os.getpid()}
 
 
+def test_processes_work_in_the_folder_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        monkeypatch.chdir(tmp_path / name)
+        texts = set(in_order(Path.read_text, [Path("file")] * 9, 2, processes=True))
+        assert texts == {name}
+
+
 def test_threads_alone_where_that_is_said() -> None:
     with threads_alone():
         assert set(in_order(_process, range(9), 2, processes=True)) == {os.getpid()}

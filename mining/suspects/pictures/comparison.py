@@ -116,7 +116,7 @@ class Comparisons:
             return
         self._read_missing(keys)
         parts = [keys[start : start + PAIRS] for start in range(0, len(keys), PAIRS)]
-        given = ((part, self.pictures.known(_paths(part)), self.unread) for part in parts)
+        given = (self._known_of(part) for part in parts)
         apart = partial(
             _compared_apart,
             root=self.pictures.root,
@@ -124,17 +124,26 @@ class Comparisons:
             copies_only=self._copies_only,
         )
         found_apart = in_order(apart, given, self._threads, processes=True)
-        for part, (found, made, unread) in zip(parts, found_apart, strict=True):
-            for path, known in made.items():
-                self.pictures.keep(path, known)
-            self.pictures.unread.update(unread)
-            yield from zip(part, found, strict=True)
+        with opencv_alone():
+            for part, (found, made, unread) in zip(parts, found_apart, strict=True):
+                for path, known in made.items():
+                    self.pictures.keep(path, known)
+                self.pictures.unread.update(unread)
+                yield from zip(part, found, strict=True)
+
+    def _known_of(
+        self, keys: Sequence[PairKey]
+    ) -> tuple[Sequence[PairKey], dict[str, Known], dict[str, str]]:
+        """Pairs, the pictures of them that are kept, and causes of those that cannot be read."""
+        paths, unread = _paths(keys), self.pictures.unread
+        return keys, self.pictures.known(paths), {p: unread[p] for p in paths if p in unread}
 
     def _read_missing(self, keys: Sequence[PairKey]) -> None:
         """Keep the pictures of pairs that are not kept: else several processes read the same."""
         paths = _paths(keys)
         known = self.pictures.known(paths)
-        missing = [path for path in paths if path not in known and path not in self.unread]
+        unread = self.pictures.unread
+        missing = [path for path in paths if path not in known and path not in unread]
         for path, made in self._read(missing, _nothing, processes=True):
             if made is not None:
                 self.pictures.keep(path, made[0])
