@@ -21,7 +21,7 @@ from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import JsonObject, read_object
 from pairsets.storage.publication import settle
 
-SCHEMA = 2
+SCHEMA = 2  # in 1 files are known by their sizes alone
 _WHAT = "the audit.json of lookalikes audit"
 
 Said = tuple[float | None, str]
@@ -147,11 +147,6 @@ class Audit:
             raise PairSetError(
                 f"{path}: written by a newer lookalikes (schema {content.count('schema')}, this "
                 f"one reads {SCHEMA}); update lookalikes"
-            )
-        if content.count("schema") < SCHEMA:
-            raise PairSetError(
-                f"{path}: written by an older lookalikes; audit the faces again: lookalikes audit "
-                "FACES --overwrite"
             )
         kinds = content.inner("kinds")
         unknown = sorted({*kinds.content} - {*AUDIT_KINDS})

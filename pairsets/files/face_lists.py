@@ -31,7 +31,7 @@ class FaceList:
         identities: `N`, of each.
         sizes: `[N]` int64, bytes; -1 of a file that could not be asked.
         digests: `N`, the first `DIGITS` of the SHA-256 of each file; empty of one that could not be
-            read.
+            read, or is known by its size alone.
     """
 
     paths: Sequence[str]
@@ -63,7 +63,9 @@ class FaceList:
         digest = hashlib.sha256()
         columns = self.paths, self.identities, self.sizes.tolist(), self.digests
         for path, name, size, known in zip(*columns, strict=True):
-            digest.update(f"{path}\0{name}\0{size}\0{known}\n".encode())
+            # Of lists that know files by their sizes alone it stays what it was.
+            last = f"{size}\0{known}" if known else f"{size}"
+            digest.update(f"{path}\0{name}\0{last}\n".encode())
         return digest.hexdigest()
 
     def content(self) -> dict[str, Any]:
@@ -88,7 +90,8 @@ class FaceList:
         """
         paths = content.texts("paths")
         shown = content.texts("shown") if "shown" in content else [*map(identity_of, paths)]
-        sizes, digests = content.items("sizes"), content.texts("digests")
+        sizes = content.items("sizes")
+        digests = content.texts("digests") if "digests" in content else [""] * len(paths)
         whole = all(type(size) is int for size in sizes)
         if not whole or not len(paths) == len(shown) == len(sizes) == len(digests):
             raise content.error(

@@ -100,7 +100,7 @@ def test_planted_mistakes_are_found_and_nothing_else(world):
 def test_the_manifest_tells_what_was_looked_at(world):
     home, _, _ = world
     content = json.loads((home / "faces.audit" / "audit.json").read_text("utf-8"))
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     assert content["versions"].keys() >= {"lookalikes", "python"}
     assert content["parameters"]["seed"] == 0
     (vectors,) = content["embeddings"]
