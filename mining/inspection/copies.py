@@ -17,12 +17,13 @@ from pairsets import images
 from pairsets.faces import Faces
 from pairsets.files.audit_findings import Finding, Note, Twosome
 from pairsets.pairset import PairKey, PairSet, pair_key
-from pairsets.progress import Progress
+from pairsets.progress import Progress, Step, unheard
 
 if TYPE_CHECKING:
     from mining.overlap.inner_copies import Copy
 
-# Faces of a group of which every two are compared, though few of them were likely copies.
+# Faces of a group of which every two are compared, though few of them were likely copies. Of larger
+# ones so many that are kept are compared with all others: the cost rises with the faces alone.
 MOST_COMPARED = 12
 # Paths of a group's faces -> score and reason of each two that were found.
 Pairs = dict[PairKey, tuple[float, str]]
@@ -74,16 +75,59 @@ def compare_all(check: Check, pairs: Pairs, faces: Faces, progress: Progress) ->
     ]
     if not left:
         return pairs
-    two = [list(column) for column in zip(*left, strict=True)]
+    with progress("Comparing the faces of each group") as step:
+        return pairs | _asked_of(check, left, faces, step)
+
+
+def compare_kept(
+    check: Check, pairs: Pairs, faces: Faces, crops: Collection[str], progress: Progress
+) -> Pairs:
+    """Pairs with those of each face that a large group of one identity keeps and any other of it.
+
+    Else a copy would be kept beside its original, as the two were not among the likely ones.
+
+    Args:
+        check: that is asked.
+        pairs: that were found.
+        faces: whom each shows.
+        crops: paths of bad crops, which are kept last.
+        progress: shows how far it is.
+    """
+    large = [group for group in grouped(pairs) if len(group) > MOST_COMPARED]
+    left = [_best_first(one, faces.root, crops) for one in large if len(_owners(one, faces)) == 1]
+    if not left:
+        return pairs
+    with progress("Comparing the faces of large groups") as step:
+        for done in range(MOST_COMPARED):
+            keys = [pair_key(best, other) for best, *others in left for other in others]
+            unknown = [key for key in keys if key not in pairs]
+            if unknown:
+                pairs = pairs | _asked_of(check, unknown, faces, unheard)
+            rest = (
+                [other for other in others if pair_key(best, other) not in pairs]
+                for best, *others in left
+            )
+            left = [others for others in rest if len(others) > 1]
+            step(done + 1, MOST_COMPARED)
+            if not left:
+                break
+    return pairs
+
+
+def _asked_of(check: Check, keys: Sequence[PairKey], faces: Faces, step: Step) -> Pairs:
+    """Those of some pairs that a check flags."""
+    two = [list(column) for column in zip(*keys, strict=True)]
     owners = faces.identities[faces.positions([*two[0], *two[1]])].reshape(2, -1)
     label = (owners[0] == owners[1]).astype(int)
-    with progress("Comparing the faces of each group") as step:
-        doubt = check(PairSet.of(two[0], two[1], label, identities=faces.named), step)
-    found = {
-        left[row]: (float(doubt.score[row]), doubt.reasons[row])
+    doubt = check(PairSet.of(two[0], two[1], label, identities=faces.named), step)
+    return {
+        keys[row]: (float(doubt.score[row]), doubt.reasons[row])
         for row in doubt.flagged.nonzero()[0].tolist()
     }
-    return pairs | found
+
+
+def _owners(group: Sequence[str], faces: Faces) -> set[str]:
+    return {*faces.identities[faces.positions(group)].tolist()}
 
 
 def copy_findings(
@@ -146,10 +190,9 @@ def _of_one(
     crops: Collection[str],
 ) -> list[tuple[str, str, str]]:
     """Path, the one that it is held against, and suggestion of each of one identity's copies."""
-    order = sorted(group, key=lambda path: (path in crops, *_quality(root / path), path))
     kept: dict[str, None] = {}
     found = []
-    for path in order:
+    for path in _best_first(group, root, crops):
         over = [other for other in kept if other in by_path[path]]
         if over:
             found.append((path, over[0], "leave-out"))
@@ -173,6 +216,11 @@ def _asked(
 
 def _best(scores: Mapping[str, float]) -> str:
     return min(scores, key=lambda path: (-scores[path], path))
+
+
+def _best_first(group: Sequence[str], root: Path, crops: Collection[str]) -> list[str]:
+    """Paths of a group's faces, those first that are to be kept rather than others."""
+    return sorted(group, key=lambda path: (path in crops, *_quality(root / path), path))
 
 
 def _quality(file: Path) -> tuple[int, int]:

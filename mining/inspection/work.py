@@ -189,7 +189,7 @@ class AuditWork:
         wanted = [kind for kind in self.wanted if kind in OF_PAIRS]
         if not wanted:
             return
-        from mining.inspection.copies import compare_all, copy_findings, pairs_of
+        from mining.inspection.copies import compare_all, compare_kept, copy_findings, pairs_of
 
         try:
             from mining.overlap.inner_copies import copies_within
@@ -213,6 +213,8 @@ class AuditWork:
             (check,) = pictures.checks([kind])
             pairs = compare_all(check, pairs, self.faces, self.progress)
             act = kind in self.actions.kinds
+            if act:
+                pairs = compare_kept(check, pairs, self.faces, crops, self.progress)
             self.found[kind] = copy_findings(kind, pairs, self.faces, crops, act=act)
 
     def _look_for_aliases(self, check: Any) -> None:

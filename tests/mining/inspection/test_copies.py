@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from PIL import Image
 from support.drawn import draw_face
 
-from mining.inspection.copies import copy_findings, grouped, pairs_of
+from mining.inspection.copies import (
+    MOST_COMPARED,
+    compare_kept,
+    copy_findings,
+    grouped,
+    pairs_of,
+)
 from mining.overlap.inner_copies import Copy
 from pairsets import Faces
+from pairsets.files.suspects import Doubt
 from pairsets.pairset import pair_key
+from pairsets.progress import silent, unheard
 
 SIZES = {"rei/a.png": 40, "rei/b.png": 64, "rei/c.png": 64, "mari/a.png": 32}
 
@@ -95,3 +106,67 @@ def test_copies_are_told_apart_by_kind():
     copies = [Copy("a", "b", "duplicate", 1.0000001, "x"), Copy("a", "c", "variant", 0.5, "y")]
     assert pairs_of(copies, "duplicate") == {("a", "b"): (1.0, "x")}
     assert pairs_of(copies, "variant") == {("a", "c"): (0.5, "y")}
+
+
+class Judge:
+    """Check that knows which picture each face shows, and counts what it is asked."""
+
+    kind = "duplicate"
+
+    def __init__(self, shows):
+        self.shows, self.asked = shows, 0
+
+    def __call__(self, pairs, step=unheard):
+        self.asked += len(pairs)
+        same = np.array([self.shows(a) == self.shows(b) for a, b in pairs.keys])
+        return Doubt(self.kind, same, same, ["one picture" if one else "" for one in same])
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Twenty faces of one identity: the later, the smaller."""
+    for at in range(20):
+        path = tmp_path / f"rei/{at:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        draw_face(1, 60 - 2 * at).save(path)
+    return Faces.scan(tmp_path)
+
+
+def chain(faces):
+    """Pairs of neighbours alone: all that a search named."""
+    paths = faces.paths.tolist()
+    return pairs(*pairwise(paths))
+
+
+def kept_of(found, faces, judge, crops=()):
+    found = compare_kept(judge, found, faces, crops, silent)
+    said = suggestions(copy_findings("duplicate", found, faces, crops, act=True))
+    return [path for path, (suggestion, _) in sorted(said.items()) if suggestion == "keep"]
+
+
+def test_of_many_copies_of_one_picture_one_is_kept(many):
+    judge = Judge(lambda path: "one")
+    assert kept_of(chain(many), many, judge) == ["rei/00.png"]
+    assert judge.asked == 18
+
+
+def test_of_a_large_group_that_shows_two_pictures_one_of_each_is_kept(many):
+    judge = Judge(lambda path: int(path[4:6]) // 10)
+    assert kept_of(chain(many), many, judge, {"rei/00.png"}) == ["rei/01.png", "rei/10.png"]
+
+
+def test_what_a_large_group_costs_rises_with_its_faces(many):
+    judge = Judge(lambda path: path)
+    found = compare_kept(judge, chain(many), many, (), silent)
+    assert found == chain(many)
+    assert judge.asked <= MOST_COMPARED * len(many)
+
+
+def test_of_a_large_group_of_two_identities_nobody_is_asked_more(many):
+    draw_face(1, 10).save(many.root / "rei/99.png")
+    (many.root / "mari").mkdir()
+    (many.root / "rei/99.png").rename(many.root / "mari/99.png")
+    faces = Faces.scan(many.root)
+    judge = Judge(lambda path: "one")
+    assert compare_kept(judge, chain(faces), faces, (), silent) == chain(faces)
+    assert judge.asked == 0
