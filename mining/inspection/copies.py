@@ -115,7 +115,7 @@ def compare_kept(
 
 
 def _asked_of(check: Check, keys: Sequence[PairKey], faces: Faces, step: Step) -> Pairs:
-    """Those of some pairs that a check flags."""
+    """Pairs that a check flags, of those that it is asked of."""
     two = [list(column) for column in zip(*keys, strict=True)]
     owners = faces.identities[faces.positions([*two[0], *two[1]])].reshape(2, -1)
     label = (owners[0] == owners[1]).astype(int)
