@@ -196,6 +196,7 @@ class AuditWork:
 
             copies = copies_within(
                 self.faces,
+                references=self.evidence.references,
                 journal=self.journals[1],
                 max_pixels=self.evidence.max_pixels,
                 progress=self.progress,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from mining.embeddings.store import Embeddings
 from mining.overlap.candidates import MOST, Entry, Twins, levels_of
 from mining.overlap.copies import state_of
 from mining.overlap.entries import entries_of
+from mining.overlap.nearest_faces import facts_of, nearest_faces
 from mining.parallel import in_chunks
 from mining.suspects.check import Check
 from mining.suspects.duplicates import DuplicatePictures
 from mining.suspects.pictures.comparison import Comparisons
 from mining.suspects.sources import TABLE, SourcePictures
 from mining.suspects.variants import DrawingVariants
+from pairsets.arrays import Rows
 from pairsets.faces import Faces
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
@@ -67,6 +70,7 @@ class Copies:
 def copies_within(
     faces: Faces,
     *,
+    references: Sequence[Embeddings] = (),
     journal: Path | None = None,
     max_pixels: int = MAX_PIXELS,
     threads: int | None = None,
@@ -80,6 +84,7 @@ def copies_within(
 
     Args:
         faces: files below their folder; variants are two of one of `identities`.
+        references: vectors of the faces; each face is compared with its nearest other one, too.
         journal: SQLite file in which blocks of faces that were looked at are noted.
         max_pixels: larger images are not looked at.
         threads: how many; as many as there are cores by default. They change nothing that is found.
@@ -87,6 +92,8 @@ def copies_within(
 
     Raises:
         SuspectError: OpenCV is not installed.
+        EmbeddingError: a file of vectors changed meanwhile.
+        FacesError: a face of the vectors is not among the faces.
     """
     search = Search(faces, max_pixels, threads)
     with progress("Reading pictures") as step:
@@ -94,7 +101,11 @@ def copies_within(
     # What could not be read may be readable when the search goes on.
     unread = sorted(search.comparisons.unread)
     facts = [_state(faces), unread, max_pixels, versions("lookalikes", "opencv-python-headless")]
+    facts += facts_of(references)
     kept = None if journal is None else Parts(journal, facts)
+    for at, model in enumerate(references):
+        with progress("Searching the nearest faces") as step:
+            search.join(nearest_faces(model, faces, kept, f"nearest {at}", step))
     found: set[Copy] = set()
     with progress("Looking for copies") as step:
         for start in range(0, len(faces), BLOCK):
@@ -144,6 +155,13 @@ class Search:
             for one, other in combinations(group[:MOST_FACES], 2):
                 self._named.setdefault(one, []).append(other)
 
+    def join(self, nearest: Rows) -> None:
+        """Have each face compared with another one, by its row among all; -1 for none."""
+        for row in self._rows:
+            other = int(nearest[row])
+            if other in self._entries:
+                self._named.setdefault(row, []).append(other)
+
     def block(self, rows: Iterable[int]) -> list[Copy]:
         """Copies of which one is among some faces."""
         paths, identities = self._faces.paths, self._faces.identities
@@ -168,7 +186,7 @@ class Search:
         return found
 
     def _likely(self, row: int) -> list[int]:
-        """Rows of the faces that may show the picture of one, and of those named like it."""
+        """Rows of the faces that may show the picture of one, are named like it, or joined."""
         found = [self._rows[at] for at in self._twins.likely(self._entries[row], most=MOST)]
         return [*found, *self._named.get(row, ())]
 

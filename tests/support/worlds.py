@@ -17,9 +17,14 @@ def world(vectors, identities):
     """World that a miner can take for embeddings: `faces` `<identity>/<row>`, and vectors."""
     paths = [f"{identity}/{row:03}" for row, identity in enumerate(identities)]
     order = np.argsort(paths)
-    array = np.asarray(vectors, np.float32)[order]
-    array.setflags(write=False)
     faces = Faces.of_paths(Path("faces"), [paths[at] for at in order])
+    return embeddings_of(faces, np.asarray(vectors)[order])
+
+
+def embeddings_of(faces, vectors):
+    """Embeddings of faces that lie in no folder."""
+    array = np.array(vectors, np.float32)
+    array.setflags(write=False)
     return Embeddings(faces, array, {}, Path())
 
 

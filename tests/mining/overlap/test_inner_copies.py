@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
+from support.worlds import embeddings_of
 
 from mining.overlap import inner_copies
+from mining.overlap.candidates import Twins
 from mining.overlap.inner_copies import Copies, copies_within
 from mining.suspects.evidence import Evidence
 from pairsets.faces import Faces
@@ -97,6 +100,27 @@ def test_an_interrupted_search_goes_on(
     others = Faces.of_paths(faces.root, faces.paths.tolist()[:-1])
     copies_within(others, journal=journal)
     assert seen[-1].stop == len(others)
+
+
+def test_what_words_and_hashes_miss_is_found_by_vectors(
+    faces: Faces, found: Copies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Twins, "likely", lambda self, picture, most: [])
+    alone = {one[:2] for one in copies_within(faces).found}
+    wanted = next(one for one in found.found if one.kind == "duplicate" and one[:2] not in alone)
+    vectors = np.random.default_rng(0).normal(size=(len(faces), 64)).astype(np.float32)
+    near, far = faces.positions(wanted[:2])
+    vectors[near] = vectors[far] + 0.1 * vectors[near]
+    read = copies_within(faces, references=[embeddings_of(faces, vectors)]).found
+    assert wanted in read
+    # Others that are found are what the checks say of each one's nearest.
+    assert set(read) <= {*found.found, *copies_within(faces).found}
+    # What other vectors say is no answer here.
+    journal = tmp_path / "blocks.sqlite"
+    others = embeddings_of(faces, vectors[::-1].copy())
+    assert wanted not in copies_within(faces, references=[others], journal=journal).found
+    again = copies_within(faces, references=[embeddings_of(faces, vectors)], journal=journal)
+    assert again.found == read
 
 
 def test_no_copies_of_few(faces: Faces) -> None:
