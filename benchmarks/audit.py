@@ -1,12 +1,15 @@
 """How long `lookalikes audit` takes for a folder of faces, in which copies are planted.
 
-    python -m benchmarks.audit [--faces 100000] [--folder FOLDER]
+    python -m benchmarks.audit [--faces 100000] [--folder FOLDER] [--model MODEL]
 
 One picture of eight is drawn by artists (two styles, whose parts are in many pictures, so that much
 is likely and little a copy); the rest are portraits of shapes and strokes that chance puts down, of
 112 to 224 pixels. Of every fiftieth picture a changed copy (`benchmarks.overlap.CHANGES`) lies
 beside it. Vectors are clustered ones of 512 dimensions (`benchmarks.vectors`): embedding is another
 command. The folder is made once, and kept where it is named.
+
+Such vectors say nothing of pictures. With a model the faces are embedded instead, and what is found
+is told with its vectors and without (`audit_vectors.json`).
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from benchmarks import vectors
 from benchmarks.machine import keep
 from benchmarks.million_faces import finish_embeddings, sizes_of, write_vectors
 from benchmarks.overlap import CHANGES
+from mining import embed, load_model
 from mining.commands.audit import audit
 from mining.embeddings.store import Embeddings
 from mining.parallel import in_order
@@ -46,6 +50,9 @@ STYLES = ("lorelei", "adventurer")
 _CAST = 125
 # Portraits are drawn so many times as large.
 _FINE = 2
+
+# Of `measured`, what a run costs.
+COSTS = ("minutes", "milliseconds a face", "seconds of each step", "MB at the peak")
 
 Ink = tuple[int, int, int]
 
@@ -158,7 +165,7 @@ class Stages:
             self.seconds[what] += time.perf_counter() - start
 
 
-def measured(home: Path) -> dict[str, object]:
+def measured(home: Path, references: Sequence[Embeddings]) -> dict[str, object]:
     """Time and memory of one audit, and what it finds of the copies."""
     stages, out = Stages(), home / "audit"
     shutil.rmtree(out, ignore_errors=True)
@@ -166,12 +173,13 @@ def measured(home: Path) -> dict[str, object]:
     made = audit(
         home / "faces",
         out=out,
-        evidence=Evidence(references=(Embeddings.load(home / "embeddings"),)),
+        evidence=Evidence(references=tuple(references)),
         progress=stages,
     )
     seconds = time.perf_counter() - start
     assert made.audit is not None
     found = {*made.audit.pairs["duplicate"]}
+    variants = {*made.audit.pairs["variant"]} - found
     copies = [path for path in Faces.scan(home / "faces").paths if " copy " in path]
     planted = {_ends(path) for path in copies}
     return {
@@ -182,8 +190,21 @@ def measured(home: Path) -> dict[str, object]:
         "MB at the peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "planted copies": len(planted),
         "found of them": len(found & planted),
+        "told as variants": len(variants & planted),
+        "found by change": _by_change(found, copies),
         "other duplicates": len(found - planted),
     }
+
+
+def _by_change(found: set[tuple[str, str]], copies: Sequence[str]) -> dict[str, list[int]]:
+    """Copies that were found, and all, of each change."""
+    ways = list(CHANGES)
+    counts: dict[str, list[int]] = {how: [0, 0] for how in ways}
+    for path in copies:
+        both = counts[ways[int(path.rpartition(" copy ")[2].partition(".")[0])]]
+        both[0] += _ends(path) in found
+        both[1] += 1
+    return counts
 
 
 def _ends(path: str) -> tuple[str, str]:
@@ -199,14 +220,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faces", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--model", help="embeds the faces, such as timm:NAME@FOLDER")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         home = options.folder or Path(scratch)
         if not (home / "faces").is_dir():
             make_faces(home / "faces", options.faces)
+        if options.model:
+            faces = Faces.scan(home / "faces")
+            vectors_of_model = embed(faces, load_model(options.model), home / "model embeddings")
+            sides: dict[str, Sequence[Embeddings]] = {
+                "without vectors": (),
+                "with vectors": (vectors_of_model,),
+            }
+            results: dict[str, object] = {"model": options.model.partition("@")[0]}
+            for side, references in sides.items():
+                # One process, and files that were read before: times and memory say nothing.
+                found = measured(home, references)
+                results[side] = {name: found[name] for name in found if name not in COSTS}
+                print(side, results[side], flush=True)
+            keep("audit_vectors", results)
+            return
         if not (home / "embeddings").is_dir():
             write_embeddings(home / "embeddings", Faces.scan(home / "faces"))
-        result = measured(home)
+        result = measured(home, [Embeddings.load(home / "embeddings")])
+    print(result)
     keep("audit", result)
 
 

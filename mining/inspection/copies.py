@@ -17,7 +17,7 @@ from pairsets import images
 from pairsets.faces import Faces
 from pairsets.files.audit_findings import Finding, Note, Twosome
 from pairsets.pairset import PairKey, PairSet, pair_key
-from pairsets.progress import Progress, Step, unheard
+from pairsets.progress import Progress, Step
 
 if TYPE_CHECKING:
     from mining.overlap.inner_copies import Copy
@@ -82,9 +82,10 @@ def compare_all(check: Check, pairs: Pairs, faces: Faces, progress: Progress) ->
 def compare_kept(
     check: Check, pairs: Pairs, faces: Faces, crops: Collection[str], progress: Progress
 ) -> Pairs:
-    """Pairs with those of each face that a large group of one identity keeps and any other of it.
+    """Pairs with those of faces that a large group of one identity keeps and others of it.
 
-    Else a copy would be kept beside its original, as the two were not among the likely ones.
+    Else a copy would be kept beside its original, as the two were not among the likely ones. Each
+    of the first `MOST_COMPARED` that are kept is compared with all that are no copy of one before.
 
     Args:
         check: that is asked.
@@ -102,16 +103,21 @@ def compare_kept(
             keys = [pair_key(best, other) for best, *others in left for other in others]
             unknown = [key for key in keys if key not in pairs]
             if unknown:
-                pairs = pairs | _asked_of(check, unknown, faces, unheard)
+                pairs = pairs | _asked_of(check, unknown, faces, _part(step, done))
             rest = (
                 [other for other in others if pair_key(best, other) not in pairs]
                 for best, *others in left
             )
             left = [others for others in rest if len(others) > 1]
-            step(done + 1, MOST_COMPARED)
             if not left:
                 break
+        step(MOST_COMPARED, MOST_COMPARED)
     return pairs
+
+
+def _part(step: Step, done: int) -> Step:
+    """Progress within one of `MOST_COMPARED` rounds."""
+    return lambda at, of: step(done * of + at, MOST_COMPARED * of)
 
 
 def _asked_of(check: Check, keys: Sequence[PairKey], faces: Faces, step: Step) -> Pairs:
@@ -121,7 +127,7 @@ def _asked_of(check: Check, keys: Sequence[PairKey], faces: Faces, step: Step) -
     label = (owners[0] == owners[1]).astype(int)
     doubt = check(PairSet.of(two[0], two[1], label, identities=faces.named), step)
     return {
-        keys[row]: (float(doubt.score[row]), doubt.reasons[row])
+        keys[row]: (min(1.0, float(doubt.score[row])), doubt.reasons[row])
         for row in doubt.flagged.nonzero()[0].tolist()
     }
 

@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexes import IndexesError
+from indexes.store import faiss
+from mining.embeddings.store import Embeddings
 from mining.errors import SuspectError
 from mining.inspection.actions import Actions
 from mining.inspection.identities import (
@@ -196,7 +199,7 @@ class AuditWork:
 
             copies = copies_within(
                 self.faces,
-                references=self.evidence.references,
+                references=self._searchable(),
                 journal=self.journals[1],
                 max_pixels=self.evidence.max_pixels,
                 progress=self.progress,
@@ -217,6 +220,19 @@ class AuditWork:
             if act:
                 pairs = compare_kept(check, pairs, self.faces, crops, self.progress)
             self.found[kind] = copy_findings(kind, pairs, self.faces, crops, act=act)
+
+    def _searchable(self) -> Sequence[Embeddings]:
+        """The references, if nearest faces can be searched by them; else why not is told."""
+        references = self.evidence.references
+        if references:
+            try:
+                faiss()
+            except IndexesError as error:
+                self.warnings.append(
+                    f"Copies are looked for without --embeddings, by the pictures alone: {error}"
+                )
+                return ()
+        return references
 
     def _look_for_aliases(self, check: Any) -> None:
         models = self.evidence.references

@@ -92,7 +92,7 @@ def copies_within(
 
     Raises:
         SuspectError: OpenCV is not installed.
-        EmbeddingError: a file of vectors changed meanwhile.
+        EmbeddingError: vectors are not finite; a file of them changed meanwhile.
         FacesError: a face of the vectors is not among the faces.
     """
     search = Search(faces, max_pixels, threads)
@@ -105,7 +105,8 @@ def copies_within(
     kept = None if journal is None else Parts(journal, facts)
     for at, model in enumerate(references):
         with progress("Searching the nearest faces") as step:
-            search.join(nearest_faces(model, faces, kept, f"nearest {at}", step))
+            found_by = nearest_faces(model, faces, search.readable, kept, f"nearest {at}", step)
+            search.join(found_by)
     found: set[Copy] = set()
     with progress("Looking for copies") as step:
         for start in range(0, len(faces), BLOCK):
@@ -154,6 +155,11 @@ class Search:
         for group in groups.values():
             for one, other in combinations(group[:MOST_FACES], 2):
                 self._named.setdefault(one, []).append(other)
+
+    @property
+    def readable(self) -> list[int]:
+        """Rows of the faces whose pictures could be read."""
+        return self._rows
 
     def join(self, nearest: Rows) -> None:
         """Have each face compared with another one, by its row among all; -1 for none."""

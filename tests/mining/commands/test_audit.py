@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from mining.commands.audit import audit
 from mining.errors import SuspectError
 from mining.inspection.actions import Actions
 from mining.inspection.work import AuditWork
+from mining.overlap.candidates import Twins
+from mining.overlap.nearest_faces import facts_of
 from mining.suspects.crops import BadCrops
 from mining.suspects.evidence import Evidence
 from pairsets import Faces, PairSet, images, read_ignore_list
@@ -505,6 +508,35 @@ def test_an_audit_without_opencv_says_what_it_lacks(home, monkeypatch):
     assert "needs cv2" in made.out
     assert Audit.read("o/audit.json").kinds["duplicate"].abstains
     assert "duplicate" not in Audit.read("o/audit.json").speaking
+
+
+def test_nearest_faces_are_likely_copies(home, monkeypatch):
+    assert (
+        lookalikes("embed", "faces", "--model", "pixels", "--out", "p", "--on-error", "skip").code
+        == 0
+    )
+    monkeypatch.setattr(Twins, "likely", lambda self, picture, most: [])
+    found = []
+    for out, more in (("a", ()), ("b", ("--embeddings", "p"))):
+        assert lookalikes("audit", "faces", "--kinds", "duplicate", *more, "--out", out).code == 0
+        found.append({*Audit.read(f"{out}/audit.json").pairs["duplicate"]})
+    assert found[0] < found[1] <= {*Audit.read("faces.audit/audit.json").pairs["duplicate"]}
+
+
+def test_vectors_in_a_folder_are_told_by_their_digest(home):
+    embedded = Embeddings.load("emb")
+    (facts,) = facts_of([embedded])
+    assert embedded.manifest["vectors_sha256"] in facts
+    assert facts_of([embedded.take(np.arange(len(embedded)))]) != [facts]
+
+
+def test_an_audit_without_faiss_looks_at_pictures_alone(home, monkeypatch):
+    whole = Audit.read("faces.audit/audit.json")
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    made = lookalikes("audit", "faces", "--embeddings", "emb", "--out", "o")
+    assert made.code == 0
+    assert "by the pictures alone: FAISS is not installed" in " ".join(made.out.split())
+    assert Audit.read("o/audit.json").pairs["duplicate"] == whole.pairs["duplicate"]
 
 
 def test_outliers_are_told_where_they_are(home):

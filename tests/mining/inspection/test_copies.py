@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from PIL import Image
 from support.drawn import draw_face
 
+from mining.inspection import copies
 from mining.inspection.copies import (
-    MOST_COMPARED,
     compare_kept,
     copy_findings,
     grouped,
@@ -103,9 +104,9 @@ def test_groups_do_not_hang_on_the_order_of_pairs():
 
 
 def test_copies_are_told_apart_by_kind():
-    copies = [Copy("a", "b", "duplicate", 1.0000001, "x"), Copy("a", "c", "variant", 0.5, "y")]
-    assert pairs_of(copies, "duplicate") == {("a", "b"): (1.0, "x")}
-    assert pairs_of(copies, "variant") == {("a", "c"): (0.5, "y")}
+    some = [Copy("a", "b", "duplicate", 1.0000001, "x"), Copy("a", "c", "variant", 0.5, "y")]
+    assert pairs_of(some, "duplicate") == {("a", "b"): (1.0, "x")}
+    assert pairs_of(some, "variant") == {("a", "c"): (0.5, "y")}
 
 
 class Judge:
@@ -118,6 +119,7 @@ class Judge:
 
     def __call__(self, pairs, step=unheard):
         self.asked += len(pairs)
+        step(len(pairs), len(pairs))
         same = np.array([self.shows(a) == self.shows(b) for a, b in pairs.keys])
         return Doubt(self.kind, same, same, ["one picture" if one else "" for one in same])
 
@@ -155,11 +157,19 @@ def test_of_a_large_group_that_shows_two_pictures_one_of_each_is_kept(many):
     assert kept_of(chain(many), many, judge, {"rei/00.png"}) == ["rei/01.png", "rei/10.png"]
 
 
-def test_what_a_large_group_costs_rises_with_its_faces(many):
-    judge = Judge(lambda path: path)
-    found = compare_kept(judge, chain(many), many, (), silent)
-    assert found == chain(many)
-    assert judge.asked <= MOST_COMPARED * len(many)
+def test_what_a_large_group_costs_rises_with_its_faces(many, monkeypatch):
+    monkeypatch.setattr(copies, "MOST_COMPARED", 3)
+    judge, seen = Judge(lambda path: path), []
+
+    @contextmanager
+    def progress(what):
+        yield lambda done, total: seen.append(done / total)
+
+    # Neighbours are copies: every second face is kept. Three are compared with what is left.
+    assert compare_kept(judge, chain(many), many, (), progress) == chain(many)
+    assert judge.asked == 18 + 16 + 14
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
 
 
 def test_of_a_large_group_of_two_identities_nobody_is_asked_more(many):

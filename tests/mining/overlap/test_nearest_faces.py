@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support.worlds import embeddings_of
 
-from mining.embeddings.store import Embeddings
+from indexes import FlatIndex, Neighbours
+from mining.embeddings.store import EmbeddingError, Embeddings
 from mining.overlap import nearest_faces as home
 from mining.overlap.nearest_faces import facts_of, nearest_faces
 from pairsets.faces import Faces
@@ -59,11 +60,37 @@ def test_blocks_and_parts_that_were_kept_change_nothing(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        nearest_faces(model, faces, parts, progress=interrupted)
+        nearest_faces(model, faces, parts=parts, progress=interrupted)
     assert done == [(5, len(model)), (10, len(model)), (15, len(model))]
     assert parts.read("nearest 10") is not None
     assert parts.read("nearest 15") is None
-    assert nearest_faces(model, faces, parts).tolist() == naive(model, faces)
+    asked, search = [], FlatIndex.search
+
+    def counted(self: FlatIndex, queries: np.ndarray, k: int) -> Neighbours:
+        asked.append(len(queries))
+        return search(self, queries, k)
+
+    monkeypatch.setattr(FlatIndex, "search", counted)
+    assert nearest_faces(model, faces, parts=parts).tolist() == naive(model, faces)
+    # What was kept is not searched again.
+    assert sum(asked) == len(model) - 15
+    assert nearest_faces(model, faces, parts=parts, name="other").tolist() == naive(model, faces)
+    assert sum(asked) == 2 * len(model) - 15
+
+
+def test_only_some_are_looked_at(faces: Faces, model: Embeddings) -> None:
+    rows = faces.positions(model.faces.paths)
+    among = sorted(rows[::2].tolist())
+    expected = naive(model.take(np.arange(0, len(model), 2)), faces)
+    assert nearest_faces(model, faces, among).tolist() == expected
+    assert {*expected} <= {-1, *among}
+
+
+def test_vectors_that_are_not_finite_are_refused(faces: Faces, model: Embeddings) -> None:
+    vectors = np.array(model.vectors)
+    vectors[5, 2] = np.nan
+    with pytest.raises(EmbeddingError, match=r"row 5.*Embed the faces again"):
+        nearest_faces(embeddings_of(model.faces, vectors), faces)
 
 
 def test_one_vector_has_no_other(faces: Faces, model: Embeddings) -> None:
