@@ -94,6 +94,11 @@ class Embeddings:
         with _told(self.folder):
             return dict(zip(read_images(file), read_images(file, "sha256"), strict=True))
 
+    @property
+    def is_of_file(self) -> bool:
+        """Whether the vectors are those of a file, all of them, so that the manifest tells them."""
+        return bool(self.files) and self.vectors is self.files[0].vectors
+
     def __len__(self) -> int:
         return len(self.faces)
 

@@ -78,11 +78,10 @@ def _facts(model: Embeddings) -> list[object]:
     names = hashlib.sha256()
     for path in model.faces.paths:
         names.update(f"{path}\0".encode())
-    of_file = bool(model.files) and model.vectors is model.files[0].vectors
     # Vectors in memory are not all, or not those, of the folder that they came from.
     vectors = (
         model.manifest["vectors_sha256"]
-        if of_file
+        if model.is_of_file
         else hashlib.sha256(np.ascontiguousarray(model.vectors).data).hexdigest()
     )
     return [model.manifest.get("model", ""), names.hexdigest(), vectors]

@@ -37,7 +37,7 @@ def kept_measurement(
         trusted: whether it flags where it would abstain.
         measure: called where nothing is kept.
     """
-    if not all(one.files and one.vectors is one.files[0].vectors for one in models):
+    if not all(one.is_of_file for one in models):
         return measure()
     facts = {
         "kind": kind,
