@@ -83,7 +83,7 @@ def open_set_curves(curves: Mapping[str, Curve]) -> Figure:
         handles: list[Artist] = []
         for at, curve in enumerate(curves.values()):
             handles += axes.plot(
-                np.maximum(curve.fpr, left),
+                100 * np.maximum(curve.fpr, left),
                 100 * np.maximum(curve.fnr, low),
                 color=PALETTE[at % len(PALETTE)],
                 linestyle=DASHES[at % len(DASHES)],
@@ -96,9 +96,9 @@ def open_set_curves(curves: Mapping[str, Curve]) -> Figure:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         least = min(max(float(one.fnr.min()), low) for one in curves.values())
         axes.set(
-            xlabel="FPIR: share of non-mated probes taken for somebody",
+            xlabel="FPIR (%): non-mated probes taken for somebody",
             ylabel="FNIR (%): mated probes not found",
-            xlim=(left, 1),
+            xlim=(100 * left, 100),
             ylim=(100 * least * 0.8, 110),
         )
         axes.tick_params(
