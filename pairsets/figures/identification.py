@@ -66,7 +66,7 @@ def cmc_curves(
 
 
 def open_set_curves(curves: Mapping[str, Curve]) -> Figure:
-    """Open set: FNIR over FPIR, both on logarithmic axes, down to half a probe.
+    """Open set: FNIR over FPIR, FPIR on a logarithmic axis down to half a probe.
 
     Args:
         curves: by the name in the legend, FPIR as FPR and FNIR as FNR.
@@ -77,32 +77,26 @@ def open_set_curves(curves: Mapping[str, Curve]) -> Figure:
     if not curves:
         raise ScoresError("no curves to draw")
     left = 0.5 / max(one.negatives for one in curves.values())
-    low = 0.5 / max(one.positives for one in curves.values())
     with style():
         figure, axes = panel((4.6, 3.8 + 0.2 * ((len(curves) + 1) // 2)))
         handles: list[Artist] = []
         for at, curve in enumerate(curves.values()):
             handles += axes.plot(
                 100 * np.maximum(curve.fpr, left),
-                100 * np.maximum(curve.fnr, low),
+                100 * curve.fnr,
                 color=PALETTE[at % len(PALETTE)],
                 linestyle=DASHES[at % len(DASHES)],
                 linewidth=1.6,
                 drawstyle="steps-post",
             )
         axes.set_xscale("log")
-        axes.set_yscale("log")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        least = min(max(float(one.fnr.min()), low) for one in curves.values())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set(
             xlabel="FPIR (%): non-mated probes taken for somebody",
             ylabel="FNIR (%): mated probes not found",
             xlim=(100 * left, 100),
-            ylim=(100 * least * 0.8, 110),
+            ylim=(0, 102),
         )
-        axes.tick_params(
-            which="minor", bottom=False, left=False, labelleft=False, labelbottom=False
-        )
+        axes.tick_params(which="minor", bottom=False, labelbottom=False)
         legend(figure, handles, [*curves])
     return figure
