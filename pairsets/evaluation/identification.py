@@ -157,6 +157,13 @@ class Identification:
                 f"{found.ties:,} of {int(found.mated.sum()):,} mated probes tie with another "
                 "identity, which counts as ranked before the right one"
             )
+        if self.resampled and any(
+            one.interval is None and not math.isnan(one.value) for one in self.rates
+        ):
+            notes.append(
+                f"some rates of the open set have no interval: {found.non_mated:,} non-mated "
+                "probes, of few identities, tell too little"
+            )
         if not found.non_mated:
             notes.append("every probe's identity is in the gallery: there are no open-set rates")
         elif self.targets.fpirs is None:

@@ -272,3 +272,12 @@ def test_searches_for_other_probes_are_not_compared() -> None:
         IdentificationComparison({"a": one, "b": fewer})
     with pytest.raises(ScoresError, match="no model"):
         IdentificationComparison({})
+
+
+def test_too_few_strangers_have_no_interval_and_that_is_told() -> None:
+    scores = np.random.default_rng(0).random((9, 4))
+    searches = searched(scores, list("abcd"), [*"aabbccdd", "stranger"])
+    found = rate_identification(searches, IdentificationTargets((1.0,), ()))
+    assert found.rate("fnir@1.0").interval is None
+    assert any("have no interval: 1 non-mated probes" in note for note in found.notes())
+    assert found.rate("rank-1").interval is not None
