@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mining.ranking.rules import Rules
     from mining.saliency import explain
     from mining.scores.census import take_census
+    from mining.scores.identification import identify
     from mining.scores.score_pairs import score_pairs
     from mining.scores.sources import ScoreSources
     from mining.training.configuration import TrainingConfig
@@ -37,6 +38,7 @@ _HOMES = {
     "compare_models": "mining.commands.compare",
     "embed": "mining.embeddings.producer",
     "explain": "mining.saliency",
+    "identify": "mining.scores.identification",
     "load_model": "mining.models",
     "mine_negatives": "mining.miners.negatives",
     "mine_positives": "mining.miners.positives",
@@ -57,6 +59,7 @@ __all__ = [
     "compare_models",
     "embed",
     "explain",
+    "identify",
     "load_model",
     "mine_negatives",
     "mine_positives",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pairsets.evaluation.evaluator import evaluate
     from pairsets.evaluation.hubness import Hubness
     from pairsets.evaluation.human import HumanRates, human_rates
+    from pairsets.evaluation.identification import Identification, IdentificationTargets
+    from pairsets.evaluation.identification_differences import IdentificationComparison
     from pairsets.evaluation.interval_options import IntervalOptions
     from pairsets.evaluation.intervals import Interval, Rate
     from pairsets.evaluation.result import Evaluation
@@ -41,6 +43,9 @@ _HOMES = {
     "FacesError": "pairsets.errors",
     "Hubness": "pairsets.evaluation.hubness",
     "HumanRates": "pairsets.evaluation.human",
+    "Identification": "pairsets.evaluation.identification",
+    "IdentificationComparison": "pairsets.evaluation.identification_differences",
+    "IdentificationTargets": "pairsets.evaluation.identification",
     "Interval": "pairsets.evaluation.intervals",
     "IntervalOptions": "pairsets.evaluation.interval_options",
     "Leaderboard": "pairsets.tables.leaderboard",
@@ -70,6 +75,9 @@ __all__ = [
     "FacesError",
     "Hubness",
     "HumanRates",
+    "Identification",
+    "IdentificationComparison",
+    "IdentificationTargets",
     "Interval",
     "IntervalOptions",
     "Leaderboard",

@@ -66,6 +66,7 @@ FORBIDDEN = [
     ("pairsets/evaluation/rates.py", "pairsets.tables.entries"),
     ("pairsets/evaluation/rates.py", "pairsets.sources.dataset"),
     ("pairsets/files/folds.py", "pairsets.evaluation.rates"),
+    ("pairsets/gallery_draw.py", "pairsets.evaluation.searches"),
     ("pairsets/pairset.py", "pairsets.sources.formats.advice"),
     ("pairsets/faces.py", "pairsets.pairset"),
     ("pairsets/identities/rules.py", "pairsets.faces"),

@@ -25,6 +25,12 @@ from pairsets.tables.census import (
     shown_points,
 )
 from pairsets.tables.differences import points, statistic_title, why_not_compared
+from pairsets.tables.identification import (
+    gallery_sentence,
+    identification_notes,
+    rate_cell,
+)
+from pairsets.tables.identification import rate_title as identification_title
 from pairsets.tables.kinship import kinship_cell
 from pairsets.tables.leaderboard import (
     APART_COLUMNS,
@@ -42,6 +48,7 @@ BOX = box.SIMPLE_HEAD
 if TYPE_CHECKING:
     from mining.commands.build_report import Run
     from mining.commands.compare import Compared
+    from mining.commands.identify import Identified
     from mining.commands.power import PowerPlan
     from mining.commands.result import CommandResult
     from mining.miners.impostors import Neighboured
@@ -361,6 +368,35 @@ def print_neighbours(found: Neighboured) -> None:
     for note in found.notes():
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     _print_files(console, [("written", file) for file in found.files])
+
+
+def print_identified(made: Identified) -> None:
+    """Print the rates of each model that searched a gallery, a line a rate."""
+    console, found = console_of(), made.models
+    table = Table(title="identification, 1:N", title_justify="left", box=BOX)
+    table.add_column("rate")
+    for model in found.models:
+        table.add_column(escape(model), justify="right", overflow="fold")
+    for rate in next(iter(found.models.values())).rates:
+        cells = []
+        for model, one in found.models.items():
+            value, interval = rate_cell(one.rate(rate.name))
+            value = f"[bold]{value}[/bold]" if found.is_best(rate.name, model) else value
+            cells.append(f"{value} {escape(interval)}".rstrip())
+        table.add_row(identification_title(rate.name), *cells)
+    console.print(table)
+    sentence = gallery_sentence(next(iter(found.models.values())))
+    for text in (sentence, *identification_notes(found)):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(found.models) > 1:
+        told = ", ".join(f"{model} ({one})" for model, one in found.groups["rank-1"].items())
+        console.print(
+            f"Models that share a letter cannot be told apart at rank 1: {told}",
+            markup=False,
+            highlight=False,
+        )
+    _print_funnel(console, made.funnel)
+    _print_files(console, [("written", file) for file in made.files])
 
 
 def print_planned(planned: PowerPlan) -> None:

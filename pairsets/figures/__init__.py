@@ -14,6 +14,7 @@ from pairsets.figures.curves import det_curves, roc_curves
 from pairsets.figures.epochs import training_curves
 from pairsets.figures.hardness import hardness_curves
 from pairsets.figures.histograms import score_histograms
+from pairsets.figures.identification import cmc_curves, open_set_curves
 from pairsets.figures.impostors import impostor_sheet
 from pairsets.figures.saliency import saliency
 from pairsets.figures.style import (
@@ -43,6 +44,7 @@ __all__ = [
     "Doubted",
     "Figure",
     "census_curves",
+    "cmc_curves",
     "confusion_map",
     "det_curves",
     "encode",
@@ -50,6 +52,7 @@ __all__ = [
     "hardness_curves",
     "impostor_sheet",
     "interval_bars",
+    "open_set_curves",
     "pair_columns",
     "roc_curves",
     "saliency",

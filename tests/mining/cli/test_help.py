@@ -104,8 +104,8 @@ SHARES = [
 
 def test_which_options_are_shares():
     assert {option for _, option in SHARES} == {
-        "--far", "--max-overlap", "--min-confidence", "--overlap", "--pad", "--power",
-        "--relative-margin", "--target-fnr", "--validation-fnr",
+        "--far", "--fnir", "--fpir", "--held-out", "--max-overlap", "--min-confidence",
+        "--overlap", "--pad", "--power", "--relative-margin", "--target-fnr", "--validation-fnr",
     }  # fmt: skip
 
 

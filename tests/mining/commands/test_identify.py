@@ -1,0 +1,273 @@
+"""Identification from files: draws, two folders, several models, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.command_line import lookalikes
+
+from lookalikes import Embeddings, identify
+from mining import embed
+from mining.commands.identify import GalleryOptions, identify_faces
+from mining.errors import EmbeddingError, RunError
+from pairsets import Faces, IdentificationTargets, IntervalOptions
+from pairsets.errors import OutputError, SampleError, ScoresError
+from pairsets.tables.identification import FILES, PROBES
+
+PEOPLE, EACH, SIZE = 24, 4, 8
+FEW = IntervalOptions(draws=100)
+
+
+class Planted:
+    """A model that reads the number of a picture from its colour, and has a vector for each."""
+
+    similarity = "cosine"
+
+    def __init__(self, vectors: np.ndarray, name: str) -> None:
+        self.vectors, self.name, self.fingerprint = vectors, f"python:{name}", name * 8
+        self.provenance = {"family": name}
+
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        return np.array(np.asarray(image)[0, 0, :1], np.int64)
+
+    def encode(self, batch: np.ndarray) -> np.ndarray:
+        return self.vectors[batch[:, 0]]
+
+
+def planted(name: str, spread: float) -> Planted:
+    rng = np.random.default_rng(len(name))
+    middles = np.random.default_rng(0).standard_normal((PEOPLE, SIZE))
+    vectors = np.repeat(middles, EACH, axis=0) + spread * rng.standard_normal((PEOPLE * EACH, SIZE))
+    return Planted(vectors.astype(np.float32), name)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Faces, their vectors by a good and a poor model, and the same in two halves."""
+    root = tmp_path_factory.mktemp("identify")
+    for number in range(PEOPLE * EACH):
+        person, at = divmod(number, EACH)
+        picture = Image.new("RGB", (4, 4), (number, 0, 0))
+        sides = ["whole", "gallery" if at < 2 else "probes"]
+        for side in sides:
+            # Of the last six nobody is in the gallery of two folders.
+            if side == "gallery" and person >= PEOPLE - 6:
+                continue
+            folder = root / "faces" / side / f"p{person:02}"
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.save(folder / f"{at}.png")
+    for model in (planted("good", 0.4), planted("poorer", 1.2)):
+        for side in ("whole", "gallery", "probes"):
+            home = root / side / model.name.partition(":")[2]
+            embed(Faces.scan(root / "faces" / side), model, home)
+    return root
+
+
+@pytest.fixture
+def world(kept: Path, tmp_path: Path) -> Path:
+    shutil.copytree(kept, tmp_path / "world")
+    return tmp_path / "world"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_drawn_from_one_folder(world: Path) -> None:
+    made = identify_faces(world / "whole", out=world / "out", intervals=FEW)
+    assert [*made.models.models] == ["python:good", "python:poorer"]
+    assert {file.name for file in made.files} == {
+        *FILES, PROBES, "cmc.png", "cmc.svg", "det.png", "det.svg",
+    }  # fmt: skip
+    assert all(file.is_file() for file in made.files)
+    told = {row.what: row.count for row in made.funnel}
+    assert told["identities held out"] == 5
+    assert (told["mated"], told["non-mated"]) == (19 * 3, 5 * 4)
+    content = json.loads((world / "out/identification.json").read_text("utf-8"))
+    good, poorer = (content["models"][name] for name in made.models.models)
+    assert good["rates"]["rank-1"]["value"] > poorer["rates"]["rank-1"]["value"] > 0.2
+    assert good["gallery_identities"] == 19
+    probes = rows(world / "out" / PROBES)
+    mated = [row for row in probes if row["model"] == "python:good" and row["mated"] == "1"]
+    hits = sum(row["rank"] == "1" for row in mated) / len(mated)
+    assert hits == good["rates"]["rank-1"]["value"]
+    assert all(row["probe"].startswith(row["identity"]) for row in probes)
+    cmc = [row for row in rows(world / "out/cmc.csv") if row["model"] == "python:good"]
+    assert len(cmc) == 19
+    assert float(cmc[0]["found"]) == hits
+    det = rows(world / "out/det.csv")
+    assert {float(row["fpir"]) for row in det} >= {0.0, 1.0}
+    assert "rank-1" in (world / "out/differences.md").read_text("utf-8")
+
+
+def test_the_same_bytes_again(world: Path) -> None:
+    made = [
+        identify_faces(world / "whole", out=world / name, intervals=FEW) for name in ("one", "two")
+    ]
+    for one, other in zip(made[0].files, made[1].files, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_two_folders_equal_the_arrays(world: Path) -> None:
+    made = identify_faces(world / "gallery", world / "probes", out=world / "out", intervals=FEW)
+    found = made.models.models["python:good"]
+    told = {row.what: row.count for row in made.funnel}
+    assert (told["mated"], told["non-mated"], told["identities"]) == (18 * 2, 6 * 2, 18)
+    gallery, probes = (Embeddings.load(world / side / "good") for side in ("gallery", "probes"))
+    by_embeddings = identify(gallery, probes=probes, intervals=FEW)
+    by_arrays = identify(
+        # Cosines do not ask how long vectors are.
+        3 * np.array(gallery.vectors),
+        gallery.faces.identities,
+        probes=np.array(probes.vectors),
+        probe_identities=probes.faces.identities,
+        intervals=FEW,
+    )
+    for one in (by_embeddings, by_arrays):
+        assert one.cmc.tolist() == found.cmc.tolist()
+        assert [rate.value for rate in one.rates] == pytest.approx(
+            [rate.value for rate in found.rates]
+        )
+    assert "18 identities" in repr(by_arrays)
+
+
+def test_pooling_finds_more_than_one_picture(world: Path) -> None:
+    rank = {}
+    for name, size, pool in (("one", 1, False), ("three", 3, False), ("pooled", 3, True)):
+        drawn = GalleryOptions(size=size, held_out=0.0, pool=pool)
+        made = identify_faces(world / "whole/poorer", out=world / name, drawn=drawn, intervals=FEW)
+        found = made.models.models["python:poorer"]
+        rank[name] = found.rate("rank-1").value
+        assert found.curve is None
+        assert not (world / name / "det.png").exists()
+    assert rank["pooled"] > rank["one"]
+    # With one entry an identity, average precision is the reciprocal of the rank.
+    searches = found.searches
+    np.testing.assert_allclose(searches.precisions, 1 / searches.ranks)
+
+
+def test_pooled_arrays_by_hand() -> None:
+    found = identify(
+        [[1, 0], [0, 1], [-1, 0.1]],
+        ["a", "a", "b"],
+        probes=[[0.7, 0.7], [-1, 0]],
+        probe_identities=["a", "b"],
+        pool=True,
+    )
+    assert found.searches.own_scores.tolist() == pytest.approx([1.0, 1 / 1.01**0.5])
+    assert found.rate("map").value == 1
+
+
+def test_a_copy_in_both_is_left_out_and_told(world: Path) -> None:
+    shutil.copy(world / "faces/gallery/p00/0.png", world / "faces/probes/p20/copy.png")
+    embed(Faces.scan(world / "faces/probes"), planted("good", 0.4), world / "again")
+    made = identify_faces(world / "gallery/good", world / "again", out=world / "out")
+    (row,) = [row for row in made.funnel if not row.kept]
+    assert (row.count, row.what) == (1, "pictures of the gallery itself, by their bytes")
+    assert "p20/copy.png" not in {row["probe"] for row in rows(world / "out" / PROBES)}
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "error", "said"),
+    [
+        (["whole/good", "whole/good"], {}, RunError, "each of 96 probes is a picture of the gall"),
+        (["gallery/good", "probes/poorer"], {}, EmbeddingError, "fingerprint"),
+        (["gallery", "probes/good"], {}, RunError, "vectors of other models"),
+        (["faces"], {}, EmbeddingError, "not a finished folder of embeddings"),
+        (["whole/good"], {"drawn": GalleryOptions(held_out=1.0)}, SampleError, "held out"),
+        (
+            ["whole/good"],
+            {"targets": IdentificationTargets((0.01,))},
+            ScoresError,
+            r"20 non-mated probes: the smallest is 0\.05",
+        ),
+        (["whole/good"], {"intervals": IntervalOptions(draws=5)}, ScoresError, "5 bootstrap"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(
+    world: Path, given: list[str], options: dict[str, object], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        identify_faces(*(world / one for one in given), out=world / "out", **options)  # type: ignore[arg-type]
+    assert not [*(world / "out").glob("*")]
+
+
+def test_identities_of_one_picture_are_refused(world: Path) -> None:
+    for folder in (world / "faces/whole").iterdir():
+        for picture in sorted(folder.iterdir())[1:]:
+            picture.unlink()
+    embed(Faces.scan(world / "faces/whole"), planted("good", 0.4), world / "single")
+    with pytest.raises(SampleError, match="none that is in the gallery has a second face"):
+        identify_faces(world / "single", out=world / "out")
+
+
+def test_strangers_alone_are_refused(world: Path) -> None:
+    for person in range(PEOPLE - 6):
+        shutil.rmtree(world / f"faces/probes/p{person:02}")
+    embed(Faces.scan(world / "faces/probes"), planted("good", 0.4), world / "strangers")
+    with pytest.raises(ScoresError, match="none of 12 probes has its identity in the gallery"):
+        identify_faces(world / "gallery/good", world / "strangers", out=world / "out")
+
+
+def test_what_is_there_is_replaced_when_asked(world: Path) -> None:
+    identify_faces(world / "whole/good", out=world / "out", intervals=FEW)
+    with pytest.raises(OutputError, match="exists"):
+        identify_faces(world / "whole/good", out=world / "out", intervals=FEW)
+    drawn = GalleryOptions(held_out=0.0)
+    identify_faces(
+        world / "whole/good", out=world / "out", drawn=drawn, intervals=FEW, overwrite=True
+    )
+    # Nobody is held out: the picture of the open set was of the earlier result.
+    assert not (world / "out/det.png").exists()
+
+
+def test_the_command_line(world: Path) -> None:
+    given = (str(world / "gallery"), str(world / "probes"), "--out", str(world / "out"))
+    summary = lookalikes("identify", *given, "--draws", "100", "--fpir", "0.1").summary
+    assert "rank-1 (%)" in summary
+    assert "FNIR (%) at an FPIR of 10 %" in summary
+    assert "36 mated and 12 non-mated probes" in summary
+    usage = lookalikes("identify", *given, "--held-out", "0.3").usage
+    assert "--held-out draw a gallery" in usage
+    usage = lookalikes("identify", *given, "--identity-level", "1").usage
+    assert "it counts with --model alone" in usage
+
+
+def test_faces_and_a_model(world: Path) -> None:
+    faces = [str(world / "faces" / side) for side in ("gallery", "probes")]
+    out = world / "out"
+    summary = lookalikes("identify", *faces, "--model", "pixels", "--out", str(out)).summary
+    assert "36 mated" in summary
+    assert (out / "embeddings/probes").is_dir()
+    message = lookalikes("identify", faces[0], "--model", "pixels", "--out", str(out)).message
+    assert "exists" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"identities": ["a"]}, RunError, "identities of shape"),
+        ({"identities": None}, RunError, "expected who each shows"),
+        ({"gallery": [[0, 0], [1, 0]]}, RunError, "vector 0 is nought"),
+        ({"metric": "euclid"}, RunError, "a metric of 'euclid'"),
+        ({"gallery": [[1, 0], [-1, 0]], "pool": True}, EmbeddingError, "cancel out"),
+    ],
+)
+def test_arrays_that_are_refused(
+    given: dict[str, object], error: type[Exception], said: str
+) -> None:
+    arrays: dict[str, object] = {
+        "gallery": [[1, 0], [0, 1]],
+        "identities": ["a", "a"],
+        "probes": [[1, 0]],
+        "probe_identities": ["a"],
+    }
+    with pytest.raises(error, match=said):
+        identify(**{**arrays, **given})  # type: ignore[arg-type]
