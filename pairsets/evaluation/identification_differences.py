@@ -125,10 +125,15 @@ def _judged(
         error *= scale / deviate(CONFIDENCE)
     else:
         error = _resampled_error(one, other, name, value)
-    if not math.isfinite(error) or math.isnan(value):
-        return math.nan, math.nan, 1.0
+    if error == 0 and value == 0:
+        return value, value, 1.0
     if error == 0:
-        return value, value, 1.0 if value == 0 else 0.0
+        # What no probe moves is no surer than both rates are, each alone (Newcombe 1998).
+        ends = [each.rate(name).interval for each in (one, other)]
+        widths = [end.high - end.low for end in ends if end is not None]
+        error = math.hypot(*widths) / deviate(CONFIDENCE)
+    if not (error > 0 and math.isfinite(error)) or math.isnan(value):
+        return math.nan, math.nan, 1.0
     half = deviate(CONFIDENCE) * error
     p = 2 * _NORMAL.cdf(-abs(value) / error)
     return max(value - half, -1.0), min(value + half, 1.0), p

@@ -265,6 +265,18 @@ def test_a_model_does_not_differ_from_itself() -> None:
         assert (rows[0].value, rows[0].p, rows[0].only_first) == (0, 1, 0)
 
 
+def test_three_searches_do_not_tell_all_from_none() -> None:
+    names = list("abc")
+    always, never = (
+        rate_identification(searched(scores, names, names), intervals=IntervalOptions(draws=0))
+        for scores in (np.eye(3), 1 - np.eye(3))
+    )
+    found = IdentificationComparison({"always": always, "never": never}).differences["rank-1"][0]
+    assert found.value == 1
+    assert found.low < 0.5 < found.high
+    assert found.p > 0
+
+
 def test_searches_for_other_probes_are_not_compared() -> None:
     one = world(1, 2.0, 1)
     fewer = replace(one, searches=replace(one.searches, size=61))
