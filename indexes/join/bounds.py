@@ -30,7 +30,7 @@ A pair whose exact score is at least t thus has a filter score of at least t min
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -116,7 +116,17 @@ def products32(vectors: Vectors, i: Rows, j: Rows) -> Scores:
     return products.astype(np.float64)
 
 
-def rounded(value: float, dtype: np.dtype[np.floating]) -> np.floating:
-    """`value` in `dtype`. Rounding keeps order: whatever f of that type is >= value is >= this."""
+@overload
+def rounded(value: float, dtype: np.dtype[np.floating]) -> np.floating: ...
+
+
+@overload
+def rounded(value: Scores, dtype: np.dtype[np.floating]) -> Vectors: ...
+
+
+def rounded(value: float | Scores, dtype: np.dtype[np.floating]) -> np.floating | Vectors:
+    """Value, or values, in `dtype`, in order: whatever f of that type is >= it is >= this."""
     with np.errstate(over="ignore"):
+        if isinstance(value, np.ndarray):
+            return value.astype(dtype)
         return dtype.type(value)

@@ -221,8 +221,7 @@ class _Tile:
     def _rounded(self, values: Scores, up: bool) -> Vectors:
         """Bounds in the type of the products, `[B, 1]`, as far up or down as rounding takes."""
         dtype = self.products.dtype
-        found = np.array([rounded(value, dtype) for value in values], dtype)
-        return np.nextafter(found, dtype.type(np.inf if up else -np.inf))[:, None]
+        return np.nextafter(rounded(values, dtype), dtype.type(np.inf if up else -np.inf))[:, None]
 
     def take_best(self) -> None:
         """Let the best entries of other groups count."""

@@ -216,7 +216,7 @@ def _best_partner(vectors: Vectors, groups: Rows, rows: Rows, strip: int) -> Sco
         products = lengths[order[at]] * float(lengths[order[columns]].max())
         slack = np.array([2 * margin(vectors.shape[1], product, dtype) for product in products])
         highest = product.max(axis=1).astype(np.float64) - slack
-        least = np.array([rounded(value, dtype) for value in highest])
+        least = rounded(highest, dtype)
         r, c = np.nonzero((product >= least[:, None]) & ~other)
         i, j = order[at[r]], order[columns[c]]
         np.maximum.at(best, i, pair_scores(vectors, vectors, i, j))

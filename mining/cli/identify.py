@@ -11,6 +11,7 @@ import typer
 from mining.cli.app import app
 from mining.cli.compare import PANEL
 from mining.cli.options import (
+    DrawsOption,
     IdentityGroup,
     ModelGroup,
     OutputGroup,
@@ -91,15 +92,7 @@ class RateGroup:
             rich_help_panel=_OPEN,
         ),
     ] = None
-    draws: Annotated[
-        int,
-        typer.Option(
-            "--draws",
-            min=0,
-            help="Number of bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
-            rich_help_panel=_OPEN,
-        ),
-    ] = 1000
+    draws: DrawsOption = 1000
 
 
 @app.command(

@@ -236,6 +236,15 @@ NumberOption = Annotated[int, typer.Option("--pairs", min=1, help="Number of pai
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Random seed for drawing and shuffling.")
 ]
+DrawsOption = Annotated[
+    int,
+    typer.Option(
+        "--draws",
+        min=0,
+        help="Number of bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
+        rich_help_panel=INTERVALS,
+    ),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that are there already.")
 ]
@@ -732,15 +741,7 @@ class IntervalGroup:
             rich_help_panel=INTERVALS,
         ),
     ] = "identity"
-    draws: Annotated[
-        int,
-        typer.Option(
-            "--draws",
-            min=0,
-            help="Number of bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
-            rich_help_panel=INTERVALS,
-        ),
-    ] = 1000
+    draws: DrawsOption = 1000
     seed: Annotated[
         int,
         typer.Option(

@@ -10,11 +10,12 @@ import numpy as np
 
 from mining.embeddings.options import EmbeddingOptions
 from mining.embeddings.store import Embeddings
+from mining.embeddings.two_folders import refuse_other_model
 from mining.errors import RunError
 from mining.models.names import embeddings_name
 from mining.scores.census import refuse_other_faces
 from mining.scores.collection import names_of
-from mining.scores.identification import Gallery, Side, draw_from, refuse_other_model
+from mining.scores.identification import Gallery, Side, draw_from
 from mining.scores.pair_files import unread_rows
 from pairsets.evaluation.identification import (
     Identification,

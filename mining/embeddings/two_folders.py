@@ -93,16 +93,7 @@ class TwoFolders:
 
     def _refuse_misfit(self, first: Embeddings, second: Embeddings) -> None:
         """Raise EmbeddingError where the two are of different models, or the same pictures."""
-        for what in ("fingerprint", "similarity", "dimensions"):
-            ours, theirs = first.manifest[what], second.manifest[what]
-            if ours != theirs:
-                models = f"{first.model} and {second.model}"
-                if first.model == second.model:
-                    models = f"two states of {first.model}, with other weights or settings"
-                raise EmbeddingError(
-                    f"{self.first} and {self.second} are of {models}: {what} {ours} and {theirs}"
-                    f"{_ONE_MODEL}"
-                )
+        refuse_other_model(first, second)
         if first.manifest["images_sha256"] == second.manifest["images_sha256"]:
             raise EmbeddingError(
                 f"{self.second}: the very pictures of {self.first}; lookalikes mine of one set "
@@ -120,6 +111,20 @@ class TwoFolders:
             f"{both:,} {'pictures are' if both > 1 else 'picture is'} in both sets: each is taken "
             "for a face of either; under two names it is the best of all pairs."
         ]
+
+
+def refuse_other_model(first: Embeddings, second: Embeddings) -> None:
+    """Raise EmbeddingError where vectors are of two models, or of two states of one."""
+    for what in ("fingerprint", "similarity", "dimensions"):
+        ours, theirs = first.manifest[what], second.manifest[what]
+        if ours != theirs:
+            models = f"{first.model} and {second.model}"
+            if first.model == second.model:
+                models = f"two states of {first.model}, with other weights or settings"
+            raise EmbeddingError(
+                f"{first.folder} and {second.folder} are of {models}: {what} {ours} and {theirs}"
+                f"{_ONE_MODEL}"
+            )
 
 
 def told_apart(first: Path, second: Path) -> tuple[str, str]:

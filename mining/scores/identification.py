@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,9 @@ from indexes.base import as_vectors
 from indexes.join.gallery import search_gallery
 from mining.embeddings.journal import Vectors
 from mining.embeddings.store import Embeddings
+from mining.embeddings.two_folders import refuse_other_model
 from mining.errors import EmbeddingError, RunError
+from mining.models.base import Similarity
 from pairsets.arrays import Rows
 from pairsets.evaluation.identification import (
     Identification,
@@ -28,7 +30,6 @@ from pairsets.progress import Step
 from pairsets.sources.templates import pooled
 
 Names = NDArray[np.object_]
-Metric = Literal["cosine", "inner"]
 # Unit vectors whose mean is shorter cancel out: what is left is but their rounding.
 _SHORTEST = 1e-6
 
@@ -91,7 +92,7 @@ class Gallery:
 
     entries: Side
     probes: Side
-    draw: GalleryDraw | None = field(default=None)
+    draw: GalleryDraw | None = None
 
     @property
     def names(self) -> NDArray[np.object_]:
@@ -151,7 +152,7 @@ def identify(
     *,
     probes: Embeddings | ArrayLike | None = None,
     probe_identities: ArrayLike | None = None,
-    metric: Metric = "cosine",
+    metric: Similarity = "cosine",
     gallery_size: int = 1,
     pool: bool = False,
     held_out: float = HELD_OUT,
@@ -166,8 +167,8 @@ def identify(
         identities: `[N]` who each shows, of vectors alone.
         probes: embeddings or vectors `[P, D]` of the probes, all of which are searched for.
         probe_identities: `[P]`, of vectors alone.
-        metric: `cosine` brings vectors to unit length, `inner` takes them as they are; embeddings
-            say themselves by which they are compared.
+        metric: `cosine` brings vectors to unit length, `inner_product` takes them as they are;
+            embeddings say themselves by which they are compared.
         gallery_size, held_out, seed: see `pairsets.gallery_draw.draw_gallery`; not with `probes`.
         pool: whether an identity of the gallery has one vector, the mean of its own.
         targets: operating points of the open set.
@@ -213,20 +214,8 @@ def draw_from(
     return Gallery(entries, probes, draw)
 
 
-def refuse_other_model(gallery: Embeddings, probes: Embeddings) -> None:
-    """Raise EmbeddingError where gallery and probes are of two models, or two states of one."""
-    for what in ("fingerprint", "similarity", "dimensions"):
-        ours, theirs = gallery.manifest.get(what), probes.manifest.get(what)
-        if ours != theirs:
-            raise EmbeddingError(
-                f"{gallery.folder} and {probes.folder} are of {gallery.model} and {probes.model}: "
-                f"{what} {ours} and {theirs}; vectors of two models, or of two states of one, "
-                "cannot be compared: embed both with one"
-            )
-
-
 def _side(
-    given: Embeddings | ArrayLike, identities: ArrayLike | None, metric: Metric, what: str
+    given: Embeddings | ArrayLike, identities: ArrayLike | None, metric: Similarity, what: str
 ) -> tuple[Side, bool]:
     """A side of all rows, and whether its vectors are compared by cosine."""
     if isinstance(given, Embeddings):
@@ -238,8 +227,8 @@ def _side(
             f"{what}: identities of shape {names.shape} for {len(vectors):,} vectors; expected "
             "who each shows"
         )
-    if metric not in ("cosine", "inner"):
-        raise RunError(f"a metric of {metric!r}; expected cosine or inner")
+    if metric not in get_args(Similarity):
+        raise RunError(f"a metric of {metric!r}; expected {' or '.join(get_args(Similarity))}")
     if metric == "cosine":
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
         if not lengths.all():

@@ -21,7 +21,6 @@ from pairsets.evaluation.intervals import (
     Interval,
     Rate,
     clustered_rate,
-    wilson,
 )
 from pairsets.evaluation.missing_scores import Missing, settle
 from pairsets.evaluation.rates import (
@@ -188,7 +187,7 @@ def _intervals(
     fewer = min(curve.positives, curve.negatives)
     counts = dict.fromkeys(("fpr_interpolated", "fpr_achieved"), curve.negatives)
     found = {
-        name: _share(resampled[name], value, counts.get(name, fewer), confidence)
+        name: resampled[name].share(value, counts.get(name, fewer), confidence)
         for name, value in shares.items()
     }
     found["dprime"] = table["dprime"].interval(confidence)
@@ -302,7 +301,7 @@ def _points(
                 value, between = at.fnr, fnr_at_fpr_interpolated(curve, target)
             interval = None
             if table and is_resolvable(target, count // _KEPT):
-                interval = _share(table[name], value, others, confidence)
+                interval = table[name].share(value, others, confidence)
             known = is_resolvable(target, count)
             points.append(
                 OperatingPoint(
@@ -310,22 +309,6 @@ def _points(
                 )
             )
     return points
-
-
-def _share(resampled: Resampled, value: float, count: int, confidence: float) -> Interval | None:
-    """The interval of a share of `count` pairs, cut down to what a share can be.
-
-    Where no pair, or every pair, is an error, all draws agree, which does not make the rate
-    certain: then it reaches as far as Wilson's.
-    """
-    interval = None if math.isnan(value) else resampled.around(value, confidence)
-    if interval is None:
-        return None
-    low, high = (min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
-    if resampled.value in (0.0, 1.0):
-        least = wilson(resampled.value, count, confidence)
-        low, high = min(low, least.low), max(high, least.high)
-    return Interval(low, high)
 
 
 def scores_of(pairs: PairSet, scores: ArrayLike, model: str) -> Scores:

@@ -263,14 +263,14 @@ def _open_rates(
     found = []
     for target in fpirs:
         at, name = fnr_at_fpr(curve, target), f"fnr@{target!r}"
-        interval = _share(table.get(name), at.fnr, curve.positives, confidence)
+        interval = _share(table, name, at.fnr, curve.positives, confidence)
         named = f"fnir@{target!r}"
         found.append(
             IdentificationRate(named, at.fnr, interval, curve.positives, at.threshold, at.fpr)
         )
     for target in fnirs:
         at, name = fpr_at_fnr(curve, target), f"fpr@{target!r}"
-        interval = _share(table.get(name), at.fpr, curve.negatives, confidence)
+        interval = _share(table, name, at.fpr, curve.negatives, confidence)
         named = f"fpir@{target!r}"
         found.append(
             IdentificationRate(named, at.fpr, interval, curve.negatives, at.threshold, at.fnr)
@@ -279,16 +279,7 @@ def _open_rates(
 
 
 def _share(
-    resampled: Resampled | None, value: float, count: int, confidence: float
+    table: Mapping[str, Resampled], name: str, value: float, count: int, confidence: float
 ) -> Interval | None:
-    """Interval of a share of `count` probes, within nought and one."""
-    if resampled is None or math.isnan(value):
-        return None
-    interval = resampled.around(value, confidence)
-    if interval is None:
-        return None
-    low, high = (min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
-    if value in (0.0, 1.0):  # about which all draws may agree
-        least = wilson(value, count, confidence)
-        low, high = min(low, least.low), max(high, least.high)
-    return Interval(low, high)
+    """Interval of a share of `count` probes; None where it was not resampled."""
+    return table[name].share(value, count, confidence) if name in table else None

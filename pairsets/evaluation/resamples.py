@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pairsets.arrays import Counts, Floats, Mask, Rows
 from pairsets.evaluation.clusters import Clusters
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, deviate, student, wilson
 from pairsets.evaluation.rates import checked_share
 
 # Vertices, or pairs, that are worked on at a time.
@@ -323,6 +323,21 @@ class Resampled:
         tail = (1 - confidence) / 2
         low, high = np.quantile(deviations, [tail, 1 - tail])
         return Interval(float(value + low), float(value + high))
+
+    def share(self, value: float, count: int, confidence: float = CONFIDENCE) -> Interval | None:
+        """The interval of a share of `count` pairs or probes, cut down to what a share can be.
+
+        Where none, or every one, is an error, all draws agree, which does not make the rate
+        certain: then it reaches as far as Wilson's.
+        """
+        interval = None if math.isnan(value) else self.around(value, confidence)
+        if interval is None:
+            return None
+        low, high = (min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
+        if self.value in (0.0, 1.0):
+            least = wilson(self.value, count, confidence)
+            low, high = min(low, least.low), max(high, least.high)
+        return Interval(low, high)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -205,6 +206,13 @@ def table_rows(
             "is the header line missing?"
         )
     yield from rows
+
+
+def number_cell(value: object) -> object:
+    """Cell of a number, in full; empty where it is none, or not finite; of other values as is."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return repr(value) if isinstance(value, float) else value
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pairsets.evaluation.census import Census, CensusComparison, CensusPoint
 from pairsets.storage.artefacts import write_json, write_text
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import number_cell, write_csv
 from pairsets.tables.differences import difference_rows
 from pairsets.tables.leaderboard import escape, interval_text, percent
 
@@ -157,7 +157,7 @@ def write_census(stem: Path, found: CensusComparison) -> list[Path]:
     """Write the tables of a census, whose names begin with `stem`; returns the paths."""
     records = census_records(found)
     columns = list(dict.fromkeys(name for record in records for name in record))
-    rows = ([_text(record.get(name)) for name in columns] for record in records)
+    rows = ([number_cell(record.get(name)) for name in columns] for record in records)
     paths = [stem.with_name(stem.name + end) for end in ENDS]
     markdown, table, numbers, told, differences, curves = paths
     return [
@@ -185,9 +185,3 @@ def _curve_rows(models: Mapping[str, Census]) -> Iterator[Sequence[object]]:
         columns = (curve.thresholds, curve.fpr, curve.fnr, curve.false_positives, missed)
         for row in zip(*(column.tolist() for column in columns), strict=True):
             yield (model, *map(repr, row))
-
-
-def _text(value: object) -> object:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else value

@@ -9,7 +9,7 @@ from pathlib import Path
 from pairsets.evaluation.identification import Identification, IdentificationRate
 from pairsets.evaluation.identification_differences import IdentificationComparison
 from pairsets.storage.artefacts import write_json, write_text
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import number_cell, write_csv
 from pairsets.tables.differences import difference_rows
 from pairsets.tables.leaderboard import escape, interval_text, percent
 
@@ -165,14 +165,14 @@ def _rate_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:
     for model, one in found.models.items():
         for rate in one.rates:
             numbers = _rate(rate)
-            yield (model, rate.name, *(_text(numbers[name]) for name in _RATES[2:]))
+            yield (model, rate.name, *(number_cell(numbers[name]) for name in _RATES[2:]))
 
 
 def _difference_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:
     for name, rows in found.differences.items():
         for one in rows:
             numbers = (one.value, one.low, one.high, one.p, one.p_holm)
-            yield (name, one.first, one.second, *map(_text, numbers))
+            yield (name, one.first, one.second, *map(number_cell, numbers))
 
 
 def _cmc_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:
@@ -189,7 +189,7 @@ def _det_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:
             continue
         columns = (one.curve.thresholds, one.curve.fpr, one.curve.fnr)
         for row in zip(*(column.tolist() for column in columns), strict=True):
-            yield (model, *map(_text, row))
+            yield (model, *map(number_cell, row))
 
 
 def _probe_rows(
@@ -202,15 +202,8 @@ def _probe_rows(
             yield (
                 *(model, path, names[int(rows.identities[at])], int(mated)),
                 *((int(rows.ranks[at]), int(rows.tied[at])) if mated else ("", "")),
-                _text(float(rows.own_scores[at])),
+                number_cell(float(rows.own_scores[at])),
                 names[other] if other >= 0 else "",
-                _text(float(rows.other_scores[at])),
-                _text(float(rows.precisions[at])),
+                number_cell(float(rows.other_scores[at])),
+                number_cell(float(rows.precisions[at])),
             )
-
-
-def _text(value: object) -> object:
-    """A number in full; empty where it is none, or not finite."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return repr(value) if isinstance(value, float) else value
