@@ -34,6 +34,8 @@ Kind = Literal["auto", "folders", "flat", "huggingface", "parquet"]
 KIND = "faces"
 COLUMNS = ("path", "source", "bytes")
 _CHUNK = 16
+# Of shards.
+TAR = ".tar"
 # Of the tables of names in image folders.
 _METADATA = frozenset({".csv", ".jsonl", SUFFIX})
 
@@ -293,14 +295,8 @@ def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat", "folders
     if source.is_file():
         if source.suffix.lower() == SUFFIX:
             return "parquet"
-        if source.suffix.lower() == ".tar":
-            # Not read: a shard that was cut short looks whole, and nothing in it says how many.
-            raise SourceError(
-                f"{source}: a tar, as WebDataset's shards are; unpack it into a folder. Where "
-                "KEY.cls beside KEY.jpg says who it is, make a list of that and give it with "
-                '--identities: for f in *.cls; do echo "${f%.cls}.jpg $(cat "$f")"; done > '
-                "../identities.txt"
-            )
+        if source.suffix.lower() == TAR:
+            raise SourceError(_of_shards(source, f"a {TAR}"))
         raise SourceError(f"{source}: a file; expected a folder, or a {SUFFIX} file")
     if any((source / name).is_file() for name in SAVED):
         return "huggingface"
@@ -311,8 +307,22 @@ def _kind_of(source: Path) -> Literal["huggingface", "parquet", "flat", "folders
         return "huggingface"
     # Plain folders are never left to `datasets`: it drops what it does not know, and makes splits
     # of folders and files that are called like one.
-    deep = any("/" in path for path in pictures_below(source))
-    return "folders" if deep else "flat"
+    pictures = pictures_below(source)
+    if not pictures and any(source.glob(f"*{TAR}")):
+        raise SourceError(_of_shards(source, f"a folder of {TAR}"))
+    return "folders" if any("/" in path for path in pictures) else "flat"
+
+
+def _of_shards(source: Path, what: str) -> str:
+    """Error text on tars, which are not read here: one may be cut, and nothing says how many."""
+    return (
+        f"{source}: {what}, as WebDataset's shards are. They need not be arranged: embed, build, "
+        "random and others take them as they are, with --identity-field for who is shown. Else "
+        "unpack them into a folder (tar -xf FILE -C FOLDER). Where "
+        "KEY.cls beside KEY.jpg says who it is, make a list of that there and give it with "
+        '--identities: for f in *.cls; do echo "${f%.cls}.jpg $(cat "$f")"; done > '
+        "../identities.txt"
+    )
 
 
 def _open(kind: str, source: Path, split: str | None) -> ImageTable:

@@ -275,6 +275,8 @@ def test_sources_that_are_none(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 but not really")
     (tmp_path / "x.zip").write_bytes(b"PK")
     (tmp_path / "x.tar").touch()
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "00000.tar").touch()
     (tmp_path / "empty").mkdir()
     # Other programs keep such a file, too.
     write(tmp_path / "other", {"state.json": b'{"epoch": 3}', "dataset_info.json": b"{}"})
@@ -282,7 +284,8 @@ def test_sources_that_are_none(tmp_path):
         ("other", "datasets cannot read it"),
         ("x.parquet", "damaged or no Parquet file"),
         ("x.zip", "expected a folder, or a .parquet file"),
-        ("x.tar", "unpack it into a folder. Where KEY.cls beside KEY.jpg"),
+        ("x.tar", r"take them as they are, with --identity-field .* KEY.cls beside KEY.jpg"),
+        ("shards", r"a folder of .tar, as WebDataset's shards .* take them as they are"),
         ("empty", "no pictures named as AJ_Cook_0001.jpg"),
         ("nowhere", "no such file or folder"),
     ]:
