@@ -284,7 +284,7 @@ def plan(root: Path, runs: int, sizes: tuple[int, ...] = (100_000, 200_000)) -> 
                 size,
                 "--dim",
                 512,
-                "--json",
+                "--out",
                 told,
                 "--overwrite",
             ]

@@ -51,7 +51,7 @@ def search_fast(
         if filter_dtype(lengths[order]) != FLOAT32:
             search_plain(best, order, how.tile, report, ledger)
             return
-        kernels = _kernels(width, how, devices, pool)
+        kernels = kernels_for(width, how, devices, pool)
         _LOG.info("%s vectors of %d by %s: %s", f"{len(order):,}", width, *kernels.told)
         with one_blas_thread(kernels), explained_memory(devices, len(order), width):
             search = _Search(best, order, lengths, pool, kernels, devices, how, ledger)
@@ -59,8 +59,18 @@ def search_fast(
         best.finish(pool.each)
 
 
-def _kernels(width: int, how: SearchOptions, devices: Sequence[str], pool: Pool) -> Choice:
-    """Kernels to search by: the clock is read in a thread that works as the search's own do."""
+def kernels_for(width: int, how: SearchOptions, devices: Sequence[str], pool: Pool) -> Choice:
+    """Kernels to search by: the clock is read in a thread that works as the search's own do.
+
+    Args:
+        width: of the vectors.
+        how: precision that is asked for.
+        devices: CUDA devices to search on; none is the processor.
+        pool: of the search's threads.
+
+    Raises:
+        IndexesError: what is asked for is not sound here.
+    """
     if not devices:
         return pool.executor.submit(choose, how.precision, width).result()
     from indexes.join.cuda import refuse_inexact

@@ -142,9 +142,7 @@ def plan(
             "--gpus are named]",
         ),
     ] = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="JSON file to write.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file to write.")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Tell what comparing all pairs of so many faces takes: memory, traffic, tasks, hours."""
@@ -158,7 +156,7 @@ def plan(
         model=model,
         images=images_per_second,
         measure=measure,
-        out=json,
+        out=out,
         overwrite=overwrite,
     )
     print_plan(planned)

@@ -41,6 +41,8 @@ def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(**options: Any) -> Any:
         # Where it is written is left as it is: what `.` may be there, each command says itself.
         named = {name: value if name == "out" else _named(value) for name, value in options.items()}
+        if not any(isinstance(value, str | Path | list) for value in named.values()):
+            return command(**named)  # nothing is imported for a command that takes no paths
         from pairsets.storage.remote_arguments import any_remote, staged
 
         if not any_remote(named):

@@ -42,6 +42,11 @@ def import_torchvision() -> ModuleType:
     return importlib.import_module("torchvision")
 
 
+def is_mended() -> bool:
+    """Whether torchvision, imported, had to be mended."""
+    return bool(_kept)
+
+
 def import_timm() -> ModuleType:
     """Import timm, which imports torchvision by itself and so needs it mended first.
 

@@ -121,7 +121,7 @@ def test_embedding_takes_its_rate_times_all_cores() -> None:
 def test_the_command_prints_and_writes_it(tmp_path: Path) -> None:
     out = tmp_path / "plan.json"
     words = "cluster plan --faces 11000000 --dim 512 --nodes 16 --cpus 32 --no-measure"
-    told = lookalikes(*words.split(), "--model", "resnet152", "--json", str(out)).out
+    told = lookalikes(*words.split(), "--model", "resnet152", "--out", str(out)).out
     assert "60,499,994,500,000" in told
     assert "benchmarks/results/million.json" in told
     content = json.loads(out.read_text())

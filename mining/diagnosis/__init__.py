@@ -1,0 +1,1 @@
+"""Diagnosis of an installation: nothing here fails because something else is broken."""
