@@ -17,12 +17,14 @@ from mining.cli import (
     tuples,
 )
 from mining.cli.app import app, main
+from mining.cli.json_output import offer_json
 from mining.cli.path_names import name_paths
 from mining.cli.user_words import name_values
 
-# Each command shows its options, and takes its paths, so.
+# Each command shows its options, takes its paths, and has `--json`, so.
 name_values(app)
 name_paths(app)
+offer_json(app)
 
 __all__ = [
     "adaptation",

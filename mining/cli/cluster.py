@@ -12,7 +12,7 @@ import typer
 
 from mining.cli.app import app
 from mining.cli.options import OverwriteOption
-from mining.cli.user_words import UserGroup
+from mining.cli.user_words import UserCommand, UserGroup
 
 if TYPE_CHECKING:
     from mining.cluster.session import Cluster
@@ -110,8 +110,23 @@ class MachineGroup:
     ] = 10.0
 
 
+class _PlanCommand(UserCommand):
+    """A command whose `--json` once named a file."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        for at, word in enumerate(args):
+            file = args[at + 1 : at + 2] if word == "--json" else [word.removeprefix("--json=")]
+            if word.startswith("--json=") or (word == "--json" and file and file[0][:1] != "-"):
+                raise typer.BadParameter(
+                    f"--json prints a document, and names no file any more; write it with --out "
+                    f"{file[0]}"
+                )
+        return super().parse_args(ctx, args)
+
+
 @cluster.command(
-    epilog="Example: `lookalikes cluster plan --faces 11000000 --dim 512 --nodes 16 --cpus 32`"
+    cls=_PlanCommand,
+    epilog="Example: `lookalikes cluster plan --faces 11000000 --dim 512 --nodes 16 --cpus 32`",
 )
 def plan(
     faces: Annotated[int, typer.Option("--faces", min=2, metavar="N", help="Number of faces.")],

@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from mining.cli.json_output import or_json
 from mining.cli.summary import BOX, console_of
 
 if TYPE_CHECKING:
     from mining.cluster.plan import Plan
 
 
+def plan_content(plan: Plan) -> dict[str, object]:
+    """Document of a plan."""
+    return {"plan": plan.content()}
+
+
+@or_json(plan_content)
 def print_plan(plan: Plan) -> None:
     """Print what a join takes, how long on how many machines, and what that rests on."""
     console = console_of()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from mining.cli.app import app
+from mining.cli.json_output import or_json
 
 if TYPE_CHECKING:
     from mining.commands.doctor import Diagnosis
@@ -19,12 +20,7 @@ _GIB = 2**30
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: `lookalikes doctor`")
-def doctor(
-    json: Annotated[
-        bool,
-        typer.Option("--json", help="Print one JSON document instead of tables."),
-    ] = False,
-) -> None:
+def doctor() -> None:
     """Look over the installation: versions, FAISS, devices, the way of the search, memory, disk.
 
     Ends with status 1 where something is broken, and says what to do. Libraries are tried in a
@@ -33,17 +29,23 @@ def doctor(
     from mining.commands.doctor import diagnose
 
     found = diagnose()
-    if json:
-        from pairsets.storage.json_files import json_text
-
-        typer.echo(json_text(found.content()), nl=False)
-    else:
-        from mining.diagnosis.privacy import hidden
-
-        for line in lines_of(found):
-            typer.echo(hidden(line))
+    print_diagnosis(found)
     if not found.works:
         raise typer.Exit(1)
+
+
+def diagnosis_content(found: Diagnosis) -> dict[str, object]:
+    """Document of a diagnosis."""
+    return found.content()
+
+
+@or_json(diagnosis_content)
+def print_diagnosis(found: Diagnosis) -> None:
+    """Print what was found, without what is personal."""
+    from mining.diagnosis.privacy import hidden
+
+    for line in lines_of(found):
+        typer.echo(hidden(line))
 
 
 def lines_of(found: Diagnosis) -> Iterator[str]:

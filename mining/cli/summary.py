@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mining.cli import json_contents
+from mining.cli.json_output import or_json
 from pairsets.evaluation.clusters import PLURALS
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.hubness import Hubness
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from pairsets.tables.protocols import Protocols
 
 
+@or_json(json_contents.run_content)
 def print_run(run: Run) -> None:
     """Print the tables, the funnel and the artefacts of a run."""
     console = console_of()
@@ -84,6 +87,7 @@ def print_run(run: Run) -> None:
     _print_warnings(console, run.warnings)
 
 
+@or_json(json_contents.compared_content)
 def print_compared(compared: Compared) -> None:
     """Print the tables, the differences and the artefacts of a comparison."""
     console = console_of()
@@ -110,6 +114,7 @@ def print_compared(compared: Compared) -> None:
     _print_warnings(console, compared.warnings)
 
 
+@or_json(json_contents.made_content)
 def print_made(made: CommandResult) -> None:
     """Print what one stage made."""
     console = console_of()
@@ -130,6 +135,7 @@ def print_made(made: CommandResult) -> None:
     _print_warnings(console, made.warnings)
 
 
+@or_json(json_contents.exported_content)
 def print_exported(made: Exported) -> None:
     """Print what was judged, how often people err, and how far they agree."""
     console = console_of()
@@ -155,12 +161,14 @@ def print_exported(made: Exported) -> None:
     _print_files(console, [("written", file) for file in made.files])
 
 
+@or_json(json_contents.tasks_content)
 def print_tasks(made: Tasks) -> None:
     """Print what was written for Label Studio."""
     console = console_of()
     _print_files(console, [("written", file) for file in made.files])
 
 
+@or_json(json_contents.imported_content)
 def print_imported(made: Imported) -> None:
     """Print what was taken in, and what was not."""
     console = console_of()
@@ -351,6 +359,7 @@ def _kappa(found: Kappa) -> str:
     return f"{found.value:.3f}{around}"
 
 
+@or_json(json_contents.neighbours_content)
 def print_neighbours(found: Neighboured) -> None:
     """Print a face's nearest impostors, and what to hold their scores against."""
     console = console_of()
@@ -370,6 +379,7 @@ def print_neighbours(found: Neighboured) -> None:
     _print_files(console, [("written", file) for file in found.files])
 
 
+@or_json(json_contents.identified_content)
 def print_identified(made: Identified) -> None:
     """Print the rates of each model that searched a gallery, a line a rate."""
     console, found = console_of(), made.models
@@ -399,6 +409,7 @@ def print_identified(made: Identified) -> None:
     _print_files(console, [("written", file) for file in made.files])
 
 
+@or_json(json_contents.planned_content)
 def print_planned(planned: PowerPlan) -> None:
     """Print how large a set it takes to tell every two models apart."""
     console = console_of()

@@ -13,7 +13,6 @@ from mining.diagnosis.packages import Packages
 from mining.diagnosis.privacy import hidden, hidden_within
 from mining.diagnosis.trials import Answer, Trial, try_all
 
-SCHEMA = 1
 _PROBES = "mining.diagnosis.probes"
 # By the name of a trial: the package that it is of, and what it needs to tell anything.
 _CORE: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -75,8 +74,6 @@ class Diagnosis:
             for name, one in self.answers.items()
         }
         content = {
-            "schema": SCHEMA,
-            "kind": "doctor",
             "works": self.works,
             "findings": [asdict(one) for one in self.findings],
             "lookalikes": self.packages.own,

@@ -63,11 +63,13 @@ class Identified:
         models: side by side.
         files: what was written.
         funnel: gallery and probes, and what was left out.
+        facts: of what was searched, and how.
     """
 
     models: IdentificationComparison
     files: Sequence[Path]
     funnel: Sequence[FunnelRow]
+    facts: Mapping[str, object]
 
 
 @alone(folder=True)
@@ -146,7 +148,8 @@ def identify_faces(
         if spreadsheet_safe:
             write_copies(folder / table.name for table in tables_of(files))
     funnel = [*unread_rows([one for side in sides for one in side])]
-    return Identified(compared, everything, [*funnel, *_rows(galleries[0], lost, drawn.pool)])
+    rows = _rows(galleries[0], lost, drawn.pool)
+    return Identified(compared, everything, [*funnel, *rows], facts)
 
 
 def _embedded(

@@ -50,6 +50,12 @@ class Difference:
     only_second: int
 
     @property
+    def told(self) -> tuple[str, str, float, float, float, float, float]:
+        """Both models, then the difference, its interval and both p, as tables have them."""
+        numbers = self.value, self.low, self.high, self.p, self.p_holm
+        return self.first, self.second, *numbers
+
+    @property
     def significant(self) -> bool:
         """Whether the data tell the two apart, all comparisons considered."""
         return self.p_holm < ALPHA

@@ -153,6 +153,20 @@ def census_records(found: CensusComparison) -> list[dict[str, object]]:
     ]
 
 
+def census_content(found: CensusComparison) -> dict[str, object]:
+    """The table of a census as JSON has it."""
+    return {"schema": SCHEMA, "rows": census_records(found)}
+
+
+def census_difference_records(found: CensusComparison) -> list[dict[str, object]]:
+    """One record every two models and rate, as shares; what there is no telling is nan."""
+    return [
+        dict(zip(_DIFFERENCES, (name, *one.told), strict=True))
+        for name, rows in found.differences.items()
+        for one in rows
+    ]
+
+
 def write_census(stem: Path, found: CensusComparison) -> list[Path]:
     """Write the tables of a census, whose names begin with `stem`; returns the paths."""
     records = census_records(found)
@@ -163,7 +177,7 @@ def write_census(stem: Path, found: CensusComparison) -> list[Path]:
     return [
         write_text(markdown, census_markdown(found)),
         write_csv(table, columns, rows),
-        write_json(numbers, {"schema": SCHEMA, "rows": records}),
+        write_json(numbers, census_content(found)),
         write_text(told, differences_markdown(found)),
         write_csv(differences, _DIFFERENCES, _difference_rows(found)),
         write_csv(curves, _CURVES, _curve_rows(found.models)),
@@ -171,11 +185,8 @@ def write_census(stem: Path, found: CensusComparison) -> list[Path]:
 
 
 def _difference_rows(found: CensusComparison) -> Iterator[Sequence[object]]:
-    for name, rows in found.differences.items():
-        for one in rows:
-            numbers = (one.value, one.low, one.high, one.p, one.p_holm)
-            known = ("" if number != number else repr(number) for number in numbers)
-            yield (name, one.first, one.second, *known)
+    for record in census_difference_records(found):
+        yield [number_cell(value) for value in record.values()]
 
 
 def _curve_rows(models: Mapping[str, Census]) -> Iterator[Sequence[object]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.differences import Difference
 from pairsets.storage.artefacts import write_text
-from pairsets.storage.csv_tables import write_csv
+from pairsets.storage.csv_tables import number_cell, write_csv
 from pairsets.tables.leaderboard import escape, percent
 
 _HEADER = (
@@ -109,22 +109,29 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_differences(stem: Path, comparisons: Sequence[Comparison]) -> list[Path]:
-    """Write `stem.md` and `stem.csv` (shares, not percent); returns the paths."""
-    rows = (
-        (
-            one.name,
-            row.statistic,
-            row.first,
-            row.second,
-            *(_known(value) for value in (row.value, row.low, row.high, row.p, row.p_holm)),
-            row.only_first,
-            row.only_second,
+def difference_records(comparisons: Sequence[Comparison]) -> list[dict[str, object]]:
+    """One record every two models, statistic and set, as shares; nan is where there is no telling.
+
+    Its keys are the columns of the CSV.
+    """
+    return [
+        dict(
+            zip(
+                _HEADER,
+                (one.name, row.statistic, *row.told, row.only_first, row.only_second),
+                strict=True,
+            )
         )
         for one in comparisons
         for found in one.differences.values()
         for row in found
-    )
+    ]
+
+
+def write_differences(stem: Path, comparisons: Sequence[Comparison]) -> list[Path]:
+    """Write `stem.md` and `stem.csv` (shares, not percent); returns the paths."""
+    records = difference_records(comparisons)
+    rows = ([number_cell(value) for value in record.values()] for record in records)
     return [
         write_text(stem.with_name(stem.name + ".md"), differences_markdown(comparisons)),
         write_csv(stem.with_name(stem.name + ".csv"), _HEADER, rows),
@@ -152,7 +159,3 @@ def write_verdicts(path: Path, comparison: Comparison) -> Path:
     )
     header = (*_VERDICTS, *(f"right:{model}" for model in comparison.judged))
     return write_csv(path, header, zip(*columns, strict=True))
-
-
-def _known(value: float) -> str:
-    return "" if value != value else repr(value)

@@ -102,16 +102,32 @@ def identification_differences(found: IdentificationComparison) -> str:
     return "\n".join(parts) or "No two models were compared.\n"
 
 
+def identification_content(
+    found: IdentificationComparison, facts: Mapping[str, object]
+) -> dict[str, object]:
+    """The rates of all models as JSON has them, behind `facts` of what was searched."""
+    models = {model: _content(one) for model, one in found.models.items()}
+    return {"schema": SCHEMA, **facts, "models": models}
+
+
+def difference_records(found: IdentificationComparison) -> list[dict[str, object]]:
+    """One record every two models and rate, as shares; nan is where there is no telling."""
+    return [
+        dict(zip(_DIFFERENCES, (name, *one.told), strict=True))
+        for name, rows in found.differences.items()
+        for one in rows
+    ]
+
+
 def write_identification(
     folder: Path, found: IdentificationComparison, facts: Mapping[str, object]
 ) -> list[Path]:
     """Write the tables and curves into `folder`, as `FILES`; `facts` go into the JSON."""
     markdown, table, content, told, differences, cmc, det = (folder / name for name in FILES)
-    models = {model: _content(one) for model, one in found.models.items()}
     return [
         write_text(markdown, identification_markdown(found)),
         write_csv(table, _RATES, _rate_rows(found)),
-        write_json(content, {"schema": SCHEMA, **facts, "models": models}),
+        write_json(content, identification_content(found, facts)),
         write_text(told, identification_differences(found)),
         write_csv(differences, _DIFFERENCES, _difference_rows(found)),
         write_csv(cmc, ("model", "rank", "found", "low", "high"), _cmc_rows(found)),
@@ -169,10 +185,8 @@ def _rate_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:
 
 
 def _difference_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:
-    for name, rows in found.differences.items():
-        for one in rows:
-            numbers = (one.value, one.low, one.high, one.p, one.p_holm)
-            yield (name, one.first, one.second, *map(number_cell, numbers))
+    for record in difference_records(found):
+        yield [number_cell(value) for value in record.values()]
 
 
 def _cmc_rows(found: IdentificationComparison) -> Iterator[Sequence[object]]:

@@ -354,14 +354,18 @@ def _refuse_unfit(model: str, judged: LeftOut, pairs: PairSet, miners: Sequence[
         )
 
 
+def leaderboards_content(boards: Sequence[Leaderboard]) -> dict[str, object]:
+    """The tables as JSON has them: all rows of all sets."""
+    return {"schema": SCHEMA, "rows": [record for board in boards for record in board.records()]}
+
+
 def write_leaderboards(stem: Path, boards: Sequence[Leaderboard]) -> list[Path]:
     """Write the tables as Markdown, CSV and JSON; returns the three paths."""
     markdown = "\n".join(f"## {board.name}\n\n{board.to_markdown()}" for board in boards)
-    records = [record for board in boards for record in board.records()]
     return [
         write_text(stem.with_name(stem.name + ".md"), markdown),
         write_text(stem.with_name(stem.name + ".csv"), to_csv(boards)),
-        write_json(stem.with_name(stem.name + ".json"), {"schema": SCHEMA, "rows": records}),
+        write_json(stem.with_name(stem.name + ".json"), leaderboards_content(boards)),
     ]
 
 

@@ -100,6 +100,12 @@ def unresolved(pairs: PairSet, found: Mapping[str, Protocols]) -> list[str]:
     ]
 
 
+def protocols_content(name: str, found: Mapping[str, Protocols]) -> dict[str, object]:
+    """The tables of the set called `name` as JSON has them."""
+    models = {model: _content(one) for model, one in found.items()}
+    return {"schema": SCHEMA, "set": name, "models": models}
+
+
 def write_protocols(stem: Path, name: str, found: Mapping[str, Protocols]) -> list[Path]:
     """Write the tables of the set called `name`; the three paths are `stem` and `ENDS`.
 
@@ -112,11 +118,10 @@ def write_protocols(stem: Path, name: str, found: Mapping[str, Protocols]) -> li
     table += [[escape(model), *one.cells] for model, one in found.items()]
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
     rows = (row for model, one in found.items() for row in _rows(model, one))
-    models = {model: _content(one) for model, one in found.items()}
     return [
         write_text(markdown, f"## {name}\n\n{text}\n"),
         write_csv(lines, _COLUMNS, ([name, *map(row.get, _COLUMNS[1:])] for row in rows)),
-        write_json(content, {"schema": SCHEMA, "set": name, "models": models}),
+        write_json(content, protocols_content(name, found)),
     ]
 
 

@@ -7,7 +7,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -20,6 +20,16 @@ import typer
 from mining.cli import app, main
 
 HANGS = 1800  # seconds after which a process will never end, however busy the machine is
+
+
+def _below(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _below(below, (*path, name))
+
+
+# Every command, groups and the program itself too, by its name as it is typed.
+COMMANDS = {" ".join(path) or "lookalikes": c for path, c in _below(typer.main.get_command(app))}
 
 
 @dataclass(frozen=True)

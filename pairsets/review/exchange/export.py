@@ -74,12 +74,14 @@ class Exported:
         human: error rates of what people said of it, or where nobody did, of what the file says;
             None where no valid pair is judged.
         agreement: of the people, where two or more judged valid pairs.
+        content: of the manifest.
     """
 
     files: tuple[Path, ...]
     judged: ExportedVerdicts
     human: HumanRates | None
     agreement: Agreement | None
+    content: Mapping[str, object]
 
 
 def judged(store: Store, *, who: str | None = None) -> ExportedVerdicts:
@@ -181,7 +183,7 @@ def export(
         },
         "human": None if human is None else _rates(human),
         "people": [_person(person, told, mine.pairs) for person, mine in people.items()],
-        "agreement": None if agreed is None else _agreed(agreed),
+        "agreement": None if agreed is None else agreement_content(agreed),
         "versions": versions("lookalikes", "numpy"),
         **(origin or {}),
     }
@@ -195,7 +197,7 @@ def export(
             design.write(folder / chances.name, store.pairs)
         if spreadsheet_safe:
             write_copies(folder / table.name for table in tables)
-    return Exported(tuple(files), found, human, agreed)
+    return Exported(tuple(files), found, human, agreed, manifest)
 
 
 def _known(store: Store, who: str | None) -> str | None:
@@ -291,7 +293,8 @@ def _rate(rate: Rate) -> dict[str, object] | None:
     return {name: getattr(rate, name) for name in ("value", "low", "high", "errors", "count")}
 
 
-def _agreed(found: Agreement) -> dict[str, object]:
+def agreement_content(found: Agreement) -> dict[str, object]:
+    """Agreement of people as JSON has it."""
     counts = ("pairs", "invalid", "judged_by", "unanimous", "ties")
     return {
         **{name: getattr(found, name) for name in counts},

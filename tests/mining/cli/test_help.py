@@ -8,24 +8,13 @@ from importlib.metadata import version
 
 import pytest
 import typer
-from support.command_line import lookalikes, lookalikes_apart, what_reaches
+from support.command_line import COMMANDS, lookalikes, lookalikes_apart, what_reaches
 
-from mining.cli import app
 from mining.cli.options import share_from
 
 HEAVY = {"torch", "faiss", "pandas", "numpy", "matplotlib", "PIL", "timm"}
 # Tells what was imported, after all else.
 TELL_MODULES = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))"
-
-
-def commands(command, path=()):
-    """Every command below one, itself too: its name as it is typed, and what it takes."""
-    yield path, command
-    for name, below in getattr(command, "commands", {}).items():
-        yield from commands(below, (*path, name))
-
-
-COMMANDS = {" ".join(path) or "lookalikes": c for path, c in commands(typer.main.get_command(app))}
 
 
 def help_of(name, flag="--help"):

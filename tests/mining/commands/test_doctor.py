@@ -50,7 +50,7 @@ def findings(outcome):
 def test_this_installation_works(whole):
     found = json.loads(whole.out)
     assert (whole.code, whole.err) == (0, "")
-    assert (found["schema"], found["kind"], found["works"]) == (1, "doctor", True)
+    assert (found["schema"], found["command"], found["works"]) == (1, "doctor", True)
     assert not any(one["broken"] for one in found["findings"])
     assert {one["installed"] for name, one in found["extras"].items() if name != "gpu"} == {True}
     assert found["extras"]["onnx"]["install"] == "pip install 'lookalikes[onnx]'"
@@ -110,7 +110,9 @@ def test_a_broken_numpy_breaks_no_diagnosis(tmp_path):
     (tmp_path / "numpy.py").write_text("raise ImportError('of another Python')\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     outcome = lookalikes_apart("doctor", environment={"PYTHONPATH": path})
-    assert outcome.code == 1
+    document = lookalikes_apart("doctor", "--json", environment={"PYTHONPATH": path})
+    assert (outcome.code, document.code) == (1, 1)
+    assert json.loads(document.out)["libraries"]["numpy"] == {}
     assert "BROKEN: numpy does not work: ImportError: of another Python" in outcome.out
     assert "Traceback" not in outcome.out + outcome.err
 
