@@ -107,7 +107,7 @@ def decode(
         if width < 1 or height < 1:
             raise ImageError(f"its header says {width} x {height} pixels")
         image.load()
-        return _upright(to_rgb(image), _orientation(image))
+        return _upright(to_rgb(image), orientation_of(image))
     except ImageError as error:
         raise ImageError(error.cause, path) from error.__cause__
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -168,7 +168,7 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or the EXIF block is damaged."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))

@@ -215,6 +215,8 @@ _COMPARE = (
     *("--model", "pixels", "--out", "out", "--draws", "100", "--workers", "1"),
 )
 _TUPLES = ("export-tuples", "in/mined.csv", "--faces", "in/faces")
+_PACK = ("export-pack", "in/folded.csv", "--faces", "in/faces", "--layout", "insightface")
+_PACKED = ((*_PACK, "--out", "out", *_ONE), (*_PACK, "--size", "24", "--out", "out", *_ONE))
 _SUSPECTS = ("suspects", "in/small.csv", "--embeddings", "in/emb", "--faces", "in/faces")
 _REVIEWED: tuple[Command, ...] = (
     ("copy", "in/mined.csv", "pairs.csv"),
@@ -458,6 +460,7 @@ CASES: tuple[Case, ...] = (
         ("arrange", "in/few", "--kind", "folders", "--out", "out", *_ONE),
         (("read_faces", "out"),),
     ),
+    *_both("export-pack", *_PACKED, (("read_faces", "out"),)),
     *_both(
         "sample",
         ("sample", "out", "--characters", "2"),
@@ -514,6 +517,7 @@ def _pairings() -> tuple[Pairing, ...]:
             ("arrange", "in/flat", "--kind", "flat", "--out", "out", *_ONE),
             ("arrange", "in/few", "--kind", "folders", "--out", "out", *_ONE),
         ),
+        "export-pack": _PACKED,
         "build": (_BUILD, (*_BUILD, "--seed", "5")),
         "compare": (_COMPARE, (*_COMPARE, "--pair-file", "in/folded.csv")),
         "sample": (

@@ -30,6 +30,7 @@ _DIGITS = 8
 _DEVICE = re.compile(
     r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])[ ]*(?:\.|$)", re.IGNORECASE
 )
+_BLANKS = re.compile(r"\s+")
 # Windows drops dots and spaces at the end, and many a tool a space at the beginning.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:<>"|?*]|^ +|[. ]+\Z')
 
@@ -106,7 +107,11 @@ class SafeNames:
 
 
 def safe_names(
-    names: Iterable[str], *, taken: Iterable[str] = (), longest: int = LONGEST
+    names: Iterable[str],
+    *,
+    taken: Iterable[str] = (),
+    longest: int = LONGEST,
+    blanks: bool = True,
 ) -> SafeNames:
     """Find a folder for each of `names`, whatever their order and however often each comes.
 
@@ -116,6 +121,8 @@ def safe_names(
         names: any text, empty or with lone surrogates too.
         taken: names that no folder may have, such as those of files beside the folders.
         longest: bytes of UTF-8 that the name of a folder may have.
+        blanks: whether a folder's name may have any; else `_` stands for each row of them, as in
+            LFW's names.
 
     Raises:
         SourceError: `longest` leaves no room for a digest.
@@ -132,7 +139,7 @@ def safe_names(
         raise SourceError(f"names of at most {longest} bytes; expected 80 or more")
     wanted: dict[str, list[tuple[bool, str, str]]] = defaultdict(list)
     for name in set(names):
-        plain = _plain(name)
+        plain = _plain(name if blanks else _BLANKS.sub("_", name))
         wanted[spelling(plain)].append((plain != name, name, plain))
     used = {spelling(name) for name in taken}
     changed: dict[str, str] = {}
