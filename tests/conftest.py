@@ -31,9 +31,11 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache folder of the tests' own, for the commands that they run in processes too."""
+    """A cache folder of the tests' own, and no progress, in the commands' processes too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        # How long a step takes here says nothing; tests of progress set it otherwise.
+        patch.setenv("LOOKALIKES_PROGRESS", "0")
         yield
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from mining.cli.json_output import or_json
+from mining.cli.progress_lines import span_text
 from mining.cli.summary import BOX, console_of
 
 if TYPE_CHECKING:
@@ -42,16 +43,16 @@ def print_plan(plan: Plan) -> None:
         ("tasks", f"{plan.tasks:,}"),
         ("read by a node", _size(plan.read_bytes)),
         ("memory of a node", _size(plan.node_bytes) + fits),
-        ("join", _time(times.total)),
-        ("  of it: distribution", _time(times.distribution)),
-        ("  of it: first threshold", _time(times.seed)),
-        ("  of it: products", _time(times.compute)),
-        ("  meanwhile: merging, handing out", _time(times.merge)),
+        ("join", span_text(times.total)),
+        ("  of it: distribution", span_text(times.distribution)),
+        ("  of it: first threshold", span_text(times.seed)),
+        ("  of it: products", span_text(times.compute)),
+        ("  meanwhile: merging, handing out", span_text(times.merge)),
         (
             "embedding",
             "unknown: name --model or --images-per-second"
             if plan.embedding_seconds is None
-            else _time(plan.embedding_seconds),
+            else span_text(plan.embedding_seconds),
         ),
     ]
     for row in rows:
@@ -63,7 +64,7 @@ def print_plan(plan: Plan) -> None:
         scaling.add_column(name, justify="right", no_wrap=True)
     for shape in plan.shapes:
         mark = " (recommended)" if shape.count == plan.recommended else ""
-        scaling.add_row(f"{shape.count}{mark}", _time(shape.seconds), f"{shape.speedup:.1f}")
+        scaling.add_row(f"{shape.count}{mark}", span_text(shape.seconds), f"{shape.speedup:.1f}")
     console.print(scaling)
     if not plan.rate.measured:
         console.print("The rate is NOT MEASURED by us: see below.", markup=False)
@@ -78,12 +79,3 @@ def _size(count: float) -> str:
             return f"{count:,.3g} {unit}"
         count /= 1024
     return f"{count:,.1f} TiB"
-
-
-def _time(seconds: float) -> str:
-    """Seconds, minutes or hours."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:,.1f} h"
