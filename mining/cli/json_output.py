@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, signature
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -116,7 +117,12 @@ def _print(name: str, content: Mapping[str, object]) -> None:
     assert isinstance(document, dict)
     for warning in document.get("warnings", ()):
         sys.stderr.write(f"lookalikes: note: {warning}\n")
-    sys.stdout.write(json_text(document))
+    text = json_text(document)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # the stream would put escapes of Python's in, which are no JSON
+        text = dumps(document, indent=2) + "\n"
+    sys.stdout.write(text)
     sys.stdout.flush()
 
 
