@@ -16,6 +16,7 @@ from mining.cli import (
     trust,
     tune,
     tuples,
+    vectors,
 )
 from mining.cli.app import app, main
 from mining.cli.json_output import offer_json
@@ -45,4 +46,5 @@ __all__ = [
     "trust",
     "tune",
     "tuples",
+    "vectors",
 ]

@@ -30,13 +30,13 @@ def name_paths(program: typer.Typer) -> None:
     """
     for command in program.registered_commands:
         if command.callback is not None:
-            command.callback = _taking_named_paths(command.callback)
+            command.callback = _taking_named_paths(command.callback, command.name)
     for group in program.registered_groups:
         if group.typer_instance is not None:
             name_paths(group.typer_instance)
 
 
-def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
+def _taking_named_paths(command: Callable[..., Any], name: str | None) -> Callable[..., Any]:
     @wraps(command)
     def run(**options: Any) -> Any:
         # Where it is written is left as it is: what `.` may be there, each command says itself.
@@ -49,8 +49,8 @@ def _taking_named_paths(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(**named)
         if command.__name__ not in _REMOTE:
             raise typer.BadParameter(
-                f"{command.__name__.replace('_', '-')} takes files of this machine alone, no URL; "
-                "fetch them first"
+                f"{name or command.__name__.replace('_', '-')} takes files of this machine alone, "
+                "no URL; fetch them first"
             )
         _refuse_unwritten(command.__name__, named)
         with staged(named, _roles(command.__name__)) as local:

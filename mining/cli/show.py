@@ -34,10 +34,10 @@ def _label(text: str) -> str:
 
 
 @app.command(
-    cls=accepting({"--model": "--only-model"}),
+    cls=accepting({"--model": "--only-model", "--names": "--with-names"}),
     rich_help_panel=PANEL,
     epilog="Example: `lookalikes show adversarial.csv --faces faces --scores "
-    "adversarial.scores.csv --names --out hardest.png`",
+    "adversarial.scores.csv --with-names --out hardest.png`",
 )
 def show(
     pairs: PairsArgument,
@@ -69,7 +69,7 @@ def show(
         ),
     ] = "negative",
     names: Annotated[
-        bool, typer.Option("--names", help="Write the identities' names below the pairs.")
+        bool, typer.Option("--with-names", help="Write the identities' names below the pairs.")
     ] = False,
     identity: IdentityGroup = IdentityGroup(),
     seed: SeedOption = 0,

@@ -14,6 +14,7 @@ from mining.embeddings.engines import SAMPLE, Engine
 from mining.embeddings.journal import VectorJournal, exclusive
 from mining.embeddings.known_vectors import KnownVectors
 from mining.embeddings.store import (
+    FAMILY,
     FILES,
     IDENTITIES,
     SCHEMA,
@@ -121,6 +122,20 @@ def _refuse_other_content(folder: Path) -> None:
             f"{folder}: holds something else than embeddings ({min(found - ours or found)!r}); "
             "choose a folder of their own"
         )
+    if "manifest.json" in found and _is_foreign(folder):
+        raise EmbeddingError(
+            f"{folder}: holds vectors from elsewhere, which cannot be made again here; choose "
+            "another folder"
+        )
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether the vectors were imported."""
+    try:
+        provenance = read_manifest(folder / "manifest.json")["provenance"]
+    except (OSError, ValueError):
+        return False
+    return provenance.get("family") == FAMILY or FAMILY in provenance
 
 
 def _embed_rest(

@@ -4,7 +4,8 @@ A folder of embeddings holds
 
 - `vectors.npy`: float32 `[N, D]`, memory-mappable, rows in the order of the faces; of unit norm
   where the model's similarity is cosine;
-- `images.csv`: `path,sha256`, a line a row;
+- `images.csv`: `path,sha256`, a line a row; of vectors from elsewhere, whose pictures nobody saw,
+  the digest of the row itself;
 - `identities.csv`: `path,identity`, who each face shows, only where that is not the folder;
 - `manifest.json`: model, fingerprint, similarity, shape, digests, versions, what was skipped;
 - `status.csv`: size, times and inode of each file when it was read; only spares reading it again.
@@ -46,6 +47,8 @@ SCHEMA = 1
 FILES = ("vectors.npy", "images.csv", "status.csv")
 # Where faces are not named by their folders.
 IDENTITIES = "identities.csv"
+# Of the provenance of vectors from elsewhere; no family of models, for there is no network.
+FAMILY = "imported"
 _SAID = ("identities", "identities_sha256")
 _TEXTS = ("model", "fingerprint", "similarity", "images_sha256", "vectors_sha256")
 IMAGES_HEADER = ["path", "sha256"]
@@ -93,6 +96,12 @@ class Embeddings:
             return {}
         with _told(self.folder):
             return dict(zip(read_images(file), read_images(file, "sha256"), strict=True))
+
+    @property
+    def saw_pictures(self) -> bool:
+        """Whether `digests` are those of pictures: not of vectors from elsewhere, without any."""
+        whole = self.manifest.get("provenance", {})
+        return all(one.get("pictures", True) for one in (whole, whole.get(FAMILY, {})))
 
     @property
     def is_of_file(self) -> bool:

@@ -71,6 +71,8 @@ def refuse_strangers(embedded: Embeddings, faces: Faces) -> int:
 
 def refuse_former(embedded: Embeddings, listed: FaceList) -> None:
     """Raise EmbeddingError where vectors are of what files were before."""
+    if not embedded.saw_pictures:
+        return
     changed = listed.changed(embedded.digests)
     if changed:
         raise EmbeddingError(

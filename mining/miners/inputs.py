@@ -206,7 +206,7 @@ class MinerInputs:
         evidence = replace(evidence, crew=self.mining.checkers)
         if evidence.audit is not None:
             # Pictures are audited as they are mined, byte by byte.
-            for one in references:
+            for one in (each for each in references if each.saw_pictures):
                 evidence.audit.faces.refuse_changed(one.digests, evidence.audit.name)
         checks = evidence.checks(drop.kinds)
         refuse_abstaining(checks)

@@ -14,15 +14,15 @@ from pairsets.paths import base_name, read_lines, why_unsafe
 from pairsets.storage.csv_tables import csv_rows
 
 # What columns are called, where they have names.
-_PATH_COLUMNS = frozenset(
+PATH_COLUMNS = frozenset(
     {"path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"}
     | {"image_name", "image_id", "img", "img_path", "picture", "face"}
 )
-_IDENTITY_COLUMNS = (
+LISTED_IDENTITIES = (
     WHO_COLUMNS
     | {"id", "identity_id", "class_id", "person_id", "pid", "subject_id", "vehicle_id"}
 )  # fmt: skip
-_UNTOLD = frozenset({"", "nan", "none", "null"})
+UNTOLD = frozenset({"", "nan", "none", "null"})
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ByList:
             row = places.get(file)
             if row is not None:
                 listed[row] = True
-                found[row] = None if identity.lower() in _UNTOLD else identity
+                found[row] = None if identity.lower() in UNTOLD else identity
                 untold += found[row] is None
         left_out = {
             f"not in the list {self.path.name}": listed.count(False),
@@ -116,14 +116,14 @@ class _Names(NamedTuple):
 
     def has(self, path: str) -> bool:
         """Whether a picture is called so, with its ending, another one, or none."""
-        base = base_name(_plain(path))
+        base = base_name(plain_path(path))
         return base in self.whole or base in self.bare or stem(base) in self.bare
 
     def parted(self, cells: Sequence[str]) -> Sequence[str]:
         """The words of two cells, parted beside those that are a picture, if any are."""
         words = " ".join(cells).split(" ")
         parts = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(1, len(words))]
-        exact = [part for part in parts for cell in part if _plain(cell) in self.paths]
+        exact = [part for part in parts for cell in part if plain_path(cell) in self.paths]
         # A first cell is a picture's with its last word, and a second whatever stands before it.
         near = [part for part in reversed(parts) if self.has(part[0])]
         near += [part for part in reversed(parts) if self.has(part[1])]
@@ -184,8 +184,8 @@ class _Table:
             return
         header = [cell.strip() for cell in self.rows[0]]
         low = [cell.lower() for cell in header]
-        titled = not any(base_name(_plain(cell)) in names.whole for cell in header)
-        titled = titled and (column in header or bool({*low} & (_PATH_COLUMNS | _IDENTITY_COLUMNS)))
+        titled = not any(base_name(plain_path(cell)) in names.whole for cell in header)
+        titled = titled and (column in header or bool({*low} & (PATH_COLUMNS | LISTED_IDENTITIES)))
         body = range(int(titled), len(self.rows))
         if not body:
             raise FacesError(f"{self.path}: a header and no rows")
@@ -207,7 +207,7 @@ class _Table:
     def _told(self, file: int, identity: int, body: range) -> Iterator[tuple[int, str, str]]:
         for at in body:
             cells = self.rows[at]
-            yield self.lines[at], _plain(cells[file].strip()), cells[identity].strip()
+            yield self.lines[at], plain_path(cells[file].strip()), cells[identity].strip()
 
     def _parted(self, names: _Names) -> _Table:
         """Lines parted where a picture's name ends or begins, since both may have blanks.
@@ -228,17 +228,17 @@ class _Table:
             raise FacesError(f"{self.path}: no column {column!r}; {shown}")
         body = range(1, len(self.rows))
         mine = None if column is None else header.index(column)
-        files = [at for at, name in enumerate(low) if name in _PATH_COLUMNS and at != mine]
+        files = [at for at, name in enumerate(low) if name in PATH_COLUMNS and at != mine]
         files = files or [at for at in range(len(header)) if at != mine]
         hits = {at: self._hits(at, names, body) for at in files}
         file = max(files, key=lambda at: hits[at])
-        if not any(hits[file]) and not (len(files) == 1 and low[file] in _PATH_COLUMNS):
+        if not any(hits[file]) and not (len(files) == 1 and low[file] in PATH_COLUMNS):
             raise FacesError(
                 f"{self.path}: no column holds paths or names of the pictures; {shown}"
             )
         if mine is not None:
             return file, mine
-        told = [at for at, name in enumerate(low) if name in _IDENTITY_COLUMNS and at != file]
+        told = [at for at, name in enumerate(low) if name in LISTED_IDENTITIES and at != file]
         if not told and len(header) == 2:
             told = [1 - file]
         if len(told) != 1:
@@ -265,7 +265,7 @@ class _Table:
 
     def _hits(self, column: int, names: _Names, body: range) -> tuple[int, int]:
         """Number of cells that name a picture, and of those that do but for an ending."""
-        cells = [base_name(_plain(self.rows[at][column].strip())) for at in body]
+        cells = [base_name(plain_path(self.rows[at][column].strip())) for at in body]
         return sum(cell in names.whole for cell in cells), sum(c in names.bare for c in cells)
 
 
@@ -299,7 +299,7 @@ def _refuse_numbers(
         )
 
 
-def _plain(path: str) -> str:
+def plain_path(path: str) -> str:
     """A path in its plain spelling, `/`-separated."""
     path = path.replace("\\", "/")
     while path.startswith("./"):

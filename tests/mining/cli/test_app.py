@@ -258,7 +258,15 @@ def test_evaluate_prints_the_human_row_and_the_published_ones(home):
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_show(mined, suffix):
     out = mined / f"hardest.{suffix}"
-    options = ("--scores", "adversarial.scores.csv", "--model", "pixels", "--names", "--count", 3)
+    options = (
+        "--scores",
+        "adversarial.scores.csv",
+        "--model",
+        "pixels",
+        "--with-names",
+        "--count",
+        3,
+    )
     text = lookalikes("show", "adversarial.csv", "--faces", "faces", *options, "--out", out).summary
     assert f"written {out}" in text
     if suffix == "png":
@@ -296,7 +304,7 @@ def test_show_takes_the_highest_valid_scores_of_one_label(home, columns):
         + "".join(f"{a},{b},{score},one\n{a},{b},{-score},two\n" for a, b, *_, score in rows)
     )
     command = ("show", "p.csv", "--faces", "faces", "--scores", "s.csv", "--count", 2)
-    assert lookalikes(*command, "--names", "--out", "a.png").code == 0
+    assert lookalikes(*command, "--with-names", "--out", "a.png").code == 0
     assert lookalikes(*command, "--label", 1, "--out", "b.png").code == 0
     assert lookalikes(*command, "--model", "two", "--out", "c.png").code == 0
     ab = ("a", "b")
@@ -477,7 +485,7 @@ RULES = Rules(-1, 0.9, 0.1, 0.2, max_per_image=2, max_per_identity=3, max_per_id
         (
             "show",
             "show_pairs",
-            "show P --faces F --scores S --only-model M --count 3 --label positive --names "
+            "show P --faces F --scores S --only-model M --count 3 --label positive --with-names "
             "--seed 7 --overwrite --max-pixels 9 --out O",
             {
                 "scores": Path("S"), "model": "M", "count": 3, "label": 1, "names": True,

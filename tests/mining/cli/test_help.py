@@ -245,6 +245,11 @@ def test_an_old_name_is_none_of_the_new_ones():
         ),
         (
             "show.show_pairs",
+            "show P --faces F --out O --names",
+            "show P --faces F --out O --with-names",
+        ),
+        (
+            "show.show_pairs",
             "show P --faces F --out O --label 0",
             "show P --faces F --out O --label negative",
         ),

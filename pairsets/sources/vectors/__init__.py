@@ -1,0 +1,1 @@
+"""Vectors from elsewhere: files that hold rows of numbers, and names of the rows."""
