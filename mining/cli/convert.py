@@ -78,11 +78,12 @@ class ReadingGroup:
         ),
     ] = None
     templates: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--templates",
             metavar="FILE",
-            help="IJB's `image template media`, to leave out pairs of templates that it lacks.",
+            help="List of IJB's templates, `image template media` or NIST's CSV, which names "
+            "subjects; pairs of templates in none are left out; repeatable.",
             rich_help_panel=_READING,
         ),
     ] = None
@@ -172,7 +173,7 @@ def convert(
     from mining.commands.convert import convert_pairs
 
     read, write = (
-        {name: one for name, one in vars(group).items() if one is not None}
+        {name: one for name, one in vars(group).items() if one is not None and one != []}
         for group in (reading, writing)
     )
     if to_format == "pml" and "images" in read:
@@ -203,9 +204,11 @@ def pool(
         Path, typer.Argument(metavar="EMBEDDINGS", help="Folder that `lookalikes embed` wrote.")
     ],
     templates: Annotated[
-        Path,
+        list[Path],
         typer.Option(
-            "--templates", metavar="FILE", help="IJB's `image template media`, one a line."
+            "--templates",
+            metavar="FILE",
+            help="List of IJB's templates, `image template media` or NIST's CSV; repeatable.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the templates' embeddings.")],
@@ -215,7 +218,7 @@ def pool(
             "--pair-file",
             metavar="FILE",
             help="IJB's `template1 template2 label`, or the pair file made of it: says which "
-            "templates are one subject's.",
+            "templates are one subject's, where the lists of templates do not.",
         ),
     ] = None,
     overwrite: OverwriteOption = False,

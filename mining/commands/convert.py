@@ -22,12 +22,14 @@ from pairsets.sources.formats import (
     Pairs,
     candidates,
     format_named,
+    ijb,
     indices,
     read_pairs,
     sniff,
     write_pairs,
 )
 from pairsets.sources.formats.owners import is_guess
+from pairsets.sources.text.text_lines import read_head
 from pairsets.storage.artefacts import refuse_existing, write_json
 from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone, written_together
@@ -82,7 +84,7 @@ def convert_pairs(
     inputs = [source]
     if name == OWN:
         inputs += [source.with_suffix(".json"), folds_of(source), identities_of(source)]
-    inputs += [value for value in (*reading.values(), *writing.values()) if isinstance(value, Path)]
+    inputs += [path for value in (*reading.values(), *writing.values()) for path in _paths(value)]
     beside = [manifest_of(out), folds_of(out), identities_of(out)] if target == OWN else []
     refuse_existing([out, *beside], overwrite=overwrite, inputs=inputs)
     looking: dict[str, object] = {"faces": faces} if faces and name in BY_NUMBER else {}
@@ -114,7 +116,7 @@ def convert_pairs(
                 held.pairs,
                 {
                     "format": name,
-                    **{key: str(value) for key, value in reading.items()},
+                    **{key: _told(value) for key, value in reading.items()},
                     **({} if identities is None else {"identities": identities.said}),
                 },
                 {"source_sha256": sha256(source)},
@@ -124,6 +126,16 @@ def convert_pairs(
             content["rows_sha256"] = held.pairs.rows_sha256
             write_json(manifest_of(folder / out.name), content)
     return CommandResult(files, funnel, [*notes, *held.notes])
+
+
+def _paths(value: object) -> list[Path]:
+    """Files that an option names."""
+    values = value if isinstance(value, list) else [value]
+    return [one for one in values if isinstance(one, Path)]
+
+
+def _told(value: object) -> str | list[str]:
+    return [*map(str, value)] if isinstance(value, list) else str(value)
 
 
 def _by_ending(out: Path) -> str:
@@ -144,6 +156,8 @@ def _format_of(source: Path, faces: Path | None, reading: Mapping[str, object]) 
     """
     if "columns" in reading:
         return "table"
+    if "templates" in reading and ijb.are_matches(read_head(source)):
+        return "ijb"
     found = candidates(source)
     if set(found) != {"ijb", "indices"}:
         return sniff(source)

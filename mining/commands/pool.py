@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ _NOTHING = "its pictures' vectors cancel out"
 @alone(folder=True)
 def pool_templates(
     embeddings: Path,
-    templates: Path,
+    templates: Path | Sequence[Path],
     pairs: Path | None,
     out: Path,
     *,
@@ -50,31 +50,33 @@ def pool_templates(
     Args:
         embeddings: folder of the pictures' vectors. Pictures are known by their path or the end
             of it: `1.jpg` is `loose_crop/1.jpg` where no other path ends so.
-        templates: file of `image template media`; see `pairsets.sources.templates`.
+        templates: files of `image template media`, or NIST's; see `pairsets.sources.templates`.
         pairs: the pairs of templates, as IJB's file or as a pair file made of it, for whose
-            template is whose. Without it, each template is a subject of its own.
+            template is whose. Without it, that is what NIST's files say; else each template is a
+            subject of its own.
         out: folder for the templates' vectors, of unit length where the similarity is cosine.
         overwrite: replace those that are there.
         progress: shows what is done.
 
     Raises:
         EmbeddingError: no folder of embeddings.
-        SourceError: a file of another form, a picture's name that fits several, or no template
-            with a picture.
+        SourceError: a file of another form, a picture's name that fits several or that is of
+            several subjects, or no template with a picture.
     """
+    lists = [templates] if isinstance(templates, Path) else [*templates]
+    said = ", ".join(map(str, lists))
     files = [out / name for name in _FILES]
     kept = [embeddings / name for name in _FILES]
-    refuse_existing(files, overwrite=overwrite, inputs=[*kept, templates, pairs])
-    with progress("Reading templates") as step:
-        listed = Templates.read(templates, progress=step)
-    names = _names(pairs)
+    refuse_existing(files, overwrite=overwrite, inputs=[*kept, *lists, pairs])
+    listed = _listed(lists, said, progress)
+    names = _names(pairs, listed.owners)
     source = Embeddings.load(embeddings)
     if names and {*names}.isdisjoint(listed.numbers.tolist()):
         raise SourceError(
-            f"{templates}: none of the {len(names)} templates of {pairs}, such as {min(names)}, is "
+            f"{said}: none of the {len(names)} templates of {pairs}, such as {min(names)}, is "
             "in it; are the two of one benchmark?"
         )
-    rows = _rows(listed, source, templates)
+    rows = _rows(listed, source, said)
     usable = (rows >= 0) & (rows < len(source))
     taken = rows[usable], listed.templates[usable], listed.media[usable]
     with progress("Pooling pictures into templates") as step, source.watched(step) as watched:
@@ -103,7 +105,7 @@ def pool_templates(
             vectors[whole][order],
             [digests[number] for number in numbers[whole][order].tolist()],
             skipped,
-            {"templates_sha256": sha256(templates), "pictures": int(usable.sum())},
+            {"templates_sha256": _digested(lists), "pictures": int(usable.sum())},
         )
     lost = {
         "pictures that cannot be read": int((rows >= len(source)).sum()),
@@ -121,24 +123,40 @@ def pool_templates(
     funnel = [FunnelRow("pool", what, count) for what, count in lost.items() if count]
     funnel += [FunnelRow("pool", what, count, kept=True) for what, count in made.items()]
     notes = (
-        [] if pairs else ["Each template is a subject of its own; --pair-file says whose is whose"]
+        [] if names else ["Each template is a subject of its own; --pair-file says whose is whose"]
     )
     return CommandResult(files, funnel, notes)
 
 
-def _names(pairs: Path | None) -> Mapping[int, str]:
-    """Names of the templates of a file of pairs, by number."""
+def _digested(lists: Sequence[Path]) -> str | list[str]:
+    return sha256(lists[0]) if len(lists) == 1 else [sha256(one) for one in lists]
+
+
+def _listed(lists: Sequence[Path], said: str, progress: Progress) -> Templates:
+    """The templates of all lists, no picture of which shows two subjects."""
+    with progress("Reading templates") as step:
+        found = Templates.read_all(lists, progress=step)
+    try:
+        found.refuse_shared()
+    except SourceError as error:
+        raise SourceError(f"{said}: {error}") from None
+    return found
+
+
+def _names(pairs: Path | None, owners: Mapping[int, int] | None) -> Mapping[int, str]:
+    """Names by number of the templates of a file of pairs; without one, of all that have owners."""
     if pairs is None:
-        return {}
-    if ijb.looks_like(pairs, read_head(pairs)):
-        return ijb.names_of_templates(pairs)
+        return {number: template_path(who, number) for number, who in (owners or {}).items()}
+    head = read_head(pairs)
+    if ijb.looks_like(pairs, head) or (owners is not None and ijb.are_matches(head)):
+        return ijb.names_of_templates(pairs, owners)
     try:
         return numbered(PairSet.read(pairs).paths)
     except SourceError as error:
         raise SourceError(f"{pairs}: {error}") from None
 
 
-def _rows(listed: Templates, source: Embeddings, templates: Path) -> NDArray[np.int64]:
+def _rows(listed: Templates, source: Embeddings, templates: str) -> NDArray[np.int64]:
     """The vector of each picture; -1 for none, and past the last for one that cannot be read."""
     try:
         rows = rows_by_path(listed.images, [*source.faces.paths, *sorted(source.skipped)])

@@ -1,12 +1,13 @@
 """Templates: several pictures of one person that are compared as one, as IJB-B and IJB-C have them.
 
 A template is made of media, which are still pictures or videos; the pictures of a medium count as
-one. `ijbc_face_tid_mid.txt` lists `image template media`, a line a picture.
+one. `ijbc_face_tid_mid.txt` lists `image template media`, a line a picture; NIST's own CSV names
+the subject of each template too (`pairsets.sources.nist_templates`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from pairsets.errors import SourceError
 from pairsets.paths import strings, why_unsafe
 from pairsets.progress import Step
-from pairsets.sources.text.text_lines import text_lines
+from pairsets.sources.nist_templates import ListedTemplates, begins_so, read_listed
+from pairsets.sources.text.text_lines import read_head, text_lines
 
 _EXPECTED = "expected IMAGE TEMPLATE MEDIA, as in 1.jpg 1 69544"
 # Pictures whose vectors are summed at a time.
@@ -33,19 +35,22 @@ class Templates:
         templates: `[N]` int64, numbers from 0 on.
         media: `[N]` int64, numbers from 0 on; one number may be used in several templates, as
             another medium in each.
+        subjects: `[N]` int64, numbers from 0 on, of the templates; None where the files name none.
 
     Raises:
-        SourceError: another length, no rows, a negative number, a path that leaves its folder, or
-            a picture that is twice in a template.
+        SourceError: another length, no rows, a negative number, a path that leaves its folder, a
+            picture that is twice in a template, or a template of two subjects.
     """
 
     images: NDArray[np.object_]
     templates: NDArray[np.int64]
     media: NDArray[np.int64]
+    subjects: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         images = strings(self.images)
-        numbers = {name: _numbers(name, getattr(self, name)) for name in ("templates", "media")}
+        told = ("templates", "media", *([] if self.subjects is None else ["subjects"]))
+        numbers = {name: _numbers(name, getattr(self, name)) for name in told}
         problem = _first_problem(images, **numbers)
         if problem:
             raise SourceError(f"row {problem[0] + 1}: {problem[1]}")
@@ -55,30 +60,46 @@ class Templates:
 
     @classmethod
     def read(cls, path: str | Path, *, progress: Step | None = None) -> Templates:
-        """Read `image template media`, separated by spaces, without a header.
+        """Read `image template media`, separated by spaces, without a header; or a CSV of NIST's.
 
         Raises:
             SourceError: the file is missing, empty, or a line is of another form; the message
                 gives the file and the line.
         """
         path = Path(path)
-        lines: list[int] = []
-        rows: list[tuple[str, int, int]] = []
-        for line, text in text_lines(path, progress, what="file of templates"):
-            # From the right: a name may have spaces.
-            cells = text.rsplit(maxsplit=2)
-            if len(cells) != 3 or not (_is_number(cells[1]) and _is_number(cells[2])):
-                raise SourceError(f"{path}, line {line}: {text[:80]!r}; {_EXPECTED}{_hint(text)}")
-            lines.append(line)
-            rows.append((cells[0], int(cells[1]), int(cells[2])))
-        if not rows:
-            raise SourceError(f"{path}: empty; {_EXPECTED}")
-        images, *numbers = zip(*rows, strict=True)
-        templates, media = (np.array(column, np.int64) for column in numbers)
-        problem = _first_problem(strings(images), templates, media)
+        nist = begins_so(read_head(path, "file of templates"))
+        listed = read_listed(path, progress) if nist else _read_plain(path, progress)
+        problem = _first_problem(*listed[1:])
         if problem:
-            raise SourceError(f"{path}, line {lines[problem[0]]}: {problem[1]}")
-        return cls(strings(images), templates, media)
+            raise SourceError(f"{path}, line {listed.lines[problem[0]]}: {problem[1]}")
+        return cls(*listed[1:])
+
+    @classmethod
+    def read_all(cls, paths: Sequence[str | Path], *, progress: Step | None = None) -> Templates:
+        """Read several files as one: what stands in two of them counts once.
+
+        Raises:
+            SourceError: as `read`; files with subjects and without, or a template that two files
+                list otherwise.
+        """
+        found = [cls.read(path, progress=progress) for path in paths]
+        if len(found) == 1:
+            return found[0]
+        named = {one.subjects is not None for one in found}
+        told = ", ".join(map(str, paths))
+        if len(named) != 1:
+            raise SourceError(f"{told}: some name the subjects of templates, and others do not")
+        columns = ["images", "templates", "media", *(["subjects"] if named == {True} else [])]
+        table = pd.concat(
+            [pd.DataFrame({name: getattr(one, name) for name in columns}) for one in found]
+        ).drop_duplicates()
+        try:
+            return cls(*(table[name].to_numpy() for name in columns))
+        except SourceError as error:
+            raise SourceError(
+                f"{told}, together: {str(error).partition(': ')[2]}; do they list one template "
+                "otherwise?"
+            ) from None
 
     def __len__(self) -> int:
         """Number of pictures that are listed, each as often as it is in a template."""
@@ -88,6 +109,29 @@ class Templates:
     def numbers(self) -> NDArray[np.int64]:
         """The distinct templates, rising."""
         return np.unique(self.templates)
+
+    @property
+    def owners(self) -> dict[int, int] | None:
+        """Subject by template; None where the files name none."""
+        if self.subjects is None:
+            return None
+        return dict(zip(self.templates.tolist(), self.subjects.tolist(), strict=True))
+
+    def refuse_shared(self) -> None:
+        """Raise SourceError where one picture is in templates of two subjects."""
+        if self.subjects is None:
+            return
+        codes, distinct = pd.factorize(self.images)
+        first: Mapping[int, int] = dict(
+            zip(codes[::-1].tolist(), self.subjects[::-1].tolist(), strict=True)
+        )
+        for code, subject in zip(codes.tolist(), self.subjects.tolist(), strict=True):
+            if first[code] != subject:
+                raise SourceError(
+                    f"{distinct[code]!r} is in templates of the subjects {first[code]} and "
+                    f"{subject}, whose faces one vector cannot tell apart; cut the faces out, and "
+                    "list those (IMAGE TEMPLATE MEDIA a line)"
+                )
 
 
 def rows_by_path(wanted: Iterable[str], paths: Iterable[str]) -> NDArray[np.int64]:
@@ -183,13 +227,36 @@ def _numbers(name: str, values: ArrayLike) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+def _read_plain(path: Path, progress: Step | None) -> ListedTemplates:
+    """The rows of a file of `image template media`."""
+    lines: list[int] = []
+    rows: list[tuple[str, int, int]] = []
+    for line, text in text_lines(path, progress, what="file of templates"):
+        # From the right: a name may have spaces.
+        cells = text.rsplit(maxsplit=2)
+        if len(cells) != 3 or not (_is_number(cells[1]) and _is_number(cells[2])):
+            raise SourceError(f"{path}, line {line}: {text[:80]!r}; {_EXPECTED}{_hint(text)}")
+        lines.append(line)
+        rows.append((cells[0], int(cells[1]), int(cells[2])))
+    if not rows:
+        raise SourceError(f"{path}: empty; {_EXPECTED}")
+    images, *numbers = zip(*rows, strict=True)
+    templates, media = (np.array(column, np.int64) for column in numbers)
+    return ListedTemplates(lines, strings(images), templates, media)
+
+
 def _first_problem(
-    images: NDArray[np.object_], templates: NDArray[np.int64], media: NDArray[np.int64]
+    images: NDArray[np.object_],
+    templates: NDArray[np.int64],
+    media: NDArray[np.int64],
+    subjects: NDArray[np.int64] | None = None,
 ) -> tuple[int, str] | None:
     """Row and description of the first picture that breaks a rule, of the first kind met."""
     if not len(images) or not len(images) == len(templates) == len(media):
         return 0, f"{len(images)} pictures, {len(templates)} templates, {len(media)} media"
-    for column in (templates, media):
+    if subjects is not None and len(subjects) != len(images):
+        return 0, f"{len(images)} pictures, {len(subjects)} subjects"
+    for column in (templates, media, *([] if subjects is None else [subjects])):
         if column.min() < 0:
             row = int(np.argmax(column < 0))
             return row, f"the number {column[row]}; expected 0 or more"
@@ -202,6 +269,13 @@ def _first_problem(
     if again.size:
         row = int(again[0])
         return row, f"{images[row]!r} is in template {templates[row]} already"
+    if subjects is not None:
+        _, first, codes = np.unique(templates, return_index=True, return_inverse=True)
+        other = np.flatnonzero(subjects != subjects[first[codes]])
+        if other.size:
+            row = int(other[0])
+            owner = subjects[first[codes[row]]]
+            return row, f"template {templates[row]} is of subject {subjects[row]} and of {owner}"
     return None
 
 
@@ -211,7 +285,7 @@ def _is_number(text: str) -> bool:
 
 def _hint(text: str) -> str:
     if "," in text:
-        return "; is it a CSV of NIST's? It lists other columns"
+        return "; is it a CSV of NIST's? Its first line names TEMPLATE_ID, SUBJECT_ID, FILENAME"
     return "; is it the file of template pairs?" if text.split()[-1:] in (["0"], ["1"]) else ""
 
 

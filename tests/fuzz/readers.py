@@ -143,6 +143,19 @@ def _make_ijb(folder: Path) -> None:
     (folder / "face_tid_mid.txt").write_text("".join(f"{n}.jpg {n} {n % 3}\n" for n in numbers))
 
 
+def _make_nist(folder: Path) -> None:
+    (folder / "matches.csv").write_text("1,11\n11,111\n1,2\n22,5\n")
+    rows = "".join(f"{n},{str(n)[0]},img/{n}.jpg,{n},9,9,5,5\n" for n in (1, 11, 111, 2, 22, 5))
+    columns = "TEMPLATE_ID,SUBJECT_ID,FILENAME,SIGHTING_ID,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT"
+    (folder / "gallery.csv").write_text(f"{columns}\n{rows}")
+
+
+def _read_nist(folder: Path) -> None:
+    from pairsets.sources.formats import read_pairs
+
+    read_pairs(folder / "matches.csv", "ijb", templates=[folder / "gallery.csv"])
+
+
 def _read_ijb(folder: Path) -> None:
     from pairsets.sources.formats import read_pairs
 
@@ -1008,6 +1021,7 @@ def _cases() -> Iterator[Reader]:
 def _all() -> Iterator[Reader]:
     yield from _formats()
     yield Reader("format ijb with templates", _make_ijb, _read_ijb)
+    yield Reader("format ijb of NIST", _make_nist, _read_nist)
     yield Reader(
         "pair set", _make_pairs, _read_pairset, ("pairs.csv", "named.csv", "named.identities.csv")
     )

@@ -78,6 +78,18 @@ def make_ijb(folder: Path, faces: Faces) -> None:
             pairs.append(f"{one + 1} {other + 1} {int(one // 2 == other // 2)}")
     for name, lines in (("face_tid_mid", members), ("template_pair_label", pairs)):
         (folder / "meta" / f"ijbc_{name}.txt").write_text("\n".join(lines) + "\n")
+    # The same as NIST ships it: the pairs have no labels, the lists of templates name subjects.
+    rows = [line.split() for line in members]
+    for name, odd in (("gallery_G1", 1), ("gallery_G2", 0)):
+        listed = [
+            f"{template},{(int(template) + 1) // 2},{image},{medium},5,5,40,40"
+            for image, template, medium in rows
+            if int(template) % 2 == odd
+        ]
+        header = "TEMPLATE_ID,SUBJECT_ID,FILENAME,SIGHTING_ID,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT"
+        (folder / "meta" / f"ijbc_1N_{name}.csv").write_text("\n".join([header, *listed]) + "\n")
+    matches = "".join(",".join(line.split()[:2]) + "\n" for line in pairs)
+    (folder / "meta" / "ijbc_11_G1_G2_matches.csv").write_text(matches)
 
 
 def make_dataset(folder: Path, faces: Faces) -> None:

@@ -4,12 +4,15 @@ The files name no subjects, but positives tell which templates are of one. A tem
 face `subject_000123/12065`, 123 being the smallest of all templates that positives join to it, so
 that `identity_of` says who is who as far as the file does. A negative pair of two templates that
 positives join contradicts them; its label stays, for the protocol counts it, and a note says so.
+
+NIST's own lists have no label, `ENROLL,VERIF` a line, but its lists of templates name the subjects:
+with those, a label says whether the two are one, and 123 is the subject itself.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -25,7 +28,7 @@ from pairsets.progress import Step
 from pairsets.sources.formats import Pairs
 from pairsets.sources.formats.collection import gather_coded, held_by
 from pairsets.sources.formats.owners import joined
-from pairsets.sources.formats.refusals import why_refused
+from pairsets.sources.formats.refusals import MATCHES, header_of, why_refused
 from pairsets.sources.templates import Templates, numbered, template_path
 from pairsets.sources.text.text_lines import head_lines, opened, read_head, text_lines, write_lines
 
@@ -35,6 +38,12 @@ KEEPS = frozenset({"label", "order"})
 LACKING = "pairs of a template without pictures"
 _LINE = re.compile(r"[ \t\r]*(\d{1,18})[ \t\r]+(\d{1,18})[ \t\r]+([01])[ \t\r]*", re.ASCII)
 _EXPECTED = "expected TEMPLATE1 TEMPLATE2 LABEL, as in 1 11065 1"
+_MATCH = re.compile(r"[ \t\r]*(\d{1,18})[ \t\r]*,[ \t\r]*(\d{1,18})[ \t\r]*", re.ASCII)
+# Possessive, so that nothing is kept to go back to.
+_ALL_MATCHES = re.compile(
+    rb"(?:[ \t\r]*+(?:\d{1,18}[ \t\r]*+,[ \t\r]*+\d{1,18}[ \t\r]*+)?(?:\n|\Z))*+"
+)
+_EXPECTED_MATCH = "expected ENROLL,VERIF, as in 1,11065, in every line"
 BLOCK = 1 << 22
 _TOO_MUCH = 10**18
 _KINDS = (np.int8, np.int32, np.int64)
@@ -53,30 +62,52 @@ def named_so(path: Path) -> bool:
     return any(word in path.name.lower() for word in ("ijb", "template"))
 
 
-def read(path: Path, *, progress: Step | None = None, templates: str | Path | None = None) -> Pairs:
+def are_matches(head: bytes) -> bool:
+    """Whether every line is two templates and no label, as NIST lists its pairs."""
+    lines = head_lines(head)
+    if lines and header_of(lines) >= MATCHES:
+        lines = lines[1:]
+    return bool(lines) and all(_MATCH.fullmatch(line) for line in lines)
+
+
+def read(
+    path: Path,
+    *,
+    progress: Step | None = None,
+    templates: str | Path | Sequence[str | Path] | None = None,
+) -> Pairs:
     """Read pairs of templates.
 
     Args:
         path, progress: as in `Format`.
-        templates: the file that lists the pictures of each template; pairs of a template that it
-            lacks are dropped. See `pairsets.sources.templates`.
+        templates: the files that list the pictures of each template; pairs of a template that they
+            lack are dropped. Where they name subjects, as NIST's do, these are the identities.
+            See `pairsets.sources.templates`.
 
     Raises:
-        SourceError: a line that is not two templates and a label, or a pair with both labels.
+        SourceError: a line that is not two templates and a label, or a pair with both labels; no
+            labels, and no files that name subjects.
     """
-    a, b, label, lines = read_numbers(path, progress)
-    known = None if templates is None else Templates.read(templates).numbers
+    files = [templates] if isinstance(templates, str | Path) else [*(templates or ())]
+    told = Templates.read_all(files) if files else None
+    owners = None if told is None else told.owners
+    matches = are_matches(read_head(path))
+    if matches and owners is None:
+        raise SourceError(why_refused(path, read_head(path)) or f"{path}: no labels")
+    a, b, label, lines = read_numbers(path, progress, labelled=not matches)
     # Of all lines, so that a subject is called the same whatever is left out.
-    numbers, names, owner, first, second = _subjects(a, b, label)
+    numbers, names, owner, first, second = _subjects(a, b, label, owners)
     del a, b
+    if matches:
+        label = (owner[first] == owner[second]).astype(np.int8)
     kept = None
-    if known is not None:
-        listed = np.isin(numbers, known)
+    if told is not None:
+        listed = np.isin(numbers, told.numbers)
         kept = listed[first] & listed[second]
         if not kept.any():
             raise SourceError(
-                f"{path}: no pair of templates that {templates} lists; are the two of one "
-                "benchmark?"
+                f"{path}: no pair of templates that {', '.join(map(str, files))} lists; are they "
+                "of one benchmark?"
             )
         if kept.all():
             kept = None
@@ -84,16 +115,22 @@ def read(path: Path, *, progress: Step | None = None, templates: str | Path | No
     if kept is not None:
         first, second, label = first[kept], second[kept], label[kept]
         lines = (np.arange(1, kept.size + 1) if lines is None else lines)[kept]
-    against = owner[first] == owner[second]
-    against &= first != second
-    against &= label == 0
+    same = owner[first] == owner[second]
+    against = same & (first != second) & (label == 0)
     notes = []
-    if against.any():
+    if owners is not None and not matches:
+        against |= ~same & (label == 1)
+        if against.any():
+            notes.append(
+                f"{int(against.sum())} pairs have a label that says the opposite of the subjects; "
+                "the labels stay as they are"
+            )
+    elif against.any():
         notes.append(
             f"{int(against.sum())} pairs are labelled as of different subjects, though positives "
             "join their templates; the labels stay as they are"
         )
-    del against
+    del against, same
     codes = FaceCodes.used(names, first, second)
     found = gather_coded(path, codes, label, lines=lines, notes=notes)
     dropped = dict(found.dropped)
@@ -135,34 +172,47 @@ def _lines(a: Numbers, b: Numbers, label: NDArray[np.int8]) -> Iterator[str]:
         yield from (f"{one} {other} {told}" for one, other, told in zip(*columns, strict=True))
 
 
-def names_of_templates(path: Path) -> dict[int, str]:
+def names_of_templates(path: Path, owners: Mapping[int, int] | None = None) -> dict[int, str]:
     """Names of a file's templates as faces, by number.
+
+    Args:
+        path: of the file; without labels, as NIST has it, only where there are `owners`.
+        owners: subject by template; what is not among them is a subject of its own.
 
     Raises:
         SourceError: as `read`.
     """
-    numbers, names, *_ = _subjects(*read_numbers(path)[:3])
-    return dict(zip(numbers.tolist(), names.tolist(), strict=True))
+    if owners is None:
+        numbers, names, *_ = _subjects(*read_numbers(path)[:3])
+        return dict(zip(numbers.tolist(), names.tolist(), strict=True))
+    a, b, *_ = read_numbers(path, labelled=not are_matches(read_head(path)))
+    listed = np.union1d(a, b).tolist()
+    return {number: template_path(owners.get(number, number), number) for number in listed}
 
 
 def read_numbers(
-    path: Path, progress: Step | None = None, block: int = BLOCK
+    path: Path, progress: Step | None = None, block: int = BLOCK, *, labelled: bool = True
 ) -> tuple[Numbers, Numbers, Numbers, Numbers | None]:
     """The two templates and the label of each line, `[N]` each; by `block` bytes.
 
-    Last comes the number of each line, `[N]`, where that is not 1, 2, ...
+    Last comes the number of each line, `[N]`, where that is not 1, 2, ... Where lines are not
+    `labelled`, as NIST's, the labels are 0.
 
     Raises:
         SourceError: no such file, no lines, or a line of another form.
     """
-    read_head(path)
+    head = read_head(path)
+    headed = not labelled and header_of(head_lines(head)) >= MATCHES
     columns: tuple[list[Numbers], ...] = ([], [], [])
-    plain, done, size = True, 0, path.stat().st_size
+    plain, done, size = not headed, 0, path.stat().st_size
     with opened(path) as stream:
+        if headed:
+            done = len(stream.readline())
         while part := b"".join(stream.readlines(block)):
-            found = _parsed(part.removeprefix(b"\xef\xbb\xbf") if not done else part)
+            clean = part.removeprefix(b"\xef\xbb\xbf") if not done else part
+            found = _parsed(clean) if labelled else _parsed_matches(clean)
             if found is None:
-                _blame(path)
+                _blame(path, labelled=labelled)
             else:
                 plain = plain and len(found) == part.count(b"\n") + (not part.endswith(b"\n"))
                 for column, numbers in zip(columns, found.T, strict=True):
@@ -171,12 +221,13 @@ def read_numbers(
             if progress:
                 progress(done, size)
     if not any(map(len, columns[0])):
-        _blame(path)
+        _blame(path, labelled=labelled)
     a, b, label = (_joined(column) for column in columns)
     # Blank lines are rare: only where there are some is the file read again to find them.
     if plain:
         return a, b, label, None
-    return a, b, label, np.fromiter((line for line, _ in text_lines(path)), np.int64)
+    lines = np.fromiter((line for line, _ in text_lines(path)), np.int64)
+    return a, b, label, lines[1:] if headed else lines
 
 
 def _narrow(numbers: NDArray[np.int64]) -> Numbers:
@@ -193,37 +244,55 @@ def _joined(parts: list[Numbers]) -> Numbers:
     return found
 
 
-def _parsed(block: bytes) -> Numbers | None:
-    """The numbers in whole lines, `[N, 3]`; None if one is not as it should be."""
+def _parsed(block: bytes, cells: int = 3) -> Numbers | None:
+    """The numbers in whole lines, `[N, cells]`; None if one is not as it should be."""
     if block.translate(None, b"0123456789 \t\r\n"):
         return None
     if not block:  # of a file that is but a byte-order mark
-        return np.empty((0, 3), np.int64)
+        return np.empty((0, cells), np.int64)
     text = np.frombuffer(block, np.uint8)
     digit = text >= ord("0")
     begun = np.cumsum(digit & ~np.r_[False, digit[:-1]], dtype=np.int32)
     ends = begun[np.r_[np.flatnonzero(text == ord("\n")), text.size - 1]]
-    if not np.isin(np.diff(ends, prepend=0), (0, 3)).all():
+    if not np.isin(np.diff(ends, prepend=0), (0, cells)).all():
         return None
     if not ends[-1]:
-        return np.empty((0, 3), np.int64)
+        return np.empty((0, cells), np.int64)
     clean = BytesIO(block.replace(b"\r", b" "))
     try:
         rows = pd.read_csv(clean, sep=r"\s+", header=None, dtype=np.int64).to_numpy()
     except (ValueError, OverflowError):  # a number too large for 64 bits
         return None
-    return rows if rows.max() < _TOO_MUCH and rows[:, 2].max() <= 1 else None
+    labels = rows[:, 2:].max(initial=0)
+    return rows if rows.max() < _TOO_MUCH and labels <= 1 else None
+
+
+def _parsed_matches(block: bytes) -> Numbers | None:
+    """The numbers in whole lines of `ENROLL,VERIF`, and a label of 0, `[N, 3]`; or None."""
+    if not _ALL_MATCHES.fullmatch(block):
+        return None
+    found = _parsed(block.replace(b",", b" "), 2)
+    return None if found is None else np.pad(found, ((0, 0), (0, 1)))
 
 
 def _subjects(
-    a: Numbers, b: Numbers, label: NDArray[np.integer]
+    a: Numbers,
+    b: Numbers,
+    label: NDArray[np.integer],
+    owners: Mapping[int, int] | None = None,
 ) -> tuple[Numbers, NDArray[np.object_], Numbers, Codes, Codes]:
     """The templates `[T]`, rising, their names as faces, whom each belongs to; both ends of pairs.
 
-    Owners and ends are rows of the templates.
+    Owners and ends are rows of the templates; where `owners` says who they are, owners are
+    subjects, and -1 for a template that it lacks.
     """
     numbers = np.union1d(pd.unique(a), pd.unique(b)).astype(np.int64)
     first, second = _places(numbers, a), _places(numbers, b)
+    if owners is not None:
+        told = numbers.tolist()
+        subject = np.array([owners.get(number, -1) for number in told], np.int64)
+        paths = strings(template_path(owners.get(number, number), number) for number in told)
+        return numbers, paths, subject, first, second
     same = label == 1
     owner = joined(first[same], second[same], numbers.size)
     names = strings(map(template_path, numbers[owner].tolist(), numbers.tolist()))
@@ -238,10 +307,11 @@ def _places(numbers: Numbers, values: Numbers) -> Codes:
     return found
 
 
-def _blame(path: Path) -> None:
+def _blame(path: Path, *, labelled: bool) -> None:
     """Raise SourceError for the first line that is not as it should be."""
+    form, expected = (_LINE, _EXPECTED) if labelled else (_MATCH, _EXPECTED_MATCH)
     for line, text in text_lines(path):
-        if not _LINE.fullmatch(text):
-            why = why_refused(path, text.encode() + b"\n")
-            raise SourceError(why or f"{path}, line {line}: {text[:80]!r}; {_EXPECTED}")
-    raise SourceError(f"{path}: no pairs in it; {_EXPECTED}")
+        if not form.fullmatch(text) and (labelled or line > 1 or not header_of([text]) >= MATCHES):
+            why = why_refused(path, text.encode() + b"\n") if labelled else None
+            raise SourceError(why or f"{path}, line {line}: {text[:80]!r}; {expected}")
+    raise SourceError(f"{path}: no pairs in it; {expected}")

@@ -14,34 +14,13 @@ _TWO_NUMBERS = re.compile(r"\s*\d{1,18}\s*,\s*\d{1,18}\s*", re.ASCII)
 # Fewer lines in order may be pairs.
 _SO_MANY = 8
 _NIST = frozenset({"TEMPLATE_ID", "SUBJECT_ID", "FILENAME"})
-_MATCHES = frozenset({"ENROLL_TEMPLATE_ID", "VERIF_TEMPLATE_ID"})
-_IJB = """\
-IJB-B and IJB-C as NIST ships them name no label in their pairs (ENROLL,VERIF), and a template's
-subject in other files (TEMPLATE_ID,SUBJECT_ID,FILENAME,...). This makes of both what is read here;
-run it beside them, with their names:
-
-    import csv, pathlib
-    matches = "ijbc_11_G1_G2_matches.csv"
-    templates = ["ijbc_1N_gallery_G1.csv", "ijbc_1N_gallery_G2.csv", "ijbc_1N_probe_mixed.csv"]
-
-    def lines(name):
-        return pathlib.Path(name).read_text("utf-8-sig").splitlines()
-
-    subject = {}
-    with open("face_tid_mid.txt", "w") as out:
-        for name in templates:
-            for row in csv.DictReader(lines(name)):
-                subject[row["TEMPLATE_ID"]] = row["SUBJECT_ID"]
-                medium = row.get("MEDIA_ID") or row["SIGHTING_ID"]
-                print(row["FILENAME"], row["TEMPLATE_ID"], medium, file=out)
-    with open("template_pair_label.txt", "w") as out:
-        for row in csv.reader(lines(matches)):
-            if row and row[0].strip().isdigit():
-                a, b = (cell.strip() for cell in row[:2])
-                print(a, b, int(subject[a] == subject[b]), file=out)
-
-Then: lookalikes convert template_pair_label.txt --from-format ijb --out ijbc.csv
-and for `pool`: --templates face_tid_mid.txt (a picture with several faces is to be cut first)"""
+MATCHES = frozenset({"ENROLL_TEMPLATE_ID", "VERIF_TEMPLATE_ID"})
+_IJB = (
+    "IJB-B and IJB-C as NIST ships them name no label in their pairs (ENROLL,VERIF), and a "
+    "template's subject in other files (TEMPLATE_ID,SUBJECT_ID,FILENAME,...). Give all of them: "
+    "lookalikes convert ijbc_11_G1_G2_matches.csv --templates ijbc_1N_gallery_G1.csv --templates "
+    "ijbc_1N_gallery_G2.csv --templates ijbc_1N_probe_mixed.csv --out ijbc.csv"
+)
 _CFP = """\
 CFP's same.txt and diff.txt hold numbers of lines in Pair_list_F.txt and Pair_list_P.txt, a folder
 of ten splits for each protocol. This makes one list of them, split by split; run it in the folder
@@ -75,6 +54,12 @@ def are_listed(lines: Sequence[str]) -> bool:
     return len(lines) >= _SO_MANY and all(one < other for one, other in pairwise(lines))
 
 
+def header_of(lines: Sequence[str]) -> frozenset[str]:
+    """Names of the columns that the first of a file's lines may be the header of."""
+    cells = lines[0].upper().split(",") if lines else []
+    return frozenset(cell.strip().strip('"') for cell in cells)
+
+
 def why_refused(path: Path, head: bytes) -> str | None:
     """Why a file is not read, and what to do, if it is of a form known to tell too little.
 
@@ -85,8 +70,10 @@ def why_refused(path: Path, head: bytes) -> str | None:
     lines = head_lines(head)
     if not lines:
         return None
-    header = {cell.strip().strip('"') for cell in lines[0].upper().split(",")}
-    if header >= _NIST or header >= _MATCHES:
+    header = header_of(lines)
+    if header >= _NIST:
+        return f"{path}: a list of templates, not of pairs. {_IJB}"
+    if header >= MATCHES:
         return f"{path}: {_IJB}"
     if are_listed([line.rstrip() for line in lines]) and all(map(is_image, lines)):
         return (

@@ -128,6 +128,39 @@ def test_templates_are_means_of_media(world):
     assert not made.warnings
 
 
+def test_lists_of_nist_say_whose_templates_they_are(world):
+    header = "TEMPLATE_ID,SUBJECT_ID,FILENAME,SIGHTING_ID\n"
+    lists = [world.root / "gallery.csv", world.root / "probes.csv"]
+    for path, kept in zip(lists, (0, 1), strict=True):
+        rows = [row for row in world.rows if row[1] % 2 == kept]
+        path.write_text(
+            header + "".join(f"{t},{world.subject[t]},{n}.png,{m}\n" for n, t, m in rows)
+        )
+    matches = world.root / "matches.csv"
+    matches.write_text("".join(f"{a},{b}\n" for a, b in world.pairs))
+    world.pool()
+    plain = Embeddings.load(world.root / "templates")
+    for name, pairs in (("nist", None), ("by matches", matches), ("by pairs", "pairs.txt")):
+        found = world.root / name
+        given = pairs if pairs is None else world.root / pairs
+        made = pool_templates(world.root / "pictures", lists, given, found)
+        mine = Embeddings.load(found)
+        assert not made.warnings
+        rows = {path.rpartition("/")[2]: row for row, path in enumerate(plain.faces.paths)}
+        for path, vector in zip(mine.faces.paths, mine.vectors, strict=True):
+            subject, template = path.removeprefix("subject_").split("/")
+            assert int(subject) == world.subject[int(template)]
+            assert vector.tobytes() == plain.vectors[rows[template]].tobytes()
+    found = ijb.read(matches, templates=lists).pairs
+    assert {*found.paths} == {*mine.faces.paths}
+    # One picture in templates of two subjects cannot stand for both.
+    number = world.rows[0][0]
+    lists[1].write_text(lists[1].read_text() + f"9999,77,{number}.png,0\n")
+    with pytest.raises(SourceError, match=r"probes.csv: .* is in templates of the subjects"):
+        pool_templates(world.root / "pictures", lists, None, world.root / "no")
+    assert not (world.root / "no").exists()
+
+
 def test_evaluation_on_templates_is_that_of_the_protocol(world):
     world.pool()
     content = ijb.read(world.root / "pairs.txt")

@@ -8,7 +8,6 @@ import pytest
 
 from pairsets.errors import SourceError
 from pairsets.sources.formats import read_pairs, sniff
-from pairsets.sources.templates import Templates
 
 
 def program(path):
@@ -25,25 +24,25 @@ def run(text):
     exec(compile(text, "message", "exec"), {})
 
 
-def test_ijb_as_nist_ships_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    columns = "TEMPLATE_ID,SUBJECT_ID,FILENAME,SIGHTING_ID,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT\n"
-    one, other = tmp_path / "ijbc_1N_gallery_G1.csv", tmp_path / "ijbc_1N_gallery_G2.csv"
-    one.write_text(columns + "1,100,img/1.jpg,1,9,9,5,5\n2,100,img/2.jpg,2,9,9,5,5\n")
-    other.write_text(columns + "3,101,img/3.jpg,3,9,9,5,5\n")
-    (tmp_path / "ijbc_1N_probe_mixed.csv").write_text(columns + "4,101,frames/4.png,8,9,9,5,5\n")
-    matches = tmp_path / "ijbc_11_G1_G2_matches.csv"
-    matches.write_text("1,2\n1,3\n2,3\n3,4\n")
-    assert program(matches) == program(one)
-    run(program(matches))
-    found = read_pairs(tmp_path / "template_pair_label.txt")
-    assert found.pairs.label.tolist() == [1, 0, 0, 1]
-    assert found.pairs.path_b.tolist()[0] == "subject_000001/2"
-    templates = Templates.read(tmp_path / "face_tid_mid.txt")
-    assert templates.images.tolist() == ["img/1.jpg", "img/2.jpg", "img/3.jpg", "frames/4.png"]
-    assert templates.media.tolist() == [1, 2, 3, 8]
-    with pytest.raises(SourceError, match="two numbers a line and no label"):
-        read_pairs(matches, "ijb")
+def test_ijb_as_nist_ships_it_is_told_what_else_to_give(tmp_path):
+    one = tmp_path / "ijbc_1N_gallery_G1.csv"
+    one.write_text("TEMPLATE_ID,SUBJECT_ID,FILENAME,SIGHTING_ID\n1,100,img/1.jpg,1\n")
+    matches, headed = tmp_path / "ijbc_11_G1_G2_matches.csv", tmp_path / "headed.csv"
+    matches.write_text("1,2\n1,3\n")
+    headed.write_text("ENROLL_TEMPLATE_ID,VERIF_TEMPLATE_ID\n1,2\n")
+    for file, told in [
+        (one, "a list of templates, not of pairs"),
+        (matches, "two numbers a line and no label"),
+        (headed, "name no label in their pairs"),
+    ]:
+        with pytest.raises(SourceError, match=told) as caught:
+            sniff(file)
+        assert "convert ijbc_11_G1_G2_matches.csv --templates ijbc_1N_gallery_G1" in str(
+            caught.value
+        )
+        if file != one:
+            with pytest.raises(SourceError, match="--templates"):
+                read_pairs(file, "ijb")
 
 
 @pytest.mark.parametrize("kind", ["FF", "FP"])
