@@ -183,6 +183,9 @@ def print_imported(made: Imported) -> None:
     rows += [FunnelRow("import", what, n) for what, n in lost]
     _print_funnel(console, [row for row in rows if row.count or row.what == kept[0][0]])
     console.print(f"Of {', '.join(made.people)}", markup=False, highlight=False, soft_wrap=True)
+    if made.stranger:
+        first = f"note the first that this set lacks is {made.stranger}"
+        console.print(first, markup=False, highlight=False, soft_wrap=True)
 
 
 def _rate(rate: Rate) -> str:

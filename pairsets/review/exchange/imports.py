@@ -48,6 +48,7 @@ class Imported:
         known: that stand here already.
         unjudged: valid rows of a pair file, or tasks of Label Studio, that say nothing.
         unknown: judged pairs of the source that this set lacks, left out.
+        stranger: the first of these in an export of Label Studio, in words; else empty.
     """
 
     kind: Kind
@@ -58,6 +59,7 @@ class Imported:
     known: int
     unjudged: int
     unknown: int
+    stranger: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class _Found:
         people: who judged or decided, in the order in which they are written down here.
         unjudged: see `Imported`.
         unknown: the same.
+        stranger: the same.
     """
 
     said: Sequence[VerdictRecord]
@@ -76,6 +79,7 @@ class _Found:
     people: tuple[str, ...]
     unjudged: int
     unknown: int
+    stranger: str = ""
 
 
 def import_judged(store: Store, source: Path, *, who: str | None = None) -> Imported:
@@ -119,7 +123,12 @@ def import_judged(store: Store, source: Path, *, who: str | None = None) -> Impo
         )
     counts = store.take_in(said, decided, annotators=people)
     return Imported(
-        kind=kind, people=people, unjudged=found.unjudged, unknown=found.unknown, **counts
+        kind=kind,
+        people=people,
+        unjudged=found.unjudged,
+        unknown=found.unknown,
+        stranger=found.stranger,
+        **counts,
     )
 
 
@@ -177,10 +186,12 @@ def _of_judgements(store: Store, source: Path) -> _Found:
 
 
 def _of_answers(store: Store, source: Path) -> _Found:
-    answers, unjudged = read_answers(source, store.pairs.paths)
-    known = {*store.pairs.keys}
-    unknown = sum(one.key not in known for one in answers)
-    return _here(store, source, answers, unknown, len(answers), unjudged)
+    found = read_answers(source, store.pairs)
+    count = len(found.verdicts)
+    here = _here(
+        store, source, found.verdicts, found.unknown, count, found.unanswered, found.stranger
+    )
+    return replace(here, stranger=found.stranger)
 
 
 def _here(
@@ -190,12 +201,13 @@ def _here(
     unknown: int,
     count: int,
     unjudged: int = 0,
+    stranger: str = "",
 ) -> _Found:
     """Verdicts in the rows of this set, `unknown` of `count` pairs or answers having none."""
     if given and unknown == count:
         raise PairSetError(
             f"{source}: none of its {count} pairs is among the {len(store.pairs)} of this review; "
-            "is it of another pair set?"
+            "is it of another pair set?" + (stranger and f" {stranger}")
         )
     rows: dict[PairKey | None, int] = {key: row for row, key in enumerate(store.pairs.keys)}
     said: tuple[list[VerdictRecord], list[VerdictRecord]] = [], []
@@ -245,4 +257,4 @@ def _renamed(found: _Found, source: Path, who: str) -> _Found:
     said, decided = (
         [replace(one, annotator=who) for one in those] for those in (found.said, found.decided)
     )
-    return _Found(said, decided, (who,), found.unjudged, found.unknown)
+    return replace(found, said=said, decided=decided, people=(who,))

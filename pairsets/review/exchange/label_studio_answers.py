@@ -8,14 +8,14 @@ in one, percent-encoded or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pairsets.pairset import PairKey, pair_key
+from pairsets.pairset import PairKey, PairSet, pair_key
 from pairsets.paths import is_image
 from pairsets.review.exchange.judgement_table import UNDATED, ForeignVerdict, moment
 from pairsets.review.store.verdicts import REASONS, WORDS, ReviewError, Verdict, plain_name
@@ -31,6 +31,21 @@ _EXPORT = (
     f"and one choice of {', '.join(WORDS)}"
 )
 _EXPECTED = f"expected {_EXPORT}"
+
+
+class Answers(NamedTuple):
+    """Answers of an export as verdicts.
+
+    Attributes:
+        verdicts: of pairs that are known, or not; of these each answer.
+        unanswered: tasks, and annotations of tasks, that say nothing.
+        unknown: answers to pairs that are not known, of which `stranger` is the first, in words.
+    """
+
+    verdicts: list[ForeignVerdict]
+    unanswered: int
+    unknown: int
+    stranger: str
 
 
 @dataclass(frozen=True)
@@ -50,27 +65,29 @@ def begins_so(start: bytes) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
 
 
-def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[ForeignVerdict], int]:
+def read_answers(path: Path, pairs: PairSet) -> Answers:
     """The verdicts of an export, and how many of its tasks nobody answered.
 
-    Where a person answered a task several times, the last answer stands.
+    Where a person answered a pair several times, the last answer stands. A task that was skipped or
+    cancelled, or in which nothing was chosen, is no verdict.
 
     Args:
         path: of the export.
-        faces: the paths that pictures are known by.
+        pairs: those that are known, by their faces' paths.
 
     Raises:
-        ReviewError: another form, answers that are none of the words, or two of one person of
-            which nothing says which is the later.
+        ReviewError: another form, answers that are none of the words or several of them, or two of
+            one person of which nothing says which is the later.
     """
     content = read_json(path, _EXPORT, error=ReviewError, most=None)
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
         raise ReviewError(f"{path}: no list of tasks; {_EXPECTED}")
     records = [record for at, item in enumerate(content, 1) for record in _records(path, at, item)]
     control = _control(path, records)
-    known = frozenset(faces)
+    known, keys = frozenset(pairs.paths), {*pairs.keys}
     found: dict[tuple[PairKey, str], ForeignVerdict] = {}
     unknown: list[ForeignVerdict] = []
+    stranger = ""
     unanswered = sum(not item.get("annotations") for item in content if "annotations" in item)
     for record in records:
         word = record.chosen.get(control, "")
@@ -78,6 +95,8 @@ def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[ForeignVerdict]
             unanswered += 1
             continue
         answer = _answer(path, record, word, known)
+        if answer.key not in keys:
+            stranger = stranger or _stranger(record, known)
         if answer.key is None:
             unknown.append(answer)
             continue
@@ -90,7 +109,8 @@ def read_answers(path: Path, faces: Iterable[str]) -> tuple[list[ForeignVerdict]
             )
         if earlier is None or answer.at >= earlier.at:
             found[place] = answer
-    return [*found.values(), *unknown], unanswered
+    strangers = len(unknown) + sum(key not in keys for key, _ in found)
+    return Answers([*found.values(), *unknown], unanswered, strangers, stranger)
 
 
 def _records(path: Path, number: int, item: Mapping[str, Any]) -> Iterator[_Record]:
@@ -101,7 +121,11 @@ def _records(path: Path, number: int, item: Mapping[str, Any]) -> Iterator[_Reco
         raise ReviewError(f"{path}, task {number}: no data; {_EXPECTED}")
     pictures = _pictures(path, number, data)
     if annotations is None:
-        chosen = {name: _word(value) for name, value in item.items() if name not in _NOT_ANSWERS}
+        chosen = {
+            name: _word(value, f"{path}, task {number}")
+            for name, value in item.items()
+            if name not in _NOT_ANSWERS
+        }
         at = item.get("updated_at") or item.get("created_at")
         who = _who(path, item.get("annotator"))
         yield _Record(number, pictures, chosen, who, item.get("lead_time"), at)
@@ -109,25 +133,41 @@ def _records(path: Path, number: int, item: Mapping[str, Any]) -> Iterator[_Reco
     for one in annotations if isinstance(annotations, list) else []:
         if not isinstance(one, dict) or not isinstance(one.get("result", []), list):
             raise ReviewError(f"{path}, task {number}: {str(one)[:60]!r} is no annotation")
-        chosen = {} if one.get("was_cancelled") else dict(_results(one.get("result", [])))
+        chosen = (
+            {}
+            if one.get("was_cancelled")
+            else dict(_results(one.get("result", []), f"{path}, task {number}"))
+        )
         at = one.get("updated_at") or one.get("created_at")
         who = _who(path, one.get("completed_by"))
         yield _Record(number, pictures, chosen, who, one.get("lead_time"), at)
 
 
-def _results(results: Sequence[object]) -> Iterator[tuple[str, str]]:
+def _results(results: Sequence[object], where: str) -> Iterator[tuple[str, str]]:
     for result in results:
         if isinstance(result, dict) and isinstance(result.get("value"), dict):
             value = result["value"]
-            yield str(result.get("from_name")), _word(value) or _word(value.get("selected"))
+            word = _word(value, where) or _word(value.get("selected"), where)
+            yield str(result.get("from_name")), word
 
 
-def _word(value: object) -> str:
-    """Word that was chosen in a control; empty where none was, or several were."""
+def _word(value: object, where: str) -> str:
+    """Word that was chosen in a control; empty where none was, or several that are no verdicts.
+
+    Raises:
+        ReviewError: several verdicts.
+    """
     if isinstance(value, dict):
         value = value.get("choices")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, list):
+        words = [one for one in value if isinstance(one, str) and one.casefold() in WORDS]
+        if words:
+            raise ReviewError(
+                f"{where}: {len(value)} choices at once, {', '.join(map(str, value))[:80]!r}; "
+                'expected one of them: is the control without choice="single"?'
+            )
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -213,6 +253,20 @@ def _path_of(address: str, known: frozenset[str]) -> str | None:
                 return left
             left = left.partition("/")[2]
     return None
+
+
+def _stranger(record: _Record, known: frozenset[str]) -> str:
+    """A task whose pair is not known, and the likely cause."""
+    lost = next((one for one in record.pictures if _path_of(one, known) is None), None)
+    if lost is None:
+        return f"task {record.number}: {' and '.join(map(repr, record.pictures))} are no pair of it"
+    uploaded = "/upload/" in lost
+    return f"task {record.number}: {lost[:120]!r} is none of its faces" + (
+        "; pictures that are uploaded to Label Studio lose their folder: give it the faces folder "
+        "as local storage"
+        if uploaded
+        else ""
+    )
 
 
 def _who(path: Path, given: object) -> str:

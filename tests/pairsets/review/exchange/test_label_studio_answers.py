@@ -123,6 +123,33 @@ def test_pictures_may_be_called_otherwise_and_pairs_be_unknown(store, tmp_path):
     found = taken(store, tmp_path, [one, other], name="Rei.json")
     assert said(store) == {("Rei", 0): "same"}
     assert (found.added, found.unknown) == (1, 1)
+    assert found.stranger.startswith(
+        "task 2: '/data/upload/3/1f-zz.jpg' is none of its faces; pict"
+    )
+
+
+def test_two_faces_that_are_no_pair_are_told(store, tmp_path):
+    content = [
+        record(store, 0, choice="same", annotator=1),
+        {"left": "d/1.jpg", "right": "b & c/2 #.jpg", "choice": "same", "annotator": 1},
+    ]
+    found = taken(store, tmp_path, content)
+    assert (found.added, found.unknown) == (1, 1)
+    assert found.stranger == "task 2: 'd/1.jpg' and 'b & c/2 #.jpg' are no pair of it"
+
+
+def test_several_choices_at_once_are_refused(store, tmp_path):
+    for choice in (["same", "different"], {"choices": ["same", "invalid"]}):
+        with pytest.raises(ReviewError, match=r"export\.json, task 1: 2 choices at once, 'same, "):
+            taken(store, tmp_path, [record(store, 0, choice=choice, annotator=4)])
+    two = annotation(store, 0, "same")
+    two["result"][0]["value"]["choices"].append("different")
+    task = {"data": record(store, 0), "annotations": [two]}
+    with pytest.raises(ReviewError, match="task 1: 2 choices at once"):
+        taken(store, tmp_path, [task])
+    # Of what is no verdict there may be several.
+    tags = record(store, 0, choice="same", tags={"choices": ["dark", "blurred"]}, annotator=4)
+    assert taken(store, tmp_path, [tags]).added == 1
 
 
 @pytest.mark.parametrize(
@@ -156,7 +183,8 @@ def test_what_is_no_such_export(content, told, store, tmp_path):
 
 def test_tasks_of_other_pairs(store, tmp_path):
     content = [{"left": "x/1.jpg", "right": "y/2.jpg", "choice": "same", "annotator": 1}]
-    with pytest.raises(PairSetError, match="none of its 1 pairs is among the 4 of this review"):
+    told = "none of its 1 pairs is among the 4 of this review.* task 1: 'x/1.jpg' is none of its"
+    with pytest.raises(PairSetError, match=told):
         taken(store, tmp_path, content)
 
 
