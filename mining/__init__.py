@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mining.scores.identification import identify
     from mining.scores.score_pairs import score_pairs
     from mining.scores.sources import ScoreSources
+    from mining.scores.threshold import choose_threshold
     from mining.training.configuration import TrainingConfig
     from mining.training.loop import train
 
@@ -35,6 +36,7 @@ _HOMES = {
     "adversarial_pairs": "mining.miners.negatives",
     "audit": "mining.commands.audit",
     "build": "mining.commands.build",
+    "choose_threshold": "mining.scores.threshold",
     "compare_models": "mining.commands.compare",
     "embed": "mining.embeddings.producer",
     "explain": "mining.saliency",
@@ -56,6 +58,7 @@ __all__ = [
     "adversarial_pairs",
     "audit",
     "build",
+    "choose_threshold",
     "compare_models",
     "embed",
     "explain",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pairsets.evaluation.interval_options import IntervalOptions
     from pairsets.evaluation.intervals import Interval, Rate
     from pairsets.evaluation.result import Evaluation
+    from pairsets.evaluation.threshold import Threshold
     from pairsets.faces import Faces
     from pairsets.files.exclusions import Exclusions
     from pairsets.identities.lists import ByList
@@ -54,6 +55,7 @@ _HOMES = {
     "PairsetsError": "pairsets.errors",
     "Rate": "pairsets.evaluation.intervals",
     "ScoresError": "pairsets.errors",
+    "Threshold": "pairsets.evaluation.threshold",
     "compare": "pairsets.evaluation.comparison",
     "compare_census": "pairsets.evaluation.census",
     "evaluate": "pairsets.evaluation.evaluator",
@@ -86,6 +88,7 @@ __all__ = [
     "PairsetsError",
     "Rate",
     "ScoresError",
+    "Threshold",
     "compare",
     "compare_census",
     "evaluate",

@@ -35,6 +35,7 @@ from mining.cli.user_words import accepting
 
 if TYPE_CHECKING:
     from mining.commands.evaluate import ProtocolOptions
+    from mining.embeddings.options import EmbeddingOptions
     from mining.scores.sources import ScoreSources
 
 # Of the help.
@@ -166,12 +167,21 @@ class ProtocolGroup:
             help="Report TAR at this FAR, as IJB, or FNR at it of all pairs; repeatable.",
         ),
     ] = None
+    threshold_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--threshold-file",
+            metavar="FILE",
+            help="Report the rates at this threshold, a threshold.json of `lookalikes threshold`; "
+            "repeatable, one a model.",
+        ),
+    ] = None
 
     def options(self) -> ProtocolOptions:
         """The options as `evaluate_pairs` takes them."""
         from mining.commands.evaluate import ProtocolOptions
 
-        return ProtocolOptions(self.folds, self.far or [])
+        return ProtocolOptions(self.folds, self.far or [], self.threshold_file or [])
 
 
 @app.command(
@@ -230,6 +240,7 @@ def evaluate(
             "--annotator": annotator,
             "--published-set": published,
             "--fold-file": protocols.folds,
+            "--threshold-file": protocols.threshold_file,
         }
         counted.refuse([name for name, value in unfit.items() if value])
         made = evaluate_all_pairs(
@@ -345,6 +356,22 @@ class ModelScoresGroup:
     ] = "fail"
     distance: DistanceOption = False
 
+    def sources(self, encoding: EmbeddingOptions) -> ScoreSources:
+        """The sources as commands take them."""
+        from mining.scores.sources import ScoreSources
+        from pairsets.files.side_files import Named
+
+        return ScoreSources(
+            models=[] if self.model is None else [self.model],
+            scores=[] if self.scores is None else [Named(self.scores)],
+            embeddings=[] if self.embeddings is None else [self.embeddings],
+            faces=self.faces,
+            cache=self.cache,
+            missing=self.missing,
+            distance=self.distance,
+            encoding=encoding,
+        )
+
 
 @dataclass(frozen=True)
 class AboutGroup:
@@ -386,19 +413,8 @@ def export_scores(
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_made
     from mining.commands.export_scores import About, export
-    from mining.scores.sources import ScoreSources
-    from pairsets.files.side_files import Named
 
-    sources = ScoreSources(
-        models=[] if given.model is None else [given.model],
-        scores=[] if given.scores is None else [Named(given.scores)],
-        embeddings=[] if given.embeddings is None else [given.embeddings],
-        faces=given.faces,
-        cache=given.cache,
-        missing=given.missing,
-        distance=given.distance,
-        encoding=network.options(),
-    )
+    sources = given.sources(network.options())
     told = About(about.name, about.author or [], about.description, about.url)
     print_made(export(pairs, out, sources, about=told, overwrite=overwrite, progress=bar))
 

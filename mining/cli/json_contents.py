@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mining.commands.identify import Identified
     from mining.commands.power import PowerPlan
     from mining.commands.result import CommandResult
+    from mining.commands.threshold import Thresholded
     from mining.miners.impostors import Neighboured
     from pairsets.evaluation.census import CensusComparison
     from pairsets.evaluation.hubness import Hubness
@@ -81,6 +82,17 @@ def identified_content(made: Identified) -> Content:
         "identification": identification_content(made.models, made.facts),
         "differences": difference_records(made.models),
     }
+
+
+def threshold_content(made: Thresholded) -> Content:
+    """Document of a threshold."""
+    from pairsets.tables import threshold
+
+    found, model = made.threshold, made.model
+    content = threshold.threshold_content(found, model, made.facts, made.fingerprint)
+    told = threshold.sentences(found, model, made.where)
+    ended = _ended(made.files, made.funnel, made.warnings)
+    return {**ended, "threshold": content, "sentences": told}
 
 
 def planned_content(planned: PowerPlan) -> Content:

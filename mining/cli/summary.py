@@ -43,6 +43,7 @@ from pairsets.tables.leaderboard import (
     interval_cells,
     percent,
 )
+from pairsets.tables.threshold import rate_rows, sentences
 
 WIDE = 132
 BOX = box.SIMPLE_HEAD
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from mining.commands.identify import Identified
     from mining.commands.power import PowerPlan
     from mining.commands.result import CommandResult
+    from mining.commands.threshold import Thresholded
     from mining.miners.impostors import Neighboured
     from pairsets.evaluation.annotators import Agreement
     from pairsets.evaluation.census import CensusComparison
@@ -410,6 +412,26 @@ def print_identified(made: Identified) -> None:
         )
     _print_funnel(console, made.funnel)
     _print_files(console, [("written", file) for file in made.files])
+
+
+@or_json(json_contents.threshold_content)
+def print_threshold(made: Thresholded) -> None:
+    """Print a threshold in three sentences, its rates, and what to know of them."""
+    console, found = console_of(), made.threshold
+    for text in sentences(found, made.model, made.where):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    table = Table(title="rates at this threshold", title_justify="left", box=BOX)
+    table.add_column("pairs", overflow="fold")
+    for name in ("FPR %", "", "negatives", "FNR %", "", "positives"):
+        table.add_column(name, justify="right")
+    for row in rate_rows(found):
+        table.add_row(*map(escape, row))
+    console.print(table)
+    for note in found.notes():
+        console.print(f"{note[0].upper()}{note[1:]}.", markup=False, highlight=False)
+    _print_funnel(console, made.funnel)
+    _print_files(console, [("written", file) for file in made.files])
+    _print_warnings(console, made.warnings)
 
 
 @or_json(json_contents.planned_content)

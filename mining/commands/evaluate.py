@@ -25,6 +25,7 @@ from pairsets.evaluation.rates import checked_share
 from pairsets.faces import resolve
 from pairsets.files.folds import Folds
 from pairsets.files.side_files import Named, design_of, folds_of
+from pairsets.files.threshold_files import carried_from
 from pairsets.funnel import FunnelRow
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
@@ -40,22 +41,25 @@ from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, write_lea
 from pairsets.tables.population_rows import design_beside, over_all_pairs
 from pairsets.tables.protocols import ENDS, Protocols, follow_protocols, unresolved, write_protocols
 from pairsets.tables.published_rows import PUBLISHED
+from pairsets.tables.threshold import carried_sentences
 
 _ENDS = (".md", ".csv", ".json", ".differences.md", ".differences.csv")
 
 
 @dataclass(frozen=True)
 class ProtocolOptions:
-    """Protocols of other benchmarks, reported beside the rates.
+    """Protocols of other benchmarks, and thresholds of one's own, reported beside the rates.
 
     Attributes:
         folds: file of folds, over which LFW's accuracy is; by default the one beside the pair file,
             if there is any.
         fars: FARs at which IJB's TAR is.
+        thresholds: files of thresholds set elsewhere, one a model.
     """
 
     folds: Path | None = None
     fars: Sequence[float] = ()
+    thresholds: Sequence[Path] = ()
 
 
 @alone()
@@ -85,7 +89,7 @@ def evaluate_pairs(
     sources.refuse_inside_faces(out)
     tables = _Tables.of(out, spreadsheet_safe)
     beside = (path, path.with_suffix(".json"), protocols.folds, folds_of(path), design_of(path))
-    given = [*sources.files, *(file.path for file in annotators)]
+    given = [*sources.files, *(file.path for file in annotators), *protocols.thresholds]
     refuse_existing(tables.possible, overwrite=overwrite, inputs=[*beside, *given])
     asked = pairs = PairSet.read(path, identities)
     against = contradictions(pairs, intervals.clusters, str(path))
@@ -125,6 +129,7 @@ def evaluate_pairs(
         missing="reject",
         turned=found.distances,
         dropped=found.dropped[path.stem],
+        carried=_carried(protocols, found),
         **vars(intervals),
     )
     if not board.entries:
@@ -146,9 +151,8 @@ def evaluate_pairs(
     low = _low_aucs(path, asked, board, found)
     said = [*opened.notes, *against, *low, *kin.warnings, *board.warnings, *notes]
     warnings = [*said, *unresolved(pairs, rows), *over_all.warnings]
-    return CommandResult(
-        written, funnel, warnings, board, over_all.sentences, agreement=agreed, protocols=rows
-    )
+    told = [*over_all.sentences, *carried_sentences(board)]
+    return CommandResult(written, funnel, warnings, board, told, agreement=agreed, protocols=rows)
 
 
 @alone()
@@ -217,6 +221,13 @@ def _kinships(path: Path, pairs: PairSet, found: Gathered, opened: OpenSources) 
     sets, vectors = {path.stem: pairs}, opened.embeddings
     how = search_on(opened.asked.encoding.device) if vectors else None
     return kinships_of(path.stem, {path.stem: path}, sets, found, vectors, how)
+
+
+def _carried(protocols: ProtocolOptions, found: Gathered) -> dict[str, tuple[float, str]] | None:
+    """The thresholds set elsewhere, by model; None where there are none."""
+    if not protocols.thresholds:
+        return None
+    return carried_from(protocols.thresholds, found.models, found.fingerprints, found.distances)
 
 
 def _refuse_unknown(published: str | None, protocols: ProtocolOptions) -> None:

@@ -17,9 +17,17 @@ from indexes.join.score_counts import Histogram, Window
 from mining.embeddings.store import Embeddings
 from mining.scores.score_tail import ScoreTail, TailSearch
 from pairsets.arrays import Counts, Floats, Mask, Scores
-from pairsets.evaluation.census import Area, Census, Errors, Fixed, Population, census_point
+from pairsets.evaluation.census import Area, Census, Fixed, census_point
 from pairsets.evaluation.evaluator import TARGETS
-from pairsets.evaluation.rates import Curve, Point, equal_error, fnr_at_fpr, fpr_at_fnr
+from pairsets.evaluation.jackknife import Errors, Population
+from pairsets.evaluation.rates import (
+    Curve,
+    Point,
+    equal_error,
+    fnr_at_fpr,
+    fpr_at_fnr,
+    most_within,
+)
 from pairsets.progress import Step
 
 # FARs above the tail, and further ones that the curve is drawn through.
@@ -61,11 +69,11 @@ class CensusCounts:
         if self.full:
             far = 1.0
         asked = sorted({*_BULK, *_decades(negatives), *more}, reverse=True)
-        fars = [one for one in asked if one < 1 and one <= far and _most(one, negatives)]
+        fars = [one for one in asked if one < 1 and one <= far and most_within(one, negatives)]
         fnrs = [*dict.fromkeys((self.target, *TARGETS))]
         drawn = fars
         if self.full:
-            between = [one for one in _DRAWN if _most(one, negatives)]
+            between = [one for one in _DRAWN if most_within(one, negatives)]
             drawn = sorted({*fars, *between}, reverse=True)
         windows = _Windows()
         self._ask(windows, hist, tail, [one for one in drawn if one <= low], drawn, fnrs)
@@ -101,18 +109,18 @@ class CensusCounts:
             windows.count(float(tail.scores[rank - 1]))
         for far in low_fars:
             # Between the last pair that the FAR lets in and the next there may be positives.
-            rank = _most(far, negatives)
+            rank = most_within(far, negatives)
             low = float(tail.scores[rank]) if rank < len(tail.scores) else -np.inf
             windows.tell(float(np.nextafter(low, np.inf)), float(tail.scores[rank - 1]))
         for fnr in fnrs:
-            rank = positives - _most(fnr, positives)
+            rank = positives - most_within(fnr, positives)
             if rank:
                 windows.tell(*hist.bracket(rank, "positive"))
         if not self.full:
             return
         for far in fars:
             if far not in low_fars:
-                rank = _most(far, negatives)
+                rank = most_within(far, negatives)
                 first, second = (hist.bracket(one, "negative") for one in (rank + 1, rank))
                 windows.tell(first[0], second[1])
         windows.tell(*_crossing(hist, negatives, positives))
@@ -283,14 +291,6 @@ def _ranks(count: int) -> list[int]:
         return []
     steps = np.geomspace(1, count, max(int(_A_DECADE * np.log10(count)), 1) + 1)
     return [int(step) for step in np.unique(np.clip(np.rint(steps), 1, count))]
-
-
-def _most(share: float, count: int) -> int:
-    """The largest number of errors whose rate is at most `share`."""
-    most = min(int(share * count) + 1, count)
-    while most and most / count > share:
-        most -= 1
-    return most
 
 
 def _crossing(hist: Histogram, negatives: int, positives: int) -> tuple[float, float]:

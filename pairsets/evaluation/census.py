@@ -26,104 +26,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import combinations
 from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
-from pairsets.arrays import Counts, Floats
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
-from pairsets.evaluation.clusters import Spread
 from pairsets.evaluation.differences import Difference, holm, letters
-from pairsets.evaluation.intervals import CONFIDENCE, Interval, score_interval, student
+from pairsets.evaluation.intervals import CONFIDENCE, Interval, student
+from pairsets.evaluation.jackknife import Errors, Jackknife, Population
 from pairsets.evaluation.rates import Curve, Point
 
 # Rates of which a point holds one fixed: FNR at a target, FPR at a target, or both equal.
 Fixed = Literal["fnr", "fpr", "eer"]
 # By how much the fixed rate is moved, up and down, to see the slope of the curve.
 _STEP = 1.25
-# Misses, were they independent, below which the FPR at their share has no interval to rely on.
-_FEWEST = 10
 _NORMAL = NormalDist()
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """All pairs of faces, by identity.
-
-    Attributes:
-        sizes: `[G]`, faces of each identity.
-
-    Raises:
-        ScoresError: faces of one identity alone, or no two of one.
-
-    >>> Population(np.array([2, 3])).negatives, Population(np.array([2, 3])).positives
-    (6, 4)
-    """
-
-    sizes: Counts
-
-    def __post_init__(self) -> None:
-        if len(self.sizes) < 2 or not (self.sizes > 1).any():
-            lacking = "two identities" if len(self.sizes) < 2 else "an identity with two faces"
-            raise ScoresError(
-                f"{self.faces:,} faces of {len(self.sizes):,} identities; rates over all pairs "
-                f"need {lacking} at least"
-            )
-
-    @cached_property
-    def faces(self) -> int:
-        """Number of faces."""
-        return int(self.sizes.sum())
-
-    @cached_property
-    def negatives(self) -> int:
-        """Number of pairs of two identities."""
-        return int(self.faces * (self.faces - 1) // 2 - self.positives)
-
-    @cached_property
-    def positives(self) -> int:
-        """Number of pairs of one identity."""
-        return int(self.within.sum())
-
-    @cached_property
-    def apart(self) -> Counts:
-        """`[G]`: pairs of each identity with others."""
-        return np.asarray(self.sizes * (self.faces - self.sizes), np.int64)
-
-    @cached_property
-    def within(self) -> Counts:
-        """`[G]`: pairs of each identity's own faces."""
-        return np.asarray(self.sizes * (self.sizes - 1) // 2, np.int64)
-
-    @cached_property
-    def squares(self) -> int:
-        """Sum over pairs of identities of the squared number of their pairs of faces."""
-        values, counts = np.unique(self.sizes, return_counts=True)
-        sizes = list(zip(values.tolist(), counts.tolist(), strict=True))
-        second = sum(size**2 * count for size, count in sizes)
-        return int(second**2 - sum(size**4 * count for size, count in sizes)) // 2
-
-
-@dataclass(frozen=True, eq=False)
-class Errors:
-    """Errors over all pairs at one threshold, by identity.
-
-    Attributes:
-        threshold: pairs are accepted if they score as much or more.
-        accepted: `[G]`, false accepts of each identity with others; each counts for two.
-        missed: `[G]`, pairs of each identity's own faces that are not accepted.
-        squares: sum over pairs of identities of their squared number of false accepts.
-        products: the same of that number times the number of all their pairs.
-    """
-
-    threshold: float
-    accepted: Counts
-    missed: Counts
-    squares: int
-    products: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +188,7 @@ def census_point(
         at: the rates to report where they are not those of the threshold: an EER's.
         confidence: of the intervals.
     """
-    found = _Moved.of(population, errors)
+    found = Jackknife.of(population, errors)
     shown = at or Point(errors.threshold, found.fpr, found.fnr)
     weights = _weights(curve, found, fixed)
     free = shown.fpr if fixed == "fnr" else shown.fnr
@@ -297,86 +217,7 @@ def census_point(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Moved:
-    """Both rates at one threshold, and how they move without each identity.
-
-    Attributes:
-        accepted, missed: errors of either kind.
-        fpr, fnr: the rates.
-        by_fpr, by_fnr: `[G]`, scaled so that sums of squares are variances.
-        across: the part of the FPR's variance of pairs of identities, neither of which has it.
-    """
-
-    accepted: int
-    missed: int
-    fpr: float
-    fnr: float
-    by_fpr: Floats
-    by_fnr: Floats
-    across: float
-
-    @classmethod
-    def of(cls, population: Population, errors: Errors) -> _Moved:
-        negatives, positives = population.negatives, population.positives
-        accepted, missed = int(errors.accepted.sum()) // 2, int(errors.missed.sum())
-        fpr, fnr = accepted / negatives, missed / positives
-        scale = (1 - 1 / len(population.sizes)) ** 0.5
-
-        def moved(rate: float, mine: Counts, every: Counts, total: int) -> Floats:
-            # An identity that has all pairs leaves nothing to compare with.
-            rest = np.maximum(total - every, 1)
-            return np.asarray(scale * (rate * every - mine) / rest)
-
-        across = errors.squares - 2 * fpr * errors.products + fpr**2 * population.squares
-        return cls(
-            accepted,
-            missed,
-            fpr,
-            fnr,
-            moved(fpr, errors.accepted, population.apart, negatives),
-            moved(fnr, errors.missed, population.within, positives),
-            max(across, 0.0) / negatives**2,
-        )
-
-    @property
-    def tells_fnr(self) -> bool:
-        """Whether the FNR is known so well that what hangs on it is about a straight line."""
-        squares = float((self.by_fnr**2).sum())
-        return self.fnr**2 >= _FEWEST * squares if squares else self.missed >= _FEWEST
-
-    def interval(
-        self, weights: tuple[float, float], value: float, count: int, confidence: float
-    ) -> tuple[Interval, float]:
-        """Interval of a mixture of both rates, and the independent pairs that would tell as much.
-
-        Wilson's form on effective pairs, with Student's deviate for what few identities estimate.
-        A rate of 0 or 1 is known as well as from one pair an identity.
-        """
-        first, second = weights[0] * self.by_fpr, weights[1] * self.by_fnr
-        both = first + second
-        squares = both**2
-        total, fourth = float(squares.sum()), float((squares**2).sum())
-        inside, across = float((second**2).sum()), weights[0] ** 2 * self.across
-        evenness = total**2 / fourth if fourth > 0 else math.inf
-        spread = Spread(inside, across, total - inside - 2 * across, evenness)
-        effective = float(min(count, len(self.by_fpr)))
-        deviate = student(confidence, math.inf)
-        if 0 < value < 1 and spread.variance > 0:
-            effective = min(value * (1 - value) / spread.variance, float(count))
-            deviate = student(confidence, max(_degrees(spread, total), 1.0))
-        return score_interval(value, effective, deviate), effective
-
-
-def _degrees(spread: Spread, total: float) -> float:
-    """Degrees of freedom: what identities share is estimated from as many squares as are even."""
-    alone = spread.across
-    if total <= alone:
-        return math.inf
-    return spread.evenness * (spread.variance / max(total - alone, 1e-300)) ** 2
-
-
-def _weights(curve: Curve, found: _Moved, fixed: Fixed) -> tuple[float, float]:
+def _weights(curve: Curve, found: Jackknife, fixed: Fixed) -> tuple[float, float]:
     """By how much a rate at a target moves with the FPR and the FNR at a fixed threshold."""
     if fixed == "fpr":
         return _slope(curve.fpr, curve.fnr, found.fpr), 1.0

@@ -264,6 +264,18 @@ def is_resolvable(target: float, count: int) -> bool:
     return count > 0 and 1 / count <= target
 
 
+def most_within(share: float, count: int) -> int:
+    """The largest number of errors among `count` pairs whose rate is at most `share`.
+
+    >>> most_within(1e-3, 2991), most_within(1e-4, 2991)
+    (2, 0)
+    """
+    most = min(int(share * count) + 1, count)
+    while most and most / count > share:
+        most -= 1
+    return most
+
+
 def sensitivity_index(labels: ArrayLike, scores: ArrayLike) -> float:
     """d': how many standard deviations the means of positives and negatives lie apart.
 

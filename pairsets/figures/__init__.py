@@ -16,6 +16,7 @@ from pairsets.figures.hardness import hardness_curves
 from pairsets.figures.histograms import score_histograms
 from pairsets.figures.identification import cmc_curves, open_set_curves
 from pairsets.figures.impostors import impostor_sheet
+from pairsets.figures.menagerie import menagerie
 from pairsets.figures.saliency import saliency
 from pairsets.figures.style import (
     BLUE,
@@ -52,6 +53,7 @@ __all__ = [
     "hardness_curves",
     "impostor_sheet",
     "interval_bars",
+    "menagerie",
     "open_set_curves",
     "pair_columns",
     "roc_curves",

@@ -31,6 +31,7 @@ RUNS = {
     "A=random.a.csv --out compared",
     "power": "power large.csv --points 2 --scores P=large.p.csv --scores A=large.a.csv",
     "identify": "identify embeddings --held-out 0.34 --out identified",
+    "threshold": "threshold embeddings --target-fpr 0.2 --out threshold",
     "suspects": "suspects adversarial.csv --embeddings embeddings --kinds mislabel --out sus.csv",
     "audit": "audit faces --kinds few,crop --out audited",
     "show": "show adversarial.csv --faces faces --count 2 --out shown.png",
@@ -203,6 +204,7 @@ def test_tables_are_those_of_the_files(ran):
 def test_what_is_written_as_json_is_printed_as_it_is(ran):
     found, home = ran
     assert found["identify"]["identification"] == written(home, "identified/identification.json")
+    assert found["threshold"]["threshold"] == written(home, "threshold/threshold.json")
     assert found["cluster plan"]["plan"] == written(home, "plan.json")
     judged, audit = written(home, "judged.json"), written(home, "audited/audit.json")
     assert judged.pop("files")  # digests, known when the files are written

@@ -8,7 +8,8 @@ import numpy as np
 from support.elements import Page
 
 from pairsets import PairSet
-from pairsets.evaluation.census import Census, Errors, Population, census_point, compare_census
+from pairsets.evaluation.census import Census, census_point, compare_census
+from pairsets.evaluation.jackknife import Errors, Population
 from pairsets.evaluation.rates import roc
 from pairsets.figures import census_curves
 from pairsets.report import Report, render
