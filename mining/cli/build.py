@@ -41,6 +41,7 @@ from mining.cli.options import (
     RelativeMarginOption,
     SearchDeviceOption,
     SeedOption,
+    SharedCacheOption,
     TargetOption,
     TestPairsOption,
     TrustOption,
@@ -338,6 +339,7 @@ def build(
     tables: TableGroup = TableGroup(),
     whole: RunGroup = RunGroup(),
     models: ModelGroup = ModelGroup(),
+    cache: SharedCacheOption = None,
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
 
@@ -363,7 +365,7 @@ def build(
             mining=where.mining(mined.options(drop), models.device),
             random=joined.options(whole.seed),
             tables=tables.options(),
-            encoding=where.encoding(models.options()),
+            encoding=where.encoding(replace(models.options(), cache=cache)),
             overwrite=whole.overwrite,
             progress=bar,
         )
@@ -388,6 +390,7 @@ def embed(
     identity: IdentityGroup = IdentityGroup(),
     memory: MemoryOption = None,
     models: AdaptedGroup = AdaptedGroup(),
+    cache: SharedCacheOption = None,
     cluster: ClusterOption = None,
 ) -> None:
     """Embed each face once. What is there and still fits is used again."""
@@ -395,7 +398,7 @@ def embed(
     from mining.cli.summary import print_made
     from mining.commands.embed import embed_faces
 
-    options, rule = models.options(), identity.rule()
+    options, rule = replace(models.options(), cache=cache), identity.rule()
     with place(cluster) as where:
         encoding = where.encoding(options)
         made = embed_faces(faces, model, out, identities=rule, encoding=encoding, progress=bar)

@@ -613,6 +613,15 @@ CacheOption = Annotated[
         help="Folder to keep vectors in. [default: PAIRS.embeddings; of compare OUT/embeddings]",
     ),
 ]
+SharedCacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="FOLDER",
+        help="Folder of vectors to share between runs, by the content of pictures.",
+        rich_help_panel="Models",
+    ),
+]
 AnnotatorOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -108,6 +108,7 @@ def build(
     """
     mining, random = mining or MiningOptions(), random or RandomSet()
     tables, encoding = tables or TableOptions(), encoding or EmbeddingOptions()
+    encoding.refuse_cache(Path(out), Path(faces))
     asked: dict[str, object] = {"faces": faces, "references": references, "models": models}
     asked |= {"identities": identities, "pairs": pairs, **vars(mining), **vars(random)}
     asked |= vars(tables)
@@ -124,7 +125,6 @@ def build(
     test = _read_test_pairs(given, found, tables.target_fnr)
     cast = _Models.load(miners, [*models, *([FLOOR] if tables.floor else [])], encoding)
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)
-
     embedded = cast.embed(found, run, encoding, progress)
     sources = dict(zip(cast.names[: len(miners)], embedded, strict=False))
     own, lost = _random_set(given, test, embedded[0])

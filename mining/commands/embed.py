@@ -29,6 +29,7 @@ def embed_faces(
     """Embed a folder of faces into `out`; who each shows `identities` say, else the folders."""
     refuse_inside(out, faces)
     refuse_below_file(out)
+    encoding.refuse_cache(out, faces)
     found = Faces.scan(faces, identities)
     loaded = encoding.load(model)
     embeddings = encoding.embed(found, loaded, out, progress)

@@ -113,7 +113,9 @@ class EngineChoice:
         if self.home != "torch":
             return True
         there = manifest.get("engine", _TORCH)
-        return self.facts is not None and _identity(there) == _identity(self.facts)
+        return self.facts is not None and identity_of_engine(there) == identity_of_engine(
+            self.facts
+        )
 
     def open(self, sample: Callable[[], Pixels], *, batch_size: int, count: int) -> Model:
         """The model that encodes; decided now if it was not, and recorded before it is used.
@@ -290,7 +292,7 @@ def _facts(name: str) -> dict[str, Any]:
     return {"name": name, **({"version": found[_PACKAGES[name]]} if found else {})}
 
 
-def _identity(facts: Facts) -> list[object]:
+def identity_of_engine(facts: Facts) -> list[object]:
     """The facts that tell two engines' vectors of one model apart."""
     if facts["name"] == "torch":
         return ["torch"]

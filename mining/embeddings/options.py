@@ -17,8 +17,10 @@ from mining.models.adapted_model import AdaptedModel, split_steps
 from mining.models.names import short_name
 from mining.models.whitening_step import Whitening
 from pairsets import images
-from pairsets.faces import Faces
+from pairsets.errors import OutputError
+from pairsets.faces import Faces, is_folder
 from pairsets.progress import Progress
+from pairsets.storage.artefacts import refuse_below_file, refuse_inside
 
 # The model that needs no weights: what it scores is what no model scores.
 FLOOR = "pixels"
@@ -36,6 +38,7 @@ class EmbeddingOptions:
         flip: whether the vectors of a picture and of its mirror image are averaged; see
             `mining.models.adapted_model`.
         whitening: file with a step behind the model; see `mining.models.whitening_step`.
+        cache: folder of vectors that runs share; see `mining.embed`. It changes no vector.
         crew: processes elsewhere that embed; this one where it is None. It changes no vector.
     """
 
@@ -49,6 +52,7 @@ class EmbeddingOptions:
     layers: tuple[str, ...] = ()
     flip: bool = False
     whitening: Path | None = None
+    cache: Path | None = field(default=None, compare=False)
     crew: Crew | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -96,6 +100,16 @@ class EmbeddingOptions:
         label = str(self.whitening)
         return AdaptedModel(model, flip=self.flip, whitening=step, label=label)
 
+    def refuse_cache(self, out: Path, faces: Path) -> None:
+        """Raise OutputError where the cache is, or lies in, what is read or written."""
+        if self.cache is None:
+            return
+        if is_folder(faces):
+            refuse_inside(self.cache, faces, option="--cache")
+        refuse_below_file(self.cache / "about.json")
+        if self.cache.resolve().is_relative_to(out.resolve()):
+            raise OutputError(f"{self.cache}: in {out}, what one run makes; choose another --cache")
+
     def _engine(self, spec: str) -> Engine:
         return "auto" if spec == FLOOR else self.engine
 
@@ -111,6 +125,7 @@ class EmbeddingOptions:
                 on_error=self.on_error,
                 max_pixels=self.max_pixels,
                 engine=self._engine(model.name),
+                cache=self.cache,
                 crew=self._encoder(split_steps(model.name)[0]),
                 progress=step,
             )

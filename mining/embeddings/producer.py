@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Literal, get_args
+
+import numpy as np
 
 from mining.embeddings.batches import BatchSettings, encoded, first_pictures
 from mining.embeddings.crew import Encoder
@@ -23,11 +25,13 @@ from mining.embeddings.store import (
     read_images,
     read_manifest,
 )
+from mining.embeddings.vector_cache import VectorCache, cached, facts_of
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.adapted_model import AdaptedModel
 from mining.models.base import Model
 from mining.models.heap import kept_heap
 from pairsets import images
+from pairsets.arrays import Mask
 from pairsets.faces import Faces
 from pairsets.pairset import IDENTITY_COLUMNS
 from pairsets.progress import Step, unheard
@@ -52,6 +56,7 @@ def embed(
     max_pixels: int = images.MAX_PIXELS,
     engine: Engine = "auto",
     crew: Encoder | None = None,
+    cache: Path | None = None,
     progress: Step | None = None,
 ) -> Embeddings:
     """Embed each face once and keep the vectors in `folder`.
@@ -74,6 +79,8 @@ def embed(
             `auto`, the one that made what `folder` holds, else the faster of the two where they
             agree. Vectors of the other are made again, as another model's are.
         crew: runs the model elsewhere, with the same vectors; here where it is None.
+        cache: folder of vectors that runs share, by a picture's content; see
+            `mining.embeddings.vector_cache`. The result is the same with and without it.
         progress: called with the faces done and the faces in all.
 
     Raises:
@@ -98,7 +105,7 @@ def embed(
             finished = known.complete
             if finished is None:
                 settings = BatchSettings(batch_size, workers, max_pixels, on_error == "fail")
-                failed = _embed_rest(known, model, settings, crew, report)
+                failed = _embed_rest(known, model, settings, crew, cache, report)
                 _write(known, model, failed, batch_size)
             else:
                 known.renew_status()
@@ -143,6 +150,7 @@ def _embed_rest(
     model: Model,
     settings: BatchSettings,
     crew: Encoder | None,
+    cache: Path | None,
     report: Step,
 ) -> dict[str, str]:
     """Embed the faces without a good vector into the journal; the failures with their causes."""
@@ -152,26 +160,54 @@ def _embed_rest(
     todo = faces.paths.take(~known.good)
     if faces.source is not None:
         todo = faces.source.in_order(todo)
+    known_model = model
     if len(todo):
         model = known.choice.open(
             lambda: first_pictures(faces, todo, model, settings, SAMPLE),
             batch_size=settings.batch_size,
             count=len(todo),
         )
+    shared = None
+    if cache is not None and len(todo):
+        facts = (settings.batch_size, settings.max_pixels)
+        shared = VectorCache(cache, facts_of(known_model, known.choice.facts, *facts))
+        todo = _take(shared, known, todo, settings, done, report)
+        done = len(faces) - len(todo)
     if crew is None or not len(todo):
         batches = encoded(faces, todo, model, settings)
     else:
         batches = crew.encoded(faces, todo, model, known.choice.facts, settings)
-    with kept_heap(), closing(batches):
+    with kept_heap(), closing(batches), closing(shared) if shared else nullcontext():
         for batch, vectors, causes in batches:
             failed.update(causes)
             if batch:
                 known.journal.append(batch, vectors)
+                if shared is not None:
+                    shared.append([one.sha256 for one in batch], vectors)
                 done += len(batch)
             report(done + len(failed), len(faces))
     if failed and (settings.stop_on_error or not done):
         raise EmbeddingError(_listing(failed, faces))
     return failed
+
+
+def _take(
+    shared: VectorCache,
+    known: KnownVectors,
+    todo: TextColumn,
+    settings: BatchSettings,
+    done: int,
+    report: Step,
+) -> TextColumn:
+    """Append the vectors that a cache has to the journal; the paths of the others."""
+    left: list[Mask] = []
+    for sources, vectors, hits in cached(shared, known.faces, todo, settings.workers):
+        if sources:
+            known.journal.append(sources, vectors)
+            done += len(sources)
+            report(done, len(known.faces))
+        left.append(~hits)
+    return todo.take(np.concatenate(left))
 
 
 def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_size: int) -> None:
