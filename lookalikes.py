@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         FlatIndex,
         Index,
         IndexesError,
+        LabelledPairs,
         Neighbours,
         PairsBetween,
         TopPairs,
         TwoSets,
         pair_scores,
+        top_pairs,
     )
     from mining import (
         Embeddings,
@@ -112,6 +114,7 @@ _HOMES = {
     "IndexesError": "indexes",
     "Interval": "pairsets",
     "IntervalOptions": "pairsets",
+    "LabelledPairs": "indexes",
     "Leaderboard": "pairsets",
     "Neighbours": "indexes",
     "PairSet": "pairsets",
@@ -147,6 +150,7 @@ _HOMES = {
     "read_ignore_list": "pairsets",
     "score_pairs": "mining",
     "take_census": "mining",
+    "top_pairs": "indexes",
     "train": "mining",
 }
 
@@ -175,6 +179,7 @@ __all__ = [
     "IndexesError",
     "Interval",
     "IntervalOptions",
+    "LabelledPairs",
     "Leaderboard",
     "Neighbours",
     "PairSet",
@@ -211,6 +216,7 @@ __all__ = [
     "read_ignore_list",
     "score_pairs",
     "take_census",
+    "top_pairs",
     "train",
 ]
 

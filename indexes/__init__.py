@@ -5,6 +5,7 @@ from indexes.base import BottomPairs, Index, IndexesError, Neighbours, PairsBetw
 from indexes.flat import FlatIndex
 from indexes.join import pair_scores
 from indexes.join.all_pairs import AllPairs
+from indexes.labelled_vectors import LabelledPairs, top_pairs
 from indexes.two_sets import TwoSets
 
 __all__ = [
@@ -14,9 +15,11 @@ __all__ = [
     "FlatIndex",
     "Index",
     "IndexesError",
+    "LabelledPairs",
     "Neighbours",
     "PairsBetween",
     "TopPairs",
     "TwoSets",
     "pair_scores",
+    "top_pairs",
 ]

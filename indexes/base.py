@@ -18,15 +18,20 @@ sizes, batches or the machine. Ranks are made on that number. An index that may 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+# Measure of two rows: their inner product, or that of the rows brought to unit norm.
+Metric = Literal["inner_product", "cosine"]
 
 
 # The bounds on rounding hold for sums of no more terms.
@@ -37,7 +42,7 @@ class IndexesError(ValueError):
     """Vectors, groups or an index file that cannot be used; the message says what to mend."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neighbours:
     """Rows that `search` found, each with its score.
 
@@ -51,8 +56,24 @@ class Neighbours:
     scores: Scores
     exact: bool
 
+    def __repr__(self) -> str:
+        sure = "exact" if self.exact else "approximate"
+        queries, k = self.rows.shape
+        return f"Neighbours({queries:,} queries, {k:,} rows each, {sure})"
 
-@dataclass(frozen=True, eq=False)
+    def to_frame(self) -> pd.DataFrame:
+        """Table of what was found, query by query: `query`, `rank` from 1, `row`, `score`.
+
+        Places that an approximate index left empty are not in it.
+        """
+        import pandas as pd
+
+        query, place = np.nonzero(self.rows >= 0)
+        found = {"row": self.rows[query, place], "score": self.scores[query, place]}
+        return pd.DataFrame({"query": query, "rank": place + 1, **found})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class _RankedPairs:
     """Pairs of rows in order of score; the arrays are read-only views."""
 
@@ -73,8 +94,17 @@ class _RankedPairs:
     def __len__(self) -> int:
         return len(self.i)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_pairs_said(self.scores)})"
 
-@dataclass(frozen=True, eq=False)
+    def to_frame(self) -> pd.DataFrame:
+        """Table of the pairs in their order: `row_a`, `row_b`, `score`."""
+        import pandas as pd
+
+        return pd.DataFrame({"row_a": self.i, "row_b": self.j, "score": self.scores})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class TopPairs(_RankedPairs):
     """Best pairs that `top_pairs` found, each with its score.
 
@@ -91,8 +121,14 @@ class TopPairs(_RankedPairs):
     exact: bool = True
     recall: float | None = None
 
+    def __repr__(self) -> str:
+        sure = "exact" if self.exact else "approximate"
+        if self.recall is not None:
+            sure += f", recall {self.recall:.4g}"
+        return f"{type(self).__name__}({_pairs_said(self.scores)}, {sure})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class BottomPairs(_RankedPairs):
     """Answer of `bottom_pairs`: the lowest-scoring pairs within groups, exact.
 
@@ -107,7 +143,7 @@ class BottomPairs(_RankedPairs):
     _falling = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PairsBetween(_RankedPairs):
     """Best pairs between two sets that `TwoSets.top_pairs` found, exact.
 
@@ -122,6 +158,12 @@ class PairsBetween(_RankedPairs):
 
     exact: ClassVar[bool] = True
     _of_one = False
+
+
+def _pairs_said(scores: Scores) -> str:
+    """Number of pairs and the scores they span, in words."""
+    count = f"{len(scores):,} pair{'s' * (len(scores) != 1)}"
+    return f"{count}, scores {scores[0]:.4g} to {scores[-1]:.4g}" if len(scores) else count
 
 
 def _check_ranked(i: Rows, j: Rows, scores: Scores, falling: bool, of_one: bool) -> None:
@@ -161,13 +203,7 @@ def as_vectors(vectors: ArrayLike, what: str = "vectors") -> Vectors:
         IndexesError: another number of dimensions, D of 0, a dtype that float32 cannot hold, or
             values that are not finite (the message lists the rows).
     """
-    array = np.asarray(vectors)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise IndexesError(f"{what} of shape {array.shape}; expected [N, D] with D of 1 or more")
-    if array.shape[1] > _WIDEST:
-        raise IndexesError(f"{what} of {array.shape[1]:,} dimensions; expected {_WIDEST:,} or less")
-    if array.dtype.kind not in "fiu":
-        raise IndexesError(f"{what} of dtype {array.dtype}; expected float32")
+    array = numbers_by_row(vectors, what)
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, np.float32)
     # A chunk at a time, so that a memory-mapped array does not get a mask of its own size.
@@ -175,9 +211,44 @@ def as_vectors(vectors: ArrayLike, what: str = "vectors") -> Vectors:
     for start in range(0, len(array), step):
         bad = _not_finite(array[start : start + step]) + start
         if bad.size:
-            shown = ", ".join(map(str, bad[:5])) + (", ..." if bad.size > 5 else "")
-            raise IndexesError(f"{what} not finite (nan or infinity) in row {shown}")
+            raise IndexesError(f"{what} not finite (nan or infinity) in row {rows_said(bad)}")
     return array
+
+
+def numbers_by_row(vectors: ArrayLike, what: str = "vectors") -> NDArray[Any]:
+    """`vectors` as an array `[N, D]` of numbers, of whatever dtype it has.
+
+    Raises:
+        IndexesError: another number of dimensions, D of 0 or too many, or no numbers.
+    """
+    try:
+        array = np.asarray(vectors)
+    except ValueError:
+        raise IndexesError(f"{what} of rows of several lengths; expected [N, D]") from None
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise IndexesError(f"{what} of shape {array.shape}; expected [N, D] with D of 1 or more")
+    if array.shape[1] > _WIDEST:
+        raise IndexesError(f"{what} of {array.shape[1]:,} dimensions; expected {_WIDEST:,} or less")
+    if array.dtype.kind not in "fiu":
+        raise IndexesError(f"{what} of dtype {array.dtype}; expected float32")
+    return array
+
+
+def rows_said(rows: Rows) -> str:
+    """Numbers of the first few rows, as an error lists them."""
+    return ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+
+
+def as_metric(metric: str) -> Metric:
+    """`metric`, if it is one.
+
+    Raises:
+        IndexesError: another name.
+    """
+    for known in get_args(Metric):
+        if metric == known:
+            return cast(Metric, known)
+    raise IndexesError(f"metric {metric!r:.40}; expected {' or '.join(get_args(Metric))}")
 
 
 def as_queries(queries: ArrayLike, vectors: Vectors) -> Vectors:

@@ -12,19 +12,22 @@ from numpy.typing import ArrayLike
 from indexes import join, store
 from indexes.base import (
     BottomPairs,
+    IndexesError,
+    Metric,
     Neighbours,
     Rows,
     Scores,
     TopPairs,
     Vectors,
     as_groups,
+    as_metric,
     as_queries,
-    as_vectors,
     at_least_one,
     group_pairs,
 )
 from indexes.join.equal import Classes, equal_rows
 from indexes.memory import gather
+from indexes.unit_rows import measured_rows
 
 # FAISS breaks ties by its own order of work; this many more than k are fetched to settle most.
 _SPARE = 16
@@ -33,30 +36,46 @@ _COPIED = 2**22
 
 
 class FlatIndex:
-    """Exact search over float32 vectors `[N, D]` by inner product; see `indexes.base`.
+    """Exact search over float32 vectors `[N, D]`; see `indexes.base`.
 
-    Vectors of unit norm make it a cosine index. They are not copied if they are float32 and
+    By inner product, vectors are taken as they are. They are not copied if they are float32 and
     C-ordered already, so a memory-mapped file stays on disk until FAISS is needed (`search`);
     `top_pairs` and `save` do without.
 
+    Args:
+        vectors: `[N, D]`.
+        metric: `cosine` brings them, and queries, to unit norm: a copy of them, in memory.
+
+    Attributes:
+        vectors: `[N, D]` float32 that are searched; of unit norm where the metric is `cosine`.
+        metric: by which they are compared.
+
     Raises:
-        IndexesError: vectors of another shape, or not finite.
+        IndexesError: vectors of another shape, or not finite, an unknown metric, or, of `cosine`,
+            rows of nothing but noughts.
 
     >>> index = FlatIndex([[1, 0], [0.8, 0.6], [0, 1]])
     >>> pairs = index.top_pairs(2, groups=["a", "b", "b"])
     >>> pairs.i.tolist(), pairs.j.tolist(), pairs.scores.round(6).tolist()
     ([0, 0], [1, 2], [0.8, 0.0])
+    >>> FlatIndex([[3, 0], [4, 3]], metric="cosine")
+    FlatIndex(2 vectors of 2 dimensions, metric='cosine')
     """
 
     exact = True
     # Neighbours held at once, so that many ties do not take memory for queries times rows.
     fetched = 2**21
 
-    def __init__(self, vectors: ArrayLike) -> None:
-        self.vectors: Vectors = as_vectors(vectors)
+    def __init__(self, vectors: ArrayLike, metric: Metric = "inner_product") -> None:
+        self.metric: Metric = as_metric(metric)
+        self.vectors: Vectors = measured_rows(vectors, self.metric)
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def __repr__(self) -> str:
+        count, width = self.vectors.shape
+        return f"FlatIndex({count:,} vectors of {width:,} dimensions, metric={self.metric!r})"
 
     @cached_property
     def _faiss(self) -> Any:
@@ -91,6 +110,8 @@ class FlatIndex:
             queries: `[Q, D]`.
             k: 1 or more; capped at N.
         """
+        if self.metric == "cosine":
+            queries = measured_rows(queries, self.metric, "queries")
         wanted = as_queries(queries, self.vectors)
         k = min(at_least_one(k, "k"), len(self))
         searched = min(k, len(self._standing))
@@ -230,7 +251,12 @@ class FlatIndex:
 
     def save(self, path: str | Path) -> Path:
         """Write the FAISS index, and beside it a JSON sidecar (`path` with `.json`)."""
-        return store.save(store.FlatFile(self.vectors), Path(path), kind="flat")
+        return store.save(store.FlatFile(self.vectors), Path(path), "flat", self._facts)
+
+    @property
+    def _facts(self) -> dict[str, object]:
+        """Facts of the sidecar: those of an inner product are as they always were."""
+        return {} if self.metric == "inner_product" else {"similarity": self.metric}
 
     @classmethod
     def load(cls, path: str | Path) -> FlatIndex:
@@ -239,8 +265,15 @@ class FlatIndex:
         Raises:
             IndexesError: a file is missing, damaged, or of another kind.
         """
-        index, _ = store.load(Path(path), kind="flat")
-        return cls(index.reconstruct_n(0, index.ntotal))
+        index, facts = store.load(Path(path), kind="flat")
+        try:
+            metric = as_metric(facts.get("similarity", "inner_product"))
+        except IndexesError as error:
+            raise IndexesError(f"{store.sidecar(Path(path))}: similarity is no {error}") from None
+        # Rows of unit norm are taken as they were written: twice normalised they might be others.
+        found = cls(index.reconstruct_n(0, index.ntotal))
+        found.metric = metric
+        return found
 
 
 def _spelled(

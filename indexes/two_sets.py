@@ -11,17 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 from indexes import join
 from indexes.base import (
     IndexesError,
+    Metric,
     PairsBetween,
     Rows,
     Scores,
     TopPairs,
     Vectors,
     as_groups,
+    as_metric,
     as_vectors,
     at_least_one,
     group_pairs,
 )
 from indexes.join.stack import Stacked
+from indexes.unit_rows import measured_rows
 
 
 @runtime_checkable
@@ -105,16 +108,18 @@ class StackedIndex:
 
 
 class TwoSets:
-    """Exact search for pairs of a row of `left` with a row of `right`, by inner product.
+    """Exact search for pairs of a row of `left` with a row of `right`.
 
     As `FlatIndex.top_pairs` finds them among the rows of one set. Neither set is copied if it is
     C-ordered float32, so memory-mapped files stay on disk.
 
     Args:
         left, right: `[A, D]` and `[B, D]`, or indexes of them.
+        metric: `cosine` brings both to unit norm, in memory.
 
     Raises:
-        IndexesError: vectors of another shape, not finite, or of different dimensions.
+        IndexesError: vectors of another shape, not finite, or of different dimensions; of
+            `cosine`, rows of nothing but noughts; an index of cosines in a search by inner product.
 
     >>> both = TwoSets([[1, 0], [0, 1]], [[0.6, 0.8], [1, 0]])
     >>> found = both.top_pairs(2, (["a", "b"], ["b", "c"]))
@@ -124,8 +129,23 @@ class TwoSets:
 
     exact = True
 
-    def __init__(self, left: ArrayLike | HasVectors, right: ArrayLike | HasVectors) -> None:
-        self._both = StackedIndex(_vectors_of(left), _vectors_of(right))
+    def __init__(
+        self,
+        left: ArrayLike | HasVectors,
+        right: ArrayLike | HasVectors,
+        metric: Metric = "inner_product",
+    ) -> None:
+        self.metric: Metric = as_metric(metric)
+        self._both = StackedIndex(
+            _vectors_of(left, self.metric, "vectors"),
+            _vectors_of(right, self.metric, "vectors of the second set"),
+        )
+
+    def __repr__(self) -> str:
+        both = self._both
+        count, width = both.vectors.shape
+        sizes = f"{both.split:,} and {count - both.split:,} vectors"
+        return f"TwoSets({sizes} of {width:,} dimensions, metric={self.metric!r})"
 
     def top_pairs(
         self,
@@ -177,9 +197,19 @@ class TwoSets:
         return PairsBetween(found.i, found.j - both.split, found.scores)
 
 
-def _vectors_of(rows: ArrayLike | HasVectors) -> ArrayLike:
-    found: ArrayLike = rows.vectors if isinstance(rows, HasVectors) else rows
-    return found
+def _vectors_of(rows: ArrayLike | HasVectors, metric: Metric, what: str) -> Vectors:
+    """Vectors to search by the metric; those of an index of cosines are of unit norm already."""
+    if not isinstance(rows, HasVectors):
+        return measured_rows(rows, metric, what)
+    own = getattr(rows, "metric", "inner_product")
+    if own == metric:
+        return rows.vectors
+    if own != "inner_product":
+        raise IndexesError(
+            f"an index of metric {own!r} in a search by {metric!r}, for which its rows are of unit "
+            f"norm; expected metric={own!r}"
+        )
+    return measured_rows(rows.vectors, metric, what)
 
 
 def _joined_groups(

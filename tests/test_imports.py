@@ -48,6 +48,7 @@ FORBIDDEN = [
     ("mining/commands/run_folder.py", "lookalikes"),
     # indexes knows arrays and ids alone
     ("indexes/base.py", "PIL"),
+    ("indexes/flat.py", "pandas"),
     # seven layers of mining: nothing imports what stands above it, or beside it
     ("mining/commands/result.py", "mining.cli"),
     ("mining/miners/negatives.py", "mining.commands.build"),
