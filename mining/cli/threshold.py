@@ -60,7 +60,8 @@ def threshold(
         typer.Option(
             "--most-faces",
             min=0,
-            help="Of more faces, whole identities are drawn until there are so many; 0 for all.",
+            help="Faces of which all pairs count, about: of more, whole identities are drawn; 0 "
+            "for all.",
         ),
     ] = 50_000,
     seed: SeedOption = 0,

@@ -94,7 +94,8 @@ SHARES = [
 def test_which_options_are_shares():
     assert {option for _, option in SHARES} == {
         "--far", "--fnir", "--fpir", "--held-out", "--max-overlap", "--min-confidence",
-        "--overlap", "--pad", "--power", "--relative-margin", "--target-fnr", "--validation-fnr",
+        "--overlap", "--pad", "--power", "--relative-margin", "--target-fnr", "--target-fpr",
+        "--validation-fnr",
     }  # fmt: skip
 
 
@@ -297,6 +298,11 @@ def test_an_old_name_is_none_of_the_new_ones():
             "check_overlap.find_overlap",
             "check-overlap --train A --test B --pictures",
             "check-overlap --train A --test B --with-pictures",
+        ),
+        (
+            "threshold.find_threshold",
+            "threshold P --out O --fmr 0.01",
+            "threshold P --out O --target-fpr 0.01",
         ),
         (
             "review.export_tasks",
