@@ -132,7 +132,7 @@ def audit(
     acted = kinds_of(act.act_on)
     actions = Actions(act.ignore_list, act.move_to, None if acted is None else tuple(acted))
     evidence = Evidence(
-        references=[Embeddings.load(folder) for folder in embeddings or []],
+        references=[Embeddings.load_named(folder) for folder in embeddings or []],
         aliases=known.aliases,
         detector=detector,
         max_pixels=max_pixels,

@@ -323,14 +323,17 @@ def build(
         list[str],
         typer.Option(
             "--reference",
-            metavar="MODEL",
-            help="Model that mines; repeatable: several mine together.",
+            metavar="[NAME=]MODEL",
+            help="Model that mines; repeatable: several mine together. NAME is what tables and "
+            "figures call it.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Further model to evaluate; repeatable."),
+        typer.Option(
+            "--model", metavar="[NAME=]MODEL", help="Further model to evaluate; repeatable."
+        ),
     ] = None,
     identity: IdentityGroup = IdentityGroup(),
     mined: RuleGroup = RuleGroup(),
@@ -416,7 +419,8 @@ def mine(
         list[Path],
         typer.Argument(
             metavar="EMBEDDINGS",
-            help="Folder written by `lookalikes embed`; of several, the models mine together.",
+            help="Folder written by `lookalikes embed`, or NAME=FOLDER; of several, the models "
+            "mine together.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Pair file to write.")],

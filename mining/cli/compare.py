@@ -49,7 +49,9 @@ class RunGroup(ScoreGroup):
 
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Model to run on the faces; repeatable."),
+        typer.Option(
+            "--model", metavar="[NAME=]MODEL", help="Model to run on the faces; repeatable."
+        ),
     ] = None
     cache: CacheOption = None
 

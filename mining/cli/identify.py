@@ -118,7 +118,9 @@ def identify(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Model to run on the faces; repeatable."),
+        typer.Option(
+            "--model", metavar="[NAME=]MODEL", help="Model to run on the faces; repeatable."
+        ),
     ] = None,
     drawn: GalleryGroup = GalleryGroup(),
     rates: RateGroup = RateGroup(),

@@ -171,8 +171,8 @@ EmbeddingsOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--embeddings",
-        metavar="FOLDER",
-        help="Folder written by `lookalikes embed`; repeatable.",
+        metavar="[NAME=]FOLDER",
+        help="Folder written by `lookalikes embed`; repeatable. NAME is the model's in tables.",
     ),
 ]
 IdentityLevelOption = Annotated[
@@ -526,7 +526,7 @@ VetoOption = Annotated[
     Path | None,
     typer.Option(
         "--veto",
-        metavar="FOLDER",
+        metavar="[NAME=]FOLDER",
         help="Embeddings of another model, whose sure positives are suspects.",
         rich_help_panel=SUSPECTS,
     ),

@@ -117,7 +117,7 @@ def neighbours(
         Path | None,
         typer.Option(
             "--embeddings",
-            metavar="FOLDER",
+            metavar="[NAME=]FOLDER",
             help="Folder written by `lookalikes embed` or `build`.",
         ),
     ] = None,
@@ -189,7 +189,8 @@ def explain(
         Path, typer.Argument(metavar="B", help="The other image file, or path within --faces.")
     ],
     model: Annotated[
-        str, typer.Option("--model", metavar="MODEL", help="Model that the two are scored with.")
+        str,
+        typer.Option("--model", metavar="[NAME=]MODEL", help="Model that the two are scored with."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Picture to write, .png or .svg.")],
     faces: Annotated[

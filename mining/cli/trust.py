@@ -106,8 +106,8 @@ def suspects(
 
     evidence = Evidence(
         faces=faces,
-        references=[Embeddings.load(folder) for folder in embeddings or []],
-        second=Embeddings.load(veto) if veto is not None else None,
+        references=[Embeddings.load_named(folder) for folder in embeddings or []],
+        second=Embeddings.load_named(veto) if veto is not None else None,
         aliases=known.aliases,
         detector=detector,
         max_pixels=max_pixels,

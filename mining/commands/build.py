@@ -35,6 +35,7 @@ from mining.miners.provenance import (
 from mining.miners.search import Search
 from mining.miners.suspect_free import dropped_rows
 from mining.models import Model
+from mining.models.model_labels import alike_labelled
 from mining.models.names import model_names, plain_names
 from mining.ranking.mined_pairs import Mined
 from mining.ranking.model_ranking import search_on
@@ -113,7 +114,8 @@ def build(
     asked |= {"identities": identities, "pairs": pairs, **vars(mining), **vars(random)}
     asked |= vars(tables)
     settings = settings_of(asked | encoding.settled, paths=_PATHS, without=_UNSET)
-    miners = [references] if isinstance(references, str) else list(references)
+    named = [references] if isinstance(references, str) else references
+    miners, models = alike_labelled(named, models)
     search = _search(mining, encoding.device)
     search.refuse_unfit(len(miners))
     refuse_twice(miners)
@@ -159,9 +161,7 @@ def build(
         quantiles=content.quantiles,
         suspects=content.looked,
     )
-    without = dict(
-        zip(apart, map(run.without, plain_names(cast.loaded[: len(miners)])), strict=False)
-    )
+    without = dict(zip(apart, map(run.without, cast.plain_names(len(miners))), strict=False))
     for name, path in without.items():
         theirs, row = mined.without[name], apart[name]
         rows = [*before, *mining_rows(theirs, joined)]
@@ -201,7 +201,7 @@ class _Models:
     """The models of a build, those that mine first.
 
     Attributes:
-        specs: `family:argument` of each.
+        specs: `family:argument` of each, with its label if it has one.
         loaded: the models.
     """
 
@@ -212,8 +212,9 @@ class _Models:
     def load(
         cls, miners: Sequence[str], further: Sequence[str], encoding: EmbeddingOptions
     ) -> _Models:
-        """Load each once; no two that mine may be one."""
-        specs = list(dict.fromkeys([*miners, *further]))
+        """Load each once; no two that mine may be one, and no two of one name."""
+        specs = list(dict.fromkeys(alike_labelled([*miners, *further])[0]))
+        model_names(specs)
         loaded = [encoding.load(spec) for spec in specs]
         refuse_twice(miners, [model.fingerprint for model in loaded[: len(miners)]])
         return cls(specs, loaded)
@@ -222,6 +223,10 @@ class _Models:
     def names(self) -> list[str]:
         """Names of the models in tables."""
         return model_names(self.specs)
+
+    def plain_names(self, count: int) -> list[str]:
+        """Names of the first `count` models that any file can have."""
+        return plain_names(self.loaded[:count], self.specs[:count])
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -233,11 +238,13 @@ class _Models:
         self, faces: Faces, run: RunFolder, encoding: EmbeddingOptions, progress: Progress
     ) -> list[Embeddings]:
         """Embed with the first all faces, with the others those that it could; write their list."""
-        first = encoding.embed(faces, self.loaded[0], run.embeddings(self.loaded[0]), progress)
-        others = [
-            encoding.embed(first.faces, model, run.embeddings(model), progress)
-            for model in self.loaded[1:]
-        ]
+
+        def embedded(some: Faces, at: int) -> Embeddings:
+            model, called = self.loaded[at], self.specs[at]
+            return encoding.embed(some, model, run.embeddings(model), progress, called=called)
+
+        first = embedded(faces, 0)
+        others = [embedded(first.faces, at) for at in range(1, len(self.loaded))]
         first.faces.write(run.faces)
         with written_together([run.index, run.index.with_suffix(".json")]) as staged:
             FlatIndex(first.vectors).save(staged / run.index.name)

@@ -10,6 +10,7 @@ from typing import TypedDict
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
+from mining.models.model_labels import folder_of
 from mining.ranking.model_ranking import search_on
 from mining.scores.collection import Gathered
 from mining.scores.kinship import kinships_of
@@ -186,7 +187,7 @@ def compare_models(
     # What is of an earlier comparison is known by its manifest: while that stands.
     older.remove_but([*written, run.root / "compare.json"])
     written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
-    run.finish([*opened.homes, *sources.embeddings, *older.strangers])
+    run.finish([*opened.homes, *map(folder_of, sources.embeddings), *older.strangers])
     return Compared.of(run, shown, written)
 
 

@@ -8,6 +8,8 @@ from mining.commands.result import CommandResult
 from mining.embeddings.engines import said_of
 from mining.embeddings.options import EmbeddingOptions
 from mining.embeddings.store import skipped_rows
+from mining.errors import ModelError
+from mining.models.model_labels import split_label
 from pairsets.faces import Faces
 from pairsets.funnel import faces_rows
 from pairsets.identities.rules import Rule
@@ -30,6 +32,11 @@ def embed_faces(
     refuse_inside(out, faces)
     refuse_below_file(out)
     encoding.refuse_cache(out, faces)
+    if (label := split_label(model)[0]) is not None:
+        raise ModelError(
+            f"{model}: vectors are kept under no name; give it where they are used, as in "
+            f"lookalikes evaluate PAIRS --embeddings {label}={out}"
+        )
     found = Faces.scan(faces, identities)
     loaded = encoding.load(model)
     embeddings = encoding.embed(found, loaded, out, progress)

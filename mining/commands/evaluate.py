@@ -9,6 +9,7 @@ from pathlib import Path
 from mining.commands.result import CommandResult
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
+from mining.models.model_labels import folder_of
 from mining.ranking.model_ranking import search_on
 from mining.scores.census import named_embeddings, take_all, target_share, unresolved_fars
 from mining.scores.collection import Gathered
@@ -185,7 +186,8 @@ def evaluate_all_pairs(
     """
     tables = _named(out, CENSUS_ENDS)
     copies = copies_of(tables_of(tables)) if spreadsheet_safe else []
-    read = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
+    homes = map(folder_of, folders)
+    read = [folder / name for folder in homes for name in ("manifest.json", "images.csv")]
     refuse_existing([*tables, *copies], overwrite=overwrite, inputs=[*read, ignore_list])
     for far in fars:
         checked_share(far, "FAR")

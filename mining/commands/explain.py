@@ -56,8 +56,8 @@ def explain_pair(
         refuse_inside(out, faces)
     refuse_existing([out], overwrite=overwrite, inputs=files)
     a, b = (decode(read(f), path=f, max_pixels=encoding.max_pixels) for f in files)
-    model = encoding.load(model_spec)
-    with progress(f"Explaining: {short_name(model.name)}") as step:
+    model, called = encoding.load(model_spec), short_name(model_spec)
+    with progress(f"Explaining: {called}") as step:
         found = explain(
             a,
             b,
@@ -75,7 +75,7 @@ def explain_pair(
         kind="shares" if found.method == "parts" else "correlations",
         boxes=found.boxes,
         names=(name_of(files[0]), name_of(files[1])),
-        model=short_name(model.name),
+        model=called,
         masks=masks,
     )
     save_figure(figure, out)

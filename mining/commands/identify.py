@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from mining.embeddings.options import EmbeddingOptions
 from mining.embeddings.store import Embeddings
 from mining.embeddings.two_folders import refuse_other_model
 from mining.errors import RunError
+from mining.models.model_labels import alike_labelled, folder_of, split_folder
 from mining.models.names import embeddings_name
 from mining.scores.census import refuse_other_faces
 from mining.scores.collection import names_of
@@ -116,7 +117,7 @@ def identify_faces(
     figures = [out / name for name in _CURVES]
     refuse_existing([*files, *copies, *figures], overwrite=overwrite)
     for folder in given:
-        refuse_inside(out, folder)
+        refuse_inside(out, folder if models else folder_of(folder))
     if models:
         sides = _embedded(given, models, out, identities, encoding, progress)
     else:
@@ -162,12 +163,13 @@ def _embedded(
 ) -> list[list[Embeddings]]:
     """The embeddings of each folder of faces, one a model; kept in `out`."""
     faces = [Faces.scan(folder, identities) for folder in given]
-    loaded = [encoding.load(spec) for spec in dict.fromkeys(models)]
+    (texts,) = alike_labelled(models)
+    loaded = {text: encoding.load(text) for text in dict.fromkeys(texts)}
     homes = ["embeddings"] if len(given) == 1 else ["embeddings/gallery", "embeddings/probes"]
     return [
         [
-            encoding.embed(some, model, out / home / embeddings_name(model), progress)
-            for model in loaded
+            encoding.embed(some, model, out / home / embeddings_name(model), progress, called=text)
+            for text, model in loaded.items()
         ]
         for some, home in zip(faces, homes, strict=True)
     ]
@@ -180,10 +182,15 @@ def _loaded(given: Sequence[Path]) -> list[list[Embeddings]]:
         EmbeddingError: none, or of other models.
     """
     sides = []
-    for folder in given:
+    for label, folder in map(split_folder, given):
         inside = sorted(found.parent for found in folder.glob("*/manifest.json"))
         homes = [folder] if (folder / "manifest.json").is_file() or not inside else inside
-        sides.append([Embeddings.load(home) for home in homes])
+        if label is not None and len(homes) > 1:
+            raise RunError(
+                f"{label}={folder}: holds embeddings of {len(homes)} models, and one name cannot "
+                "be that of all; name a folder of one model"
+            )
+        sides.append([replace(Embeddings.load(home), label=label) for home in homes])
     if len(sides) == 1:
         return sides
     if len(sides[0]) == len(sides[1]) == 1:

@@ -27,6 +27,7 @@ from mining.miners.provenance import identities_digest
 from mining.miners.sampled_negatives import sample_negatives
 from mining.miners.search import Label, Search, WorkFiles
 from mining.miners.suspect_free import dropped_rows
+from mining.models.model_labels import folder_of
 from mining.models.names import model_names
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
@@ -91,7 +92,7 @@ def mine_pairs(
     sources = _load(folders, two)
     faces = next(iter(sources.values())).faces
     _refuse_empty(faces, given, two)
-    given.refuse_misfit(faces, folders[0], label=search.mined_label)
+    given.refuse_misfit(faces, folder_of(folders[0]), label=search.mined_label)
     given.refuse_audit(faces, absent=next(iter(sources.values())).skipped)
     joined, lost = _join(search, pairs, given, folds, list(sources.values()))
     checks, looked_with, abstained = given.look_for_suspects(list(sources.values()))
@@ -137,7 +138,8 @@ def _refuse_existing(
         folds=folds is not None,
         design=mining.design is not None,
     )
-    parts = [folder / name for folder in folders for name in ("manifest.json", "images.csv")]
+    homes = map(folder_of, folders)
+    parts = [folder / name for folder in homes for name in ("manifest.json", "images.csv")]
     read = [random.test_pairs, random.ignore_list, folds if isinstance(folds, Path) else None]
     inputs = [None if path is None else Path(path) for path in read] + parts
     inputs += [*(mining.drop.files if mining.drop else []), *map(Path, mining.exclude)]
@@ -145,6 +147,7 @@ def _refuse_existing(
 
 
 def _folders(embeddings: Path | Sequence[Path] | TwoFolders) -> list[Path]:
+    """The folders as they were given, of one model labels among it."""
     if isinstance(embeddings, Path):
         return [embeddings]
     return embeddings.folders if isinstance(embeddings, TwoFolders) else list(embeddings)
@@ -152,8 +155,8 @@ def _folders(embeddings: Path | Sequence[Path] | TwoFolders) -> list[Path]:
 
 def _load(folders: Sequence[Path], two: TwoFolders | None) -> dict[str, Embeddings]:
     """The embeddings of different models, by the names that tables have for them."""
-    sources = [two.load()] if two else [Embeddings.load(folder) for folder in folders]
-    names = model_names([source.model for source in sources])
+    sources = [two.load()] if two else [Embeddings.load_named(folder) for folder in folders]
+    names = model_names([source.called for source in sources])
     refuse_twice(names, [str(source.manifest["fingerprint"]) for source in sources])
     return dict(zip(names, sources, strict=True))
 

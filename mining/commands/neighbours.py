@@ -17,6 +17,7 @@ from mining.embeddings.store import Embeddings, read_images
 from mining.errors import RunError
 from mining.miners.impostors import Neighboured, Query, nearest_impostors
 from mining.models import Model
+from mining.models.model_labels import split_folder, split_label
 from mining.models.names import embeddings_name, model_names, short_name
 from pairsets import images
 from pairsets.faces import Faces
@@ -162,16 +163,18 @@ def _read_vectors(
     """The vectors to search, and the model where it had to be loaded for them."""
     faces, model = source.faces, source.model
     if source.embeddings is not None:
-        if not (source.embeddings / "embeddings").is_dir():
-            return Embeddings.load(source.embeddings, faces or ""), None
-        return _of_run(source.embeddings, faces, model), None
+        label, folder = split_folder(source.embeddings)
+        if not (folder / "embeddings").is_dir():
+            return replace(Embeddings.load(folder, faces or ""), label=label), None
+        return replace(_of_run(folder, faces, model), label=label), None
     if faces is None or model is None:
         raise ValueError(f"{source}: refused when it was made")
     found = Faces.scan(faces, source.identities)
     kept = source.cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
     refuse_inside(kept, faces)
     loaded = encoding.load(model)
-    made = encoding.embed(found, loaded, kept / embeddings_name(loaded), progress)
+    home = kept / embeddings_name(loaded)
+    made = encoding.embed(found, loaded, home, progress, called=model)
     return replace(made, faces=replace(made.faces, notes=found.notes)), loaded
 
 
@@ -193,6 +196,9 @@ def _of_run(run: Path, faces: Path | None, model: str | None) -> Embeddings:
             raise RunError(f"{listed}; name one with --model")
     else:
         wanted = [at for at, name in enumerate(names) if model in (name, loaded[at].model)]
+        # Its label is of this search alone.
+        model = split_label(model)[1]
+        wanted = wanted or [at for at, one in enumerate(loaded) if one.model == model]
         # Where the weights lay when the run was built need not be where they lie today.
         wanted = wanted or [at for at, name in enumerate(names) if name == short_name(model)]
         if len(wanted) != 1:

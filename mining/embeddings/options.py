@@ -14,6 +14,7 @@ from mining.embeddings.store import Embeddings
 from mining.errors import ModelError
 from mining.models import Model, Precision, load_model
 from mining.models.adapted_model import AdaptedModel, split_steps
+from mining.models.model_labels import split_label, with_label
 from mining.models.names import short_name
 from mining.models.whitening_step import Whitening
 from pairsets import images
@@ -68,12 +69,14 @@ class EmbeddingOptions:
     def load(self, spec: str) -> Model:
         """Load a model on this device, in this precision, with the steps behind it.
 
-        `pixels` has only one precision and no steps.
+        A label before it (`NAME=family:argument`) is no part of it, and whoever tells of the model
+        keeps it. `pixels` has only one precision and no steps.
 
         Raises:
             ModelError: as `load_model`; or the engine, the layers or the whitening are not for this
                 model.
         """
+        spec = split_label(spec)[1]
         if steps := split_steps(spec)[1]:
             raise ModelError(
                 f"model {spec!r}: {steps} is no part of a model's name, but what options made of "
@@ -113,10 +116,19 @@ class EmbeddingOptions:
     def _engine(self, spec: str) -> Engine:
         return "auto" if spec == FLOOR else self.engine
 
-    def embed(self, faces: Faces, model: Model, folder: Path, progress: Progress) -> Embeddings:
-        """Embed `faces` into `folder`."""
-        with progress(f"Embedding: {short_name(model.name)}") as step:
-            return embed(
+    def embed(
+        self,
+        faces: Faces,
+        model: Model,
+        folder: Path,
+        progress: Progress,
+        *,
+        called: str | None = None,
+    ) -> Embeddings:
+        """Embed `faces` into `folder`; `called` is the model's text, with its label if any."""
+        label = None if called is None else split_label(called)[0]
+        with progress(f"Embedding: {short_name(with_label(label, model.name))}") as step:
+            found = embed(
                 faces,
                 model,
                 folder,
@@ -129,6 +141,7 @@ class EmbeddingOptions:
                 crew=self._encoder(split_steps(model.name)[0]),
                 progress=step,
             )
+        return replace(found, label=label)
 
     def _encoder(self, spec: str) -> Encoder | None:
         """The crew with this model."""

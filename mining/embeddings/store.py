@@ -31,6 +31,7 @@ from mining.embeddings.journal import Vectors
 from mining.embeddings.vector_file import VectorFile
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.base import Similarity
+from mining.models.model_labels import split_folder, with_label
 from pairsets.arrays import Rows
 from pairsets.faces import Faces, differing
 from pairsets.funnel import FunnelRow
@@ -64,6 +65,7 @@ class Embeddings:
         manifest: the content of `manifest.json`.
         folder: where they lie.
         files: that `vectors` are mapped from; none of vectors in memory.
+        label: what the user calls the model in tables; None of its own name.
     """
 
     faces: Faces
@@ -71,11 +73,17 @@ class Embeddings:
     manifest: Mapping[str, Any]
     folder: Path
     files: tuple[VectorFile, ...] = ()
+    label: str | None = None
 
     @property
     def model(self) -> str:
         """The `family:argument` text of the model."""
         return str(self.manifest["model"])
+
+    @property
+    def called(self) -> str:
+        """That text, with the label before it where there is one: what names in tables are of."""
+        return with_label(self.label, self.model)
 
     @property
     def similarity(self) -> Similarity:
@@ -137,7 +145,18 @@ class Embeddings:
         with self.watched():
             vectors = gather(self.vectors, rows)
         vectors.setflags(write=False)
-        return Embeddings(faces, vectors, self.manifest, self.folder)
+        return Embeddings(faces, vectors, self.manifest, self.folder, label=self.label)
+
+    @classmethod
+    def load_named(cls, path: Path, root: str | Path = "") -> Embeddings:
+        """Open the embeddings of `FOLDER` or `NAME=FOLDER`, see `mining.models.model_labels`.
+
+        Raises:
+            ModelError: a name that is none, or that may be part of the folder's.
+            EmbeddingError: as `load`.
+        """
+        label, folder = split_folder(path)
+        return replace(cls.load(folder, root), label=label)
 
     @classmethod
     def load(

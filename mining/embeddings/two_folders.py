@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from indexes.join.stack import Stacked
 from mining.embeddings.store import Embeddings, read_images
 from mining.errors import EmbeddingError
+from mining.models.model_labels import split_folder
 from pairsets.faces import Faces
 from pairsets.paths import why_unsafe
 from pairsets.text_column import TextColumn
@@ -25,6 +26,7 @@ class TwoFolders:
 
     Attributes:
         first, second: the folders.
+        label: what the model is called, where one of the two is given as `NAME=FOLDER`.
         names: what stands before the paths of either set: the folders that its faces lie in, below
             the one that holds both. By default the first folders, from the end, that differ.
 
@@ -35,8 +37,19 @@ class TwoFolders:
     first: Path
     second: Path
     names: tuple[str, str] | None = None
+    label: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        labels, folders = zip(*map(split_folder, (self.first, self.second)), strict=True)
+        given = {label for label in labels if label is not None}
+        if len(given) > 1:
+            raise EmbeddingError(
+                f"{' and '.join(sorted(given))}: two names, and the vectors of both sets are of "
+                "one model; name it once"
+            )
+        object.__setattr__(self, "label", next(iter(given), None))
+        object.__setattr__(self, "first", folders[0])
+        object.__setattr__(self, "second", folders[1])
         if self.first.resolve() == self.second.resolve():
             raise EmbeddingError(
                 f"{self.second}: a set against itself; lookalikes mine of one set alone finds its "
@@ -89,7 +102,9 @@ class TwoFolders:
         )
         stacked = Stacked(sets[0].vectors, sets[1].vectors)
         files = sets[0].files + sets[1].files
-        return Embeddings(together, stacked.rows, _manifest(sets, names), self.first, files)
+        return Embeddings(
+            together, stacked.rows, _manifest(sets, names), self.first, files, self.label
+        )
 
     def _refuse_misfit(self, first: Embeddings, second: Embeddings) -> None:
         """Raise EmbeddingError where the two are of different models, or the same pictures."""

@@ -196,7 +196,7 @@ def nearest_impostors(
     return Neighboured(
         query=query.name,
         kind=query.kind,
-        model=short_name(space.model),
+        model=short_name(space.called),
         faces=query.faces,
         paths=space.faces.paths[chosen],
         identities=space.faces.identities[chosen],

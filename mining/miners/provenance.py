@@ -95,6 +95,7 @@ def origin_of(
             name: one.manifest[name]
             for name in ("model", "fingerprint", "similarity", "dimensions", "provenance")
         }
+        | ({} if one.label is None else {"name": one.label})
         | ({"notes": one.manifest["notes"]} if one.manifest.get("notes") else {})
         for one in references
     ]

@@ -12,6 +12,7 @@ from typing import Protocol, cast, get_args
 
 from mining.errors import ModelError
 from mining.models.base import DEVICES, Model, Precision, Similarity
+from mining.models.model_labels import split_label
 
 __all__ = ["FAMILIES", "Loader", "Model", "ModelError", "Precision", "Similarity", "load_model"]
 
@@ -51,6 +52,12 @@ def load_model(spec: str, *, device: str = "auto", precision: Precision = "fp32"
     """
     family, _, argument = spec.partition(":")
     if family not in FAMILIES:
+        label, named = split_label(spec)
+        if label is not None:
+            raise ModelError(
+                f"model {spec!r}: {label} would be its name in tables, and a model that is loaded "
+                f"is in none; load {named!r}"
+            )
         near = difflib.get_close_matches(family, FAMILIES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise ModelError(

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mining.errors import ModelError
 from mining.models.adapted_model import split_steps
 from mining.models.base import Model
+from mining.models.model_labels import split_label
 
 _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
 
@@ -17,26 +19,32 @@ def embeddings_name(model: Model) -> str:
 
     What tells two models of one short name apart is the beginning of the fingerprint.
     """
-    return f"{_plain(model)}-{model.fingerprint[:8]}"
+    return f"{_plain(model.name)}-{model.fingerprint[:8]}"
 
 
-def plain_names(models: Sequence[Model]) -> list[str]:
-    """Short names that any file can have; with a fingerprint where two models would share one."""
-    plain = [_plain(model) for model in models]
+def plain_names(models: Sequence[Model], texts: Sequence[str] | None = None) -> list[str]:
+    """Short names that any file can have; with a fingerprint where two models would share one.
+
+    Args:
+        models: in order.
+        texts: what they are called instead of their own text, such as with a label.
+    """
+    called = [model.name for model in models] if texts is None else texts
+    plain = [_plain(text) for text in called]
     folded = [name.casefold() for name in plain]
     return [
-        name if folded.count(name.casefold()) == 1 else embeddings_name(model)
+        name if name and folded.count(name.casefold()) == 1 else embeddings_name(model)
         for name, model in zip(plain, models, strict=True)
     ]
 
 
-def _plain(model: Model) -> str:
-    words = re.sub(r"[^A-Za-z0-9._-]+", "-", short_name(model.name)).strip("-._")
+def _plain(text: str) -> str:
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", short_name(text)).strip("-._")
     return words[:60]
 
 
 def short_name(spec: str) -> str:
-    """Name of a model in tables: its family and name, without folders, weights and suffix.
+    """Name of a model in tables: its label, or its family and name without folders and weights.
 
     Steps behind it stay (see `mining.models.adapted_model`), the names of its layers alone go.
 
@@ -46,7 +54,12 @@ def short_name(spec: str) -> str:
     'timm:resnet50.a1_in1k'
     >>> short_name("timm:resnet50@w.pth+layers=layer3,head+flip")
     'timm:resnet50+layers+flip'
+    >>> short_name("ours=timm:resnet50@w.pth")
+    'ours'
     """
+    label, spec = split_label(spec)
+    if label is not None:
+        return label
     spec, steps = split_steps(spec)
     steps = re.sub(r"(?<=\+layers)=[^+]+", "", steps)
     family, _, argument = spec.partition(":")
@@ -60,8 +73,20 @@ def short_name(spec: str) -> str:
 
 
 def model_names(specs: Sequence[str]) -> list[str]:
-    """Short names, whole where two models would share one."""
+    """Short names, whole where two models would share one; labels as they are.
+
+    Raises:
+        ModelError: a label that another model has, or is called by.
+    """
     short = [short_name(spec) for spec in specs]
-    return [
+    names = [
         name if short.count(name) == 1 else spec for name, spec in zip(short, specs, strict=True)
     ]
+    for at, spec in enumerate(specs):
+        label = split_label(spec)[0]
+        others = {*short[:at], *short[at + 1 :], *names[:at], *names[at + 1 :]}
+        if label is not None and label in others:
+            raise ModelError(
+                f"{spec}: another model is called {label}, too; give each a name of its own"
+            )
+    return names

@@ -129,7 +129,7 @@ def _without(embeddings: Embeddings, ignore: Collection[str]) -> Embeddings:
 
 def named_embeddings(folders: Sequence[Path]) -> dict[str, Embeddings]:
     """The embeddings of different models, by the names that tables have for them."""
-    sources = [Embeddings.load(folder) for folder in folders]
+    sources = [Embeddings.load_named(folder) for folder in folders]
     return dict(zip(names_of(sources), sources, strict=True))
 
 

@@ -36,11 +36,13 @@ class Miner:
         model: the `family:argument` text.
         fingerprint: of the model.
         provenance: the facts that the fingerprint is made of; empty where the manifest lacks them.
+        label: what it was called when it mined; None of its own name.
     """
 
     model: str
     fingerprint: str
     provenance: Mapping[str, object] = field(default_factory=dict, compare=False)
+    label: str | None = field(default=None, compare=False)
 
     @property
     def unlisted(self) -> str:
@@ -48,8 +50,8 @@ class Miner:
         return f"{self.model} {self.fingerprint}"
 
     def among_scores(self, names: Collection[str]) -> str | None:
-        """Its name in a score file, which has the whole one or the short one."""
-        mine = (self.model, short_name(self.model))
+        """Its name in a score file, which has its label, or the whole name or the short one."""
+        mine = (*([] if self.label is None else [self.label]), self.model, short_name(self.model))
         return next((name for name in mine if name in names), None)
 
 
@@ -114,7 +116,7 @@ def gather(
     files: Sequence[Named] = (),
     embeddings: Sequence[Embeddings] = (),
     submissions: Sequence[Submission] = (),
-    coming: Sequence[Model] = (),
+    coming: Mapping[str, Model] = MappingProxyType({}),
     *,
     missing: Missing = "fail",
     distance: bool = False,
@@ -135,7 +137,7 @@ def gather(
         files: score files.
         embeddings: of the faces.
         submissions: of these very pairs.
-        coming: models still to be run.
+        coming: models still to be run, by the text that names them.
         missing: what becomes of valid pairs without a score.
         distance: every score file has distances, where lower is more alike.
         distance_of: of these models of score files the scores are distances.
@@ -258,7 +260,7 @@ def _refuse_none(values: Scores, pairs: PairSet, name: str, model: str) -> None:
 
 def names_of(
     embeddings: Sequence[Embeddings],
-    coming: Sequence[Model] = (),
+    coming: Mapping[str, Model] = MappingProxyType({}),
     homes: Mapping[str, Named] = MappingProxyType({}),
 ) -> list[str]:
     """Names in tables of the models of vectors, each its own; `homes` has those of the others.
@@ -266,8 +268,8 @@ def names_of(
     Raises:
         ScoresError: one model twice, or two of one name.
     """
-    specs = [(one.model, str(one.manifest["fingerprint"]), str(one.folder)) for one in embeddings]
-    specs += [(one.name, one.fingerprint, f"--model {one.name}") for one in coming]
+    specs = [(one.called, str(one.manifest["fingerprint"]), str(one.folder)) for one in embeddings]
+    specs += [(text, one.fingerprint, f"--model {text}") for text, one in coming.items()]
     names = model_names([spec for spec, _, _ in specs])
     seen: dict[str, str] = {}
     for spec, fingerprint, where in specs:
@@ -344,10 +346,17 @@ def miners(path: Path) -> list[Miner]:
         several = "references" in found.content
         those = found.objects("references") if several else [found.inner("reference")]
         return [
-            Miner(one.text("model"), one.text("fingerprint"), _provenance(one)) for one in those
+            Miner(one.text("model"), one.text("fingerprint"), _provenance(one), _label(one))
+            for one in those
         ]
     except (OSError, JsonError):
         return []
+
+
+def _label(reference: JsonObject) -> str | None:
+    """Label of a reference when it mined; None where the manifest has none."""
+    found = reference.content.get("name")
+    return found if isinstance(found, str) else None
 
 
 def _provenance(reference: JsonObject) -> Mapping[str, object]:

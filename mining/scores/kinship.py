@@ -189,7 +189,7 @@ def kinships_of(
     for miner in miners(files[name]):
         known_as = gathered.known_as_miner(miner)
         reference = vectors.get(miner.fingerprint)
-        shown = known_as[0] if known_as else short_name(miner.model)
+        shown = known_as[0] if known_as else miner.label or short_name(miner.model)
         for model in gathered.models:
             if model in known_as:
                 continue

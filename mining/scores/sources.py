@@ -10,6 +10,7 @@ from mining.embeddings.options import EmbeddingOptions, notes_of
 from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.models import Model
+from mining.models.model_labels import alike_labelled
 from mining.models.names import embeddings_name
 from mining.scores.census import refuse_other_faces, take_all
 from mining.scores.collection import Gathered, gather, names_of
@@ -31,9 +32,9 @@ class ScoreSources:
     """Sources of the scores of models, and what becomes of those that are missing.
 
     Attributes:
-        models: `family:argument` of models to run on the faces.
+        models: `family:argument` of models to run on the faces, or `NAME=family:argument`.
         scores: score files.
-        embeddings: folders written by `lookalikes embed`.
+        embeddings: folders written by `lookalikes embed`, or `NAME=FOLDER`.
         submissions: score files written by `lookalikes export-scores`.
         faces: the folder that the pairs' paths lie in; only models to run need it.
         missing: what becomes of pairs without a score, see `mining.scores.collection.gather`.
@@ -83,7 +84,7 @@ class ScoreSources:
         """
         if unfit := [name for name in without if getattr(self, name)]:
             raise ScoresError(f"scores cannot come from {' or '.join(unfit)} here")
-        found = OpenSources(self, [Embeddings.load(folder) for folder in self.embeddings])
+        found = OpenSources(self, [Embeddings.load_named(folder) for folder in self.embeddings])
         if self.all_pairs and not (self.models or self.embeddings):
             raise RunError(
                 "--all-pairs needs vectors of all faces, which score files have none of: name "
@@ -102,20 +103,20 @@ class OpenSources:
         asked: where scores come from.
         embeddings: those loaded, and those of models that were run.
         submissions: those read.
-        models: those loaded to be run.
+        models: those loaded to be run, by the text that names them.
         homes: where vectors of these lie, once they were run.
     """
 
     asked: ScoreSources
     embeddings: list[Embeddings]
     submissions: Sequence[Submission] = ()
-    models: Sequence[Model] = ()
+    models: Mapping[str, Model] = field(default_factory=dict)
     homes: Sequence[Path] = ()
 
     @property
     def notes(self) -> list[str]:
         """Sentences that a user should know of the models' files."""
-        found = list(notes_of(self.models))
+        found = list(notes_of(self.models.values()))
         if self.asked.all_pairs and self.asked.scores:
             found.append(
                 "Over all pairs stand the models with vectors alone: score files have scores of "
@@ -130,7 +131,8 @@ class OpenSources:
     def load_models(self) -> None:
         """Load the models to run, each once."""
         encoding = self.asked.encoding
-        self.models = [encoding.load(spec) for spec in dict.fromkeys(self.asked.models)]
+        (texts,) = alike_labelled(self.asked.models)
+        self.models = {text: encoding.load(text) for text in dict.fromkeys(texts)}
 
     def run_models(self, faces: Faces, cache: Path, progress: Progress) -> None:
         """Embed `faces` with each model; `cache` is where, unless the sources say it.
@@ -141,9 +143,10 @@ class OpenSources:
         if self.asked.all_pairs:
             refuse_other_faces(self.embeddings)
         cache = self.asked.cache or cache
-        self.homes = [cache / embeddings_name(model) for model in self.models]
-        for model, home in zip(self.models, self.homes, strict=True):
-            self.embeddings.append(self.asked.encoding.embed(faces, model, home, progress))
+        self.homes = [cache / embeddings_name(model) for model in self.models.values()]
+        for (called, model), home in zip(self.models.items(), self.homes, strict=True):
+            made = self.asked.encoding.embed(faces, model, home, progress, called=called)
+            self.embeddings.append(made)
 
     def gather(self, sets: Mapping[str, PairSet]) -> Gathered:
         """Every model's scores on every set; models not yet run are known by name alone."""
@@ -152,7 +155,7 @@ class OpenSources:
             self.asked.scores,
             self.embeddings,
             self.submissions,
-            () if self.homes else self.models,
+            {} if self.homes else self.models,
             missing=self.asked.missing,
             distance=self.asked.distance,
             distance_of=self.asked.distance_of,

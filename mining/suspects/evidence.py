@@ -285,7 +285,7 @@ class Drop:
             second: those of another model; by default those that `veto` names.
         """
         if second is None and self.veto is not None:
-            second = Embeddings.load(self.veto)
+            second = Embeddings.load_named(self.veto)
         return Evidence(
             self.faces,
             references,

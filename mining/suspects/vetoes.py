@@ -44,7 +44,7 @@ class SecondModel:
             raise ValueError(f"a quantile of {quantile}; expected above 0 and at most 1")
         self._embeddings = embeddings
         self._quantile = quantile
-        self._name = short_name(embeddings.model)
+        self._name = short_name(embeddings.called)
         self._positives = Positives.of(embeddings)
         if not len(self._positives):
             raise EmbeddingError(

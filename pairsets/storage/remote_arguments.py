@@ -102,7 +102,7 @@ def _values(options: Mapping[str, object]) -> Iterator[object]:
 
 def _is_url(value: object) -> bool:
     if isinstance(value, Path):
-        return is_remote(value)
+        return is_remote(_parted(value.as_posix())[1])
     # Else `onnx:/models/x.onnx`, the name of a model, would be one.
     if not isinstance(value, str) or "://" not in value:
         return False
@@ -126,7 +126,7 @@ def _here(value: Any, *, lazily: bool) -> Any:
         return [_here(one, lazily=lazily) for one in value]
     if not _is_url(value):
         return value
-    front, text = _parted(value) if isinstance(value, str) else ("", value)
+    front, text = _parted(value if isinstance(value, str) else value.as_posix())
     url = remote_url(text)
     assert url is not None
     if lazily:
@@ -134,7 +134,7 @@ def _here(value: Any, *, lazily: bool) -> Any:
         place.mkdir(parents=True, exist_ok=True)
     else:
         place = fetched(url)
-    return f"{front}{place}" if isinstance(value, str) else place
+    return type(place)(f"{front}{place}") if isinstance(value, Path) else f"{front}{place}"
 
 
 def _refuse_in_faces(options: Mapping[str, Any], roles: Roles) -> None:
@@ -176,8 +176,8 @@ def _refuse_inputs(options: Mapping[str, Any], roles: Roles) -> None:
 def _urls(value: object) -> list[str]:
     """The URLs that an argument is or holds, also those behind a name."""
     values = value if isinstance(value, list | tuple) else [value]
-    found = [_parted(one)[1] if isinstance(one, str) else one for one in values if _is_url(one)]
-    return [url for one in found if isinstance(one, Path | str) and (url := remote_url(one))]
+    found = [_parted(str(one))[1] for one in values if _is_url(one)]
+    return [url for one in found if (url := remote_url(one))]
 
 
 def _plain(url: str) -> str:

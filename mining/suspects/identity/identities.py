@@ -97,8 +97,8 @@ class Identities:
 
     @property
     def model(self) -> str:
-        """The specification of the model that looks."""
-        return self._embeddings.model
+        """The text of the model that looks, with its label if it has one."""
+        return self._embeddings.called
 
     @property
     def centres(self) -> NDArray[np.float32]:
