@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 BUILD, MAIN, CUDA = (f"requirements{kind}.lock" for kind in (".build", "", ".cuda"))
 EXTRAS = (
     "cpu",
+    "clip",
     "cloud",
     "cluster",
     "huggingface",

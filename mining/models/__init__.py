@@ -19,6 +19,8 @@ __all__ = ["FAMILIES", "Loader", "Model", "ModelError", "Precision", "Similarity
 FAMILIES: dict[str, str] = {
     "animecv": "mining.models.animecv:load",
     "animesion": "mining.models.animesion:load",
+    "clip": "mining.models.clip:load",
+    "insightface": "mining.models.insightface:load",
     "onnx": "mining.models.onnx:load",
     "pixels": "mining.models.pixels:load",
     "python": "mining.models.callables:load",
@@ -39,7 +41,8 @@ def load_model(spec: str, *, device: str = "auto", precision: Precision = "fp32"
 
     Args:
         spec: `pixels`, `timm:NAME[@WEIGHTS]`, `torchvision:NAME[@WEIGHTS]`, `animecv:PATH`,
-            `animesion:PATH`, `onnx:PATH` or `python:module:factory`.
+            `animesion:PATH`, `clip:NAME@WEIGHTS`, `insightface:PATH`, `onnx:PATH` or
+            `python:module:factory`.
         device: `auto` takes cuda, mps or cpu, in that order; also `cuda:N`. A family that
             computes without PyTorch or ONNX Runtime stays where it is.
         precision: `bf16` for PyTorch networks alone.

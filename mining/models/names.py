@@ -63,7 +63,7 @@ def short_name(spec: str) -> str:
     spec, steps = split_steps(spec)
     steps = re.sub(r"(?<=\+layers)=[^+]+", "", steps)
     family, _, argument = spec.partition(":")
-    if family in ("timm", "torchvision"):
+    if family in ("timm", "torchvision") or (family == "clip" and "@" in argument):
         return f"{family}:{argument.partition('@')[0]}{steps}"
     if family == "python" or not argument:
         return f"{spec}{steps}"

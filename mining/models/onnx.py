@@ -192,7 +192,7 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
     )
     plan = _preprocessing(taken, options, path)
     notes = _assumed(taken, plan, options, path)
-    dynamic = taken.batch != 1 and bool(node_types(path.read_bytes()) & DYNAMIC_NODES)
+    dynamic = taken.batch != 1 and is_dynamic(path.read_bytes())
     if dynamic:
         notes.append(
             f"{path}: quantised dynamically, so that a picture's vector depends on what shares a "
@@ -204,12 +204,17 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
         name=name,
         similarity=similarity,
         input=taken,
-        output=_output(session.get_outputs(), options.get("output"), path),
+        output=vector_output(session.get_outputs(), options.get("output"), path),
         channels=channels,
         dynamic=dynamic,
         facts={"family": "onnx", "weights": weights},
         notes=notes,
     )
+
+
+def is_dynamic(data: bytes) -> bool:
+    """Whether a serialised model takes a scale from all that is in a call."""
+    return bool(node_types(data) & DYNAMIC_NODES)
 
 
 def _options(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -262,8 +267,12 @@ def _preprocessing(taken: ImageInput, options: Mapping[str, Any], path: Path) ->
     return plan
 
 
-def _output(outputs: list[Any], wanted: object, path: Path) -> str:
-    """The name of the output that holds the vectors."""
+def vector_output(outputs: list[Any], wanted: object, path: Path) -> str:
+    """The name of the output that holds the vectors; of several, the one that is wanted.
+
+    Raises:
+        ModelError: there is none, or it is not told which.
+    """
     names = [output.name for output in outputs]
     if not names:
         raise ModelError(f"{path}: has no output; expected one of vectors")

@@ -17,7 +17,8 @@ from mining.errors import ModelError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
-_OP_TYPE = 4  # in a Node
+_NAME, _OP_TYPE = 3, 4  # in a Node
+_GRAPH, _NODE = 7, 1  # in a Model, in a Graph
 
 # message -> field number -> message: every way from a model to the tensors in it.
 _PATHS: dict[str, dict[int, str]] = {
@@ -94,6 +95,21 @@ def node_types(data: bytes) -> set[str]:
         for number, value in _fields(message)
         if number == _OP_TYPE
     }
+
+
+def first_node_names(data: bytes, count: int) -> list[str]:
+    """Names of the first nodes of a serialised model's graph, at most so many, in their order.
+
+    Raises:
+        IndexError, ValueError: the bytes are not in the protobuf encoding.
+    """
+    graphs = [value for number, value in _fields(memoryview(data)) if number == _GRAPH]
+    nodes = [value for graph in graphs for number, value in _fields(graph) if number == _NODE]
+    names = []
+    for node in nodes[:count]:
+        found = [bytes(value) for number, value in _fields(node) if number == _NAME]
+        names.append(found[-1].decode("utf-8", "replace") if found else "")
+    return names
 
 
 def _messages(data: bytes) -> Iterator[tuple[str, memoryview]]:

@@ -144,6 +144,59 @@ def animesion_file(folder: Path, seed: int) -> str:
     return f"animesion:{folder / 'vit.pth'}"
 
 
+CLIP_CONFIG = {
+    "model_cfg": {
+        "embed_dim": 12,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16,
+                       "patch_size": 8},
+        "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
+    },
+    "preprocess_cfg": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4],
+                       "interpolation": "bicubic", "resize_mode": "shortest"},
+}  # fmt: skip
+
+
+def clip_folder(folder: Path, seed: int, **changes: object) -> str:
+    """open_clip's saved form of a small model, its text tower included."""
+    import_torchvision()
+    from open_clip import CLIP
+
+    config = {**CLIP_CONFIG, "preprocess_cfg": {**CLIP_CONFIG["preprocess_cfg"], **changes}}
+    state = random_state(CLIP(**CLIP_CONFIG["model_cfg"]), seed)
+    save_file(state, folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    return f"clip:{folder}"
+
+
+def insightface_file(
+    folder: Path, seed: int, *, normalises: bool = False, shape: tuple[int | str, ...] = ()
+) -> str:
+    """Recognition network of 112 x 112: a mean over patches of 14 pixels, and a product."""
+    from onnx import helper, numpy_helper
+
+    weight = np.random.default_rng(seed).normal(size=(3 * 8 * 8, 9)).astype(np.float32)
+    given = [numpy_helper.from_array(weight, "weight")]
+    nodes, first = [], "input.1"
+    if normalises:
+        for name, kind, value in (("_minusscalar0", "Sub", 127.5), ("_mulscalar0", "Mul", 1 / 128)):
+            given.append(numpy_helper.from_array(np.array(value, np.float32), f"{name}_value"))
+            nodes.append(helper.make_node(kind, [first, f"{name}_value"], [name], name=name))
+            first = name
+    nodes += [
+        helper.make_node("AveragePool", [first], ["pooled"], kernel_shape=[14, 14],
+                         strides=[14, 14], name="pool"),
+        helper.make_node("Flatten", ["pooled"], ["flat"], name="flat"),
+        helper.make_node("MatMul", ["flat", "weight"], ["vectors"], name="product"),
+    ]  # fmt: skip
+    tensor, size = helper.make_tensor_value_info, shape or ("n", 3, 112, 112)
+    graph = helper.make_graph(
+        nodes, "graph", [tensor("input.1", 1, size)], [tensor("vectors", 1, [size[0], 9])], given
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (folder / "recognition.onnx").write_bytes(model.SerializeToString())
+    return f"insightface:{folder / 'recognition.onnx'}"
+
+
 def onnx_graph(
     folder: Path,
     seed: int,
@@ -208,6 +261,8 @@ BUILDERS: dict[str, Builder] = {
     "animecv folder": animecv_folder,
     "animecv zip": animecv_zip,
     "animesion": animesion_file,
+    "clip folder": clip_folder,
+    "insightface": insightface_file,
     "onnx": onnx_file,
     "python object": lambda folder, seed: python_file(folder, seed, "Means"),
     "python callable": lambda folder, seed: python_file(folder, seed, "make_callable"),

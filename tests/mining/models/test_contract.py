@@ -21,6 +21,7 @@ KINDS = tuple(BUILDERS)
 # Kinds without weights or settings of their own.
 FIXED = ("pixels",)
 TORCH = ("torchvision", "timm file", "timm folder", "animecv folder", "animecv zip", "animesion")
+TORCH += ("clip folder",)
 PRODUCTS = ("animesion", "python object")
 
 
@@ -169,6 +170,9 @@ def test_bf16_is_another_model_or_none(kind: str, model: Model, made: Made) -> N
         ("pixels:16", "takes no argument"),
         ("onnx", "expected onnx:PATH"),
         ("animecv:", "expected animecv:PATH"),
+        ("clip:", "expected clip:NAME@WEIGHTS or clip:FOLDER"),
+        ("clip:ViT-B-32", "expected clip:NAME@WEIGHTS or clip:FOLDER"),
+        ("insightface:", "expected insightface:PATH"),
         ("animesion:", "expected animesion:PATH"),
         ("timm:", "expected timm:NAME or timm:NAME@WEIGHTS"),
         ("torchvision:resnet18@", "expected torchvision:NAME"),

@@ -15,7 +15,7 @@ from support.small_models import onnx_graph, photo
 
 from mining import embed
 from mining.models import Model, ModelError, load_model
-from mining.models.onnx import _output
+from mining.models.onnx import vector_output
 from mining.models.onnx_files import external_locations, files_digest, node_types
 from mining.models.onnx_sessions import image_input, providers
 from pairsets import Faces
@@ -142,7 +142,7 @@ def test_inputs_of_another_kind(graph: dict[str, Any], says: str, tmp_path: Path
 
 def test_a_graph_without_an_output(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.onnx: has no output; expected one"):
-        _output([], None, tmp_path / "model.onnx")
+        vector_output([], None, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("count", [0, -1, 10**9])
