@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     )
 
     __version__: str
+    """Version of the installed distribution."""
 
 # The package of each name. No two packages may offer one name: a test holds them to it, so that no
 # name here ever means the one or the other by the order of a list.
