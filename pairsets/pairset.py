@@ -49,6 +49,9 @@ _ROWS = 1 << 14
 # all above this one, loaded for such a file alone.
 _ADVISER = "pairsets.sources.formats.advice"
 
+# Turns pair sets into tables and back; above this one, too.
+_FRAMES = "pairsets.pair_frames"
+
 # The two paths of a pair, the smaller one (by code point) first.
 PairKey = tuple[str, str]
 
@@ -62,7 +65,7 @@ def pair_key(a: str, b: str) -> PairKey:
     return (a, b) if a < b else (b, a)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PairSet:
     """Pairs of faces with their labels and what a person said of them.
 
@@ -224,6 +227,25 @@ class PairSet:
                 write_json(folder / described.name, content)
         return path
 
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> PairSet:
+        """A pair set of the rows of a table, as `to_frame` makes it.
+
+        Columns `pathA`, `pathB` and `label` must be there; `human_prediction`, `invalid`,
+        `identityA` and `identityB` may; others are not looked at, nor is the index.
+
+        Raises:
+            PairSetError: a column is missing, a cell is not what it may be, a face has two
+                identities, or as `PairSet`.
+        """
+        found: PairSet = importlib.import_module(_FRAMES).pairs_of(frame)
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table of the pairs: the columns of the file, and `identityA`, `identityB`."""
+        found: pd.DataFrame = importlib.import_module(_FRAMES).frame_of(self)
+        return found
+
     def _lines(self) -> Iterator[bytes]:
         """The rows as lines of a pair file, some thousands at a time."""
         cells = np.array([cell + b"," for cell in csv_cells(self.codes.faces)], object)
@@ -250,6 +272,15 @@ class PairSet:
 
     def __len__(self) -> int:
         return len(self.path_a)
+
+    def __repr__(self) -> str:
+        out = int((self.invalid != 0).sum())
+        left = f", {out:,} more invalid" if out else ""
+        people = f", {int(self.judged.sum()):,} judged" if self.judged.any() else ""
+        return (
+            f"PairSet({int(self.positives.sum()):,} positives, {int(self.negatives.sum()):,} "
+            f"negatives of {len(self.codes.faces):,} faces{people}{left})"
+        )
 
     @property
     def valid(self) -> NDArray[np.bool_]:

@@ -12,8 +12,9 @@ from mining.embeddings.options import EmbeddingOptions
 from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.miners.inputs import contradictions
-from mining.models.names import embeddings_name, short_name
-from mining.scores.collection import Gathered
+from mining.models.model_labels import folder_of
+from mining.models.names import embeddings_name
+from mining.scores.collection import Gathered, names_of
 from mining.scores.pair_files import lost_rows, low_aucs, named_sets, unread_rows, was_mined
 from mining.scores.sources import ScoreSources
 from mining.scores.threshold import MOST_FACES, drawn_faces, of_faces, trials_of
@@ -125,7 +126,7 @@ def find_threshold(
     refuse_existing([*files, *copies, *figures], overwrite=overwrite, inputs=beside)
     sources.refuse_inside_faces(out)
     sets = named_sets(judge_on, out) if judge_on else {}
-    if source.is_dir():
+    if folder_of(source).is_dir():
         found = _of_folder(source, out, sources, sets, identities, options, progress)
     else:
         found = _of_pairs(source, out, sources, sets, identities, options, progress)
@@ -166,14 +167,15 @@ def _of_folder(
     progress: Progress,
 ) -> _Set:
     """The threshold of all pairs of the faces of a folder."""
-    refuse_inside(out, source)
+    refuse_inside(out, folder_of(source))
     if sources.scores or sources.embeddings or sources.faces is not None:
         raise RunError(
             f"{source}: a folder, whose scores are those of its vectors; --scores, --embeddings "
             "and --faces are of a pair file: name that in place of the folder"
         )
     embeddings = _embeddings(source, out, sources.models, sources.encoding, identities, progress)
-    with progress(f"Counting all pairs of {short_name(embeddings.model)}") as step:
+    [model] = names_of([embeddings])
+    with progress(f"Counting all pairs of {model}") as step:
         found = of_faces(
             embeddings,
             options.target_fpr,
@@ -182,7 +184,7 @@ def _of_folder(
             step=step,
         )
     embeddings.refuse_changed()
-    model, funnel = short_name(embeddings.model), [*unread_rows([embeddings])]
+    funnel = [*unread_rows([embeddings])]
     count = len(drawn_faces(embeddings, options.most_faces, options.seed))
     if left := len(embeddings) - count:
         funnel.append(FunnelRow("threshold", "faces of identities that were not drawn", left))
@@ -210,19 +212,21 @@ def _embeddings(
     progress: Progress,
 ) -> Embeddings:
     """The embeddings in a folder; those of its faces by the model given."""
-    finished = (source / "manifest.json").is_file() and (source / "vectors.npy").is_file()
+    place = folder_of(source)
+    finished = (place / "manifest.json").is_file() and (place / "vectors.npy").is_file()
     if not models:
-        if not finished and not sorted(source.glob("*/manifest.json")):
+        if not finished and not sorted(place.glob("*/manifest.json")):
             raise RunError(
                 f"{source}: no embeddings; a folder of faces needs --model, to embed them with"
             )
-        return Embeddings.load(source)
+        return Embeddings.load_named(source)
     if finished:
         raise RunError(f"{source}: embeddings already; --model is for a folder of faces")
     if len(models) > 1:
         raise RunError(f"{len(models)} models; a threshold is that of one")
     faces, model = Faces.scan(source, identities), encoding.load(models[0])
-    return encoding.embed(faces, model, out / "embeddings" / embeddings_name(model), progress)
+    home = out / "embeddings" / embeddings_name(model)
+    return encoding.embed(faces, model, home, progress, called=models[0])
 
 
 def _of_pairs(

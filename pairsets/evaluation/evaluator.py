@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,13 +14,19 @@ from pairsets.arrays import Floats, Mask, Scores
 from pairsets.errors import ScoresError
 from pairsets.evaluation.bootstrap import DRAWS, draw_clusters, resample
 from pairsets.evaluation.clusters import By, Clusters
-from pairsets.evaluation.human import resolve_target
+from pairsets.evaluation.human import DEFAULT_TARGET_FNR, resolve_target
 from pairsets.evaluation.intervals import (
     CONFIDENCE,
     UNKNOWN,
     Interval,
     Rate,
     clustered_rate,
+)
+from pairsets.evaluation.labelled_scores import (
+    ends_of,
+    labels_of,
+    refuse_other_rows,
+    scores_in,
 )
 from pairsets.evaluation.missing_scores import Missing, settle
 from pairsets.evaluation.rates import (
@@ -64,6 +70,7 @@ class ModelEvaluation:
     resampled: Mapping[str, Resampled]
 
 
+@overload
 def evaluate(
     pairs: PairSet,
     scores: ArrayLike,
@@ -74,33 +81,87 @@ def evaluate(
     clusters: By = "identity",
     draws: int = DRAWS,
     seed: int = 0,
+) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    pairs: ArrayLike,
+    scores: ArrayLike,
+    identities_a: ArrayLike | None = None,
+    identities_b: ArrayLike | None = None,
+    *,
+    independent: bool = False,
+    target_fnr: float | None = None,
+    distance: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Evaluation: ...
+
+
+def evaluate(  # type: ignore[misc] # of a pair set the third argument is the target
+    pairs: Any,
+    scores: ArrayLike,
+    identities_a: Any = None,
+    identities_b: Any = None,
+    *,
+    independent: bool = False,
+    target_fnr: float | str | None = None,
+    missing: Missing = "fail",
+    distance: bool = False,
+    clusters: By = "identity",
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Evaluation:
     """Evaluate `scores [N]`, one a row of `pairs`; invalid rows are left out.
 
     Args:
-        pairs: the pair set.
+        pairs: the pair set; or `[N]` labels, 1 for pairs of one identity and 0 for pairs of two.
         scores: higher is more alike; those of invalid rows are not looked at. nan and either
             infinity are no score.
+        identities_a, identities_b: `[N]`, with labels alone: who stands at either end, which
+            intervals are clustered by. With a pair set, the third argument is `target_fnr`.
+        independent: with labels alone: no two pairs share an identity, which then need not be told.
         target_fnr: a share, `"human"` (the person's FNR on these pairs), or None: human where
             every valid pair was judged, else 0.139 as in the original evaluator.
-        missing: of pairs without a score, see `pairsets.evaluation.missing_scores.settle`.
+        missing: of pairs without a score, see `pairsets.evaluation.missing_scores.settle`; of
+            labels alone every pair must have one.
         distance: the scores are distances: lower is more alike.
-        clusters: what pairs share that makes them depend on one another.
+        clusters: what pairs of a pair set share that makes them depend on one another.
         draws: of the bootstrap; 0 leaves out what has no closed form.
         seed: of the draws.
 
     Raises:
         ScoresError: another number of scores, pairs without one (unless `missing` says what to do
-            about them), scores that are all the same, one class only.
+            about them), scores that are all the same, one class only; labels without identities.
         PairSetError: the human FNR is asked for and pairs are not judged.
     """
-    values = scores_of(pairs, scores, "")
+    turned = [""] if distance else ()
+    if not isinstance(pairs, PairSet):
+        refuse_other_rows(
+            labels=pairs, scores=scores, identities_a=identities_a, identities_b=identities_b
+        )
+        labels = labels_of(pairs)
+        plain = scores_in(scores, len(labels))
+        ends = ends_of(labels, identities_a, identities_b, independent=independent)
+        if isinstance(target_fnr, str) or missing != "fail":
+            raise ScoresError("a person's FNR, and missing scores, are of pair sets alone")
+        _refuse_constant(plain, "")
+        target = DEFAULT_TARGET_FNR if target_fnr is None else target_fnr
+        values = {"": -plain if distance else plain}
+        found = evaluate_arrays(labels, values, ends, target, draws=draws, seed=seed, turned=turned)
+        return found[""].evaluation
+    if identities_b is not None or independent:
+        raise ScoresError("identities beside a pair set, which has its own; see with_identities")
+    if identities_a is not None and target_fnr is not None:
+        raise ScoresError("two targets of the FNR; expected one")
+    given = scores_of(pairs, scores, "")
     judged = evaluate_all(
         pairs,
-        {"": -values if distance else values},
-        target_fnr,
+        {"": -given if distance else given},
+        identities_a if target_fnr is None else target_fnr,
         missing=missing,
-        turned=[""] if distance else (),
+        turned=turned,
         clusters=clusters,
         draws=draws,
         seed=seed,
