@@ -13,7 +13,12 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
-PICTURES = {"build_adversarial_split": 2, "compare_models": 4, "confusing_pairs": 6}
+PICTURES = {
+    "build_adversarial_split": 2,
+    "compare_models": 4,
+    "confusing_pairs": 6,
+    "which_threshold": 2,
+}
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -7,10 +7,12 @@ itself does, which has no answer where few pairs are wrong: it is the test inver
 The FPR's interval: with se the jackknife's standard error over identities
 (`pairsets.evaluation.jackknife`) divided by the FPR p, and t Student's deviate,
 
-    p (1 + t se / 3)^-3   to   p (1 - t se / 3)^-3,
+    p (1 + t se / 2)^-2   to   p (1 - t se / 2)^-2,
 
-which is symmetric in p^(-1/3). Sums of few, clumped errors are skewed to the right; on this scale
-(Wilson and Hilferty 1931 have the like for chi-square) they are about straight. Of no error at all
+which is symmetric in 1 / sqrt(p). Sums of few, clumped errors are skewed to the right, and what
+makes them is rare: a sample without the identities that err most also shows too little spread. Of
+the scales that were tried (p^(-1/3), p^(-1/2), p^(-2/3)) this one holds best where few identities
+make most errors, and as well elsewhere (`benchmarks/threshold.py` measures it). Of no error at all
 the upper end is that of independent pairs, -ln(alpha / 2) / N.
 """
 
@@ -39,9 +41,9 @@ def fpr_interval(found: Jackknife, negatives: int, confidence: float = CONFIDENC
         return Interval(0.0, min(-math.log((1 - confidence) / 2) / negatives, 1.0))
     # No surer than independent pairs.
     variance = max(found.fpr_spread.variance, rate * (1 - rate) / negatives)
-    step = student(confidence, found.fpr_degrees()) * variance**0.5 / rate / 3
-    high = 1.0 if step >= 1 else min(rate * (1 - step) ** -3, 1.0)
-    return Interval(rate * (1 + step) ** -3, high)
+    step = student(confidence, found.fpr_degrees()) * variance**0.5 / rate / 2
+    high = 1.0 if step >= 1 else min(rate * (1 - step) ** -2, 1.0)
+    return Interval(rate * (1 + step) ** -2, high)
 
 
 def threshold_interval(

@@ -224,7 +224,7 @@ def test_pairs_go_round_through_other_formats(home):
             {
                 "from_format": "lfw", "to_format": "n-tuples", "faces": Path("F"),
                 "reading": {
-                    "suffix": ".png", "folds": 5, "templates": Path("T"), "images": Path("I"),
+                    "suffix": ".png", "folds": 5, "templates": [Path("T")], "images": Path("I"),
                     "digits": 2, "columns": "a,b,c",
                 },
                 "writing": {"style": "n-tuple", "negatives": 3}, "overwrite": True,
@@ -281,7 +281,7 @@ def test_every_option_reaches_its_step(home, monkeypatch, module, step, command,
             "pool",
             "pool_templates",
             "pool E --templates T --pair-file P --out O",
-            (Path("E"), Path("T"), Path("P"), Path("O")),
+            (Path("E"), [Path("T")], Path("P"), Path("O")),
         ),
     ],
 )
