@@ -27,11 +27,13 @@ PUBLIC = {
         "FlatIndex",
         "Index",
         "IndexesError",
+        "LabelledPairs",
         "Neighbours",
         "PairsBetween",
         "TopPairs",
         "TwoSets",
         "pair_scores",
+        "top_pairs",
     ],
     "mining": [
         "Embeddings",
