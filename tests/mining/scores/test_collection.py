@@ -168,7 +168,10 @@ def test_embeddings_of_one_model_are_given_once(faces_folder, tmp_path, file):
     found = gather({"set": pairs}, embeddings=[first])
     np.testing.assert_array_equal(found.scores["set"]["pixels"], score_pairs(pairs, first))
     assert found.fingerprints == {"pixels": model.fingerprint}
-    for given in ({"embeddings": [first, second]}, {"embeddings": [first], "coming": {"pixels": model}}):
+    for given in (
+        {"embeddings": [first, second]},
+        {"embeddings": [first], "coming": {"pixels": model}},
+    ):
         with pytest.raises(ScoresError, match="the same model as pixels, with the same weights"):
             gather({"set": pairs}, **given)
     scores = write_scores(tmp_path / "s.csv", pairs, {"pixels": np.arange(15.0)})
