@@ -174,21 +174,15 @@ def _of_folder(
             "and --faces are of a pair file: name that in place of the folder"
         )
     embeddings = _embeddings(source, out, sources.models, sources.encoding, identities, progress)
+    drawn = drawn_faces(embeddings, options.most_faces, options.seed)
     [model] = names_of([embeddings])
     with progress(f"Counting all pairs of {model}") as step:
-        found = of_faces(
-            embeddings,
-            options.target_fpr,
-            most_faces=options.most_faces,
-            seed=options.seed,
-            step=step,
-        )
+        found = of_faces(drawn, options.target_fpr, seed=options.seed, step=step)
     embeddings.refuse_changed()
     funnel = [*unread_rows([embeddings])]
-    count = len(drawn_faces(embeddings, options.most_faces, options.seed))
-    if left := len(embeddings) - count:
+    if left := len(embeddings) - len(drawn):
         funnel.append(FunnelRow("threshold", "faces of identities that were not drawn", left))
-    funnel.append(FunnelRow("threshold", "faces, of which all pairs count", count, kept=True))
+    funnel.append(FunnelRow("threshold", "faces, of which all pairs count", len(drawn), kept=True))
     if sets:
         pairs = {name: PairSet.read(path, identities) for name, path in sets.items()}
         gathered = ScoreSources(embeddings=[embeddings.folder]).open().gather(pairs)
@@ -196,7 +190,7 @@ def _of_folder(
         funnel += more
     facts = {
         "kind": "faces",
-        "faces": count,
+        "faces": len(drawn),
         **{key: embeddings.manifest.get(key) for key in ("images_sha256", "vectors_sha256")},
     }
     fingerprint = str(embeddings.manifest["fingerprint"])

@@ -12,7 +12,6 @@ from indexes.join.gallery import search_gallery
 from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.scores.face_trials import FaceTrials
-from pairsets.arrays import Rows
 from pairsets.errors import ScoresError
 from pairsets.evaluation.clusters import Clusters
 from pairsets.evaluation.evaluator import settled
@@ -80,7 +79,7 @@ def choose_threshold(
         return set_threshold(trials, target_fpr, seed=seed, distance=distance)
     if scores is not None or distance:
         raise ScoresError("embeddings have scores of their own; expected none beside them")
-    return of_faces(source, target_fpr, most_faces=most_faces, seed=seed, step=step)
+    return of_faces(drawn_faces(source, most_faces, seed), target_fpr, seed=seed, step=step)
 
 
 def trials_of(pairs: PairSet, scores: ArrayLike) -> PairTrials:
@@ -94,8 +93,8 @@ def trials_of(pairs: PairSet, scores: ArrayLike) -> PairTrials:
     )
 
 
-def drawn_faces(embeddings: Embeddings, most_faces: int, seed: int) -> Rows:
-    """Rows of the faces that count: all, or those of identities drawn until they are enough.
+def drawn_faces(embeddings: Embeddings, most_faces: int, seed: int) -> Embeddings:
+    """Embeddings of the faces that count: all, or identities drawn until they are enough.
 
     Raises:
         RunError: fewer faces than two.
@@ -104,7 +103,7 @@ def drawn_faces(embeddings: Embeddings, most_faces: int, seed: int) -> Rows:
     if most_faces < 0 or most_faces == 1:
         raise RunError(f"{most_faces} faces; expected two or more, or 0 for all")
     if not most_faces or count <= most_faces:
-        return np.arange(count)
+        return embeddings
     names, codes = np.unique(embeddings.faces.identities, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(names))
     sizes = np.bincount(codes, minlength=len(names))
@@ -112,27 +111,24 @@ def drawn_faces(embeddings: Embeddings, most_faces: int, seed: int) -> Rows:
     taken = max(int(np.searchsorted(np.cumsum(sizes[order]), most_faces, side="right")), 2)
     chosen = np.zeros(len(names), np.bool_)
     chosen[order[:taken]] = True
-    return np.flatnonzero(chosen[codes])
+    return embeddings.take(np.flatnonzero(chosen[codes]))
 
 
 def of_faces(
     embeddings: Embeddings,
     target_fpr: float = TARGET_FPR,
     *,
-    most_faces: int = MOST_FACES,
     seed: int = 0,
     how: SearchOptions | None = None,
     step: Step = unheard,
 ) -> Threshold:
-    """Threshold of all pairs of the faces, judged on look-alikes; see `choose_threshold`."""
-    rows = drawn_faces(embeddings, most_faces, seed)
-    some = embeddings if len(rows) == len(embeddings) else embeddings.take(rows)
-    with some.watched():
+    """Threshold of all pairs of these faces, judged on look-alikes; see `choose_threshold`."""
+    with embeddings.watched():
         progress = _Work(step)
-        trials = FaceTrials(some.vectors, some.faces.identities, how, progress.add)
+        trials = FaceTrials(embeddings.vectors, embeddings.faces.identities, how, progress.add)
         progress.expect(trials.negatives + trials.positives)
         found = set_threshold(trials, target_fpr, seed=seed)
-        alike = look_alikes(some, found.value, seed)
+        alike = look_alikes(embeddings, found.value, seed)
     progress.end()
     return replace(found, judged={LOOK_ALIKES: alike})
 

@@ -9,7 +9,7 @@ than the rule of 30 asks for (Doddington et al. 2000), and a note says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -163,7 +163,6 @@ def set_threshold(
     *,
     seed: int = 0,
     distance: bool = False,
-    step: Callable[[], object] | None = None,
 ) -> Threshold:
     """Set the threshold for a target FPR on scored pairs; see the module.
 
@@ -172,14 +171,11 @@ def set_threshold(
         target_fpr: share of pairs of two identities that may be accepted.
         seed: of how identities are dealt into the parts of the cross-validation.
         distance: the scores are distances turned round.
-        step: called before each look at all pairs.
 
     Raises:
         ScoresError: a target that is no share, or that the pairs cannot tell; no pair of one kind.
     """
-    look = step or (lambda: None)
     most = _most(trials, target_fpr)
-    look()
     [cut] = trials.cuts([most])
     if math.isinf(cut.threshold):
         raise ScoresError(
@@ -187,11 +183,9 @@ def set_threshold(
             "different identities than that share the highest score of all; are pictures of one "
             "identity there under two names? `lookalikes suspects` finds them"
         )
-    look()
     [errors] = trials.errors([cut.threshold])
     found = Jackknife.of(trials, errors)
-    interval = threshold_interval(trials, cut.threshold, target_fpr, CONFIDENCE, step)
-    look()
+    interval = threshold_interval(trials, cut.threshold, target_fpr, CONFIDENCE)
     animals = take_menagerie(trials, errors, target_fpr)
     fnr, _ = found.interval((0.0, 1.0), found.fnr, trials.positives, CONFIDENCE)
     used = int(((trials.apart > 0) | (trials.within > 0)).sum())
@@ -209,7 +203,7 @@ def set_threshold(
         fpr_interval(found, trials.negatives),
         fnr,
         animals,
-        cross_validate(trials, target_fpr, seed, step),
+        cross_validate(trials, target_fpr, seed),
         distance=distance,
     )
 
@@ -231,9 +225,7 @@ def _most(trials: Trials, target: float) -> int:
     return most
 
 
-def cross_validate(
-    trials: Trials, target: float, seed: int = 0, step: Callable[[], object] | None = None
-) -> CrossValidation | None:
+def cross_validate(trials: Trials, target: float, seed: int = 0) -> CrossValidation | None:
     """Rates of thresholds on identities that had no part in setting them.
 
     The identities are dealt into `FOLDS` parts, `REPEATS` times; of very many pairs once. Of each
@@ -254,8 +246,6 @@ def cross_validate(
             most = most_within(target, rest.negatives)
             if not most or not rest.positives:
                 return None
-            if step is not None:
-                step()
             [cut] = rest.cuts([most])
             judged = trials.take(parts == part)
             at = judged.count(cut.threshold)

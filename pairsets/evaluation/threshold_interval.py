@@ -19,7 +19,6 @@ the upper end is that of independent pairs, -ln(alpha / 2) / N.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -51,7 +50,6 @@ def threshold_interval(
     threshold: float,
     target: float,
     confidence: float = CONFIDENCE,
-    step: Callable[[], object] | None = None,
 ) -> Interval:
     """Interval of the threshold whose FPR is the target, for other identities like these.
 
@@ -63,7 +61,6 @@ def threshold_interval(
         threshold: that they set.
         target: the FPR.
         confidence: of the interval.
-        step: called before each look at all pairs.
     """
     scores = trials.candidates(threshold)
     count = len(scores)
@@ -74,8 +71,6 @@ def threshold_interval(
         new = sorted({at for at in places if at not in known})
         if not new:
             return
-        if step is not None:
-            step()
         cuts = [float(scores[at - 1]) if at else math.inf for at in new]
         for at, errors in zip(new, trials.errors(cuts), strict=True):
             found = Jackknife.of(trials, errors)

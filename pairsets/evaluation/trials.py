@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.arrays import Counts, Floats, Mask, Rows, Scores
 from pairsets.errors import ScoresError
+from pairsets.evaluation.dyads import Sorted, Table, dyads
 from pairsets.evaluation.jackknife import Errors, PairCounts
 from pairsets.evaluation.rates import refuse_unknown
 from pairsets.paths import strings
@@ -141,7 +142,7 @@ class PairTrials:
     @property
     def squares(self) -> int:
         """Sum over pairs of identities of the squared number of their pairs of faces."""
-        return int((self._dyads[1] ** 2).sum())
+        return int((self._between**2).sum())
 
     def candidates(self, threshold: float) -> Floats:
         """`[K]`, falling: the scores of pairs of two identities, each once."""
@@ -150,15 +151,13 @@ class PairTrials:
         return known[np.diff(known, prepend=np.inf) < 0]
 
     @cached_property
-    def _dyads(self) -> tuple[Rows, Counts]:
-        """Numbers of the pairs of identities, and of how many pairs each has."""
-        keys, counts = np.unique(self._keys(self.negatives), return_counts=True)
-        return keys, counts.astype(np.int64)
+    def _dyads(self) -> Table | Sorted:
+        return dyads(*self._ends, len(self.names))
 
-    def _keys(self, count: int) -> Rows:
-        """A number of the two identities of each of the first pairs."""
-        a, b = (ends[:count].astype(np.int64) for ends in self._ends)
-        return np.minimum(a, b) * len(self.names) + np.maximum(a, b)
+    @cached_property
+    def _between(self) -> Floats:
+        """Numbers of pairs between every two identities that have some, in the order of dyads."""
+        return self._dyads.sums(np.ones(self.negatives))
 
     def _by_end(self, count: int) -> Counts:
         """`[G]`: how many of the first pairs each identity stands in, at either end."""
@@ -195,16 +194,16 @@ class PairTrials:
         found = []
         for threshold in thresholds:
             count = self._reaching(threshold)
-            keys, each = np.unique(self._keys(count), return_counts=True)
-            every = self._dyads[1][np.searchsorted(self._dyads[0], keys)]
+            # In the order of the scores: those that reach it come first.
+            wrong = self._dyads.sums((np.arange(self.negatives) < count).astype(np.float64))
             mine = self._positive & (self._values < threshold)
             found.append(
                 Errors(
                     float(threshold),
                     self._by_end(count),
                     np.bincount(self._a[mine], minlength=len(self.names)).astype(np.int64),
-                    int((each.astype(np.int64) ** 2).sum()),
-                    int((each * every).sum()),
+                    int((wrong**2).sum()),
+                    int((wrong * self._between).sum()),
                 )
             )
         return found

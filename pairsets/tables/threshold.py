@@ -38,10 +38,10 @@ def score_text(score: float) -> str:
     return f"{score:.4f}" if abs(score) < 100 else f"{score:.1f}"
 
 
-def span_text(bounds: Interval) -> str:
+def between_text(bounds: Interval) -> str:
     """An interval of scores in words.
 
-    >>> span_text(Interval(0.5, 0.52)), span_text(Interval(0.5, float("inf")))
+    >>> between_text(Interval(0.5, 0.52)), between_text(Interval(0.5, float("inf")))
     ('from 0.5000 to 0.5200', '0.5000 or higher')
     """
     low, high = score_text(bounds.low), score_text(bounds.high)
@@ -74,7 +74,7 @@ def sentences(found: Threshold, model: str, where: str) -> list[str]:
     first = (
         f"Take two pictures to show the same identity where {model} gives them {verb} "
         f"{score_text(found.shown(found.value))} (95 % interval: "
-        f"{span_text(found.shown_interval)})."
+        f"{between_text(found.shown_interval)})."
     )
     second = (
         f"Of pairs of different identities {where}, about {often(found.fpr)} are then taken for "

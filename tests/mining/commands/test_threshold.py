@@ -23,7 +23,7 @@ from pairsets import Faces
 from pairsets.errors import OutputError, PairSetError, ScoresError
 from pairsets.files.score_files import write_scores
 from pairsets.files.side_files import Named
-from pairsets.tables.threshold import FILES, often, span_text
+from pairsets.tables.threshold import FILES, between_text, often
 
 PEOPLE, EACH, SIZE = 40, 4, 12
 FIGURES = ("menagerie.png", "menagerie.svg")
@@ -332,11 +332,11 @@ def test_designs_are_refused_and_mined_pairs_told(world: Path, tmp_path: Path) -
 
 def test_faces_are_drawn_by_whole_identities(world: Path, tmp_path: Path) -> None:
     vectors = Embeddings.load(world / "vectors")
-    rows = drawn_faces(vectors, 50, seed=3)
-    names = vectors.faces.identities[rows]
-    assert len(rows) == 48
+    drawn = drawn_faces(vectors, 50, seed=3)
+    names = drawn.faces.identities
+    assert len(drawn) == 48
     assert {(names == name).sum() for name in {*names}} == {EACH}
-    assert drawn_faces(vectors, 0, 0).tolist() == list(range(len(vectors)))
+    assert drawn_faces(vectors, 0, 0).faces.paths.equals(vectors.faces.paths)
     assert len(drawn_faces(vectors, 2, 0)) == 2 * EACH
     with pytest.raises(RunError, match="two or more"):
         drawn_faces(vectors, 1, 0)
@@ -395,5 +395,5 @@ def test_words() -> None:
 
     assert often(0.5) == "50 of 100"
     assert often(1e-5) == "10 of 1,000,000"
-    assert span_text(Interval(-np.inf, np.inf)) == "not bounded by these data"
-    assert span_text(Interval(-np.inf, 0.25)) == "0.2500 or lower"
+    assert between_text(Interval(-np.inf, np.inf)) == "not bounded by these data"
+    assert between_text(Interval(-np.inf, 0.25)) == "0.2500 or lower"
