@@ -8,6 +8,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
+from mining.diagnosis.machine import processor
 from pairsets.storage.artefacts import versions, write_json
 
 RESULTS = Path(__file__).parent / "results"
@@ -15,24 +16,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def describe() -> dict[str, object]:
     """Processor, cores, system and library versions."""
-    processor = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                processor = line.partition(":")[2].strip()
-            elif line.startswith("flags"):
-                wanted = (
-                    "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile",
-                    "amx_bf16", "amx_int8",
-                )  # fmt: skip
-                features = [name for name in wanted if name in line.split()]
-                break
-        else:
-            features = []
-    except OSError:
-        features = []
+    name, features = processor()
     return {
-        "processor": processor,
+        "processor": name,
         "features": features,
         "cores": os.cpu_count(),
         "system": platform.system(),

@@ -16,7 +16,7 @@ _VECTORS = "Vectors"
 
 
 @dataclass(frozen=True)
-class VectorGroup:
+class ImportGroup:
     """Options of what the vectors are."""
 
     key: Annotated[
@@ -88,7 +88,7 @@ def import_vectors(
             help="Folder that the paths lie in: its pictures are looked for and digested.",
         ),
     ] = None,
-    told: VectorGroup = VectorGroup(),
+    told: ImportGroup = ImportGroup(),
     identity: IdentityGroup = IdentityGroup(),
     overwrite: OverwriteOption = False,
 ) -> None:

@@ -93,7 +93,7 @@ def own_places() -> list[Place]:
 
 def system_facts() -> dict[str, object]:
     """Facts of the system, the processor and its cores."""
-    model, features = _processor()
+    model, features = processor()
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
@@ -146,7 +146,7 @@ def has_driver(files: Sequence[Path] = _DRIVER) -> bool:
     return any(file.exists() for file in files)
 
 
-def _processor() -> tuple[str, list[str]]:
+def processor() -> tuple[str, list[str]]:
     """Name of the processor, and those of its instructions that matter."""
     model, features = platform.processor() or platform.machine(), list[str]()
     try:

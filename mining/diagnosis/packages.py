@@ -15,7 +15,7 @@ from mining.diagnosis.findings import Finding
 
 OWN = "lookalikes"
 # Extras of those who work on lookalikes itself.
-_INNER = frozenset({"dev"})
+_INNER = frozenset({"dev", "docs"})
 # Of these any one does: both own the module `faiss`.
 FAISS = ("cpu", "gpu")
 # Modules that packages of several names bring, with the remedy of having two.

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.unit_rows import unit_rows
 from mining.embeddings.store import FAMILY, IDENTITIES, IMAGES_HEADER, SCHEMA, named_otherwise
 from mining.errors import EmbeddingError
 from mining.models.base import Similarity, digest
@@ -65,7 +66,8 @@ class Lengths:
             finite = np.isfinite(block)
             whole = finite.all(axis=1)
             part[whole] = _lengths(block[whole])
-            kept = _stored(block[whole], similarity)
+            # By their cosine rows of any length are kept, and brought to unit length when written.
+            kept = block[whole] if similarity == "cosine" else _as_float32(block[whole])
             narrow: Mask = np.asarray(np.isfinite(kept).all(axis=1))
             empty: Mask = ~np.any(kept, axis=1)
             for row in np.flatnonzero(~whole).tolist():
@@ -96,28 +98,21 @@ class Lengths:
 
 def _lengths(block: NDArray[np.float64]) -> NDArray[np.float64]:
     """Euclidean lengths of rows, of numbers of whatever size."""
+    largest = np.abs(block).max(axis=1, initial=0)
+    scaled = block / np.where(largest > 0, largest, 1)[:, None]
     with np.errstate(over="ignore"):
-        squares = np.einsum("nd,nd->n", block, block)
-    odd = ~np.isfinite(squares) | (squares < 1e-200)
-    found: NDArray[np.float64] = np.sqrt(squares)
-    if odd.any():
-        largest = np.abs(block[odd]).max(axis=1, initial=0)
-        scaled = block[odd] / np.where(largest > 0, largest, 1)[:, None]
-        with np.errstate(over="ignore"):
-            found[odd] = largest * np.sqrt(np.einsum("nd,nd->n", scaled, scaled))
+        found: NDArray[np.float64] = largest * np.sqrt((scaled * scaled).sum(axis=1))
     return found
+
+
+def _as_float32(block: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", under="ignore"):
+        return np.asarray(block, np.float32)
 
 
 def _stored(block: NDArray[np.float64], similarity: Similarity) -> NDArray[np.float32]:
     """Rows as they are kept: of unit length where they are compared by their cosine."""
-    if similarity == "cosine":
-        largest = np.abs(block).max(axis=1, initial=0)
-        usual = (largest > 1e-100) & (largest < 1e100)
-        block = np.where(usual[:, None], block, block / np.where(largest > 0, largest, 1)[:, None])
-        lengths = np.sqrt(np.einsum("nd,nd->n", block, block))
-        block = block / np.where(lengths > 0, lengths, 1)[:, None]
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(block, np.float32)
+    return unit_rows(block) if similarity == "cosine" else _as_float32(block)
 
 
 def refuse_causes(where: str, causes: Mapping[int, str]) -> None:

@@ -25,7 +25,10 @@ def test_requirements_are_those_of_the_project():
     """Extras and limits are read from the installation, which is made of `pyproject.toml`."""
     written = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     found = Packages.here()
-    assert {one.name for one in found.extras} == {*written["optional-dependencies"]} - {"dev"}
+    assert {one.name for one in found.extras} == {*written["optional-dependencies"]} - {
+        "dev",
+        "docs",
+    }
     assert {one.name for one in found.core} == {
         Requirement.parse(line).name for line in written["dependencies"]
     }
