@@ -9,10 +9,9 @@ The FPR's interval: with se the jackknife's standard error over identities
 
     p (1 + t se / 2)^-2   to   p (1 - t se / 2)^-2,
 
-which is symmetric in 1 / sqrt(p). Sums of few, clumped errors are skewed to the right, and what
-makes them is rare: a sample without the identities that err most also shows too little spread. Of
-the scales that were tried (p^(-1/3), p^(-1/2), p^(-2/3)) this one holds best where few identities
-make most errors, and as well elsewhere (`benchmarks/threshold.py` measures it). Of no error at all
+which is symmetric in 1 / sqrt(p): sums of few, clumped errors are skewed to the right, and what
+makes them is rare, so that a sample without the identities that err most shows too little spread,
+too. How often the interval holds is measured by `benchmarks/threshold.py`. Of no error at all
 the upper end is that of independent pairs, -ln(alpha / 2) / N.
 """
 

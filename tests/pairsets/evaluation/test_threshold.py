@@ -278,6 +278,30 @@ def test_own_threshold_brings_the_fpr_of_an_identity_to_the_target() -> None:
         assert target / 2 < after < before / 1.5
 
 
+def test_errors_that_come_in_clumps_tell_little_of_an_identity() -> None:
+    people, each = 60, 100
+    first, second = (one.repeat(each) for one in np.triu_indices(people, 1))
+    # Twenty pairs of identities are confused whole, and of the other twenty identities none.
+    wrong = (second == first + 1) & (first % 2 == 0) & (first < 40)
+    assert wrong.sum() == 20 * each
+    names = np.array([f"p{at:02}" for at in range(people)], object)
+    trials = PairTrials(
+        np.append(np.zeros(first.size), 1),
+        np.append(wrong.astype(float), 9.0),
+        np.append(names[first], names[0]),
+        np.append(names[second], names[0]),
+    )
+    [errors] = trials.errors([1.0])
+    found = take_menagerie(trials, errors, 0.01)
+    # As independent errors 100 here and none there would be beyond doubt; these are one each.
+    alone = relative_rate(
+        errors.accepted.astype(float), trials.apart * (wrong.sum() / trials.negatives)
+    )
+    assert alone.differs.sum() == people
+    assert not found.others.differs.any()
+    assert not found.needy.any()
+
+
 def test_no_differences_between_identities_leave_all_at_the_average() -> None:
     rng = np.random.default_rng(0)
     expected = np.full(400, 20.0)
