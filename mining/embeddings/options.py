@@ -39,7 +39,8 @@ class EmbeddingOptions:
         flip: whether the vectors of a picture and of its mirror image are averaged; see
             `mining.models.adapted_model`.
         whitening: file with a step behind the model; see `mining.models.whitening_step`.
-        cache: folder of vectors that runs share; see `mining.embed`. It changes no vector.
+        cache: folder of vectors that runs share; see `mining.embed`. On one machine it changes no
+            vector.
         crew: processes elsewhere that embed; this one where it is None. It changes no vector.
     """
 

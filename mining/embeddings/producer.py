@@ -80,7 +80,7 @@ def embed(
             agree. Vectors of the other are made again, as another model's are.
         crew: runs the model elsewhere, with the same vectors; here where it is None.
         cache: folder of vectors that runs share, by a picture's content; see
-            `mining.embeddings.vector_cache`. The result is the same with and without it.
+            `mining.embeddings.vector_cache`. On one machine the result is the same without it.
         progress: called with the faces done and the faces in all.
 
     Raises:
