@@ -49,7 +49,7 @@ UNFINISHED = ".unfinished"
 _UNNAMED = ByField(FOLDER)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Faces:
     """Face images and their identities, in one stable order.
 
@@ -190,6 +190,10 @@ class Faces:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def __repr__(self) -> str:
+        where = f" in {self.place!r}" if self.source is not None or self.root.name else ""
+        return f"Faces({len(self):,} faces of {self.count_identities:,} identities{where})"
 
     @property
     def groups(self) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.errors import PairSetError
 from pairsets.face_codes import Codes, FaceCodes, blocks, of_each
-from pairsets.faces import differing, identified, identity_of
+from pairsets.faces import Faces, differing, identified, identity_of
 from pairsets.identities.rules import Rule, some
 from pairsets.paths import base_name, strings, why_unsafe
 from pairsets.storage.artefacts import atomic_write, write_json
@@ -52,6 +52,9 @@ _ADVISER = "pairsets.sources.formats.advice"
 # Turns pair sets into tables and back; above this one, too.
 _FRAMES = "pairsets.pair_frames"
 
+# Turns pair sets into what notebooks show; above this one, too.
+_NOTEBOOK = "pairsets.report.notebook_tables"
+
 # The two paths of a pair, the smaller one (by code point) first.
 PairKey = tuple[str, str]
 
@@ -63,6 +66,12 @@ def pair_key(a: str, b: str) -> PairKey:
     ('a/1', 'b/1')
     """
     return (a, b) if a < b else (b, a)
+
+
+class NotebookTable(Protocol):
+    """Table that a notebook shows by itself."""
+
+    def _repr_html_(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,6 +254,33 @@ class PairSet:
         """Table of the pairs: the columns of the file, and `identityA`, `identityB`."""
         found: pd.DataFrame = importlib.import_module(_FRAMES).frame_of(self)
         return found
+
+    def show(
+        self,
+        faces: Faces | str | Path | None = None,
+        scores: ArrayLike | None = None,
+        *,
+        most: int = 10,
+    ) -> NotebookTable:
+        """Table of the first pairs that a notebook shows, with their faces.
+
+        Args:
+            faces: that the paths are of, or their folder; None shows names alone.
+            scores: `[N]`, one a row.
+            most: how many pairs.
+
+        Raises:
+            PairSetError: scores of another number than the pairs, or `most` below 1.
+            FacesError: a face is missing, unreadable or outside its folder.
+        """
+        made: NotebookTable = importlib.import_module(_NOTEBOOK).PairTable.of(
+            self, faces, scores, most=most
+        )
+        return made
+
+    def _repr_html_(self) -> str:
+        """Table of the first pairs, as a notebook shows it; `show` has the faces, too."""
+        return self.show()._repr_html_()
 
     def _lines(self) -> Iterator[bytes]:
         """The rows as lines of a pair file, some thousands at a time."""

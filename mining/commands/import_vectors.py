@@ -13,11 +13,16 @@ import numpy as np
 
 from mining.commands.result import CommandResult
 from mining.embeddings.foreign_files import read_names, read_vectors
-from mining.embeddings.foreign_vectors import Foreign, Lengths, Numbers, refuse_causes
+from mining.embeddings.foreign_vectors import (
+    Foreign,
+    Lengths,
+    Numbers,
+    imported_model,
+    refuse_causes,
+)
 from mining.embeddings.producer import OnError
 from mining.embeddings.store import IDENTITIES, Embeddings
 from mining.errors import EmbeddingError
-from mining.models.adapted_model import split_steps
 from mining.models.base import Similarity
 from pairsets.arrays import Mask
 from pairsets.errors import SourceError
@@ -280,11 +285,7 @@ def _model(
     """Model in the manifest, and the similarity."""
     if options.same_model is None:
         name = options.name if options.name is not None else vectors.stem
-        if not name.strip() or not name.isprintable() or {*"/\\"} & {*name} or split_steps(name)[1]:
-            raise EmbeddingError(
-                f"the name {name!r}: expected a word or some, without slashes; give another --name"
-            )
-        return {"model": f"imported:{name.strip()}"}, options.similarity or "cosine"
+        return {"model": imported_model(name)}, options.similarity or "cosine"
     other = Embeddings.load(options.same_model)
     asked = options.similarity
     if asked is not None and asked != other.similarity:

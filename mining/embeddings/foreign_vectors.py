@@ -7,7 +7,8 @@ and the rest is put into the order of the paths by the numbers of its rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from indexes.unit_rows import unit_rows
 from mining.embeddings.store import FAMILY, IDENTITIES, IMAGES_HEADER, SCHEMA, named_otherwise
 from mining.errors import EmbeddingError
+from mining.models.adapted_model import split_steps
 from mining.models.base import Similarity, digest
 from pairsets.arrays import Mask, Rows
 from pairsets.faces import Faces
@@ -115,6 +117,45 @@ def _stored(block: NDArray[np.float64], similarity: Similarity) -> NDArray[np.fl
     return unit_rows(block) if similarity == "cosine" else _as_float32(block)
 
 
+def row_digest(row: NDArray[Any]) -> str:
+    """SHA-256 of a vector, in hex: stands for the picture's, where nobody saw the picture."""
+    return hashlib.sha256(row.astype("<f4").tobytes()).hexdigest()
+
+
+def vectors_header(shape: tuple[int, ...]) -> bytes:
+    """Bytes before the rows of a `vectors.npy` of this shape."""
+    stream = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()
+
+
+def fingerprint_of(vectors: str, paths: Sequence[str], similarity: Similarity) -> str:
+    """Fingerprint of vectors that no known model made.
+
+    Args:
+        vectors: SHA-256 of their `vectors.npy`.
+        paths: of the rows, in order.
+        similarity: that compares them.
+    """
+    listed = hashlib.sha256("\n".join(paths).encode()).hexdigest()
+    content = {"vectors": vectors, "paths": listed, "similarity": similarity}
+    return f"{FAMILY}-{digest(content)}"
+
+
+def imported_model(name: str) -> str:
+    """Text of a model that is known by a name alone.
+
+    Raises:
+        EmbeddingError: a name that tables cannot have, or that may be a path or steps.
+    """
+    if not name.strip() or not name.isprintable() or {*"/\\"} & {*name} or split_steps(name)[1]:
+        raise EmbeddingError(
+            f"the name {name!r}: expected a word or some, without slashes; give another --name"
+        )
+    return f"{FAMILY}:{name.strip()}"
+
+
 def refuse_causes(where: str, causes: Mapping[int, str]) -> None:
     """Raise EmbeddingError where rows cannot be used; the message names the first of them."""
     if not causes:
@@ -169,13 +210,11 @@ class Foreign:
         digests: list[str] = []
         shape = (len(self.rows), int(self.vectors.shape[1]))
         with atomic_write(folder / "vectors.npy") as stream:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(stream, header)
+            stream.write(vectors_header(shape))
             for block in self._blocks(step):
                 stream.write(np.ascontiguousarray(block, "<f4").tobytes())
                 if self.digests is None:
-                    digests += [hashlib.sha256(row.astype("<f4").tobytes()).hexdigest()
-                                for row in block]  # fmt: skip
+                    digests += map(row_digest, block)
         rows = zip(self.faces.paths, self.digests or digests, strict=True)
         write_csv(folder / "images.csv", IMAGES_HEADER, rows)
         named = named_otherwise(self.faces, self.faces.paths)
@@ -183,17 +222,13 @@ class Foreign:
             write_csv(folder / IDENTITIES, IDENTITY_COLUMNS, named.items())
         vectors = sha256(folder / "vectors.npy")
         provenance = {"family": FAMILY, **facts, "pictures": self.digests is not None}
-        content = {
-            "vectors": vectors,
-            "paths": hashlib.sha256("\n".join(self.faces.paths).encode()).hexdigest(),
-            "similarity": self.similarity,
-        }
+        known = model.get("fingerprint")
         if "provenance" in model:
             provenance = {**model["provenance"], FAMILY: provenance}
         manifest = {
             "schema": SCHEMA,
             "model": model["model"],
-            "fingerprint": model.get("fingerprint", f"{FAMILY}-{digest(content)}"),
+            "fingerprint": known or fingerprint_of(vectors, self.faces.paths, self.similarity),
             "similarity": self.similarity,
             "images": shape[0],
             "dimensions": shape[1],

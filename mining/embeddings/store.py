@@ -15,6 +15,7 @@ While it is being made, finished rows stand in `partial/` (see `mining.embedding
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -51,11 +52,13 @@ IDENTITIES = "identities.csv"
 # Of the provenance of vectors from elsewhere; no family of models, for there is no network.
 FAMILY = "imported"
 _SAID = ("identities", "identities_sha256")
+# Makes embeddings of arrays: above this one.
+_ARRAYS = "mining.embeddings.array_embeddings"
 _TEXTS = ("model", "fingerprint", "similarity", "images_sha256", "vectors_sha256")
 IMAGES_HEADER = ["path", "sha256"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embeddings:
     """Embeddings of faces: one vector a face, and what model made them.
 
@@ -66,6 +69,7 @@ class Embeddings:
         folder: where they lie.
         files: that `vectors` are mapped from; none of vectors in memory.
         label: what the user calls the model in tables; None of its own name.
+        row_digests: of vectors in no folder, the SHA-256 of each row by its path; else None.
     """
 
     faces: Faces
@@ -74,6 +78,53 @@ class Embeddings:
     folder: Path
     files: tuple[VectorFile, ...] = ()
     label: str | None = None
+    row_digests: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        X: object,  # noqa: N803
+        identities: object,
+        *,
+        paths: Sequence[str] | None = None,
+        root: str | Path = "",
+        name: str = "arrays",
+        similarity: Similarity = "cosine",
+    ) -> Embeddings:
+        """Embeddings of arrays in memory, for all that takes embeddings.
+
+        The fingerprint is of the content, `imported-...`, that which `lookalikes import` gives to
+        a file of the same vectors and paths. Rows stand in the order of their paths.
+
+        Args:
+            X: `[N, D]` vectors: an array, a list of rows, a torch tensor, a DataFrame of numbers.
+            identities: `[N]`: who each row shows, names or whole numbers.
+            paths: `[N]`: of the pictures, relative to `root`; by default the number of each row,
+                with as many digits as the last one's.
+            root: folder that the paths lie in; only what shows pictures looks into it.
+            name: of the model in tables.
+            similarity: `cosine` brings rows to unit norm; `inner_product` takes them as they are.
+
+        Raises:
+            IndexesError: vectors of another shape, not finite, or of nothing but noughts;
+                identities of another length, missing or of several kinds.
+            EmbeddingError: no rows, a path that is none or is there twice, or an unfit name.
+
+        >>> made = Embeddings.of([[3, 4], [1, 0]], ["rei", "asuka"])
+        >>> made, [*made.faces.paths]
+        (Embeddings(2 faces of 2 identities, 2 dimensions, 'imported:arrays', cosine), ['0', '1'])
+        """
+        made: Embeddings = importlib.import_module(_ARRAYS).embeddings_of(
+            X, identities, paths=paths, root=root, name=name, similarity=similarity
+        )
+        return made
+
+    def __repr__(self) -> str:
+        called = f", called {self.label!r}" if self.label is not None else ""
+        return (
+            f"Embeddings({len(self):,} faces of {self.faces.count_identities:,} identities, "
+            f"{self.vectors.shape[1]:,} dimensions, {self.model!r}{called}, {self.similarity})"
+        )
 
     @property
     def model(self) -> str:
@@ -98,7 +149,9 @@ class Embeddings:
 
     @property
     def digests(self) -> dict[str, str]:
-        """SHA-256 of the files that were embedded, by path; nothing of vectors in no folder."""
+        """SHA-256 of the files that were embedded, by path; of arrays, those of their rows."""
+        if self.row_digests is not None:
+            return dict(self.row_digests)
         file = self.folder / "images.csv"
         if not file.is_file():
             return {}
@@ -145,7 +198,7 @@ class Embeddings:
         with self.watched():
             vectors = gather(self.vectors, rows)
         vectors.setflags(write=False)
-        return Embeddings(faces, vectors, self.manifest, self.folder, label=self.label)
+        return replace(self, faces=faces, vectors=vectors, files=())
 
     @classmethod
     def load_named(cls, path: Path, root: str | Path = "") -> Embeddings:

@@ -273,6 +273,8 @@ def principal(covariance: Floats) -> tuple[Floats, Floats]:
 
 def _digests(embeddings: Embeddings) -> list[str]:
     """SHA-256 of the pictures of these faces, in hex."""
+    if embeddings.row_digests is not None:
+        return [embeddings.row_digests[path] for path in embeddings.faces.paths]
     file = embeddings.folder / "images.csv"
     rows = read_images(file).find(embeddings.faces.paths)
     if (rows < 0).any():

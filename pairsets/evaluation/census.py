@@ -105,7 +105,7 @@ class Area:
     high: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Census:
     """Rates of one model over all pairs of some faces.
 
@@ -124,6 +124,17 @@ class Census:
     target_fnr: float
     area: Area | None = None
     highest_far: float = 1.0
+
+    def __repr__(self) -> str:
+        told = ", ".join(
+            f"{one.name} {100 * one.value:.3g} %"
+            for one in self.points
+            if one.fixed == "eer" or one is self.points[0]
+        )
+        return (
+            f"Census({self.population.faces:,} faces of {len(self.population.sizes):,} identities, "
+            f"{self.population.negatives:,} negatives; {told})"
+        )
 
     @property
     def full(self) -> bool:
@@ -248,7 +259,7 @@ def _deviates(rates: Floats) -> Floats:
     return np.array([_NORMAL.inv_cdf(rate) for rate in inside.tolist()])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CensusComparison:
     """Models over all pairs of the same faces, side by side.
 
@@ -263,6 +274,12 @@ class CensusComparison:
     lead: tuple[Fixed, float]
     differences: Mapping[str, tuple[Difference, ...]]
     groups: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        told = ", ".join(
+            f"{model} {100 * self.leading(model).value:.3g} %" for model in self.models
+        )
+        return f"CensusComparison({self.leading(self.best).name}: {told})"
 
     @property
     def best(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,14 +19,17 @@ from pairsets.evaluation.evaluator import ModelEvaluation, evaluate_all, settled
 from pairsets.evaluation.human import HumanRates, human_rates, resolve_target
 from pairsets.evaluation.missing_scores import Missing
 from pairsets.evaluation.rates import is_resolvable
-from pairsets.evaluation.result import Evaluation
+from pairsets.evaluation.result import NOTEBOOK, Evaluation
 from pairsets.pairset import PairSet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Clusters below which no interval is to be relied on.
 FEW = 20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Models compared on one set, as `compare` finds them.
 
@@ -51,6 +55,29 @@ class Comparison:
     differences: Mapping[str, tuple[Difference, ...]] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        told = ", ".join(
+            f"{model} {100 * one.fpr_achieved:.3g} %" for model, one in self.evaluations.items()
+        )
+        return (
+            f"Comparison({self.name!r}, {int(self.pairs.valid.sum()):,} pairs; FPR at an FNR of "
+            f"{100 * self.target_fnr:.3g} %: {told})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Table of the models, the lowest FPR first, as a notebook shows it."""
+        return str(importlib.import_module(NOTEBOOK).comparison_html(self))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table with a row a model: `model`, its groups by statistic, and its `record`."""
+        import pandas as pd
+
+        rows = []
+        for model, one in self.evaluations.items():
+            letters = {f"{name}_group": by.get(model) for name, by in self.groups.items()}
+            rows.append({"model": model, **letters, **one.record()})
+        return pd.DataFrame(rows)
 
     @property
     def evaluations(self) -> dict[str, Evaluation]:

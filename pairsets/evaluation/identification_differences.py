@@ -29,7 +29,7 @@ _ENOUGH = 0.95
 _NORMAL = NormalDist()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class IdentificationComparison:
     """Models that searched one gallery for the same probes, side by side.
 
@@ -57,6 +57,13 @@ class IdentificationComparison:
                     f"{first} and {name} searched other galleries, or for other probes; models "
                     "are compared on the same"
                 )
+
+    def __repr__(self) -> str:
+        told = ", ".join(
+            f"{model} {100 * one.rates[0].value:.3g} %" for model, one in self.models.items()
+        )
+        name = next(iter(self.models.values())).rates[0].name
+        return f"IdentificationComparison({name}: {told})"
 
     @cached_property
     def differences(self) -> Mapping[str, tuple[Difference, ...]]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pairsets.evaluation.intervals import Interval, Rate
 from pairsets.evaluation.population_rates import PopulationRates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Turns results into what notebooks show: above this package, and loaded there alone.
+NOTEBOOK = "pairsets.report.notebook_tables"
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Carried:
     fnr: Rate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Evaluation of a model's scores on a pair set.
 
@@ -102,6 +109,23 @@ class Evaluation:
     dropped: int = 0
     distance: bool = False
     population: PopulationRates | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation(FPR {_percent(self.fpr_achieved)} at an FNR of "
+            f"{_percent(self.fnr_achieved)}, EER {_percent(self.eer)}, AUC {self.auc:.4g}; "
+            f"{self.positives:,} positives, {self.negatives:,} negatives)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Table of the rates with their intervals, as a notebook shows it."""
+        return str(importlib.import_module(NOTEBOOK).evaluation_html(self))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Table of one row: `record`."""
+        import pandas as pd
+
+        return pd.DataFrame([self.record()])
 
     @property
     def reaches_target(self) -> bool:
@@ -162,6 +186,10 @@ class Evaluation:
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in found.items()
         }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def shown_threshold(threshold: float, *, distance: bool) -> float:

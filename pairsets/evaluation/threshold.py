@@ -76,7 +76,7 @@ class SetRates:
     accepts: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Threshold:
     """A threshold for a target FPR.
 
@@ -111,6 +111,14 @@ class Threshold:
     cross: CrossValidation | None = None
     judged: Mapping[str, SetRates] = field(default_factory=dict)
     distance: bool = False
+
+    def __repr__(self) -> str:
+        low, high = self.shown_interval.low, self.shown_interval.high
+        return (
+            f"Threshold({self.shown(self.value):.6g} [{low:.6g}, {high:.6g}] for an FPR of "
+            f"{self.target_fpr:g}; FPR {self.fpr:.3g}, FNR {self.fnr:.3g} of {self.identities:,} "
+            "identities)"
+        )
 
     def shown(self, score: float) -> float:
         """A score in the units that were given."""
