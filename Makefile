@@ -24,7 +24,7 @@ COMPUTED := tests/indexes tests/mining/embeddings/test_embeddings.py tests/minin
 FUZZ_INPUTS ?= 2000
 FUZZ_SEED ?= 0
 
-.PHONY: demo docs test test-avx2 fuzz lint types contracts browser lock audit clean
+.PHONY: demo docs notebooks test test-avx2 fuzz lint types contracts browser lock audit clean
 
 $(READY): requirements.lock requirements.build.lock requirements.cuda.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -54,6 +54,10 @@ demo: $(READY)
 # The pages, and a reference of all public names, in build/site; a link that leads nowhere stops it.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
+
+# The notebooks with what they show on the demo, small enough to be kept.
+notebooks: demo
+	PYTHONPATH=tests $(BIN)/python -m support.notebooks
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -58,7 +58,7 @@ class Apart:
         return f"They are {self.why}."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """Rows on one pair set, in the order they are shown, and the comparison they come from.
 
@@ -71,6 +71,9 @@ class Leaderboard:
     comparison: Comparison | None = None
     apart: Apart | None = None
     mined_by: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Leaderboard({self.name!r}, {len(self.entries):,} rows)"
 
     @property
     def beside_published(self) -> bool:
