@@ -24,6 +24,7 @@ EXTRAS = (
     "clip",
     "cloud",
     "cluster",
+    "hf",
     "huggingface",
     "onnx",
     "parquet",

@@ -54,6 +54,8 @@ def short_name(spec: str) -> str:
     'timm:resnet50.a1_in1k'
     >>> short_name("timm:resnet50@w.pth+layers=layer3,head+flip")
     'timm:resnet50+layers+flip'
+    >>> short_name("hf:facebook/dinov2-base@main")
+    'hf:dinov2-base'
     >>> short_name("ours=timm:resnet50@w.pth")
     'ours'
     """
@@ -67,6 +69,8 @@ def short_name(spec: str) -> str:
         return f"{family}:{argument.partition('@')[0]}{steps}"
     if family == "python" or not argument:
         return f"{spec}{steps}"
+    if family == "hf" and argument[0] not in "./~":
+        argument = argument.partition("@")[0]  # the revision
     path = Path(argument)
     path = path.resolve() if path.name in ("", "..") else path
     return f"{family}:{path.stem if path.suffix in _MODEL_SUFFIXES else path.name}{steps}"

@@ -14,6 +14,7 @@ from mining.errors import ModelError
 from pairsets.storage.json_files import is_number, short
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+Crop = Literal["rounded", "floored"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -34,6 +35,8 @@ class Preprocessing:
         interpolation: Pillow's resampling filter; it always antialiases.
         mean: per channel, R G B, of values in [0, 1].
         std: per channel, likewise.
+        crop: where a crop begins whose margin is an odd number of pixels: at half of it rounded to
+            even, as torchvision does it, or floored, as transformers does.
 
     >>> plan = Preprocessing(size=(4, 4), resize=(4, 4))
     >>> plan.apply(Image.new("RGB", (9, 5), (10, 20, 30))).shape
@@ -45,6 +48,7 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    crop: Crop = "rounded"
 
     def __post_init__(self) -> None:
         resize = (self.resize,) if isinstance(self.resize, int) else self.resize
@@ -59,6 +63,9 @@ class Preprocessing:
             raise ModelError(
                 f"preprocessing: interpolation {short(self.interpolation)} is none of {known}"
             )
+        if self.crop not in get_args(Crop):
+            known = ", ".join(get_args(Crop))
+            raise ModelError(f"preprocessing: crop {short(self.crop)} is none of {known}")
         for what, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != 3 or not all(is_number(v) and math.isfinite(v) for v in values):
                 raise ModelError(
@@ -78,7 +85,8 @@ class Preprocessing:
         if not isinstance(self.resize, tuple):
             image = _trimmed(image)
         resized = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
-        top, left = _offset(height, self.size[0]), _offset(width, self.size[1])
+        top = _offset(height, self.size[0], self.crop)
+        left = _offset(width, self.size[1], self.crop)
         box = (left, top, left + self.size[1], top + self.size[0])
         return np.asarray(resized if (height, width) == self.size else resized.crop(box))
 
@@ -91,8 +99,8 @@ class Preprocessing:
         return scaled
 
     def facts(self) -> dict[str, object]:
-        """The settings as JSON-able values."""
-        return asdict(self)
+        """The settings as JSON-able values; the crop where it is not torchvision's."""
+        return {key: value for key, value in asdict(self).items() if value != "rounded"}
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         """Height and width after the resize, rounded as torchvision rounds."""
@@ -115,6 +123,8 @@ def _trimmed(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + w, top + h))
 
 
-def _offset(length: int, crop: int) -> int:
+def _offset(length: int, crop: int, manner: Crop) -> int:
     """Start of a centred crop; negative where the crop is longer and black is added."""
-    return -((crop - length) // 2) if crop > length else round((length - crop) / 2)
+    if crop > length:
+        return -((crop - length) // 2)
+    return round((length - crop) / 2) if manner == "rounded" else (length - crop) // 2

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -168,6 +169,29 @@ def clip_folder(folder: Path, seed: int, **changes: object) -> str:
     return f"clip:{folder}"
 
 
+# Sizes of a transformer of two layers, in the words of most of transformers' configurations.
+HF_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "intermediate_size": 48, "image_size": 32, "patch_size": 8}  # fmt: skip
+
+
+def save_hf(folder: Path, seed: int, model: Any, processor: Any, **options: Any) -> str:
+    """A model of transformers' and its processor in the library's saved form."""
+    model.load_state_dict(random_state(model, seed))
+    model.save_pretrained(folder, **options)
+    processor.save_pretrained(folder)
+    return f"hf:{folder}"
+
+
+def hf_folder(folder: Path, seed: int) -> str:
+    """ViT, whose pictures are cropped."""
+    import_torchvision()
+    from transformers import CLIPImageProcessor, ViTConfig, ViTModel
+
+    crop = {"height": 32, "width": 32}
+    processor = CLIPImageProcessor(size={"shortest_edge": 37}, crop_size=crop)
+    return save_hf(folder, seed, ViTModel(ViTConfig(**HF_SIZES)), processor)
+
+
 def insightface_file(
     folder: Path, seed: int, *, normalises: bool = False, shape: tuple[int | str, ...] = ()
 ) -> str:
@@ -262,6 +286,7 @@ BUILDERS: dict[str, Builder] = {
     "animecv zip": animecv_zip,
     "animesion": animesion_file,
     "clip folder": clip_folder,
+    "hf folder": hf_folder,
     "insightface": insightface_file,
     "onnx": onnx_file,
     "python object": lambda folder, seed: python_file(folder, seed, "Means"),

@@ -21,7 +21,7 @@ KINDS = tuple(BUILDERS)
 # Kinds without weights or settings of their own.
 FIXED = ("pixels",)
 TORCH = ("torchvision", "timm file", "timm folder", "animecv folder", "animecv zip", "animesion")
-TORCH += ("clip folder",)
+TORCH += ("clip folder", "hf folder")
 PRODUCTS = ("animesion", "python object")
 
 
@@ -172,6 +172,7 @@ def test_bf16_is_another_model_or_none(kind: str, model: Model, made: Made) -> N
         ("animecv:", "expected animecv:PATH"),
         ("clip:", "expected clip:NAME@WEIGHTS or clip:FOLDER"),
         ("clip:ViT-B-32", "expected clip:NAME@WEIGHTS or clip:FOLDER"),
+        ("hf:", "expected hf:FOLDER or hf:ORGANISATION/NAME"),
         ("insightface:", "expected insightface:PATH"),
         ("animesion:", "expected animesion:PATH"),
         ("timm:", "expected timm:NAME or timm:NAME@WEIGHTS"),
