@@ -2,6 +2,7 @@
 
 from mining.cli import (
     adaptation,
+    alignment,
     audit,
     build,
     cluster,
@@ -31,6 +32,7 @@ offer_json(app)
 
 __all__ = [
     "adaptation",
+    "alignment",
     "app",
     "audit",
     "build",

@@ -5,8 +5,9 @@ Pictures are stretched to the network's size, 112 x 112, and taken in the order 
 its first eight nodes, is given 0 to 255, as InsightFace's own `ArcFaceONNX` decides it. Vectors are
 compared by their cosine.
 
-These networks are trained on faces that were aligned by five points, and lookalikes aligns none:
-give them faces that are. Which licence the weights have, their publisher says.
+These networks are trained on faces that were aligned by five points: give them such faces, or
+align them by their landmarks with `lookalikes align`. Which licence the weights have, their
+publisher says.
 """
 
 from __future__ import annotations
@@ -67,5 +68,8 @@ def load(argument: str, *, name: str, device: str, precision: Precision) -> Onnx
         output=vector_output(session.get_outputs(), None, path),
         dynamic=taken.batch != 1 and is_dynamic(data),
         facts={"family": "insightface", "weights": weights},
-        notes=[f"{path.name}: takes faces that were aligned by five points; none is aligned here"],
+        notes=[
+            f"{path.name}: takes faces aligned by five points; where yours are not, align them: "
+            "lookalikes align FACES --landmarks FILE"
+        ],
     )

@@ -31,8 +31,8 @@ from pairsets.storage.digests import sha256
 COMMANDS = [
     "build", "embed", "learn-whitening", "mine", "random", "sample", "evaluate", "compare",
     "export-scores", "power", "show", "neighbours", "explain", "suspects", "select", "crop",
-    "detect", "arrange", "check-overlap", "convert", "pool", "export-tuples", "export-pack",
-    "train", "tune",
+    "detect", "align", "arrange", "check-overlap", "convert", "pool", "export-tuples",
+    "export-pack", "train", "tune",
 ]  # fmt: skip
 
 

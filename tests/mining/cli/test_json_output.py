@@ -37,6 +37,7 @@ RUNS = {
     "show": "show adversarial.csv --faces faces --count 2 --out shown.png",
     "neighbours": "neighbours asuka --embeddings embeddings --count 3",
     "explain": "explain {first} {second} --faces faces --model pixels --masks 8 --out why.png",
+    "align": "align faces --landmarks points.csv --out aligned",
     "arrange": "arrange faces --kind folders --out arranged",
     "convert": "convert random.csv --to-format jsonl --out random.jsonl",
     "export-pack": "export-pack random.csv --faces faces --layout insightface --out pack",
@@ -87,6 +88,12 @@ def prepare(home):
         header, *rows = csv.reader(stream)
     judged = [",".join([a, b, label, "0", "0"]) for a, b, label, *_ in rows]
     (home / "ann.csv").write_text("\n".join([",".join(header), *judged]) + "\n")
+    points = "8,10,22,10,15,16,9,24,21,24"
+    lines = [
+        f'"{one.relative_to("faces").as_posix()}",{points}' for one in Path("faces").rglob("*.png")
+    ]
+    header_of_points = ",".join(f"{axis}{at}" for at in range(1, 6) for axis in "xy")
+    (home / "points.csv").write_text("\n".join([f"path,{header_of_points}", *lines]) + "\n")
     large = [(f"{one}/1.png", f"{one}/2.png", "1") for one in range(60)]
     large += [(f"{one}/1.png", f"{(one + by) % 60}/2.png", "0") for one in range(60)
               for by in (1, 7, 19)]  # fmt: skip

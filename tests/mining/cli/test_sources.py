@@ -102,6 +102,7 @@ def test_check_overlap_ends_with_status_three_where_there_is_some(home):
         ("crop --pictures none --dataset faces.json --out c", "faces.json: "),
         ("detect 512px --detector none.onnx --out f.jsonl", "none.onnx"),
         ("arrange none --out c", "none: no such"),
+        ("align faces --landmarks none.csv --out c", "none.csv: no such file"),
         ("check-overlap --train none --test faces.json", "none: no such"),
         ("convert none.txt --out x.csv", "none.txt: no such"),
         ("convert metadata/2020.json --out x.csv", "metadata/2020.json"),
@@ -196,6 +197,12 @@ def test_pairs_go_round_through_other_formats(home):
             },
         ),
         (
+            "align",
+            "align_faces",
+            "align F --landmarks L --out O --size 224 --workers 2 --max-pixels 99 --overwrite",
+            {"size": 224, "workers": 2, "max_pixels": 99, "overwrite": True},
+        ),
+        (
             "arrange",
             "arrange_faces",
             "arrange S --out O --kind parquet --image-column I --identity-column C --id-column D "
@@ -270,6 +277,12 @@ def test_every_option_reaches_its_step(home, monkeypatch, module, step, command,
         ),
         ("detect", "detect_faces", "detect P --detector D --out O", (Path("P"), Path("O"))),
         ("arrange", "arrange_faces", "arrange S --out O", (Path("S"), Path("O"))),
+        (
+            "align",
+            "align_faces",
+            "align F --landmarks L --out O",
+            (Path("F"), Path("L"), Path("O")),
+        ),
         (
             "check_overlap",
             "find_overlap",

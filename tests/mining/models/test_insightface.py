@@ -30,7 +30,7 @@ def test_pictures_are_normalised_once(tmp_path: Path, normalises: bool, scale: f
         found, expected(images, 4, mean=127.5, scale=scale), rtol=1e-3, atol=1e-3
     )
     assert model.similarity == "cosine"
-    assert "aligned by five points" in model.notes[0]
+    assert "lookalikes align FACES --landmarks FILE" in model.notes[0]
 
 
 def test_a_batch_that_is_fixed(tmp_path: Path) -> None:
