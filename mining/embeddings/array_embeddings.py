@@ -54,8 +54,12 @@ def embeddings_of(
     labels, _ = plain_labels(identities, len(vectors), "identities")
     known: dict[str, str] = {}
     names = strings(known.setdefault(text, text) for text in map(str, labels.tolist()))
-    if "" in known:
-        raise EmbeddingError(f"identities: row {names.tolist().index('')} has an empty name")
+    unfit = [text for text in known if not is_text(text)]
+    if unfit:
+        raise EmbeddingError(
+            f"identities: row {names.tolist().index(unfit[0])} is {unfit[0]!r}; expected a name "
+            "that a file can hold, and not an empty one"
+        )
     order, kept = _in_order(paths, len(vectors))
     rows = np.array(vectors[order], "<f4", order="C")
     rows.setflags(write=False)

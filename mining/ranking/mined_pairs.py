@@ -41,7 +41,7 @@ class Fusion:
     limit: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mined:
     """Mined pairs, hardest first.
 
@@ -102,6 +102,21 @@ class Mined:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __repr__(self) -> str:
+        what = "one identity" if self.label else "two identities"
+        spread = ""
+        if len(self):
+            spread = f", scores {self.scores[0]:.4g} to {self.scores[-1]:.4g}"
+        sure = (
+            "exact" if self.exact else "not all there are" if self.index == "exact" else self.index
+        )
+        return f"Mined({len(self):,} of {self.wanted:,} pairs of {what}{spread}, {sure})"
+
+    def _repr_html_(self) -> str:
+        """Table of the hardest pairs, as a notebook shows it; with faces where they are files."""
+        there = self.faces.source is not None or bool(self.faces.root.name)
+        return self.pairs.show(self.faces if there else None, self.scores)._repr_html_()
 
     @property
     def pairs(self) -> PairSet:

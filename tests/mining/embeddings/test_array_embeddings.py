@@ -98,6 +98,9 @@ def test_all_that_takes_embeddings_takes_them(made: Embeddings) -> None:
     assert [{*pair} for pair in found] == [
         {*pair} for pair in zip(best.i.tolist(), best.j.tolist(), strict=True)
     ]
+    told = f"scores {mined.scores[0]:.4g} to {mined.scores[-1]:.4g}"
+    assert repr(mined) == f"Mined(10 of 10 pairs of two identities, {told}, exact)"
+    assert mined._repr_html_() == mined.pairs.show(scores=mined.scores)._repr_html_()
     assert mined.pairs.identity_a.tolist() == WHO[mined.pairs.path_a.astype(int)].tolist()
     random = lookalikes.random_pairs(made.faces, positives=20, negatives=30, seed=0)
     scores = lookalikes.score_pairs(random, made)
@@ -109,7 +112,7 @@ def test_all_that_takes_embeddings_takes_them(made: Embeddings) -> None:
     assert lookalikes.evaluate(random, scores, draws=0).positives == 20
     assert lookalikes.mine_positives(made, 5).pairs.positives.sum() == 5
     other = Embeddings.of(ROWS[:, :4], WHO, name="half")
-    assert lookalikes.take_census(made).positives == 4 * 15
+    assert lookalikes.take_census(made).population.positives == 4 * 15
     assert len(lookalikes.mine_together({"a": made, "b": other}, 5).pairs) == 5
     assert lookalikes.choose_threshold(made, target_fpr=0.05).value < 1
     assert lookalikes.identify(made, seed=0).rate("rank-1").value >= 0
@@ -126,7 +129,8 @@ def test_a_mean_learnt_from_arrays(made: Embeddings) -> None:
     [
         (ROWS, WHO[:-1], {}, IndexesError, r"identities of shape \(23,\) for 24 rows"),
         (ROWS, [*WHO[:-1], None], {}, IndexesError, "identities: row 23 has no label"),
-        (ROWS, [*WHO[:-1], ""], {}, EmbeddingError, "row 23 has an empty name"),
+        (ROWS, [*WHO[:-1], ""], {}, EmbeddingError, "row 23 is ''; expected a name"),
+        (ROWS, [*WHO[:-1], "\ud800"], {}, EmbeddingError, r"row 23 is '\\ud800'; expected a name"),
         (ROWS[0], WHO, {}, IndexesError, r"X of shape \(8,\)"),
         (np.where(np.eye(24, 8) > 0, np.nan, ROWS), WHO, {}, IndexesError, "X not finite .* row 0"),
         (np.zeros((24, 8)), WHO, {}, IndexesError, "X of nothing but noughts in row 0"),
