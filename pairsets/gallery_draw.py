@@ -15,6 +15,23 @@ from pairsets.errors import SampleError
 HELD_OUT = 0.2
 
 
+@dataclass(frozen=True)
+class GalleryOptions:
+    """Options of the gallery.
+
+    Attributes:
+        size: pictures of each identity, of a drawn gallery.
+        held_out: share of the identities that are in no drawn gallery.
+        seed: of the draw.
+        pool: whether an identity has one vector, the mean of its pictures'.
+    """
+
+    size: int = 1
+    held_out: float = HELD_OUT
+    seed: int = 0
+    pool: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class GalleryDraw:
     """Drawn gallery, and the probes that are searched for in it.

@@ -10,6 +10,7 @@ import typer
 
 from mining.cli.app import app
 from mining.cli.options import (
+    GALLERY,
     SCORES,
     AnnotatorOption,
     CacheOption,
@@ -17,6 +18,8 @@ from mining.cli.options import (
     EmbeddingGroup,
     FacesArgument,
     FacesOption,
+    GallerySizeOption,
+    HeldOutOption,
     IdentityGroup,
     IntervalGroup,
     ModelGroup,
@@ -24,6 +27,7 @@ from mining.cli.options import (
     OutputGroup,
     OverwriteOption,
     PairsArgument,
+    PoolOption,
     PublishedOption,
     ScoreGroup,
     TargetOption,
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from mining.commands.evaluate import ProtocolOptions
     from mining.embeddings.options import EmbeddingOptions
     from mining.scores.sources import ScoreSources
+    from pairsets.gallery_draw import GalleryOptions
 
 # Of the help.
 PANEL = "Compare models on hard negatives"
@@ -145,6 +150,42 @@ class EvaluatedCensusGroup(CensusGroup):
         if self.ignore_list is not None and not self.all_pairs:
             raise typer.BadParameter("--ignore-list is of all pairs here; add --all-pairs")
         return super().asked
+
+
+@dataclass(frozen=True)
+class ComparedCensusGroup(CensusGroup):
+    """Options of what is told of all faces: rates over all pairs, and a search in a gallery."""
+
+    identify: Annotated[
+        bool,
+        typer.Option(
+            "--identify",
+            help="Search a gallery that is drawn of the faces with each model, too, as "
+            "`lookalikes identify` does: who is found among many, 1:N, from vectors.",
+            rich_help_panel=GALLERY,
+        ),
+    ] = False
+    gallery_size: GallerySizeOption = None
+    pool: PoolOption = False
+    held_out: HeldOutOption = None
+
+    def gallery(self, seed: int) -> GalleryOptions | None:
+        """The gallery as `compare_models` takes it; None where none is searched."""
+        given = {
+            "--gallery-size": self.gallery_size is not None,
+            "--pool": self.pool,
+            "--held-out": self.held_out is not None,
+        }
+        if not self.identify:
+            if named := [name for name, one in given.items() if one]:
+                raise typer.BadParameter(
+                    f"{' and '.join(named)} say how a gallery is drawn; add --identify"
+                )
+            return None
+        from pairsets.gallery_draw import HELD_OUT, GalleryOptions
+
+        held_out = HELD_OUT if self.held_out is None else self.held_out
+        return GalleryOptions(self.gallery_size or 1, held_out, seed, self.pool)
 
 
 @dataclass(frozen=True)
@@ -293,7 +334,7 @@ def compare(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and report.")],
     given: RunGroup = RunGroup(),
-    counted: CensusGroup = CensusGroup(),
+    counted: ComparedCensusGroup = ComparedCensusGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
     published: PublishedOption = False,
@@ -316,7 +357,10 @@ def compare(
         pairs,
         out=out,
         sources=given.sources(
-            encoding=network.options(), all_pairs=counted.asked, full=counted.full
+            encoding=network.options(),
+            all_pairs=counted.asked,
+            full=counted.full,
+            gallery=counted.gallery(intervals.seed),
         ),
         identities=identity.rule(),
         annotators=[Named.parse(text) for text in annotator or []],

@@ -12,49 +12,26 @@ from mining.cli.app import app
 from mining.cli.compare import PANEL
 from mining.cli.options import (
     DrawsOption,
+    GallerySizeOption,
+    HeldOutOption,
     IdentityGroup,
     ModelGroup,
     OutputGroup,
+    PoolOption,
     SeedOption,
-    share_from,
     target_share,
 )
 
-_GALLERY, _OPEN = "Gallery and probes", "Rates"
+_OPEN = "Rates"
 
 
 @dataclass(frozen=True)
 class GalleryGroup:
     """Options of the gallery."""
 
-    gallery_size: Annotated[
-        int | None,
-        typer.Option(
-            "--gallery-size",
-            min=1,
-            help="Pictures of each identity to draw for the gallery. [default: 1]",
-            rich_help_panel=_GALLERY,
-        ),
-    ] = None
-    pool: Annotated[
-        bool,
-        typer.Option(
-            "--pool",
-            help="Give each identity of the gallery one vector, the mean of its pictures'.",
-            rich_help_panel=_GALLERY,
-        ),
-    ] = False
-    held_out: Annotated[
-        float | None,
-        typer.Option(
-            "--held-out",
-            metavar="SHARE",
-            parser=share_from(),
-            help="Share of the identities to leave out of the gallery: their pictures are the "
-            "non-mated probes. [default: 0.2]",
-            rich_help_panel=_GALLERY,
-        ),
-    ] = None
+    gallery_size: GallerySizeOption = None
+    pool: PoolOption = False
+    held_out: HeldOutOption = None
     seed: SeedOption = 0
 
 
@@ -144,10 +121,10 @@ def identify(
         )
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_identified
-    from mining.commands.identify import GalleryOptions, identify_faces
+    from mining.commands.identify import identify_faces
     from pairsets.evaluation.identification import FNIRS, IdentificationTargets
     from pairsets.evaluation.interval_options import IntervalOptions
-    from pairsets.gallery_draw import HELD_OUT
+    from pairsets.gallery_draw import HELD_OUT, GalleryOptions
 
     held_out = HELD_OUT if drawn.held_out is None else drawn.held_out
     made = identify_faces(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mining.commands.threshold import Thresholded
     from mining.miners.impostors import Neighboured
     from pairsets.evaluation.census import CensusComparison
+    from pairsets.evaluation.gallery_search import GallerySearch
     from pairsets.evaluation.hubness import Hubness
     from pairsets.review.exchange.export import Exported
     from pairsets.review.exchange.imports import Imported
@@ -69,6 +70,7 @@ def compared_content(compared: Compared) -> Content:
 
     found = _ended(compared.files, compared.funnel, compared.warnings)
     found |= _boards(compared.leaderboards) | _census(compared.census)
+    found |= _identification(compared.identification)
     agreed = {name: agreement_content(one) for name, one in compared.agreement.items()}
     return found | _hubness(compared.hubness) | ({"agreement": agreed} if agreed else {})
 
@@ -174,6 +176,17 @@ def _census(found: CensusComparison | None) -> Content:
     return {
         "all_pairs": census_content(found),
         "all_pairs_differences": census_difference_records(found),
+    }
+
+
+def _identification(found: GallerySearch | None) -> Content:
+    if found is None:
+        return {}
+    from pairsets.tables.identification import difference_records, identification_content
+
+    return {
+        "identification": identification_content(found.models, found.facts),
+        "identification_differences": difference_records(found.models),
     }
 
 

@@ -34,6 +34,7 @@ SUSPECTS = "Suspects"
 INTERVALS = "Intervals"
 IDENTITIES = "Who a picture shows, where it is not its folder"
 SCORES = "Scores"
+GALLERY = "Gallery and probes"
 
 
 def share_from(most: float = 1.0) -> Callable[[str | float], float]:
@@ -243,6 +244,34 @@ DrawsOption = Annotated[
         min=0,
         help="Number of bootstrap draws, 100 or more; 0 leaves out what has no closed form.",
         rich_help_panel=INTERVALS,
+    ),
+]
+GallerySizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--gallery-size",
+        min=1,
+        help="Pictures of each identity to draw for the gallery. [default: 1]",
+        rich_help_panel=GALLERY,
+    ),
+]
+PoolOption = Annotated[
+    bool,
+    typer.Option(
+        "--pool",
+        help="Give each identity of the gallery one vector, the mean of its pictures'.",
+        rich_help_panel=GALLERY,
+    ),
+]
+HeldOutOption = Annotated[
+    float | None,
+    typer.Option(
+        "--held-out",
+        metavar="SHARE",
+        parser=share_from(),
+        help="Share of the identities to leave out of the gallery: their pictures are the "
+        "non-mated probes. [default: 0.2]",
+        rich_help_panel=GALLERY,
     ),
 ]
 OverwriteOption = Annotated[

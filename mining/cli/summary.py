@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mining.miners.impostors import Neighboured
     from pairsets.evaluation.annotators import Agreement
     from pairsets.evaluation.census import CensusComparison
+    from pairsets.evaluation.identification_differences import IdentificationComparison
     from pairsets.evaluation.intervals import Rate
     from pairsets.evaluation.kappa import Kappa
     from pairsets.review.exchange.export import Exported
@@ -99,6 +100,8 @@ def print_compared(compared: Compared) -> None:
         _print_board(console, board)
         if board.comparison is not None:
             _print_differences(console, board.comparison)
+    if compared.identification is not None:
+        _print_identification(console, compared.identification.models)
     for agreed in compared.agreement.values():
         _print_agreement(console, agreed)
     _print_funnel(console, [row for row in compared.funnel if row.count])
@@ -321,6 +324,32 @@ def _print_census(console: Console, found: CensusComparison) -> None:
         )
 
 
+def _print_identification(console: Console, found: IdentificationComparison) -> None:
+    """Rates of a search in a gallery, a line a rate, and which models it cannot tell apart."""
+    table = Table(title="identification, 1:N", title_justify="left", box=BOX)
+    table.add_column("rate")
+    for model in found.models:
+        table.add_column(escape(model), justify="right", overflow="fold")
+    for rate in next(iter(found.models.values())).rates:
+        cells = []
+        for model, one in found.models.items():
+            value, interval = rate_cell(one.rate(rate.name))
+            value = f"[bold]{value}[/bold]" if found.is_best(rate.name, model) else value
+            cells.append(f"{value} {escape(interval)}".rstrip())
+        table.add_row(identification_title(rate.name), *cells)
+    console.print(table)
+    sentence = gallery_sentence(next(iter(found.models.values())))
+    for text in (sentence, *identification_notes(found)):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(found.models) > 1:
+        told = ", ".join(f"{model} ({one})" for model, one in found.groups["rank-1"].items())
+        console.print(
+            f"Models that share a letter cannot be told apart at rank 1: {told}",
+            markup=False,
+            highlight=False,
+        )
+
+
 def _print_protocols(console: Console, found: Mapping[str, Protocols]) -> None:
     """Accuracy over folds, and TAR at FARs."""
     if not found:
@@ -387,29 +416,8 @@ def print_neighbours(found: Neighboured) -> None:
 @or_json(json_contents.identified_content)
 def print_identified(made: Identified) -> None:
     """Print the rates of each model that searched a gallery, a line a rate."""
-    console, found = console_of(), made.models
-    table = Table(title="identification, 1:N", title_justify="left", box=BOX)
-    table.add_column("rate")
-    for model in found.models:
-        table.add_column(escape(model), justify="right", overflow="fold")
-    for rate in next(iter(found.models.values())).rates:
-        cells = []
-        for model, one in found.models.items():
-            value, interval = rate_cell(one.rate(rate.name))
-            value = f"[bold]{value}[/bold]" if found.is_best(rate.name, model) else value
-            cells.append(f"{value} {escape(interval)}".rstrip())
-        table.add_row(identification_title(rate.name), *cells)
-    console.print(table)
-    sentence = gallery_sentence(next(iter(found.models.values())))
-    for text in (sentence, *identification_notes(found)):
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if len(found.models) > 1:
-        told = ", ".join(f"{model} ({one})" for model, one in found.groups["rank-1"].items())
-        console.print(
-            f"Models that share a letter cannot be told apart at rank 1: {told}",
-            markup=False,
-            highlight=False,
-        )
+    console = console_of()
+    _print_identification(console, made.models)
     _print_funnel(console, made.funnel)
     _print_files(console, [("written", file) for file in made.files])
 

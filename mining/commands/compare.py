@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
+from mining.commands.gallery_files import FOLDER, files_in, write_search
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
@@ -29,6 +31,7 @@ from pairsets.errors import PairSetError, ScoresError
 from pairsets.evaluation.annotator_files import people_of, rates_of, taken, with_own
 from pairsets.evaluation.annotators import Agreement, agreement
 from pairsets.evaluation.census import CensusComparison
+from pairsets.evaluation.gallery_search import GallerySearch
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.missing_scores import Missing
@@ -81,6 +84,7 @@ class Compared:
         hubness: who fills the negatives of each set.
         agreement: of several people, by set.
         census: the models over all pairs, where that was asked for.
+        identification: the models in a gallery, where that was asked for.
     """
 
     folder: RunFolder
@@ -91,12 +95,13 @@ class Compared:
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
+    identification: GallerySearch | None = None
 
     @classmethod
     def of(cls, folder: RunFolder, shown: ReportInputs, files: Sequence[Path]) -> Compared:
         """The result of a comparison, from what its report shows."""
         told = shown.funnel, shown.warnings, shown.hubness, shown.agreement
-        return cls(folder, shown.boards, files, *told, shown.census)
+        return cls(folder, shown.boards, files, *told, shown.census, shown.identification)
 
 
 @alone(folder=True)
@@ -121,7 +126,7 @@ def compare_models(
     carried to the others. An interrupted comparison goes on when called again.
 
     Args:
-        faces: folder that the pairs' paths lie in; only faces of pairs are embedded.
+        faces: folder that the pairs' paths lie in; others are embedded where `sources` say so.
         pairs: pair files; their names, without suffix, are those of the sets.
         out: folder for what is written, vectors in `embeddings` among it.
         sources: where scores come from, but for submissions, which are of one pair file.
@@ -153,7 +158,7 @@ def compare_models(
     opened = _opened(sources)
     present = _present(sources, sets, told, identities, progress)
     opened.load_models()
-    opened.check(sets, files, target_fnr)
+    opened.check(sets, files, target_fnr, present)
     mined = _ranked(sets, files)
     _agreements(sets, people, intervals)
     run = RunFolder.start(out, overwrite=overwrite, **begun)
@@ -167,7 +172,7 @@ def compare_models(
     with progress("Comparing"):
         made = _boards(sets, files, gathered, opened, people, target_fnr, published, intervals)
     boards, said = made[0], [*_said(made[0], files, whole, gathered), *made[1]]
-    census = opened.take_census(boards, run.root / f".{STEM}.search", progress)
+    searched = opened.search_gallery(intervals, progress)
     shown = ReportInputs(
         title=f"{len(gathered.models)} models compared",
         faces=present,
@@ -176,11 +181,12 @@ def compare_models(
         quantiles={name: one.quantiles for name, one in mined.items()},
         unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
         facts=_facts(present, gathered),
-        funnel=[*unread_rows(opened.embeddings), *set_rows(sets, gathered)],
+        funnel=_funnel(opened, sets, gathered, searched),
         warnings=[*opened.notes, *against, *said, *_unpublished(boards, published)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
         agreement=_agreements(sets, people, intervals),
-        census=census,
+        census=opened.take_census(boards, run.root / f".{STEM}.search", progress),
+        identification=searched,
         max_pixels=sources.encoding.max_pixels,
     )
     written = _write(run, shown, spreadsheet_safe, progress)
@@ -189,6 +195,17 @@ def compare_models(
     written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
     run.finish([*opened.homes, *map(folder_of, sources.embeddings), *older.strangers])
     return Compared.of(run, shown, written)
+
+
+def _funnel(
+    opened: OpenSources,
+    sets: Mapping[str, PairSet],
+    gathered: Gathered,
+    searched: GallerySearch | None,
+) -> list[FunnelRow]:
+    """Images, pairs and probes that are left out; who is in the gallery, and searched for."""
+    rows = [*unread_rows(opened.embeddings), *set_rows(sets, gathered)]
+    return rows if searched is None else [*rows, *searched.funnel]
 
 
 def _settings(given: Mapping[str, object]) -> dict[str, object]:
@@ -215,14 +232,15 @@ def _present(
     identities: Rule | None,
     progress: Progress,
 ) -> Faces:
-    """The faces of all sets; all there are in the folder, where all pairs of them count."""
+    """The faces of all sets; all there are in the folder, where these count."""
     faces = sources.faces
     assert faces is not None  # a comparison has them
-    if sources.all_pairs:
+    if sources.whole:
         if told is not None and identities is None:
             raise PairSetError(
-                "the pair files say who their faces show, and not of the other faces, which all "
-                "pairs are of; tell it with --identity-level, --identity-pattern or --identities"
+                "the pair files say who their faces show, and not of the other faces, which "
+                f"{'all pairs are of' if sources.all_pairs else 'are searched, too'}; tell it with "
+                "--identity-level, --identity-pattern or --identities"
             )
         with progress("Reading the folder of faces"):
             found = Faces.scan(faces, identities)
@@ -303,6 +321,10 @@ def _write(
         written += write_census(run.root / STEM, shown.census)
     if spreadsheet_safe:
         written += write_copies(tables_of(written))
+    if shown.identification is not None:
+        written += write_search(
+            run.root / FOLDER, shown.identification, spreadsheet_safe=spreadsheet_safe
+        )
     with progress("Drawing figures") as step:
         written += draw_figures(shown, run.report.parent / "figures", step)
     with progress("Drawing the report"):
@@ -391,12 +413,17 @@ class _Older:
                 for file in (root / "figures").glob(f"{kind}-*.{end}")
             ]
             files += [root / "figures" / f"{STEM}.{end}" for end in ("png", "svg")]
+            files += files_in(root / FOLDER)
         return cls(files, [] if ours else [*(root / "embeddings").glob("*")])
 
     def remove_but(self, written: Sequence[Path]) -> None:
         """Remove those that were not written anew."""
         for file in {*self.files} - {*written}:
             file.unlink(missing_ok=True)
+        for folder in {file.parent for file in self.files if file.parent.name == FOLDER}:
+            # Others' files stay, and their folder with them.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _unpublished(boards: Sequence[Leaderboard], published: bool) -> list[str]:

@@ -110,7 +110,7 @@ def take_all(
         kept = checkpoint and checkpoint.with_name(f"{checkpoint.name}.{at}")
         with progress(f"Counting all pairs of {model}") as step:
             found[model] = take_census(
-                _without(one, ignore),
+                without_ignored(one, ignore),
                 target,
                 fars=fars,
                 full=full,
@@ -121,7 +121,7 @@ def take_all(
     return compare_census(found)
 
 
-def _without(embeddings: Embeddings, ignore: Collection[str]) -> Embeddings:
+def without_ignored(embeddings: Embeddings, ignore: Collection[str]) -> Embeddings:
     """The embeddings of the faces whose base names are not to be ignored."""
     kept = embeddings.faces.without(ignore)
     return embeddings if kept.all() else embeddings.take(np.flatnonzero(kept))

@@ -14,13 +14,17 @@ from mining.models.model_labels import alike_labelled
 from mining.models.names import embeddings_name
 from mining.scores.census import refuse_other_faces, take_all
 from mining.scores.collection import Gathered, gather, names_of
+from mining.scores.gallery_search import search_drawn
 from pairsets.errors import ScoresError
 from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.comparison import compare
+from pairsets.evaluation.gallery_search import GallerySearch
+from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.evaluation.missing_scores import Missing
 from pairsets.faces import Faces
 from pairsets.files.side_files import Named
 from pairsets.files.submissions import Submission, read_submission
+from pairsets.gallery_draw import GalleryOptions, draw_gallery
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress
 from pairsets.storage.artefacts import refuse_inside
@@ -42,6 +46,7 @@ class ScoreSources:
         distance_of: of these models of score files the scores are distances.
         all_pairs: whether rates over all pairs of the faces are told, too, of models with vectors.
         full: whether all scores are looked at for them; None where that is affordable.
+        gallery: that is drawn of the faces and searched by models with vectors; None for none.
         cache: where vectors of `models` are kept; each command has a place of its own.
         encoding: how models run and images are read.
     """
@@ -56,12 +61,18 @@ class ScoreSources:
     distance_of: Sequence[str] = ()
     all_pairs: bool = False
     full: bool | None = None
+    gallery: GalleryOptions | None = None
     cache: Path | None = None
     encoding: EmbeddingOptions = field(default_factory=EmbeddingOptions)
 
     def __bool__(self) -> bool:
         """True where there is any source."""
         return bool(self.models or self.scores or self.embeddings or self.submissions)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all faces count, and not those of the pairs alone."""
+        return self.all_pairs or self.gallery is not None
 
     @property
     def files(self) -> list[Path]:
@@ -79,16 +90,16 @@ class ScoreSources:
 
         Raises:
             ScoresError: a source of such a kind.
-            RunError: models, and no faces to run them on; all pairs, and no vectors.
+            RunError: models, and no faces to run them on; all pairs or a gallery, and no vectors.
             EmbeddingError: a folder that has no embeddings.
         """
         if unfit := [name for name in without if getattr(self, name)]:
             raise ScoresError(f"scores cannot come from {' or '.join(unfit)} here")
         found = OpenSources(self, [Embeddings.load_named(folder) for folder in self.embeddings])
-        if self.all_pairs and not (self.models or self.embeddings):
+        if self.whole and not (self.models or self.embeddings):
             raise RunError(
-                "--all-pairs needs vectors of all faces, which score files have none of: name "
-                "--model or --embeddings"
+                f"{'--all-pairs' if self.all_pairs else '--identify'} needs vectors of all faces, "
+                "which score files have none of: name --model or --embeddings"
             )
         if self.models and self.faces is None:
             raise RunError("--model needs --faces, the folder that the pairs' paths lie in")
@@ -122,6 +133,11 @@ class OpenSources:
                 "Over all pairs stand the models with vectors alone: score files have scores of "
                 "some pairs, and not of all."
             )
+        if self.asked.gallery is not None and self.asked.scores:
+            found.append(
+                "The gallery is searched by the models with vectors alone: score files have scores "
+                "of some pairs, and a search needs those of all."
+            )
         return found
 
     def read_submissions(self, pairs: PairSet) -> None:
@@ -138,9 +154,9 @@ class OpenSources:
         """Embed `faces` with each model; `cache` is where, unless the sources say it.
 
         Raises:
-            RunError: where all pairs count, embeddings at hand that are of different faces.
+            RunError: where all faces count, embeddings at hand that are of different ones.
         """
-        if self.asked.all_pairs:
+        if self.asked.whole:
             refuse_other_faces(self.embeddings)
         cache = self.asked.cache or cache
         self.homes = [cache / embeddings_name(model) for model in self.models.values()]
@@ -182,15 +198,42 @@ class OpenSources:
             checkpoint=checkpoint,
         )
 
+    def search_gallery(
+        self, intervals: IntervalOptions, progress: Progress
+    ) -> GallerySearch | None:
+        """Search by the models with vectors in a drawn gallery; None where nobody asks for it.
+
+        Raises:
+            RunError: vectors of different faces.
+            SampleError, EmbeddingError: see `mining.scores.gallery_search.search_drawn`.
+        """
+        if self.asked.gallery is None:
+            return None
+        sources = dict(zip(names_of(self.embeddings), self.embeddings, strict=True))
+        return search_drawn(sources, self.asked.gallery, intervals, progress=progress)
+
     def check(
         self,
         sets: Mapping[str, PairSet],
         files: Mapping[str, Path],
         target_fnr: float | str | None,
+        faces: Faces | None = None,
     ) -> None:
-        """Raise what evaluating the sets would raise, before the work on models."""
+        """Raise what evaluating the sets would raise, before the work on models.
+
+        So is what drawing a gallery would: of embeddings at hand, else of `faces`.
+        """
         given = self.gather(sets)
         for name, pairs in sets.items():
             rest = pairs.take(given.kept[name])
             refuse_lacking(rest, [0, 1], str(files[name]))
             compare(name, rest, given.scores[name], target_fnr, missing="reject", draws=0)
+        if self.asked.gallery is not None and faces is not None:
+            faces = self.embeddings[0].faces if self.embeddings else faces
+            drawn = self.asked.gallery
+            draw_gallery(
+                faces.identities,
+                gallery_size=drawn.size,
+                held_out=drawn.held_out,
+                seed=drawn.seed,
+            )

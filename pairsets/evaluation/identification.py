@@ -83,7 +83,7 @@ class IdentificationTargets:
 
 
 def _least(count: int) -> str:
-    return f"{1 / count:.2g}, one of them" if count else "unknown without any"
+    return f"{1 / count:.3g}, one of them" if count else "unknown without any"
 
 
 @dataclass(frozen=True)

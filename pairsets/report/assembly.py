@@ -43,6 +43,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         confusions=confusions_of(shown),
         agreement=shown.agreement,
         census=shown.census,
+        identification=shown.identification,
         mined=shown.mined,
         warnings=shown.warnings,
         max_pixels=shown.max_pixels,

@@ -15,6 +15,7 @@ from pairsets.errors import PairsetsError, ScoresError
 from pairsets.evaluation.annotators import Agreement
 from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.confusion import Confusion
+from pairsets.evaluation.gallery_search import GallerySearch
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.rates import Curve, Point
@@ -131,6 +132,7 @@ class Report:
         confusions: which identities are taken for which, by what to call it.
         agreement: of several people who judged, by set.
         census: the models over all pairs, where these were counted: it leads.
+        identification: the models in a gallery, where one was searched.
         mined: how many pairs the largest mined set has.
         warnings: sentences a reader must see first.
         max_pixels: width times height above which a face is refused undecoded.
@@ -151,6 +153,7 @@ class Report:
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
+    identification: GallerySearch | None = None
     mined: int = 0
     warnings: Sequence[str] = ()
     max_pixels: int = MAX_PIXELS

@@ -9,6 +9,7 @@ from pairsets.arrays import Rows, Scores
 from pairsets.evaluation.annotators import Agreement
 from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.comparison import Comparison
+from pairsets.evaluation.gallery_search import GallerySearch
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
@@ -29,6 +30,7 @@ class ReportInputs:
         unseen: faces that cannot be read, whose pairs count and are not shown.
         facts, funnel, warnings, hubness, agreement: see `pairsets.report.Report`.
         census: the models over all pairs, where these were counted.
+        identification: the models in a gallery, where one was searched.
         max_pixels: width times height above which a face is refused undecoded.
     """
 
@@ -44,6 +46,7 @@ class ReportInputs:
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
+    identification: GallerySearch | None = None
     max_pixels: int = MAX_PIXELS
 
     @property

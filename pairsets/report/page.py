@@ -15,6 +15,7 @@ from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts
 from pairsets.report.headline import Headline, is_mined
+from pairsets.report.identification import identification_of
 from pairsets.report.leaderboards import board_of
 from pairsets.report.policy import content_policy
 from pairsets.report.tables import (
@@ -80,6 +81,9 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         hero=hero,
         # Others are those that some model gets wrong, which need not be most alike to any.
         hero_mined=all(pair.rank for pair in hero),
+        identification=None
+        if report.identification is None
+        else identification_of(report.identification),
         boards=[board_of(board) for board in report.leaderboards],
         kinds=_kinds(report),
         contrasts=contrasts_of(report),

@@ -14,10 +14,11 @@ from support.command_line import lookalikes
 
 from lookalikes import Embeddings, identify
 from mining import embed
-from mining.commands.identify import GalleryOptions, identify_faces
+from mining.commands.identify import identify_faces
 from mining.errors import EmbeddingError, RunError
-from pairsets import Faces, IdentificationTargets, IntervalOptions
+from pairsets import Faces, IdentificationTargets, IntervalOptions, PairSet
 from pairsets.errors import OutputError, SampleError, ScoresError
+from pairsets.gallery_draw import GalleryOptions
 from pairsets.tables.identification import FILES, PROBES
 
 PEOPLE, EACH, SIZE = 24, 4, 8
@@ -271,3 +272,129 @@ def test_arrays_that_are_refused(
     }
     with pytest.raises(error, match=said):
         identify(**{**arrays, **given})  # type: ignore[arg-type]
+
+
+# --- in a comparison
+
+
+@pytest.fixture
+def pairs(world: Path) -> Path:
+    """Pairs of the faces in one folder."""
+    file = world / "random.csv"
+    given = ("--positives", 40, "--negatives", 40, "--out", str(file))
+    assert lookalikes("random", str(world / "faces/whole"), *given).code == 0
+    return file
+
+
+def compared(world: Path, pairs: Path, *options: object, models: int = 2) -> tuple[object, ...]:
+    names = [world / "whole" / name for name in ("good", "poorer")[:models]]
+    given = [text for one in names for text in ("--embeddings", str(one))]
+    base = ("compare", str(world / "faces/whole"), "--pair-file", str(pairs), *given)
+    return (*base, "--draws", "100", "--out", str(world / "run"), *options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--gallery-size", "2", "--pool", "--seed", "3"),
+        ("--held-out", "0", "--spreadsheet-safe"),
+    ],
+)
+def test_a_comparison_writes_what_identify_does(
+    world: Path, pairs: Path, options: tuple[str, ...]
+) -> None:
+    made = lookalikes(*compared(world, pairs, "--identify", *options, "--json"))
+    assert made.code == 0, made.err
+    alone = lookalikes(
+        *("identify", str(world / "whole"), "--out", str(world / "alone"), "--draws", "100"),
+        *options,
+        "--json",
+    )
+    assert alone.code == 0, alone.err
+    names = sorted(path.name for path in (world / "alone").iterdir())
+    assert sorted(path.name for path in (world / "run/identification").iterdir()) == names
+    for name in names:
+        mine, theirs = (world / where / name for where in ("run/identification", "alone"))
+        assert mine.read_bytes() == theirs.read_bytes(), name
+    mine, theirs = json.loads(made.out), json.loads(alone.out)
+    assert mine["identification"] == theirs["identification"]
+    assert mine["identification_differences"] == theirs["differences"]
+    rows = [row for row in mine["funnel"] if row["stage"] in ("gallery", "probes")]
+    assert rows == theirs["funnel"]
+    assert {*map(str, (world / "run/identification").iterdir())} < {*mine["files"]}
+
+
+def test_a_comparison_shows_the_search_beside_its_pairs(world: Path, pairs: Path) -> None:
+    found = lookalikes(*compared(world, pairs, "--identify")).summary
+    assert found.index("random pairs") < found.index("identification, 1:N")
+    assert "57 mated and 20 non-mated probes" in found
+    page = (world / "run/report.html").read_text("utf-8")
+    assert 'href="#identification"' in page
+    assert "the same gallery, one picture of each of 19 identities, for 57 other pictures" in page
+    assert "20 pictures of 5 strangers" in page
+    # Without the option nothing is left of it.
+    found = lookalikes(*compared(world, pairs, "--overwrite")).summary
+    assert "1:N" not in found
+    assert not (world / "run/identification").exists()
+    assert "#identification" not in (world / "run/report.html").read_text("utf-8")
+
+
+def test_what_others_put_beside_it_stays(world: Path, pairs: Path) -> None:
+    base = compared(world, pairs, "--identify", models=1)
+    assert lookalikes(*base, "--spreadsheet-safe").code == 0
+    own = world / "run/identification/notes.txt"
+    own.write_text("mine")
+    assert lookalikes(*base, "--held-out", "0", "--overwrite").code == 0
+    names = {path.name for path in own.parent.iterdir()}
+    assert names == {*FILES, PROBES, "cmc.png", "cmc.svg", "notes.txt"}
+    assert lookalikes(*compared(world, pairs, "--overwrite", models=1)).code == 0
+    assert [*own.parent.iterdir()] == [own]
+
+
+def test_a_model_is_run_on_all_faces_to_be_searched(world: Path) -> None:
+    few = PairSet.of(["p00/0.png", "p00/0.png"], ["p00/1.png", "p01/0.png"], [1, 0])
+    few.write(world / "few.csv")
+    base = ("compare", str(world / "faces/whole"), "--pair-file", str(world / "few.csv"))
+    given = ("--model", "pixels", "--identify", "--out", str(world / "run"))
+    assert "57 mated and 20 non-mated probes" in lookalikes(*base, *given).summary
+
+
+def test_scores_alone_cannot_be_searched(world: Path, pairs: Path) -> None:
+    sent = str(world / "sent.csv")
+    made = lookalikes(
+        *("export-scores", str(pairs), "--embeddings", str(world / "whole/good"), "--out", sent)
+    )
+    assert made.code == 0
+    faces, out = str(world / "faces/whole"), str(world / "run")
+    base = ("compare", faces, "--pair-file", str(pairs), "--scores", sent, "--identify")
+    message = lookalikes(*base, "--out", out).message
+    assert "--identify needs vectors of all faces" in message
+    assert "name --model or --embeddings" in message
+    assert not (world / "run").exists()
+    more = ("--embeddings", str(world / "whole/poorer"), "--out", out)
+    assert "searched by the models with vectors alone" in lookalikes(*base, *more).summary
+    names = {row["model"] for row in rows(world / "run/identification/identification.csv")}
+    assert names == {"python:poorer"}
+
+
+def test_how_a_gallery_is_drawn_asks_for_one(world: Path, pairs: Path) -> None:
+    usage = lookalikes(*compared(world, pairs, "--gallery-size", "2", "--pool")).usage
+    assert "--gallery-size and --pool say how a gallery is drawn; add --identify" in usage
+
+
+def test_vectors_of_other_faces_are_refused(world: Path) -> None:
+    (world / "faces/whole/p23/3.png").unlink()
+    shutil.rmtree(world / "whole/poorer")
+    embed(Faces.scan(world / "faces/whole"), planted("poorer", 1.2), world / "whole/poorer")
+    few = world / "few.csv"
+    PairSet.of(["p00/0.png", "p00/0.png"], ["p00/1.png", "p01/0.png"], [1, 0]).write(few)
+    message = lookalikes(*compared(world, few, "--identify")).message
+    assert "embeddings of different faces: 1 of 96 are missing in the second" in message
+    assert not (world / "run/identification").exists()
+
+
+def test_a_gallery_that_nobody_is_in_is_refused_before_the_work(world: Path, pairs: Path) -> None:
+    message = lookalikes(*compared(world, pairs, "--identify", "--held-out", "0.99")).message
+    assert "none that is in the gallery has a second face to look for" in message
+    assert not (world / "run").exists()
