@@ -18,6 +18,7 @@ from mining.cli.options import (
     CannotLinkOption,
     DetectorOption,
     DropOption,
+    EmbeddingsOption,
     ExcludeOption,
     FacesArgument,
     FusionOption,
@@ -302,6 +303,63 @@ class IndexGroup:
 
 
 @dataclass(frozen=True)
+class CastGroup:
+    """The models of a build: those that mine, and further ones."""
+
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            metavar="[NAME=]MODEL",
+            help="Model that mines; repeatable: several mine together. NAME is what tables and "
+            "figures call it. Or the NAME of --embeddings, whose vectors mine. [default: the first "
+            "--embeddings mines]",
+        ),
+    ] = None
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", metavar="[NAME=]MODEL", help="Further model to evaluate; repeatable."
+        ),
+    ] = None
+    embeddings: EmbeddingsOption = None
+
+    def members(self) -> tuple[list[str | Path], list[str | Path]]:
+        """The models that mine and the further ones, as `build` takes them."""
+        references, folders = self.reference or [], self.embeddings or []
+        further: list[str | Path] = [*(self.model or [])]
+        if not references and not folders:
+            raise typer.BadParameter("nobody mines; name a --reference, or --embeddings")
+        if not references:
+            return [folders[0]], [*further, *folders[1:]]
+        named = self._named(folders)
+        miners: list[str | Path] = [_miner(text, named) for text in references]
+        return miners, [*further, *(one for one in folders if one not in miners)]
+
+    def _named(self, folders: list[Path]) -> dict[str, Path]:
+        """The folders of embeddings that have a NAME, by it."""
+        if not folders:
+            return {}
+        from mining.models.model_labels import split_folder
+
+        labels = ((split_folder(folder)[0], folder) for folder in folders)
+        return {label: folder for label, folder in labels if label is not None}
+
+
+def _miner(text: str, named: dict[str, Path]) -> str | Path:
+    """The model that a reference is, or the embeddings that have its name."""
+    if text not in named:
+        return text
+    from mining.models import FAMILIES
+
+    if text in FAMILIES:
+        raise typer.BadParameter(
+            f"--reference {text}: a model, and a NAME of --embeddings; give these another NAME"
+        )
+    return named[text]
+
+
+@dataclass(frozen=True)
 class RunGroup:
     """Options of a run as a whole."""
 
@@ -319,22 +377,8 @@ class RunGroup:
 )
 def build(
     faces: FacesArgument,
-    reference: Annotated[
-        list[str],
-        typer.Option(
-            "--reference",
-            metavar="[NAME=]MODEL",
-            help="Model that mines; repeatable: several mine together. NAME is what tables and "
-            "figures call it.",
-        ),
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", metavar="[NAME=]MODEL", help="Further model to evaluate; repeatable."
-        ),
-    ] = None,
+    cast: CastGroup = CastGroup(),
     identity: IdentityGroup = IdentityGroup(),
     mined: RuleGroup = RuleGroup(),
     joined: RandomGroup = RandomGroup(),
@@ -346,11 +390,14 @@ def build(
 ) -> None:
     """A folder of faces in, an adversarial benchmark out: pairs, evaluations, report.
 
-    Interrupted, the same command goes on where it stopped.
+    The models of --reference mine, those of --model are evaluated beside them. Vectors that exist
+    already (--embeddings) stand for models that are not run. Interrupted, the same command goes on
+    where it stopped.
     """
     if joined.test_pairs is not None and (joined.positives, joined.negatives) != (None, None):
         raise typer.BadParameter("--test-pairs has its pairs; leave out --positives, --negatives")
-    if mined.fusion is not None and len(reference) == 1:
+    miners, further = cast.members()
+    if mined.fusion is not None and len(miners) == 1:
         raise typer.BadParameter("--fusion is of several; give --reference more than once")
     drop = suspects.drop(models.max_pixels)
     from mining.cli.progress_bar import bar
@@ -360,9 +407,9 @@ def build(
     with place(whole.cluster) as where:
         run = run_build(
             faces,
-            reference,
+            miners,
             out=out,
-            models=model or [],
+            models=further,
             identities=identity.rule(),
             pairs=mined.pairs,
             mining=where.mining(mined.options(drop), models.device),

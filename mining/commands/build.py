@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from indexes import FlatIndex
+from mining.commands.build_cast import Cast, LoadedCast, Member, Members
 from mining.commands.build_report import Run, Scores, TableOptions, draw_report
 from mining.commands.pair_file import write_pair_file
 from mining.commands.run_folder import UNSETTLED, RunFolder
-from mining.embeddings.options import FLOOR, EmbeddingOptions, notes_of
-from mining.embeddings.store import Embeddings, skipped_rows
+from mining.embeddings.options import EmbeddingOptions
+from mining.embeddings.store import Embeddings
 from mining.miners.fold_results import Content
-from mining.miners.fused_negatives import left_out, refuse_twice
+from mining.miners.fused_negatives import left_out
 from mining.miners.inputs import (
     Joined,
     MinerInputs,
@@ -34,14 +33,9 @@ from mining.miners.provenance import (
 )
 from mining.miners.search import Search
 from mining.miners.suspect_free import dropped_rows
-from mining.models import Model
-from mining.models.model_labels import alike_labelled
-from mining.models.names import model_names, plain_names
-from mining.ranking.mined_pairs import Mined
-from mining.ranking.model_ranking import search_on
 from mining.scores.census import take_all
 from mining.scores.collection import Gathered
-from mining.scores.kinship import Kinships, kinships_between
+from mining.scores.kinship import Kinships
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
 from pairsets.evaluation.census import CensusComparison
@@ -52,7 +46,7 @@ from pairsets.funnel import FunnelRow, faces_rows
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
-from pairsets.storage.publication import alone, written_together
+from pairsets.storage.publication import alone
 from pairsets.storage.settings import settings_of
 from pairsets.tables.census import ENDS, STEM, write_census
 from pairsets.tables.leaderboard import Leaderboard, LeftOut, make_leaderboard, write_leaderboards
@@ -67,10 +61,10 @@ _UNSET = (*UNSETTLED, "missing")
 @alone(folder=True)
 def build(
     faces: str | Path,
-    references: str | Sequence[str],
+    references: Members,
     *,
     out: str | Path,
-    models: Sequence[str] = (),
+    models: Sequence[Member] = (),
     identities: Rule | None = None,
     pairs: int = DEFAULT_PAIRS,
     mining: MiningOptions | None = None,
@@ -89,9 +83,11 @@ def build(
 
     Args:
         faces: folder with one folder per identity.
-        references: `family:argument` of the model that mines, or of several.
+        references: `family:argument` of the model that mines, or of several. Vectors that exist
+            already stand for a model that is not run: a `Path` of their folder, `NAME=FOLDER` too,
+            or `Embeddings`; they have to be of the very faces.
         out: the run's folder.
-        models: further models to evaluate.
+        models: further models to evaluate, likewise.
         identities: who each picture shows, where that is not its folder: `ByLevel`, `ByPattern` or
             `ByList`.
         pairs: how many adversarial negatives.
@@ -109,30 +105,29 @@ def build(
     """
     mining, random = mining or MiningOptions(), random or RandomSet()
     tables, encoding = tables or TableOptions(), encoding or EmbeddingOptions()
+    named = Cast.of(references, models)
     encoding.refuse_cache(Path(out), Path(faces))
     asked: dict[str, object] = {"faces": faces, "references": references, "models": models}
     asked |= {"identities": identities, "pairs": pairs, **vars(mining), **vars(random)}
     asked |= vars(tables)
-    settings = settings_of(asked | encoding.settled, paths=_PATHS, without=_UNSET)
-    named = [references] if isinstance(references, str) else references
-    miners, models = alike_labelled(named, models)
+    named.refuse_places(Path(out))
+    settings = settings_of(asked | named.settings | encoding.settled, paths=_PATHS, without=_UNSET)
     search = _search(mining, encoding.device)
-    search.refuse_unfit(len(miners))
-    refuse_twice(miners)
-    others = [model for model in models if model not in miners]
-    mining = _aim_drop(mining, Path(faces), encoding, others, models)
+    search.refuse_unfit(len(named.miners))
+    mining = _aim_drop(mining, Path(faces), encoding, named)
     given = MinerInputs.read(mining, random)
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces, identities)
     test = _read_test_pairs(given, found, tables.target_fnr)
-    cast = _Models.load(miners, [*models, *([FLOOR] if tables.floor else [])], encoding)
+    cast = named.load(found, encoding, floor=tables.floor, progress=progress)
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)
-    embedded = cast.embed(found, run, encoding, progress)
-    sources = dict(zip(cast.names[: len(miners)], embedded, strict=False))
-    own, lost = _random_set(given, test, embedded[0])
-    before = [*faces_rows(found), *skipped_rows(embedded[0]), *lost]
-    vetoing = embedded[cast.specs.index(others[0])] if mining.vetoed else None
-    checks, looked_with, abstained = given.look_for_suspects(embedded[: len(miners)], vetoing)
+    embedded = cast.embed(run, encoding, progress)
+    sources = dict(zip(cast.names[: cast.count], embedded, strict=False))
+    own, lost = _random_set(given, test, embedded)
+    before = [*faces_rows(found), *cast.embedding_rows(found, embedded[0]), *lost]
+    # The first of the further ones stands behind those that mine.
+    vetoing = embedded[cast.count] if mining.vetoed else None
+    checks, looked_with, abstained = given.look_for_suspects(embedded[: cast.count], vetoing)
     parameters, inputs = _describe(given, pairs, embedded[0])
     mined_with = parameters | mining.parameters
     mined_of = inputs | given.exclusions_digest | looked_with
@@ -161,7 +156,7 @@ def build(
         quantiles=content.quantiles,
         suspects=content.looked,
     )
-    without = dict(zip(apart, map(run.without, cast.plain_names(len(miners))), strict=False))
+    without = dict(zip(apart, map(run.without, cast.plain_names), strict=False))
     for name, path in without.items():
         theirs, row = mined.without[name], apart[name]
         rows = [*before, *mining_rows(theirs, joined)]
@@ -171,7 +166,7 @@ def build(
             manifest("leave-one-out", row.pairs, said, mined_of, rows, **accounts_of(theirs)),
         )
     write_leaderboards(run.leaderboard, boards)
-    warnings = [*notes_of(cast.loaded), *_warnings(random, before_ours), *found.notes]
+    warnings = [*cast.notes, *_warnings(random, before_ours), *found.notes]
     warnings += [*abstained, *content.warnings_beside(run.pairs("adversarial"))]
     made = Run(
         run,
@@ -194,75 +189,6 @@ def build(
         draw_report(made, made.references, content.rank, encoding.max_pixels)
     run.finish([run.embeddings(model) for model in cast.loaded], without.values())
     return made
-
-
-@dataclass(frozen=True, eq=False)
-class _Models:
-    """The models of a build, those that mine first.
-
-    Attributes:
-        specs: `family:argument` of each, with its label if it has one.
-        loaded: the models.
-    """
-
-    specs: Sequence[str]
-    loaded: Sequence[Model]
-
-    @classmethod
-    def load(
-        cls, miners: Sequence[str], further: Sequence[str], encoding: EmbeddingOptions
-    ) -> _Models:
-        """Load each once; no two that mine may be one, and no two of one name."""
-        specs = list(dict.fromkeys(alike_labelled([*miners, *further])[0]))
-        model_names(specs)
-        loaded = [encoding.load(spec) for spec in specs]
-        refuse_twice(miners, [model.fingerprint for model in loaded[: len(miners)]])
-        return cls(specs, loaded)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Names of the models in tables."""
-        return model_names(self.specs)
-
-    def plain_names(self, count: int) -> list[str]:
-        """Names of the first `count` models that any file can have."""
-        return plain_names(self.loaded[:count], self.specs[:count])
-
-    @property
-    def fingerprints(self) -> dict[str, str]:
-        """Fingerprints of the models by these names."""
-        loaded = zip(self.names, self.loaded, strict=True)
-        return {name: model.fingerprint for name, model in loaded}
-
-    def embed(
-        self, faces: Faces, run: RunFolder, encoding: EmbeddingOptions, progress: Progress
-    ) -> list[Embeddings]:
-        """Embed with the first all faces, with the others those that it could; write their list."""
-
-        def embedded(some: Faces, at: int) -> Embeddings:
-            model, called = self.loaded[at], self.specs[at]
-            return encoding.embed(some, model, run.embeddings(model), progress, called=called)
-
-        first = embedded(faces, 0)
-        others = [embedded(first.faces, at) for at in range(1, len(self.loaded))]
-        first.faces.write(run.faces)
-        with written_together([run.index, run.index.with_suffix(".json")]) as staged:
-            FlatIndex(first.vectors).save(staged / run.index.name)
-        return [first, *others]
-
-    def kinships(
-        self,
-        embedded: Sequence[Embeddings],
-        mined: Mined,
-        seed: int,
-        device: str,
-        progress: Progress,
-    ) -> Kinships:
-        """Kinship of each with the references, by as many hardest pairs as were mined."""
-        models = dict(zip(self.names, embedded, strict=True))
-        with progress("Looking for kin of the reference"):
-            how = search_on(device)
-            return kinships_between(models, mined.references, len(mined), seed, how)
 
 
 def _search(mining: MiningOptions, device: str) -> Search:
@@ -288,14 +214,13 @@ def _aim_drop(
     mining: MiningOptions,
     faces: Path,
     encoding: EmbeddingOptions,
-    others: Sequence[str],
-    models: Sequence[str],
+    named: Cast,
 ) -> MiningOptions:
     """Look for the suspects to drop among these faces; refuse early what cannot be looked for."""
     if mining.drop is None:
         return mining
     drop = replace(mining.drop, faces=faces, max_pixels=encoding.max_pixels)
-    drop.refuse_early(others, models)
+    drop.refuse_early(named.further, named.named)
     return replace(mining, drop=drop)
 
 
@@ -318,12 +243,12 @@ def _read_test_pairs(
 
 
 def _random_set(
-    given: MinerInputs, test: PairSet | None, embedded: Embeddings
+    given: MinerInputs, test: PairSet | None, embedded: Sequence[Embeddings]
 ) -> tuple[PairSet, list[FunnelRow]]:
     """The random set of the faces that could be embedded; what test pairs lose."""
     if test is None:
-        return given.random.draw(embedded.faces, given.ignored), []
-    return without_skipped(test, [embedded], "random", "test pairs")
+        return given.random.draw(embedded[0].faces, given.ignored), []
+    return without_skipped(test, embedded, "random", "test pairs")
 
 
 def _score(
@@ -365,7 +290,7 @@ def _evaluate(
 
 
 def _census(
-    cast: _Models,
+    cast: LoadedCast,
     embedded: Sequence[Embeddings],
     tables: TableOptions,
     boards: Sequence[Leaderboard],

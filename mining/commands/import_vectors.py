@@ -21,7 +21,7 @@ from mining.embeddings.foreign_vectors import (
     refuse_causes,
 )
 from mining.embeddings.producer import OnError
-from mining.embeddings.store import IDENTITIES, Embeddings
+from mining.embeddings.store import IDENTITIES, UNUSABLE, Embeddings
 from mining.errors import EmbeddingError
 from mining.models.base import Similarity
 from pairsets.arrays import Mask
@@ -321,7 +321,7 @@ def _foreign(
     names = strings(who.setdefault(str(one), str(one)) for one in
                     (naming.identities[row] for row in rows.tolist()))  # fmt: skip
     skipped = {
-        paths[row]: f"its vector: {cause}"
+        paths[row]: f"{UNUSABLE}{cause}"
         for row, cause in lengths.causes.items()
         if naming.identities[row] is not None
     }

@@ -12,8 +12,7 @@ from typing import Literal
 from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.miners.search import WorkFiles
-from mining.models.base import Model
-from mining.models.names import embeddings_name, model_names
+from mining.models.names import Known, embeddings_name, model_names
 from pairsets.pairset import identities_of
 from pairsets.storage.artefacts import refuse_below_file, refuse_inside, write_text
 from pairsets.storage.former_names import KEYS, present_keys
@@ -188,8 +187,13 @@ class RunFolder:
             for folder in sorted((self.root / "embeddings").iterdir())
             if folder.is_dir()
         ]
-        return dict(zip(model_names([item.model for item in found]), found, strict=True))
+        names = model_names([item.model for item in found])
+        # Vectors from elsewhere may have one name and be of two models.
+        return {
+            name if names.count(name) == 1 else item.folder.name: item
+            for name, item in zip(names, found, strict=True)
+        }
 
-    def embeddings(self, model: Model) -> Path:
+    def embeddings(self, model: Known) -> Path:
         """Folder of a model's vectors."""
         return self.root / "embeddings" / embeddings_name(model)

@@ -69,7 +69,7 @@ class KnownVectors:
         self._rows = np.full(len(faces), -1, np.int64)
         if self.finished is not None:
             self._rows = _places(self.finished.faces.paths, faces.paths)
-        self._status = _read_status(folder, self.finished)
+        self._status = read_status(folder, self.finished)
         self._changed = False
         self._before = len(journal.sources)
         self._noted = self._in_journal()
@@ -177,7 +177,7 @@ class KnownVectors:
     def renew_status(self) -> None:
         """Write the status of a finished folder's files, if it is no longer what stands there."""
         if self._changed:
-            _write_status(self.folder, map(np.ndarray.tolist, self._status))
+            write_status(self.folder, map(np.ndarray.tolist, self._status))
 
     def write(self, partial: Path) -> tuple[TextColumn, int]:
         """Lay vectors, digests and status of all faces that have a vector into `partial`.
@@ -194,7 +194,7 @@ class KnownVectors:
         dimensions = self._write_vectors(partial / "vectors.npy", rows, noted)
         digests = self._digests_of(rows, noted)
         write_csv(partial / "images.csv", IMAGES_HEADER, zip(paths, digests, strict=True))
-        _write_status(partial, self._statuses_of(rows, noted))
+        write_status(partial, self._statuses_of(rows, noted))
         return paths, dimensions
 
     def _write_vectors(self, path: Path, rows: Rows, noted: Rows) -> int:
@@ -243,7 +243,7 @@ def _places(known: TextColumn, paths: TextColumn) -> Rows:
     return np.arange(len(paths)) if known.equals(paths) else known.find(paths)
 
 
-def _read_status(folder: Path, finished: Embeddings | None) -> NDArray[np.int64]:
+def read_status(folder: Path, finished: Embeddings | None) -> NDArray[np.int64]:
     """`[N, 4]` of the finished rows; without a readable file none is as any file's."""
     count = 0 if finished is None else len(finished)
     if not count:
@@ -257,5 +257,6 @@ def _read_status(folder: Path, finished: Embeddings | None) -> NDArray[np.int64]
     return found
 
 
-def _write_status(folder: Path, rows: Iterable[Sequence[int]]) -> None:
+def write_status(folder: Path, rows: Iterable[Sequence[int]]) -> None:
+    """Write the status of the files of a folder's rows."""
     write_csv(folder / STATUS, FACTS, rows)

@@ -56,6 +56,9 @@ _SAID = ("identities", "identities_sha256")
 _ARRAYS = "mining.embeddings.array_embeddings"
 _TEXTS = ("model", "fingerprint", "similarity", "images_sha256", "vectors_sha256")
 IMAGES_HEADER = ["path", "sha256"]
+# Begins of causes that tell of a vector and not of a picture.
+UNUSABLE, NO_VECTOR = "its vector: ", "no vector"
+_VECTORLESS = (UNUSABLE, NO_VECTOR)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -391,7 +394,11 @@ def named_otherwise(faces: Faces, paths: Sequence[str]) -> Mapping[str, str] | N
 
 def skipped_rows(embeddings: Embeddings) -> list[FunnelRow]:
     """Funnel rows of the embedding stage."""
-    rows = []
-    if embeddings.skipped:
-        rows.append(FunnelRow("embed", "images that cannot be read", len(embeddings.skipped)))
+    causes = list(embeddings.skipped.values())
+    without = sum(cause.startswith(_VECTORLESS) for cause in causes)
+    counts = {
+        "images that cannot be read": len(causes) - without,
+        "faces without a usable vector": without,
+    }
+    rows = [FunnelRow("embed", what, count) for what, count in counts.items() if count]
     return [*rows, FunnelRow("embed", "faces embedded", len(embeddings), kept=True)]

@@ -5,24 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from mining.errors import ModelError
 from mining.models.adapted_model import split_steps
-from mining.models.base import Model
 from mining.models.model_labels import split_label
 
 _MODEL_SUFFIXES = {".zip", ".pth", ".pt", ".onnx", ".safetensors"}
 
 
-def embeddings_name(model: Model) -> str:
+class Known(Protocol):
+    """Model, run or not, that has a text of its own and a fingerprint."""
+
+    @property
+    def name(self) -> str:
+        """The `family:argument` text."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of what makes its vectors; words may stand before it, with a hyphen."""
+
+
+def embeddings_name(model: Known) -> str:
     """Folder name for a model's vectors: readable, and another one for other weights.
 
     What tells two models of one short name apart is the beginning of the fingerprint.
     """
-    return f"{_plain(model.name)}-{model.fingerprint[:8]}"
+    return f"{_plain(model.name)}-{model.fingerprint.rpartition('-')[2][:8]}"
 
 
-def plain_names(models: Sequence[Model], texts: Sequence[str] | None = None) -> list[str]:
+def plain_names(models: Sequence[Known], texts: Sequence[str] | None = None) -> list[str]:
     """Short names that any file can have; with a fingerprint where two models would share one.
 
     Args:

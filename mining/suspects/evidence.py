@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -260,11 +260,13 @@ class Drop:
             only = f"--model {named[0]} is a reference itself" if named else "there is none"
             raise PairSetError(
                 "--drop-suspects veto needs a second model, beside those that mine, and "
-                f"{only}; name one with --model (pixels, the floor of the tables, vetoes only if "
-                "it is named, too)"
+                f"{only}; name one with --model or --embeddings (pixels, the floor of the tables, "
+                "vetoes only if it is named, too)"
             )
         seen = [kind for kind in self.kinds if kind in (*PICTURED, "alias", "crop")]
-        self.evidence([]).checks(seen)
+        # Those that are seen in vectors are looked for, and trusted, once there are some.
+        trusted = [kind for kind in self.trusted if kind in seen or kind not in self.kinds]
+        replace(self.evidence([]), trusted=trusted).checks(seen)
 
     def refuse_for_positives(self) -> None:
         """Raise PairSetError for kinds that no pair of one identity can be of."""

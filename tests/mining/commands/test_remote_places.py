@@ -228,3 +228,24 @@ def test_a_crash_keeps_no_password_of_a_url(monkeypatch):
     assert "geheim" not in text + outcome.err
     assert "ftp://host/x" in text
     assert "ZeroDivisionError: at s3://bucket/faces" in text
+
+
+def test_a_build_of_vectors_in_a_bucket(faces, there, tmp_path):
+    """Faces and embeddings by URL: compared with each other, and the same bytes as here."""
+    kept = ("--pairs", "6", "--no-floor", "--no-all-pairs", "--out")
+    for place, source in ((there, f"{there}/faces"), (tmp_path, faces)):
+        made = lookalikes("embed", source, "--model", PIXELS, "--out", f"{place}/vectors")
+        assert made.code == 0
+        given = ("--embeddings", f"ours={place}/vectors")
+        built = lookalikes("build", source, *given, *kept, f"{place}/run")
+        assert built.code == 0, built.err
+    here, away = files_of(tmp_path / "run"), download(f"{there}/run")
+    assert here.keys() == away.keys()
+    differing = {name for name in here if here[name] != away[name]}
+    assert {Path(name).name for name in differing} <= OWN
+    (tmp_path / "changed").mkdir()
+    shutil.copy(faces / "asuka/1.png", tmp_path / "changed/0.png")
+    upload(tmp_path / "changed", f"{there}/faces/rei")
+    again = lookalikes("build", f"{there}/faces", *given, *kept, f"{there}/other")
+    assert "are other than those that the vectors were made of" in again.message
+    assert "rei/0.png" in again.message
