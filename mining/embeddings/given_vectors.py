@@ -158,7 +158,7 @@ class GivenVectors:
         self._refuse(
             f"vectors of faces that are not in {faces.place}",
             others,
-            f"The {why[6:]}"
+            f"The {why[2:]}"
             if why.startswith("; paths")
             else why[2:]
             or "Are they of another folder, of more faces, or of pictures that are gone? Make them "

@@ -362,7 +362,10 @@ def test_paths_with_the_folder_in_front(home: Path) -> None:
     done = lookalikes("import", "vectors.npy", "--names", "names.txt", "--identity-level", 2,
                       "--out", "fronted")  # fmt: skip
     assert done.code == 0, done.err
-    assert "these have 'faces/' in front" in refused(home, "--embeddings", "fronted")
+    told = (
+        "The paths are relative to the faces folder, and these have 'faces/' in front: leave it out"
+    )
+    assert told in refused(home, "--embeddings", "fronted")
 
 
 def test_embeddings_in_the_run_s_folder_or_around_it(home: Path, undrawn: None) -> None:
