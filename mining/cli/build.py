@@ -222,12 +222,22 @@ class TableGroup:
             "than a minute]",
         ),
     ] = None
+    identify: Annotated[
+        bool | None,
+        typer.Option(
+            "--identify/--no-identify",
+            help="Search a gallery that is drawn of the faces with each model, too, as "
+            "`lookalikes identify` does: who is found among many, 1:N. [default: where that takes "
+            "less than a minute, of ten identities or more]",
+        ),
+    ] = None
 
     def options(self) -> TableOptions:
         """The options as `build` takes them."""
         from mining.commands.build_report import TableOptions
 
-        return TableOptions(target_of(self.target_fnr), self.published, self.floor, self.all_pairs)
+        target = target_of(self.target_fnr)
+        return TableOptions(target, self.published, self.floor, self.all_pairs, self.identify)
 
 
 @dataclass(frozen=True)

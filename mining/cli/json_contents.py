@@ -57,11 +57,13 @@ def run_content(run: Run) -> Content:
         *([run.suspects] if run.suspects is not None else []),
         run.folder.pairs("random"),
         run.folder.leaderboard.with_suffix(".md"),
+        *([run.folder.root / "identification"] if run.identification is not None else []),
         run.folder.figure("adversarial").parent,
         run.folder.report,
     ]
     found = _ended(files, run.funnel, run.warnings)
-    return found | _boards(run.leaderboards) | _census(run.census) | _hubness(run.hubness)
+    found |= _boards(run.leaderboards) | _census(run.census)
+    return found | _identification(run.identification) | _hubness(run.hubness)
 
 
 def compared_content(compared: Compared) -> Content:

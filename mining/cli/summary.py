@@ -75,6 +75,8 @@ def print_run(run: Run) -> None:
         _print_census(console, run.census)
     for board in run.leaderboards:
         _print_board(console, board)
+    if run.identification is not None:
+        _print_identification(console, run.identification.models)
     _print_funnel(console, run.funnel)
     _print_hubness(console, run.hubness)
     files = [
@@ -83,6 +85,7 @@ def print_run(run: Run) -> None:
         *([("suspects", run.suspects)] if run.suspects is not None else []),
         ("random pairs", run.folder.pairs("random")),
         ("tables", run.folder.leaderboard.with_suffix(".md")),
+        *([("1:N", run.folder.root / "identification")] if run.identification is not None else []),
         ("figures", run.folder.figure("adversarial").parent),
         ("report", run.folder.report),
     ]

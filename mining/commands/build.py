@@ -10,6 +10,7 @@ import numpy as np
 
 from mining.commands.build_cast import Cast, LoadedCast, Member, Members
 from mining.commands.build_report import Run, Scores, TableOptions, draw_report
+from mining.commands.build_search import refuse_no_gallery, with_search
 from mining.commands.pair_file import write_pair_file
 from mining.commands.run_folder import UNSETTLED, RunFolder
 from mining.embeddings.options import EmbeddingOptions
@@ -112,13 +113,12 @@ def build(
     asked |= vars(tables)
     named.refuse_places(Path(out))
     settings = settings_of(asked | named.settings | encoding.settled, paths=_PATHS, without=_UNSET)
-    search = _search(mining, encoding.device)
-    search.refuse_unfit(len(named.miners))
+    search = _search(mining, encoding.device, len(named.miners))
     mining = _aim_drop(mining, Path(faces), encoding, named)
     given = MinerInputs.read(mining, random)
     with progress("Reading the folder of faces"):
         found = Faces.scan(faces, identities)
-    test = _read_test_pairs(given, found, tables.target_fnr)
+    test = _read_test_pairs(given, found, tables)
     cast = named.load(found, encoding, floor=tables.floor, progress=progress)
     run = RunFolder.start(Path(out), overwrite=overwrite, faces=Path(faces), settings=settings)
     embedded = cast.embed(run, encoding, progress)
@@ -185,16 +185,20 @@ def build(
         suspects_of(run.pairs("adversarial")) if mined.looked else None,
         _census(cast, embedded, tables, boards, run, encoding.device, given.ignored, progress),
     )
+    made = with_search(made, dict(zip(cast.names, embedded, strict=True)), tables, given, progress)
     with progress("Drawing the report"):
         draw_report(made, made.references, content.rank, encoding.max_pixels)
     run.finish([run.embeddings(model) for model in cast.loaded], without.values())
     return made
 
 
-def _search(mining: MiningOptions, device: str) -> Search:
-    return Search(
+def _search(mining: MiningOptions, device: str, count: int) -> Search:
+    """The search, which is one that so many references can mine by."""
+    search = Search(
         "negative", mining.fusion, mining.rules, device=device, crews=mining.crews, each=True
     )
+    search.refuse_unfit(count)
+    return search
 
 
 def _describe(
@@ -224,9 +228,7 @@ def _aim_drop(
     return replace(mining, drop=drop)
 
 
-def _read_test_pairs(
-    given: MinerInputs, faces: Faces, target_fnr: float | str | None
-) -> PairSet | None:
+def _read_test_pairs(given: MinerInputs, faces: Faces, tables: TableOptions) -> PairSet | None:
     """The random set where it is a file; refuse what cannot be mined, joined or evaluated."""
     test, source = given.random.test_pairs, faces.root
     pairs = PairSet.read(test) if test is not None else None
@@ -238,7 +240,8 @@ def _read_test_pairs(
         trial, source = of_faces(pairs, faces, str(test)), Path(str(test))
     refuse_lacking(trial, [0, 1], str(source))
     refuse_unfit(trial, str(source))
-    resolve_target(trial, target_fnr)
+    resolve_target(trial, tables.target_fnr)
+    refuse_no_gallery(faces, tables, given)
     return None if pairs is None else trial
 
 

@@ -15,6 +15,7 @@ from mining.ranking.rank_aggregation import Method
 from mining.scores.census import census_work
 from pairsets import figures
 from pairsets.evaluation.census import CensusComparison
+from pairsets.evaluation.gallery_search import GallerySearch
 from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
@@ -99,6 +100,7 @@ def shown_of(
         warnings=run.warnings,
         hubness=run.hubness,
         census=run.census,
+        identification=run.identification,
         max_pixels=max_pixels,
     )
 
@@ -127,17 +129,24 @@ class TableOptions:
         published: add ZACI-20's published rows.
         floor: evaluate the `pixels` model too, to show what no model scores.
         all_pairs: tell rates over all pairs, too; None where that is at most `ALL_PAIRS`.
+        identify: search a gallery drawn of the faces, too; None where counting all pairs would be
+            at most `ALL_PAIRS`, which is more work, and ten identities have two pictures.
     """
 
     target_fnr: float | str | None = None
     published: bool = False
     floor: bool = True
     all_pairs: bool | None = None
+    identify: bool | None = None
 
     def counts_all(self, embedded: Sequence[Embeddings]) -> bool:
         """Whether rates over all pairs are told: by default where it takes less than a minute."""
         if self.all_pairs is not None:
             return self.all_pairs
+        return self.is_cheap(embedded)
+
+    def is_cheap(self, embedded: Sequence[Embeddings]) -> bool:
+        """Whether all pairs are counted in less than a minute."""
         return sum(census_work(*one.vectors.shape) for one in embedded) <= ALL_PAIRS
 
 
@@ -159,6 +168,7 @@ class Run:
         without: of several, the pair file that each one's leave-one-out row stands on.
         suspects: the list of those that were dropped, where any were to be.
         census: the models over all pairs, where these were counted.
+        identification: the models in a gallery, where one was searched.
     """
 
     folder: RunFolder
@@ -176,3 +186,4 @@ class Run:
     without: Mapping[str, Path] = field(default_factory=dict)
     suspects: Path | None = None
     census: CensusComparison | None = None
+    identification: GallerySearch | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,7 +50,10 @@ def search_drawn(
     refuse_other_faces([*sources.values()])
     side = [without_ignored(one, ignore) for one in sources.values()]
     targets = IdentificationTargets()
-    return search_galleries([*sources], [side], drawn, targets, intervals, progress)
+    found = search_galleries([*sources], [side], drawn, targets, intervals, progress)
+    lost = len(next(iter(sources.values())).faces) - len(side[0].faces)
+    rows = [FunnelRow("gallery", "faces on the ignore list", lost)] if lost else []
+    return replace(found, funnel=[*rows, *found.funnel])
 
 
 def search_galleries(

@@ -18,7 +18,7 @@ from mining.commands.identify import identify_faces
 from mining.errors import EmbeddingError, RunError
 from pairsets import Faces, IdentificationTargets, IntervalOptions, PairSet
 from pairsets.errors import OutputError, SampleError, ScoresError
-from pairsets.gallery_draw import GalleryOptions
+from pairsets.gallery_draw import GalleryOptions, draw_gallery
 from pairsets.tables.identification import FILES, PROBES
 
 PEOPLE, EACH, SIZE = 24, 4, 8
@@ -398,3 +398,86 @@ def test_a_gallery_that_nobody_is_in_is_refused_before_the_work(world: Path, pai
     message = lookalikes(*compared(world, pairs, "--identify", "--held-out", "0.99")).message
     assert "none that is in the gallery has a second face to look for" in message
     assert not (world / "run").exists()
+
+
+# --- in a build
+
+
+def built(world: Path, *options: object) -> tuple[object, ...]:
+    base = ("build", str(world / "faces/whole"), "--reference", "pixels", "--no-floor")
+    return (*base, "--pairs", "10", "--out", str(world / "built"), *options)
+
+
+def test_a_build_writes_what_identify_does_unless_told_not_to(world: Path) -> None:
+    made = lookalikes(*built(world, "--seed", "3", "--json"))
+    assert made.code == 0, made.err
+    vectors = str(world / "built/embeddings")
+    alone = lookalikes("identify", vectors, "--seed", "3", "--out", str(world / "alone"), "--json")
+    assert alone.code == 0, alone.err
+    names = sorted(path.name for path in (world / "alone").iterdir())
+    assert sorted(path.name for path in (world / "built/identification").iterdir()) == names
+    for name in names:
+        mine, theirs = (world / where / name for where in ("built/identification", "alone"))
+        assert mine.read_bytes() == theirs.read_bytes(), name
+    assert json.loads(made.out)["identification"] == json.loads(alone.out)["identification"]
+    page = (world / "built/report.html").read_text("utf-8")
+    assert "one picture of each of 19 identities, for 57 other pictures" in page
+    found = lookalikes(*built(world, "--no-identify", "--no-all-pairs", "--overwrite")).summary
+    assert "1:N" not in found
+    assert not (world / "built/identification").exists()
+    assert "#identification" not in (world / "built/report.html").read_text("utf-8")
+
+
+def test_a_build_of_few_identities_says_why_it_does_not_search(world: Path) -> None:
+    for number in range(9, PEOPLE):
+        shutil.rmtree(world / f"faces/whole/p{number:02}")
+    given = built(world, "--no-all-pairs")
+    found = lookalikes(*given).summary
+    assert "fewer than 10, so no search 1:N; --identify makes it" in found
+    assert not (world / "built/identification").exists()
+    found = lookalikes(*given, "--identify", "--overwrite").summary
+    assert "21 mated and 8 non-mated probes" in found
+
+
+def test_a_build_of_many_faces_leaves_the_search_to_the_user(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mining.commands.build_report.ALL_PAIRS", 1.0)
+    found = lookalikes(*built(world)).summary
+    assert "a search 1:N may take more than a minute; --identify makes it" in found
+    assert not (world / "built/identification").exists()
+
+
+def test_images_to_ignore_are_not_searched_in_a_build(world: Path) -> None:
+    (world / "ignore.csv").write_text("0.png\n")
+    listed = ("--ignore-list", str(world / "ignore.csv"), "--no-all-pairs")
+    found = lookalikes(*built(world, *listed, "--json"))
+    funnel = json.loads(found.out)["funnel"]
+    told = {row["what"]: row["count"] for row in funnel if row["stage"] in ("gallery", "probes")}
+    assert told["faces on the ignore list"] == PEOPLE
+    assert (told["mated"], told["non-mated"]) == (19 * 2, 5 * 3)
+    probes = rows(world / "built/identification" / PROBES)
+    assert not [row for row in probes if row["probe"].endswith("/0.png")]
+
+
+def test_a_build_that_nobody_can_be_found_in_is_refused_before_the_work(world: Path) -> None:
+    for number in range(3, PEOPLE):
+        shutil.rmtree(world / f"faces/whole/p{number:02}")
+    for number in (1, 2):
+        for at in (1, 2, 3):
+            (world / f"faces/whole/p{number:02}/{at}.png").unlink()
+    # A draw that holds out the only one who has further pictures.
+    faces = Faces.scan(world / "faces/whole")
+    seed = next(one for one in range(100) if not can_draw(faces.identities, one))
+    one = ("--positives", "1", "--negatives", "1", "--identify", "--seed", str(seed))
+    assert "has a second face to look for" in lookalikes(*built(world, *one)).message
+    assert not (world / "built").exists()
+
+
+def can_draw(names: np.ndarray, seed: int) -> bool:
+    """Whether a gallery can be drawn."""
+    try:
+        draw_gallery(names, seed=seed)
+    except SampleError:
+        return False
+    return True
