@@ -19,6 +19,7 @@ __all__ = ["FAMILIES", "Loader", "Model", "ModelError", "Precision", "Similarity
 FAMILIES: dict[str, str] = {
     "animecv": "mining.models.animecv:load",
     "animesion": "mining.models.animesion:load",
+    "ccip": "mining.models.ccip:load",
     "clip": "mining.models.clip:load",
     "hf": "mining.models.hf:load",
     "insightface": "mining.models.insightface:load",
@@ -42,8 +43,8 @@ def load_model(spec: str, *, device: str = "auto", precision: Precision = "fp32"
 
     Args:
         spec: `pixels`, `timm:NAME[@WEIGHTS]`, `torchvision:NAME[@WEIGHTS]`, `animecv:PATH`,
-            `animesion:PATH`, `clip:NAME@WEIGHTS`, `hf:FOLDER`, `hf:ORGANISATION/NAME`,
-            `insightface:PATH`, `onnx:PATH` or `python:module:factory`.
+            `animesion:PATH`, `ccip:FOLDER`, `clip:NAME@WEIGHTS`, `hf:FOLDER`,
+            `hf:ORGANISATION/NAME`, `insightface:PATH`, `onnx:PATH` or `python:module:factory`.
         device: `auto` takes cuda, mps or cpu, in that order; also `cuda:N`. A family that
             computes without PyTorch or ONNX Runtime stays where it is.
         precision: `bf16` for PyTorch networks alone.

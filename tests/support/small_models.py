@@ -268,6 +268,51 @@ def onnx_graph(
     return folder / "model.onnx"
 
 
+def ccip_folder(
+    folder: Path, seed: int, *, metric: str = "cosine", dimensions: int | str = "d"
+) -> str:
+    """CCIP's two networks: features of 16 x 16 pixels, and a metric on vectors.
+
+    Args:
+        folder: to write to.
+        seed: of the features.
+        metric: (1 - cosine) / 2, or one that is something else.
+        dimensions: of the vectors, where the metric fixes them.
+    """
+    from onnx import helper, numpy_helper
+
+    onnx_graph(folder, seed, shape=("n", 3, 16, 16)).rename(folder / "model_feat.onnx")
+    slope = {"cut off": -1.25, "similarity": 0.5}.get(metric, -0.5)
+    numbers = {"slope": slope, "start": -slope if slope < 0 else 0.5, "none": 0.0, "one": 1.0}
+    given = [numpy_helper.from_array(np.array(v, np.float32), k) for k, v in numbers.items()]
+    last = {"vector": "input", "constant": "nothing", "by company": "centred"}.get(metric, "cut")
+    nodes = [
+        helper.make_node("ReduceL2", ["input"], ["length"], axes=[1]),
+        helper.make_node("Div", ["input", "length"], ["unit"]),
+        helper.make_node("Identity", ["input" if metric == "distance" else "unit"], ["compared"]),
+        helper.make_node("Transpose", ["compared"], ["turned"], perm=[1, 0]),
+        helper.make_node("MatMul", ["compared", "turned"], ["product"]),
+        helper.make_node("Mul", ["product", "slope"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "start"], ["raw"]),
+        helper.make_node("Clip", ["raw", "none", "one"], ["cut"]),
+        helper.make_node("ReduceSum", ["raw"], ["whole"], keepdims=1),
+        helper.make_node("Div", ["raw", "whole"], ["centred"]),
+        helper.make_node("Mul", ["raw", "none"], ["nothing"]),
+        helper.make_node("Identity", [last], ["output"]),
+    ]
+    tensor = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [tensor("input", 1, ["n", dimensions])],
+        [tensor("output", 1, ["n", "m"])],
+        given,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (folder / "model_metrics.onnx").write_bytes(model.SerializeToString())
+    return f"ccip:{folder}"
+
+
 def onnx_file(folder: Path, seed: int) -> str:
     return f"onnx:{onnx_graph(folder, seed)}"
 
@@ -285,6 +330,7 @@ BUILDERS: dict[str, Builder] = {
     "animecv folder": animecv_folder,
     "animecv zip": animecv_zip,
     "animesion": animesion_file,
+    "ccip": ccip_folder,
     "clip folder": clip_folder,
     "hf folder": hf_folder,
     "insightface": insightface_file,

@@ -170,6 +170,7 @@ def test_bf16_is_another_model_or_none(kind: str, model: Model, made: Made) -> N
         ("pixels:16", "takes no argument"),
         ("onnx", "expected onnx:PATH"),
         ("animecv:", "expected animecv:PATH"),
+        ("ccip:", "expected ccip:FOLDER"),
         ("clip:", "expected clip:NAME@WEIGHTS or clip:FOLDER"),
         ("clip:ViT-B-32", "expected clip:NAME@WEIGHTS or clip:FOLDER"),
         ("hf:", "expected hf:FOLDER or hf:ORGANISATION/NAME"),
