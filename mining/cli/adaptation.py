@@ -46,6 +46,25 @@ WhiteningOption = Annotated[
     ),
 ]
 
+PostOption = Annotated[
+    Literal["centre", "whiten"] | None,
+    typer.Option(
+        "--post",
+        help="Learn a step on the vectors of --post-from and put it behind the model: centre takes "
+        "off their mean, whiten also evens out how an identity's own vectors vary.",
+        rich_help_panel=ADAPTED,
+    ),
+]
+PostFromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--post-from",
+        metavar="EMBEDDINGS",
+        help="Embeddings of other identities of the same collection, by the same model.",
+        rich_help_panel=ADAPTED,
+    ),
+]
+
 
 def options_of(group: EmbeddingGroup) -> EmbeddingOptions:
     """The options of a group, layers split, as commands take them."""
@@ -64,6 +83,8 @@ class AdaptedGroup(ModelGroup):
     layers: LayersOption = None
     flip: FlipOption = False
     whitening: WhiteningOption = None
+    post: PostOption = None
+    post_from: PostFromOption = None
 
     def options(self) -> EmbeddingOptions:
         """The options as commands take them."""

@@ -21,7 +21,7 @@ from mining.embeddings.foreign_vectors import (
     refuse_causes,
 )
 from mining.embeddings.producer import OnError
-from mining.embeddings.store import IDENTITIES, UNUSABLE, Embeddings
+from mining.embeddings.store import IDENTITIES, UNUSABLE, WHITENING, Embeddings
 from mining.errors import EmbeddingError
 from mining.models.base import Similarity
 from pairsets.arrays import Mask
@@ -43,7 +43,7 @@ from pairsets.text_column import TextColumn
 
 _FILES = ("vectors.npy", "images.csv", "manifest.json")
 # Of an embedding that was here before.
-_STALE = (IDENTITIES, "status.csv")
+_STALE = (IDENTITIES, WHITENING, "status.csv")
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 from mining.embeddings.crew import Crew, Encoder
 from mining.embeddings.engines import Engine, refuse_unfit
 from mining.embeddings.producer import BATCH_SIZE, OnError, embed
 from mining.embeddings.store import Embeddings
-from mining.errors import ModelError
+from mining.embeddings.whitening_learner import Method, WhiteningPlan, learn_whitening
+from mining.errors import EmbeddingError, ModelError
 from mining.models import Model, Precision, load_model
 from mining.models.adapted_model import AdaptedModel, split_steps
 from mining.models.model_labels import split_label, with_label
@@ -25,6 +28,8 @@ from pairsets.storage.artefacts import refuse_below_file, refuse_inside
 
 # The model that needs no weights: what it scores is what no model scores.
 FLOOR = "pixels"
+Post = Literal["centre", "whiten"]
+_METHODS: Mapping[str, Method] = {"centre": "centre", "whiten": "within"}
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,15 @@ class EmbeddingOptions:
         flip: whether the vectors of a picture and of its mirror image are averaged; see
             `mining.models.adapted_model`.
         whitening: file with a step behind the model; see `mining.models.whitening_step`.
+        post, post_from: a step that is learnt on the spot instead, from a folder of embeddings of
+            other faces by the same model: `centre` takes their mean off, `whiten` whitens within
+            their identities; see `mining.embeddings.whitening_learner`.
         cache: folder of vectors that runs share; see `mining.embed`. On one machine it changes no
             vector.
         crew: processes elsewhere that embed; this one where it is None. It changes no vector.
+
+    Raises:
+        ModelError: `post` without `post_from`, or the other way round; or with `whitening`.
     """
 
     device: str = "auto"
@@ -54,8 +65,29 @@ class EmbeddingOptions:
     layers: tuple[str, ...] = ()
     flip: bool = False
     whitening: Path | None = None
+    post: Post | None = None
+    post_from: Path | None = None
     cache: Path | None = field(default=None, compare=False)
     crew: Crew | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.post is not None and self.post not in get_args(Post):
+            raise ModelError(f"--post {self.post!r} is none of {', '.join(get_args(Post))}")
+        if self.post is not None and self.post_from is None:
+            raise ModelError(
+                f"--post {self.post} is learnt on other faces: give --post-from, a folder of "
+                "their embeddings by the same model"
+            )
+        if self.post_from is not None and self.post is None:
+            raise ModelError(
+                f"--post-from {self.post_from} without --post; say what to learn there: "
+                f"{' or '.join(get_args(Post))}"
+            )
+        if self.post is not None and self.whitening is not None:
+            raise ModelError(
+                f"--post {self.post} and --whitening {self.whitening}: one step or the other; "
+                "--post learns what --whitening reads"
+            )
 
     @property
     def settled(self) -> dict[str, object]:
@@ -65,6 +97,9 @@ class EmbeddingOptions:
         steps |= {"flip": True} if self.flip else {}
         if self.whitening is not None:
             steps["whitening"] = Whitening.read(self.whitening).digest
+        if self.post is not None and self.post_from is not None:
+            found = Embeddings.load(self.post_from).manifest
+            steps["post"] = [self.post, found["fingerprint"], found["vectors_sha256"]]
         return {"precision": self.precision, **engine, **steps}
 
     def load(self, spec: str) -> Model:
@@ -83,26 +118,46 @@ class EmbeddingOptions:
                 f"model {spec!r}: {steps} is no part of a model's name, but what options made of "
                 f"it; load {split_steps(spec)[0]} with --layers, --flip and --whitening"
             )
+        if spec == FLOOR and self.post is not None:
+            raise ModelError(f"--post {self.post} is of networks; {FLOOR} has no steps behind it")
         model: Model = load_model(
             spec,
             device=self.device,
             precision="fp32" if spec == FLOOR else self.precision,
         )
-        model = self._adapted(model) if spec != FLOOR else model
+        model = self._adapted(model, spec) if spec != FLOOR else model
         refuse_unfit(model, self._engine(spec))
         return model
 
-    def _adapted(self, model: Model) -> Model:
+    def _adapted(self, model: Model, spec: str) -> Model:
         """The model with the steps behind it; itself where there are none."""
         if self.layers:
             from mining.models.layers import with_layers
 
             model = with_layers(model, self.layers)
-        if not self.flip and self.whitening is None:
+        if not self.flip and self.whitening is None and self.post is None:
             return model
-        step = Whitening.read(self.whitening) if self.whitening is not None else None
-        label = str(self.whitening)
-        return AdaptedModel(model, flip=self.flip, whitening=step, label=label)
+        step, label = None, self.whitening or self.post_from
+        if self.whitening is not None:
+            step = Whitening.read(self.whitening)
+        elif self.post is not None and self.post_from is not None:
+            self._refuse_faces(self.post_from, spec)
+            found = Embeddings.load(self.post_from)
+            step = learn_whitening(found, WhiteningPlan(_METHODS[self.post]))
+        return AdaptedModel(model, flip=self.flip, whitening=step, label=str(label))
+
+    def _refuse_faces(self, folder: Path, spec: str) -> None:
+        """Raise EmbeddingError, with the command that is missing, for a folder of faces."""
+        if not folder.is_dir() or (folder / "manifest.json").exists():
+            return
+        made = folder.with_name(f"{folder.name}-vectors")
+        words = ["lookalikes", "embed", str(folder), "--model", spec, "--out", str(made)]
+        words += ["--layers", ",".join(self.layers)] if self.layers else []
+        words += ["--flip"] if self.flip else []
+        raise EmbeddingError(
+            f"{folder}: no embeddings, which a step is learnt on; are these the faces? Then first: "
+            f"{shlex.join(words)}; and give --post-from {shlex.quote(str(made))}"
+        )
 
     def refuse_cache(self, out: Path, faces: Path) -> None:
         """Raise OutputError where the cache is, or lies in, what is read or written."""

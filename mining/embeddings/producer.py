@@ -20,6 +20,7 @@ from mining.embeddings.store import (
     FILES,
     IDENTITIES,
     SCHEMA,
+    WHITENING,
     Embeddings,
     named_otherwise,
     read_images,
@@ -29,6 +30,7 @@ from mining.embeddings.vector_cache import VectorCache, cached, facts_of
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.adapted_model import AdaptedModel
 from mining.models.base import Model
+from mining.models.collection_mean import CollectionMean, collection_mean
 from mining.models.heap import kept_heap
 from pairsets import images
 from pairsets.arrays import Mask
@@ -217,6 +219,10 @@ def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_s
     named = named_otherwise(faces, paths)
     if named is not None:
         write_csv(partial / IDENTITIES, IDENTITY_COLUMNS, named.items())
+    step, mean = None, None
+    if isinstance(model, AdaptedModel) and model.whitening is not None:
+        step, mean = model, _mean(faces, paths, partial)
+        model.whitening.write(partial / WHITENING)
     manifest = {
         "schema": SCHEMA,
         "model": model.name,
@@ -232,18 +238,31 @@ def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_s
         "vectors_sha256": sha256(partial / "vectors.npy"),
         **({} if known.choice.facts is None else {"engine": dict(known.choice.facts)}),
         "provenance": dict(model.provenance),
-        "notes": [*getattr(model, "notes", ()), *_told(model, faces, paths, partial)],
+        **({} if step is None or mean is None else {"whitening": step.whitening_facts(mean)}),
+        "notes": [
+            *getattr(model, "notes", ()),
+            *([] if step is None or mean is None else _told(step, mean, faces, paths, partial)),
+        ],
         "versions": versions("lookalikes", "numpy", "pillow"),
     }
     write_json(partial / "manifest.json", manifest)
 
 
-def _told(model: Model, faces: Faces, paths: TextColumn, partial: Path) -> list[str]:
-    """Sentences on faces that a step behind the model was learnt on."""
-    if not isinstance(model, AdaptedModel) or model.whitening is None:
-        return []
+def _mean(faces: Faces, paths: TextColumn, partial: Path) -> CollectionMean:
+    """The mean of the vectors in `partial`, by identity."""
+    names = np.asarray(faces.identities[faces.paths.find(paths)], dtype=str)
+    codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    return collection_mean(np.load(partial / "vectors.npy", mmap_mode="r"), codes)
+
+
+def _told(
+    model: AdaptedModel, mean: CollectionMean, faces: Faces, paths: TextColumn, partial: Path
+) -> list[str]:
+    """Sentences on faces that a step behind the model was learnt on, and on the mean of these."""
     people = faces.identities[faces.paths.find(paths)].tolist()
-    return model.notes_on(people, read_images(partial / "images.csv", "sha256"))
+    found = model.notes_on(people, read_images(partial / "images.csv", "sha256"))
+    note = model.note_on_mean(mean)
+    return found if note is None else [*found, note]
 
 
 def _finish_moves(folder: Path) -> None:
@@ -252,11 +271,13 @@ def _finish_moves(folder: Path) -> None:
     if not (partial / "manifest.json").exists():
         return
     (folder / "manifest.json").unlink(missing_ok=True)
-    for name in (*FILES, IDENTITIES):
+    for name in (*FILES, IDENTITIES, WHITENING):
         if (partial / name).exists():
             (partial / name).replace(folder / name)
-    if "identities_sha256" not in read_manifest(partial / "manifest.json"):
-        (folder / IDENTITIES).unlink(missing_ok=True)
+    manifest = read_manifest(partial / "manifest.json")
+    for key, name in (("identities_sha256", IDENTITIES), ("whitening", WHITENING)):
+        if key not in manifest:
+            (folder / name).unlink(missing_ok=True)
     (partial / "manifest.json").replace(folder / "manifest.json")
     shutil.rmtree(partial)
 

@@ -49,6 +49,8 @@ SCHEMA = 1
 FILES = ("vectors.npy", "images.csv", "status.csv")
 # Where faces are not named by their folders.
 IDENTITIES = "identities.csv"
+# The step behind the model, where there is one, for whoever embeds a picture as these were.
+WHITENING = "whitening.safetensors"
 # Of the provenance of vectors from elsewhere; no family of models, for there is no network.
 FAMILY = "imported"
 _SAID = ("identities", "identities_sha256")

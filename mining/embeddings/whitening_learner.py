@@ -29,8 +29,9 @@ from threadpoolctl import threadpool_limits
 from indexes.memory import gather
 from mining.embeddings.store import Embeddings, read_images
 from mining.errors import EmbeddingError
+from mining.models.collection_mean import CollectionMean, collection_mean
 from mining.models.names import short_name
-from mining.models.whitening_step import Whitening, image_marks, marks, model_digest
+from mining.models.whitening_step import Whitening, image_marks, marks, model_digest, unit
 from pairsets.arrays import Floats, Rows
 from pairsets.progress import Step, unheard
 from pairsets.storage.artefacts import versions
@@ -97,12 +98,15 @@ def learn_whitening(
     report = progress or unheard
     with embeddings.watched() as told, threadpool_limits(1, user_api="blas"):
         vectors = _Vectors(embeddings, order)
-        report(0, 2)
+        report(0, 3)
         mean, centres, counts = vectors.means(identities)
-        told(1, 2)
-        report(1, 2)
+        told(1, 3)
+        report(1, 3)
         projection, found = _projection(vectors, plan, mean, centres, counts, identities)
-        report(2, 2)
+        told(2, 3)
+        report(2, 3)
+        stepped = _stepped(embeddings, order, identities, mean, projection)
+        report(3, 3)
     step = Whitening(
         mean,
         projection,
@@ -121,11 +125,41 @@ def learn_whitening(
         "similarity": manifest["similarity"],
         "faces": len(embeddings),
         "identities": len(counts),
+        "folder": embeddings.folder.name or str(embeddings.folder),
         "images_sha256": manifest["images_sha256"],
         "vectors_sha256": manifest["vectors_sha256"],
         "versions": versions("lookalikes", "numpy"),
     }
-    return Whitening(step.mean, step.projection, facts, step.identities, step.images)
+    return Whitening(step.mean, step.projection, facts, step.identities, step.images, stepped)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stepped:
+    """Rows of the vectors that a step makes, as they are kept, made when they are asked for."""
+
+    embeddings: Embeddings
+    order: Rows
+    mean: Floats
+    projection: Floats | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        last = self.mean if self.projection is None else self.projection[0]
+        return len(self.order), len(last)
+
+    def __getitem__(self, rows: Rows) -> Floats:
+        found = gather(self.embeddings.vectors, self.order[rows]).astype(np.float64) - self.mean
+        if self.projection is not None:
+            found = found @ self.projection
+        return unit(found) if self.embeddings.manifest["similarity"] == "cosine" else found
+
+
+def _stepped(
+    embeddings: Embeddings, order: Rows, identities: Rows, mean: Floats, projection: Floats | None
+) -> CollectionMean:
+    """The mean of what a step makes of the vectors that it was learnt on."""
+    rows = _Stepped(embeddings, order, mean, projection)
+    return collection_mean(cast(Floats, rows), identities)
 
 
 @dataclass(frozen=True, eq=False)

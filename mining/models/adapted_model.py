@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps
 
 from mining.errors import ModelError
 from mining.models.base import Model, Similarity, digest
+from mining.models.collection_mean import LEAST_IDENTITIES, CollectionMean, compared
 from mining.models.whitening_step import Whitening, unit
 
 # Behind the text that loads a model.
@@ -129,6 +131,54 @@ class AdaptedModel:
             f"(by name) and on {pictures:,} of these {len(digests):,} pictures. Error rates here "
             "flatter it; judge it on identities that it was not learnt on."
         ]
+
+    def note_on_mean(self, found: CollectionMean) -> str | None:
+        """A sentence where the mean that was learnt is not that of the faces, or none can tell.
+
+        Args:
+            found: mean of these faces' vectors, as they are kept.
+        """
+        if self.whitening is None:
+            return None
+        label, learnt = Path(self._label).name, self.whitening.stepped
+        if learnt is None:
+            return (
+                f"{label}: learnt by an earlier version of lookalikes, which kept nothing that "
+                "tells whether it fits these faces; learn it again: lookalikes learn-whitening"
+            )
+        fit = compared(learnt, found)
+        if fit is None:
+            return (
+                f"{label}: whether its mean fits these faces cannot be told from the "
+                f"{learnt.identities:,} identities that it was learnt on and {found.identities:,} "
+                f"here; expected {LEAST_IDENTITIES} or more of each."
+            )
+        if not fit.foreign:
+            return None
+        return (
+            f"{label}: learnt on another kind of faces, by the look of it. Its mean lies "
+            f"{math.sqrt(fit.ratio):.1f} times as far from that of these faces as the draw of "
+            f"{learnt.identities:,} and {found.identities:,} identities explains; what is left of "
+            f"their mean is {fit.share:.2g} times the variance between identities. Such a step "
+            "brings little: learn one on other identities of this collection."
+        )
+
+    def whitening_facts(self, found: CollectionMean) -> dict[str, object]:
+        """Facts for a manifest on the whitening: where it is from, and how its mean fits.
+
+        Args:
+            found: see `note_on_mean`.
+        """
+        step = self.whitening
+        if step is None:
+            return {}
+        names = ("method", "folder", "faces", "identities", "model", "digest")
+        facts = {name: step.facts[name] for name in names if name in step.facts}
+        fit = None if step.stepped is None else compared(step.stepped, found)
+        if fit is None:
+            return {**facts, "fit": None}
+        told = {name: float(f"{value:.4g}") for name, value in vars(fit).items()}
+        return {**facts, "fit": {**told, "foreign": fit.foreign}}
 
 
 def split_steps(name: str) -> tuple[str, str]:

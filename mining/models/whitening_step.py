@@ -1,8 +1,9 @@
 """Whitening, a step behind a model: a mean that is taken off, and a projection; kept in a file.
 
 The file is safetensors: `mean` float64 `[D]`, `projection` float64 `[D, K]` unless the step is of
-the mean alone, `identities` and `images` uint64, marks of those that it was learnt on, and metadata
-that say how it was learnt. How a step is learnt says `mining.embeddings.whitening_learner`.
+the mean alone, `identities` and `images` uint64, marks of those that it was learnt on, `stepped`
+float64 `[K]`, the mean of what it makes of their vectors, and metadata that say how it was learnt.
+How a step is learnt says `mining.embeddings.whitening_learner`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from mining.errors import ModelError
 from mining.models.base import digest
+from mining.models.collection_mean import CollectionMean
 from pairsets.arrays import Floats
 from pairsets.storage.artefacts import atomic_write
 from pairsets.storage.json_files import JsonObject, parse_json
@@ -33,6 +35,8 @@ METHODS = ("centre", "pca", "within")
 MOST_DIMENSIONS = 65_536
 _MOST_BYTES = 8 << 30
 _HEAD = "lookalikes"
+# Facts of the mean of what it makes of the vectors that it was learnt on.
+_STEPPED = "stepped"
 # Of what a vector is made of, these make no other model of it: another version's vectors differ by
 # rounding, and so do half precision's, which no mean or covariance can tell.
 _ROUNDING = ("versions", "precision")
@@ -50,6 +54,8 @@ class Whitening:
         projection: float64 `[D, K]`; None leaves the vector at its length D.
         facts: how it was learnt, JSON-able: `method`, `model`, `model_digest`, counts, versions.
         identities, images: marks (see `marks`) of what it was learnt on, ascending.
+        stepped: mean of what it makes of the vectors that it was learnt on, as they are kept; None
+            in a file of before it was kept.
 
     Raises:
         ModelError: shapes that do not belong together, or numbers that are not finite.
@@ -60,6 +66,7 @@ class Whitening:
     facts: Mapping[str, Any]
     identities: Marks
     images: Marks
+    stepped: CollectionMean | None = None
 
     def __post_init__(self) -> None:
         dimensions, projection = self.mean.shape[0] if self.mean.ndim == 1 else 0, self.projection
@@ -77,6 +84,11 @@ class Whitening:
         for name, values in (("mean", self.mean), ("projection", projection)):
             if values is not None and (values.dtype != np.float64 or not np.isfinite(values).all()):
                 raise ModelError(f"a {name} with numbers that are not finite, or not float64")
+        if self.stepped is not None and len(self.stepped.mean) != self.dimensions:
+            raise ModelError(
+                f"a mean of {len(self.stepped.mean):,} components behind it, which makes "
+                f"{self.dimensions:,}"
+            )
 
     @property
     def dimensions(self) -> int:
@@ -104,6 +116,17 @@ class Whitening:
             return centred
         with threadpool_limits(1, user_api="blas"):
             return np.stack([row @ self.projection for row in centred])
+
+    @property
+    def origin(self) -> str:
+        """A sentence for a user on what it was learnt on."""
+        facts = self.facts
+        folder = f" of {facts['folder']}" if "folder" in facts else ""
+        what = "Their mean is taken off" if self.projection is None else "Vectors are whitened"
+        return (
+            f"{what} ({facts['method']}), as learnt on {facts['faces']:,} faces of "
+            f"{facts['identities']:,} identities{folder}, vectors of {facts['model']}."
+        )
 
     def refuse_other_model(self, provenance: Mapping[str, object], name: str, label: str) -> None:
         """Raise ModelError where it was learnt on another model's vectors.
@@ -142,7 +165,11 @@ class Whitening:
         }  # fmt: skip
         if self.projection is not None:
             tensors["projection"] = self.projection
-        head = json.dumps({"kind": KIND, "schema": SCHEMA, **self.facts}, sort_keys=True)
+        facts = {"kind": KIND, "schema": SCHEMA, **self.facts}
+        if self.stepped is not None:
+            tensors[_STEPPED] = self.stepped.mean
+            facts[_STEPPED] = self.stepped.facts
+        head = json.dumps(facts, sort_keys=True)
         data = save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {_HEAD: head})
         with atomic_write(path) as stream:
             stream.write(data)
@@ -178,8 +205,12 @@ class Whitening:
             if values.dtype != _DTYPES[name]:
                 raise ModelError(f"{path}: {_UNFIT}: {name} holds {values.dtype}")
         try:
+            told = facts.pop(_STEPPED, None)
+            if (told is None) != (_STEPPED not in found):
+                raise ModelError(f"{_STEPPED} without its other half")
+            stepped = None if told is None else CollectionMean.kept(found[_STEPPED], told)
             step = cls(found["mean"], found.get("projection"), facts, found["identities"],
-                       found["images"])  # fmt: skip
+                       found["images"], stepped)  # fmt: skip
         except ModelError as error:
             raise ModelError(f"{path}: damaged: {error}") from None
         if step.digest != facts["digest"]:
@@ -192,10 +223,11 @@ _DTYPES: Mapping[str, np.dtype[Any]] = {
     "projection": np.dtype("<f8"),
     "identities": np.dtype("<u8"),
     "images": np.dtype("<u8"),
+    _STEPPED: np.dtype("<f8"),
 }
 
 
-def _facts(path: Path, metadata: Mapping[str, str]) -> Mapping[str, Any]:
+def _facts(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     """The facts in the metadata of a file; ModelError where they are of another kind."""
     if _HEAD not in metadata:
         raise ModelError(f"{path}: {_UNFIT}; are these a network's weights?")
@@ -209,6 +241,10 @@ def _facts(path: Path, metadata: Mapping[str, str]) -> Mapping[str, Any]:
         found.text(name)
     for name in ("faces", "identities", "rank"):
         found.count(name, least=1)
+    if "folder" in found:
+        found.text("folder")
+    if _STEPPED in found:
+        found.inner(_STEPPED)
     facts = dict(found.content)
     return {name: value for name, value in facts.items() if name not in ("kind", "schema")}
 

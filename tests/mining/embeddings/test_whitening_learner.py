@@ -201,7 +201,8 @@ def test_embedding_with_a_whitening(made, faces, tmp_path):
     assert np.asarray(found.vectors) == pytest.approx(expected, abs=1e-6)
     assert found.manifest["fingerprint"] != made.manifest["fingerprint"]
     assert found.manifest["model"] == f"pixels+whitening={step.digest[:8]}"
-    (note,) = found.manifest["notes"]
+    note, few = found.manifest["notes"]
+    assert "cannot be told from the 6 identities that it was learnt on and 6 here" in few
     assert "learnt on 6 of these 6 identities (by name) and on 18 of these 18 pictures" in note
     with pytest.raises(EmbeddingError, match="whitened already"):
         learn_whitening(found, WhiteningPlan("centre"))
