@@ -10,7 +10,7 @@ import copy
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -175,8 +175,9 @@ def _preprocessing(conf: Mapping[str, object], label: str) -> Preprocessing:
     stated = conf.get(STATED)
     if stated is None:
         return PREPROCESSING
-    wanted = {field.name for field in fields(Preprocessing)}
-    if not isinstance(stated, dict) or stated.keys() != wanted:
+    # In their order; `crop` is there where it is not the usual one.
+    wanted = [*PREPROCESSING.facts()]
+    if not isinstance(stated, dict) or {*stated} - {"crop"} != {*wanted}:
         raise ModelError(f"{label}: {STATED} is {short(stated)}; expected {', '.join(wanted)}")
     facts: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()
