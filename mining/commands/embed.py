@@ -43,6 +43,7 @@ def embed_faces(
             f"{model}: vectors are kept under no name; give it where they are used, as in "
             f"lookalikes evaluate PAIRS --embeddings {label}={out}"
         )
+    encoding.refuse_steps(model)
     found = Faces.scan(faces, identities)
     loaded = encoding.load(model)
     embeddings = encoding.embed(found, loaded, out, progress)

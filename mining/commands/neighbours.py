@@ -172,6 +172,7 @@ def _read_vectors(
     found = Faces.scan(faces, source.identities)
     kept = source.cache or faces.resolve().with_name(f"{faces.resolve().name}.embeddings")
     refuse_inside(kept, faces)
+    encoding.refuse_steps(model)
     loaded = encoding.load(model)
     home = kept / embeddings_name(loaded)
     made = encoding.embed(found, loaded, home, progress, called=model)
@@ -214,6 +215,7 @@ def _same_model(model: str | None, space: Embeddings, encoding: EmbeddingOptions
             "a file from elsewhere has to be embedded first: name the model with --model, "
             f"here {space.model}"
         )
+    encoding.refuse_steps(model)
     loaded = encoding.load(model)
     if loaded.fingerprint != space.manifest["fingerprint"]:
         raise RunError(

@@ -118,8 +118,6 @@ class EmbeddingOptions:
                 f"model {spec!r}: {steps} is no part of a model's name, but what options made of "
                 f"it; load {split_steps(spec)[0]} with --layers, --flip and --whitening"
             )
-        if spec == FLOOR and self.post is not None:
-            raise ModelError(f"--post {self.post} is of networks; {FLOOR} has no steps behind it")
         model: Model = load_model(
             spec,
             device=self.device,
@@ -128,6 +126,18 @@ class EmbeddingOptions:
         model = self._adapted(model, spec) if spec != FLOOR else model
         refuse_unfit(model, self._engine(spec))
         return model
+
+    def refuse_steps(self, spec: str) -> None:
+        """Raise ModelError where steps are asked for behind `pixels`, which `load` leaves without.
+
+        For models that the user names: the floor stands beside models with steps as it is.
+        """
+        asked = {"--layers": self.layers, "--flip": self.flip, "--whitening": self.whitening}
+        named = [option for option, value in (asked | {"--post": self.post}).items() if value]
+        if split_label(spec)[1] == FLOOR and named:
+            raise ModelError(
+                f"{named[0]} is of networks; {FLOOR} has no steps behind it: give it without"
+            )
 
     def _adapted(self, model: Model, spec: str) -> Model:
         """The model with the steps behind it; itself where there are none."""

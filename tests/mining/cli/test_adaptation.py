@@ -144,8 +144,21 @@ def test_mistakes_of_a_step_learnt_on_the_spot(collections):
     assert "nowhere" in missing.message
     floor = lookalikes("embed", "faces", "--model", "pixels", "--out", "e", "--post", "whiten",
                        *source)  # fmt: skip
-    assert "pixels has no steps behind it" in floor.message
+    assert "--post is of networks; pixels has no steps behind it" in floor.message
     assert not (collections / "e").exists()
+
+
+@pytest.mark.parametrize(
+    "step", [["--flip"], ["--layers", "layer1"], ["--whitening", "none.safetensors"]]
+)
+def test_the_floor_has_no_steps_and_says_so(home, step):
+    ran = lookalikes("embed", "faces", "--model", "pixels", "--out", "e", *step)
+    assert (
+        ran.message == f"{step[0]} is of networks; pixels has no steps behind it: give it without"
+    )
+    assert not (home / "e").exists()
+    near = lookalikes("neighbours", "a", "--faces", "faces", "--model", "pixels", *step)
+    assert "pixels has no steps behind it" in near.message
 
 
 def test_mistakes_have_one_message(home):
