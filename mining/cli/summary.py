@@ -54,10 +54,12 @@ if TYPE_CHECKING:
     from mining.commands.identify import Identified
     from mining.commands.power import PowerPlan
     from mining.commands.result import CommandResult
+    from mining.commands.run_folder import RunFolder
     from mining.commands.threshold import Thresholded
     from mining.miners.impostors import Neighboured
     from pairsets.evaluation.annotators import Agreement
     from pairsets.evaluation.census import CensusComparison
+    from pairsets.evaluation.gallery_search import GallerySearch
     from pairsets.evaluation.identification_differences import IdentificationComparison
     from pairsets.evaluation.intervals import Rate
     from pairsets.evaluation.kappa import Kappa
@@ -85,7 +87,7 @@ def print_run(run: Run) -> None:
         *([("suspects", run.suspects)] if run.suspects is not None else []),
         ("random pairs", run.folder.pairs("random")),
         ("tables", run.folder.leaderboard.with_suffix(".md")),
-        *([("1:N", run.folder.root / "identification")] if run.identification is not None else []),
+        *_searched(run.folder, run.identification),
         ("figures", run.folder.figure("adversarial").parent),
         ("report", run.folder.report),
     ]
@@ -115,11 +117,17 @@ def print_compared(compared: Compared) -> None:
             ("tables", compared.folder.leaderboard.with_suffix(".md")),
             ("differences", compared.folder.root / "differences.md"),
             ("scores, verdicts", compared.folder.root),
+            *_searched(compared.folder, compared.identification),
             ("figures", compared.folder.figure("x").parent),
             ("report", compared.folder.report),
         ],
     )
     _print_warnings(console, compared.warnings)
+
+
+def _searched(folder: RunFolder, found: GallerySearch | None) -> list[tuple[str, Path]]:
+    """The row of the folder of a search, where there was one."""
+    return [] if found is None else [("1:N", folder.root / "identification")]
 
 
 @or_json(json_contents.made_content)

@@ -373,7 +373,9 @@ def test_scores_alone_cannot_be_searched(world: Path, pairs: Path) -> None:
     assert "name --model or --embeddings" in message
     assert not (world / "run").exists()
     more = ("--embeddings", str(world / "whole/poorer"), "--out", out)
-    assert "searched by the models with vectors alone" in lookalikes(*base, *more).summary
+    summary = lookalikes(*base, *more).summary
+    assert "searched by the models with vectors alone" in summary
+    assert "run/identification" in summary
     names = {row["model"] for row in rows(world / "run/identification/identification.csv")}
     assert names == {"python:poorer"}
 
