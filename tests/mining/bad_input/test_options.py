@@ -72,7 +72,7 @@ from support.refusals import GOOD, misused, refused, write
             ("build", "faces", "--reference=a", "--reference=b", "--out=run", "--fusion=max"),
             "'max' is not one of 'mean', 'min'",
         ),
-        (("build", "faces", "--out=run"), "Missing option '--reference'"),
+        (("build", "faces", "--out=run"), "name a --reference, or --embeddings"),
         (("mine", "--out", "a.csv"), "Missing argument 'EMBEDDINGS'"),
         (
             ("mine", "embeddings", "--out", "a.csv", "--fusion", "min"),
