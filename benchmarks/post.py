@@ -191,7 +191,7 @@ def seed_results(
     """All rows on the three sets of one judged half."""
     vectors = {row.name: vectors_of(row, real, drawn, seed) for row in rows([*drawn])}
     faces = vectors["plain"].faces
-    both = random_pairs(faces, positives=_positives(faces), negatives=RANDOM, seed=seed)
+    both = random_pairs(faces, positives=count_positives(faces), negatives=RANDOM, seed=seed)
     positives, negatives = both.take(both.label == 1), both.take(both.label == 0)
     hard = mine_negatives(vectors["plain"], HARD, device="cpu").pairs
     found = {
@@ -205,7 +205,8 @@ def seed_results(
     return {"seed": seed, "faces": len(faces), "positives": len(positives), **found}
 
 
-def _positives(faces: Faces) -> int:
+def count_positives(faces: Faces) -> int:
+    """Number of all pairs of one identity."""
     counts = np.unique(faces.identities.astype(str), return_counts=True)[1]
     return int((counts * (counts - 1) // 2).sum())
 
@@ -226,30 +227,53 @@ def summary(results: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def main() -> None:
-    """Embed, learn, judge and keep."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(about: str, draws: int) -> tuple[argparse.Namespace, str]:
+    """What a run is asked for, and the text that loads the model.
+
+    Args:
+        about: what the script does.
+        draws: how many there are by default.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--demo", type=Path, default=Path("demo/sample"))
     parser.add_argument("--cache", type=Path, help="where vectors are kept")
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--draws", type=int, default=draws)
     chosen = parser.parse_args()
+    return chosen, f"timm:tf_efficientnet_lite0@{chosen.demo / 'tf_efficientnet_lite0'}"
+
+
+def real_faces() -> Faces | None:
+    """The real faces; None, which is told, where this machine has none."""
     data = Path(os.environ.get("LOOKALIKES_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not (data / "faces").is_dir():
         print(f"no real faces in {data}: set LOOKALIKES_DATA to the folder that has them")
+        return None
+    return Faces.scan(data / "faces")
+
+
+def drawn_vectors(
+    spec: str, cache: Path, kinds: Sequence[str]
+) -> dict[str, Mapping[str, Embeddings]]:
+    """Embeddings of drawn faces of two styles, by kind."""
+    found: dict[str, Mapping[str, Embeddings]] = {}
+    for style in ("lorelei", _STYLE):
+        if not (cache / style / "faces").is_dir():
+            draw_faces(cache / style, characters=_CHARACTERS, style=style, seed=0)
+        faces = Faces.scan(cache / style / "faces")
+        found[f"drawn faces ({style})"] = made(spec, faces, cache / f"{style}.vectors", kinds)
+    return found
+
+
+def main() -> None:
+    """Embed, learn, judge and keep."""
+    chosen, spec = arguments(__doc__, 200)
+    if (faces := real_faces()) is None:
         return
-    spec = f"timm:tf_efficientnet_lite0@{chosen.demo / 'tf_efficientnet_lite0'}"
     with tempfile.TemporaryDirectory(prefix="post.") as temporary:
         cache = chosen.cache or Path(temporary)
-        real = made(spec, Faces.scan(data / "faces"), cache / "real", [*KINDS])
-        drawn: dict[str, Mapping[str, Embeddings]] = {}
-        for style in ("lorelei", _STYLE):
-            if not (cache / style / "faces").is_dir():
-                draw_faces(cache / style, characters=_CHARACTERS, style=style, seed=0)
-            faces = Faces.scan(cache / style / "faces")
-            drawn[f"drawn faces ({style})"] = made(
-                spec, faces, cache / f"{style}.vectors", ["plain", "layers, flip"]
-            )
+        real = made(spec, faces, cache / "real", [*KINDS])
+        drawn = drawn_vectors(spec, cache, ["plain", "layers, flip"])
         results = [seed_results(real, drawn, seed, chosen.draws) for seed in range(chosen.seeds)]
         counts = {name: len(one["plain"]) for name, one in drawn.items()}
     keep(

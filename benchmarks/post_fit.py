@@ -15,8 +15,6 @@ what `make demo` leaves: weights.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,13 +26,14 @@ import numpy as np
 
 from benchmarks.machine import keep
 from benchmarks.post import (
-    _CHARACTERS,
-    _STYLE,
     RANDOM,
-    _positives,
+    arguments,
+    count_positives,
+    drawn_vectors,
     half,
     judge,
     made,
+    real_faces,
     stepped,
 )
 from mining.embeddings.store import Embeddings
@@ -49,9 +48,7 @@ from mining.models.collection_mean import (
     compared,
 )
 from mining.models.whitening_step import Whitening
-from pairsets.faces import Faces
 from pairsets.random_set import random_pairs
-from pairsets.sources.drawn.sample import draw_faces
 
 REAL = "real faces"
 # Identities that are learnt on, and judged.
@@ -142,7 +139,7 @@ def moved(real: Embeddings, drawn: Embeddings, seed: int) -> list[dict[str, floa
     step = learn_whitening(others, WhiteningPlan("centre"))
     away = learn_whitening(drawn, WhiteningPlan("centre")).mean - step.mean
     faces = judged.faces
-    pairs = random_pairs(faces, positives=_positives(faces), negatives=RANDOM, seed=seed)
+    pairs = random_pairs(faces, positives=count_positives(faces), negatives=RANDOM, seed=seed)
     vectors, found = {}, []
     for move in MOVES:
         one = replace(step, mean=step.mean + move * away)
@@ -180,25 +177,15 @@ def costs(real: Embeddings, drawn: Embeddings, seeds: int) -> list[dict[str, Any
 
 def main() -> None:
     """Embed, learn, compare and keep."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--demo", type=Path, default=Path("demo/sample"))
-    parser.add_argument("--cache", type=Path, help="where vectors are kept")
-    parser.add_argument("--draws", type=int, default=40)
-    parser.add_argument("--seeds", type=int, default=4)
-    chosen = parser.parse_args()
-    data = Path(os.environ.get("LOOKALIKES_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not (data / "faces").is_dir():
-        print(f"no real faces in {data}: set LOOKALIKES_DATA to the folder that has them")
+    chosen, spec = arguments(__doc__, 40)
+    if (faces := real_faces()) is None:
         return
-    spec = f"timm:tf_efficientnet_lite0@{chosen.demo / 'tf_efficientnet_lite0'}"
     with tempfile.TemporaryDirectory(prefix="post-fit.") as temporary:
         cache, kinds = chosen.cache or Path(temporary), ["plain", "layers, flip"]
-        found = {REAL: made(spec, Faces.scan(data / "faces"), cache / "real", kinds)}
-        for style in ("lorelei", _STYLE):
-            if not (cache / style / "faces").is_dir():
-                draw_faces(cache / style, characters=_CHARACTERS, style=style, seed=0)
-            faces = Faces.scan(cache / style / "faces")
-            found[f"drawn faces ({style})"] = made(spec, faces, cache / f"{style}.vectors", kinds)
+        found: dict[str, Mapping[str, Embeddings]] = {
+            REAL: made(spec, faces, cache / "real", kinds)
+        }
+        found |= drawn_vectors(spec, cache, kinds)
         lines = [*cells(found, chosen.draws)]
         drawn = found["drawn faces (lorelei)"]
         cost = {kind: costs(found[REAL][kind], drawn[kind], chosen.seeds) for kind in kinds}

@@ -57,7 +57,7 @@ def run_content(run: Run) -> Content:
         *([run.suspects] if run.suspects is not None else []),
         run.folder.pairs("random"),
         run.folder.leaderboard.with_suffix(".md"),
-        *([run.folder.root / "identification"] if run.identification is not None else []),
+        *([run.folder.identification] if run.identification is not None else []),
         run.folder.figure("adversarial").parent,
         run.folder.report,
     ]

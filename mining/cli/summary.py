@@ -127,7 +127,7 @@ def print_compared(compared: Compared) -> None:
 
 def _searched(folder: RunFolder, found: GallerySearch | None) -> list[tuple[str, Path]]:
     """The row of the folder of a search, where there was one."""
-    return [] if found is None else [("1:N", folder.root / "identification")]
+    return [] if found is None else [("1:N", folder.identification)]
 
 
 @or_json(json_contents.made_content)

@@ -159,12 +159,12 @@ class Cast:
 
     def _refuse_steps(self, encoding: EmbeddingOptions) -> None:
         """Raise ModelError where steps behind models are asked for, and no model is run."""
-        steps = {"layers": encoding.layers, "flip": encoding.flip, "whitening": encoding.whitening}
-        unfit = [name for name, value in steps.items() if value]
-        if unfit and all(isinstance(one, GivenVectors) for one in (*self.miners, *self.others)):
+        if encoding.steps and all(
+            isinstance(one, GivenVectors) for one in (*self.miners, *self.others)
+        ):
             raise ModelError(
-                f"{', '.join(unfit)}: of models that are run, and embeddings are taken as they "
-                "are; embed with it instead"
+                f"{', '.join(encoding.steps)}: of models that are run, and embeddings are taken as "
+                "they are; embed with it instead"
             )
 
     def _refuse_run(self, loaded: LoadedCast) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mining.commands.build_report import Run, TableOptions
-from mining.commands.gallery_files import FOLDER, remove_search, write_search
+from mining.commands.gallery_files import remove_search, write_search
 from mining.embeddings.store import Embeddings
 from mining.miners.inputs import MinerInputs
 from mining.scores.gallery_search import search_drawn
@@ -34,7 +34,7 @@ def with_search(
 
     Where none is searched its funnel says why, and files of an earlier search are gone.
     """
-    folder, ignore = run.folder.root / FOLDER, given.ignored
+    folder, ignore = run.folder.identification, given.ignored
     why: list[FunnelRow] = []
     if tables.identify is None:
         why = _reasons(run.faces, ignore, cheap=tables.is_cheap([*sources.values()]))

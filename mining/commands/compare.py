@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
-from mining.commands.gallery_files import FOLDER, files_in, write_search
+from mining.commands.gallery_files import files_in, write_search
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
 from mining.miners.inputs import contradictions
@@ -323,7 +323,7 @@ def _write(
         written += write_copies(tables_of(written))
     if shown.identification is not None:
         written += write_search(
-            run.root / FOLDER, shown.identification, spreadsheet_safe=spreadsheet_safe
+            run.identification, shown.identification, spreadsheet_safe=spreadsheet_safe
         )
     with progress("Drawing figures") as step:
         written += draw_figures(shown, run.report.parent / "figures", step)
@@ -385,10 +385,12 @@ class _Older:
     Attributes:
         files: that a comparison with other models or sets would leave behind.
         strangers: embeddings that no comparison put there.
+        identification: folder of a search.
     """
 
     files: Sequence[Path]
     strangers: Sequence[Path]
+    identification: Path
 
     @classmethod
     def of(cls, folder: RunFolder) -> _Older:
@@ -413,17 +415,18 @@ class _Older:
                 for file in (root / "figures").glob(f"{kind}-*.{end}")
             ]
             files += [root / "figures" / f"{STEM}.{end}" for end in ("png", "svg")]
-            files += files_in(root / FOLDER)
-        return cls(files, [] if ours else [*(root / "embeddings").glob("*")])
+            files += files_in(folder.identification)
+        strangers = [] if ours else [*(root / "embeddings").glob("*")]
+        return cls(files, strangers, folder.identification)
 
     def remove_but(self, written: Sequence[Path]) -> None:
         """Remove those that were not written anew."""
         for file in {*self.files} - {*written}:
             file.unlink(missing_ok=True)
-        for folder in {file.parent for file in self.files if file.parent.name == FOLDER}:
+        if any(file.parent == self.identification for file in self.files):
             # Others' files stay, and their folder with them.
             with suppress(OSError):
-                folder.rmdir()
+                self.identification.rmdir()
 
 
 def _unpublished(boards: Sequence[Leaderboard], published: bool) -> list[str]:

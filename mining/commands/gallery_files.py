@@ -12,8 +12,6 @@ from pairsets.storage.publication import written_together
 from pairsets.storage.spreadsheets import copies_of, tables_of, write_copies
 from pairsets.tables.identification import FILES, PROBES, write_identification, write_probes
 
-# Where they lie in the folder of a build or a comparison.
-FOLDER = "identification"
 # Pictures of the curves, of which those of the open set are not always there.
 _CURVES = ("cmc.png", "cmc.svg", "det.png", "det.svg")
 

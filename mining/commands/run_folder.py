@@ -194,6 +194,11 @@ class RunFolder:
             for name, item in zip(names, found, strict=True)
         }
 
+    @property
+    def identification(self) -> Path:
+        """Folder of what models find in a gallery."""
+        return self.root / "identification"
+
     def embeddings(self, model: Known) -> Path:
         """Folder of a model's vectors."""
         return self.root / "embeddings" / embeddings_name(model)

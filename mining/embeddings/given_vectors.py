@@ -154,16 +154,15 @@ class GivenVectors:
             others = [path for path in others if not (faces.root / path).is_file()]
         if not others:
             return
-        why = cause(others[0], frozenset(faces.paths).__contains__)
-        self._refuse(
-            f"vectors of faces that are not in {faces.place}",
-            others,
-            f"The {why[2:]}"
-            if why.startswith("; paths")
-            else why[2:]
-            or "Are they of another folder, of more faces, or of pictures that are gone? Make them "
-            "of this folder, and with the same identities",
-        )
+        remedy = cause(others[0], frozenset(faces.paths).__contains__).removeprefix("; ")
+        if remedy.startswith("paths"):
+            remedy = f"The {remedy}"
+        elif not remedy:
+            remedy = (
+                "Are they of another folder, of more faces, or of pictures that are gone? Make "
+                "them of this folder, and with the same identities"
+            )
+        self._refuse(f"vectors of faces that are not in {faces.place}", others, remedy)
 
     def _refuse_other_people(self, faces: Faces, rows: Rows) -> None:
         """Raise EmbeddingError where a face is not whom its folder says, by the embeddings."""

@@ -90,6 +90,11 @@ class EmbeddingOptions:
             )
 
     @property
+    def steps(self) -> list[str]:
+        """Names of the options that make another model of each that is run."""
+        return [name for name in ("layers", "flip", "whitening", "post") if getattr(self, name)]
+
+    @property
     def settled(self) -> dict[str, object]:
         """Settings that an interrupted run goes on with alone; `auto` is none of them."""
         engine = {} if self.engine == "auto" else {"engine": self.engine}
@@ -132,11 +137,9 @@ class EmbeddingOptions:
 
         For models that the user names: the floor stands beside models with steps as it is.
         """
-        asked = {"--layers": self.layers, "--flip": self.flip, "--whitening": self.whitening}
-        named = [option for option, value in (asked | {"--post": self.post}).items() if value]
-        if split_label(spec)[1] == FLOOR and named:
+        if split_label(spec)[1] == FLOOR and self.steps:
             raise ModelError(
-                f"{named[0]} is of networks; {FLOOR} has no steps behind it: give it without"
+                f"--{self.steps[0]} is of networks; {FLOOR} has no steps behind it: give it without"
             )
 
     def _adapted(self, model: Model, spec: str) -> Model:

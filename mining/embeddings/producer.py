@@ -30,7 +30,7 @@ from mining.embeddings.vector_cache import VectorCache, cached, facts_of
 from mining.errors import EmbeddingError as EmbeddingError
 from mining.models.adapted_model import AdaptedModel
 from mining.models.base import Model
-from mining.models.collection_mean import CollectionMean, collection_mean
+from mining.models.collection_mean import collection_mean, identity_codes
 from mining.models.heap import kept_heap
 from pairsets import images
 from pairsets.arrays import Mask
@@ -219,10 +219,7 @@ def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_s
     named = named_otherwise(faces, paths)
     if named is not None:
         write_csv(partial / IDENTITIES, IDENTITY_COLUMNS, named.items())
-    step, mean = None, None
-    if isinstance(model, AdaptedModel) and model.whitening is not None:
-        step, mean = model, _mean(faces, paths, partial)
-        model.whitening.write(partial / WHITENING)
+    whitening, told = _stepped(model, faces, paths, partial)
     manifest = {
         "schema": SCHEMA,
         "model": model.name,
@@ -238,31 +235,30 @@ def _write(known: KnownVectors, model: Model, failed: Mapping[str, str], batch_s
         "vectors_sha256": sha256(partial / "vectors.npy"),
         **({} if known.choice.facts is None else {"engine": dict(known.choice.facts)}),
         "provenance": dict(model.provenance),
-        **({} if step is None or mean is None else {"whitening": step.whitening_facts(mean)}),
-        "notes": [
-            *getattr(model, "notes", ()),
-            *([] if step is None or mean is None else _told(step, mean, faces, paths, partial)),
-        ],
+        **({} if whitening is None else {"whitening": whitening}),
+        "notes": [*getattr(model, "notes", ()), *told],
         "versions": versions("lookalikes", "numpy", "pillow"),
     }
     write_json(partial / "manifest.json", manifest)
 
 
-def _mean(faces: Faces, paths: TextColumn, partial: Path) -> CollectionMean:
-    """The mean of the vectors in `partial`, by identity."""
-    names = np.asarray(faces.identities[faces.paths.find(paths)], dtype=str)
-    codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    return collection_mean(np.load(partial / "vectors.npy", mmap_mode="r"), codes)
+def _stepped(
+    model: Model, faces: Faces, paths: TextColumn, partial: Path
+) -> tuple[dict[str, object] | None, list[str]]:
+    """Lay the step behind the model beside its vectors in `partial`, where there is one.
 
-
-def _told(
-    model: AdaptedModel, mean: CollectionMean, faces: Faces, paths: TextColumn, partial: Path
-) -> list[str]:
-    """Sentences on faces that a step behind the model was learnt on, and on the mean of these."""
-    people = faces.identities[faces.paths.find(paths)].tolist()
-    found = model.notes_on(people, read_images(partial / "images.csv", "sha256"))
+    Returns:
+        Facts on it, and sentences on faces that it was learnt on and on the mean of these.
+    """
+    if not isinstance(model, AdaptedModel) or model.whitening is None:
+        return None, []
+    model.whitening.write(partial / WHITENING)
+    people = faces.identities[faces.paths.find(paths)]
+    vectors = np.load(partial / "vectors.npy", mmap_mode="r")
+    mean = collection_mean(vectors, identity_codes(people))
+    told = model.notes_on(people.tolist(), read_images(partial / "images.csv", "sha256"))
     note = model.note_on_mean(mean)
-    return found if note is None else [*found, note]
+    return model.whitening_facts(mean), told if note is None else [*told, note]
 
 
 def _finish_moves(folder: Path) -> None:

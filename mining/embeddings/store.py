@@ -7,6 +7,7 @@ A folder of embeddings holds
 - `images.csv`: `path,sha256`, a line a row; of vectors from elsewhere, whose pictures nobody saw,
   the digest of the row itself;
 - `identities.csv`: `path,identity`, who each face shows, only where that is not the folder;
+- `whitening.safetensors`: the step behind the model, where there is one;
 - `manifest.json`: model, fingerprint, similarity, shape, digests, versions, what was skipped;
 - `status.csv`: size, times and inode of each file when it was read; only spares reading it again.
 

@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from indexes.memory import gather
 from mining.embeddings.store import Embeddings, read_images
 from mining.errors import EmbeddingError
-from mining.models.collection_mean import CollectionMean, collection_mean
+from mining.models.collection_mean import CollectionMean, collection_mean, identity_codes
 from mining.models.names import short_name
 from mining.models.whitening_step import Whitening, image_marks, marks, model_digest, unit
 from pairsets.arrays import Floats, Rows
@@ -94,7 +94,7 @@ def learn_whitening(
             f"{embeddings.folder}: its vectors are whitened already; learn from those without"
         )
     order = np.argsort(embeddings.faces.paths[:], kind="stable")
-    identities = _codes(embeddings.faces.identities[order])
+    identities = identity_codes(embeddings.faces.identities[order])
     report = progress or unheard
     with embeddings.watched() as told, threadpool_limits(1, user_api="blas"):
         vectors = _Vectors(embeddings, order)
@@ -314,8 +314,3 @@ def _digests(embeddings: Embeddings) -> list[str]:
     if (rows < 0).any():
         raise EmbeddingError(f"{file}: lacks faces of these embeddings; learn from one folder")
     return read_images(file, "sha256").take(rows).tolist()
-
-
-def _codes(identities: object) -> Rows:
-    """`[N]`: the number of each name, in the order of names."""
-    return np.unique(np.asarray(identities, dtype=str), return_inverse=True)[1].astype(np.int64)

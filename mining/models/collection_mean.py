@@ -116,6 +116,11 @@ class MeanFit:
         return self.p < LEVEL and self.share > SHARE
 
 
+def identity_codes(names: NDArray[Any]) -> Rows:
+    """`[N]`: the number of each name, in the order of names."""
+    return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+
 def collection_mean(
     vectors: NDArray[Any],
     identities: Rows,
