@@ -13,9 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from itertools import chain, islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -114,12 +115,32 @@ def _pool(workers: int | None, processes: bool) -> Iterator[tuple[Executor, int]
 def _begun(pool: Executor, work: Callable[[A], B], item: A) -> Future[B]:
     """Result of a piece that is begun, or waits; BrokenExecutor where no process can be started."""
     try:
-        return pool.submit(work, item)
+        with nullcontext() if isinstance(pool, ThreadPoolExecutor) else _uninterrupted():
+            return pool.submit(work, item)
     # Too many processes, too little memory; a process that may have none of its own.
     except (OSError, AssertionError, RuntimeError) as error:
         if isinstance(pool, ThreadPoolExecutor):
             raise
         raise BrokenExecutor(str(error)) from error
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A block after which an interruption is told: processes begun in it never hear of one.
+
+    `_prepared` comes too late for that: Ctrl-C, which a terminal sends to all, may find a process
+    while it still imports what it needs. What a thread blocks, the processes that it begins block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # Begun along with the first process, it would end the block (Python 3.11).
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:

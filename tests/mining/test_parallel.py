@@ -143,19 +143,33 @@ except KeyboardInterrupt:
 """
 
 
+# Run as each process starts: one that is not the script's own is interrupted there.
+_AT_START = """
+import os, signal, sys
+
+if "loky" in " ".join(sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="interrupts a group of processes, as a terminal does")
-@pytest.mark.parametrize("ends", ["by itself", "interrupted"])
+@pytest.mark.parametrize("ends", ["by itself", "interrupted", "interrupted at their start"])
 def test_the_end_leaves_no_trace(ends: str, tmp_path: Path) -> None:
     """Processes end with the one that started them; Ctrl-C reaches them, and they say nothing."""
+    if ends == "interrupted at their start":
+        (tmp_path / "sitecustomize.py").write_text(_AT_START)
     script = tmp_path / "script.py"
-    script.write_text(_INTERRUPTED.replace("10_000", "50" if ends == "by itself" else "10_000"))
+    script.write_text(_INTERRUPTED.replace("10_000", "10_000" if ends == "interrupted" else "50"))
     with subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(parallel.__file__).parents[1])},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(tmp_path), str(Path(parallel.__file__).parents[1]))),
+        },
     ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "begun\n"
