@@ -26,6 +26,7 @@ EXTRAS = (
     "cluster",
     "hf",
     "huggingface",
+    "map",
     "onnx",
     "parquet",
     "review",
