@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -13,23 +11,11 @@ from pairsets.evaluation.differences import Difference
 from pairsets.evaluation.intervals import Interval
 from pairsets.report.content import Report
 from pairsets.report.forest_plot import Scale
+from pairsets.report.gallery_links import GalleryLink, GalleryViews
 from pairsets.report.phrases import p_value, points
 
 # Rows that stand open; what is beyond is folded away.
 OPEN_ROWS = 12
-
-
-@dataclass(frozen=True)
-class Alone:
-    """Number of pairs that one model alone gets right, and where the gallery shows them.
-
-    A large set does not fit the gallery: then `shown`, which is what the address opens, is less
-    than `count`.
-    """
-
-    count: int
-    link: str = ""
-    shown: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,8 +29,8 @@ class ContrastRow:
     drawing: Markup
     p: str
     tells: bool
-    only_lower: Alone
-    only_higher: Alone
+    only_lower: GalleryLink
+    only_higher: GalleryLink
 
 
 @dataclass(frozen=True)
@@ -88,45 +74,23 @@ class Contrasts:
 def contrasts_of(report: Report) -> list[Contrasts]:
     """Contrasts of each set with two models to compare."""
     found = []
+    views = GalleryViews(report.gallery)
     for board in report.leaderboards:
         one = board.comparison
         if one is None or not any(one.differences.values()):
             continue
-        linked = _Gallery.of(report, board.name)
-        tables = tuple(_contrast(one, key, linked) for key in one.differences)
+        tables = tuple(_contrast(one, key, views) for key in one.differences)
         kin = {entry.model for entry in board.entries if entry.kin_of and not entry.comparable}
         mined = tuple(sorted(one.apart - kin))
         found.append(Contrasts(board.name, tables, mined, tuple(sorted(one.apart & kin))))
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Gallery:
-    """Verdicts in the gallery on the pairs of a set: by model, whether each is wrong."""
-
-    mistaken: Mapping[str, Sequence[bool | None]]
-
-    @classmethod
-    def of(cls, report: Report, name: str) -> _Gallery:
-        """Verdicts in the gallery on the set `name`; none where it has no pair of it."""
-        pairs = [pair for pair in report.gallery if name in pair.sets]
-        models = dict.fromkeys(model for pair in pairs for model in pair.verdicts)
-        return cls({model: [pair.mistaken(model) for pair in pairs] for model in models})
-
-    def count(self, right: str, wrong: str) -> int:
-        """Number of pairs that the view of one model right and the other wrong opens."""
-        nothing: Sequence[bool | None] = ()
-        both = zip(
-            self.mistaken.get(right, nothing), self.mistaken.get(wrong, nothing), strict=False
-        )
-        return sum(one is False and other is True for one, other in both)
-
-
-def _contrast(comparison: Comparison, statistic: str, linked: _Gallery) -> Contrast:
+def _contrast(comparison: Comparison, statistic: str, views: GalleryViews) -> Contrast:
     found = [_oriented(one) for one in comparison.differences[statistic]]
     found.sort(key=lambda one: (not one.significant, one.value, one.first, one.second))
     scale = Scale.of([100 * end for one in found for end in (one.low, one.high)])
-    rows = [_row(one, comparison.name, scale, linked) for one in found]
+    rows = [_row(one, comparison.name, scale, views) for one in found]
     return Contrast(
         statistic.upper(),
         comparison.target_fnr,
@@ -153,13 +117,9 @@ def _oriented(one: Difference) -> Difference:
     )
 
 
-def _row(one: Difference, name: str, scale: Scale, linked: _Gallery) -> ContrastRow:
-    def alone(right: str, wrong: str, count: int) -> Alone:
-        shown = linked.count(right, wrong)
-        if not shown:
-            return Alone(count)
-        view = urlencode({"set": name, "wrong": wrong, "right": right}, errors="replace")
-        return Alone(count, f"#pairs?{view}", shown)
+def _row(one: Difference, name: str, scale: Scale, views: GalleryViews) -> ContrastRow:
+    def alone(right: str, wrong: str, count: int) -> GalleryLink:
+        return views.link(count, set=name, wrong=wrong, right=right)
 
     known = one.low == one.low
     return ContrastRow(

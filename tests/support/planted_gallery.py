@@ -134,6 +134,7 @@ def kept(pair: GalleryPair, view: Mapping[str, str]) -> bool:
     rules = {
         "q": lambda q: any(KINDS[name.rpartition("_")[0]] == q for name in both),
         "name": lambda name: name in both,
+        "with": lambda name: both == (name, name) if view.get("name") == name else name in both,
         "set": lambda name: name in pair.sets,
         "label": lambda label: (label == "same") == bool(pair.label),
         "show": lambda _: {

@@ -53,7 +53,7 @@ const setControls = (wanted) => {
     if (control.selectedIndex === -1) control.selectedIndex = 0; // no such choice on this page
     view[key] = control.type === "checkbox" ? (control.checked ? control.value : "") : control.value;
   }
-  view.name = data.names.includes(wanted.name) ? wanted.name : "";
+  for (const key of ["name", "with"]) view[key] = data.names.includes(wanted[key]) ? wanted[key] : "";
 };
 const readControls = () => {
   for (const [key, control] of controls) {
@@ -111,7 +111,7 @@ const apply = (change, asStep = true) => {
 const reset = () => apply(Object.fromEntries(KEYS.map((key) => [key, ""])));
 
 const onlyOf = (name) => {
-  apply({ name });
+  apply({ name, with: "" });
   grid.focus(0);
 };
 const grid = makeGrid(at("pair-grid"), { onOpen: (place) => viewer.open(place), onName: onlyOf });
@@ -196,6 +196,14 @@ for (const [key, control] of controls) {
     if (option.value) option.text += ` (${COUNT.format(pairsOf({ [key]: option.value }).length)})`;
   }
 }
+// The orders are made while nobody waits, each in a pause of its own.
+const prepare = (sorts) => {
+  if (!sorts.length) return;
+  inOrder(sorts[0]);
+  rest(() => prepare(sorts.slice(1)));
+};
+const rest = (work) => (window.requestIdleCallback ?? setTimeout)(work);
+rest(() => prepare([...form.elements.sort.options].map((option) => option.value)));
 at("pair-first").remove();
 at("pair-rest")?.remove();
 form.hidden = false;

@@ -42,13 +42,18 @@ const scoreOf = (model, pair) => data.scores[model]?.[pair] ?? null;
 const quantileOf = (model, pair) => data.quantiles[model]?.[pair] ?? null;
 // "1" takes the two for the same, "0" does not, "-" unknown.
 const verdictOf = (model, pair) => data.verdicts[model][pair];
-const outcome = (said, pair) => {
-  if (said === "-") return "";
-  if (said === data.label[pair]) return "right";
-  return isSame(pair) ? "false reject" : "false accept";
-};
-const outcomeOf = (model, pair) => outcome(verdictOf(model, pair), pair);
-const outcomeOfPerson = (pair) => outcome(data.human[pair], pair);
+const OUTCOMES = ["", "right", "false accept", "false reject"];
+const outcomes = (said) =>
+  Uint8Array.from(everyPair, (pair) => {
+    if (said[pair] === "-") return 0;
+    if (said[pair] === data.label[pair]) return 1;
+    return isSame(pair) ? 3 : 2;
+  });
+// By model: a number for each pair, as filters ask it; what it is called is in OUTCOMES.
+const outcomesBy = data.verdicts.map(outcomes);
+const outcomesOfPerson = outcomes(data.human);
+const outcomeOf = (model, pair) => OUTCOMES[outcomesBy[model][pair]];
+const outcomeOfPerson = (pair) => OUTCOMES[outcomesOfPerson[pair]];
 const judging = models.filter((model) => /[01]/.test(data.verdicts[model]));
 const isJudged = /[01]/.test(data.human);
 
@@ -59,12 +64,13 @@ const once = (make) => {
 };
 const places = once(() =>
   models.map((model) => {
-    const place = everyPair.map(() => null);
-    const scored = everyPair.filter((pair) => scoreOf(model, pair) !== null);
-    scored.sort((a, b) => scoreOf(model, a) - scoreOf(model, b));
+    const place = new Float64Array(everyPair.length).fill(NaN);
+    const scores = data.scores[model] ?? [];
+    const scored = Uint32Array.from(everyPair.filter((pair) => scoreOf(model, pair) !== null));
+    scored.sort((a, b) => scores[a] - scores[b]);
     for (let first = 0, end = 0; first < scored.length; first = end) {
-      const score = scoreOf(model, scored[first]);
-      while (end < scored.length && scoreOf(model, scored[end]) === score) end += 1;
+      const score = scores[scored[first]];
+      while (end < scored.length && scores[scored[end]] === score) end += 1;
       for (let n = first; n < end; n += 1) place[scored[n]] = (first + end) / (2 * scored.length);
     }
     return place;
@@ -74,13 +80,22 @@ const places = once(() =>
 // How far the models are apart on each pair: first how many say otherwise than the most of them,
 // then how far apart they place it.
 const minority = (pair) => {
-  const said = judging.map((model) => verdictOf(model, pair));
-  const same = said.filter((one) => one === "1").length;
-  return Math.min(same, said.filter((one) => one === "0").length);
+  let same = 0;
+  let different = 0;
+  for (const model of judging) {
+    const said = verdictOf(model, pair);
+    if (said === "1") same += 1;
+    else if (said === "0") different += 1;
+  }
+  return Math.min(same, different);
 };
 const spread = (pair) => {
-  const placed = places().map((place) => place[pair]).filter((place) => place !== null);
-  return placed.length > 1 ? Math.max(...placed) - Math.min(...placed) : 0;
+  let [low, high] = [Infinity, -Infinity];
+  for (const place of places()) {
+    if (place[pair] < low) low = place[pair];
+    if (place[pair] > high) high = place[pair];
+  }
+  return high > low ? high - low : 0;
 };
 // Of the models with a verdict, the share that says otherwise than the person; -1 if none did.
 const againstPerson = (pair) => {

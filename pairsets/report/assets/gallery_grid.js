@@ -31,11 +31,11 @@ const makeGrid = (box, { onOpen, onName }) => {
     });
     return element;
   };
-  const draw = () => {
+  const draw = (near = NEAR) => {
     const total = Math.ceil(shown.length / columns);
     const top = box.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor((-top - NEAR * innerHeight) / height));
-    const last = Math.min(total - 1, Math.ceil((-top + (1 + NEAR) * innerHeight) / height));
+    const first = Math.max(0, Math.floor((-top - near * innerHeight) / height));
+    const last = Math.min(total - 1, Math.ceil((-top + (1 + near) * innerHeight) / height));
     // The card with the focus stays, however far it is scrolled away: the focus would be lost.
     const wanted = new Set(total ? [Math.floor(active / columns)] : []);
     for (let row = first; row <= last; row += 1) wanted.add(row);
@@ -53,6 +53,14 @@ const makeGrid = (box, { onOpen, onName }) => {
       before = rows.get(row);
     }
   };
+  // One drawing a frame, however many scroll events.
+  let waiting = 0;
+  const soon = () => {
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      draw();
+    });
+  };
   const redraw = () => {
     const focused = box.contains(document.activeElement);
     for (const element of rows.values()) element.remove();
@@ -62,8 +70,9 @@ const makeGrid = (box, { onOpen, onName }) => {
     box.style.height = `${Math.max(0, total * height - gap)}px`;
     box.setAttribute("aria-rowcount", total);
     box.setAttribute("aria-colcount", Math.min(columns, shown.length));
-    draw();
+    draw(0); // what is on the screen is painted first
     if (focused) cellAt(active)?.focus({ preventScroll: true });
+    requestAnimationFrame(soon);
   };
   // What stays in sight at the top: below the bar, where that sticks.
   const ceiling = () => {
@@ -115,7 +124,6 @@ const makeGrid = (box, { onOpen, onName }) => {
     if (scrolled > 0) scroll(-scrolled - 12);
     box.hidden = !pairs.length;
     redraw();
-    draw();
   };
 
   const placeOf = (element) => Number(element.closest("[data-place]")?.dataset.place ?? -1);
@@ -151,19 +159,8 @@ const makeGrid = (box, { onOpen, onName }) => {
     event.preventDefault();
   });
 
-  // One drawing a frame, however many scroll events.
-  let waiting = 0;
-  addEventListener(
-    "scroll",
-    () => {
-      waiting ||= requestAnimationFrame(() => {
-        waiting = 0;
-        draw();
-      });
-    },
-    { passive: true },
-  );
-  addEventListener("resize", draw);
+  addEventListener("scroll", soon, { passive: true });
+  addEventListener("resize", () => draw());
   // Paper has no window to look through: the first pairs of the view, one after the other.
   addEventListener("beforeprint", () => {
     const sheet = make("div", { class: "pair-cards pair-printed" });

@@ -150,7 +150,7 @@ def test_links_say_how_many_pairs_they_open():
         ]
         assert len(links) == 4
         for name, row, one in links:
-            view = dict(parse_qsl(one.link.partition("?")[2]))
+            view = dict(parse_qsl(one.address.partition("?")[2]))
             opened = [
                 pair
                 for pair in gallery
@@ -159,9 +159,9 @@ def test_links_say_how_many_pairs_they_open():
                 and pair.mistaken(view.get("wrong", "")) is True
             ]
             assert one.shown == len(opened)
-            assert bool(one.link) == bool(opened)
+            assert bool(one.address) == bool(opened)
             assert one.shown == one.count or limit is not None
-            if one.link:
+            if one.address:
                 assert {view["right"], view["wrong"]} == {row.lower, row.higher}
         assert any(one.shown < one.count for *_, one in links) == (limit is not None)
 

@@ -26,6 +26,7 @@ from pairsets import PairSet
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.differences import Difference
 from pairsets.report import write_report
+from pairsets.report.gallery_links import address
 from pairsets.tables.leaderboard import Leaderboard
 
 A, B, C = MODELS
@@ -679,3 +680,21 @@ def test_a_screen_reader_hears_where_it_is(page, report):
         said = f"{model} {pair.scores[model]:.3f}".replace(" -", " −")
         assert (said + ("" if wrong is None else f" {kind}")) in label.split("; ")
     assert page.locator(f"{CARD}[tabindex='0']").count() == 1
+
+
+def test_two_identities_are_a_view(browser, file, report):
+    different = next(pair for pair in report.gallery if not pair.label)
+    same = next(pair for pair in report.gallery if pair.label)
+    for view in (
+        {"name": different.name_a, "with": different.name_b},
+        {"name": same.name_a, "with": same.name_b},
+        {"with": different.name_b, "label": "different"},
+    ):
+        order = shown(report, view)
+        with visit(browser, address_of(file, address(view))) as seen:
+            assert count(seen.page) == len(order) > 0
+            assert_shows(seen.page, report, order)
+            assert seen.page.locator("#pair-chips button").count() == len(view)
+            seen.page.locator("#pair-chips button").last.click()
+            without = dict([*view.items()][:-1]) if "label" not in view else {"with": view["with"]}
+            assert count(seen.page) == len(shown(report, without))

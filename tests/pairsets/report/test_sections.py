@@ -170,13 +170,13 @@ class TestDifferences:
         assert ["good"] in [view["right"] for view in views]
         assert [EVIL] in [view["wrong"] for view in views]
         one = next(iter(rows.values()))
-        view = parse_qs(one.only_lower.link.partition("?")[2])
+        view = parse_qs(one.only_lower.address.partition("?")[2])
         assert (view["right"], view["wrong"]) == ([one.lower], [one.higher])
 
     def test_without_the_pairs_there_is_no_link(self, report):
         bare = Report("t", report.faces_root, leaderboards=report.leaderboards)
         (found,) = contrasts_of(bare)
-        assert not [row for row in found.tables[0].rows if row.only_lower.link]
+        assert not [row for row in found.tables[0].rows if row.only_lower.address]
         assert "#pairs?" not in render(bare)
 
     def test_the_page_says_it_in_words(self, page, report):

@@ -1,0 +1,122 @@
+"""Links from the page to views of its gallery, each with how many pairs it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias, TypeVar
+from urllib.parse import urlencode
+
+from pairsets.report.content import GalleryPair
+
+Rows: TypeAlias = frozenset[int]
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class GalleryLink:
+    """Number of pairs of a kind, and where the gallery shows them.
+
+    A large set does not fit the gallery: then `shown`, which is what the address opens, is less
+    than `count`.
+
+    Attributes:
+        count: how many there are.
+        address: within the page; empty where the gallery has none of them.
+        shown: how many it opens.
+    """
+
+    count: int
+    address: str = ""
+    shown: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class GalleryViews:
+    """The gallery's filters, as its script applies them: addresses of views, and what these open.
+
+    Filters by key, as in the page's address: `set`, a set's name; `label`, `same` or `different`;
+    `name` and `with`, identities, both of a pair where both are given; `wrong` and `right`, models
+    with such a verdict; `show`, `fa:MODEL` or `fr:MODEL`, its false accepts or rejects.
+    """
+
+    gallery: Sequence[GalleryPair]
+
+    def link(self, count: int, **filters: str) -> GalleryLink:
+        """Link to the view of these filters, for `count` pairs that there are of the kind."""
+        shown = len(self.rows(filters))
+        return GalleryLink(count, address(filters), shown) if shown else GalleryLink(count)
+
+    def rows(self, filters: Mapping[str, str]) -> Rows:
+        """Places in the gallery of the pairs that all filters keep.
+
+        Raises:
+            KeyError: a filter that there is none of.
+        """
+        kept = [self._kept[key](value) for key, value in filters.items() if key != "with"]
+        if "with" in filters:
+            alone = filters["with"] == filters.get("name")
+            kept.append((self._within if alone else self._shown_of).get(filters["with"], Rows()))
+        if not kept:
+            return Rows(range(len(self.gallery)))
+        first, *others = sorted(kept, key=len)
+        return first.intersection(*others)
+
+    @cached_property
+    def _kept(self) -> Mapping[str, Callable[[str], Rows]]:
+        nothing = Rows()
+        return {
+            "set": lambda name: self._sets.get(name, nothing),
+            "label": lambda said: self._labelled[said == "same"],
+            "name": lambda name: self._shown_of.get(name, nothing),
+            "wrong": lambda model: self._judged.get((model, True), nothing),
+            "right": lambda model: self._judged.get((model, False), nothing),
+            "show": self._errors,
+        }
+
+    def _errors(self, told: str) -> Rows:
+        kind, _, model = told.partition(":")
+        return self._judged.get((model, True), Rows()) & self._labelled[kind == "fr"]
+
+    @cached_property
+    def _sets(self) -> dict[str, Rows]:
+        return self._grouped(lambda pair: pair.sets)
+
+    @cached_property
+    def _labelled(self) -> dict[bool, Rows]:
+        found = self._grouped(lambda pair: [bool(pair.label)])
+        return {same: found.get(same, Rows()) for same in (False, True)}
+
+    @cached_property
+    def _shown_of(self) -> dict[str, Rows]:
+        return self._grouped(lambda pair: [pair.name_a, pair.name_b])
+
+    @cached_property
+    def _within(self) -> dict[str, Rows]:
+        return self._grouped(lambda pair: [pair.name_a] if pair.name_a == pair.name_b else [])
+
+    @cached_property
+    def _judged(self) -> dict[tuple[str, bool], Rows]:
+        return self._grouped(
+            lambda pair: [
+                (model, said != bool(pair.label)) for model, said in pair.verdicts.items()
+            ]
+        )
+
+    def _grouped(self, keys: Callable[[GalleryPair], Iterable[A]]) -> dict[A, Rows]:
+        """Places of the pairs by each of their keys."""
+        found: dict[A, list[int]] = {}
+        for at, pair in enumerate(self.gallery):
+            for key in keys(pair):
+                found.setdefault(key, []).append(at)
+        return {key: Rows(places) for key, places in found.items()}
+
+
+def address(filters: Mapping[str, str]) -> str:
+    """Address of a view within the page.
+
+    >>> address({"name": "Rei & Asuka", "with": "雪"})
+    '#pairs?name=Rei+%26+Asuka&with=%E9%9B%AA'
+    """
+    return f"#pairs?{urlencode(filters, errors='replace')}"
