@@ -133,6 +133,15 @@ class Queries:
         rows = self._of("SELECT pair FROM skips", pairs, f"AND annotator = {int(annotator)}")
         return {row[0] for row in rows}  # type: ignore[misc]
 
+    def can_undo(self, annotator: int) -> bool:
+        """True where a person has said or skipped something that `Store.undo` would take back."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM skips WHERE annotator = ?) OR EXISTS (SELECT 1"
+            " FROM verdicts v JOIN events e ON e.id = v.event"
+            " WHERE v.annotator = ? AND e.kind = 'judge')"
+        )
+        return bool(self.read(query, (annotator, annotator))[0][0])
+
     def decided(self, after: int = -1) -> list[tuple[int, int]]:
         """Person and pair of each decision that was ever made after event number `after`."""
         query = "SELECT annotator, pair FROM events WHERE id > ? AND kind = 'decide'"

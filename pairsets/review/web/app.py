@@ -141,6 +141,7 @@ def _add_work(api: APIRouter, desk: Desk) -> None:
             was=None if pair is None else desk.undone(me, pair, body.key),
             pairs=work.pairs,
             progress=work.progress,
+            can_undo=work.can_undo,
         )
 
 

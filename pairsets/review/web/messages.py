@@ -166,10 +166,11 @@ class Pace(_Model):
 
 
 class Work(_Model):
-    """The pairs to judge next, the first one first."""
+    """The pairs to judge next, the first one first, and whether there is something to undo."""
 
     pairs: list[Task]
     progress: Pace
+    can_undo: bool
 
 
 class Was(_Model):

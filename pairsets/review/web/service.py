@@ -78,7 +78,11 @@ class Desk:
         """Pairs that come next for a person, and the person's progress."""
         pairs = self.board.next(annotator, count)
         progress = messages.Pace.of(self.board.progress(annotator))
-        return messages.Work(pairs=self.tasks(annotator, pairs), progress=progress)
+        return messages.Work(
+            pairs=self.tasks(annotator, pairs),
+            progress=progress,
+            can_undo=self.store.can_undo(annotator),
+        )
 
     def tasks(self, annotator: int, pairs: Sequence[int]) -> list[messages.Task]:
         """Pairs as they are shown before they are judged."""

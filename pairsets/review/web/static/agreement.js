@@ -27,7 +27,7 @@ const drawn = ({ kappa, low, high }) => {
 const rateText = (rate) => (rate === null ? "–" : `${percent(rate.value)} (${percent(rate.low)} to ${percent(rate.high)})`);
 
 const peopleTable = ({ people }, withRates) => {
-  const heads = ["Person", "Judged", ...(withRates ? ["Said same of two identities", "Said different of one"] : [])];
+  const heads = ["Person", "Judged", ...(withRates ? ["Said same, label says different", "Said different, label says same"] : [])];
   const rows = people.map((one) =>
     make(
       "tr",
@@ -69,12 +69,12 @@ export const makeAgreement = ({ set }) => {
       body.querySelector("button").focus();
     });
     const { disagreements, decided, between, people } = found;
-    const open = make("p", { class: "lede" }, `${counted(disagreements, "pair")} judged differently, ${number(decided)} of them decided. `, ...(disagreements > decided ? [make("a", { href: "#/disagreements" }, "Decide the rest")] : []));
+    const open = make("p", { class: "lede" }, `${counted(disagreements, "pair")} judged differently by different people; ${number(decided)} of these decided. `, ...(disagreements > decided ? [make("a", { href: "#/disagreements" }, "Decide the rest")] : []));
     const none = make("p", { class: "empty" }, "Nobody has judged a pair yet.");
     const alone = make("p", { class: "hint" }, "No two people have judged the same pairs yet.");
     body.replaceChildren(
       ...(people.length ? [open, peopleTable(found, withRates), rates, between.length ? betweenTable(found) : alone] : [none]),
-      ...(between.length ? [make("p", { class: "hint" }, "Kappa is the agreement beyond chance on what counts as same or different: 1 is perfect, 0 is what two people would reach who answer at random with the same shares. A dash stands where it is not defined, as when both gave one answer to all.")] : []),
+      ...(between.length ? [make("p", { class: "hint" }, "Cohen’s kappa is the agreement beyond chance, among the pairs that both called same or different: 1 is perfect agreement, 0 is what two people reach who answer at random, each as often “same” as before. A dash means that it cannot be computed, as when both gave one answer to every pair.")] : []),
     );
   };
   const enter = async () => {

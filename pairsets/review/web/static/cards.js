@@ -12,9 +12,9 @@ export const cardOf = (pair, mine, action) => {
   const wrong = mine && contradicts(pair, mine);
   const open = make("button", { type: "button", class: "card-open", "aria-label": `${action}: ${pair.left.path}, ${pair.right.path}` }, thumb(pair.left), thumb(pair.right));
   const chips = [
-    ...(mine ? [make("span", { class: wrong ? "chip mine wrong" : "chip mine" }, `You: ${verdictText(mine)}`)] : []),
+    ...(mine ? [make("span", { class: "chip mine" }, `You: ${verdictText(mine)}`)] : []),
     labelChip(pair),
-    ...(wrong ? [make("span", { class: "chip wrong" }, "Contradicts the label")] : []),
+    ...(wrong ? [make("span", { class: "chip wrong" }, "≠ Contradicts the label")] : []),
   ];
   const scores = scoreList(pair);
   const card = make(

@@ -49,13 +49,13 @@ export const makeDesk = (host, { reasons, without = [], on }) => {
     const hadFocus = controls.contains(document.activeElement);
     controls.classList.toggle("asking", open);
     if (hadFocus) (open ? choices[0] : button("invalid")).focus();
-    say(open ? "Why does the pair not count?" : "");
+    say(open ? "Why should this pair not count?" : "");
   };
 
   const choose = (verdict, reason = "") => {
     const picture = stage.isWhole();
     if (!picture && verdict !== "invalid") {
-      say("Not both faces are in sight: the pair can only be invalid, or skipped.");
+      say("A face cannot be shown: the pair can only be invalid, or skipped.");
       return;
     }
     on.verdict(verdict, reason);
@@ -136,6 +136,11 @@ export const makeDesk = (host, { reasons, without = [], on }) => {
     bar.style.setProperty("--done", total ? done / total : 0);
     find(".done").textContent = texts.done;
     find(".pace").textContent = texts.pace;
+    // Heard with what was saved: a reader of the screen never lags behind the page.
+    find(".spoken").textContent = texts.spoken;
+  };
+  const allow = (action, can) => {
+    button(action).disabled = !can;
   };
   // Instead of faces: there are none left.
   const end = find(".finished");
@@ -149,5 +154,5 @@ export const makeDesk = (host, { reasons, without = [], on }) => {
     find(".desk").classList.remove("empty");
     end.hidden = true;
   };
-  return { host, find, button, stage, press, say, saving, trouble, settled, progress, finish, resume };
+  return { host, find, button, stage, press, say, saving, trouble, settled, progress, allow, finish, resume };
 };

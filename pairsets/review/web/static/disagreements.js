@@ -1,7 +1,7 @@
 // Pairs that people disagree on: one after the other, decided with the same keys. What others said of
 // a pair that this person has not judged is shown only to who asks for it.
 import { taskOf } from "./changes.js";
-import { at, counted, make, verdictText } from "./elements.js";
+import { at, counted, make, number, verdictText } from "./elements.js";
 import { makeDesk } from "./desk.js";
 import { makeLast } from "./last.js";
 import { prepare } from "./pictures.js";
@@ -27,24 +27,23 @@ export const makeDisagreements = ({ set, person }) => {
     reasons: set.reasons,
     on: { verdict: (...said) => decide(...said), skip: () => skip(), undo: () => back(), names: () => last.toggle() },
   });
-  const last = makeLast(desk, { verb: "Decided" });
+  const last = makeLast(desk, { verb: "You decided", noun: "decision" });
   desk.find(".bar").setAttribute("aria-label", "Decided");
-  desk.button("undo").querySelector("span").textContent = "Back to it";
-  desk.button("undo").disabled = true;
+  desk.button("undo").querySelector("span").textContent = "Decide again";
 
   const opinions = ({ said, decision }) => [
     ...said.flatMap((one, n) => [
       n ? ", " : "",
       make("span", { dir: "auto" }, one.annotator),
-      " says ",
+      " said ",
       make("b", {}, verdictText(one)),
     ]),
     ...(decision ? ["; ", make("span", { dir: "auto" }, decision.annotator), " decided ", make("b", {}, verdictText(decision))] : []),
   ];
   const showCounts = () => {
     const { decided, open } = counts;
-    const pace = decided ? `${counted(decided, "decided", "decided")}` : "";
-    desk.progress(decided, decided + open, { done: `${counted(open, "pair")} to decide`, pace });
+    const done = `${counted(open, "pair")} to decide`;
+    desk.progress(decided, decided + open, { done, spoken: `${done}.`, pace: decided ? `${number(decided)} decided` : "" });
     if (!page.hidden) document.title = `${open} to decide · ${set.name}`;
   };
   const link = (to, text) => make("a", { href: `#/${to}`, class: "tool" }, text);
@@ -52,11 +51,11 @@ export const makeDisagreements = ({ set, person }) => {
     phase = "done";
     desk.find(".said").textContent = "";
     const { decided } = counts;
-    const rest = also.checked ? "" : " Pairs that you have not judged are left out.";
+    const rest = also.checked ? "" : " Pairs that you have not judged yet are left out.";
     desk.finish(
       decided ? "All settled" : "No disagreements",
-      make("p", {}, (decided ? `${counted(decided, "pair")} decided, none left.` : "Where two people judge the same pair differently, it comes here.") + rest),
-      make("p", { class: "links" }, link("", "Judge"), link("agreement", "See who agrees"), ...(decided ? [link("history?show=disagreements", "Look through them")] : [])),
+      make("p", {}, (decided ? `${counted(decided, "pair")} decided, none left.` : "A pair that two people judge differently appears here.") + rest),
+      make("p", { class: "links" }, link("", "Judge"), link("agreement", "See how far people agree"), ...(decided ? [link("history?show=disagreements", "Look through them")] : [])),
     );
   };
   const fetchPart = (after, { show = "undecided", limit = PART } = {}) =>
@@ -118,7 +117,7 @@ export const makeDisagreements = ({ set, person }) => {
       queue.shift();
       last.takeBack(pair.pair);
       last.add({ ...taskOf(found), verdict, reason, seconds: null, facts: found });
-      desk.button("undo").disabled = false;
+      desk.allow("undo", true);
       const shown = go();
       desk.say(`${back}Decided: ${verdictText({ verdict, reason })}.`);
       await shown;
@@ -137,7 +136,7 @@ export const makeDisagreements = ({ set, person }) => {
     const shown = go();
     const { annotator, ...verdict } = pair.decision;
     const who = annotator === person ? "You have" : `${annotator} has`;
-    desk.say(`${who} decided meanwhile: ${verdictText(verdict)}. Decide again, or skip it.`);
+    desk.say(`${who} decided meanwhile: ${verdictText(verdict)}. Decide again to replace that, or skip it.`);
     await shown;
   };
   const skip = () => {
@@ -145,7 +144,7 @@ export const makeDisagreements = ({ set, person }) => {
     const [pair] = queue;
     queue.shift();
     go();
-    desk.say(pair.decision ? "Left as it was decided." : "Skipped: it comes again.");
+    desk.say(pair.decision ? "The decision stands as it was." : "Skipped. It will come up again.");
   };
   // The pair that was decided last, to decide it anew.
   const back = () => {

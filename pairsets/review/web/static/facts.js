@@ -8,7 +8,7 @@ export const contradicts = (pair, { verdict }) =>
 export const labelChip = (pair) =>
   make(
     "span",
-    { class: pair.label === "same" ? "chip same" : "chip" },
+    { class: `chip ${pair.label}` },
     `Label: ${pair.label === "same" ? "same identity" : "different identities"}`,
   );
 export const faceName = (face) =>
@@ -18,9 +18,12 @@ export const faceName = (face) =>
     make("b", { dir: "auto" }, ...breakable(face.identity ?? "")),
     make("span", { class: "path", dir: "auto" }, ...breakable(face.path ?? "")),
   );
+// One mark for it everywhere: a sign, words and a colour that stands for nothing else.
+export const contradiction = (text) =>
+  make("span", { class: "wrong", title: "This verdict contradicts the label" }, text, make("span", { class: "unseen" }, ", contradicts the label"));
 const verdictMark = (pair, said) => {
   const wrong = contradicts(pair, said);
-  return make("span", { class: wrong ? "said-verdict wrong" : "said-verdict" }, verdictText(said), ...(wrong ? [make("span", { class: "unseen" }, ", contradicting the label")] : []));
+  return make("span", { class: `said-verdict ${said.verdict}` }, verdictText(said), ...(wrong ? [" ", contradiction("≠ label")] : []));
 };
 export const saidList = (pair) => {
   const line = (said, who, note) =>
@@ -42,7 +45,7 @@ export const scoreList = (pair) =>
   );
 export const suspicion = (pair) =>
   pair.suspect
-    ? [make("p", { class: "suspect" }, make("b", {}, "Suspect: "), pair.suspect.reason || pair.suspect.kinds)]
+    ? [make("p", { class: "suspect" }, make("b", {}, "⚑ Suspect: "), pair.suspect.reason || pair.suspect.kinds)]
     : [];
 
 export const factsOf = (pair) => [

@@ -26,7 +26,7 @@ export const makeHistory = ({ set, person, changing }) => {
   const isFiltered = ({ text, show, verdict, who }) => Boolean(text || verdict || who || show !== "all");
   const tell = (filters) => (total) => {
     if (total) return counted(total, "pair");
-    return isFiltered(filters) ? "No pair that you judged fits these filters." : "You have judged no pair yet.";
+    return isFiltered(filters) ? "No pair that you judged matches these filters." : "You have not judged a pair yet.";
   };
   const search = () => {
     clearTimeout(timer);

@@ -9,7 +9,6 @@ import { ask, Refusal } from "./server.js";
 const AHEAD = 6; // pairs whose pictures are loaded before their turn
 const SEEN = 60; // milliseconds: who is faster has not seen the pair, it is a key that bounces
 const LOOK_AGAIN = 15_000; // milliseconds, where the rest is on the screens of others
-const SPOKEN = 25; // pairs until a screen reader hears how far it is
 const LONGEST = 600; // seconds that a pair may take
 
 export const makeJudging = ({ set, person }) => {
@@ -20,7 +19,7 @@ export const makeJudging = ({ set, person }) => {
   let timer = 0;
   let turn = 0; // of questions and answers: an old answer counts no more
 
-  const desk = makeDesk(host, {
+  const desk = makeDesk(at("judging-desk"), {
     reasons: set.reasons,
     on: { verdict: (...said) => judge(...said), skip: () => skip(), undo: () => undo(), names: () => last.toggle() },
   });
@@ -34,11 +33,9 @@ export const makeJudging = ({ set, person }) => {
 
   const showProgress = ({ done, left, total, skipped, seconds, time_left: rest }) => {
     const pace = seconds === null ? [] : [`${secondsText(seconds)} a pair`];
-    if (rest !== null && left) pace.push(`${duration(rest)} left`);
+    if (rest !== null && left) pace.push(`about ${duration(rest)} left`);
     if (skipped) pace.unshift(`${number(skipped)} skipped`);
-    desk.progress(done, total, { done: `${number(done)} of ${number(total)}`, pace: pace.join(" · ") });
-    // Now and then for those who do not see the bar.
-    if (done % SPOKEN === 0) desk.find(".spoken").textContent = `${number(done)} of ${number(total)} judged`;
+    desk.progress(done, total, { done: `${number(done)} of ${number(total)}`, spoken: `${number(done)} of ${number(total)} judged.`, pace: pace.join(" · ") });
     if (!host.hidden) document.title = `${number(done)} of ${number(total)} · ${set.name}`;
   };
   const link = (to, text) => make("a", { href: `#/${to}`, class: "tool" }, text);
@@ -48,20 +45,21 @@ export const makeJudging = ({ set, person }) => {
     const waits = left > 0;
     const title = waits ? `The last ${counted(left, "pair")} are with others` : done ? "All judged" : "Nothing to judge";
     const text = waits
-      ? "They are on other people's screens just now. This page looks again by itself."
+      ? "They are on other people's screens now. This page checks again by itself."
       : done
-        ? `You have judged all of your ${counted(done, "pair")}. Thank you. They are kept; lookalikes review export writes them out.`
-        : "No pair of this set is left for you.";
+        ? `You have judged all of your ${counted(done, "pair")}. Thank you! Your verdicts are saved; the command “lookalikes review export” writes them to files.`
+        : "No pair in this set is left for you to judge.";
     desk.finish(
       title,
       make("p", {}, text),
-      make("p", { class: "links" }, link("history", "Look through your verdicts"), link("disagreements", "Settle disagreements"), link("agreement", "See who agrees")),
+      make("p", { class: "links" }, link("history", "Look through your verdicts"), link("disagreements", "Settle disagreements"), link("agreement", "See how far people agree")),
     );
     if (waits) timer = setTimeout(refresh, LOOK_AGAIN);
   };
-  const take = async ({ pairs, progress }) => {
+  const take = async ({ pairs, progress, can_undo: canUndo }) => {
     clearTimeout(timer);
     showProgress(progress);
+    desk.allow("undo", canUndo);
     desk.settled();
     if (!pairs.length) {
       finish(progress);
@@ -74,7 +72,7 @@ export const makeJudging = ({ set, person }) => {
     const current = task;
     const shown = desk.stage.show(task);
     prepare(pairs);
-    desk.find(".said").textContent = task.skipped ? "Skipped before" : "";
+    desk.find(".said").textContent = task.skipped ? "You skipped this pair before" : "";
     await shown;
     if (task !== current) return;
     sight = { since: performance.now(), spent: 0 };
@@ -83,7 +81,7 @@ export const makeJudging = ({ set, person }) => {
     setTimeout(() => {
       if (task === current && phase === "ready") host.dataset.sight = "enough";
     }, SEEN + 5);
-    if (!desk.stage.isWhole()) desk.say("Not both faces are in sight: x for invalid, space to skip.");
+    if (!desk.stage.isWhole()) desk.say("A face cannot be shown: choose Invalid or Skip.");
   };
   const refresh = async () => {
     turn += 1;
@@ -128,7 +126,7 @@ export const makeJudging = ({ set, person }) => {
       desk.settled();
       if (error.code === "already_judged" && error.work) {
         const shown = take(error.work);
-        desk.say("That pair was judged already, in another window: this is the next one.");
+        desk.say("You have judged that pair already, in another window. This is the next one.");
         await shown;
       } else desk.trouble(error.message, { again: false });
     }
@@ -152,16 +150,16 @@ export const makeJudging = ({ set, person }) => {
     if (!isReady()) return;
     const { pair } = task;
     send("skip", "/skips", { pair }, ({ pairs }) =>
-      pairs[0]?.pair === pair ? "Skipped: only skipped pairs are left, this one is next." : "Skipped: it comes again at the end.",
+      pairs[0]?.pair === pair ? "Skipped. Only skipped pairs are left: this is the next of them." : "Skipped. It will come up again at the end.",
     );
   };
   const undo = () => {
     if (phase !== "ready" && phase !== "done") return;
     send("undo", "/undo", {}, ({ pair, was }) => {
-      if (!pair) return "Nothing to take back.";
+      if (!pair) return "There is nothing to undo.";
       last.takeBack(pair.pair);
       if (!last.current()) last.recall(person).catch(() => {});
-      return was ? `Taken back: you had said ${verdictText(was)}.` : "Taken back: you had skipped it.";
+      return was ? `Undone: you had said ${verdictText(was)}.` : "Undone: you had skipped this pair.";
     });
   };
 

@@ -1,11 +1,11 @@
-// The strip below the faces: what was said of the last pair, and on request what it was.
+// The card below the pair to judge: the last pair, what was said of it, and on request what it was.
 import { make, secondsText, verdictText } from "./elements.js";
 import { factsOf } from "./facts.js";
 import { ask, query } from "./server.js";
 
 const MOST = 1000; // pairs that `u` can go back without asking which one is the last
 
-export const makeLast = (desk, { verb = "You said" } = {}) => {
+export const makeLast = (desk, { verb = "You said", noun = "verdict" } = {}) => {
   const line = desk.find(".last-pair");
   const names = desk.find(".names");
   let said = []; // the latest last
@@ -21,13 +21,14 @@ export const makeLast = (desk, { verb = "You said" } = {}) => {
     close();
     facts = null;
     const last = current();
-    desk.button("names").disabled = !last;
+    desk.allow("names", Boolean(last));
     if (!last) {
-      line.replaceChildren(make("span", { class: "muted" }, "Here will be the pair that you judged last."));
+      const places = [1, 2].map(() => make("span", { class: "thumb" }));
+      line.replaceChildren(make("span", { class: "thumbs", "aria-hidden": "true" }, ...places), make("span", { class: "muted" }, `Your last ${noun} appears here.`));
       return;
     }
-    const thumbs = [last.left, last.right].map((src) => make("img", { src, alt: "", class: "thumb", draggable: "false" }));
-    const took = last.seconds === null ? "" : `, ${secondsText(last.seconds)}`;
+    const thumbs = [last.left, last.right].map((src, n) => make("img", { src, alt: `${n ? "right" : "left"} face of the last pair`, class: "thumb", draggable: "false" }));
+    const took = last.seconds === null ? "" : ` in ${secondsText(last.seconds)}`;
     line.replaceChildren(
       make("span", { class: "thumbs" }, ...thumbs),
       make("span", {}, make("span", { class: "muted verb" }, `${verb} `), make("b", {}, verdictText(last)), make("span", { class: "muted took" }, took)),
@@ -64,12 +65,10 @@ export const makeLast = (desk, { verb = "You said" } = {}) => {
       const found = facts ?? (last.facts || (await ask(`/pairs/${last.pair}`)));
       if (current() !== last) return; // judged on meanwhile
       facts = found;
-      // Above another pair it would be taken for that one's: it shows its own faces.
-      const thumbs = [last.left, last.right].map((src) => make("img", { src, alt: "", class: "thumb", draggable: "false" }));
-      const title = make("p", { class: "names-title" }, make("span", { class: "thumbs" }, ...thumbs), make("b", {}, "The last pair"));
-      names.replaceChildren(title, ...factsOf(found));
+      names.replaceChildren(...factsOf(found));
       names.hidden = false;
       desk.button("names").setAttribute("aria-expanded", "true");
+      names.parentElement.scrollIntoView({ block: "nearest" }); // on a low screen it lies below the edge
     } catch (error) {
       desk.say(error.message);
     }

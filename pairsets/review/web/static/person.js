@@ -51,7 +51,7 @@ const prompt = ({ set, current, problem = "" }) => {
     button.dataset.name = name;
     return button;
   });
-  dialog.querySelector(".known").replaceChildren(...(buttons.length ? [make("p", { class: "hint" }, "Known here:"), ...buttons] : []));
+  dialog.querySelector(".known").replaceChildren(...(buttons.length ? [make("p", { class: "hint" }, "People who judge here already:"), ...buttons] : []));
   field.value = current ?? "";
   cancel.hidden = !current;
   say(problem);

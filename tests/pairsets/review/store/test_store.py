@@ -96,6 +96,7 @@ class Reviewing(RuleBasedStateMachine):
             if pair in (self.said[name] if kind == "judge" else self.skipped[name])
         ]
         expected = stands[-1][1] if stands else None
+        assert self.stores[desk].can_undo(self.who[name]) == bool(stands)
         assert self.stores[desk].undo(self.who[name], key=key) == expected
         if expected is None:
             return

@@ -238,13 +238,13 @@ def test_disagreements_are_decided_blind(browser, tmp_path):
             host = "#disagreements"
             # What others said of pairs that may have to be judged yet comes only when asked for.
             page.wait_for_selector(f"{host} .finished h1")
-            assert "not judged are left out" in page.inner_text(f"{host} .finished p >> nth=0")
+            assert "not judged yet are left out" in page.inner_text(f"{host} .finished p >> nth=0")
             assert REI not in page.inner_text(host)
             assert "what others said" in page.inner_text(f"{host} .also")
-            page.click("text=Also pairs I have not judged")
+            page.click("text=Also show pairs I have not judged yet")
             until(page, "document.querySelectorAll('#disagreements .box img').length === 2")
             assert page.inner_text(f"{host} .done") == "3 pairs to decide"
-            assert page.inner_text(f"{host} .said") == f"{REI} says same, {KEN} says different"
+            assert page.inner_text(f"{host} .said") == f"{REI} said same, {KEN} said different"
             for path in (*own.pairs.path_a, *own.pairs.path_b):
                 assert path not in page.content()
             answers = [a.text() for a in seen.answers if "/api/disagreements" in a.url]
@@ -316,7 +316,7 @@ def test_a_decision_of_somebody_else_is_not_replaced_unseen(browser, tmp_path):
             assert page.inner_text(f"{host} .said").endswith(f"; {KEN} decided different")
             press("s", "Decided: same.")  # knowingly
             press("s", f"{KEN} has decided meanwhile: different.")
-            press(" ", "Left as it was decided.")
+            press(" ", "The decision stands as it was.")
             press("d", "Decided: different.")
             assert page.inner_text(f"{host} .finished p >> nth=0").startswith("3 pairs decided")
         decided = own.rows(
@@ -332,7 +332,24 @@ def test_no_disagreements(browser, tmp_path):
         assert seen.page.inner_text("#disagreements .finished h1") == "No disagreements"
         seen.page.click("nav [data-page=history]")
         until(seen.page, "document.getElementById('history-count').textContent === value",
-              "You have judged no pair yet.")  # fmt: skip
+              "You have not judged a pair yet.")  # fmt: skip
+
+
+def test_lists_and_desk_are_of_one_width(browser, server):
+    with opened(browser, server, "history", viewport={"width": 1900, "height": 900}) as seen:
+        page = seen.page
+        places = {}
+        for name, inside in (
+            ("history", ".filters"),
+            ("agreement", "#agreement-body"),
+            ("disagreements", ".desk .above"),
+        ):
+            page.click(f"nav [data-page={name}]")
+            page.wait_for_selector(f"#{name} {inside}")
+            box = page.locator(f"#{name} {inside}").bounding_box()
+            title = page.locator(f"#{name} > h1").bounding_box()
+            places[name] = (box["x"], box["width"], title["x"])
+        assert len(set(places.values())) == 1, places
 
 
 def test_agreement(browser, server):

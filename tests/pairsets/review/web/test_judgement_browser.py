@@ -140,7 +140,7 @@ def test_judges_by_mouse_and_space_skips_then(page, server, person):
     assert verdicts(server, person) == [SAME, DIFFERENT]
     press(page, " ")
     assert verdicts(server, person) == [SAME, DIFFERENT]
-    assert status(page) == "Skipped: it comes again at the end."
+    assert status(page) == "Skipped. It will come up again at the end."
 
 
 def test_a_phone_judges_by_touch_and_never_scrolls(browser, server, person):
@@ -260,7 +260,7 @@ def test_undo_again_and_again(page, server, person):
     for key in "sdsd":
         shown.append(press(page, key))
     press(page, " ")
-    said = ["had skipped it", "had said different", "had said same"]
+    said = ["had skipped this pair", "had said different", "had said same"]
     for words, expected in zip(said, reversed(shown), strict=False):
         assert press(page, "u") == expected
         assert words in status(page)
@@ -268,9 +268,10 @@ def test_undo_again_and_again(page, server, person):
     assert press(page, "s") == shown[3]
     for expected in (shown[2], shown[1], shown[0]):
         assert act(page, lambda: page.click("[data-do=undo]")) == expected
+    assert page.is_disabled("#judging [data-do=undo]")
     in_sight(page)
     page.keyboard.press("u")
-    until(page, "document.querySelector('.status').textContent.startsWith('Nothing')")
+    page.wait_for_timeout(100)
     assert faces(page) == shown[0]
     assert verdicts(server, person) == []
 
@@ -590,6 +591,124 @@ def test_names_come_after_the_verdict(browser, server, person):
         assert not names.is_visible()
 
 
+def test_undo_waits_until_there_is_something_to_undo(browser, server, person):
+    with opened(browser, server, person) as seen:
+        page = seen.page
+        undo = page.locator("#judging [data-do=undo]")
+        faces(page)
+        assert undo.is_disabled()
+        press(page, " ")
+        assert undo.is_enabled()
+        press(page, "u")
+        assert undo.is_disabled()
+        press(page, "d")
+        assert undo.is_enabled()
+        page.reload()
+        faces(page)
+        until(page, "!document.querySelector('#judging [data-do=undo]').disabled")
+        press(page, "u")
+        assert undo.is_disabled()
+        assert status(page) == "Undone: you had said different."
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1300, 800), (2560, 1300)])
+def test_the_last_pair_stands_below_the_pair_to_judge(browser, server, person, size):
+    """Its faces are large enough to see, never over the pair; nothing moves when they come."""
+    viewport = dict(zip(("width", "height"), size, strict=True))
+    with opened(browser, server, person, viewport=viewport) as seen:
+        page = seen.page
+
+        def places(selector):
+            return [box.bounding_box() for box in page.locator(f"#judging {selector}").all()]
+
+        first = faces(page)
+        assert page.inner_text("#judging .last-pair") == "Your last verdict appears here."
+        before = [places(part) for part in (".box", ".verdict", ".thumb")]
+        press(page, "d")
+        assert [places(part) for part in (".box", ".verdict", ".thumb")] == before
+        told = page.inner_text("#judging .last-pair")
+        assert " ".join(told.split()).startswith("You said different in ")
+        last = page.locator("#judging .last-pair img")
+        assert tuple(face.get_attribute("src") for face in last.all()) == tuple(
+            address.replace(server.link, "/") for address in first
+        )
+        for names in (False, True):
+            if names:
+                page.keyboard.press("n")
+                page.wait_for_selector("#judging .names", state="visible")
+                (card,) = places(".names")
+                assert card["y"] >= max(box["y"] + box["height"] for box in places(".verdict"))
+            edge = max(box["y"] + box["height"] for box in places(".box"))
+            for face in places(".thumb"):
+                assert face["y"] >= edge
+                assert min(face["width"], face["height"]) >= 72
+            for box in places(".box"):  # they stay in sight, whole
+                assert box["y"] >= 0
+                assert min(box["width"], box["height"]) >= 140
+
+
+def colour_of(page, selector, name="color"):
+    return page.locator(selector).first.evaluate("(e, name) => getComputedStyle(e)[name]", name)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_colour_has_one_meaning(browser, server, person, scheme):
+    """And is never alone: each of them is said in words."""
+    labels = server.pairs.label
+    wrong = {n: "different" if same else "same" for n, same in enumerate(labels[:250:50])}
+    server.judge(person, wrong | {289: "different"})
+    with visit_review(
+        browser, server, f"?as={quote(person)}#/history?show=wrong", color_scheme=scheme
+    ) as seen:
+        page = seen.page
+        page.wait_for_selector(".chip.wrong")
+        contradiction = colour_of(page, ".chip.wrong")
+        assert page.inner_text(".chip.wrong >> nth=0") == "≠ Contradicts the label"
+        assert colour_of(page, ".said-list .wrong") == contradiction
+        assert "≠ label" in page.inner_text(".said-list >> nth=0")
+        label = {
+            word: colour_of(page, f".chip.{word}:not(.mine)") for word in ("same", "different")
+        }
+        assert page.inner_text(".chip.different:not(.mine) >> nth=0") == (
+            "Label: different identities"
+        )
+        page.click("nav [data-page=judging]")
+        faces(page)
+        for word, colour in label.items():
+            assert colour_of(page, f"#judging .verdict.{word}") == colour
+        others = [
+            colour_of(page, "#judging .bar div", "backgroundColor"),
+            colour_of(page, "#judging .notice", "borderLeftColor"),
+            colour_of(page, "#judging .verdict.invalid"),
+        ]
+        assert len({*label.values(), contradiction}) == 3
+        assert not {*label.values(), contradiction} & set(others)
+
+
+def heard(page):
+    """What a screen reader hears of the desk: its live regions in the tree of accessibility."""
+    return page.locator("#judging .told [role=status]").aria_snapshot()
+
+
+def test_a_screen_reader_hears_the_count_of_the_page(page):
+    """Of every verdict: the count that it hears is the one that the page shows."""
+    faces(page)
+    for count in range(1, 31):
+        press(page, "sd"[count % 2])
+        shown = done(page)
+        assert shown.startswith(f"{count} of ")
+        assert f"{shown} judged." in heard(page)
+        assert f"Saved: {('same', 'different')[count % 2]}." in heard(page)
+    tree = page.locator("#judging .above").aria_snapshot()
+    assert shown in tree
+    press(page, "u")
+    assert f"{done(page)} judged." in heard(page)
+    assert done(page).startswith("29 of ")
+    region = page.locator("#judging .told [role=status]")
+    assert region.get_attribute("aria-atomic") == "true"
+    assert page.locator("#judging [role=status]").count() == 1
+
+
 def test_a_held_key_judges_once(page, server, person):
     faces(page)
     in_sight(page)
@@ -660,6 +779,7 @@ def focused(page):
 
 def test_by_keyboard_alone(page, server, person):
     faces(page)
+    press(page, " ")  # for who has done nothing there is nothing to undo
     reached = {}
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -889,7 +1009,7 @@ def test_to_the_end_and_what_was_skipped_comes_again(browser, few):
         for _ in range(3):
             press(page, "s")
         assert press(page, "s") == first
-        assert page.inner_text("#judging .said") == "Skipped before"
+        assert page.inner_text("#judging .said") == "You skipped this pair before"
         assert press(page, "d") == second
         in_sight(page)
         page.keyboard.press("d")
@@ -923,7 +1043,7 @@ def test_a_picture_that_cannot_be_shown(browser, tmp_path):
                 assert page.locator("#judging .box img").count() == 1
                 in_sight(page)
                 page.keyboard.press("s")
-                assert "Not both faces are in sight" in status(page)
+                assert "A face cannot be shown" in status(page)
                 page.keyboard.press("x")
                 page.keyboard.press("b")
                 until(page, f"document.querySelector('.done').textContent === '{count} of 2'")
