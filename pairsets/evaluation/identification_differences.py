@@ -76,9 +76,7 @@ class IdentificationComparison:
     @cached_property
     def groups(self) -> Mapping[str, Mapping[str, str]]:
         """Letters of the models by name of a rate: those that share one are not told apart."""
-        return {
-            name: letters(self._ranked(name), found) for name, found in self.differences.items()
-        }
+        return {name: letters(self.order(name), found) for name, found in self.differences.items()}
 
     def is_best(self, name: str, model: str) -> bool:
         """Whether a model has the best of a rate, told from all others'."""
@@ -88,8 +86,8 @@ class IdentificationComparison:
             one.significant and (one.value < 0) == (falls == (one.first == model)) for one in mine
         )
 
-    def _ranked(self, name: str) -> list[str]:
-        """The models, that with the best rate first."""
+    def order(self, name: str) -> list[str]:
+        """The models by a rate, the best first, those without one last."""
         sign = 1 if next(iter(self.models.values())).rate(name).falls else -1
         known = {model: sign * one.rate(name).value for model, one in self.models.items()}
         return sorted(known, key=lambda model: (math.isnan(known[model]), known[model]))

@@ -24,12 +24,14 @@ _CJK = ("Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Gothic", "Meiry
 
 
 def format_score(score: float) -> str:
-    """A score for people: three decimals for cosines, one for large inner products.
+    """A score for people: three decimals for cosines, one or none for large inner products.
 
-    >>> format_score(0.91251), format_score(-412.26)
-    ('0.913', '-412.3')
+    >>> format_score(0.91251), format_score(-412.26), format_score(14264.0)
+    ('0.913', '-412.3', '14,264')
     """
-    return f"{score:.3f}" if abs(score) < 10 else f"{score:.1f}"
+    if abs(score) < 10:
+        return f"{score:.3f}"
+    return f"{score:.1f}" if abs(score) < 1000 else f"{score:,.0f}"
 
 
 def encode(figure: Figure, file_format: str) -> bytes:

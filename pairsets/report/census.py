@@ -46,7 +46,7 @@ class CensusView:
 def census_of(found: CensusComparison, mined: int) -> CensusView:
     """A census as the page shows it; `mined` is the number of hardest pairs of a mined set."""
     lead, columns, area = found.leading(found.best), shown_points(found), found.has_area
-    titles = [rate_title(column, unit="") for column in columns]
+    titles = [rate_title(column, unit=" %") for column in columns]
     rows = []
     for model, census in found.models.items():
         cells = []
@@ -56,13 +56,14 @@ def census_of(found: CensusComparison, mined: int) -> CensusView:
         cells += [Cell(area_cell(census) or "N/A")] if area else []
         rows.append((model, tuple(cells)))
     table = Table("", (*titles, *(["AUC"] if area else [])), tuple(rows), foot=_foot(found))
+    letters = found.groups.get(lead.name, {}) if len(found.models) > 1 else {}
     return CensusView(
         lede=_lede(found),
         value=share(lead.value),
         bounds=interval_text(lead.interval),
-        caption=titles[0],
+        caption=rate_title(lead, unit=""),
         population=population_sentence(found),
-        table=table,
+        table=table.with_groups(letters),
         chart=_chart(found, mined),
         remarks=tuple(census_notes(found)),
     )
@@ -94,11 +95,10 @@ def _lede(found: CensusComparison) -> str:
 def _foot(found: CensusComparison) -> str:
     if len(found.models) < 2:
         return ""
-    letters = found.groups[found.leading(found.best).name]
-    groups = "; ".join(f"{model}: {one}" for model, one in letters.items())
     return (
-        "Bold where the lowest rate is told from all others, comparisons considered. Models that "
-        f"share a letter cannot be told apart in the first column: {groups}."
+        "The best model of the first column stands first. Bold: the data tell that this rate is "
+        "lower than all others. Models that share a letter under Group cannot be told apart in the "
+        "first column."
     )
 
 

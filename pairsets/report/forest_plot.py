@@ -55,10 +55,14 @@ class Scale:
         part = (value - self.low) / (self.high - self.low)
         return f"{100 * min(max(part, 0.0), 1.0):.2f}".rstrip("0").rstrip(".") + "%"
 
+    def reaches(self, value: float) -> bool:
+        """Whether a value lies on the axis."""
+        return self.low <= value <= self.high
+
     def axis(self) -> Markup:
         """The numbers below the rows."""
         text = Markup('<text x="{}" y="0.9em" text-anchor="middle">{}</text>')
-        numbers = ((self.place(tick), f"{tick:g}".replace("-", MINUS)) for tick in self.ticks)
+        numbers = ((self.place(tick), _number(tick)) for tick in self.ticks)
         return _svg("axis", [text.format(*number) for number in numbers])
 
     def row(
@@ -69,6 +73,8 @@ class Scale:
         chance: float | None = None,
     ) -> Markup:
         """A row: marks of the ticks, the interval as a line, the value as a point.
+
+        The ends of the axis are numbers in it, too, for a screen so narrow that rows are cards.
 
         Args:
             value: in percent; None leaves the row empty.
@@ -82,7 +88,7 @@ class Scale:
             )
             for tick in self.ticks
         ]
-        if chance is not None and self.low <= chance <= self.high:
+        if chance is not None and self.reaches(chance):
             parts.append(
                 Markup('<line class="chance" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(
                     x=self.place(chance)
@@ -101,7 +107,15 @@ class Scale:
             )
         elif value is not None:
             parts.append(Markup('<circle cx="{}" cy="50%" r="4.5"/>').format(self.place(value)))
+        label = Markup(
+            '<text class="end" x="{}" y="100%" dy="1.1em" text-anchor="middle">{}</text>'
+        )
+        parts += [label.format(self.place(end), _number(end)) for end in (self.low, self.high)]
         return _svg(kind, parts)
+
+
+def _number(tick: float) -> str:
+    return f"{tick:g}".replace("-", MINUS)
 
 
 def _svg(kind: str, parts: Iterable[Markup]) -> Markup:

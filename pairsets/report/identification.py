@@ -41,14 +41,16 @@ def identification_of(found: GallerySearch) -> IdentificationView:
     models = found.models
     columns = shown_rates(models)
     rows = []
-    for model, one in models.models.items():
+    for model in models.order(columns[0].name):
+        one = models.models[model]
         rates = [one.rate(column.name) for column in columns]
         cells = (Cell(*rate_cell(rate), best=models.is_best(rate.name, model)) for rate in rates)
         rows.append((model, tuple(cells)))
-    titles = tuple(rate_title(column.name) for column in columns)
+    titles = tuple(rate_title(column.name, unit=" %") for column in columns)
+    table = Table("", titles, tuple(rows), foot=_foot(models, columns))
     return IdentificationView(
         intro=_intro(found),
-        table=Table("", titles, tuple(rows), foot=_foot(models, columns)),
+        table=table.with_groups(models.groups.get(columns[0].name, {})),
         remarks=(*_ties(models, columns), *identification_notes(models)),
         charts=tuple(_charts(models)),
     )
@@ -103,10 +105,10 @@ def _foot(found: IdentificationComparison, columns: list[IdentificationRate]) ->
     said = [words[column.name] for column in columns]
     said.append("Brackets are 95 % intervals, for other identities like these.")
     if len(found.models) > 1:
-        groups = "; ".join(f"{model}: {one}" for model, one in found.groups["rank-1"].items())
         said.append(
-            "Bold where the best is told from all others, comparisons considered. Models that "
-            f"share a letter cannot be told apart at rank 1: {groups}."
+            "The best model at rank 1 stands first. Bold: the searches tell that this rate is "
+            "better than all others. Models that share a letter under Group cannot be told apart "
+            "at rank 1."
         )
     return " ".join(said)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
@@ -71,7 +71,9 @@ class LeaderboardView:
         apart: published rows of other pairs, where there are some.
         remarks: sentences about what the data cannot tell.
         details: tables that are folded away.
-        chance: whether the axis of the EER reaches 50 %, which is marked on it.
+        fnr: the FNR of all models in percent, where it is the same; people have one of their own.
+        fnr_column: whether rates of missed pairs have a column, since models differ in them.
+        chance: sentence on the line of chance, where an axis reaches it.
     """
 
     name: str
@@ -83,11 +85,26 @@ class LeaderboardView:
     apart: Table | None
     remarks: tuple[str, ...]
     details: tuple[Table, ...]
-    chance: bool = False
+    fnr: str = ""
+    fnr_column: bool = True
+    chance: str = ""
+
+
+def boards_of(boards: Sequence[Leaderboard]) -> list[LeaderboardView]:
+    """Leaderboards of a page, with the same columns each, so that they stand in line."""
+    views = [board_of(board) for board in boards]
+    grouped = any(view.grouped for view in views)
+    fnr = any(view.fnr_column for view in views)
+    published = any(view.beside_published for view in views)
+    return [
+        replace(view, grouped=grouped, fnr_column=fnr, beside_published=published) for view in views
+    ]
 
 
 def board_of(board: Leaderboard) -> LeaderboardView:
     """A leaderboard as the page shows it."""
+    missed = _common_fnr(board)
+    chances = {"eer": CHANCE, "fpr": None if missed is None else 100 - missed}
     scales = {column: Scale.of(_ends(board.entries, column)) for column in COLUMNS}
     rows = []
     for entry in board.entries:
@@ -99,8 +116,7 @@ def board_of(board: Leaderboard) -> LeaderboardView:
             drawing = Markup("")
             if column in scales:
                 shown = None if value is None else 100 * value
-                chance = CHANCE if column == "eer" else None
-                drawing = scales[column].row(shown, interval, _kind(entry), chance)
+                drawing = scales[column].row(shown, interval, _kind(entry), chances[column])
             cells[column] = RateCell(
                 text.strip("*"),
                 interval_text(interval),
@@ -122,9 +138,29 @@ def board_of(board: Leaderboard) -> LeaderboardView:
         remarks=tuple(
             filter(None, (*(_remark(board, column) for column in COLUMNS), board.chance))
         ),
-        chance=scales["eer"].low <= CHANCE <= scales["eer"].high,
         details=tuple(operating_tables(board)),
+        fnr="" if missed is None else percent(missed / 100),
+        fnr_column=missed is None,
+        chance=_chance_sentence(scales, chances),
     )
+
+
+def _common_fnr(board: Leaderboard) -> float | None:
+    """The FNR in percent that all rows but people's print alike; None where they differ."""
+    rows = [entry for entry in board.entries if not entry.human]
+    texts = {percent(entry.fnr) for entry in rows}
+    known = [entry.fnr for entry in rows if entry.fnr is not None]
+    return 100 * known[0] if len(texts) == 1 and known else None
+
+
+def _chance_sentence(scales: Mapping[str, Scale], chances: Mapping[str, float | None]) -> str:
+    """Sentence on the dashed lines of a board's drawings; empty where no axis reaches chance."""
+    said = [
+        f"an {column.upper()} of {percent(at / 100)} %"
+        for column in COLUMNS
+        if (at := chances[column]) is not None and scales[column].reaches(at)
+    ]
+    return f"Dashed is chance, what tossing a coin gives: {' and '.join(said)}." if said else ""
 
 
 def _apart(apart: Apart) -> Table:

@@ -16,7 +16,7 @@ from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.identification import identification_of
-from pairsets.report.leaderboards import board_of
+from pairsets.report.leaderboards import boards_of
 from pairsets.report.policy import content_policy
 from pairsets.report.tables import (
     agreement_sentence,
@@ -84,7 +84,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         identification=None
         if report.identification is None
         else identification_of(report.identification),
-        boards=[board_of(board) for board in report.leaderboards],
+        boards=boards_of(report.leaderboards),
         kinds=_kinds(report),
         contrasts=contrasts_of(report),
         uncompared=_uncompared(report),

@@ -12,6 +12,8 @@ from pairsets.evaluation.intervals import Interval
 from pairsets.tables.leaderboard import percent
 
 MINUS = "\u2212"
+# Letters that a line of a phone, or the first column of a table, holds.
+LONGEST_PART = 32
 
 
 def share(value: float | None) -> str:
@@ -71,6 +73,21 @@ def score(value: float) -> str:
 def breakable(name: str) -> Markup:
     """Name with places to break a line after `_`, `/` and `-`."""
     return Markup("<wbr>").join(re.split(r"(?<=[_/-])(?=.)", name))
+
+
+def unbroken(name: str) -> Markup:
+    """Name that breaks between its parts (`family:`, `organisation/`), and not within one.
+
+    A part longer than a cell of a phone is wide breaks where it must.
+
+    >>> unbroken("timm:tf_lite0")
+    Markup('<span class="part">timm:</span><span class="part">tf_lite0</span>')
+    """
+    part = Markup('<span class="part{}">{}</span>')
+    parts = re.split(r"(?<=[:/@])(?=.)", name)
+    return Markup("").join(
+        part.format(" long" if len(one) > LONGEST_PART else "", one) for one in parts
+    )
 
 
 def listed(names: list[str], most: int = 4) -> str:

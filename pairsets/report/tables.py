@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pairsets.evaluation.annotators import Agreement
 from pairsets.evaluation.hardness import Hardness
@@ -36,6 +36,16 @@ class Table:
     head: str = "Model"
     foot: str = ""
     wrapping: bool = False
+
+    def with_groups(self, letters: Mapping[str, str]) -> Table:
+        """The table with the group letters of its models behind the first column, if any have."""
+        if not letters:
+            return self
+        first, *others = self.columns
+        rows = (
+            (name, (cells[0], Cell(letters.get(name, "")), *cells[1:])) for name, cells in self.rows
+        )
+        return replace(self, columns=(first, "Group", *others), rows=tuple(rows))
 
 
 def hubness_table(hubness: Mapping[str, Hubness]) -> Table | None:
@@ -150,6 +160,7 @@ def hardness_table(hardness: Hardness) -> Table:
         without = len(hardness) - hardness.hub_pairs
         rows.append(
             (
+                errors,
                 model,
                 (
                     Cell(share(first.fpr[model].value), interval_text(first.fpr[model].interval)),
@@ -172,7 +183,7 @@ def hardness_table(hardness: Hardness) -> Table:
             "FPR %, without hubs",
             "Of its false accepts, with a hub, %",
         ),
-        tuple(rows),
+        tuple((model, cells) for _, model, cells in sorted(rows, key=lambda row: row[0])),
     )
 
 

@@ -23,5 +23,5 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
         loader=FunctionLoader(asset),
     )
-    environment.filters |= {"breakable": phrases.breakable}
+    environment.filters |= {"breakable": phrases.breakable, "unbroken": phrases.unbroken}
     return environment

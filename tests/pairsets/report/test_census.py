@@ -68,6 +68,14 @@ def test_the_best_leads_and_is_bold_where_it_is_told():
     assert "**" not in rows[1]
 
 
+def test_letters_of_models_stand_behind_the_rate_that_leads():
+    page = page_of(compare_census({"bad": BAD, "good": GOOD}))
+    head, *rows = page.rows("plain")[0]
+    assert head[1:4] == ["FPR % at an FNR of 10.0 %", "Group", "FNR % at a FAR of 1 %"]
+    assert [(row[0], row[2]) for row in rows] == [("good", "a"), ("bad", "b")]
+    assert page_of(compare_census({"good": GOOD})).rows("plain")[0][0][2] != "Group"
+
+
 def test_equal_models_are_not_told_apart():
     found = compare_census({"good": GOOD, "twin": GOOD})
     (lede,) = [text for _, text in page_of(found).of("p", "lede")]

@@ -53,14 +53,17 @@ def text_of(page: Page, *kind: str) -> str:
 def test_rates_stand_with_their_intervals_and_the_better_is_bold() -> None:
     found = search_of({"bad": BAD, "good": GOOD})
     page = page_of(found)
-    shown = [text for _, text in page.of("td")]
-    rates = [one.rate(name) for one in (BAD, GOOD) for name in RATES]
-    for rate, text in zip(rates, shown, strict=True):
-        assert rate.interval is not None
-        assert text == f"{percent(rate.value)}{interval_text(rate.interval)}", rate.name
+    head, *rows = page.rows("plain")[0]
+    assert (head[2], [row[0] for row in rows]) == ("Group", ["good", "bad"])
+    assert [row.pop(2) for row in rows] == ["a", "b"]
+    for one, row in zip((GOOD, BAD), rows, strict=True):
+        for name, text in zip(RATES, row[1:], strict=True):
+            rate = one.rate(name)
+            assert rate.interval is not None
+            assert text == f"{percent(rate.value)}{interval_text(rate.interval)}", rate.name
     bold = [text for _, text in page.of("strong")]
     assert bold == [percent(GOOD.rate(name).value) for name in RATES]
-    assert "Models that share a letter cannot be told apart at rank 1: good: a; bad: b" in text_of(
+    assert "Models that share a letter under Group cannot be told apart at rank 1" in text_of(
         page, "p", "foot"
     )
 
@@ -87,7 +90,7 @@ def test_equal_models_are_not_told_apart() -> None:
 def test_of_few_strangers_the_other_rate_stands_there() -> None:
     few = searched(0.5, 1, strangers=5)
     page = page_of(search_of({"few": few}))
-    assert "FPIR (%) at an FNIR of 10 %" in text_of(page, "th")
+    assert "FPIR % at an FNIR of 10 %" in text_of(page, "th")
     assert "it takes this share of the strangers for somebody" in text_of(page, "p", "foot")
     assert "cannot be told by 20 non-mated probes" in text_of(page, "p", "foot")
 

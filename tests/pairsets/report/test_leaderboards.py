@@ -13,7 +13,7 @@ from pairsets import PairSet
 from pairsets.evaluation.intervals import Interval
 from pairsets.report import Report, render
 from pairsets.report.forest_plot import Scale
-from pairsets.report.leaderboards import board_of
+from pairsets.report.leaderboards import board_of, boards_of
 from pairsets.report.operating_points import operating_tables
 from pairsets.tables.entries import Entry
 from pairsets.tables.leaderboard import Leaderboard, make_leaderboard, percent
@@ -89,21 +89,69 @@ def page(boards, tmp_path_factory):
 def test_rows_have_rates_intervals_and_letters(boards, page):
     for board, table in zip(boards, page.rows("ranking"), strict=True):
         head, *rows, _ = table
-        assert [head[at] for at in (0, 1, 3, 4, 5, 7)] == [
-            "Model", "FPR %", "Group", "FNR %", "EER %", "Group",
+        assert head == [
+            "Model", "FPR %", "FPR, drawn", "Group", "FNR %", "EER %", "EER, drawn", "Group",
+            "FPR (ZACI-20) %",
         ]  # fmt: skip
         for entry, row in zip(board.entries, rows, strict=True):
             expected = percent(entry.fpr)
-            if entry.published:
+            if board.beside_published:
                 assert row[-1] == percent(entry.fpr_interpolated)
-            else:
+            if not entry.published:
                 low, high = entry.fpr_interval.low, entry.fpr_interval.high
                 expected += f"[{percent(low)}, {percent(high)}]"
             assert row[1] == expected
-            assert (len(row) == 9) == board.beside_published
+            assert len(row) == len(head)
             groups = board.comparison.groups
             own = {} if entry.published or entry.human else groups["fpr"]
             assert row[3] == own.get(entry.model, "")
+
+
+def test_an_fnr_that_all_models_share_stands_in_the_caption(boards, tmp_path):
+    board = boards[1]
+    page = Page(render(Report("t", tmp_path, leaderboards=[board])))
+    (caption,) = [text for _, text in page.of("caption") if "FPR at the threshold" in text]
+    (fnr,) = {percent(entry.fnr) for entry in board.entries if not entry.human}
+    assert caption == (
+        f"Adversarial pairsFPR at the threshold that misses {fnr} % of the pairs of one identity "
+        f"(FNR {fnr} %)"
+    )
+    (head, person, *others, _) = page.rows("ranking")[0]
+    assert "FNR %" not in head
+    interval = board.entries[0].fnr_interval
+    assert person[0].endswith(
+        f"FNR {percent(board.entries[0].fnr)} % [{percent(interval.low)}, {percent(interval.high)}]"
+    )
+    assert not [row for row in others if "FNR" in row[0]]
+
+
+def test_an_fnr_that_models_differ_in_has_a_column_in_each_table():
+    rows = Entry("a", 0.2, 0.1, 0.15), Entry("b", 0.3, 0.12, 0.2)
+    alike, other = Leaderboard("random", rows[:1]), Leaderboard("hard", rows)
+    views = boards_of([alike, other])
+    assert [view.fnr for view in views] == ["10.0", ""]
+    assert [view.fnr_column for view in views] == [True, True]
+    assert [row.fnr.text for row in views[1].rows] == ["10.0", "12.0"]
+    assert not boards_of([alike])[0].fnr_column
+
+
+def test_columns_are_the_same_in_each_table(boards):
+    apart = [board_of(board) for board in boards]
+    shared = boards_of(boards)
+    assert [view.beside_published for view in apart] == [True, False]
+    assert [view.beside_published for view in shared] == [True, True]
+    assert [view.fnr_column for view in apart] == [True, False]  # published rows have another FNR
+    assert {(view.grouped, view.fnr_column) for view in shared} == {(True, True)}
+
+
+def test_names_of_models_break_between_their_parts_alone(tmp_path):
+    board = Leaderboard("random", (Entry("timm:tf_efficientnet_lite0@my-own", 0.2, 0.1, 0.15),))
+    page = Page(render(Report("t", tmp_path, leaderboards=[board])))
+    (name,) = page.of("span", "model")
+    assert name[1] == "timm:tf_efficientnet_lite0@my-own"
+    assert [text for _, text in page.of("span", "part")] == [
+        "timm:", "tf_efficientnet_lite0@", "my-own",
+    ]  # fmt: skip
 
 
 def test_letters_are_not_of_a_published_row_of_the_same_name():
@@ -219,6 +267,21 @@ class TestDrawing:
     def test_screen_readers_have_the_numbers_instead(self, drawn):
         for page in drawn.values():
             assert page.elements[0][1]["aria-hidden"] == "true"
+
+    def test_chance_is_drawn_where_the_axis_reaches_it(self):
+        """A coin takes for one as many of the pairs of two as it does not miss of those of one."""
+        rows = Entry("a", 0.95, 0.1, 0.6), Entry("b", 0.3, 0.1, 0.2)
+        board = board_of(Leaderboard("hard", rows))
+        page = Page(str(board.rows[0].fpr.drawing) + str(board.rows[0].eer.drawing))
+        assert [line["x1"] for line, _ in page.of("line", "chance")] == ["90%", "83.33%"]
+        assert board.chance == (
+            "Dashed is chance, what tossing a coin gives: an FPR of 90.0 % and an EER of 50.0 %."
+        )
+        assert not board_of(Leaderboard("random", rows[1:])).chance
+
+    def test_the_ends_of_the_axis_stand_in_each_row_for_narrow_screens(self, drawn):
+        for page in drawn.values():
+            assert [text for _, text in page.of("text", "end")] == ["0", "50"]
 
     def test_rows_of_nothing_can_be_drawn(self):
         board = board_of(Leaderboard("random", (Entry("a", None, None, None),)))
