@@ -12,13 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairsets.arrays import Counts, Mask, Rows, Scores
 from pairsets.errors import ScoresError
+from pairsets.evaluation.communities import Communities
 from pairsets.evaluation.seriation import seriate
 from pairsets.pairset import PairSet
 from pairsets.paths import strings
 
 LIMIT = 24
-# As distant as two identities with one false accept.
-_LOOSEST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +29,10 @@ class Confusion:
         counts: `[K, K]` negatives of two identities; symmetric, nought on the diagonal.
         accepted: `[K, K]` those of them that are taken for one identity: score >= threshold.
         best: `[K, K]` their highest score; nan where there is no pair.
-        groups: runs of `identities`, of two and more, that are confused with one another: of
-            average linkage on 1 / (1 + false accepts), the clusters at 1/2, as if each one had
-            a false accept with each of the others. Who is in none stands alone.
+        groups: runs of `identities`, of two and more, that are confused with one another more
+            than with others: as many as the false accepts tell, none where they are spread as by
+            chance (`pairsets.evaluation.communities`). Who is in none stands alone.
+        modularity, chance: of these groups; the most that chance gives.
         threshold: what a score has to reach.
         pairs, errors: negatives and false accepts, of all identities.
         errors_inside: false accepts of two identities on the map.
@@ -47,6 +47,8 @@ class Confusion:
     accepted: Counts
     best: Scores
     groups: tuple[tuple[str, ...], ...]
+    modularity: float
+    chance: float
     threshold: float
     pairs: int
     errors: int
@@ -80,7 +82,7 @@ class Confusion:
         >>> pairs = PairSet.of(["a/1", "a/2", "b/1"], ["b/1", "b/1", "c/1"], 0)
         >>> found = Confusion.of(pairs, [0.9, 0.8, 0.1], 0.5)
         >>> found.identities.tolist(), found.accepted.tolist(), found.groups
-        (['a', 'b'], [[0, 2], [2, 0]], (('a', 'b'),))
+        (['a', 'b'], [[0, 2], [2, 0]], ())
         """
         if limit < 2:
             raise ScoresError(f"a map of {limit} identities; expected 2 or more")
@@ -91,7 +93,11 @@ class Confusion:
         edges = _Edges.of(a[apart], b[apart], taken[apart], values[apart], len(names))
         kept = edges.busiest(limit)
         counts, accepted, best = edges.matrices(kept)
-        order, heights = seriate(1 / (1 + accepted))
+        low, high = np.nonzero(np.triu(accepted))
+        divided = Communities.of(low, high, accepted[low, high], len(kept))
+        # Further apart than any two of one group can be: each group is a run.
+        apart_by = divided.labels[:, np.newaxis] != divided.labels
+        order, _ = seriate(1 / (1 + accepted) + apart_by)
         inside = int(np.triu(accepted).sum())
         on_map = np.isin(np.arange(len(names)), kept)
         one = (on_map[a] != on_map[b]) & apart
@@ -101,7 +107,9 @@ class Confusion:
             counts=counts[np.ix_(order, order)],
             accepted=accepted[np.ix_(order, order)],
             best=best[np.ix_(order, order)],
-            groups=_runs(ordered, heights),
+            groups=_runs(ordered, divided.labels[order]),
+            modularity=divided.modularity,
+            chance=divided.chance,
             threshold=float(threshold),
             pairs=len(rows),
             errors=int(taken.sum()),
@@ -141,9 +149,11 @@ def representatives(
     return {name: first[name] for name in identities if name in first}
 
 
-def _runs(names: NDArray[np.object_], heights: Scores) -> tuple[tuple[str, ...], ...]:
-    """The clusters of two and more that are no looser than a group may be."""
-    cuts = np.flatnonzero(heights > _LOOSEST) + 1
+def _runs(names: NDArray[np.object_], labels: Rows) -> tuple[tuple[str, ...], ...]:
+    """Names of each group of two and more, from their labels; none where all have one."""
+    cuts = np.flatnonzero(np.diff(labels)) + 1
+    if not cuts.size:
+        return ()
     parts = np.split(np.arange(len(names)), cuts)
     return tuple(tuple(names[part]) for part in parts if len(part) > 1)
 

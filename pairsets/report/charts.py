@@ -120,7 +120,12 @@ def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
     )
     if confusion.groups:
         groups = "; ".join(listed(list(group), most=6) for group in confusion.groups)
-        caption += f" Groups: {groups}."
+        caption += (
+            f" Groups: {groups}. Their modularity is {confusion.modularity:.2f}, where chance "
+            f"gives {confusion.chance:.2f} at most."
+        )
+    else:
+        caption += " They are in no groups: no more so than if they were spread by chance."
     label = f"Map of the false accepts of {name}: {', '.join(confusion.identities)}"
     return drawn_chart(confusion_map(confusion, None), f"confusion-{at}", label, title, caption)
 

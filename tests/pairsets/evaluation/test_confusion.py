@@ -132,16 +132,17 @@ def test_what_stays_has_its_false_accepts_on_the_map():
     assert (found.errors, found.errors_inside, found.confused) == (15, 9, 10)
 
 
-def test_a_group_is_as_if_each_had_a_false_accept_with_each():
+def test_no_groups_where_nothing_is_gained():
     def groups(*edges):
         path_a, path_b = zip(*edges, strict=True)
         return Confusion.of(PairSet.of(path_a, path_b, 0), np.ones(len(edges)), 1.0).groups
 
-    assert groups(("a/0", "b/0")) == (("a", "b"),)
-    # c has one with b and none with a: a mean of 3/4 from the two.
-    chain = [("a/0", "b/0"), ("a/1", "b/1"), ("b/0", "c/0")]
-    assert groups(*chain) == (("a", "b"),)
-    assert [set(group) for group in groups(*chain, ("a/0", "c/0"))] == [{*"abc"}]
+    assert groups(("a/0", "b/0")) == ()
+    one = [(f"{a}/{at}", f"{b}/{at}") for a, b in combinations("abcd", 2) for at in range(4)]
+    assert groups(*one) == ()
+    other = [(f"{a}/{at}", f"{b}/{at}") for a, b in combinations("wxyz", 2) for at in range(4)]
+    found = groups(*one, *other, ("a/0", "w/0"))
+    assert {frozenset(group) for group in found} == {frozenset("abcd"), frozenset("wxyz")}
 
 
 def test_nothing_accepted_is_an_empty_map():
