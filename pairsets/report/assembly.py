@@ -26,7 +26,7 @@ FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
 
 def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
     """Content of a report on `shown`, with at most `limit` pairs in the gallery."""
-    gallery, left_out = gallery_of(shown, limit)
+    gallery = gallery_of(shown, limit)
     return Report(
         title=shown.title,
         faces_root=shown.faces.root,
@@ -36,8 +36,9 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         ranked=list(shown.ranks),
         scores=[model_scores(shown, model) for model in shown.models],
         curves=[det_set(one) for one in shown.comparisons],
-        gallery=gallery,
-        gallery_left_out=left_out,
+        gallery=gallery.pairs,
+        gallery_left_out=gallery.left_out,
+        gallery_scattered=gallery.scattered,
         hubness=shown.hubness,
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),

@@ -74,7 +74,7 @@ class Contrasts:
 def contrasts_of(report: Report) -> list[Contrasts]:
     """Contrasts of each set with two models to compare."""
     found = []
-    views = GalleryViews(report.gallery)
+    views = GalleryViews(report.gallery, report.gallery_scattered)
     for board in report.leaderboards:
         one = board.comparison
         if one is None or not any(one.differences.values()):

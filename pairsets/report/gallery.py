@@ -60,7 +60,7 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
     Args:
         report: the content.
         thumbnail_pixels: the longer side of the faces; by default 192 for up to 300 distinct
-            faces, else 128.
+            faces, 128 for up to 4,000, else 96.
 
     Raises:
         FacesError: a face is missing, unreadable, over `max_pixels` or outside its folder.

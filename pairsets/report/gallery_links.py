@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -25,11 +25,26 @@ class GalleryLink:
         count: how many there are.
         address: within the page; empty where the gallery has none of them.
         shown: how many it opens.
+        hardest: whether those are harder than all that it does not open.
     """
 
     count: int
     address: str = ""
     shown: int = 0
+    hardest: bool = False
+
+    @property
+    def text(self) -> str:
+        """Words of the link: how many pairs it opens, and of how many.
+
+        >>> GalleryLink(806, "#pairs?", 704, hardest=True).text, GalleryLink(806, "#", 806).text
+        ('the 704 hardest of 806 pairs', '806 pairs')
+        """
+        whole = f"{self.count:,} pair{'s' if self.count != 1 else ''}"
+        if self.shown in (0, self.count):
+            return whole
+        some = f"the {self.shown:,} hardest" if self.hardest else f"{self.shown:,}"
+        return f"{some} of {whole}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +54,26 @@ class GalleryViews:
     Filters by key, as in the page's address: `set`, a set's name; `label`, `same` or `different`;
     `name` and `with`, identities, both of a pair where both are given; `wrong` and `right`, models
     with such a verdict; `show`, `fa:MODEL` or `fr:MODEL`, its false accepts or rejects.
+
+    Attributes:
+        gallery: the pairs.
+        scattered: sets and labels of which some left out is harder than some in the gallery.
     """
 
     gallery: Sequence[GalleryPair]
+    scattered: Collection[tuple[str, int]] = ()
 
     def link(self, count: int, **filters: str) -> GalleryLink:
         """Link to the view of these filters, for `count` pairs that there are of the kind."""
         shown = len(self.rows(filters))
-        return GalleryLink(count, address(filters), shown) if shown else GalleryLink(count)
+        if not shown:
+            return GalleryLink(count)
+        kind = filters.get("show", "")[:2]
+        label = filters.get("label") or {"fa": "different", "fr": "same"}.get(kind)
+        # Pairs of one identity and of two have no order among them, nor have those of two sets.
+        one_kind = "set" in filters and label is not None
+        hardest = one_kind and (filters["set"], int(label == "same")) not in self.scattered
+        return GalleryLink(count, address(filters), shown, hardest)
 
     def rows(self, filters: Mapping[str, str]) -> Rows:
         """Places in the gallery of the pairs that all filters keep.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,24 +13,95 @@ from pairsets.pairset import PairKey, pair_key
 from pairsets.report import GalleryPair
 from pairsets.report.inputs import ReportInputs
 
-# Pairs in a gallery: enough for ZACI-20's adversarial negatives. A face takes 5 kB of the page.
-GALLERY = 3000
+# Pairs and faces in a gallery. A face takes 3 kB of the page; how fast one of this size opens and
+# filters is measured by `benchmarks/report_page.py`.
+GALLERY, GALLERY_FACES = 20_000, 10_000
 
-
-# A row of a set.
+# A row of a set, and the places of one card.
 GalleryPlace = tuple[Comparison, int]
+Card = list[GalleryPlace]
+# Pairs of a set that share their label.
+SetKind = tuple[str, int]
 
 
-def gallery_of(shown: ReportInputs, limit: int | None = None) -> tuple[list[GalleryPair], int]:
-    """Up to `limit` (by default `GALLERY`) pairs, and how many more there are.
+@dataclass(frozen=True, eq=False)
+class GalleryChoice:
+    """Pairs of a gallery, chosen from those of all sets.
 
-    First the mined ones by rank, then those that some model gets wrong, then the rest, each set
-    after the other. A pair of several sets is shown once, under all their names, if nothing but its
-    rank is another there: where thresholds differ, so may verdicts, and each set shows it.
+    Attributes:
+        pairs: in the order shown.
+        left_out: how many there are beyond those.
+        scattered: sets and labels of which some that is left out is harder than some that is shown.
     """
-    limit = GALLERY if limit is None else limit
-    cards: list[list[GalleryPlace]] = []
-    known: dict[PairKey, list[list[GalleryPlace]]] = {}
+
+    pairs: list[GalleryPair]
+    left_out: int
+    scattered: frozenset[SetKind]
+
+
+def gallery_of(
+    shown: ReportInputs, limit: int | None = None, faces: int = GALLERY_FACES
+) -> GalleryChoice:
+    """Up to `limit` pairs (by default `GALLERY`) of up to `faces` faces.
+
+    First the mined ones by rank, then those that some model gets wrong, first those that most do,
+    then the rest, each set after the other. Where not all fit, each set has the same share of its
+    pairs of one identity and of those of two, the first ones in this order. A pair of several sets
+    is shown once, under all their names, if nothing but its rank is another there: where thresholds
+    differ, so may verdicts, and each set shows it.
+    """
+    cards = _cards(shown)
+    kinds: dict[SetKind, list[int]] = {}
+    for at, card in enumerate(cards):
+        for kind in map(_kind, card):
+            kinds.setdefault(kind, []).append(at)
+    visible = [shown.unseen.isdisjoint(_key(*card[0])) for card in cards]
+    fit = [[at for at in places if visible[at]] for places in kinds.values()]
+    kept = _share(cards, fit, GALLERY if limit is None else limit, faces)
+    return GalleryChoice(
+        [
+            _pair(shown, *cards[at][0], also=[one.name for one, _ in cards[at][1:]])
+            for at in sorted(kept)
+        ],
+        len(cards) - len(kept),
+        frozenset(kind for kind, places in kinds.items() if not _leads(places, kept)),
+    )
+
+
+def _kind(place: GalleryPlace) -> SetKind:
+    comparison, row = place
+    return comparison.name, int(comparison.pairs.label[row])
+
+
+def _leads(places: Sequence[int], kept: Collection[int]) -> bool:
+    """Whether no place that is kept comes after one that is not."""
+    inside = [place in kept for place in places]
+    return inside == sorted(inside, reverse=True)
+
+
+def _share(cards: Sequence[Card], kinds: Iterable[list[int]], limit: int, faces: int) -> set[int]:
+    """Places of the cards that fit: of each kind in turn the next, until one is too many."""
+    kept: set[int] = set()
+    paths: set[str] = set()
+    waiting = [iter(places) for places in kinds]
+    while waiting:
+        for kind in list(waiting):
+            at = next((place for place in kind if place not in kept), None)
+            if at is None:
+                waiting.remove(kind)
+                continue
+            new = set(_key(*cards[at][0])) - paths
+            if len(kept) == limit or len(paths) + len(new) > faces:
+                return kept
+            kept.add(at)
+            paths |= new
+    return kept
+
+
+def _cards(shown: ReportInputs) -> list[Card]:
+    """All pairs in the order shown, each with its places: the sets and rows that say the same."""
+    cards: list[Card] = []
+    known: dict[PairKey, list[Card]] = {}
     comparisons = shown.comparisons
     for group in zip(*(_in_order(shown, one) for one in comparisons), strict=True):
         for at, rows in enumerate(group):
@@ -44,13 +116,7 @@ def gallery_of(shown: ReportInputs, limit: int | None = None) -> tuple[list[Gall
                     mine.append(card)
                     cards.append(card)
                 card.append(place)
-    whole = len(cards)
-    if shown.unseen:
-        cards = [card for card in cards if shown.unseen.isdisjoint(_key(*card[0]))]
-    kept = [
-        _pair(shown, *card[0], also=[one.name for one, _ in card[1:]]) for card in cards[:limit]
-    ]
-    return kept, whole - len(kept)
+    return cards
 
 
 def _key(comparison: Comparison, row: int) -> PairKey:
@@ -74,18 +140,19 @@ def _rank(shown: ReportInputs, comparison: Comparison, row: int) -> int:
 
 
 def _in_order(shown: ReportInputs, comparison: Comparison) -> tuple[Rows, Rows, Rows]:
-    """The valid rows of a set: mined ones by rank, those that are misjudged, the others."""
+    """The valid rows of a set: mined ones by rank, those most often misjudged, the others."""
     valid = comparison.pairs.valid
     rank = shown.ranks.get(comparison.name, np.zeros(len(valid), np.int64))
     mined = np.flatnonzero(valid & (rank > 0))
-    wrong = np.zeros(len(valid), np.bool_)
+    wrong = np.zeros(len(valid), np.int64)
     for model in comparison.thresholds:
-        wrong[valid] |= ~comparison.judged[model].right
+        wrong[valid] += ~comparison.judged[model].right
     rest = valid & (rank == 0)
+    misjudged = np.flatnonzero(rest & (wrong > 0))
     return (
         mined[np.argsort(rank[mined], kind="stable")],
-        np.flatnonzero(rest & wrong),
-        np.flatnonzero(rest & ~wrong),
+        misjudged[np.argsort(-wrong[misjudged], kind="stable")],
+        np.flatnonzero(rest & (wrong == 0)),
     )
 
 

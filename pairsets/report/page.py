@@ -53,7 +53,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     Args:
         report: the content.
         thumbnail_pixels: the longer side of the gallery's faces; by default 192 for up to 300
-            distinct faces, else 128.
+            distinct faces, 128 for up to 4,000, else 96.
     """
     gallery = gallery_parts(report, thumbnail_pixels=thumbnail_pixels)
     hero = _hero(report.gallery)

@@ -19,6 +19,7 @@ from pairsets.report.assembly import (
     report_of,
 )
 from pairsets.report.differences import contrasts_of
+from pairsets.report.gallery_links import GalleryViews
 from pairsets.report.gallery_pairs import gallery_of
 from pairsets.report.inputs import ReportInputs
 from pairsets.tables.leaderboard import make_leaderboard
@@ -63,8 +64,9 @@ def shown():
 
 
 def test_mined_pairs_come_first_then_those_misjudged_then_the_rest(shown):
-    gallery, left_out = gallery_of(shown)
-    assert left_out == 0
+    choice = gallery_of(shown)
+    gallery = choice.pairs
+    assert choice.left_out == 0
     assert keys(gallery) == [
         ("hard", "n2/a", 1),
         ("hard", "n3/a", 2),
@@ -88,7 +90,7 @@ def test_mined_pairs_come_first_then_those_misjudged_then_the_rest(shown):
 
 
 def test_a_pair_carries_the_scores_and_verdicts_of_the_set_it_is_shown_of(shown):
-    gallery, _ = gallery_of(shown)
+    gallery = gallery_of(shown).pairs
     by_name = {pair.path_a: pair for pair in gallery[::-1]}
     assert (by_name["n0/a"].scores, by_name["n0/a"].verdicts) == ({"M": 8.0}, {"M": True})
     assert (by_name["n7/a"].scores, by_name["n7/a"].verdicts) == ({"M": 8.0}, {"M": True})
@@ -101,8 +103,9 @@ def test_a_pair_is_shown_once_whatever_its_direction():
     one = pairs_of(5, 4)
     other = PairSet.of(one.path_b, one.path_a, one.label)
     values = {"M": np.arange(9.0)}
-    gallery, left_out = gallery_of(shown_of([board("x", one, values), board("y", other, values)]))
-    assert left_out == 0
+    choice = gallery_of(shown_of([board("x", one, values), board("y", other, values)]))
+    gallery = choice.pairs
+    assert choice.left_out == 0
     assert len(gallery) == 9
     assert {pair.sets for pair in gallery} == {("x", "y")}
 
@@ -115,7 +118,7 @@ def test_sets_that_judge_a_pair_otherwise_show_it_each():
         for name, one in (("few", few), ("more", more))
     ]
     # Of 4 positives one may be missed, of 8 two: thresholds of 2 and 3, and p1 has 2.
-    gallery, _ = gallery_of(shown_of(boards))
+    gallery = gallery_of(shown_of(boards)).pairs
     said = {(pair.path_a, pair.sets): pair.verdicts["M"] for pair in gallery}
     assert len(said) == len(gallery)
     both = {path for path, sets in said if sets == ("few", "more")}
@@ -139,9 +142,10 @@ def test_links_say_how_many_pairs_they_open():
     ranks = {"hard": np.r_[np.arange(70) + 1, np.zeros(30, int)]}
     whole = report_of(shown_of(boards, ranks=ranks))
     for limit in (None, 90, 30):
-        gallery, left_out = gallery_of(shown_of(boards, ranks=ranks), limit)
-        assert (left_out == 0) == (limit is None)
-        report = replace(whole, gallery=gallery, gallery_left_out=left_out)
+        choice = gallery_of(shown_of(boards, ranks=ranks), limit)
+        gallery = choice.pairs
+        assert (choice.left_out == 0) == (limit is None)
+        report = replace(whole, gallery=gallery, gallery_left_out=choice.left_out)
         links = [
             (contrast.name, row, one)
             for contrast in contrasts_of(report)
@@ -172,29 +176,100 @@ def test_a_pair_without_a_score_has_a_verdict_alone():
     shown = shown_of([board("x", pairs, values)])
     (comparison,) = shown.comparisons
     comparison.scores["M"][3] = -np.inf
-    by_name = {pair.path_a: pair for pair in gallery_of(shown)[0]}
+    by_name = {pair.path_a: pair for pair in gallery_of(shown).pairs}
     assert (by_name["p0/a"].scores, by_name["p0/a"].verdicts) == ({}, {"M": False})
     assert model_scores(shown, "M").groups["positives"].tolist() == [6, 7, 8]
 
 
 def test_what_the_limit_leaves_out_is_counted(shown):
-    whole, _ = gallery_of(shown)
-    some, left_out = gallery_of(shown, 5)
-    assert keys(some) == keys(whole)[:5]
-    assert left_out == 8
-    assert gallery_of(shown, 13)[1] == 0
+    whole = gallery_of(shown).pairs
+    some = gallery_of(shown, 5)
+    # Of both sets and both labels the next in turn: a mined one first, the positives are shared.
+    assert keys(some.pairs) == [
+        ("hard", "n2/a", 1),
+        ("hard", "n3/a", 2),
+        ("easy", "n7/a", 0),
+        ("easy", "p0/a", 0),
+        ("easy", "p1/a", 0),
+    ]
+    assert (some.left_out, some.scattered) == (8, frozenset())
+    assert gallery_of(shown, 13).left_out == 0
     report = report_of(shown, 2)
-    assert keys(report.gallery) == keys(whole)[:2]
+    assert set(keys(report.gallery)) < set(keys(whole))
     assert report.gallery_left_out == 11
+
+
+def test_every_kind_has_its_share_of_a_gallery_that_is_full():
+    generator = np.random.default_rng(3)
+    large, small = pairs_of(300, 200), pairs_of(30, 8, start=400)
+    boards = [
+        board(name, one, {model: generator.normal(2 * one.label, 1) for model in "ABC"})
+        for name, one in (("mined", large), ("random", small))
+    ]
+    # The first 8 positives have other scores in either set, and so a card in each.
+    shown = shown_of(boards, ranks={"mined": np.r_[np.arange(300) + 1, np.zeros(200, int)]})
+    choice = gallery_of(shown, 100)
+    assert (len(choice.pairs), choice.left_out) == (100, 438)
+    counts = {
+        kind: sum((pair.set, pair.label) == kind for pair in choice.pairs)
+        for kind in (("mined", 0), ("mined", 1), ("random", 0), ("random", 1))
+    }
+    assert counts == {("mined", 0): 31, ("mined", 1): 31, ("random", 0): 30, ("random", 1): 8}
+    assert choice.scattered == frozenset()
+    ranks = [pair.rank for pair in choice.pairs if pair.rank]
+    assert ranks == list(range(1, 32))
+    positives = [
+        sum(pair.mistaken(model) for model in "ABC")
+        for pair in gallery_of(shown).pairs
+        if (pair.set, pair.label) == ("mined", 1)
+    ]
+    assert positives == sorted(positives, reverse=True)
+    assert [
+        sum(pair.mistaken(model) for model in "ABC")
+        for pair in choice.pairs
+        if (pair.set, pair.label) == ("mined", 1)
+    ] == positives[:31]
+
+
+def test_a_gallery_holds_no_more_faces_than_it_may(shown):
+    choice = gallery_of(shown, faces=7)
+    faces = {path for pair in choice.pairs for path in (pair.path_a, pair.path_b)}
+    assert len(faces) <= 7
+    assert len(choice.pairs) + choice.left_out == 13
+
+
+def test_what_cannot_be_shown_is_said_to_be_missing_among_the_hardest(shown):
+    """Were it said of the rest that they are the hardest, it would be wrong."""
+    choice = gallery_of(replace(shown, unseen=frozenset({"n2/a"})))
+    assert choice.left_out == 1
+    assert choice.scattered == {("hard", 0)}
+    last = gallery_of(replace(shown, unseen=frozenset({"p3/b"})))
+    assert (last.left_out, last.scattered) == (1, frozenset())
+
+
+def test_a_link_says_that_it_opens_the_hardest_only_where_it_does(shown):
+    links = {}
+    for scattered in ((), [("hard", 0)]):
+        views = GalleryViews(gallery_of(shown).pairs, scattered)
+        links[bool(scattered)] = [
+            views.link(9, set="hard", show="fa:M").text,
+            views.link(9, set="hard", label="same").text,
+            views.link(9, set="hard").text,
+            views.link(2, set="hard", show="fa:M").text,
+            views.link(0, set="nothing").text,
+        ]
+    assert links[False][0] == "the 2 hardest of 9 pairs"
+    assert links[True][0] == "2 of 9 pairs"
+    assert {texts[1] for texts in links.values()} == {"the 4 hardest of 9 pairs"}
+    assert {texts[2] for texts in links.values()} == {"9 pairs"}
+    assert {tuple(texts[3:]) for texts in links.values()} == {("2 pairs", "0 pairs")}
 
 
 def test_ties_in_rank_keep_the_order_of_the_set():
     pairs = pairs_of(5, 4)
     ranks = {"x": np.array([2, 1, 2, 1, 2, 0, 0, 0, 0])}
-    gallery, _ = gallery_of(
-        shown_of([board("x", pairs, {"M": np.arange(9.0)})], ranks=ranks), limit=5
-    )
-    assert [pair.path_a[1] for pair in gallery] == ["1", "3", "0", "2", "4"]
+    gallery = gallery_of(shown_of([board("x", pairs, {"M": np.arange(9.0)})], ranks=ranks)).pairs
+    assert [pair.path_a[1] for pair in gallery[:5]] == ["1", "3", "0", "2", "4"]
 
 
 def test_quantiles_that_are_not_there_are_not_shown():
@@ -206,13 +281,13 @@ def test_quantiles_that_are_not_there_are_not_shown():
         # A reference that mined and is not compared has no score for its quantiles to stand by.
         quantiles={"x": {"M": values, "R": np.ones(7)}},
     )
-    gallery, _ = gallery_of(shown, 3)
-    assert [pair.quantiles for pair in gallery] == [{"M": 0.5}, {}, {"M": 1.0}]
+    gallery = gallery_of(shown).pairs
+    assert [pair.quantiles for pair in gallery[:3]] == [{"M": 0.5}, {}, {"M": 1.0}]
 
 
 def test_nobody_to_compare_shows_nothing():
     empty = ReportInputs("title", Faces.of_paths(Path("faces"), ["a/1"]), [])
-    assert gallery_of(empty) == ([], 0)
+    assert (gallery_of(empty).pairs, gallery_of(empty).left_out) == ([], 0)
     assert (hardness_of(empty), confusions_of(empty), empty.models) == ({}, {}, [])
 
 
