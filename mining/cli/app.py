@@ -14,6 +14,7 @@ import typer
 
 from mining.cli import user_errors
 from mining.cli.user_words import UserGroup
+from mining.commands.command_line import remember_command
 
 INTERRUPTED = 130
 # As sysexits.h calls an error within a program: neither the user's nor the system's.
@@ -100,6 +101,7 @@ def main(run: Callable[[], Any] = _run) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal cannot show is no reason to fail after the work.
         sys.stdout.reconfigure(errors="backslashreplace")
+    remember_command(sys.argv[1:])
     try:
         run()
     except KeyboardInterrupt:
@@ -118,6 +120,8 @@ def main(run: Callable[[], Any] = _run) -> None:
         )
         sys.stderr.write(f"lookalikes: {said}\n")
         sys.exit(1 if known else DEFECT)
+    finally:
+        remember_command([])
 
 
 def _say_interrupted() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from mining.commands.build_cast import Cast, LoadedCast, Member, Members
 from mining.commands.build_report import Run, Scores, TableOptions, draw_report
 from mining.commands.build_search import refuse_no_gallery, with_search
+from mining.commands.command_line import typed_command
 from mining.commands.pair_file import write_pair_file
 from mining.commands.run_folder import UNSETTLED, RunFolder
 from mining.embeddings.options import EmbeddingOptions
@@ -35,7 +36,7 @@ from mining.miners.provenance import (
 from mining.miners.search import Search
 from mining.miners.suspect_free import dropped_rows
 from mining.scores.census import take_all
-from mining.scores.collection import Gathered
+from mining.scores.collection import Gathered, measure_of
 from mining.scores.kinship import Kinships
 from mining.scores.pair_files import without_skipped
 from mining.scores.score_pairs import score_pairs
@@ -47,6 +48,9 @@ from pairsets.funnel import FunnelRow, faces_rows
 from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
+from pairsets.report.provenance import Provenance, day_made
+from pairsets.storage.artefacts import installed
+from pairsets.storage.digests import sha256
 from pairsets.storage.publication import alone
 from pairsets.storage.settings import settings_of
 from pairsets.tables.census import ENDS, STEM, write_census
@@ -160,11 +164,8 @@ def build(
     for name, path in without.items():
         theirs, row = mined.without[name], apart[name]
         rows = [*before, *mining_rows(theirs, joined)]
-        said = mined_with | {"without": name}
-        row.pairs.write(
-            path,
-            manifest("leave-one-out", row.pairs, said, mined_of, rows, **accounts_of(theirs)),
-        )
+        said, told = mined_with | {"without": name}, accounts_of(theirs)
+        row.pairs.write(path, manifest("leave-one-out", row.pairs, said, mined_of, rows, **told))
     write_leaderboards(run.leaderboard, boards)
     warnings = [*cast.notes, *_warnings(random, before_ours), *found.notes]
     warnings += [*abstained, *content.warnings_beside(run.pairs("adversarial"))]
@@ -184,12 +185,28 @@ def build(
         without,
         suspects_of(run.pairs("adversarial")) if mined.looked else None,
         _census(cast, embedded, tables, boards, run, encoding.device, given.ignored, progress),
+        provenance=_provenance(cast, embedded, run, random.seed),
     )
     made = with_search(made, dict(zip(cast.names, embedded, strict=True)), tables, given, progress)
     with progress("Drawing the report"):
         draw_report(made, made.references, content.rank, encoding.max_pixels)
     run.finish([run.embeddings(model) for model in cast.loaded], without.values())
     return made
+
+
+def _provenance(
+    cast: LoadedCast, embedded: Sequence[Embeddings], run: RunFolder, seed: int
+) -> Provenance:
+    """Origin of what the report shows, once the pair files are written."""
+    return Provenance(
+        day_made(),
+        typed_command(),
+        seed,
+        installed("lookalikes", "numpy", "torch"),
+        {name: sha256(run.pairs(name)) for name in ("random", "adversarial")},
+        cast.fingerprints,
+        dict(zip(cast.names, map(measure_of, embedded), strict=True)),
+    )
 
 
 def _search(mining: MiningOptions, device: str, count: int) -> Search:

@@ -25,6 +25,7 @@ from pairsets.random_set import sample_rows
 from pairsets.report import save_figure, write_report
 from pairsets.report.assembly import model_scores, report_of
 from pairsets.report.inputs import ReportInputs
+from pairsets.report.provenance import Provenance
 from pairsets.tables.leaderboard import Leaderboard
 
 COLUMNS = 10
@@ -101,6 +102,7 @@ def shown_of(
         hubness=run.hubness,
         census=run.census,
         identification=run.identification,
+        provenance=run.provenance,
         max_pixels=max_pixels,
     )
 
@@ -169,6 +171,7 @@ class Run:
         suspects: the list of those that were dropped, where any were to be.
         census: the models over all pairs, where these were counted.
         identification: the models in a gallery, where one was searched.
+        provenance: of its pair files and models.
     """
 
     folder: RunFolder
@@ -187,3 +190,4 @@ class Run:
     suspects: Path | None = None
     census: CensusComparison | None = None
     identification: GallerySearch | None = None
+    provenance: Provenance | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
+from mining.commands.command_line import typed_command
 from mining.commands.gallery_files import files_in, write_search
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
@@ -19,6 +20,7 @@ from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import (
     RankColumns,
     low_aucs,
+    made_rows,
     mined_beside,
     named_sets,
     refuse_inside_out,
@@ -45,7 +47,8 @@ from pairsets.progress import Progress, silent
 from pairsets.report import write_report
 from pairsets.report.assembly import FIGURES, draw_figures, report_of
 from pairsets.report.inputs import ReportInputs
-from pairsets.storage.artefacts import versions, write_json
+from pairsets.report.provenance import Provenance, day_made
+from pairsets.storage.artefacts import installed, versions, write_json
 from pairsets.storage.digests import sha256
 from pairsets.storage.json_files import JsonError, read_object
 from pairsets.storage.publication import alone
@@ -69,6 +72,11 @@ class _Begun(TypedDict):
     faces: Path
     kind: Kind
     settings: Mapping[str, object]
+
+
+class _Described(TypedDict):
+    facts: Sequence[tuple[str, str]]
+    provenance: Provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +188,7 @@ def compare_models(
         ranks={name: one.ranks for name, one in mined.items()},
         quantiles={name: one.quantiles for name, one in mined.items()},
         unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
-        facts=_facts(present, gathered),
+        **_described(present, files, gathered, intervals),
         funnel=_funnel(opened, sets, gathered, searched),
         warnings=[*opened.notes, *against, *said, *_unpublished(boards, published)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
@@ -195,6 +203,23 @@ def compare_models(
     written.append(_write_manifest(run, files, gathered, target_fnr, sources.missing, intervals))
     run.finish([*opened.homes, *map(folder_of, sources.embeddings), *older.strangers])
     return Compared.of(run, shown, written)
+
+
+def _described(
+    faces: Faces, files: Mapping[str, Path], gathered: Gathered, intervals: IntervalOptions
+) -> _Described:
+    """Numbers that the report begins with, and the origin of what it shows, with which it ends."""
+    provenance = Provenance(
+        day_made(),
+        typed_command(),
+        intervals.seed,
+        installed("lookalikes", "numpy", "torch"),
+        {name: sha256(path) for name, path in files.items()},
+        {model: gathered.fingerprints.get(model) for model in gathered.models},
+        gathered.measures,
+        made_rows(files),
+    )
+    return {"facts": _facts(faces, gathered), "provenance": provenance}
 
 
 def _funnel(

@@ -14,6 +14,7 @@ from mining.errors import RunError
 from mining.miners.search import WorkFiles
 from mining.models.names import Known, embeddings_name, model_names
 from pairsets.pairset import identities_of
+from pairsets.report.provenance import day_made
 from pairsets.storage.artefacts import refuse_below_file, refuse_inside, write_text
 from pairsets.storage.former_names import KEYS, present_keys
 from pairsets.storage.json_files import parse_json
@@ -74,9 +75,10 @@ class RunFolder:
 
         That is: the root is a file, lies in the faces folder, or holds something already, be it a
         run of the other kind, of which overwriting would leave a part, or an interrupted one with
-        other settings.
+        other settings; OutputError where there is no day that its report can say.
         """
         run, root = self, self.root
+        day_made()  # which its report will say
         refuse_inside(root, faces)
         refuse_below_file(root)
         if root.exists() and not root.is_dir():

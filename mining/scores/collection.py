@@ -70,6 +70,7 @@ class Gathered:
         distances: models whose file has distances, or whose submission says so; their scores are
             minus these.
         from_files: the models of score files.
+        measures: what the scores of models with vectors are, in words.
     """
 
     scores: Mapping[str, Mapping[str, Scores]]
@@ -79,6 +80,7 @@ class Gathered:
     dropped: Mapping[str, int] = field(default_factory=dict)
     distances: frozenset[str] = frozenset()
     from_files: frozenset[str] = frozenset()
+    measures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> list[str]:
@@ -188,7 +190,14 @@ def gather(
         kept[name] = stay.copy()
         kept[name][stay] = whole
     turned |= {sent.model for sent in submissions if sent.manifest.get("similarity") == DISTANCE}
-    return Gathered(found, prints, known_as, kept, dropped, turned, from_files)
+    measures = {model: measure_of(source) for model, source in sources.items()}
+    measures |= dict.fromkeys(turned, "distance, its sign turned round")
+    return Gathered(found, prints, known_as, kept, dropped, turned, from_files, measures)
+
+
+def measure_of(source: Embeddings) -> str:
+    """Words for what the scores of vectors are: "cosine" or "inner product"."""
+    return source.similarity.replace("_", " ")
 
 
 def _refuse_incomplete(

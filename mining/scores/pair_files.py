@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,11 @@ from mining.embeddings.store import Embeddings
 from mining.errors import RunError
 from mining.scores.collection import Gathered, miners
 from mining.scores.score_pairs import readable
-from pairsets.errors import PairSetError, ScoresError
+from pairsets.errors import PairSetError, PairsetsError, ScoresError
 from pairsets.files.score_files import QUANTILE, RANK, read_quantiles, read_ranks
 from pairsets.funnel import FunnelRow
 from pairsets.pairset import PairSet
+from pairsets.storage.json_files import JsonError, JsonObject, read_object
 
 UNREADABLE = "with an image that cannot be read"
 
@@ -90,6 +91,31 @@ def unread_rows(found: Sequence[Embeddings]) -> list[FunnelRow]:
     """The funnel row of images that some model skipped while embedding, where there are any."""
     lost = {path for one in found for path in one.skipped}
     return [FunnelRow("embed", "images that cannot be read", len(lost))] if lost else []
+
+
+def made_rows(files: Mapping[str, Path]) -> list[FunnelRow]:
+    """Funnel rows of how pair files were made, as the manifests beside them say it.
+
+    Sets of one run say the same: it stands there once. A file without a manifest, or with one that
+    says nothing of the kind, has no rows.
+    """
+    rows: list[FunnelRow] = []
+    known: list[list[FunnelRow]] = []
+    for name, path in files.items():
+        try:
+            found = read_object(path.with_suffix(".json"), "the manifest of a pair file")
+            said = [_made_row(one) for one in found.objects("funnel")]
+        except (OSError, JsonError, PairsetsError):
+            continue
+        if said not in known:
+            known.append(said)
+            rows += [replace(row, stage=f"{name} pairs, when made: {row.stage}") for row in said]
+    return rows
+
+
+def _made_row(one: JsonObject) -> FunnelRow:
+    kept = one.content.get("kept", False) is True
+    return FunnelRow(one.text("stage"), one.text("what"), one.count("count"), kept)
 
 
 def lost_rows(stage: str, name: str, found: Gathered) -> list[FunnelRow]:

@@ -31,7 +31,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         title=shown.title,
         faces_root=shown.faces.root,
         facts=shown.facts,
-        funnel=shown.funnel,
+        funnel=[*(shown.provenance.funnel if shown.provenance else ()), *shown.funnel],
         leaderboards=shown.boards,
         ranked=list(shown.ranks),
         scores=[model_scores(shown, model) for model in shown.models],
@@ -48,6 +48,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         mined=shown.mined,
         warnings=shown.warnings,
         max_pixels=shown.max_pixels,
+        provenance=shown.provenance,
     )
 
 
@@ -67,6 +68,7 @@ def model_scores(shown: ReportInputs, model: str) -> ModelScores:
     """A model's scores on the positives of the first set and the negatives of each."""
     groups: dict[str, Scores] = {}
     threshold = None
+    measures = {} if shown.provenance is None else shown.provenance.measures
     for one in shown.comparisons:
         if model not in one.scores:
             continue
@@ -77,7 +79,7 @@ def model_scores(shown: ReportInputs, model: str) -> ModelScores:
             groups["positives"] = values[one.pairs.positives & scored]
             threshold = one.thresholds.get(model)
         groups[f"{one.name} negatives"] = values[one.pairs.negatives & scored]
-    return ModelScores(model, groups, threshold)
+    return ModelScores(model, groups, threshold, measures.get(model, ""))
 
 
 def hardness_of(shown: ReportInputs) -> dict[str, Hardness]:

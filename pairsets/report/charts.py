@@ -88,7 +88,9 @@ def histogram(scores: ModelScores, at: int) -> Chart | None:
     if not groups:
         return None
     counts = ", ".join(f"{len(values):,} {name}" for name, values in groups.items())
-    figure = score_histograms(groups, threshold=scores.threshold, xlabel="score")
+    unit = f"score ({scores.measure})" if scores.measure else "score"
+    axis = f"{unit}, to the right more alike"
+    figure = score_histograms(groups, threshold=scores.threshold, xlabel=axis)
     label = f"Histogram of the scores of {scores.model}: {counts}"
     return drawn_chart(figure, f"scores-{at}", label, scores.model, f"{counts}.")
 

@@ -22,6 +22,7 @@ from pairsets.evaluation.rates import Curve, Point
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
 from pairsets.report.headline import Headline, headline_of, is_mined
+from pairsets.report.provenance import Provenance
 from pairsets.tables.leaderboard import Leaderboard
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
 class ModelScores:
     """A model's scores `[N]` on each kind of pair, by what to call it, and its threshold.
 
-    `threshold` is that of the operating point on the first set; None draws no line.
+    `threshold` is that of the operating point on the first set; None draws no line. `measure` is
+    what the scores are: "cosine", "inner product"; empty where that is not known.
     """
 
     model: str
     groups: Mapping[str, NDArray[np.floating]]
     threshold: float | None = None
+    measure: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +140,7 @@ class Report:
         mined: how many pairs the largest mined set has.
         warnings: sentences a reader must see first.
         max_pixels: width times height above which a face is refused undecoded.
+        provenance: what stands at the foot, where it is known.
     """
 
     title: str
@@ -159,6 +163,7 @@ class Report:
     mined: int = 0
     warnings: Sequence[str] = ()
     max_pixels: int = MAX_PIXELS
+    provenance: Provenance | None = None
 
     def __post_init__(self) -> None:
         if not self.title.strip():

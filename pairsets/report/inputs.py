@@ -14,6 +14,7 @@ from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
+from pairsets.report.provenance import Provenance
 from pairsets.tables.leaderboard import Leaderboard
 
 
@@ -31,6 +32,7 @@ class ReportInputs:
         facts, funnel, warnings, hubness, agreement: see `pairsets.report.Report`.
         census: the models over all pairs, where these were counted.
         identification: the models in a gallery, where one was searched.
+        provenance: of what is shown.
         max_pixels: width times height above which a face is refused undecoded.
     """
 
@@ -47,6 +49,7 @@ class ReportInputs:
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
     identification: GallerySearch | None = None
+    provenance: Provenance | None = None
     max_pixels: int = MAX_PIXELS
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from hashlib import sha256
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -19,7 +21,9 @@ from mining.embeddings.options import EmbeddingOptions
 from mining.errors import RunError
 from mining.models import load_model
 from pairsets import Faces, PairSet, evaluate, random_pairs
+from pairsets.errors import OutputError
 from pairsets.files.side_files import Named
+from pairsets.funnel import FunnelRow
 
 ROWS = "python:means:rows"
 FIRST = ("--model", "pixels", "--model", ROWS)
@@ -232,6 +236,49 @@ def test_several_people(home, undrawn):
     assert hard.entries[1].fpr == wrong.mean()
     assert found.agreement.keys() == {"hard"}
     assert found.agreement["hard"].people == ("Human", "Ann")
+
+
+def test_the_page_says_what_it_was_made_of(home, undrawn, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796083200")
+    compare_models("faces", ["random.csv", "hard.csv"], out="run", models=["pixels", ROWS], seed=5)
+    (report,) = undrawn
+    made = report.provenance
+    assert (made.day, made.command, made.seed) == ("2026-12-01", "", 5)
+    assert made.sets == {
+        name: sha256(Path(f"{name}.csv").read_bytes()).hexdigest() for name in ("random", "hard")
+    }
+    content = json.loads(Path("run/compare.json").read_text("utf-8"))
+    assert made.models == content["models"]
+    assert all(made.models.values())
+    assert [one.measure for one in report.scores] == ["cosine", "cosine"]
+
+
+def test_a_day_that_is_none_is_refused_before_the_work(home, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    with pytest.raises(OutputError, match="SOURCE_DATE_EPOCH='today': expected whole seconds"):
+        compare_models("faces", ["random.csv"], out="run", models=["pixels"])
+    assert not Path("run").exists()
+
+
+def test_what_was_left_out_of_the_sets_is_on_the_page(home, undrawn):
+    """Of each set what its manifest tells; of sets of one run it stands there once."""
+    funnel = [
+        {"stage": "mine", "what": "over the cap", "count": 12, "kept": False},
+        {"stage": "mine", "what": "negatives", "count": 90, "kept": True},
+    ]
+    for name, rows in (("random", funnel), ("hard", funnel)):
+        Path(f"{name}.json").write_text(json.dumps({"funnel": rows}), encoding="utf-8")
+    compare_models("faces", ["random.csv", "hard.csv"], out="run", models=["pixels"])
+    Path("hard.json").write_text('{"funnel": [{"stage": "mine", "count": -1}]}', encoding="utf-8")
+    Path("random.json").write_text("[", encoding="utf-8")
+    compare_models("faces", ["random.csv", "hard.csv"], out="other", models=["pixels"])
+    told, silent = undrawn
+    assert told.funnel[:2] == [
+        FunnelRow("random pairs, when made: mine", "over the cap", 12),
+        FunnelRow("random pairs, when made: mine", "negatives", 90, kept=True),
+    ]
+    assert told.funnel[2:] == silent.funnel
+    assert [row.what for row in silent.funnel] == ["pairs evaluated", "pairs evaluated"]
 
 
 def test_an_interrupted_comparison_goes_on(home, monkeypatch, undrawn):
