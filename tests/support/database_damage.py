@@ -19,7 +19,7 @@ from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.judgement.session import Review
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord
-from pairsets.review.web.messages import Decision, DisagreementsQuery, HistoryQuery
+from pairsets.review.web.messages import Decision, DisagreementsQuery, HistoryQuery, Undo
 from pairsets.review.web.service import ApiError, Desk
 from support.reviews import all_pairs
 
@@ -44,6 +44,7 @@ def databases(folder: Path) -> list[Path]:
             store.change(who, 3, Verdict.of("invalid", "bad crop"), key=f"{turn}-change")
             store.undo(who, key=f"{turn}-undo-it")
             store.skip(who, 90 + turn, key=f"{turn}-skip-it")
+            store.be_unsure(who, 95 + turn, key=f"{turn}-unsure")
         store.decide(who, 1, Verdict.of("same"), key="decided-1")
         store.take_in(
             [VerdictRecord("Mio", pair, Verdict.of("same"), None, AT) for pair in range(30)]
@@ -131,8 +132,8 @@ def _click_through(desk: Desk) -> None:
         lambda: store.change(rei, 100, Verdict.of("different"), key="click-change"),
         lambda: desk.decide(rei, Decision(key="click-decide", pair=0, verdict="same")),
         lambda: store.skip(rei, 101, key="click-skip"),
-        lambda: store.undo(rei, key="click-undo"),
-        lambda: desk.undone(rei, 100, "click-undo"),
+        lambda: store.be_unsure(rei, 102, key="click-unsure"),
+        lambda: desk.undo(rei, Undo(key="click-undo")),
         lambda: desk.work(rei, 6),
     ):
         try:

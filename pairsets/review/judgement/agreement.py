@@ -29,12 +29,14 @@ class Person:
     Attributes:
         name: who.
         judged: how many pairs.
+        unsure: pairs that this person could not tell, and has not judged since: no verdicts.
         fpr, fnr: errors against the labels, of the pairs that count; None where no pair of two
             identities, or of one, was judged.
     """
 
     name: str
     judged: int
+    unsure: int
     fpr: Rate | None
     fnr: Rate | None
 
@@ -77,9 +79,13 @@ def live(store: Store) -> LiveAgreement:
     )
     # Rows that the file marks invalid are nobody's to judge; what was imported of them stays apart.
     apart &= store.pairs.valid
-    rows = list(zip(names, said, strict=True))
+    rows = list(zip(names.values(), said, strict=True))
+    unsure = store.unsure()
     return LiveAgreement(
-        people=tuple(_person(name, mine, counts, store.pairs.label, ends) for name, mine in rows),
+        people=tuple(
+            _person(name, mine, unsure.get(number, 0), counts, store.pairs.label, ends)
+            for number, (name, mine) in zip(names, rows, strict=True)
+        ),
         between=tuple(
             _two(first, second, one, other, counts, ends)
             for (first, one), (second, other) in combinations(rows, 2)
@@ -90,8 +96,8 @@ def live(store: Store) -> LiveAgreement:
     )
 
 
-def _said(store: Store) -> tuple[list[str], Verdicts]:
-    """Names of the people, and their verdicts that stand, `[people, pairs]`."""
+def _said(store: Store) -> tuple[dict[int, str], Verdicts]:
+    """Names of the people by number, and their verdicts that stand, `[people, pairs]`."""
     rows = [row[:3] for row in store.words()]
     # People after verdicts: somebody new may come between the two.
     names = store.annotators
@@ -101,7 +107,7 @@ def _said(store: Store) -> tuple[list[str], Verdicts]:
     place = np.full(max(names, default=0) + 1, -1)
     place[list(names)] = np.arange(len(names))
     said[place[people], pairs] = words
-    return list(names.values()), said
+    return names, said
 
 
 def _numbers(rows: Sequence[tuple[int, ...]], columns: int) -> Rows:
@@ -111,14 +117,14 @@ def _numbers(rows: Sequence[tuple[int, ...]], columns: int) -> Rows:
 
 
 def _person(
-    name: str, said: Verdicts, counts: Mask, label: NDArray[np.int8], ends: Clusters
+    name: str, said: Verdicts, unsure: int, counts: Mask, label: NDArray[np.int8], ends: Clusters
 ) -> Person:
     told = counts & ((said == _SAME) | (said == _DIFFERENT))
     fpr, fnr = (
         clustered_rate((said != label)[rows], ends.take(rows)) if rows.any() else None
         for rows in (told & (label == 0), told & (label == 1))
     )
-    return Person(name, int((said != NOTHING).sum()), fpr, fnr)
+    return Person(name, int((said != NOTHING).sum()), unsure, fpr, fnr)
 
 
 def _two(

@@ -11,7 +11,7 @@ from threading import RLock
 import numpy as np
 
 from pairsets.arrays import Mask, Rows
-from pairsets.review.store.queries import Event
+from pairsets.review.store.queries import PUT_OFF, Event
 from pairsets.review.store.store import Store
 
 # A pair that is on somebody's screen is kept from others for so long.
@@ -28,12 +28,14 @@ class Progress:
         done: pairs judged, of those that are to be.
         left: pairs still to judge, skipped ones too.
         skipped: of these, those put off.
+        unsure: of those put off, the ones of which this person could not tell.
         seconds: that a pair takes, the median of the latest; None before the first.
     """
 
     done: int
     left: int
     skipped: int
+    unsure: int
     seconds: float | None
 
     @property
@@ -57,8 +59,8 @@ class _Desk:
     judged: Mask
     # Settled with what others said in sight: no longer to be judged blind.
     decided: Mask
-    # Insertion order: the pair put off first comes again first.
-    skipped: dict[int, None] = field(default_factory=dict)
+    # By pair, whether this person was unsure of it. The pair put off first comes again first.
+    skipped: dict[int, bool] = field(default_factory=dict)
     # All places before are done for good.
     start: int = 0
 
@@ -103,8 +105,8 @@ class Assignment:
         self._last = store.last_event
         for annotator, pair in store.judged():
             self._set_judged(annotator, pair, True)
-        for annotator, pair in store.skipped():
-            self._desk(annotator).skipped[pair] = None
+        for annotator, pair, kind in store.put_off():
+            self._desk(annotator).skipped[pair] = kind == "unsure"
         for annotator, pair in store.decided():
             self._desk(annotator).decided[pair] = True
 
@@ -117,7 +119,9 @@ class Assignment:
             self._sync()
             desk, now = self._desk(annotator), self._clock()
             found = self._unjudged(annotator, desk, count, now)
-            for pair in desk.skipped if len(found) < count else ():
+            # First what was skipped, then what nobody could tell: there may be no telling.
+            put_off = sorted(desk.skipped, key=desk.skipped.__getitem__)
+            for pair in put_off if len(found) < count else ():
                 if len(found) == count:
                     break
                 if self._open(desk, np.array([pair]))[0] and not self._held(annotator, pair, now):
@@ -134,12 +138,14 @@ class Assignment:
             desk = self._desk(annotator)
             left = int(self._open(desk, slice(None)).sum())
             open_skips = self._open(desk, np.array(list(desk.skipped), np.int64))
+            unsure = open_skips & np.array(list(desk.skipped.values()), bool)
             pace = self.store.pace(annotator)
             return Progress(
                 # Verdicts on invalid rows may have been imported.
                 done=int((desk.judged & self._to_judge).sum()),
                 left=left,
                 skipped=int(open_skips.sum()),
+                unsure=int(unsure.sum()),
                 seconds=float(np.median(pace)) if pace else None,
             )
 
@@ -216,9 +222,12 @@ class Assignment:
         elif event.kind in ("judge", "import"):
             self._set_judged(event.annotator, pair, True)
             desk.skipped.pop(pair, None)
-        elif event.kind == "skip":
+        elif event.kind in PUT_OFF:
             desk.skipped.pop(pair, None)
-            desk.skipped[pair] = None
+            desk.skipped[pair] = event.kind == "unsure"
+            if event.kind == "unsure" and self._claims.get(pair, (None,))[0] == event.annotator:
+                # Somebody else may know.
+                del self._claims[pair]
         elif event.kind == "undo":
             self._set_judged(event.annotator, pair, False)
             desk.skipped.pop(pair, None)

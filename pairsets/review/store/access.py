@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pairsets.review.store.connection import Connection, DatabaseError, connected, transaction
 from pairsets.review.store.integrity import is_empty, refuse_damaged, refuse_other
-from pairsets.review.store.schema import make_tables
+from pairsets.review.store.schema import bring_up, make_tables
 from pairsets.review.store.verdicts import ReviewError
 from pairsets.review.store.write_ahead_log import lost_commits
 
@@ -43,6 +43,7 @@ def connect(path: Path, *, create: bool) -> Connection:
             if create and is_empty(found):
                 make_tables(found)
             refuse_other(found, path, _OTHER)
+        bring_up(found)
         found.execute("PRAGMA journal_mode = WAL")
         found.execute("PRAGMA synchronous = FULL")
         found.execute("PRAGMA foreign_keys = ON")

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pairsets.review.store.connection import DatabaseError, damaged
-from pairsets.review.store.schema import APPLICATION, TABLES, VERSION
+from pairsets.review.store.schema import APPLICATION, KINDS, tables, version_of
 from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
 from pairsets.storage.digests import rows_digest
 
@@ -29,18 +29,23 @@ _MOST_PEOPLE = 1_000_000
 # A table of columns alone: no check, no default that is worked out, nothing generated.
 _PLAIN_TABLE = re.compile(r'CREATE TABLE ["\'\w]+ ?\([^()]*\)', re.IGNORECASE)
 
+_ABOUT = ("digest", "overlap", "seed")
+
 # By table, what no row of it may be.
 _WRONG = {
     "pairs": "label NOT IN (0, 1) OR human_prediction NOT IN (-1, 0, 1) OR invalid NOT IN (0, 1)",
     "events": "{kind} OR pair IS NULL AND kind <> 'undo' OR invalid NOT IN (0, 1) OR {seconds}"
-    " OR {at} OR (kind IN ('skip', 'undo')) <> (prediction IS NULL)",
+    " OR {at} OR (kind IN ('skip', 'undo', 'unsure')) <> (prediction IS NULL)",
     "verdicts": "invalid NOT IN (0, 1) OR {seconds} OR {at} OR NOT EXISTS (SELECT 1 FROM events e"
     " WHERE e.id = verdicts.event AND e.pair = verdicts.pair AND"
     " e.annotator = verdicts.annotator)",
     "decisions": "invalid NOT IN (0, 1) OR {at}",
+    "repeats": "invalid NOT IN (0, 1) OR {at} OR NOT EXISTS (SELECT 1 FROM events e"
+    " WHERE e.id = repeats.event AND e.pair = repeats.pair AND e.kind = 'repeat' AND"
+    " e.annotator = repeats.annotator)",
 }
-# Some versions of SQLite do not hold the check of the table against what is in it.
-_KIND = "kind NOT IN ('judge', 'skip', 'undo', 'change', 'import', 'decide')"
+# Tables of verdicts that version 1 did not have.
+_NEW = ("repeats",)
 _SECONDS = "(seconds IS NOT NULL AND NOT (seconds >= 0 AND seconds < 9e999))"
 # Compared byte for byte: what is no time, or is written otherwise, comes out as another text; with
 # no days added, the 30th of February too.
@@ -51,11 +56,11 @@ def refuse_other(found: sqlite3.Connection, path: Path, hint: str = "") -> None:
     """Raise ReviewError unless a database is a review's, of a version that is known here."""
     if application(found) != APPLICATION:
         raise ReviewError(f"{path}: a database, but not of a review{hint}")
-    version = found.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
+    version = version_of(found)
+    if version not in KINDS:
         raise ReviewError(
             f"{path}: version {version} of the review's database, this version of lookalikes "
-            f"reads {VERSION}; was it made by a newer one?"
+            f"reads {' and '.join(map(str, KINDS))}; was it made by a newer one?"
         )
 
 
@@ -86,19 +91,25 @@ def refuse_damaged(found: sqlite3.Connection, path: Path) -> None:
 
 def _problems(found: sqlite3.Connection) -> Iterator[str]:
     """Problems of a database, what is to be known first before."""
-    yield from _of_schema(found)
+    version = version_of(found)
+    yield from _of_schema(found, version)
     state = found.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if state != "ok":
         yield f"{state}"
     about = dict(found.execute("SELECT key, value FROM about").fetchall())
     if not about and not _count(found, "pairs") and not _count(found, "events"):
         return  # its tables were made, and nothing else yet
-    if sorted(about) != ["digest", "overlap", "seed"]:
-        yield f"about has {', '.join(sorted(about)) or 'no rows'}; expected digest, overlap, seed"
+    if not set(_ABOUT) <= set(about) <= {*_ABOUT, "sample", "until"}:
+        yield f"about has {', '.join(sorted(about)) or 'no rows'}; expected {', '.join(_ABOUT)}"
     if int(about["seed"]) < 0 or not 0 <= float(about["overlap"]) <= 1:
         yield f"a seed of {about['seed']}, an overlap of {about['overlap']}"
-    for table, wrong in _WRONG.items():
-        rule = wrong.format(kind=_KIND, seconds=_SECONDS, at=_AT)
+    if int(about.get("sample", 1)) < 1:
+        yield f"a sample of {about['sample']}"
+    # Some versions of SQLite do not hold the check of the table against what is in it.
+    kinds = f"kind NOT IN ({', '.join(repr(kind) for kind in KINDS[version])})"
+    there = [table for table in _WRONG if version > 1 or table not in _NEW]
+    for table in there:
+        rule = _WRONG[table].format(kind=kinds, seconds=_SECONDS, at=_AT)
         count = _count(found, f"{table} WHERE {rule}")
         if count:
             yield f"{table}: {count} rows of values that no review writes"
@@ -106,7 +117,7 @@ def _problems(found: sqlite3.Connection) -> Iterator[str]:
     broken = found.execute("PRAGMA foreign_key_check").fetchone()
     if broken:
         yield f"{broken[0]}: a row about {broken[2]} that are not there"
-    for table in ("events", "verdicts", "decisions"):
+    for table in ("events", *there[there.index("verdicts") :]):
         columns = f"SELECT DISTINCT prediction, invalid, reason FROM {table}"
         for cells in found.execute(f"{columns} WHERE prediction IS NOT NULL").fetchall():
             Verdict(*cells)
@@ -115,8 +126,8 @@ def _problems(found: sqlite3.Connection) -> Iterator[str]:
     found.execute("SELECT kinds, reason FROM suspects").fetchall()
 
 
-def _of_schema(found: sqlite3.Connection) -> Iterator[str]:
-    expected, missing = _schema(), set(_schema())
+def _of_schema(found: sqlite3.Connection, version: int) -> Iterator[str]:
+    expected, missing = _schema(version), set(_schema(version))
     rows = found.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
     for kind, name, sql in rows:
         text = None if sql is None else " ".join(str(sql).split())
@@ -132,10 +143,10 @@ def _of_schema(found: sqlite3.Connection) -> Iterator[str]:
 
 
 @cache
-def _schema() -> dict[tuple[str, str], str | None]:
-    """Schema of a new database: its statements by kind and name."""
+def _schema(version: int) -> dict[tuple[str, str], str | None]:
+    """Schema of a new database of a version: its statements by kind and name."""
     with closing(sqlite3.connect(":memory:")) as new:
-        new.executescript(TABLES)
+        new.executescript(tables(version))
         rows = new.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
     return {
         (kind, name): None if sql is None else " ".join(sql.split()) for kind, name, sql in rows

@@ -13,7 +13,9 @@ from pairsets.review.store.access import reading
 from pairsets.review.store.connection import Connection
 from pairsets.review.store.verdicts import Verdict, VerdictRecord
 
-Kind = Literal["judge", "skip", "undo", "change", "import", "decide"]
+Kind = Literal["judge", "skip", "undo", "change", "import", "decide", "unsure", "repeat"]
+# Kinds that put a pair off: no verdict, and it comes again.
+PUT_OFF = ("skip", "unsure")
 Cells = tuple[object, ...]
 Rows = list[Cells]
 # How a verdict that says that a pair is invalid is told among numbers of predictions.
@@ -124,14 +126,27 @@ class Queries:
         """Person and pair of each verdict."""
         return self.read("SELECT annotator, pair FROM verdicts")  # type: ignore[return-value]
 
-    def skipped(self) -> list[tuple[int, int]]:
-        """Person and pair of what was put off, in order."""
-        return self.read("SELECT annotator, pair FROM skips ORDER BY event")  # type: ignore[return-value]
+    def put_off(self) -> list[tuple[int, int, Kind]]:
+        """Person, pair and kind (skip or unsure) of what was put off, in order."""
+        return self.read(  # type: ignore[return-value]
+            "SELECT s.annotator, s.pair, e.kind FROM skips s JOIN events e ON e.id = s.event"
+            " ORDER BY s.event"
+        )
 
-    def skipped_among(self, annotator: int, pairs: Sequence[int]) -> set[int]:
-        """The pairs among these that a person put off."""
-        rows = self._of("SELECT pair FROM skips", pairs, f"AND annotator = {int(annotator)}")
-        return {row[0] for row in rows}  # type: ignore[misc]
+    def put_off_among(self, annotator: int, pairs: Sequence[int]) -> dict[int, Kind]:
+        """The pairs among these that a person put off, and the kind: skip or unsure."""
+        query = "SELECT pair, kind FROM (SELECT s.pair, s.annotator, e.kind FROM skips s"
+        joined = f"{query} JOIN events e ON e.id = s.event)"
+        return dict(self._of(joined, pairs, f"AND annotator = {int(annotator)}"))  # type: ignore[arg-type]
+
+    def unsure(self) -> dict[int, int]:
+        """By person, how many pairs wait of which the person was unsure, and has no verdict."""
+        rows = self.read(
+            "SELECT s.annotator, count(*) FROM skips s JOIN events e ON e.id = s.event"
+            " WHERE e.kind = 'unsure' AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE"
+            " v.annotator = s.annotator AND v.pair = s.pair) GROUP BY s.annotator"
+        )
+        return dict(rows)  # type: ignore[arg-type]
 
     def can_undo(self, annotator: int) -> bool:
         """True where a person has said or skipped something that `Store.undo` would take back."""
@@ -183,18 +198,23 @@ class Queries:
         """True where an event of this key was written down."""
         return bool(self.read("SELECT 1 FROM events WHERE key = ?", (key,)))
 
-    def before(self, annotator: int, pair: int, key: str) -> Verdict | None:
-        """The verdict that a person took back by the event `key`; None for a skip, or nothing."""
+    def before(self, annotator: int, pair: int, key: str) -> tuple[Kind, Verdict | None] | None:
+        """Kind of event that a person took back by the event `key`, and its verdict.
+
+        A pair that was put off had none; None where nothing was taken back.
+        """
         rows = self.read(
             "SELECT kind, prediction, invalid, reason FROM events WHERE annotator = ? AND"
             " pair = ? AND kind <> 'decide' AND id < (SELECT id FROM events WHERE key = ?)"
             " ORDER BY id DESC LIMIT 1",
             (annotator, pair, key),
         )
-        if not rows or rows[0][0] == "skip":
+        if not rows:
             return None
-        _, prediction, invalid, reason = rows[0]
-        return Verdict(prediction, bool(invalid), str(reason))  # type: ignore[arg-type]
+        kind, prediction, invalid, reason = rows[0]
+        if kind in PUT_OFF:
+            return kind, None  # type: ignore[return-value]
+        return kind, Verdict(prediction, bool(invalid), str(reason))  # type: ignore[arg-type, return-value]
 
     def account(self) -> list[tuple[VerdictRecord, bool]]:
         """All verdicts and decisions of one moment, by pair, those given first before.

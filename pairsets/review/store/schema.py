@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -11,14 +12,19 @@ from pairsets.review.store.verdicts import ReviewError
 from pairsets.storage import former_names
 from pairsets.storage.digests import rows_digest
 
-VERSION = 1
+VERSION = 2
 # "lkrv": what tells our files from other SQLite files.
 APPLICATION = 0x6C6B7276
 
+# Kinds of events, by version.
+_KINDS = ("judge", "skip", "undo", "change", "import", "decide")
+KINDS = {1: _KINDS, 2: (*_KINDS, "unsure", "repeat")}
+
 # `events` is the account of everything that happened, only ever added to; `verdicts` is what stands
 # now. Both change in one transaction. `key` is chosen by who judges: the same event sent twice,
-# because an answer was lost on its way, is one event.
-TABLES = """
+# because an answer was lost on its way, is one event. `skips` are put off, skipped or unsure, as
+# their event says; `repeats` are second answers, which are nobody's verdict.
+_TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE pairs (
   id INTEGER PRIMARY KEY,
@@ -40,7 +46,7 @@ CREATE TABLE annotators (
 CREATE TABLE events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   key TEXT NOT NULL UNIQUE,
-  kind TEXT NOT NULL CHECK (kind IN ('judge', 'skip', 'undo', 'change', 'import', 'decide')),
+  kind TEXT NOT NULL CHECK (kind IN ({kinds})),
   annotator INTEGER NOT NULL REFERENCES annotators,
   pair INTEGER REFERENCES pairs,
   prediction INTEGER,
@@ -79,14 +85,63 @@ CREATE TABLE decisions (
   at TEXT NOT NULL
 ) STRICT;
 """
+_REPEATS = """
+CREATE TABLE repeats (
+  annotator INTEGER NOT NULL REFERENCES annotators,
+  pair INTEGER NOT NULL REFERENCES pairs,
+  prediction INTEGER NOT NULL,
+  invalid INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  at TEXT NOT NULL,
+  event INTEGER NOT NULL REFERENCES events,
+  PRIMARY KEY (annotator, pair)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def tables(version: int = VERSION) -> str:
+    """The statements that make the tables of a version."""
+    kinds = ", ".join(f"'{kind}'" for kind in KINDS[version])
+    return _TABLES.format(kinds=kinds) + (_REPEATS if version > 1 else "")
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of a new review, within a transaction."""
-    for statement in TABLES.split(";\n"):
+    for statement in tables().split(";\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Version of the tables, as the file has it."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def bring_up(connection: sqlite3.Connection) -> None:
+    """Bring the tables of version 1 to the present one, in one transaction; else do nothing.
+
+    SQLite changes no check of a table: `events` is made anew. Until then nothing holds the rows
+    that refer to it, and their text stays as it is.
+    """
+    if version_of(connection) != 1:
+        return
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("PRAGMA legacy_alter_table = ON")
+    new = [one for one in tables().split(";\n") if re.match(r"\s*CREATE \w+ (events|repeats)", one)]
+    with transaction(connection):
+        # Another process may have done it while this one waited.
+        if version_of(connection) == 1:
+            connection.execute("ALTER TABLE events RENAME TO former_events")
+            connection.execute("DROP INDEX events_by_pair")
+            events, index, repeats = new
+            connection.execute(events)
+            connection.execute("INSERT INTO events SELECT * FROM former_events ORDER BY id")
+            connection.execute("DROP TABLE former_events")
+            connection.execute(index)
+            connection.execute(repeats)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("PRAGMA legacy_alter_table = OFF")
 
 
 def begin(

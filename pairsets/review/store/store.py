@@ -10,7 +10,7 @@ from pathlib import Path
 from pairsets.pairset import PairSet
 from pairsets.review.store.access import connect
 from pairsets.review.store.connection import Connection, DatabaseError, damaged, transaction
-from pairsets.review.store.queries import Kind, Queries, later, since
+from pairsets.review.store.queries import PUT_OFF, Kind, Queries, later, since
 from pairsets.review.store.schema import begin, pairs_in, rename_reasons
 from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
 
@@ -167,14 +167,15 @@ class Store(Queries):
         Raises:
             AlreadyJudgedError, KeyReusedError, ReviewError: as `judge`.
         """
-        with self._writing(key, "skip", annotator, pair) as new:
-            if not new:
-                return
-            self._refuse_stranger(pair)
-            if self._stands(annotator, pair):
-                raise AlreadyJudgedError(f"pair {pair} is judged already, in another window")
-            event = self._event("skip", annotator, pair, key, now())
-            self._db.execute("REPLACE INTO skips VALUES (?, ?, ?)", (annotator, pair, event))
+        self._put_off("skip", annotator, pair, key)
+
+    def be_unsure(self, annotator: int, pair: int, *, key: str) -> None:
+        """Put a pair off of which a person cannot tell: no verdict, and it comes again last of all.
+
+        Raises:
+            AlreadyJudgedError, KeyReusedError, ReviewError: as `judge`.
+        """
+        self._put_off("unsure", annotator, pair, key)
 
     def undo(self, annotator: int, *, key: str) -> int | None:
         """Take the last verdict or skip of a person back: the pair, or None where there is none.
@@ -283,6 +284,16 @@ class Store(Queries):
                 "INSERT INTO suspects VALUES (?, ?, ?)",
                 ((pair, kinds, reason) for pair, (kinds, reason) in suspects.items()),
             )
+
+    def _put_off(self, kind: Kind, annotator: int, pair: int, key: str) -> None:
+        with self._writing(key, kind, annotator, pair) as new:
+            if not new:
+                return
+            self._refuse_stranger(pair)
+            if self._stands(annotator, pair):
+                raise AlreadyJudgedError(f"pair {pair} is judged already, in another window")
+            event = self._event(kind, annotator, pair, key, now())
+            self._db.execute("REPLACE INTO skips VALUES (?, ?, ?)", (annotator, pair, event))
 
     @contextmanager
     def _writing(
@@ -425,7 +436,7 @@ class Store(Queries):
         ).fetchall():
             last = max(last, at)
             # To take back that a pair was put off takes no verdict back.
-            if kind == "undo" and before != "skip":
+            if kind == "undo" and before not in PUT_OFF:
                 taken_back = last
             before = kind
         return last, taken_back

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from pairsets.images import ImageError
 from pairsets.review.judgement.session import Review
 from pairsets.review.store.connection import DatabaseError
-from pairsets.review.store.store import AlreadyJudgedError, KeyReusedError
+from pairsets.review.store.store import KeyReusedError
 from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, plain_name
 from pairsets.review.web import messages
 from pairsets.review.web.guard import PAGES, Guard, GuardMiddleware
@@ -109,40 +109,19 @@ def _add_work(api: APIRouter, desk: Desk) -> None:
 
     @api.post("/judgements")
     def _judge(body: messages.Judgement, who: Who = None) -> messages.Work:
-        me = desk.person(who)
-        desk.refuse_uncounted(body.pair)
-        verdict = Verdict.of(body.verdict, body.reason)
-        seconds = None if body.seconds is None else min(body.seconds, messages.MOST_SECONDS)
-        try:
-            store.judge(me, body.pair, verdict, key=body.key, seconds=seconds)
-        except AlreadyJudgedError as error:
-            work = desk.work(me, body.count)
-            raise ApiError(409, str(error), "already_judged", work=work) from None
-        return desk.work(me, body.count)
+        return desk.judge(desk.person(who), body)
 
     @api.post("/skips")
     def _skip(body: messages.Skip, who: Who = None) -> messages.Work:
-        me = desk.person(who)
-        desk.refuse_uncounted(body.pair)
-        try:
-            store.skip(me, body.pair, key=body.key)
-        except AlreadyJudgedError as error:
-            work = desk.work(me, body.count)
-            raise ApiError(409, str(error), "already_judged", work=work) from None
-        return desk.work(me, body.count)
+        return desk.skip(desk.person(who), body)
+
+    @api.post("/unsure")
+    def _unsure(body: messages.Unsure, who: Who = None) -> messages.Work:
+        return desk.be_unsure(desk.person(who), body)
 
     @api.post("/undo")
     def _undo(body: messages.Undo, who: Who = None) -> messages.Undone:
-        me = desk.person(who)
-        pair = store.undo(me, key=body.key)
-        work = desk.work(me, body.count)
-        return messages.Undone(
-            pair=None if pair is None else desk.tasks(me, [pair])[0],
-            was=None if pair is None else desk.undone(me, pair, body.key),
-            pairs=work.pairs,
-            progress=work.progress,
-            can_undo=work.can_undo,
-        )
+        return desk.undo(desk.person(who), body)
 
 
 def _add_history(api: APIRouter, desk: Desk) -> None:

@@ -82,6 +82,10 @@ class Skip(_Model):
     count: Count = 6
 
 
+class Unsure(Skip):
+    """Answer that a person cannot tell: no verdict, the pair comes again last of all."""
+
+
 class Undo(_Model):
     """Request to take back the last verdict or skip."""
 
@@ -152,6 +156,7 @@ class Task(_Model):
     left: str
     right: str
     skipped: bool
+    unsure: bool
 
 
 class Pace(_Model):
@@ -160,6 +165,7 @@ class Pace(_Model):
     done: int
     left: int
     skipped: int
+    unsure: int
     total: int
     seconds: float | None
     time_left: float | None
@@ -181,10 +187,17 @@ class Was(_Model):
 
 
 class Undone(Work):
-    """The pair taken back, which is to be judged now; None where there was nothing."""
+    """The pair taken back, which is to be judged now; None where there was nothing.
+
+    Attributes:
+        pair: that pair.
+        was: the verdict that was taken back.
+        unsure: whether it was that this person was unsure.
+    """
 
     pair: Task | None
     was: Was | None
+    unsure: bool
 
 
 class Face(_Model):
@@ -248,6 +261,7 @@ class Person(_Model):
 
     name: str
     judged: int
+    unsure: int
     fpr: ErrorRate | None
     fnr: ErrorRate | None
 

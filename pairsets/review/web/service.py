@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 from urllib.parse import unquote_to_bytes
 
 from pairsets.review.judgement.agreement import live
 from pairsets.review.judgement.session import Review
+from pairsets.review.store.store import AlreadyJudgedError
 from pairsets.review.store.verdicts import Verdict, plain_name
 from pairsets.review.web import messages
 from pairsets.review.web.history import History
@@ -86,14 +88,23 @@ class Desk:
 
     def tasks(self, annotator: int, pairs: Sequence[int]) -> list[messages.Task]:
         """Pairs as they are shown before they are judged."""
-        skipped = self.store.skipped_among(annotator, pairs)
+        put_off = self.store.put_off_among(annotator, pairs)
         found = []
         for pair in pairs:
             faces = [self.store.pairs.path_a[pair], self.store.pairs.path_b[pair]]
             if self.board.is_swapped(annotator, pair):
                 faces.reverse()
             left, right = map(self.pictures.address, faces)
-            found.append(messages.Task(pair=pair, left=left, right=right, skipped=pair in skipped))
+            kind = put_off.get(pair)
+            found.append(
+                messages.Task(
+                    pair=pair,
+                    left=left,
+                    right=right,
+                    skipped=kind == "skip",
+                    unsure=kind == "unsure",
+                )
+            )
         return found
 
     def refuse_agreed(self, pair: int) -> None:
@@ -121,12 +132,51 @@ class Desk:
             self.store.decide(annotator, body.pair, verdict, key=body.key)
         return self.history.pair(annotator, body.pair)
 
-    def undone(self, annotator: int, pair: int, key: str) -> messages.Was | None:
-        """Verdict that an undo took back; None where it was a skip."""
-        verdict = self.store.before(annotator, pair, key)
-        if verdict is None:
-            return None
-        return messages.Was(verdict=verdict.word, reason=verdict.reason)
+    def judge(self, annotator: int, body: messages.Judgement) -> messages.Work:
+        """Write a verdict down: the pairs that come next."""
+        verdict = Verdict.of(body.verdict, body.reason)
+        seconds = None if body.seconds is None else min(body.seconds, messages.MOST_SECONDS)
+        write = partial(self.store.judge, verdict=verdict, seconds=seconds)
+        return self._written(write, annotator, body)
+
+    def skip(self, annotator: int, body: messages.Skip) -> messages.Work:
+        """Put a pair off: the pairs that come next."""
+        return self._written(self.store.skip, annotator, body)
+
+    def be_unsure(self, annotator: int, body: messages.Skip) -> messages.Work:
+        """Put a pair off of which a person cannot tell: the pairs that come next."""
+        return self._written(self.store.be_unsure, annotator, body)
+
+    def _written(
+        self,
+        write: Callable[..., None],
+        annotator: int,
+        body: messages.Judgement | messages.Skip,
+    ) -> messages.Work:
+        self.refuse_uncounted(body.pair)
+        try:
+            write(annotator, body.pair, key=body.key)
+        except AlreadyJudgedError as error:
+            work = self.work(annotator, body.count)
+            raise ApiError(409, str(error), "already_judged", work=work) from None
+        return self.work(annotator, body.count)
+
+    def undo(self, annotator: int, body: messages.Undo) -> messages.Undone:
+        """Take back what a person said last, and say what that was."""
+        pair = self.store.undo(annotator, key=body.key)
+        work = self.work(annotator, body.count)
+        was = None if pair is None else self.store.before(annotator, pair, body.key)
+        verdict = None if was is None else was[1]
+        return messages.Undone(
+            pair=None if pair is None else self.tasks(annotator, [pair])[0],
+            was=None
+            if verdict is None
+            else messages.Was(verdict=verdict.word, reason=verdict.reason),
+            unsure=was is not None and was[0] == "unsure",
+            pairs=work.pairs,
+            progress=work.progress,
+            can_undo=work.can_undo,
+        )
 
     def agreement(self) -> messages.Agreements:
         """Agreement of all people; worked out anew where something happened."""

@@ -27,14 +27,15 @@ const drawn = ({ kappa, low, high }) => {
 const rateText = (rate) => (rate === null ? "–" : `${percent(rate.value)} (${percent(rate.low)} to ${percent(rate.high)})`);
 
 const peopleTable = ({ people }, withRates) => {
-  const heads = ["Person", "Judged", ...(withRates ? ["Said same, label says different", "Said different, label says same"] : [])];
+  const heads = ["Person", "Judged", "Unsure", ...(withRates ? ["Said same, label says different", "Said different, label says same"] : [])];
   const rows = people.map((one) =>
     make(
       "tr",
       {},
       make("th", { scope: "row", dir: "auto" }, one.name),
       cell(number(one.judged), heads[1]),
-      ...(withRates ? [cell(rateText(one.fpr), heads[2]), cell(rateText(one.fnr), heads[3])] : []),
+      cell(number(one.unsure), heads[2]),
+      ...(withRates ? [cell(rateText(one.fpr), heads[3]), cell(rateText(one.fnr), heads[4])] : []),
     ),
   );
   return table("People", heads, rows);

@@ -14,7 +14,7 @@ export const makeChanging = ({ set }) => {
 
   const desk = makeDesk(at("pair-desk"), {
     reasons: set.reasons,
-    without: ["skip", "undo", "names"],
+    without: ["unsure", "skip", "undo", "names"],
     on: { verdict: (...said) => change(...said) },
   });
   const change = async (verdict, reason) => {

@@ -5,9 +5,9 @@ import { isSaving, tryNow } from "./outbox.js";
 import { makeStage } from "./stage.js";
 
 const SLOW = 150; // milliseconds until saving is worth a word
-const KEYS = { s: "same", d: "different", x: "invalid", f: "flicker", z: "zoom", " ": "skip", u: "undo", n: "names" };
+const KEYS = { s: "same", d: "different", x: "invalid", q: "unsure", f: "flicker", z: "zoom", " ": "skip", u: "undo", n: "names" };
 
-// `on` has what the desk is for: verdict(word, reason) and, where there is such a button, skip,
+// `on` has what the desk is for: verdict(word, reason) and, where there is such a button, unsure, skip,
 // undo and names.
 export const makeDesk = (host, { reasons, without = [], on }) => {
   host.replaceChildren(at("desk-form").content.cloneNode(true));
@@ -100,6 +100,7 @@ export const makeDesk = (host, { reasons, without = [], on }) => {
     flicker: stage.flicker,
     zoom: stage.nextZoom,
     again: tryNow,
+    unsure: () => on.unsure(),
     skip: () => on.skip(),
     undo: () => on.undo(),
     names: () => on.names(),

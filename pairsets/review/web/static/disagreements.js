@@ -25,6 +25,7 @@ export const makeDisagreements = ({ set, person }) => {
 
   const desk = makeDesk(host, {
     reasons: set.reasons,
+    without: ["unsure"],
     on: { verdict: (...said) => decide(...said), skip: () => skip(), undo: () => back(), names: () => last.toggle() },
   });
   const last = makeLast(desk, { verb: "You decided", noun: "decision" });

@@ -21,7 +21,7 @@ export const makeJudging = ({ set, person }) => {
 
   const desk = makeDesk(at("judging-desk"), {
     reasons: set.reasons,
-    on: { verdict: (...said) => judge(...said), skip: () => skip(), undo: () => undo(), names: () => last.toggle() },
+    on: { verdict: (...said) => judge(...said), unsure: () => unsure(), skip: () => skip(), undo: () => undo(), names: () => last.toggle() },
   });
   const last = makeLast(desk);
 
@@ -31,10 +31,11 @@ export const makeJudging = ({ set, person }) => {
     else sight.since = performance.now();
   });
 
-  const showProgress = ({ done, left, total, skipped, seconds, time_left: rest }) => {
+  const showProgress = ({ done, left, total, skipped, unsure: open, seconds, time_left: rest }) => {
     const pace = seconds === null ? [] : [`${secondsText(seconds)} a pair`];
     if (rest !== null && left) pace.push(`about ${duration(rest)} left`);
-    if (skipped) pace.unshift(`${number(skipped)} skipped`);
+    if (open) pace.unshift(`${number(open)} unsure`);
+    if (skipped > open) pace.unshift(`${number(skipped - open)} skipped`);
     desk.progress(done, total, { done: `${number(done)} of ${number(total)}`, spoken: `${number(done)} of ${number(total)} judged.`, pace: pace.join(" · ") });
     if (!host.hidden) document.title = `${number(done)} of ${number(total)} · ${set.name}`;
   };
@@ -72,7 +73,7 @@ export const makeJudging = ({ set, person }) => {
     const current = task;
     const shown = desk.stage.show(task);
     prepare(pairs);
-    desk.find(".said").textContent = task.skipped ? "You skipped this pair before" : "";
+    desk.find(".said").textContent = task.unsure ? "You were unsure of this pair before" : task.skipped ? "You skipped this pair before" : "";
     await shown;
     if (task !== current) return;
     sight = { since: performance.now(), spent: 0 };
@@ -153,13 +154,21 @@ export const makeJudging = ({ set, person }) => {
       pairs[0]?.pair === pair ? "Skipped. Only skipped pairs are left: this is the next of them." : "Skipped. It will come up again at the end.",
     );
   };
+  const unsure = () => {
+    if (!isReady()) return;
+    const { pair } = task;
+    send("unsure", "/unsure", { pair }, ({ pairs }) =>
+      pairs[0]?.pair === pair || pairs[0]?.unsure ? "Unsure, not counted. Only pairs that you are unsure of are left." : "Unsure, not counted. The pair will come up again after all others.",
+    );
+  };
   const undo = () => {
     if (phase !== "ready" && phase !== "done") return;
-    send("undo", "/undo", {}, ({ pair, was }) => {
+    send("undo", "/undo", {}, ({ pair, was, unsure: open }) => {
       if (!pair) return "There is nothing to undo.";
       last.takeBack(pair.pair);
       if (!last.current()) last.recall(person).catch(() => {});
-      return was ? `Undone: you had said ${verdictText(was)}.` : "Undone: you had skipped this pair.";
+      if (was) return `Undone: you had said ${verdictText(was)}.`;
+      return open ? "Undone: you had been unsure of this pair." : "Undone: you had skipped this pair.";
     });
   };
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,14 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.reviews import all_pairs, together
 
+from pairsets.review.exchange.imports import import_judged
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.store.connection import DatabaseError
-from pairsets.review.store.store import AlreadyJudgedError, Store
+from pairsets.review.store.schema import APPLICATION, tables
+from pairsets.review.store.store import AlreadyJudgedError, KeyReusedError, Store
 from pairsets.review.store.verdicts import REASONS, ReviewError, Verdict, VerdictRecord, plain_name
 
 PAIRS = all_pairs(count=24, invalid=2)
 SAME, DIFFERENT, INVALID = (Verdict.of(word) for word in ("same", "different", "invalid"))
 PEOPLE = ("Rei", "Bo", "橘 雪")
+# Tables that version 1 had, and that this test fills.
+FORMER = ("about", "pairs", "annotators", "events", "verdicts", "skips")
 VERDICTS = st.sampled_from(
     [SAME, DIFFERENT, INVALID, *(Verdict.of("invalid", reason) for reason in REASONS)]
 )
@@ -47,7 +52,7 @@ class Reviewing(RuleBasedStateMachine):
         self.boards = [Assignment(store) for store in self.stores]
         self.who = {name: self.stores[0].annotator(name) for name in PEOPLE}
         self.said: dict[str, dict[int, Verdict]] = defaultdict(dict)
-        self.skipped: dict[str, dict[int, None]] = defaultdict(dict)
+        self.skipped: dict[str, dict[int, bool]] = defaultdict(dict)
         self.done: dict[str, list[tuple[str, int]]] = defaultdict(list)
         self.decided: dict[int, Verdict] = {}
         self.settled: dict[str, set[int]] = {name: set() for name in PEOPLE}
@@ -70,6 +75,9 @@ class Reviewing(RuleBasedStateMachine):
         # A pair put off comes after all others.
         fresh = [pair not in self.skipped[name] for pair in found]
         assert fresh == sorted(fresh, reverse=True)
+        # Of those, what nobody could tell comes last.
+        unsure = [self.skipped[name].get(pair, False) for pair in found]
+        assert unsure == sorted(unsure)
         key = self.key()
         for _ in range(2 if again else 1):
             self.stores[desk].judge(self.who[name], found[0], verdict, key=key, seconds=1.5)
@@ -77,12 +85,13 @@ class Reviewing(RuleBasedStateMachine):
         self.skipped[name].pop(found[0], None)
         self.done[name].append(("judge", found[0]))
 
-    @rule(name=people, desk=desks)
-    def skip_the_next(self, name: str, desk: int) -> None:
+    @rule(name=people, desk=desks, unsure=st.booleans())
+    def put_the_next_off(self, name: str, desk: int, unsure: bool) -> None:
         for pair in self.boards[desk].next(self.who[name], 1):
-            self.stores[desk].skip(self.who[name], pair, key=self.key())
+            store = self.stores[desk]
+            (store.be_unsure if unsure else store.skip)(self.who[name], pair, key=self.key())
             self.skipped[name].pop(pair, None)
-            self.skipped[name][pair] = None
+            self.skipped[name][pair] = unsure
             self.done[name] = [one for one in self.done[name] if one != ("skip", pair)]
             self.done[name].append(("skip", pair))
 
@@ -160,6 +169,9 @@ class Reviewing(RuleBasedStateMachine):
                 ]
                 skips = [pair for pair in self.skipped[name] if pair in left]
                 assert (now.done, now.left, now.skipped) == (len(mine), len(left), len(skips))
+                assert now.unsure == sum(self.skipped[name][pair] for pair in skips)
+                unsure = [pair for pair, one in self.skipped[name].items() if one]
+                assert store.unsure().get(number, 0) == len(unsure)
                 assert len(shared) == round(self.overlap * len(PAIRS))
 
     def teardown(self) -> None:
@@ -330,3 +342,82 @@ def test_imports_are_all_or_nothing(path: Path) -> None:
 @pytest.mark.parametrize(("given", "plain"), [(" Rei ", "Rei"), ("E\u0301lise", "Élise")])
 def test_one_spelling_of_a_name(given: str, plain: str) -> None:
     assert plain_name(given) == plain
+
+
+def test_who_is_unsure_says_nothing_and_is_asked_again(path: Path) -> None:
+    with Store.begin(path, PAIRS, overlap=0.0) as store:
+        board = Assignment(store)
+        rei, bo = store.annotator("Rei"), store.annotator("Bo")
+        first, second = board.next(rei, 2)
+        store.be_unsure(rei, first, key="unsure-1")
+        store.be_unsure(rei, first, key="unsure-1")
+        with pytest.raises(KeyReusedError):
+            store.skip(rei, first, key="unsure-1")
+        store.skip(rei, second, key="skip-two")
+        assert store.said() == []
+        assert store.account() == []
+        # It is on nobody's screen any more; what was skipped may be asked for soon again.
+        assert first in board.next(bo, 30)
+        assert second not in board.next(bo, 30)
+        assert store.undo(rei, key="undo-one") == second
+        assert store.undo(rei, key="undo-two") == first
+        assert store.before(rei, first, "undo-two") == ("unsure", None)
+        assert store.before(rei, second, "undo-one") == ("skip", None)
+        assert store.unsure() == {}
+        store.be_unsure(rei, first, key="unsure-2")
+        store.judge(bo, first, SAME, key="judge-1")
+        # Another one has told: it is not asked for again, but was not told by this one.
+        assert first not in board.next(rei, 30)
+        assert (board.progress(rei).unsure, store.unsure()) == (0, {rei: 1})
+        with pytest.raises(AlreadyJudgedError):
+            store.be_unsure(bo, first, key="unsure-3")
+
+
+def test_verdicts_of_others_on_what_one_is_unsure_of_come_in(path: Path, tmp_path: Path) -> None:
+    with Store.begin(path, PAIRS) as store, Store.begin(tmp_path / "b.sqlite", PAIRS) as other:
+        rei = store.annotator("Rei")
+        store.be_unsure(rei, 3, key="unsure-1")
+        # Whoever is unsure has said nothing.
+        with pytest.raises(ReviewError, match="no verdict in it"):
+            import_judged(other, store.path)
+        store.take_in([VerdictRecord("Rei", 3, SAME, None, "2026-05-01T09:30:00.500+00:00")])
+        assert store.unsure() == {}
+        assert [one.pair for one in store.said()] == [3]
+
+
+def test_a_database_of_version_1_is_brought_up(path: Path) -> None:
+    with Store.begin(path, PAIRS) as store:
+        rei = store.annotator("Rei")
+        for pair in range(9):
+            store.judge(rei, pair, SAME, key=f"judge-{pair}")
+        store.skip(rei, 12, key="skip-one")
+        store.undo(rei, key="undo-one")
+        store.skip(rei, 13, key="skip-two")
+        before = store.to_merge(), store.events_after(0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        rows = {table: old.execute(f"SELECT * FROM {table}").fetchall() for table in FORMER}
+    former = path.with_name("old.sqlite")
+    with closing(sqlite3.connect(former, isolation_level=None)) as old:
+        old.executescript(tables(1))
+        for table, found in rows.items():
+            marks = ",".join("?" * len(found[0]))
+            old.executemany(f"INSERT INTO {table} VALUES ({marks})", found)
+        old.execute(f"PRAGMA application_id = {APPLICATION}")
+        old.execute("PRAGMA user_version = 1")
+    unchanged = former.read_bytes()
+    # Who only reads it leaves it as it is.
+    with Store.begin(path.with_name("new.sqlite"), PAIRS) as fresh:
+        assert import_judged(fresh, former).added == 9
+    assert former.read_bytes() == unchanged
+    for _ in range(2):
+        with Store.open(former) as store:
+            assert (store.to_merge(), store.events_after(0)) == before
+    with Store.open(former) as store:
+        rei = store.annotator("Rei")
+        store.be_unsure(rei, 14, key="unsure-1")
+        assert store.undo(rei, key="undo-two") == 14
+        assert store.undo(rei, key="undo-3") == 13
+        assert store.undo(rei, key="undo-4") == 8
+    with closing(sqlite3.connect(former)) as old:
+        assert old.execute("PRAGMA user_version").fetchone() == (2,)
+        assert old.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -186,6 +186,39 @@ def test_a_pair_put_off_comes_last(world: Planted) -> None:
     assert sorted(order) == list(range(27))
 
 
+def test_who_is_unsure_gives_no_verdict(world: Planted) -> None:
+    rei = world.person("Rei")
+    first = rei.next()
+    work = rei.post("/api/unsure", key=KEY, pair=first, count=1)
+    assert work["progress"]["unsure"] == work["progress"]["skipped"] == 1
+    assert work["progress"]["left"] == 27
+    assert work["pairs"][0]["pair"] != first
+    assert rei.post("/api/unsure", key=KEY, pair=first)["progress"]["unsure"] == 1
+    later = rei.next()
+    rei.post("/api/skips", pair=later)
+    person = rei.get("/api/agreement")["people"][0]
+    assert (person["judged"], person["unsure"]) == (0, 1)
+    for _ in range(25):
+        rei.judge(rei.next(), "same")
+    # What was skipped comes before what could not be told.
+    order = rei.get("/api/next", count=5)["pairs"]
+    assert [(one["pair"], one["skipped"], one["unsure"]) for one in order] == [
+        (later, True, False),
+        (first, False, True),
+    ]
+    assert {row[1] for row in on_disk(world)}.isdisjoint({first, later})
+    rei.judge(later, "same")
+    undone = rei.post("/api/undo")
+    assert (undone["pair"]["pair"], undone["unsure"]) == (later, False)
+    rei.post("/api/unsure", pair=later)
+    undone = rei.post("/api/undo")
+    assert (undone["pair"]["pair"], undone["was"], undone["unsure"]) == (later, None, True)
+    rei.judge(first, "different")
+    assert rei.get("/api/agreement")["people"][0]["unsure"] == 0
+    problem(rei.ask("/api/unsure", {"pair": first}), 409, "already_judged")
+    problem(rei.ask("/api/unsure", {"pair": 28}), 409, "not_judged_here")
+
+
 def test_a_change_is_the_persons_own(world: Planted) -> None:
     rei, bo = world.person("Rei"), world.person("Bo")
     rei.judge(1, "same", seconds=3)
@@ -592,7 +625,8 @@ def test_nothing_tells_a_pair_before_it_is_judged(world: Planted) -> None:
     refused = rei.ask("/api/decisions", {"pair": 3, "verdict": "same"})
     shown = json.dumps(_without_nothing(refused.json()["pair"])).encode()
     assert not [word for word in words if word in shown]
-    assert all(set(task) == {"pair", "left", "right", "skipped"} for task in tasks)
+    shown = {"pair", "left", "right", "skipped", "unsure"}
+    assert all(set(task) == shown for task in tasks)
     # The order of two faces, and of the pairs, tells nothing that another person's does not.
     others = {task["pair"]: task for task in bo.get("/api/next", count=50)["pairs"]}
     both = [task for task in tasks if task["pair"] in others]

@@ -369,14 +369,14 @@ def test_agreement(browser, server):
         low, high = (float(end.replace("\u2212", "-")) for end in cells[3].split(" to "))
         assert low < kappa < high
         people = page.locator("#agreement .board >> nth=0").locator("tbody tr").all_inner_texts()
-        assert [row.split("\t") for row in people] == [[REI, str(JUDGED)], [KEN, "100"]]
+        assert [row.split("\t") for row in people] == [[REI, str(JUDGED), "0"], [KEN, "100", "0"]]
         differing = sum(differ(pair) for pair in both)
         assert page.inner_text("#agreement .lede").startswith(f"{differing} pairs judged differ")
         page.click("text=Show error rates against the labels")
         row = page.locator("#agreement .board >> nth=0").locator("tbody tr >> nth=1")
         different = [pair for pair in range(80) if ken_says(pair) != "bad crop"]
         wrong = sum(ken_says(pair) == "same" for pair in different) / len(different)
-        assert row.locator("td >> nth=1").inner_text().startswith(f"{100 * wrong:.1f} % (")
+        assert row.locator("td >> nth=2").inner_text().startswith(f"{100 * wrong:.1f} % (")
         page.click("text=Hide error rates")
         assert "(" not in row.inner_text().replace(KEN, "")
 

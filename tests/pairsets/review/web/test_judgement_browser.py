@@ -276,6 +276,27 @@ def test_undo_again_and_again(page, server, person):
     assert verdicts(server, person) == []
 
 
+def test_unsure_is_no_verdict(page, server, person):
+    first = faces(page)
+    second = press(page, "q")
+    assert "Unsure, not counted." in status(page)
+    act(page, lambda: page.click("#judging [data-do=unsure]"))
+    assert "2 unsure" in page.inner_text("#judging .pace")
+    assert done(page).startswith("0 of")
+    assert press(page, "u") == second
+    assert "had been unsure" in status(page)
+    assert press(page, "u") == first
+    assert "unsure" not in page.inner_text("#judging .pace")
+    press(page, "s")
+    press(page, "q")
+    assert verdicts(server, person) == [SAME]
+    page.click("nav [data-page=agreement]")
+    until(page, "document.querySelector('#agreement-body table')")
+    heads = page.locator("#agreement-body table").first.locator("th[scope=col]").all_inner_texts()
+    cells = page.locator("#agreement-body tr", has_text=person).first.locator("td")
+    assert (heads[:3], cells.all_inner_texts()[:2]) == (["Person", "Judged", "Unsure"], ["1", "1"])
+
+
 def test_after_a_reload_it_goes_on(page, server, person):
     first = faces(page)
     assert "as=" not in page.url
