@@ -39,6 +39,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         gallery=gallery.pairs,
         gallery_left_out=gallery.left_out,
         gallery_scattered=gallery.scattered,
+        thresholds={one.name: one.thresholds for one in shown.comparisons},
         hubness=shown.hubness,
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),

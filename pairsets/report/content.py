@@ -130,6 +130,7 @@ class Report:
         gallery: pairs, in the order first shown.
         gallery_left_out: pairs there are beyond those.
         gallery_scattered: sets and labels of which some left out is harder than some shown.
+        thresholds: by set and model, from which score on a pair is taken for the same.
         faces_root: the folder that the gallery's paths are relative to.
         hubness: who fills the negatives of a set, by what to call it.
         hardness: how fast mined sets get easier, by set.
@@ -154,6 +155,7 @@ class Report:
     gallery: Sequence[GalleryPair] = ()
     gallery_left_out: int = 0
     gallery_scattered: Collection[tuple[str, int]] = ()
+    thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     hardness: Mapping[str, Hardness] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from math import ceil, log10
+from math import ceil, isfinite, log10
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from pairsets.report import phrases
 from pairsets.report.content import GalleryPair, Report
+from pairsets.report.gallery_links import pair_key
 from pairsets.report.thumbnails import as_sheet, distinct_faces, encode_faces, pixels_for
 
 # Pairs that stand in the page itself, for a reader without script and for the first paint.
@@ -26,6 +27,7 @@ FIRST_PAIRS = 36
 SCRIPTS = (
     "gallery_data.js",
     "gallery_views.js",
+    "gallery_address.js",
     "gallery_card.js",
     "gallery_grid.js",
     "gallery_viewer.js",
@@ -93,7 +95,7 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
         sets=list(dict.fromkeys(name for pair in report.gallery for name in pair.sets if name)),
         quantiles=any(pair.quantiles for pair in report.gallery),
         face=sheet.classes,
-        data=_json(_columns(report.gallery, report.models, paths)),
+        data=_json(_columns(report, paths)),
         pictures=_json([None] * in_sheet + pictures[in_sheet:]),
     )
     script = "\n".join(here.joinpath(name).read_text("utf-8") for name in SCRIPTS)
@@ -110,10 +112,9 @@ def _in_order_of_rank(gallery: Sequence[GalleryPair]) -> bool:
     return keys == sorted(keys) and not keys[0][0]
 
 
-def _columns(
-    gallery: Sequence[GalleryPair], models: Sequence[str], paths: Sequence[str]
-) -> dict[str, Any]:
+def _columns(report: Report, paths: Sequence[str]) -> dict[str, Any]:
     """Columns of the pairs, a list or string each; names and paths stand once, counted off."""
+    gallery, models = report.gallery, report.models
     names = list(dict.fromkeys(name for pair in gallery for name in (pair.name_a, pair.name_b)))
     sets = list(dict.fromkeys(name for pair in gallery for name in pair.sets))
     name_at, path_at, set_at = (
@@ -124,6 +125,7 @@ def _columns(
         "sets": [_text(name) for name in sets],
         "names": [_text(name) for name in names],
         "paths": [_text(path) for path in paths],
+        "keys": "".join(pair_key(pair.path_a, pair.path_b) for pair in gallery),
         "rank": [int(pair.rank) for pair in gallery],
         "set": [[set_at[name] for name in pair.sets] for pair in gallery],
         "faces": [
@@ -139,6 +141,11 @@ def _columns(
             None if pair.human_prediction < 0 else pair.human_prediction for pair in gallery
         ),
         "scores": [_numbers(pair.scores.get(model) for pair in gallery) for model in models],
+        # By set, of each model: a threshold that nothing or all reaches is none to show.
+        "thresholds": [
+            [cut if cut is not None and isfinite(cut) else None for cut in map(cuts.get, models)]
+            for cuts in (report.thresholds.get(name, {}) for name in sets)
+        ],
         "quantiles": [_numbers(pair.quantiles.get(model) for pair in gallery) for model in models],
         "verdicts": [_digits(pair.verdicts.get(model) for pair in gallery) for model in models],
     }

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from pairsets.report.content import GalleryPair
 
+# Of a page's pairs two might share a key once in a million pages.
+KEY_LENGTH = 12
 Rows: TypeAlias = frozenset[int]
 A = TypeVar("A")
 
@@ -138,6 +141,16 @@ class GalleryViews:
             for key in keys(pair):
                 found.setdefault(key, []).append(at)
         return {key: Rows(places) for key, places in found.items()}
+
+
+def pair_key(path_a: str, path_b: str) -> str:
+    """Key of a pair in addresses, `#pair=KEY`: `KEY_LENGTH` digits from its paths, in either order.
+
+    >>> pair_key("Rei/1.png", "Asuka/1.png") == pair_key("Asuka/1.png", "Rei/1.png")
+    True
+    """
+    both = "\n".join(sorted((path_a, path_b))).encode("utf-8", "surrogatepass")
+    return sha256(both).hexdigest()[:KEY_LENGTH]
 
 
 def address(filters: Mapping[str, str]) -> str:

@@ -32,6 +32,11 @@ KINDS = {
     "\u202etxet desrever": "desrever",
     EVIL: "<script>alert",
 }
+# In the one set the second model has none.
+THRESHOLDS = {
+    "mined & ranked": dict.fromkeys(MODELS, 0.6),
+    "random": {MODELS[0]: 0.6, MODELS[2]: 0.6},
+}
 IDENTITIES, FACES_EACH, PAIRS = 200, 4, 3000
 
 
@@ -81,7 +86,7 @@ def planted_report(root: Path, pairs: int = PAIRS, seed: int = 0) -> Report:
                 also=("random",) if of != "random" and at % 4 == 0 else (),
             )
         )
-    return Report("Planted", root, gallery=gallery)
+    return Report("Planted", root, gallery=gallery, thresholds=THRESHOLDS)
 
 
 def _path(face: int) -> str:

@@ -1,48 +1,8 @@
-// Controls, the page's address and the keys: what ties the view, the grid and the viewer together.
-const KEYS = [...Object.keys(FILTERS), "sort"];
+// Controls and the keys: what ties the view, the grid and the viewer together.
 const form = at("pair-controls");
 const controls = KEYS.filter((key) => form.elements[key]).map((key) => [key, form.elements[key]]);
 let view = {};
 let opened = null; // the pair in the enlarged view
-
-// The address: #pairs?label=same&sort=... . A plain #pairs is the view without any filter, and
-// the anchors of other sections say nothing about it.
-const PREFIX = "#pairs?";
-const isOurs = (hash) => ["", "#", "#pairs"].includes(hash) || hash.startsWith(PREFIX);
-const addressed = () => {
-  const given = new URLSearchParams(location.hash.startsWith(PREFIX) ? location.hash.slice(PREFIX.length) : "");
-  return Object.fromEntries(given);
-};
-const addressOf = () => {
-  const parts = new URLSearchParams();
-  for (const key of KEYS) if (view[key]) parts.set(key, view[key]);
-  if (opened !== null) parts.set("pair", opened + 1);
-  const text = parts.toString();
-  if (text) return PREFIX + text;
-  return location.hash.startsWith(PREFIX) ? "#pairs" : location.hash;
-};
-// Browsers refuse many changes a second, as of a key held down: what is no step of its own waits.
-let later = 0;
-let pending = null;
-const forget = () => {
-  clearTimeout(later);
-  pending = null;
-};
-const settle = () => {
-  if (pending !== null) history.replaceState(null, "", pending);
-  forget();
-};
-const write = (asStep) => {
-  const address = addressOf();
-  if (asStep) {
-    settle();
-    if (address !== location.hash) history.pushState(null, "", address);
-  } else {
-    forget();
-    pending = address;
-    later = setTimeout(settle, 150);
-  }
-};
 
 const setControls = (wanted) => {
   view = {};
@@ -103,10 +63,11 @@ const render = () => {
   if (!pairs.length) explain();
 };
 const apply = (change, asStep = true) => {
+  at("pair-unknown").hidden = true;
   if (change) setControls({ ...view, ...change });
   else readControls();
   render();
-  write(asStep);
+  write(view, opened, asStep);
 };
 const reset = () => apply(Object.fromEntries(KEYS.map((key) => [key, ""])));
 
@@ -119,18 +80,27 @@ const viewer = makeViewer(at("pair-viewer"), grid, {
   onName: onlyOf,
   onShow: (pair) => {
     opened = pair;
-    write(false);
+    write(view, opened, false);
   },
   onClose: () => {
     opened = null;
-    write(false);
+    write(view, opened, false);
   },
 });
+const sayMissing = (missing, named) => {
+  const note = at("pair-unknown");
+  note.hidden = !missing;
+  const unknown = "The pair of this link is not on this page: it is of another report, or was left out of the gallery.";
+  const filtered = ["The filters of this link leave its pair out. ", make("a", { href: named.length ? linkTo(named[0]) : "" }, "Open it alone")];
+  note.replaceChildren(...(!missing ? [] : named.length ? filtered : [unknown]));
+};
 const restore = () => {
   const wanted = addressed();
   setControls(wanted);
   render();
-  const place = grid.placeOf(Number(wanted.pair) - 1);
+  const named = wanted.pair ? pairsWith(wanted.pair) : [];
+  const place = named.map(grid.placeOf).find((found) => found >= 0) ?? -1;
+  sayMissing(wanted.pair !== undefined && place < 0, named);
   if (place >= 0) viewer.open(place);
   else if (viewer.isOpen()) viewer.close();
 };
@@ -209,6 +179,6 @@ at("pair-rest")?.remove();
 form.hidden = false;
 at("pair-keys").hidden = false;
 const [arrival] = performance.getEntriesByType("navigation");
-const isLink = location.hash.startsWith(PREFIX) && arrival?.type !== "reload";
+const isLink = isView(location.hash) && arrival?.type !== "reload";
 restore();
 if (isLink) at("pairs").scrollIntoView({ behavior: "instant" });

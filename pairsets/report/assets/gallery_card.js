@@ -11,6 +11,14 @@ const breakable = (name) =>
 const signed = (text) => text.replace("-", "\u2212");
 const scoreText = (score) =>
   score === null ? "–" : signed(score.toFixed(Math.abs(score) < 10 ? 3 : 1));
+// A score and a threshold that it does not equal, with digits enough to tell them apart.
+const besideText = (score, threshold) => {
+  const texts = [scoreText(score), scoreText(threshold)];
+  for (let digits = 4; score !== threshold && texts[0] === texts[1] && digits < 17; digits += 1) {
+    for (const [at, value] of [score, threshold].entries()) texts[at] = signed(value.toFixed(digits));
+  }
+  return texts;
+};
 const quantileText = (quantile) => {
   if (quantile === 1) return "1";
   const digits = Math.max(2, 1 + Math.ceil(-Math.log10(1 - quantile)));

@@ -37,6 +37,13 @@ const plainNames = data.names.map(plain);
 const nameOf = (pair, side) => data.names[data.people[side][pair]];
 const pathOf = (pair, side) => data.paths[data.faces[side][pair]];
 const setsOf = (pair) => data.set[pair].map((set) => data.sets[set]);
+// The key of a pair is of its paths, so that a link to it outlives another order. The same pair may
+// stand here once for each of two sets.
+const KEY_LENGTH = 12;
+const keyOf = (pair) => data.keys.slice(KEY_LENGTH * pair, KEY_LENGTH * (pair + 1));
+const pairsWith = (key) => everyPair.filter((pair) => keyOf(pair) === key);
+// Of the set that the verdict is of.
+const thresholdOf = (model, pair) => data.thresholds[data.set[pair][0]]?.[model] ?? null;
 const isSame = (pair) => data.label[pair] === "1";
 const scoreOf = (model, pair) => data.scores[model]?.[pair] ?? null;
 const quantileOf = (model, pair) => data.quantiles[model]?.[pair] ?? null;

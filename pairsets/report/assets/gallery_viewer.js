@@ -19,24 +19,31 @@ const makeViewer = (dialog, grid, { onName, onShow, onClose }) => {
   };
   const tableOf = (pair) => {
     const hasQuantiles = models.some((model) => quantileOf(model, pair) !== null);
-    const heads = ["Model", "Score", ...(hasQuantiles ? ["Quantile"] : []), "Verdict"];
-    const line = (name, score, quantile, found) =>
+    const hasThresholds = models.some((model) => thresholdOf(model, pair) !== null);
+    const numbers = ["Score", ...(hasThresholds ? ["Threshold"] : []), ...(hasQuantiles ? ["Quantile"] : [])];
+    const heads = ["Model", ...numbers, "Verdict"];
+    // Roles, since on a phone a row stands as lines of its own, and then would be no row.
+    const cell = (head, kind, ...content) => make("td", { class: kind, role: "cell", "data-label": head }, ...content);
+    const line = (name, score, threshold, quantile, found) =>
       make(
         "tr",
-        {},
-        make("th", { scope: "row" }, ...breakable(name)),
-        make("td", { class: "n" }, score),
-        ...(hasQuantiles ? [make("td", { class: "n" }, quantile)] : []),
-        make("td", {}, ...markOf(found, true)),
+        { role: "row" },
+        make("th", { scope: "row", role: "rowheader" }, ...breakable(name)),
+        cell(name === "Person" ? "Verdict" : "Score", "n", score),
+        ...(hasThresholds ? [cell("Threshold", "n", threshold)] : []),
+        ...(hasQuantiles ? [cell("Quantile", "n", quantile)] : []),
+        cell("", "", ...markOf(found, true)),
       );
     const lines = models.map((model) => {
       const quantile = quantileOf(model, pair);
       const text = quantile === null ? "" : quantileText(quantile);
-      return line(data.models[model], scoreText(scoreOf(model, pair)), text, outcomeOf(model, pair));
+      const beside = besideText(scoreOf(model, pair), thresholdOf(model, pair));
+      return line(data.models[model], ...beside, text, outcomeOf(model, pair));
     });
-    if (isJudged) lines.push(line("Person", sameText(data.human[pair]), "", outcomeOfPerson(pair)));
-    const cells = heads.map((head) => make("th", { scope: "col", class: head === "Score" || head === "Quantile" ? "n" : "" }, head));
-    return [make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...lines)];
+    if (isJudged) lines.push(line("Person", sameText(data.human[pair]), "", "", outcomeOfPerson(pair)));
+    const cells = heads.map((head) => make("th", { scope: "col", role: "columnheader", class: numbers.includes(head) ? "n" : "" }, head));
+    const group = { role: "rowgroup" };
+    return [make("thead", group, make("tr", { role: "row" }, ...cells)), make("tbody", group, ...lines)];
   };
   const show = (goal) => {
     if (goal < 0 || goal >= grid.count()) return;
@@ -58,6 +65,7 @@ const makeViewer = (dialog, grid, { onName, onShow, onClose }) => {
     const set = setsOf(pair).join(", ");
     at("pair-who").replaceChildren(who[0], make("p", {}, chip, ...(set ? [make("span", {}, `${set} set`)] : [])), who[1]);
     at("pair-table").replaceChildren(...tableOf(pair));
+    at("pair-copied").textContent = "";
     button("previous").setAttribute("aria-disabled", String(place === 0));
     button("next").setAttribute("aria-disabled", String(place === grid.count() - 1));
     onShow(pair);
@@ -69,7 +77,26 @@ const makeViewer = (dialog, grid, { onName, onShow, onClose }) => {
     stage.focus();
   };
 
+  // The clipboard is not there for every page: where it is not, the old way, by a selected text.
+  const copy = async () => {
+    const text = location.href.split("#")[0] + linkTo(grid.pairAt(place));
+    let done = true;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const field = make("textarea", { readonly: "", class: "pair-unseen" });
+      field.value = text;
+      dialog.append(field);
+      field.focus({ preventScroll: true });
+      field.select();
+      done = document.execCommand("copy");
+      field.remove();
+      button("copy").focus();
+    }
+    at("pair-copied").textContent = done ? "Link copied" : "Not copied: the link is in the address bar";
+  };
   const actions = {
+    copy,
     close: () => dialog.close(),
     previous: () => show(place - 1),
     next: () => show(place + 1),

@@ -15,6 +15,7 @@ from support.planted_gallery import (
     EVIL,
     MODELS,
     PAIRS,
+    THRESHOLDS,
     names,
     ordered,
     planted_report,
@@ -26,7 +27,7 @@ from pairsets import PairSet
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.differences import Difference
 from pairsets.report import write_report
-from pairsets.report.gallery_links import address
+from pairsets.report.gallery_links import address, pair_key
 from pairsets.tables.leaderboard import Leaderboard
 
 A, B, C = MODELS
@@ -324,9 +325,11 @@ def test_the_enlarged_view_says_all(page, report):
                 False: "✓ right",
                 True: "✗ false " + ("reject" if pair.label else "accept"),
             }
+            cut = THRESHOLDS[pair.set].get(model)
+            assert cells[1] == ("–" if cut is None else f"{cut:.3f}")
             assert cells[-1] == wrong[pair.mistaken(model)]
         if pair.quantiles:
-            assert float(told_by[A][1]) == pytest.approx(pair.quantiles[A], abs=1e-6)
+            assert float(told_by[A][2]) == pytest.approx(pair.quantiles[A], abs=1e-6)
         said = {-1: "not judged", 0: "different", 1: "same"}[pair.human_prediction]
         assert told_by["Person"][0] == said
         page.keyboard.press("ArrowRight")
@@ -342,9 +345,10 @@ PERIOD = 550  # milliseconds a face
 
 
 @pytest.mark.parametrize("calm", [False, True])
-def test_flicker_moves_by_itself_only_for_who_wants_motion(browser, file, calm):
+def test_flicker_moves_by_itself_only_for_who_wants_motion(browser, file, report, calm):
     context = {"reduced_motion": "reduce" if calm else "no-preference"}
-    with visit(browser, address_of(file, "#pairs?pair=7"), **context) as seen:
+    paths = report.gallery[6].path_a, report.gallery[6].path_b
+    with visit(browser, address_of(file, f"#pair={pair_key(*paths)}"), **context) as seen:
         page = seen.page
 
         def visible():
@@ -421,7 +425,7 @@ def test_back_and_forward(page, report):
 
 def test_an_address_that_names_what_is_not_there(browser, file):
     with visit(
-        browser, address_of(file, "#pairs?show=fa:nobody&label=%00&name=x&sort=odd&pair=99999&zz=1")
+        browser, address_of(file, "#pairs?show=fa:nobody&label=%00&name=x&sort=odd&zz=1")
     ) as seen:
         assert count(seen.page) == PAIRS
         assert not seen.page.locator("#pair-viewer").is_visible()
@@ -698,3 +702,103 @@ def test_two_identities_are_a_view(browser, file, report):
             seen.page.locator("#pair-chips button").last.click()
             without = dict([*view.items()][:-1]) if "label" not in view else {"with": view["with"]}
             assert count(seen.page) == len(shown(report, without))
+
+
+def key_of(pair):
+    return pair_key(pair.path_a, pair.path_b)
+
+
+def test_a_link_to_a_pair_outlives_another_order(browser, file, report, tmp_path):
+    pair = report.gallery[17]
+    turned = replace(
+        pair, path_a=pair.path_b, path_b=pair.path_a, name_a=pair.name_b, name_b=pair.name_a
+    )
+    others = [one for one in report.gallery[::-1] if one is not pair]
+    moved = write_page(replace(report, gallery=[*others[:40], turned]), tmp_path / "moved.html")
+    for page_file in (file, moved):
+        with visit(browser, address_of(page_file, f"#pair={key_of(pair)}")) as seen:
+            faces = [
+                face.get_attribute("alt") for face in seen.page.locator("#pair-stage img").all()
+            ]
+            assert sorted(faces) == sorted(told(pair)[0])
+            assert not seen.page.locator("#pair-unknown").is_visible()
+            # The address stays that of the pair, and leaves with it.
+            seen.page.keyboard.press("Escape")
+            until(seen.page, "location.hash === '#pairs'")
+
+
+def test_a_link_to_a_pair_is_copied(page, report):
+    choose(page, {"label": "same"})
+    order = shown(report, {"label": "same"})
+    page.evaluate(
+        "void (navigator.clipboard.writeText = async (text) => { window.copied = text; })"
+    )
+    page.click(f"{CARD} >> nth=1 >> .pair-faces")
+    page.click("[data-do=copy]")
+    until(page, "document.getElementById('pair-copied').textContent === 'Link copied'")
+    before, _, fragment = page.evaluate("copied").partition("#")
+    assert before == page.url.partition("#")[0]
+    assert fragment == f"pair={key_of(report.gallery[order[1]])}"
+    page.keyboard.press("ArrowRight")  # of another pair nothing is copied yet
+    assert page.inner_text("#pair-copied") == ""
+    # Without a clipboard a text is selected and copied; where that fails too, it is said.
+    page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('none')))")
+    for done, said in (("true", "Link copied"), ("false", "Not copied")):
+        page.evaluate(
+            "void (document.execCommand ="
+            f" () => (window.copied = document.activeElement.value, {done}))"
+        )
+        page.click("[data-do=copy]")
+        until(page, f"document.getElementById('pair-copied').textContent.startsWith('{said}')")
+        assert f"#pair={key_of(report.gallery[order[2]])}" in page.evaluate("copied")
+    assert page.evaluate("document.activeElement.dataset.do") == "copy"
+
+
+def test_a_pair_that_is_not_there_is_said_to_be_missing(browser, file, report):
+    with visit(browser, address_of(file, "#pair=0123456789ab")) as seen:
+        page = seen.page
+        assert "not on this page" in page.inner_text("#pair-unknown")
+        assert not page.locator("#pair-viewer").is_visible()
+        choose(page, {"label": "same"})
+        assert not page.locator("#pair-unknown").is_visible()
+    pair = next(one for one in report.gallery if not one.label)
+    with visit(browser, address_of(file, f"#pairs?label=same&pair={key_of(pair)}")) as seen:
+        page = seen.page
+        assert "leave its pair out" in page.inner_text("#pair-unknown")
+        page.click("#pair-unknown a")
+        until(page, "document.getElementById('pair-viewer').open")
+        assert page.locator("#pair-stage img").first.get_attribute("alt") == told(pair)[0][0]
+        assert count(page) == PAIRS
+
+
+def test_a_pair_of_two_sets_is_linked_in_its_own(browser, report, tmp_path):
+    pair = next(one for one in report.gallery if one.verdicts.get(A) and one.set == "random")
+    other = replace(pair, set="mined & ranked", also=(), verdicts={A: False})
+    gallery = [*report.gallery[:20], pair, other]
+    file = write_page(replace(report, gallery=gallery), tmp_path / "twice.html")
+    with visit(browser, address_of(file)) as seen:
+        page = seen.page
+        page.evaluate(
+            "void (navigator.clipboard.writeText = async (text) => { window.copied = text; })"
+        )
+        page.focus(f"{CARD}[tabindex='0']")
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        page.click("[data-do=copy]")
+        until(page, "window.copied")
+        address = page.evaluate("copied")
+    with visit(browser, address) as seen:
+        assert "mined & ranked set" in seen.page.inner_text("#pair-who")
+
+
+def test_a_score_is_told_from_the_threshold_that_it_misses(browser, report, tmp_path):
+    pair = replace(report.gallery[0], scores={A: 0.59999, B: 0.6, C: 12.34561}, set="s", also=())
+    cuts = {"s": {A: 0.6, B: 0.6, C: 12.34567}}
+    made = replace(report, gallery=[pair], thresholds=cuts)
+    file = write_page(made, tmp_path / "near.html")
+    with visit(browser, address_of(file, f"#pair={key_of(pair)}")) as seen:
+        rows = seen.page.inner_text("#pair-table tbody").split("\n")
+        told_by = {cells[0]: cells[1:3] for cells in (row.split("\t") for row in rows)}
+    assert told_by[A] == ["0.59999", "0.60000"]
+    assert told_by[B] == ["0.600", "0.600"]
+    assert told_by[C] == ["12.3456", "12.3457"]
