@@ -77,7 +77,8 @@ const makeGrid = (box, { onOpen, onName }) => {
   // What stays in sight at the top: below the bar, where that sticks.
   const ceiling = () => {
     const bar = at("pair-controls");
-    return getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
+    const contents = document.querySelector(".contents")?.offsetHeight ?? 0;
+    return contents + (getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0);
   };
   const scroll = (by) => scrollBy({ top: by, behavior: "instant" });
   const measure = () => {
