@@ -118,7 +118,7 @@ def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
         return Chart(Markup(""), title, words)
     caption = (
         f"{confusion.errors_inside:,} of {confusion.errors:,} false accepts are of two of these "
-        f"{len(confusion)} identities; {confusion.confused:,} identities have one."
+        f"{len(confusion)} identities. {confusion.confused:,} identities are in one or more."
     )
     if confusion.groups:
         groups = "; ".join(listed(list(group), most=6) for group in confusion.groups)

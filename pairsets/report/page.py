@@ -14,6 +14,7 @@ from pairsets.report.charts import confusion_chart, hardness_chart, histogram, t
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts
+from pairsets.report.glossary import Explanations
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.identification import identification_of
 from pairsets.report.leaderboards import boards_of
@@ -62,12 +63,14 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     scripts = (asset("page.js"), asset("contents.js"), *gallery.scripts)
     environment = page_environment()
     environment.filters |= {"percent": phrases.share, "bounds": interval_text}
-    environment.filters |= {"listed": phrases.listed}
+    explanations = Explanations()
+    environment.filters |= {"listed": phrases.listed, "explained": explanations.filter}
     headline = report.headline
     census = None if report.census is None else census_of(report.census, report.mined)
     best = None if report.census is None else report.census.best
     page = environment.get_template("report.html.jinja").render(
         report=report,
+        explanations=explanations,
         headline=headline,
         census=census,
         census_best=best,

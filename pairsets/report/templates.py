@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import escape
 
 from pairsets.report import phrases
 
@@ -24,4 +25,6 @@ def page_environment() -> Environment:
         loader=FunctionLoader(asset),
     )
     environment.filters |= {"breakable": phrases.breakable, "unbroken": phrases.unbroken}
+    # A page that explains words says how; another has them as they are.
+    environment.filters["explained"] = escape
     return environment

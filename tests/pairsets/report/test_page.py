@@ -117,7 +117,7 @@ def test_the_same_report_gives_the_same_bytes(report, tmp_path):
 def test_text_is_text(page):
     scripts = page.of("script")
     runs = [text for attributes, text in scripts if not attributes]
-    assert len(runs) == 2  # the page's own and the gallery's
+    assert len(runs) == 3  # the page's own, that of its contents and the gallery's
     data = [text for attributes, text in scripts if attributes]
     assert not [text for text in runs if "alert(1)" in text]
     assert not [text for text in data if "<" in text]

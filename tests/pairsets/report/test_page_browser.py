@@ -160,3 +160,20 @@ def test_on_a_phone_each_row_has_the_numbers_of_its_axis(phone, page):
     assert phone.locator(ends).all_text_contents() == ["0", "40"] * 3 + ["0", "100"] * 2
     assert all(one.is_visible() for one in phone.locator(ends).all())
     assert not page.locator(ends).first.is_visible()
+
+
+def test_a_word_opens_its_definition_by_keyboard_and_by_touch(page, phone):
+    for one, act in ((page, "press"), (phone, "tap")):
+        button = one.locator("#leaderboards .intro .term").first
+        shown = one.locator(f"#{button.get_attribute('popovertarget')}")
+        assert not shown.is_visible()
+        button.scroll_into_view_if_needed()
+        if act == "press":
+            button.focus()
+            button.press("Enter")
+        else:
+            button.tap()
+        assert shown.is_visible()
+        assert "pairs of two identities" in shown.inner_text()
+        one.keyboard.press("Escape")
+        assert not shown.is_visible()
