@@ -53,7 +53,8 @@ def census_of(found: CensusComparison, mined: int) -> CensusView:
         for column in columns:
             text, interval, told = cell(found, model, column)
             cells.append(Cell(text, interval, best=told))
-        cells += [Cell(area_cell(census) or "N/A")] if area else []
+        area_text, _, spread = area_cell(census).partition(" ")
+        cells += [Cell(area_text or "N/A", spread)] if area else []
         rows.append((model, tuple(cells)))
     table = Table("", (*titles, *(["AUC"] if area else [])), tuple(rows), foot=_foot(found))
     letters = found.groups.get(lead.name, {}) if len(found.models) > 1 else {}
@@ -75,7 +76,7 @@ def _lede(found: CensusComparison) -> str:
     if lead.fixed == "fnr":
         what = (
             f"takes {rate} % of all {pairs.negatives:,} pairs of different identities for the same "
-            f"one, where it may miss {share(lead.target)} % of those of one identity"
+            f"one, at a threshold that misses {share(lead.target)} % of the pairs of one identity"
         )
     else:
         what = (
@@ -89,7 +90,8 @@ def _lede(found: CensusComparison) -> str:
             f" {what}. No other of {len(found.models)} models does so less often, but these "
             f"identities cannot tell it from {listed(list(tied))}."
         )
-    return f" {what}: the least of {len(found.models)} models, told from all others."
+    count = len(found.models)
+    return f" {what}. That is the lowest rate of {count} models, by more than chance explains."
 
 
 def _foot(found: CensusComparison) -> str:
@@ -107,13 +109,14 @@ def _chart(found: CensusComparison, mined: int) -> Chart:
 
     curves = {model: one.curve for model, one in found.models.items()}
     caption = (
-        "Missed pairs of one identity over the share of all other pairs that is let in, to the "
-        "left down to a single pair. Lower is better; dashed is chance."
+        "The share of the pairs of one identity that a model misses (FNR), where its threshold "
+        "takes that share of all pairs of different identities for one (FAR); at the left end it "
+        "is a single pair. Lower is better; dashed is chance."
     )
     if mined:
         caption += (
-            f" Shaded: the FARs at which no more pairs are let in than the {mined:,} of the mined "
-            "set, all that it can tell of."
+            f" Shaded: where a threshold takes at most {mined:,} pairs for one, as many as the "
+            "mined set has. Of what lies to the right, that set tells nothing."
         )
     return drawn_chart(
         census_curves(curves, mined=mined),

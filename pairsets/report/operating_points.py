@@ -33,14 +33,14 @@ def operating_tables(board: Leaderboard) -> list[Table]:
         for fixed, title, foot in (
             (
                 "FNR",
-                "FPR %, if that share of the pairs of one identity may be missed",
-                "Rates of real thresholds, the highest whose FNR is not above the target, with the "
-                "interval of 95 % below.",
+                "FPR % where a threshold misses that share of the pairs of one identity (FNR)",
+                "Each rate is that of a real threshold: the highest one whose FNR does not exceed "
+                "the target. Below it stands its 95 % interval.",
             ),
             (
                 "FPR",
-                "FNR %, if that share of the pairs of different identities may be taken for one",
-                "A set is too small for a target where not one pair may be wrong.",
+                "FNR % where a threshold takes that share of the pairs of two for one (FPR)",
+                "\u201cSet too small\u201d: at this target not one pair of the set may be wrong.",
             ),
         )
         if any(one.points for one in found.values())
@@ -128,7 +128,8 @@ def _carried(found: Mapping[str, Evaluation]) -> list[Table]:
                 for model, one in found.items()
                 if one.carried and one.carried.source == source
             ),
-            foot="What happens to a user who chose the threshold there and meets these pairs.",
+            foot=f"Who chose the threshold on the {source} pairs and uses it on these meets these "
+            "rates.",
         )
         for source in sources
     ]

@@ -181,7 +181,7 @@ def hardness_table(hardness: Hardness) -> Table:
             f"FPR %, ranks {last.first:,} to {last.last:,}",
             "FPR %, all",
             "FPR %, without hubs",
-            "Of its false accepts, with a hub, %",
+            "Of its false accepts with a hub %",
         ),
         tuple((model, cells) for _, model, cells in sorted(rows, key=lambda row: row[0])),
     )
@@ -190,14 +190,13 @@ def hardness_table(hardness: Hardness) -> Table:
 def hardness_sentence(hardness: Hardness) -> str:
     """Sentence on who the hubs are, and how much of the set they hold."""
     count = len(hardness.hubs)
+    lead = f"{len(hardness):,} mined pairs in order of their rank, the hardest first"
     if not count:
-        return (
-            f"{len(hardness):,} mined pairs in order of their rank. No image is in so many more "
-            "pairs than the others that it would be a hub."
-        )
-    images = "image is a hub" if count == 1 else "images are hubs"
+        return f"{lead}. No image is in so many more pairs than the others that it would be a hub."
+    images = "image is a hub, a face" if count == 1 else "images are hubs, faces"
+    those = "resembles" if count == 1 else "resemble"
     return (
-        f"{len(hardness):,} mined pairs in order of their rank. {count:,} of {hardness.images:,} "
-        f"{images}, faces that are near to many others: in {share(hardness.hub_share)} % of the "
-        f"pairs, the most frequent one in {int(hardness.hub_counts[0]):,}."
+        f"{lead}: where the FPR falls, the set gets easier. {count:,} of {hardness.images:,} "
+        f"{images} that {those} many others: {share(hardness.hub_share)} % of the pairs have one, "
+        f"and the most frequent one is in {int(hardness.hub_counts[0]):,} pairs."
     )

@@ -61,7 +61,7 @@ def test_the_best_leads_and_is_bold_where_it_is_told():
     (lede,) = [text for _, text in page.of("p", "lede")]
     rate = 100 * GOOD.points[0].fpr
     assert lede.startswith(f"good takes {rate:#.3g} % of all 7,020 pairs of different identities")
-    assert "the least of 2 models, told from all others" in lede
+    assert "That is the lowest rate of 2 models, by more than chance explains." in lede
     text = census_markdown(found)
     rows = [line for line in text.splitlines() if line.startswith("| good") or "| bad" in line]
     assert rows[0].startswith("| good | **")
@@ -100,7 +100,7 @@ def test_the_mined_set_stands_beside_it():
     assert "How often models err." in intro
     assert "Where models fail." in intro
     captions = " ".join(text for _, text in page.of("figcaption"))
-    assert "the 200 of the mined set" in captions
+    assert "at most 200 pairs for one, as many as the mined set has" in captions
 
 
 def test_what_was_not_counted_is_said():

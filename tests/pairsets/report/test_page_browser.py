@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.accessibility import SCHEMES, WIDTHS, violations
 from support.browser import address_of, running_browser, visit
 from support.planted_gallery import planted_report
 
@@ -177,3 +178,16 @@ def test_a_word_opens_its_definition_by_keyboard_and_by_touch(page, phone):
         assert "pairs of two identities" in shown.inner_text()
         one.keyboard.press("Escape")
         assert not shown.is_visible()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_keeps_the_rules_of_wcag(browser, file, scheme, width):
+    settings = {"color_scheme": scheme, "viewport": {"width": width, "height": 844}}
+    with visit(browser, address_of(file), **settings) as seen:
+        found = violations(seen.page, "at first")
+        for button in seen.page.locator(".fold[aria-expanded=false]").all():
+            button.click()
+        seen.page.locator(".intro .term").first.click()
+        found += violations(seen.page, "all open")
+    assert found == []

@@ -300,7 +300,7 @@ class TestHardness:
     def test_it_is_on_the_page(self, page, report):
         (words, *_) = [text for _, text in page.of("p", "intro", within="hardness")]
         found = report.hardness["hard"]
-        assert words.startswith("150 mined pairs in order of their rank.")
+        assert words.startswith("150 mined pairs in order of their rank, the hardest first")
         assert f"{len(found.hubs)} of {found.images}" in words
         assert page.of("svg", "chart", within="hardness")[0][0]["aria-label"] == (
             f"FPR by rank of good, {EVIL}"
@@ -324,9 +324,9 @@ def test_the_headline_has_intervals(board, tmp_path):
     report = Report("t", tmp_path, leaderboards=[board, mined])
     page = Page(render(report))
     easy, hard = report.headline.best, report.headline.hard.entry
-    shown = [text for one, text in page.of("dd", "at") if "title" in one]
+    shown = [text for _, text in page.of("dd", "at") if "interval" in text]
     assert shown == [
-        f"[{percent(one.fpr_interval.low)}, {percent(one.fpr_interval.high)}]"
+        f"[{percent(one.fpr_interval.low)}, {percent(one.fpr_interval.high)}] %, the 95 % interval"
         for one in (easy, hard)
     ]
 
