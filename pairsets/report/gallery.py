@@ -19,10 +19,18 @@ from markupsafe import Markup
 from pairsets.report import phrases
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.gallery_links import pair_key
-from pairsets.report.thumbnails import as_sheet, distinct_faces, encode_faces, pixels_for
+from pairsets.report.thumbnails import (
+    as_sheet,
+    distinct_faces,
+    encode_faces,
+    encode_larger,
+    pixels_for,
+)
 
 # Pairs that stand in the page itself, for a reader without script and for the first paint.
 FIRST_PAIRS = 36
+# Pairs whose faces are carried larger too, for the enlarged view: up to 20 kB a face.
+LARGE_PAIRS, LARGE_PIXELS = 200, 400
 # The script's parts, joined in this order inside one function: each may use those before it.
 SCRIPTS = (
     "gallery_data.js",
@@ -75,6 +83,8 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
     pictures = encode_faces(report.faces_root, paths, pixels, report.max_pixels)
     in_sheet = len(distinct_faces(first))
     sheet = as_sheet(paths[:in_sheet], pictures[:in_sheet], "g")
+    wanted = distinct_faces(report.gallery[:LARGE_PAIRS])
+    larger = encode_larger(report.faces_root, wanted, LARGE_PIXELS, pixels, report.max_pixels)
     here = files(__package__) / "assets"
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -97,6 +107,7 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
         face=sheet.classes,
         data=_json(_columns(report, paths)),
         pictures=_json([None] * in_sheet + pictures[in_sheet:]),
+        larger=_json({at: larger[path] for at, path in enumerate(wanted) if path in larger}),
     )
     script = "\n".join(here.joinpath(name).read_text("utf-8") for name in SCRIPTS)
     return GalleryParts(

@@ -11,6 +11,8 @@ from os import cpu_count
 from pathlib import Path
 from typing import TypeVar
 
+from PIL.Image import Image
+
 from pairsets.faces import resolve
 from pairsets.images import MAX_PIXELS, ImageError, thumbnail
 from pairsets.report.content import GalleryPair
@@ -90,6 +92,24 @@ def encode_faces(
     return _in_threads(lambda path: _encode(faces.locate(path), pixels, max_pixels), paths)
 
 
+def encode_larger(
+    root: Path, paths: Sequence[str], pixels: int, than: int, max_pixels: int = MAX_PIXELS
+) -> dict[str, str]:
+    """Faces as `encode_faces` encodes them, of those alone that are larger than `than` pixels.
+
+    Raises:
+        FacesError: see `encode_faces`.
+    """
+    faces = resolve(root, paths)
+
+    def encode(path: str) -> str:
+        picture = thumbnail(faces.locate(path), pixels, max_pixels=max_pixels)
+        return _encoded(picture) if max(picture.size) > than else ""
+
+    found = zip(paths, _in_threads(encode, paths), strict=True)
+    return {path: picture for path, picture in found if picture}
+
+
 def encode_readable(
     files: Sequence[Path], pixels: int, max_pixels: int = MAX_PIXELS
 ) -> list[str | None]:
@@ -105,8 +125,12 @@ def encode_readable(
 
 
 def _encode(file: Path, pixels: int, max_pixels: int) -> str:
+    return _encoded(thumbnail(file, pixels, max_pixels=max_pixels))
+
+
+def _encoded(picture: Image) -> str:
     stream = io.BytesIO()
-    thumbnail(file, pixels, max_pixels=max_pixels).save(stream, "WEBP", quality=82, method=4)
+    picture.save(stream, "WEBP", quality=82, method=4)
     return b64encode(stream.getvalue()).decode()
 
 

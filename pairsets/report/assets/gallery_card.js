@@ -45,9 +45,9 @@ const quantileParts = (model, pair) => {
   const quantile = quantileOf(model, pair);
   return quantile === null ? [] : [" ", make("small", {}, `(${quantileText(quantile)})`)];
 };
-const fillFace = (image, pair, side) => {
+const fillFace = (image, pair, side, enlarged = false) => {
   image.alt = `${nameOf(pair, side)}, ${pathOf(pair, side)}`;
-  image.src = pictureOf(data.faces[side][pair]);
+  image.src = pictureOf(data.faces[side][pair], enlarged);
 };
 const nameButton = (pair, side, attributes = {}) => {
   const name = nameOf(pair, side);

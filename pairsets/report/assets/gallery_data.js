@@ -18,8 +18,14 @@ for (const face of at("pair-first").querySelectorAll("[data-face]")) {
     pictures[face.dataset.face] = getComputedStyle(face).backgroundImage.slice(5, -2);
   }
 }
-const pictureOf = (face) => {
-  const picture = pictures[face];
+// Larger ones, of the first pairs, are read when the first pair is enlarged.
+const once = (make) => {
+  let value;
+  return () => (value ??= make());
+};
+const larger = once(() => carried("pair-larger"));
+const pictureOf = (face, enlarged = false) => {
+  const picture = (enlarged && larger()[face]) || pictures[face];
   return picture.startsWith("data:") ? picture : `data:image/webp;base64,${picture}`;
 };
 
@@ -65,10 +71,6 @@ const judging = models.filter((model) => /[01]/.test(data.verdicts[model]));
 const isJudged = /[01]/.test(data.human);
 
 // By model: a pair's place among all pairs of the page, 0 to 1, equal scores in the middle of theirs.
-const once = (make) => {
-  let value;
-  return () => (value ??= make());
-};
 const places = once(() =>
   models.map((model) => {
     const place = new Float64Array(everyPair.length).fill(NaN);

@@ -56,7 +56,7 @@ const makeViewer = (dialog, grid, { onName, onShow, onClose }) => {
     );
     const images = stage.querySelectorAll("img");
     const who = [0, 1].map((side) => {
-      fillFace(images[side], pair, side);
+      fillFace(images[side], pair, side, true);
       const path = make("span", { class: "pair-path", dir: "auto" }, ...breakable(pathOf(pair, side)));
       return make("div", {}, nameButton(pair, side), path);
     });

@@ -16,7 +16,13 @@ from support.planted_gallery import EVIL, FACES_EACH, MODELS, page_of, planted_r
 
 from pairsets.errors import FacesError
 from pairsets.report.content import GalleryPair, Report
-from pairsets.report.gallery import FIRST_PAIRS, GalleryParts, gallery_parts
+from pairsets.report.gallery import (
+    FIRST_PAIRS,
+    LARGE_PAIRS,
+    LARGE_PIXELS,
+    GalleryParts,
+    gallery_parts,
+)
 from pairsets.report.thumbnails import encode_faces, face_sheet, pixels_for
 
 COUNT = 120
@@ -115,9 +121,9 @@ def test_text_stays_text(report, parts):
         for (tag, _), text in zip(elements.found, elements.texts, strict=True)
         if tag == "script"
     ]
-    assert len(scripts) == 3
-    assert html.count("</script>") == 3
-    assert not [text for text in scripts[:2] if "<" in text]
+    assert len(scripts) == 4
+    assert html.count("</script>") == 4
+    assert not [text for text in scripts[:3] if "<" in text]
     assert [one for one in elements.of("pair-name") if EVIL in one]
     bold = [
         text for (tag, _), text in zip(elements.found, elements.texts, strict=True) if tag == "b"
@@ -236,6 +242,30 @@ def test_of_several_bad_faces_the_first_is_named(tmp_path):
         (tmp_path / path).write_bytes(b"no")
     with pytest.raises(FacesError, match=rf"[/\\]{re.escape(paths[5])}"):
         encode_faces(tmp_path, paths, 8)
+
+
+def test_the_first_pairs_are_carried_larger_too(tmp_path):
+    gallery = []
+    for at in range(LARGE_PAIRS + 5):
+        side = (200, 500, 2 * LARGE_PIXELS)[at % 3]
+        for name in ("a", "b"):
+            Image.new("RGB", (side, side // 2)).save(tmp_path / f"{at}{name}.png")
+        gallery.append(GalleryPair(0, f"{at}a.png", f"{at}b.png", "a", "b", {}))
+    parts = gallery_parts(Report("large", tmp_path, gallery=gallery), thumbnail_pixels=192)
+    paths = carried(parts, "pair-data")["paths"]
+    larger = {paths[int(at)]: picture for at, picture in carried(parts, "pair-larger").items()}
+    # Those of 200 pixels are larger than the thumbnails by little, and carried as they are.
+    assert {*larger} == {
+        path for pair in gallery[:LARGE_PAIRS] for path in (pair.path_a, pair.path_b)
+    }
+    for path, picture in larger.items():
+        face = Image.open(io.BytesIO(base64.b64decode(picture)))
+        with Image.open(tmp_path / path) as whole:
+            assert max(face.size) == min(LARGE_PIXELS, max(whole.size))
+    small = gallery_parts(Report("small", tmp_path, gallery=gallery), thumbnail_pixels=200)
+    assert {paths[int(at)] for at in carried(small, "pair-larger")} == {
+        path for path in larger if int(path[:-5]) % 3
+    }
 
 
 def test_few_faces_are_larger_than_many():

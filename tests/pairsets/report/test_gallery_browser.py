@@ -10,6 +10,7 @@ from time import monotonic
 from urllib.parse import urlencode
 
 import pytest
+from PIL import Image
 from support.browser import PATIENCE_MS, address_of, running_browser, visit
 from support.planted_gallery import (
     EVIL,
@@ -27,6 +28,8 @@ from pairsets import PairSet
 from pairsets.evaluation.comparison import compare
 from pairsets.evaluation.differences import Difference
 from pairsets.report import write_report
+from pairsets.report.content import GalleryPair, Report
+from pairsets.report.gallery import LARGE_PAIRS
 from pairsets.report.gallery_links import address, pair_key
 from pairsets.tables.leaderboard import Leaderboard
 
@@ -802,3 +805,24 @@ def test_a_score_is_told_from_the_threshold_that_it_misses(browser, report, tmp_
     assert told_by[A] == ["0.59999", "0.60000"]
     assert told_by[B] == ["0.600", "0.600"]
     assert told_by[C] == ["12.3456", "12.3457"]
+
+
+def test_an_enlarged_face_is_sharp(browser, tmp_path):
+    gallery = []
+    for at in range(LARGE_PAIRS + 1):
+        for name in ("a", "b"):
+            Image.effect_mandelbrot((450, 450), (-2, -1.5, 1, 1.5), 10 + at % 7).convert(
+                "RGB"
+            ).save(tmp_path / f"{at}{name}.png", compress_level=1)
+        gallery.append(GalleryPair(0, f"{at}a.png", f"{at}b.png", f"a{at}", f"b{at}", {}))
+    file = write_page(Report("sharp", tmp_path, gallery=gallery), tmp_path / "sharp.html")
+    with visit(browser, address_of(file)) as seen:
+        page = seen.page
+        for pair, width in ((gallery[0], 400), (gallery[LARGE_PAIRS - 1], 400), (gallery[-1], 24)):
+            page.evaluate(f"location.hash = '#pair={key_of(pair)}'")
+            for side, name in enumerate((pair.name_a, pair.name_b)):
+                face = f"document.querySelectorAll('#pair-stage img')[{side}]"
+                until(page, f"{face}.alt.startsWith('{name},') && {face}.complete")
+                assert page.evaluate(f"{face}.naturalWidth") == width
+        # The cards stay small.
+        assert page.evaluate(f"document.querySelector('{CARD} img').naturalWidth") == 24
