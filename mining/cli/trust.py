@@ -201,6 +201,47 @@ class PageGroup:
         return PageOptions(self.host, self.port, self.allow_host or [], self.browser)
 
 
+@dataclass(frozen=True)
+class PlanGroup:
+    """Options of which pairs are judged, by whom, and until when."""
+
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            "--overlap",
+            metavar="SHARE",
+            parser=share_from(),
+            help="Share of the pairs that everybody judges; the others are shared out. "
+            "[default: what it was, or 1]",
+        ),
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Random seed for the order that each person gets. [default: 0]"
+        ),
+    ] = None
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample",
+            metavar="N",
+            min=1,
+            help="Number of pairs to judge, drawn at random; it may grow later. "
+            "[default: what it was, or all]",
+        ),
+    ] = None
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="AIM",
+            help='Aim at which judging ends, such as "FPR within 2 points"; '
+            "none for no end. [default: what it was, or none]",
+        ),
+    ] = None
+
+
 @review.command(DEFAULT)
 def judge(
     pairs: PairsArgument,
@@ -212,16 +253,6 @@ def judge(
         ),
     ] = None,
     identity: IdentityGroup = IdentityGroup(),
-    overlap: Annotated[
-        float | None,
-        typer.Option(
-            "--overlap",
-            metavar="SHARE",
-            parser=share_from(),
-            help="Share of the pairs that everybody judges; the others are shared out. "
-            "[default: what it was, or 1]",
-        ),
-    ] = None,
     suspects: Annotated[
         Path | None,
         typer.Option(
@@ -243,12 +274,7 @@ def judge(
         ),
     ] = None,
     store: StoreOption = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", min=0, help="Random seed for the order that each person gets. [default: 0]"
-        ),
-    ] = None,
+    plan: PlanGroup = PlanGroup(),
     page: PageGroup = PageGroup(),
     max_pixels: MaxPixelsOption = 50_000_000,
 ) -> None:
@@ -264,7 +290,9 @@ def judge(
         pairs,
         faces,
         identities=identity.rule(),
-        judging=JudgingOptions(annotator, overlap, seed, suspects, suspects_first),
+        judging=JudgingOptions(
+            annotator=annotator, suspects=suspects, suspects_first=suspects_first, **vars(plan)
+        ),
         store=store,
         scores=scores,
         page=page.options(),

@@ -21,6 +21,7 @@ from pairsets.identities.rules import Rule
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
 from pairsets.path_prefixes import cause
+from pairsets.review.judgement.aims import Aim
 from pairsets.review.judgement.assignment import Assignment
 from pairsets.review.store.connection import DatabaseError
 from pairsets.review.store.store import Store
@@ -45,6 +46,7 @@ class JudgingOptions:
         overlap, seed: see `pairsets.review.store.store.Store.begin`.
         suspects: file of suspects, by default `PAIRS.suspects.csv` where there is one.
         suspects_first: whether they come first.
+        sample, until: see `pairsets.review.store.store.Store.begin`; "none" is no aim any more.
     """
 
     annotator: str | None = None
@@ -52,6 +54,19 @@ class JudgingOptions:
     seed: int | None = None
     suspects: Path | None = None
     suspects_first: bool = False
+    sample: int | None = None
+    until: str | None = None
+
+    @property
+    def aim(self) -> str | None:
+        """The aim as it is kept: in its own words, empty for none any more; None for what it was.
+
+        Raises:
+            ReviewError: no aim.
+        """
+        if self.until is None or self.until.strip().lower() == "none":
+            return None if self.until is None else ""
+        return Aim.of(self.until).words
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,7 @@ def review(
     refuse_inside(where, faces, option="--store")
     if where.resolve() in (path.resolve(), suspects_of(path).resolve()):
         raise RunError(f"{where}: is read by this command; choose another --store")
+    aim = judging.aim
     pairs = PairSet.read(path, identities)
     name = plain_name(judging.annotator) if judging.annotator is not None else None
     lost = _missing(faces, pairs)
@@ -112,22 +128,27 @@ def review(
     beside = path.with_suffix(".scores.csv")
     given = scores or (beside if beside.is_file() else None)
     shown = read_scores(given, pairs, complete=False) if given is not None else {}
-    with Store.begin(where, pairs, seed=judging.seed, overlap=judging.overlap) as kept:
+    plan = {name: getattr(judging, name) for name in ("seed", "overlap", "sample")}
+    with Store.begin(where, pairs, until=aim, **plan) as kept:
         kept.mark(found)
+        board = Assignment(kept, suspects_first=judging.suspects_first)
         if lost:
             say(f"note: {lost} of the faces are not in {faces}: their pairs show an empty place")
         if judging.suspects_first:
             say(f"{len(found)} suspects come first, shuffled among as many other pairs")
+        for line in _told(board):
+            say(line)
         say(f"Every verdict is kept in {where}")
         serve(
             Review(
                 store=kept,
-                board=Assignment(kept, suspects_first=judging.suspects_first),
+                board=board,
                 faces=faces,
                 name=path.name,
                 scores=shown,
                 annotator=name,
                 max_pixels=max_pixels,
+                tell=say,
             ),
             **vars(page),
             announce=lambda link: say(
@@ -224,6 +245,17 @@ def _put_in_place(where: Path) -> Iterator[Path]:
             # A file system without second names.
             made.rename(where)
         sync(where.parent)
+
+
+def _told(board: Assignment) -> Iterator[str]:
+    """What is worth knowing of a review's sample and aim."""
+    store, aim = board.store, board.aim()
+    if store.sample is not None:
+        of = f"{board.to_judge:,} of the {len(store.pairs):,} pairs"
+        yield f"A random sample of {of}, the same for everybody"
+    if aim is not None:
+        state = "met" if aim.is_met else "not met yet"
+        yield f"Aim: {aim.aim.words}; {state}: {aim.words}"
 
 
 def _begun(path: Path, store: Path | None) -> Store:

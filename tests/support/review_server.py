@@ -1,6 +1,6 @@
 """A review for the tests of its pages: drawn faces, a real server in a process of its own.
 
-Run as a program, it is that server: `review_server.py PAIRS FACES STORE PORT OVERLAP PERSON`.
+Run as a program, it is that server: `review_server.py PAIRS FACES STORE PORT OVERLAP PERSON UNTIL`.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class ReviewServer:
     file: Path
     overlap: float = 1.0
     person: str = ""
+    until: str = ""
     port: int = 0
     process: subprocess.Popen[str] | None = None
 
@@ -106,6 +107,7 @@ class ReviewServer:
             self.port,
             self.overlap,
             self.person,
+            self.until,
         ]
         self.process = subprocess.Popen(
             [sys.executable, __file__, *map(str, given)], stdout=subprocess.PIPE, text=True
@@ -155,9 +157,11 @@ class ReviewServer:
 
 
 @contextmanager
-def serving(file: Path, *, overlap: float = 1.0, person: str = "") -> Iterator[ReviewServer]:
+def serving(
+    file: Path, *, overlap: float = 1.0, person: str = "", until: str = ""
+) -> Iterator[ReviewServer]:
     """Serve a review of the pairs in `file` until the end."""
-    server = ReviewServer(file, overlap, person)
+    server = ReviewServer(file, overlap, person, until)
     server.start()
     try:
         yield server
@@ -242,9 +246,9 @@ def _main() -> None:
 
     # Seconds until a locked database is an error: who tests that waits for them.
     connection.PATIENCE_S = 2.0
-    file, faces, store, port, overlap, person = sys.argv[1:]
+    file, faces, store, port, overlap, person, until = sys.argv[1:]
     pairs = PairSet.read(file)
-    with Store.begin(Path(store), pairs, overlap=float(overlap)) as found:
+    with Store.begin(Path(store), pairs, overlap=float(overlap), until=until) as found:
         found.mark(dict.fromkeys(suspects(pairs), ("duplicate", SUSPECT)))
         shown = scores(pairs)
         review = Review(found, Assignment(found), Path(faces), "pairs.csv", shown, person or None)

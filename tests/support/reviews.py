@@ -122,6 +122,7 @@ def planted(
     overlap: float | None = None,
     suspects_first: bool = False,
     annotator: str | None = None,
+    until: str | None = None,
     **settings: Any,
 ) -> Iterator[Planted]:
     """Plant a review below `folder`, with scores that nobody may see and two suspects."""
@@ -132,7 +133,7 @@ def planted(
         "gaps": np.full(len(pairs), 0.5),
     }
     scores["gaps"][::2] = np.nan
-    with Store.begin(folder / "review.sqlite", pairs, overlap=overlap) as store:
+    with Store.begin(folder / "review.sqlite", pairs, overlap=overlap, until=until) as store:
         store.mark({2: ("duplicate", "mirrored <i>"), 5: ("alias+crop", "two names")})
         board = Assignment(store, suspects_first=suspects_first)
         review = Review(store, board, faces, "set.csv", scores, annotator, **settings)

@@ -11,8 +11,10 @@ from threading import RLock
 import numpy as np
 
 from pairsets.arrays import Mask, Rows
+from pairsets.review.judgement.aims import Aim, AimState, AimWatch, rank_of, sample_of
 from pairsets.review.store.queries import PUT_OFF, Event
 from pairsets.review.store.store import Store
+from pairsets.review.store.verdicts import ReviewError
 
 # A pair that is on somebody's screen is kept from others for so long.
 CLAIM_S = 600.0
@@ -93,7 +95,14 @@ class Assignment:
         self._clock = clock
         self._lock = RLock()
         count = len(store.pairs)
-        self._to_judge = store.pairs.valid
+        self._rank = rank_of(count, store.seed)
+        self._to_judge = sample_of(store.pairs.valid, self._rank, store.sample)
+        self._aim = AimWatch(store, Aim.of(store.until)) if store.until else None
+        if suspects_first and (store.until or store.sample is not None):
+            raise ReviewError(
+                "a random sample cannot begin with the suspects, which are no random pairs: review "
+                "them with another --store, or leave out --suspects-first"
+            )
         self._shared = _shared(count, store.overlap, store.seed)
         self._front = np.zeros(count, bool)
         if suspects_first:
@@ -117,6 +126,8 @@ class Assignment:
         """
         with self._lock:
             self._sync()
+            if self._aim is not None and self._aim.state().is_met:
+                return []
             desk, now = self._desk(annotator), self._clock()
             found = self._unjudged(annotator, desk, count, now)
             # First what was skipped, then what nobody could tell: there may be no telling.
@@ -148,6 +159,15 @@ class Assignment:
                 unsure=int(unsure.sum()),
                 seconds=float(np.median(pace)) if pace else None,
             )
+
+    @property
+    def to_judge(self) -> int:
+        """Number of the pairs that are to be judged."""
+        return int(self._to_judge.sum())
+
+    def aim(self) -> AimState | None:
+        """What is known of the share that the review is to tell; None where it has no aim."""
+        return None if self._aim is None else self._aim.state()
 
     def is_swapped(self, annotator: int, pair: int) -> bool:
         """Whether this person sees the second face on the left."""
@@ -197,7 +217,10 @@ class Assignment:
             generator = np.random.default_rng([self.store.seed, *_numbers(name)])
             count = len(self.store.pairs)
             order = _order(generator, self._front, self._to_judge, self.store.pairs.label == 1)
-            if not self.suspects_first:
+            if self._aim is not None:
+                # One order for all: what is judged so far is a random sample at every moment.
+                order = np.argsort(self._rank)
+            elif not self.suspects_first:
                 # What everybody judges comes early, so that it soon shows how far people agree.
                 order = order[np.argsort(~self._shared[order], kind="stable")]
             place = np.empty(count, np.int64)

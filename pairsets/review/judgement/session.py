@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Review:
         scores: `[N]` by model, nan where there is none; shown after judging.
         annotator: who judges where the page does not say; None asks there.
         max_pixels: width times height above which a picture is not opened.
+        tell: is told what is worth knowing where the review was begun.
 
     Raises:
         ReviewError: no such folder, scores of other pairs, or no name.
@@ -36,6 +37,7 @@ class Review:
     scores: Mapping[str, Scores] = field(default_factory=dict)
     annotator: str | None = None
     max_pixels: int = MAX_PIXELS
+    tell: Callable[[str], None] = lambda text: None
 
     def __post_init__(self) -> None:
         if not self.faces.is_dir():

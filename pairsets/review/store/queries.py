@@ -166,6 +166,11 @@ class Queries:
         """Pair, and whether it is invalid, of each decision that stands."""
         return self.read("SELECT pair, invalid FROM decisions")  # type: ignore[return-value]
 
+    def decided_words(self) -> list[tuple[int, int]]:
+        """Pair and word of each decision that stands; a word is 0, 1 or `INVALID`."""
+        word = _WORD.replace("v.", "d.")
+        return self.read(f"SELECT d.pair, {word} FROM decisions d")  # type: ignore[return-value]
+
     def words(self) -> list[tuple[int, int, int, int]]:
         """Person, pair, word and first event of each verdict; a word is 0, 1 or `INVALID`."""
         return self.read(f"SELECT annotator, pair, {_WORD}, event FROM verdicts v")  # type: ignore[return-value]

@@ -150,8 +150,15 @@ def begin(
     pairs: PairSet,
     seed: int | None,
     overlap: float | None,
+    sample: int | None = None,
+    until: str | None = None,
 ) -> None:
     """Write the pairs of a new review down; of one that was begun, what their file says now."""
+    count = int(pairs.valid.sum())
+    if sample is not None and not 1 <= sample <= count:
+        raise ReviewError(
+            f"a sample of {sample} pairs; expected 1 to {count}: so many can be judged"
+        )
     about = dict(connection.execute("SELECT key, value FROM about"))
     digest = rows_digest(pairs.path_a, pairs.path_b, pairs.label)
     if not about:
@@ -170,6 +177,16 @@ def begin(
         )
     if overlap is not None:
         about["overlap"] = repr(float(overlap))
+    if sample is not None:
+        before = int(about.get("sample", sample))
+        if sample < before:
+            raise ReviewError(
+                f"{path}: begun with a sample of {before} pairs, not {sample}; a sample can grow, "
+                "and keeps the pairs that it had: leave out --sample, or give a larger one"
+            )
+        about["sample"] = str(sample)
+    if until is not None:
+        about["until"] = until
     connection.executemany("REPLACE INTO about VALUES (?, ?)", about.items())
     columns = (pairs.label, pairs.human_prediction, pairs.invalid)
     rows = zip(pairs.path_a, pairs.path_b, *(c.tolist() for c in columns), strict=True)

@@ -39,6 +39,8 @@ class Store(Queries):
         pairs: the pair set, as its file was when the review was last begun or gone on with.
         seed: of the orders.
         overlap: share of the pairs that everybody judges.
+        sample: number of pairs that are to be judged; None for all.
+        until: the aim at which judging ends, in words; empty for none.
         digest: tells one set of pairs from another.
     """
 
@@ -59,6 +61,8 @@ class Store(Queries):
         try:
             self.seed, self.overlap = int(about["seed"]), float(about["overlap"])
             self.digest = about["digest"]
+            self.sample = int(about["sample"]) if "sample" in about else None
+            self.until = str(about.get("until", ""))
             self.pairs = pairs_in(connection) if pairs is None else pairs
         except (KeyError, ValueError, TypeError) as error:
             raise damaged(path, error) from None
@@ -71,6 +75,8 @@ class Store(Queries):
         *,
         seed: int | None = None,
         overlap: float | None = None,
+        sample: int | None = None,
+        until: str | None = None,
     ) -> Store:
         """Begin the review of `pairs`, or go on with the one in `path`.
 
@@ -80,6 +86,10 @@ class Store(Queries):
                 the same rows. Verdicts of the file itself may have changed.
             seed: of the orders; what the review was begun with, or 0.
             overlap: share of the pairs that everybody judges; what it was, or 1. It may change.
+            sample: number of pairs to judge, drawn at random from those that count; what it was,
+                or all. It may grow.
+            until: see `pairsets.review.judgement.aims`; what it was, or none. It may change, and an
+                empty text is none.
 
         Raises:
             ReviewError: other pairs, an overlap that is no share, another seed than begun with, or
@@ -90,7 +100,7 @@ class Store(Queries):
         connection = connect(path, create=True)
         try:
             with transaction(connection):
-                begin(connection, path, pairs, seed, overlap)
+                begin(connection, path, pairs, seed, overlap, sample, until)
             return cls(path, connection, pairs, served=True)
         except BaseException:
             connection.close()

@@ -87,7 +87,7 @@ def _add_work(api: APIRouter, desk: Desk) -> None:
             name=desk.review.name,
             digest=desk.digest,
             pairs=len(pairs),
-            to_judge=int(pairs.valid.sum()),
+            to_judge=desk.board.to_judge,
             suspects=len(store.suspects()),
             suspects_first=desk.board.suspects_first,
             overlap=store.overlap,

@@ -171,12 +171,27 @@ class Pace(_Model):
     time_left: float | None
 
 
+class AimMet(_Model):
+    """Aim of the review that is met, in words, and what is known."""
+
+    aim: str
+    known: str
+
+
 class Work(_Model):
-    """The pairs to judge next, the first one first, and whether there is something to undo."""
+    """The pairs to judge next, the first one first, and whether there is something to undo.
+
+    Attributes:
+        pairs: none where the aim is met.
+        progress: of who asks.
+        can_undo: whether there is something to undo.
+        aim: where it is met; before, it would tell what others say.
+    """
 
     pairs: list[Task]
     progress: Pace
     can_undo: bool
+    aim: AimMet | None
 
 
 class Was(_Model):

@@ -42,6 +42,8 @@ class Desk:
         self.pictures = ServedPictures(self.store.pairs, review.faces, review.max_pixels)
         self.history = History(review, self.pictures)
         self.digest = self.store.digest[:16]
+        # The terminal is told once that the aim is met.
+        self._told = False
         self._agreement: tuple[int, messages.Agreements] | None = None
         self._lock, self._deciding = Lock(), Lock()
         if review.annotator is not None:
@@ -80,10 +82,16 @@ class Desk:
         """Pairs that come next for a person, and the person's progress."""
         pairs = self.board.next(annotator, count)
         progress = messages.Pace.of(self.board.progress(annotator))
+        aim = self.board.aim()
+        met = aim if aim is not None and aim.is_met else None
+        if met is not None and not self._told:
+            self._told = True
+            self.review.tell(f"The aim is met, {met.aim.words}: {met.words}")
         return messages.Work(
             pairs=self.tasks(annotator, pairs),
             progress=progress,
             can_undo=self.store.can_undo(annotator),
+            aim=None if met is None else messages.AimMet(aim=met.aim.words, known=met.words),
         )
 
     def tasks(self, annotator: int, pairs: Sequence[int]) -> list[messages.Task]:
@@ -176,6 +184,7 @@ class Desk:
             pairs=work.pairs,
             progress=work.progress,
             can_undo=work.can_undo,
+            aim=work.aim,
         )
 
     def agreement(self) -> messages.Agreements:

@@ -40,12 +40,14 @@ export const makeJudging = ({ set, person }) => {
     if (!host.hidden) document.title = `${number(done)} of ${number(total)} · ${set.name}`;
   };
   const link = (to, text) => make("a", { href: `#/${to}`, class: "tool" }, text);
-  const finish = ({ left, done }) => {
+  const finish = ({ left, done }, aim) => {
     phase = "done";
     task = null;
-    const waits = left > 0;
-    const title = waits ? `The last ${counted(left, "pair")} are with others` : done ? "All judged" : "Nothing to judge";
-    const text = waits
+    const waits = left > 0 && !aim;
+    const title = aim ? "The aim is met" : waits ? `The last ${counted(left, "pair")} are with others` : done ? "All judged" : "Nothing to judge";
+    const text = aim
+      ? `${aim.aim[0].toUpperCase()}${aim.aim.slice(1)}: ${aim.known}. Nobody has to judge any more. Thank you! Your verdicts are saved.`
+      : waits
       ? "They are on other people's screens now. This page checks again by itself."
       : done
         ? `You have judged all of your ${counted(done, "pair")}. Thank you! Your verdicts are saved; the command “lookalikes review export” writes them to files.`
@@ -57,13 +59,13 @@ export const makeJudging = ({ set, person }) => {
     );
     if (waits) timer = setTimeout(refresh, LOOK_AGAIN);
   };
-  const take = async ({ pairs, progress, can_undo: canUndo }) => {
+  const take = async ({ pairs, progress, can_undo: canUndo, aim }) => {
     clearTimeout(timer);
     showProgress(progress);
     desk.allow("undo", canUndo);
     desk.settled();
     if (!pairs.length) {
-      finish(progress);
+      finish(progress, aim);
       return;
     }
     desk.resume();

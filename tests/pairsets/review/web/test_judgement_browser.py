@@ -1072,6 +1072,25 @@ def test_a_picture_that_cannot_be_shown(browser, tmp_path):
         assert [row[1:] for row in own.said("Rei")] == 2 * [(-1, 1, "bad crop")]
 
 
+def test_it_ends_when_the_aim_is_met(browser, tmp_path):
+    with (
+        serving(plant(tmp_path, negatives=40, positives=4), until="FPR within 45 points") as own,
+        opened(browser, own, "Rei") as seen,
+    ):
+        page = seen.page
+        for _ in range(40):
+            in_sight(page)
+            page.keyboard.press("d")
+            page.wait_for_timeout(120)
+            if page.locator("#judging .finished h1").is_visible():
+                break
+        assert page.inner_text("#judging .finished h1") == "The aim is met"
+        assert "FPR 0.0 % (0.0 to " in page.inner_text("#judging .finished")
+        assert 0 < len(own.said("Rei")) < 40
+        page.keyboard.press("u")
+        assert faces(page)
+
+
 def test_the_rest_is_with_others(browser, tmp_path):
     file = plant(tmp_path, negatives=4, positives=2)
     with serving(file, overlap=0.0) as own, opened(browser, own, "Rei") as first:
