@@ -248,7 +248,7 @@ def _put_in_place(where: Path) -> Iterator[Path]:
 
 
 def _told(board: Assignment) -> Iterator[str]:
-    """What is worth knowing of a review's sample and aim."""
+    """Lines that say which sample and aim a review has."""
     store, aim = board.store, board.aim()
     if store.sample is not None:
         of = f"{board.to_judge:,} of the {len(store.pairs):,} pairs"

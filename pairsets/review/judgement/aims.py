@@ -109,7 +109,7 @@ class AimState:
 
     @property
     def words(self) -> str:
-        """What is known, in a sentence.
+        """Sentence of the share, its interval and the pairs it comes from.
 
         >>> AimState(Aim("FPR", 0.02), 0.05, 0.03, 0.07, 5, 100, 0, 900).words
         'FPR 5.0 % (3.0 to 7.0 %) from 100 of 900 pairs'

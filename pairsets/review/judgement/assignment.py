@@ -166,7 +166,7 @@ class Assignment:
         return int(self._to_judge.sum())
 
     def aim(self) -> AimState | None:
-        """What is known of the share that the review is to tell; None where it has no aim."""
+        """State of the aim; None where the review has none."""
         return None if self._aim is None else self._aim.state()
 
     def is_swapped(self, annotator: int, pair: int) -> bool:
