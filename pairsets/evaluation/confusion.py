@@ -87,10 +87,9 @@ class Confusion:
         if limit < 2:
             raise ScoresError(f"a map of {limit} identities; expected 2 or more")
         rows, taken = _negatives(pairs, scores, threshold)
-        values = np.asarray(scores, np.float64)[rows]
         a, b, names = _coded(pairs, rows)
         apart = a != b
-        edges = _Edges.of(a[apart], b[apart], taken[apart], values[apart], len(names))
+        edges, _ = coded_negatives(pairs, scores, threshold)
         kept = edges.busiest(limit)
         counts, accepted, best = edges.matrices(kept)
         low, high = np.nonzero(np.triu(accepted))
@@ -184,8 +183,23 @@ def _coded(pairs: PairSet, rows: Rows) -> tuple[Rows, Rows, NDArray[np.object_]]
     return wide[: len(rows)], wide[len(rows) :], strings(names)
 
 
+def coded_negatives(
+    pairs: PairSet, scores: ArrayLike, threshold: float
+) -> tuple[Edges, NDArray[np.object_]]:
+    """What lies between every two identities of valid negatives, and the names that are numbered.
+
+    Raises:
+        ScoresError: as `Confusion.of`.
+    """
+    rows, taken = _negatives(pairs, scores, threshold)
+    values = np.asarray(scores, np.float64)[rows]
+    a, b, names = _coded(pairs, rows)
+    apart = a != b
+    return Edges.of(a[apart], b[apart], taken[apart], values[apart], len(names)), names
+
+
 @dataclass(frozen=True, eq=False)
-class _Edges:
+class Edges:
     """Pairs of identities, each once: the two ends, and what lies between them."""
 
     low: Rows
@@ -196,7 +210,8 @@ class _Edges:
     identities: int
 
     @classmethod
-    def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, identities: int) -> _Edges:
+    def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, identities: int) -> Edges:
+        """Edges of rows `[N]` by their two identities; see `coded_negatives`."""
         keys, where = np.unique(
             np.minimum(a, b) * max(identities, 1) + np.maximum(a, b), return_inverse=True
         )

@@ -12,9 +12,11 @@ from pairsets import figures
 from pairsets.arrays import Scores
 from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.confusion import Confusion, representatives
+from pairsets.evaluation.confusion_network import ConfusionNetwork
 from pairsets.evaluation.hardness import Hardness, hardness
 from pairsets.progress import Step
 from pairsets.report import DetSet, ModelScores, Report, save_figure
+from pairsets.report.content import ConfusionMap
 from pairsets.report.gallery_pairs import gallery_of
 from pairsets.report.inputs import ReportInputs
 
@@ -43,6 +45,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         hubness=shown.hubness,
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),
+        maps=maps_of(shown),
         agreement=shown.agreement,
         census=shown.census,
         identification=shown.identification,
@@ -102,6 +105,16 @@ def confusions_of(shown: ReportInputs) -> dict[str, Confusion]:
         confusion = Confusion.of(one.pairs, one.scores[model], one.thresholds[model])
         if len(confusion):
             found[f"{model}, {one.name} pairs"] = confusion
+    return found
+
+
+def maps_of(shown: ReportInputs) -> list[ConfusionMap]:
+    """The whole network of each model that takes some identities for others."""
+    found = []
+    for one, model in _mapped(shown):
+        network = ConfusionNetwork.of(one.pairs, one.scores[model], one.thresholds[model])
+        if len(network):
+            found.append(ConfusionMap(model, one.name, network))
     return found
 
 

@@ -15,6 +15,7 @@ from pairsets.errors import PairsetsError, ScoresError
 from pairsets.evaluation.annotators import Agreement
 from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.confusion import Confusion
+from pairsets.evaluation.confusion_network import ConfusionNetwork
 from pairsets.evaluation.gallery_search import GallerySearch
 from pairsets.evaluation.hubness import Hubness
 from pairsets.evaluation.human import HumanRates
@@ -116,6 +117,15 @@ class GalleryPair:
 
 
 @dataclass(frozen=True, eq=False)
+class ConfusionMap:
+    """All identities that a model takes for one another, on the pairs of a set."""
+
+    model: str
+    set: str
+    network: ConfusionNetwork
+
+
+@dataclass(frozen=True, eq=False)
 class Report:
     """Content of the whole page, in the order shown.
 
@@ -135,6 +145,7 @@ class Report:
         hubness: who fills the negatives of a set, by what to call it.
         hardness: how fast mined sets get easier, by set.
         confusions: which identities are taken for which, by what to call it.
+        maps: all identities of each of these, to look at part by part.
         agreement: of several people who judged, by set.
         census: the models over all pairs, where these were counted: it leads.
         identification: the models in a gallery, where one was searched.
@@ -159,6 +170,7 @@ class Report:
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
     hardness: Mapping[str, Hardness] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    maps: Sequence[ConfusionMap] = ()
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
     identification: GallerySearch | None = None

@@ -40,6 +40,8 @@ SCRIPTS = (
     "gallery_grid.js",
     "gallery_viewer.js",
     "gallery.js",
+    "confusion_tree.js",
+    "confusion_map.js",
 )
 # Letters at the end of a long model's name that are always shown.
 END = 7
@@ -105,9 +107,9 @@ def gallery_parts(report: Report, *, thumbnail_pixels: int | None = None) -> Gal
         sets=list(dict.fromkeys(name for pair in report.gallery for name in pair.sets if name)),
         quantiles=any(pair.quantiles for pair in report.gallery),
         face=sheet.classes,
-        data=_json(_columns(report, paths)),
-        pictures=_json([None] * in_sheet + pictures[in_sheet:]),
-        larger=_json({at: larger[path] for at, path in enumerate(wanted) if path in larger}),
+        data=script_json(_columns(report, paths)),
+        pictures=script_json([None] * in_sheet + pictures[in_sheet:]),
+        larger=script_json({at: larger[path] for at, path in enumerate(wanted) if path in larger}),
     )
     script = "\n".join(here.joinpath(name).read_text("utf-8") for name in SCRIPTS)
     return GalleryParts(
@@ -177,10 +179,10 @@ def _digits(values: Iterable[int | bool | None]) -> str:
     return "".join("-" if value is None else str(int(value)) for value in values)
 
 
-def _json(value: object) -> Markup:
+def script_json(value: object) -> Markup:
     """JSON that is safe inside `<script type="application/json">`.
 
-    >>> print(_json({"name": "</script><!-- 雪"}))
+    >>> print(script_json({"name": "</script><!-- 雪"}))
     {"name":"\\u003c/script\\u003e\\u003c!-- 雪"}
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

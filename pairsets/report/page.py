@@ -11,9 +11,10 @@ from markupsafe import Markup
 from pairsets.report import phrases
 from pairsets.report.census import census_of
 from pairsets.report.charts import confusion_chart, hardness_chart, histogram, trade_off
+from pairsets.report.confusion_tree import content_of
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
-from pairsets.report.gallery import gallery_parts
+from pairsets.report.gallery import gallery_parts, script_json
 from pairsets.report.glossary import Explanations
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.identification import identification_of
@@ -59,7 +60,12 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     gallery = gallery_parts(report, thumbnail_pixels=thumbnail_pixels)
     hero = _hero(report.gallery)
     sheet = face_sheet(report.faces_root, hero, PIXELS_OF_FEW, report.max_pixels, "hero")
-    styles = (asset("page.css"), *([sheet.css] if hero else []), *gallery.styles)
+    styles = (
+        asset("page.css"),
+        *([asset("confusions.css")] if report.maps else []),
+        *([sheet.css] if hero else []),
+        *gallery.styles,
+    )
     scripts = (asset("page.js"), asset("contents.js"), *gallery.scripts)
     environment = page_environment()
     environment.filters |= {"percent": phrases.share, "bounds": interval_text}
@@ -106,10 +112,28 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
             confusion_chart(name, one, at)
             for at, (name, one) in enumerate(report.confusions.items())
         ],
+        maps=_maps(report),
         funnel=[(stage, list(rows)) for stage, rows in groupby(report.funnel, lambda r: r.stage)],
     )
     # A file's name may hold bytes that are no text; a page is UTF-8.
     return page.encode("utf-8", "replace").decode()
+
+
+def _maps(report: Report) -> Markup:
+    """What the script of the maps draws; it is the gallery's, so that without one there is none."""
+    if not report.maps or not report.gallery:
+        return Markup("")
+    return script_json(
+        [
+            {
+                "title": f"{one.model}, {one.set} pairs",
+                "model": one.model,
+                "set": one.set,
+                **content_of(one.network),
+            }
+            for one in report.maps
+        ]
+    )
 
 
 def _figures(headline: Headline | None) -> list[tuple[Entry, str, str]]:
