@@ -136,6 +136,27 @@ class Hubness:
         return ", ".join(f"{what} {much}" for what, much in self.rows())
 
 
+def hub_faces(pairs: PairSet, most: int = 12, fewest: int = 3) -> list[Hub]:
+    """Faces in most valid pairs of different identities, `most` of them, each in `fewest` or more.
+
+    Equals go by path.
+
+    >>> pairs = PairSet.of(["a/1", "a/1", "b/1"], ["b/1", "c/1", "c/1"], 0)
+    >>> hub_faces(pairs, most=1, fewest=2)
+    [Hub(names=('a/1',), count=2, share=0.6666666666666666)]
+    """
+    kept = pairs.negatives
+    codes, paths = _numbered(strings(pairs.path_a[kept]), strings(pairs.path_b[kept]))
+    places = np.bincount(codes, minlength=len(paths))
+    whole = int(kept.sum())
+    first = np.argsort(-places, kind="stable")[:most].tolist()
+    return [
+        Hub((paths[at],), int(places[at]), float(places[at]) / whole)
+        for at in first
+        if places[at] >= fewest
+    ]
+
+
 def _numbered(
     first: NDArray[np.object_], second: NDArray[np.object_]
 ) -> tuple[Counts, NDArray[np.object_]]:

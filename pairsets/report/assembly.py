@@ -14,9 +14,10 @@ from pairsets.evaluation.comparison import Comparison
 from pairsets.evaluation.confusion import Confusion, representatives
 from pairsets.evaluation.confusion_network import ConfusionNetwork
 from pairsets.evaluation.hardness import Hardness, hardness
+from pairsets.evaluation.hubness import hub_faces
 from pairsets.progress import Step
 from pairsets.report import DetSet, ModelScores, Report, save_figure
-from pairsets.report.content import ConfusionMap
+from pairsets.report.content import ConfusionMap, HubFaces
 from pairsets.report.gallery_pairs import gallery_of
 from pairsets.report.inputs import ReportInputs
 
@@ -43,6 +44,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         gallery_scattered=gallery.scattered,
         thresholds={one.name: one.thresholds for one in shown.comparisons},
         hubness=shown.hubness,
+        hubs=hubs_of(shown),
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),
         maps=maps_of(shown),
@@ -118,11 +120,24 @@ def maps_of(shown: ReportInputs) -> list[ConfusionMap]:
     return found
 
 
+def hubs_of(shown: ReportInputs) -> HubFaces | None:
+    """Faces in most pairs of the set whose confusions are mapped; None where none is in several."""
+    for one in _last(shown):
+        found = hub_faces(one.pairs)
+        who = [one.pairs.identity(hub.names[0]) for hub in found]
+        return HubFaces(one.name, found, who) if found else None
+    return None
+
+
 def _mapped(shown: ReportInputs) -> list[tuple[Comparison, str]]:
     """Models with the set whose false accepts are mapped: the last mined one, or else the last."""
+    return [(one, model) for one in _last(shown) for model in one.thresholds]
+
+
+def _last(shown: ReportInputs) -> list[Comparison]:
+    """The last mined set, or else the last one; none without sets."""
     mined = [one for one in shown.comparisons if one.name in shown.ranks]
-    last = (mined or shown.comparisons)[-1:]
-    return [(one, model) for one in last for model in one.thresholds]
+    return (mined or shown.comparisons)[-1:]
 
 
 def draw_figures(shown: ReportInputs, folder: Path, progress: Step) -> list[Path]:

@@ -17,7 +17,7 @@ from pairsets.evaluation.census import CensusComparison
 from pairsets.evaluation.confusion import Confusion
 from pairsets.evaluation.confusion_network import ConfusionNetwork
 from pairsets.evaluation.gallery_search import GallerySearch
-from pairsets.evaluation.hubness import Hubness
+from pairsets.evaluation.hubness import Hub, Hubness
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.rates import Curve, Point
 from pairsets.funnel import FunnelRow
@@ -126,6 +126,15 @@ class ConfusionMap:
 
 
 @dataclass(frozen=True, eq=False)
+class HubFaces:
+    """Faces in most negatives of a set, and who they show."""
+
+    set: str
+    hubs: Sequence[Hub]
+    identities: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
 class Report:
     """Content of the whole page, in the order shown.
 
@@ -143,6 +152,7 @@ class Report:
         thresholds: by set and model, from which score on a pair is taken for the same.
         faces_root: the folder that the gallery's paths are relative to.
         hubness: who fills the negatives of a set, by what to call it.
+        hubs: the faces that are in most of them.
         hardness: how fast mined sets get easier, by set.
         confusions: which identities are taken for which, by what to call it.
         maps: all identities of each of these, to look at part by part.
@@ -168,6 +178,7 @@ class Report:
     gallery_scattered: Collection[tuple[str, int]] = ()
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     hubness: Mapping[str, Hubness] = field(default_factory=dict)
+    hubs: HubFaces | None = None
     hardness: Mapping[str, Hardness] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
     maps: Sequence[ConfusionMap] = ()

@@ -40,6 +40,7 @@ SCRIPTS = (
     "gallery_grid.js",
     "gallery_viewer.js",
     "gallery.js",
+    "hubs.js",
     "confusion_tree.js",
     "confusion_map.js",
 )

@@ -55,8 +55,9 @@ class GalleryViews:
     """The gallery's filters, as its script applies them: addresses of views, and what these open.
 
     Filters by key, as in the page's address: `set`, a set's name; `label`, `same` or `different`;
-    `name` and `with`, identities, both of a pair where both are given; `wrong` and `right`, models
-    with such a verdict; `show`, `fa:MODEL` or `fr:MODEL`, its false accepts or rejects.
+    `name` and `with`, identities, both of a pair where both are given; `face`, a path; `wrong` and
+    `right`, models with such a verdict; `show`, `fa:MODEL` or `fr:MODEL`, its false accepts or
+    rejects.
 
     Attributes:
         gallery: the pairs.
@@ -100,6 +101,7 @@ class GalleryViews:
             "set": lambda name: self._sets.get(name, nothing),
             "label": lambda said: self._labelled[said == "same"],
             "name": lambda name: self._shown_of.get(name, nothing),
+            "face": lambda path: self._holding.get(path, nothing),
             "wrong": lambda model: self._judged.get((model, True), nothing),
             "right": lambda model: self._judged.get((model, False), nothing),
             "show": self._errors,
@@ -121,6 +123,10 @@ class GalleryViews:
     @cached_property
     def _shown_of(self) -> dict[str, Rows]:
         return self._grouped(lambda pair: [pair.name_a, pair.name_b])
+
+    @cached_property
+    def _holding(self) -> dict[str, Rows]:
+        return self._grouped(lambda pair: [pair.path_a, pair.path_b])
 
     @cached_property
     def _within(self) -> dict[str, Rows]:

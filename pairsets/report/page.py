@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pairsets.report.confusion_tree import content_of
 from pairsets.report.content import GalleryPair, Report
 from pairsets.report.differences import contrasts_of
 from pairsets.report.gallery import gallery_parts, script_json
+from pairsets.report.gallery_links import GalleryViews
 from pairsets.report.glossary import Explanations
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.identification import identification_of
@@ -62,7 +63,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     sheet = face_sheet(report.faces_root, hero, PIXELS_OF_FEW, report.max_pixels, "hero")
     styles = (
         asset("page.css"),
-        *([asset("confusions.css")] if report.maps else []),
+        *([asset("confusions.css")] if report.maps or report.hubs else []),
         *([sheet.css] if hero else []),
         *gallery.styles,
     )
@@ -112,11 +113,30 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
             confusion_chart(name, one, at)
             for at, (name, one) in enumerate(report.confusions.items())
         ],
+        hubs=_hubs(report),
         maps=_maps(report),
         funnel=[(stage, list(rows)) for stage, rows in groupby(report.funnel, lambda r: r.stage)],
     )
     # A file's name may hold bytes that are no text; a page is UTF-8.
     return page.encode("utf-8", "replace").decode()
+
+
+def _hubs(report: Report) -> list[Mapping[str, object]]:
+    """The hub faces: who, the path, and a link to their pairs."""
+    if report.hubs is None:
+        return []
+    views = GalleryViews(report.gallery, report.gallery_scattered)
+    found = zip(report.hubs.hubs, report.hubs.identities, strict=True)
+    return [
+        {
+            "path": hub.names[0],
+            "identity": identity,
+            "link": views.link(
+                hub.count, face=hub.names[0], set=report.hubs.set, label="different"
+            ),
+        }
+        for hub, identity in found
+    ]
 
 
 def _maps(report: Report) -> Markup:

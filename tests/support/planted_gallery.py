@@ -140,6 +140,7 @@ def kept(pair: GalleryPair, view: Mapping[str, str]) -> bool:
         "q": lambda q: any(KINDS[name.rpartition("_")[0]] == q for name in both),
         "name": lambda name: name in both,
         "with": lambda name: both == (name, name) if view.get("name") == name else name in both,
+        "face": lambda path: path in (pair.path_a, pair.path_b),
         "set": lambda name: name in pair.sets,
         "label": lambda label: (label == "same") == bool(pair.label),
         "show": lambda _: {

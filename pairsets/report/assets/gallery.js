@@ -14,6 +14,7 @@ const setControls = (wanted) => {
     view[key] = control.type === "checkbox" ? (control.checked ? control.value : "") : control.value;
   }
   for (const key of ["name", "with"]) view[key] = data.names.includes(wanted[key]) ? wanted[key] : "";
+  view.face = data.paths.includes(wanted.face) ? wanted.face : "";
 };
 const readControls = () => {
   for (const [key, control] of controls) {

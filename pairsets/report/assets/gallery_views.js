@@ -42,6 +42,10 @@ const FILTERS = {
       return used.name === value ? has[0] && has[1] : has[0] || has[1];
     },
   },
+  face: {
+    says: (value) => `face ${value}`,
+    keeps: (value) => (pair) => pathOf(pair, 0) === value || pathOf(pair, 1) === value,
+  },
   set: {
     says: (value) => `${value} set`,
     keeps: (value) => (pair) => setsOf(pair).includes(value),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsets import Hubness, PairSet
+from pairsets.evaluation.hubness import hub_faces
 from pairsets.faces import identity_of
 
 IMAGES = [f"{identity}/{number}" for identity in "abc" for number in range(3)]
@@ -71,3 +72,24 @@ def test_the_published_adversarial_negatives(real_data):
     assert found.image.share == pytest.approx(0.02106, abs=1e-5)
     random = Hubness.of_negatives(PairSet.read(real_data / "zaci20" / "zaci20_test_pairs.csv"))
     assert random.image.count == 6
+
+
+def test_hub_faces_are_those_in_most_valid_negatives_as_counted():
+    draw = np.random.default_rng(0)
+    images = [f"{name}/{at}" for name in "abcdef" for at in range(3)]
+    chosen = {tuple(sorted(draw.choice(images, 2, replace=False))) for _ in range(60)}
+    path_a, path_b = zip(*sorted(chosen), strict=True)
+    label = [int(a[0] == b[0]) for a, b in zip(path_a, path_b, strict=True)]
+    pairs = PairSet.of(path_a, path_b, label, -1, [at % 7 == 0 for at in range(len(label))])
+    counted = Counter(
+        path
+        for row in np.flatnonzero(pairs.negatives)
+        for path in (pairs.path_a[row], pairs.path_b[row])
+    )
+    expected = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    found = hub_faces(pairs, most=5, fewest=4)
+    assert [(hub.names[0], hub.count) for hub in found] == [
+        one for one in expected[:5] if one[1] >= 4
+    ]
+    assert found[0].share == found[0].count / pairs.negatives.sum()
+    assert hub_faces(PairSet.of(["a/1"], ["a/2"], 1)) == []

@@ -14,10 +14,11 @@ from support.planted_gallery import MODELS, planted_report
 from pairsets import PairSet
 from pairsets.evaluation.confusion import Confusion
 from pairsets.evaluation.confusion_network import ConfusionNetwork
+from pairsets.evaluation.hubness import Hubness, hub_faces
 from pairsets.report import write_report
-from pairsets.report.content import ConfusionMap
+from pairsets.report.content import ConfusionMap, HubFaces
 
-MODEL = MODELS[0]
+MODEL, SET = MODELS[0], "mined & ranked"
 CELL = "#map-table .map-cell"
 
 
@@ -25,6 +26,13 @@ CELL = "#map-table .map-cell"
 def browser():
     with running_browser() as found:
         yield found
+
+
+def pairs_of_set(report):
+    """Negatives of the mined set by their own paths."""
+    kept = [pair for pair in report.gallery if not pair.label and SET in pair.sets]
+    paths = [[pair.path_a for pair in kept], [pair.path_b for pair in kept]]
+    return PairSet.of(*paths, 0)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +57,8 @@ def report(tmp_path_factory, browser):
     second = ConfusionNetwork.of(pairs, scores[::-1].copy(), 1.0)
     return replace(
         plain,
+        hubness={SET: Hubness.of_negatives(pairs_of_set(plain))},
+        hubs=HubFaces(SET, hub_faces(pairs_of_set(plain)), ["who"] * 12),
         confusions={"one": Confusion.of(pairs, scores, 1.0)},
         maps=[ConfusionMap(MODEL, "", network), ConfusionMap(MODELS[2], "", second)],
     )
@@ -181,3 +191,18 @@ def test_without_script_the_still_map_stands_there(browser, file):
     with visit(browser, address_of(file), java_script_enabled=False) as seen:
         assert seen.page.is_visible("#confusions .map-still svg")
         assert not seen.page.is_visible("#confusion-map")
+
+
+def test_hub_faces_are_shown_and_lead_to_their_pairs(page, report):
+    hub = report.hubs.hubs[0]
+    page.evaluate("location.hash = '#pairs'")
+    shown = page.evaluate(
+        "() => [...document.querySelectorAll('.hubs img')].map((face) => face.naturalWidth)"
+    )
+    assert len(shown) == 12
+    assert all(width > 0 for width in shown)
+    link = page.locator(".hubs a").first
+    assert link.inner_text().startswith(f"{hub.count} ")
+    link.click()
+    assert int(page.inner_text("#pair-count").split()[0]) == hub.count
+    assert f"face {hub.names[0]}" in page.inner_text("#pair-chips")
