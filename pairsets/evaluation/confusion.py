@@ -186,7 +186,7 @@ def _coded(pairs: PairSet, rows: Rows) -> tuple[Rows, Rows, NDArray[np.object_]]
 def coded_negatives(
     pairs: PairSet, scores: ArrayLike, threshold: float
 ) -> tuple[Edges, NDArray[np.object_]]:
-    """What lies between every two identities of valid negatives, and the names that are numbered.
+    """Edges between every two identities of valid negatives, and the names that they number.
 
     Raises:
         ScoresError: as `Confusion.of`.

@@ -75,7 +75,7 @@ def _parts(network: ConfusionNetwork, members: Rows, labels: Rows) -> list[Rows]
 
 
 def content_of(network: ConfusionNetwork) -> Mapping[str, object]:
-    """What the page's script draws: names, edges in columns, the tree and the groups' account."""
+    """Content that the page's script draws: names, edges in columns, the tree, the groups."""
     found = network.communities
     return {
         "names": [name.encode("utf-8", "replace").decode() for name in network.identities],

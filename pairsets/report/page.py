@@ -140,7 +140,7 @@ def _hubs(report: Report) -> list[Mapping[str, object]]:
 
 
 def _maps(report: Report) -> Markup:
-    """What the script of the maps draws; it is the gallery's, so that without one there is none."""
+    """Content for the script of the maps, which is the gallery's: without one there is none."""
     if not report.maps or not report.gallery:
         return Markup("")
     return script_json(
