@@ -15,7 +15,7 @@ SCHEMES = ("light", "dark")
 WIDTHS = (390, 1300)
 
 
-def violations(page: Page, view: str = "") -> list[str]:
+def violations(page: Page, view: str, within: str = "body") -> list[str]:
     """Violations in what the page shows now: view, rule, element, and what is wrong with it.
 
     Whatever moves is brought to its end first: a colour on its way from one to another has a
@@ -37,15 +37,15 @@ def violations(page: Page, view: str = "") -> list[str]:
     # By the browser's own door: the page's policy allows no script from elsewhere.
     page.evaluate(axe.AXE_SCRIPT)
     found = page.evaluate(
-        """async (rules) => {
-            const { violations, passes } = await axe.run(document, {
+        """async ([rules, within]) => {
+            const { violations, passes } = await axe.run(within === "body" ? document : within, {
                 runOnly: { type: "tag", values: rules },
             });
             return [passes.length, violations.flatMap(({ id, nodes }) => nodes.map((node) =>
                 `${id}: ${node.target.join(" ")}: ${node.failureSummary.replace(/\\s+/g, " ")}`))];
         }""",
-        RULES,
+        [RULES, within],
     )
     passed, wrong = found
     assert passed > 5, "axe-core has looked at nothing"
-    return [f"{view}: {one}" if view else one for one in wrong]
+    return [f"{view}: {one}" for one in wrong]
