@@ -40,6 +40,7 @@ from mining.cli.options import (
     PositivesOption,
     PublishedOption,
     RelativeMarginOption,
+    ReportGroup,
     SearchDeviceOption,
     SeedOption,
     SharedCacheOption,
@@ -394,6 +395,7 @@ def build(
     joined: RandomGroup = RandomGroup(),
     suspects: SuspectGroup = SuspectGroup(),
     tables: TableGroup = TableGroup(),
+    report: ReportGroup = ReportGroup(),
     whole: RunGroup = RunGroup(),
     models: ModelGroup = ModelGroup(),
     cache: SharedCacheOption = None,
@@ -410,6 +412,7 @@ def build(
     if mined.fusion is not None and len(miners) == 1:
         raise typer.BadParameter("--fusion is of several; give --reference more than once")
     drop = suspects.drop(models.max_pixels)
+    report.refuse()
     from mining.cli.progress_bar import bar
     from mining.cli.summary import print_run
     from mining.commands.build import build as run_build
@@ -429,6 +432,7 @@ def build(
             overwrite=whole.overwrite,
             progress=bar,
         )
+    report.print_pages(run.folder, bar)
     print_run(run)
 
 

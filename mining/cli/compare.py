@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,6 +29,7 @@ from mining.cli.options import (
     PairsArgument,
     PoolOption,
     PublishedOption,
+    ReportGroup,
     ScoreGroup,
     TargetOption,
     share_from,
@@ -341,6 +342,7 @@ def compare(
     identity: IdentityGroup = IdentityGroup(),
     intervals: IntervalGroup = IntervalGroup(),
     written: OutputGroup = OutputGroup(),
+    report: ReportGroup = ReportGroup(),
     network: ModelGroup = ModelGroup(),
 ) -> None:
     """Models side by side: tables with intervals, differences, figures, and a report to look at.
@@ -352,6 +354,7 @@ def compare(
     from mining.commands.compare import compare_models
     from pairsets.files.side_files import Named
 
+    report.refuse()
     compared = compare_models(
         faces,
         pairs,
@@ -370,7 +373,8 @@ def compare(
         progress=bar,
         **vars(written),
     )
-    print_compared(compared)
+    printed = report.print_pages(compared.folder, bar)
+    print_compared(replace(compared, files=[*compared.files, *printed]))
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def run_content(run: Run) -> Content:
         *([run.folder.identification] if run.identification is not None else []),
         run.folder.figure("adversarial").parent,
         run.folder.report,
+        *([run.folder.pdf] if run.folder.pdf.exists() else []),
     ]
     found = _ended(files, run.funnel, run.warnings)
     found |= _boards(run.leaderboards) | _census(run.census)

@@ -16,10 +16,12 @@ from pairsets.files.suspect_kinds import KINDS
 from pairsets.storage.former_names import KEYS
 
 if TYPE_CHECKING:
+    from mining.commands.run_folder import RunFolder
     from mining.embeddings.options import EmbeddingOptions
     from mining.scores.sources import ScoreSources
     from pairsets.evaluation.interval_options import IntervalOptions
     from pairsets.identities.rules import Rule
+    from pairsets.progress import Progress
 
 # As `mining.models.Precision`, `mining.embeddings.engines.Engine` and
 # `mining.embeddings.producer.OnError`, which would import too much.
@@ -763,6 +765,35 @@ class OutputGroup:
 
     overwrite: OverwriteOption = False
     spreadsheet_safe: SpreadsheetSafeOption = False
+
+
+@dataclass(frozen=True)
+class ReportGroup:
+    """The options of the report of a run."""
+
+    pdf: Annotated[
+        bool,
+        typer.Option(
+            "--pdf",
+            help="Print the report to report.pdf, too, by an installed Chromium, Chrome or Edge.",
+        ),
+    ] = False
+
+    def refuse(self) -> None:
+        """Refuse at once what could not be done when all else is."""
+        if self.pdf:
+            from pairsets.report.pdf import refuse_without_browser
+
+            refuse_without_browser()
+
+    def print_pages(self, folder: RunFolder, progress: Progress) -> list[Path]:
+        """Print the report of a finished run, where that was asked for; returns the files."""
+        if not self.pdf:
+            return []
+        from pairsets.report import write_pdf
+
+        with progress("Printing the report"):
+            return [write_pdf(folder.report, folder.pdf)]
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ def print_run(run: Run) -> None:
         *_searched(run.folder, run.identification),
         ("figures", run.folder.figure("adversarial").parent),
         ("report", run.folder.report),
+        *_printed(run.folder),
     ]
     _print_files(console, files)
     _print_warnings(console, run.warnings)
@@ -120,9 +121,15 @@ def print_compared(compared: Compared) -> None:
             *_searched(compared.folder, compared.identification),
             ("figures", compared.folder.figure("x").parent),
             ("report", compared.folder.report),
+            *_printed(compared.folder),
         ],
     )
     _print_warnings(console, compared.warnings)
+
+
+def _printed(folder: RunFolder) -> list[tuple[str, Path]]:
+    """The row of the report as PDF, where it was printed."""
+    return [("report, printed", folder.pdf)] if folder.pdf.exists() else []
 
 
 def _searched(folder: RunFolder, found: GallerySearch | None) -> list[tuple[str, Path]]:

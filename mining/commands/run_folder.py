@@ -60,6 +60,8 @@ class RunFolder:
         run, settings = cls(root), settings or {}
         run.refuse(overwrite=overwrite, faces=faces, kind=kind, settings=settings)
         root.mkdir(parents=True, exist_ok=True)
+        # Of an older report, which is written anew.
+        run.pdf.unlink(missing_ok=True)
         write_text(run.marker, _marked(kind) + json.dumps(settings) + "\n")
         return run
 
@@ -159,6 +161,11 @@ class RunFolder:
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"
+
+    @property
+    def pdf(self) -> Path:
+        """The report as PDF, where that was asked for."""
+        return self.report.with_suffix(".pdf")
 
     @property
     def leaderboard(self) -> Path:

@@ -3,6 +3,7 @@
 from pairsets.funnel import FunnelRow
 from pairsets.report.content import DetSet, GalleryPair, ModelScores, Report
 from pairsets.report.page import render, write_report
+from pairsets.report.pdf import write_pdf
 from pairsets.report.svg import refuse_suffix, save_figure, to_svg
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "render",
     "save_figure",
     "to_svg",
+    "write_pdf",
     "write_report",
 ]

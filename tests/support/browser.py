@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,24 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pairsets.report.pdf import NAMES, VARIABLE, find_browser
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-VARIABLE = "LOOKALIKES_BROWSER"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A page that has not changed by then never will, however busy the machine is.
 PATIENCE_MS = 600_000
 # Runs before any script of a page: what its policy refuses becomes a console error in any browser.
 WATCH = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`refused by the policy: ${event.violatedDirective} ${event.blockedURI}`));"""
-
-
-def find_browser() -> str | None:
-    """Path of the browser that `LOOKALIKES_BROWSER` names, else the first Chromium on PATH."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return shutil.which(named)
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
