@@ -321,6 +321,13 @@ def evaluate(
     print_made(made)
 
 
+@dataclass(frozen=True)
+class ShownGroup(ReportGroup):
+    """Options of what a comparison shows."""
+
+    published: PublishedOption = False
+
+
 @app.command(
     cls=accepting({"--pairs": "--pair-file"}),
     rich_help_panel=PANEL,
@@ -338,11 +345,10 @@ def compare(
     counted: ComparedCensusGroup = ComparedCensusGroup(),
     annotator: AnnotatorOption = None,
     target_fnr: TargetOption = None,
-    published: PublishedOption = False,
     identity: IdentityGroup = IdentityGroup(),
     intervals: IntervalGroup = IntervalGroup(),
     written: OutputGroup = OutputGroup(),
-    report: ReportGroup = ReportGroup(),
+    report: ShownGroup = ShownGroup(),
     network: ModelGroup = ModelGroup(),
 ) -> None:
     """Models side by side: tables with intervals, differences, figures, and a report to look at.
@@ -368,7 +374,7 @@ def compare(
         identities=identity.rule(),
         annotators=[Named.parse(text) for text in annotator or []],
         target_fnr=target_of(target_fnr),
-        published=published,
+        published=report.published,
         intervals=intervals.options(),
         progress=bar,
         **vars(written),

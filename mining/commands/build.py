@@ -188,8 +188,8 @@ def build(
         provenance=_provenance(cast, embedded, run, random.seed),
     )
     made = with_search(made, dict(zip(cast.names, embedded, strict=True)), tables, given, progress)
-    with progress("Drawing the report"):
-        draw_report(made, made.references, content.rank, encoding.max_pixels)
+    with progress("Drawing the report") as step:
+        draw_report(made, made.references, content.rank, encoding.max_pixels, step)
     run.finish([run.embeddings(model) for model in cast.loaded], without.values())
     return made
 

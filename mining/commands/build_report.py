@@ -21,9 +21,10 @@ from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
 from pairsets.pairset import PairSet
+from pairsets.progress import Step, unheard
 from pairsets.random_set import sample_rows
 from pairsets.report import save_figure, write_report
-from pairsets.report.assembly import model_scores, report_of
+from pairsets.report.assembly import draw_figures, drawn_files, model_scores, report_of
 from pairsets.report.inputs import ReportInputs
 from pairsets.report.provenance import Provenance
 from pairsets.tables.leaderboard import Leaderboard
@@ -35,18 +36,23 @@ Rows = NDArray[np.int64]
 
 
 def draw_report(
-    run: Run, references: Sequence[str], rank: Rows, max_pixels: int = MAX_PIXELS
+    run: Run,
+    references: Sequence[str],
+    rank: Rows,
+    max_pixels: int = MAX_PIXELS,
+    progress: Step = unheard,
 ) -> None:
     """Draw the figures and `report.html` of a run.
 
     Of one reference, pairs are drawn with its scores, and `scores.png` shows how these lie. Several
-    have no scale in common: their pairs are drawn without, and each has a picture of its own.
+    have no scale in common: their pairs are drawn without. Each chart of the report is a file, too.
 
     Args:
         run: what was made.
         references: the models that mined, or the one.
         rank: `[N]` of the adversarial rows, 0 for positives.
         max_pixels: width times height above which a face is refused undecoded.
+        progress: called with the charts drawn, and all.
     """
     sets = {"random": run.random, "adversarial": run.adversarial}
     negatives = np.flatnonzero(run.random.negatives)
@@ -64,17 +70,18 @@ def draw_report(
         )
         save_figure(figure, run.folder.figure(name))
     shown = shown_of(run, references, rank, max_pixels)
-    spread = []
-    for at, reference in enumerate(references, 1):
-        scores = model_scores(shown, reference)
+    folder = run.folder.figure("scores").parent
+    # An older run in this place may have had more models, or other sets.
+    older = {*drawn_files(folder), run.folder.figure("scores")}
+    written = draw_figures(shown, folder, progress)
+    if alone:
+        scores = model_scores(shown, references[0])
         figure = figures.score_histograms(
-            scores.groups, threshold=scores.threshold, xlabel=f"score of {reference}"
+            scores.groups, threshold=scores.threshold, xlabel=f"score of {references[0]}"
         )
-        spread.append(run.folder.figure("scores" if alone else f"scores-{at}"))
-        save_figure(figure, spread[-1])
-    # An older run in this place may have had more references, or fewer.
-    for stale in {*spread[0].parent.glob("scores*.png")} - {*spread}:
-        stale.unlink()
+        written.append(save_figure(figure, run.folder.figure("scores")))
+    for stale in older - {*written}:
+        stale.unlink(missing_ok=True)
     write_report(report_of(shown), run.folder.report)
 
 

@@ -45,7 +45,7 @@ from pairsets.identities.rules import Rule
 from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
 from pairsets.report import write_report
-from pairsets.report.assembly import FIGURES, draw_figures, report_of
+from pairsets.report.assembly import draw_figures, drawn_files, report_of
 from pairsets.report.inputs import ReportInputs
 from pairsets.report.provenance import Provenance, day_made
 from pairsets.storage.artefacts import installed, versions, write_json
@@ -344,14 +344,14 @@ def _write(
         written += [write_verdicts(verdicts, found), write_curves(curves, found)]
     if shown.census is not None:
         written += write_census(run.root / STEM, shown.census)
+    with progress("Drawing figures") as step:
+        written += draw_figures(shown, run.report.parent / "figures", step)
     if spreadsheet_safe:
         written += write_copies(tables_of(written))
     if shown.identification is not None:
         written += write_search(
             run.identification, shown.identification, spreadsheet_safe=spreadsheet_safe
         )
-    with progress("Drawing figures") as step:
-        written += draw_figures(shown, run.report.parent / "figures", step)
     with progress("Drawing the report"):
         written.append(write_report(report_of(shown), run.report))
     return written
@@ -430,17 +430,10 @@ class _Older:
         ours = bool(names) or folder.marker.exists()
         files = [root / f"{name}.{what}.csv" for name in names for what in TABLES]
         files += [root / f"{STEM}{end}" for end in ENDS] if names else []
-        if names:
-            files += copies_of([*files, folder.leaderboard.with_suffix(".csv"), root / DIFFERENCES])
         if ours:
-            files += [
-                file
-                for kind in FIGURES
-                for end in ("png", "svg")
-                for file in (root / "figures").glob(f"{kind}-*.{end}")
-            ]
-            files += [root / "figures" / f"{STEM}.{end}" for end in ("png", "svg")]
-            files += files_in(folder.identification)
+            files += drawn_files(root / "figures")
+            tables = [*tables_of(files), folder.leaderboard.with_suffix(".csv"), root / DIFFERENCES]
+            files += [*copies_of(tables), *files_in(folder.identification)]
         strangers = [] if ours else [*(root / "embeddings").glob("*")]
         return cls(files, strangers, folder.identification)
 

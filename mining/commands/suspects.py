@@ -230,13 +230,7 @@ def draw_suspects(
     for doubt in doubts:
         rows = np.flatnonzero(doubt.flagged)
         rows = rows[np.lexsort((rows, -doubt.score[rows]))]
-        # One of each reason first: two identities, or one face, may be in many pairs.
-        seen: Counter[str] = Counter()
-        turn = []
-        for row in rows.tolist():
-            turn.append(seen[doubt.reasons[row]])
-            seen[doubt.reasons[row]] += 1
-        rows = rows[np.argsort(turn, kind="stable")][:SHOWN]
+        shown, told = choose_shown(pairs, rows.tolist())
         title = f"{KINDS[doubt.kind]}: {doubt.count:,} of {len(pairs):,} pairs"
         if doubt.count > SHOWN:
             title += f", {SHOWN} of them shown"
@@ -245,10 +239,37 @@ def draw_suspects(
                 faces / pairs.path_a[row],
                 faces / pairs.path_b[row],
                 doubt.reasons[row] + (" (a positive)" if pairs.label[row] else ""),
+                told[row],
             )
-            for row in rows.tolist()
+            for row in shown
         ]
     return figures.suspect_sheet(sheets, max_pixels=max_pixels)
+
+
+def choose_shown(pairs: PairSet, rows: Sequence[int]) -> tuple[list[int], dict[int, str]]:
+    """Rows to draw, those of two identities side by side, and what stands above each.
+
+    One of every two identities first, then a second: the same two may be in most of the pairs.
+
+    Args:
+        pairs: what the rows are of.
+        rows: from the most suspicious one down.
+    """
+    of: dict[tuple[str, ...], list[int]] = {}
+    for row in rows:
+        of.setdefault(tuple(sorted({*pairs.names(row)})), []).append(row)
+    turns = [(turn, at) for at, found in enumerate(of.values()) for turn in range(len(found))]
+    drawn = Counter(at for _, at in sorted(turns)[:SHOWN])
+    shown: list[int] = []
+    told: dict[int, str] = {}
+    for at, (names, found) in enumerate(of.items()):
+        title = " and ".join(names)
+        if len(found) > 1:
+            here = "" if drawn[at] == len(found) else f", {drawn[at]} here"
+            title += f": {len(found):,} pairs{here}"
+        shown += found[: drawn[at]]
+        told |= dict.fromkeys(found, title)
+    return shown, told
 
 
 def _unread_faces(unread: Mapping[str, str]) -> list[str]:

@@ -10,10 +10,10 @@ from pairsets.figures.bars import interval_bars
 from pairsets.figures.census import census_curves
 from pairsets.figures.columns import COLUMNS, pair_columns
 from pairsets.figures.confusion import confusion_map
-from pairsets.figures.curves import det_curves, roc_curves
+from pairsets.figures.curves import det_curves, det_vertices, roc_curves, roc_vertices
 from pairsets.figures.epochs import training_curves
 from pairsets.figures.hardness import hardness_curves
-from pairsets.figures.histograms import score_histograms
+from pairsets.figures.histograms import score_bins, score_histograms
 from pairsets.figures.identification import cmc_curves, open_set_curves
 from pairsets.figures.impostors import impostor_sheet
 from pairsets.figures.menagerie import menagerie
@@ -48,6 +48,7 @@ __all__ = [
     "cmc_curves",
     "confusion_map",
     "det_curves",
+    "det_vertices",
     "encode",
     "format_score",
     "hardness_curves",
@@ -57,7 +58,9 @@ __all__ = [
     "open_set_curves",
     "pair_columns",
     "roc_curves",
+    "roc_vertices",
     "saliency",
+    "score_bins",
     "score_histograms",
     "suspect_sheet",
     "training_curves",

@@ -45,9 +45,14 @@ def pair_columns(
         if values is not None and len(values) != len(pairs):
             raise PairsetsError(f"{len(values)} {what} for {len(pairs)} pairs")
     side, gap, line, size = 1.0, 0.05, 0.12, 6.5
-    above = 2 * line + gap if names else 0.0
-    below = above + (1.8 * line if scores is not None else 0.0)
-    band = above + 2 * side + gap + below + 2 * gap
+    told = [[fitted(name, 72 * side, size) for name in two] for two in names or ()]
+    # As many lines as the longest name takes, so that scores stand in a row, close to their pairs.
+    over, under = (
+        line * max((two[at].count("\n") + 1 for two in told), default=0) for at in (0, 1)
+    )
+    above = over + gap if told else 0.0
+    below = (under + gap if told else 0.0) + (1.4 * line if scores is not None else 0.0)
+    band = above + 2 * side + gap + below + 3 * gap
     columns = min(len(pairs), COLUMNS)
     width = columns * (side + gap) + gap
     height = -(-len(pairs) // COLUMNS) * band + gap + (2 * line if title else 0.0)
@@ -64,18 +69,16 @@ def pair_columns(
             write(width / 2, height - gap, fitted(title, 72 * width, 9, lines=1), "top", 9)
         for at, pair in enumerate(pairs):
             left = gap + at % COLUMNS * (side + gap)
-            base = height - (2 * line if title else 0.0) - (at // COLUMNS + 1) * band + below
+            base = height - (2 * line if title else 0.0) - (at // COLUMNS + 1) * band + below + gap
             for path, bottom in zip(pair, (base + side + gap, base), strict=True):
                 axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
                 axes.imshow(np.asarray(thumbnail(path, 224, max_pixels=max_pixels)))
                 axes.set_axis_off()
             middle = left + side / 2
-            if names:
-                first, second = (fitted(name, 72 * side, size) for name in names[at])
+            if told:
+                first, second = told[at]
                 write(middle, base + 2 * side + 2 * gap, first, "bottom", size)
                 write(middle, base - gap, second, "top", size)
             if scores is not None:
-                write(
-                    middle, base - below + 0.9 * line, format_score(scores[at]), "center", 7, MUTED
-                )
+                write(middle, base - below + gap, format_score(scores[at]), "bottom", 7, MUTED)
     return figure

@@ -112,7 +112,7 @@ def roc_curves(
             axes.axhline(level, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
         handles: list[Artist] = []
         for at, curve in enumerate(curves.values()):
-            rows = _rows(curve, np.linspace(0, 1, 150))
+            rows = roc_vertices(curve)
             x, y = 100 * curve.fpr[rows], 100 * (1 - curve.fnr[rows])
             handles += axes.plot(x, y, linewidth=1.6, **_look(at))  # type: ignore[arg-type]
         if human is not None:
@@ -125,6 +125,16 @@ def roc_curves(
         )
         legend(figure, handles, [*curves, *(["person"] if human else [])])
     return figure
+
+
+def det_vertices(curve: Curve) -> Rows:
+    """Numbers of the vertices that `det_curves` draws, all of a short curve."""
+    return _rows(curve, np.array([_NORMAL.cdf(at) for at in np.linspace(-4.3, 4.3, 260)]))
+
+
+def roc_vertices(curve: Curve) -> Rows:
+    """Numbers of the vertices that `roc_curves` draws, all of a short curve."""
+    return _rows(curve, np.linspace(0, 1, 150))
 
 
 def _chance(axes: Axes, x: Floats, y: Floats, along: float) -> None:
@@ -210,7 +220,7 @@ def _rows(curve: Curve, grid: Floats) -> Rows:
 
 def _det_vertices(curve: Curve) -> tuple[Floats, Floats]:
     """Vertices of the DET curve: deviates of FPR and FNR."""
-    rows = _rows(curve, np.array([_NORMAL.cdf(at) for at in np.linspace(-4.3, 4.3, 260)]))
+    rows = det_vertices(curve)
     return (
         _deviates(curve.fpr[rows], 0.5 / curve.negatives),
         _deviates(curve.fnr[rows], 0.5 / curve.positives),

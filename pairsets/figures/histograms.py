@@ -9,6 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.figures.style import (
     BLUE,
@@ -24,6 +25,25 @@ from pairsets.figures.style import (
 )
 
 
+def score_bins(groups: Mapping[str, ArrayLike]) -> tuple[Floats, dict[str, Floats]]:
+    """Edges `[61]` of the bins of `score_histograms`, and by group the shares `[60]` in them.
+
+    Raises:
+        ScoresError: no scores at all, or some that are not finite.
+    """
+    arrays = {name: np.asarray(values, np.float64).ravel() for name, values in groups.items()}
+    arrays = {name: values for name, values in arrays.items() if values.size}
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ScoresError(f"{name}: {(~np.isfinite(values)).sum()} scores are not finite")
+    if not arrays:
+        raise ScoresError("no scores to draw")
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins=60)
+    return edges, {
+        name: np.histogram(values, edges)[0] / values.size for name, values in arrays.items()
+    }
+
+
 def score_histograms(
     groups: Mapping[str, ArrayLike], *, threshold: float | None = None, xlabel: str = "score"
 ) -> Figure:
@@ -37,19 +57,12 @@ def score_histograms(
     Raises:
         ScoresError: no scores at all, or some that are not finite.
     """
-    arrays = {name: np.asarray(values, np.float64).ravel() for name, values in groups.items()}
-    arrays = {name: values for name, values in arrays.items() if values.size}
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise ScoresError(f"{name}: {(~np.isfinite(values)).sum()} scores are not finite")
-    if not arrays:
-        raise ScoresError("no scores to draw")
-    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins=60)
+    edges, found = score_bins(groups)
     with style():
         figure, axes = panel((4.6, 3.1))
         handles: list[Artist] = []
-        for at, values in enumerate(arrays.values()):
-            shares = 100 * np.histogram(values, edges)[0] / values.size
+        for at, share in enumerate(found.values()):
+            shares = 100 * share
             color, dash = (GREEN, BLUE, VERMILLION)[at % 3], DASHES[at % len(DASHES)]
             axes.stairs(shares, edges, fill=True, color=color, alpha=0.16)
             handles.append(axes.stairs(shares, edges, color=color, linewidth=1.3, linestyle=dash))
@@ -67,5 +80,5 @@ def score_histograms(
         axes.margins(x=0.02, y=0.14)
         axes.set(xlabel=drawable(xlabel), ylabel="share of pairs (%)", ylim=(0, None))
         axes.grid(axis="x", visible=False)
-        legend(figure, handles, list(arrays))
+        legend(figure, handles, list(found))
     return figure

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +23,21 @@ _LINES = 4
 
 @dataclass(frozen=True)
 class Doubted:
-    """A pair and why it is doubted, in words."""
+    """A pair and why it is doubted, in words.
+
+    Attributes:
+        a, b: the pictures.
+        reason: why.
+        names: who they show; one text for all pairs of the same two.
+    """
 
     a: Path
     b: Path
     reason: str
+    names: str = ""
+
+
+_names = attrgetter("names")
 
 
 def suspect_sheet(
@@ -33,7 +45,9 @@ def suspect_sheet(
 ) -> Figure:
     """Suspicious pairs side by side, under a title a group, the reason below each.
 
-    An image that cannot be read is an empty frame: that may be why the pair is a suspect.
+    Those of the same two identities, one after the other, stand under their names; where they fit
+    in a row, in one. An image that cannot be read is an empty frame: that may be why the pair is a
+    suspect.
 
     Args:
         groups: by title; groups without pairs are left out.
@@ -46,10 +60,14 @@ def suspect_sheet(
     if not groups:
         raise PairsetsError("no suspects to draw; expected at least one pair")
     wide = 2 * _SIDE + 2 * _GAP
-    band = _SIDE + (_LINES + 0.6) * _LINE
     title = 2.2 * _LINE
     width = _GAP + ROW * wide
-    height = _GAP + sum(title + -(-len(pairs) // ROW) * band for pairs in groups.values())
+    placed = {name: _places(pairs) for name, pairs in groups.items()}
+    bands = {
+        name: _SIDE + (_LINES + 0.6 + 1.5 * any(pair.names for pair in pairs)) * _LINE
+        for name, pairs in groups.items()
+    }
+    height = _GAP + sum(title + bands[name] * (at[-1][1] + 1) for name, at in placed.items())
     with style():
         figure = Figure(figsize=(width, height), dpi=200)
         top = height - _GAP / 2
@@ -59,8 +77,19 @@ def suspect_sheet(
                 size=_SIZE + 1.5, color=INK, va="top", weight="bold", parse_math=False,
             )  # fmt: skip
             top -= title
-            for at, pair in enumerate(pairs):
-                x, y = _GAP + at % ROW * wide, top - at // ROW * band - _SIDE
+            band = bands[name]
+            # Faces are at the foot of their band but for the reason; names stand above them.
+            head = band - _SIDE - (_LINES + 0.6) * _LINE
+            for at, (pair, (column, row)) in enumerate(zip(pairs, placed[name], strict=True)):
+                x, y = _GAP + column * wide, top - row * band - head - _SIDE
+                if pair.names and (not column or pairs[at - 1].names != pair.names):
+                    run = next(groupby(pairs[at:], key=_names))[1]
+                    room = min(sum(1 for _ in run), ROW - column) * wide - _GAP
+                    figure.text(
+                        x / width, (y + _SIDE + 0.35 * _LINE) / height,
+                        fitted(pair.names, 72 * room, _SIZE, lines=1),
+                        size=_SIZE, color=INK, va="bottom", parse_math=False,
+                    )  # fmt: skip
                 for side, path in enumerate((pair.a, pair.b)):
                     left = x + side * (_SIDE + 0.04)
                     axes = figure.add_axes(
@@ -79,5 +108,18 @@ def suspect_sheet(
                     x / width, (y - 0.35 * _LINE) / height, words,
                     size=_SIZE, color=MUTED, va="top", parse_math=False,
                 )  # fmt: skip
-            top -= -(-len(pairs) // ROW) * band
+            top -= (placed[name][-1][1] + 1) * band
     return figure
+
+
+def _places(pairs: Sequence[Doubted]) -> list[tuple[int, int]]:
+    """Column and row of each pair; those of one name begin a row where they would not fit."""
+    places: list[tuple[int, int]] = []
+    at = 0
+    for names, run in groupby(pairs, key=_names):
+        count = len([*run])
+        if names and at % ROW and at % ROW + count > ROW:
+            at += ROW - at % ROW
+        places += [(place % ROW, place // ROW) for place in range(at, at + count)]
+        at += count
+    return places

@@ -17,14 +17,28 @@ from pairsets.evaluation.hardness import Hardness, hardness
 from pairsets.evaluation.hubness import hub_faces
 from pairsets.progress import Step
 from pairsets.report import DetSet, ModelScores, Report, save_figure
+from pairsets.report.chart_tables import (
+    ChartTable,
+    census_table,
+    confusion_table,
+    det_table,
+    hardness_table,
+    histogram_table,
+    interval_table,
+    roc_table,
+)
 from pairsets.report.content import ConfusionMap, HubFaces
 from pairsets.report.gallery_pairs import gallery_of
 from pairsets.report.inputs import ReportInputs
+from pairsets.storage.csv_tables import write_csv
 
 # Mined pairs from which a curve over their ranks says something.
 FEWEST_RANKED = 40
 # What the names of figures begin with.
 FIGURES = ("leaderboard", "det", "roc", "scores", "hardness", "confusion")
+
+# How they are written: two pictures, and the data.
+ENDINGS = ("png", "svg", "csv")
 
 
 def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
@@ -141,39 +155,61 @@ def _last(shown: ReportInputs) -> list[Comparison]:
 
 
 def draw_figures(shown: ReportInputs, folder: Path, progress: Step) -> list[Path]:
-    """Draw every chart of the report as a file of its own, as PNG and as SVG; returns the paths."""
+    """Draw every chart of the report as a file of its own, PNG and SVG, its data beside it as CSV.
+
+    Returns the paths.
+    """
     made = list(_figures(shown))
     written = []
-    for done, (name, draw) in enumerate(made):
+    for done, (name, draw, table) in enumerate(made):
         progress(done, len(made))
         figure = draw()
         for suffix in (".png", ".svg"):
             written.append(save_figure(figure, folder / f"{name}{suffix}"))
+        written.append(write_csv(folder / f"{name}.csv", table.header, table.rows))
     progress(len(made), len(made))
     return written
 
 
-def _figures(shown: ReportInputs) -> Iterator[tuple[str, Callable[[], figures.Figure]]]:
-    """Names of figures, without suffix, each with the function that draws it."""
+def drawn_files(folder: Path) -> list[Path]:
+    """Files in a folder that are called as those that `draw_figures` writes."""
+    named = [*(f"{kind}-*" for kind in FIGURES), "all-pairs"]
+    return [file for name in named for end in ENDINGS for file in folder.glob(f"{name}.{end}")]
+
+
+def _figures(
+    shown: ReportInputs,
+) -> Iterator[tuple[str, Callable[[], figures.Figure], ChartTable]]:
+    """Names of figures, without suffix, each with the function that draws it, and its data."""
     for board in shown.boards:
         if any(entry.fpr is not None for entry in board.entries):
-            yield f"leaderboard-{board.name}", partial(figures.interval_bars, board.entries)
+            yield (
+                f"leaderboard-{board.name}",
+                partial(figures.interval_bars, board.entries),
+                interval_table(board.entries),
+            )
         if board.beside_published:
             # An axis of its own: published rows have no other rate.
             yield (
                 f"leaderboard-{board.name}-zaci20",
                 partial(figures.interval_bars, board.entries, column="fpr_interpolated"),
+                interval_table(board.entries, "fpr_interpolated"),
             )
     for one in shown.comparisons:
         found = det_set(one)
-        for kind, draw in (("det", figures.det_curves), ("roc", figures.roc_curves)):
+        for kind, draw, table_of in (
+            ("det", figures.det_curves, det_table),
+            ("roc", figures.roc_curves, roc_table),
+        ):
             yield (
                 f"{kind}-{one.name}",
                 partial(draw, found.curves, human=found.human, target_fnrs=found.target_fnrs),
+                table_of(found),
             )
     if shown.census is not None:
         curves = {model: one.curve for model, one in shown.census.models.items()}
-        yield "all-pairs", partial(figures.census_curves, curves, mined=shown.mined)
+        draw_census = partial(figures.census_curves, curves, mined=shown.mined)
+        yield "all-pairs", draw_census, census_table(curves)
     for at, model in enumerate(shown.models, 1):
         scores = model_scores(shown, model)
         yield (
@@ -184,9 +220,10 @@ def _figures(shown: ReportInputs) -> Iterator[tuple[str, Callable[[], figures.Fi
                 threshold=scores.threshold,
                 xlabel=f"score of {model}",
             ),
+            histogram_table(scores.groups),
         )
     for name, curve in hardness_of(shown).items():
-        yield f"hardness-{name}", partial(figures.hardness_curves, curve)
+        yield f"hardness-{name}", partial(figures.hardness_curves, curve), hardness_table(curve)
     for at, (one, model) in enumerate(_mapped(shown), 1):
         cut = one.thresholds[model]
         confusion = Confusion.of(one.pairs, one.scores[model], cut)
@@ -198,4 +235,8 @@ def _figures(shown: ReportInputs) -> Iterator[tuple[str, Callable[[], figures.Fi
             for name, path in shown_by.items()
             if path not in shown.unseen
         }
-        yield f"confusion-{at}", partial(figures.confusion_map, confusion, paths)
+        yield (
+            f"confusion-{at}",
+            partial(figures.confusion_map, confusion, paths),
+            confusion_table(confusion),
+        )

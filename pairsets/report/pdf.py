@@ -115,7 +115,7 @@ def write_pdf(page: str | Path, path: str | Path) -> Path:
 
 
 def _run(command: list[str]) -> str:
-    """What a browser complained of, for people."""
+    """Complaint of a browser that has ended, for people; empty without one."""
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL

@@ -29,6 +29,7 @@ from mining.ranking.warnings import fusion_warnings
 from pairsets import PairSet, evaluate
 from pairsets.files.score_files import HEADER, QUANTILE, read_quantiles, read_scores
 from pairsets.files.side_files import Named
+from pairsets.report.assembly import model_scores
 
 FACTS = ("model", "fingerprint", "similarity", "dimensions", "provenance")
 
@@ -227,15 +228,23 @@ def test_another_run_in_its_place_keeps_nothing_of_it(home, models):
     own = home / "run" / "adversarial.without-twins.csv"
     own.write_text("mine")
     build("faces", ["pixels", models[0]], out="run", pairs=9, overwrite=True)
-    pictures = {path.name for path in (home / "run" / "figures").iterdir()}
-    assert pictures == {"adversarial.png", "random.png", "scores-1.png", "scores-2.png"}
+    assert _spreads(home / "run") == {"scores-1", "scores-2"}
     left = {path.name for path in (home / "run").glob("adversarial.without-*")}
     stems = ("adversarial.without-pixels", "adversarial.without-python-means-colours")
     assert left == {own.name, *(f"{stem}.{end}" for stem in stems for end in ("csv", "json"))}
     build("faces", "pixels", out="run", pairs=9, overwrite=True)
     assert [path.name for path in (home / "run").glob("adversarial.without-*")] == [own.name]
-    pictures = {path.name for path in (home / "run" / "figures").iterdir()}
-    assert pictures == {"adversarial.png", "random.png", "scores.png"}
+    assert _spreads(home / "run") == {"scores", "scores-1"}
+
+
+def _spreads(run):
+    """Names of the histograms of a run, after checking that each chart is whole."""
+    files = {*(run / "figures").iterdir()}
+    alone = {run / "figures" / f"{name}.png" for name in ("adversarial", "random", "scores")}
+    stems = {file.stem for file in files - alone}
+    whole = {run / "figures" / f"{name}.{end}" for name in stems for end in ("png", "svg", "csv")}
+    assert whole == files - alone
+    return {file.stem for file in files if file.stem.startswith("scores")}
 
 
 def test_the_summary_and_the_tables_of_build(home, models):
@@ -268,26 +277,22 @@ def test_a_title_is_never_cut(home, models):
 
 
 def test_what_the_figures_and_the_report_show(home, models, monkeypatch):
-    figures, spreads, reports = {}, {}, []
+    figures, drawn, reports = {}, [], []
     stage = mining.commands.build_report
     monkeypatch.setattr(stage, "save_figure", lambda data, path: figures.update({path.stem: data}))
     monkeypatch.setattr(stage, "write_report", lambda report, path: reports.append(report))
     monkeypatch.setattr(stage.figures, "pair_columns", lambda pairs, scores, **_: (pairs, scores))
-    monkeypatch.setattr(
-        stage.figures,
-        "score_histograms",
-        lambda groups, xlabel, **_: spreads.setdefault(xlabel, groups),
-    )
+    monkeypatch.setattr(stage, "draw_figures", lambda shown, *_: drawn.append(shown) or [])
     names = ["pixels", models[0]]
     run = build("faces", names, out="run", models=models[1:], pairs=25)
     mined = mine_together(sources_of(run, names), 25)
     (report,) = reports
     assert dict(report.facts)["Reference models"] == f"pixels, {models[0]} (mean of quantiles)"
     assert "Reference model" not in dict(report.facts)
-    assert list(spreads) == ["score of pixels", f"score of {models[0]}"]
-    for at, name in enumerate(names, 1):
-        groups = figures[f"scores-{at}"]
-        assert groups is spreads[f"score of {name}"]
+    # Of one reference alone there is a `scores.png` more.
+    assert {*figures} == {"adversarial", "random"}
+    for name in names:
+        groups = model_scores(drawn[0], name).groups
         own = run.scores["adversarial"][name][run.adversarial.negatives]
         assert groups["adversarial negatives"].tolist() == own.tolist()
     hardest = list(zip(mined.path_a, mined.path_b, strict=True))

@@ -102,6 +102,20 @@ class TestPairColumns:
         assert where["-0.500"][1] < where["d"][1]
         assert second.x0 < where["d"][0] == where["-0.500"][0] < second.x1
 
+    @pytest.mark.parametrize("name", ["b", "a long name that takes two lines of them"])
+    def test_a_score_stands_under_its_pair(self, pairs, name):
+        count = COLUMNS + 1
+        figure = pair_columns(pairs[:count], scores=range(count), names=[("a", name)] * count)
+        figure.draw_without_rendering()
+        boxes = {text.get_text(): text.get_window_extent() for text in figure.texts}
+        below, above = figure.axes[1].get_window_extent(), figure.axes[-2].get_window_extent()
+        to_its_own = below.y0 - boxes["0.000"].y1
+        to_the_next = boxes["0.000"].y0 - above.y1
+        line = boxes["0.000"].height
+        # Between the face and the score stands the name, and nothing else.
+        assert 0 < to_its_own < (2 + 1.6 * (len(name) > 9)) * line
+        assert to_the_next > line
+
     def test_hard_names_neither_warn_nor_overlap(self, pairs):
         names = [(name, name) for name in HARD_NAMES]
         count = len(names)

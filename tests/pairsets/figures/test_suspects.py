@@ -57,6 +57,26 @@ def test_nothing_overlaps_or_leaves_the_sheet(faces):
         assert not [other for other in boxes[at + 1 :] if box.overlaps(other)]
 
 
+def test_pairs_of_two_identities_stand_in_a_row_under_their_names(faces):
+    left = list(faces)
+    pairs = [Doubted(left.pop(0), left.pop(0), "why", name) for name in "aaabbc"]
+    figure = suspect_sheet({"kind": pairs})
+    figure.draw_without_rendering()
+    assert shades(figure) == list(range(12))
+    firsts = [axes.get_position() for axes in figure.axes[::2]]
+    rows = sorted({round(place.y0, 6) for place in firsts}, reverse=True)
+    # The two of b would not fit beside the three of a.
+    assert [rows.index(round(place.y0, 6)) for place in firsts] == [0, 0, 0, 1, 1, 1]
+    named = {
+        one.get_text(): one.get_window_extent() for one in figure.texts if one.get_text() in "abc"
+    }
+    assert [*named] == ["a", "b", "c"]
+    for name, at in (("a", 0), ("b", 3), ("c", 5)):
+        face = figure.axes[2 * at].get_window_extent()
+        assert named[name].x0 == pytest.approx(face.x0, abs=2)
+        assert 0 < named[name].y0 - face.y1 < face.height / 4
+
+
 def test_a_picture_that_cannot_be_read_is_an_empty_frame(faces, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG and nothing more")

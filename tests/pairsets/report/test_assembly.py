@@ -325,7 +325,7 @@ def test_scores_of_a_model_are_of_the_sets_it_was_scored_on(shown):
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["of these pairs", "of others"])
-def test_published_rows_are_drawn_on_an_axis_of_their_own(monkeypatch, beside):
+def test_published_rows_are_drawn_on_an_axis_of_their_own(monkeypatch, tmp_path, beside):
     pairs = pairs_of(5, 4)
     theirs = PUBLISHED["random"]
     if beside:
@@ -334,7 +334,8 @@ def test_published_rows_are_drawn_on_an_axis_of_their_own(monkeypatch, beside):
     drawn = {}
     monkeypatch.setattr(assembly, "save_figure", lambda figure, path: drawn.update({path: figure}))
     made = board("x", pairs, {"M": np.arange(9.0)}, published=theirs)
-    draw_figures(shown_of([made]), Path("f"), lambda *_: None)
+    draw_figures(shown_of([made]), tmp_path, lambda *_: None)
+    assert {path.stem for path in tmp_path.glob("*.csv")} == {path.stem for path in drawn}
     texts = {
         path.stem: [text.get_text() for text in figure.axes[0].texts]
         for path, figure in drawn.items()
