@@ -245,6 +245,7 @@ def test_what_the_figures_and_the_report_show(faces_folder, tmp_path, monkeypatc
     monkeypatch.setattr(
         stage.figures, "score_histograms", lambda groups, threshold, **_: (groups, threshold)
     )
+    monkeypatch.setattr(stage, "draw_figures", lambda *_: [])
     run = build(faces_folder, colours, out=tmp_path / "run", pairs=20, target_fnr=0.4, seed=1)
     mined_by, models = next(iter(run.scores["random"])), {*run.scores["random"]}
     random, adversarial = run.random, run.adversarial
@@ -272,15 +273,19 @@ def test_what_the_figures_and_the_report_show(faces_folder, tmp_path, monkeypatc
     (report,) = reports
     assert {item.model: item.threshold for item in report.scores} == thresholds
     assert thresholds.keys() == models
-    gallery = report.gallery
-    assert [pair.rank for pair in gallery] == list(range(1, 16))
+    assert len(report.gallery) == 15
+    # Positives have their share; each kind is shown from its hardest on.
+    assert {(pair.label, bool(pair.rank)) for pair in report.gallery} == {(0, True), (1, False)}
+    gallery = [pair for pair in report.gallery if pair.rank]
+    count = len(gallery)
+    assert [pair.rank for pair in gallery] == list(range(1, count + 1))
     assert [(pair.path_a, pair.path_b) for pair in gallery] == list(
-        zip(adversarial.path_a[hardest[:15]], adversarial.path_b[hardest[:15]], strict=True)
+        zip(adversarial.path_a[hardest[:count]], adversarial.path_b[hardest[:count]], strict=True)
     )
     for pair, row in zip(gallery, hardest, strict=False):
         assert pair.scores == {model: run.scores["adversarial"][model][row] for model in models}
         assert pair.verdicts == {model: pair.scores[model] >= thresholds[model] for model in models}
-    assert len({verdict for pair in gallery for verdict in pair.verdicts.values()}) == 2
+    assert len({verdict for pair in report.gallery for verdict in pair.verdicts.values()}) == 2
 
 
 def test_ignored_and_unreadable_images(faces_folder, tmp_path):
