@@ -24,7 +24,7 @@ COMPUTED := tests/indexes tests/mining/embeddings/test_embeddings.py tests/minin
 FUZZ_INPUTS ?= 2000
 FUZZ_SEED ?= 0
 
-.PHONY: demo docs notebooks test test-avx2 fuzz lint types contracts browser lock audit clean
+.PHONY: demo docs notebooks screenshots test test-avx2 fuzz lint types contracts browser lock audit clean
 
 $(READY): requirements.lock requirements.build.lock requirements.cuda.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lookalikes needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -58,6 +58,10 @@ docs: $(READY)
 # The notebooks with what they show on the demo, small enough to be kept.
 notebooks: demo
 	PYTHONPATH=tests $(BIN)/python -m support.notebooks
+
+# The pictures of the docs, of what the demo shows: needs Chromium (make browser).
+screenshots: demo
+	PYTHONPATH=tests $(BIN)/python -m support.screenshots
 
 lint: $(READY)
 	$(BIN)/ruff check .
