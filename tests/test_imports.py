@@ -17,6 +17,7 @@ PACKAGES = ("mining", "indexes", "pairsets")
 HEAVY = (
     "torch", "faiss", "timm", "torchvision", "matplotlib", "onnxruntime", "fastapi", "uvicorn",
     "cv2", "imagehash", "datasets", "zstandard", "ray",
+    "umap", "numba",
 )  # fmt: skip
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
@@ -90,6 +91,9 @@ FORBIDDEN = [
     ("mining/commands/tune.py", "optuna"),
     ("mining/scores/collection.py", "pytorch_metric_learning"),
     ("pairsets/figures/search.py", "optuna"),
+    # UMAP only in mining.scores.identity_layout
+    ("mining/scores/census.py", "umap"),
+    ("pairsets/report/identity_layout.py", "umap"),
     # Ray only in mining.cluster
     ("mining/embeddings/producer.py", "ray"),
     ("indexes/join/tomorrow.py", "ray"),

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from pairsets.evaluation.identification_differences import IdentificationComparison
     from pairsets.evaluation.intervals import Rate
     from pairsets.evaluation.kappa import Kappa
+    from pairsets.report.identity_layout import IdentityLayout
     from pairsets.review.exchange.export import Exported
     from pairsets.review.exchange.imports import Imported
     from pairsets.review.exchange.label_studio import Tasks
@@ -93,6 +94,7 @@ def print_run(run: Run) -> None:
         *_printed(run.folder),
     ]
     _print_files(console, files)
+    _print_layout(console, run.layout)
     _print_warnings(console, run.warnings)
 
 
@@ -124,6 +126,7 @@ def print_compared(compared: Compared) -> None:
             *_printed(compared.folder),
         ],
     )
+    _print_layout(console, compared.layout)
     _print_warnings(console, compared.warnings)
 
 
@@ -540,6 +543,12 @@ def _print_hubness(console: Console, found: Mapping[str, Hubness]) -> None:
 def _print_files(console: Console, files: Iterable[tuple[str, Path]]) -> None:
     for what, path in files:
         console.print(f"{what:>18}  {told(path)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_layout(console: Console, layout: IdentityLayout | None) -> None:
+    """Print why the report has no map of identities, where a package is lacking."""
+    if layout is not None and layout.lacking:
+        console.print(told(layout.note), markup=False, soft_wrap=True)
 
 
 def _print_warnings(console: Console, warnings: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mining.commands.build_cast import Cast, LoadedCast, Member, Members
 from mining.commands.build_report import Run, Scores, TableOptions, draw_report
-from mining.commands.build_search import refuse_no_gallery, with_search
+from mining.commands.build_search import refuse_no_gallery, with_layout, with_search
 from mining.commands.command_line import typed_command
 from mining.commands.pair_file import write_pair_file
 from mining.commands.run_folder import UNSETTLED, RunFolder
@@ -187,7 +187,9 @@ def build(
         _census(cast, embedded, tables, boards, run, encoding.device, given.ignored, progress),
         provenance=_provenance(cast, embedded, run, random.seed),
     )
-    made = with_search(made, dict(zip(cast.names, embedded, strict=True)), tables, given, progress)
+    sources = dict(zip(cast.names, embedded, strict=True))
+    made = with_search(made, sources, tables, given, progress)
+    made = with_layout(made, sources, progress)
     with progress("Drawing the report") as step:
         draw_report(made, made.references, content.rank, encoding.max_pixels, step)
     run.finish([run.embeddings(model) for model in cast.loaded], without.values())

@@ -25,6 +25,7 @@ from pairsets.progress import Step, unheard
 from pairsets.random_set import sample_rows
 from pairsets.report import save_figure, write_report
 from pairsets.report.assembly import draw_figures, drawn_files, model_scores, report_of
+from pairsets.report.identity_layout import IdentityLayout
 from pairsets.report.inputs import ReportInputs
 from pairsets.report.provenance import Provenance
 from pairsets.tables.leaderboard import Leaderboard
@@ -110,6 +111,7 @@ def shown_of(
         census=run.census,
         identification=run.identification,
         provenance=run.provenance,
+        layout=run.layout,
         max_pixels=max_pixels,
     )
 
@@ -179,6 +181,7 @@ class Run:
         census: the models over all pairs, where these were counted.
         identification: the models in a gallery, where one was searched.
         provenance: of its pair files and models.
+        layout: the identities in the plane, or why there is no such map.
     """
 
     folder: RunFolder
@@ -198,3 +201,4 @@ class Run:
     census: CensusComparison | None = None
     identification: GallerySearch | None = None
     provenance: Provenance | None = None
+    layout: IdentityLayout | None = None

@@ -12,6 +12,7 @@ from mining.commands.gallery_files import remove_search, write_search
 from mining.embeddings.store import Embeddings
 from mining.miners.inputs import MinerInputs
 from mining.scores.gallery_search import search_drawn
+from mining.scores.identity_layout import layout_of
 from pairsets.evaluation.interval_options import IntervalOptions
 from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
@@ -46,6 +47,12 @@ def with_search(
     found = search_drawn(sources, drawn, intervals, ignore=ignore, progress=progress)
     write_search(folder, found)
     return replace(run, identification=found, funnel=[*run.funnel, *found.funnel])
+
+
+def with_layout(run: Run, sources: Mapping[str, Embeddings], progress: Progress) -> Run:
+    """A run with the map of its identities by the first model, or why there is none."""
+    with progress("Mapping identities"):
+        return replace(run, layout=layout_of(sources, run.faces))
 
 
 def refuse_no_gallery(faces: Faces, tables: TableOptions, given: MinerInputs) -> None:

@@ -12,10 +12,12 @@ from mining.commands.command_line import typed_command
 from mining.commands.gallery_files import files_in, write_search
 from mining.commands.run_folder import UNSETTLED, Kind, RunFolder
 from mining.embeddings.options import EmbeddingOptions
+from mining.embeddings.store import Embeddings
 from mining.miners.inputs import contradictions
 from mining.models.model_labels import folder_of
 from mining.ranking.model_ranking import search_on
 from mining.scores.collection import Gathered
+from mining.scores.identity_layout import layout_of
 from mining.scores.kinship import kinships_of
 from mining.scores.pair_files import (
     RankColumns,
@@ -46,6 +48,7 @@ from pairsets.pairset import PairSet, refuse_lacking
 from pairsets.progress import Progress, silent
 from pairsets.report import write_report
 from pairsets.report.assembly import draw_figures, drawn_files, report_of
+from pairsets.report.identity_layout import IdentityLayout
 from pairsets.report.inputs import ReportInputs
 from pairsets.report.provenance import Provenance, day_made
 from pairsets.storage.artefacts import installed, versions, write_json
@@ -77,6 +80,7 @@ class _Begun(TypedDict):
 class _Described(TypedDict):
     facts: Sequence[tuple[str, str]]
     provenance: Provenance
+    layout: IdentityLayout | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,7 @@ class Compared:
         agreement: of several people, by set.
         census: the models over all pairs, where that was asked for.
         identification: the models in a gallery, where that was asked for.
+        layout: the identities in the plane, or why there is no such map.
     """
 
     folder: RunFolder
@@ -104,12 +109,15 @@ class Compared:
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
     identification: GallerySearch | None = None
+    layout: IdentityLayout | None = None
 
     @classmethod
     def of(cls, folder: RunFolder, shown: ReportInputs, files: Sequence[Path]) -> Compared:
         """The result of a comparison, from what its report shows."""
         told = shown.funnel, shown.warnings, shown.hubness, shown.agreement
-        return cls(folder, shown.boards, files, *told, shown.census, shown.identification)
+        return cls(
+            folder, shown.boards, files, *told, shown.census, shown.identification, shown.layout
+        )
 
 
 @alone(folder=True)
@@ -188,7 +196,7 @@ def compare_models(
         ranks={name: one.ranks for name, one in mined.items()},
         quantiles={name: one.quantiles for name, one in mined.items()},
         unseen=frozenset(path for one in opened.embeddings for path in one.skipped),
-        **_described(present, files, gathered, intervals),
+        **_described(present, files, gathered, intervals, opened.named, progress),
         funnel=_funnel(opened, sets, gathered, searched),
         warnings=[*opened.notes, *against, *said, *_unpublished(boards, published)],
         hubness={f"{name} pairs": Hubness.of_negatives(one) for name, one in sets.items()},
@@ -206,9 +214,14 @@ def compare_models(
 
 
 def _described(
-    faces: Faces, files: Mapping[str, Path], gathered: Gathered, intervals: IntervalOptions
+    faces: Faces,
+    files: Mapping[str, Path],
+    gathered: Gathered,
+    intervals: IntervalOptions,
+    named: Mapping[str, Embeddings],
+    progress: Progress,
 ) -> _Described:
-    """Numbers that the report begins with, and the origin of what it shows, with which it ends."""
+    """Numbers that the report begins with, the map of its identities, and the origin of it all."""
     provenance = Provenance(
         day_made(),
         typed_command(),
@@ -219,7 +232,9 @@ def _described(
         gathered.measures,
         made_rows(files),
     )
-    return {"facts": _facts(faces, gathered), "provenance": provenance}
+    with progress("Mapping identities"):
+        layout = layout_of(named, faces)
+    return {"facts": _facts(faces, gathered), "provenance": provenance, "layout": layout}
 
 
 def _funnel(

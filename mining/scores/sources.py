@@ -140,6 +140,11 @@ class OpenSources:
             )
         return found
 
+    @property
+    def named(self) -> dict[str, Embeddings]:
+        """The embeddings by the names that tables have for their models."""
+        return dict(zip(names_of(self.embeddings), self.embeddings, strict=True))
+
     def read_submissions(self, pairs: PairSet) -> None:
         """Read the submissions, of these very pairs."""
         self.submissions = [read_submission(file, pairs) for file in self.asked.submissions]
@@ -190,7 +195,7 @@ class OpenSources:
         if not self.asked.all_pairs:
             return None
         return take_all(
-            dict(zip(names_of(self.embeddings), self.embeddings, strict=True)),
+            self.named,
             next(board.comparison for board in boards if board.comparison).target_fnr,
             full=self.asked.full,
             device=self.asked.encoding.device,
@@ -209,8 +214,7 @@ class OpenSources:
         """
         if self.asked.gallery is None:
             return None
-        sources = dict(zip(names_of(self.embeddings), self.embeddings, strict=True))
-        return search_drawn(sources, self.asked.gallery, intervals, progress=progress)
+        return search_drawn(self.named, self.asked.gallery, intervals, progress=progress)
 
     def check(
         self,

@@ -62,6 +62,7 @@ def report_of(shown: ReportInputs, limit: int | None = None) -> Report:
         hardness=hardness_of(shown),
         confusions=confusions_of(shown),
         maps=maps_of(shown),
+        layout=shown.layout,
         agreement=shown.agreement,
         census=shown.census,
         identification=shown.identification,

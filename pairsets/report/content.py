@@ -28,6 +28,7 @@ from pairsets.tables.leaderboard import Leaderboard
 
 if TYPE_CHECKING:
     from pairsets.evaluation.hardness import Hardness
+    from pairsets.report.identity_layout import IdentityLayout
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +157,7 @@ class Report:
         hardness: how fast mined sets get easier, by set.
         confusions: which identities are taken for which, by what to call it.
         maps: all identities of each of these, to look at part by part.
+        layout: the identities in the plane, or why there is no such map.
         agreement: of several people who judged, by set.
         census: the models over all pairs, where these were counted: it leads.
         identification: the models in a gallery, where one was searched.
@@ -182,6 +184,7 @@ class Report:
     hardness: Mapping[str, Hardness] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
     maps: Sequence[ConfusionMap] = ()
+    layout: IdentityLayout | None = None
     agreement: Mapping[str, Agreement] = field(default_factory=dict)
     census: CensusComparison | None = None
     identification: GallerySearch | None = None

@@ -43,6 +43,7 @@ SCRIPTS = (
     "hubs.js",
     "confusion_tree.js",
     "confusion_map.js",
+    "layout.js",
 )
 # Letters at the end of a long model's name that are always shown.
 END = 7

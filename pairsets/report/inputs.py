@@ -14,6 +14,7 @@ from pairsets.evaluation.hubness import Hubness
 from pairsets.faces import Faces
 from pairsets.funnel import FunnelRow
 from pairsets.images import MAX_PIXELS
+from pairsets.report.identity_layout import IdentityLayout
 from pairsets.report.provenance import Provenance
 from pairsets.tables.leaderboard import Leaderboard
 
@@ -33,6 +34,7 @@ class ReportInputs:
         census: the models over all pairs, where these were counted.
         identification: the models in a gallery, where one was searched.
         provenance: of what is shown.
+        layout: the identities in the plane, or why there is no such map.
         max_pixels: width times height above which a face is refused undecoded.
     """
 
@@ -50,6 +52,7 @@ class ReportInputs:
     census: CensusComparison | None = None
     identification: GallerySearch | None = None
     provenance: Provenance | None = None
+    layout: IdentityLayout | None = None
     max_pixels: int = MAX_PIXELS
 
     @property

@@ -19,6 +19,7 @@ from pairsets.report.gallery_links import GalleryViews
 from pairsets.report.glossary import Explanations
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.identification import identification_of
+from pairsets.report.identity_layout import drawn_layout
 from pairsets.report.leaderboards import boards_of
 from pairsets.report.policy import content_policy
 from pairsets.report.tables import (
@@ -115,6 +116,9 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         ],
         hubs=_hubs(report),
         maps=_maps(report),
+        layout=None
+        if report.layout is None
+        else drawn_layout(report.layout, report.maps, report.gallery),
         funnel=[(stage, list(rows)) for stage, rows in groupby(report.funnel, lambda r: r.stage)],
     )
     # A file's name may hold bytes that are no text; a page is UTF-8.

@@ -74,7 +74,7 @@
   // Before the browser goes there itself.
   addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]');
-    if (link) openAt(link.hash);
+    if (link) openAt(link.getAttribute("href")); // links of SVG have no `hash`
   });
   addEventListener("hashchange", () => {
     const target = openAt(location.hash);

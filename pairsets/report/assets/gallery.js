@@ -154,7 +154,8 @@ document.addEventListener("click", (event) => {
   if (!link || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   settle();
-  if (link.hash !== location.hash) history.pushState(null, "", link.hash);
+  const address = link.getAttribute("href"); // links of SVG have no `hash`
+  if (address !== location.hash) history.pushState(null, "", address);
   restore();
   at("pairs").scrollIntoView({ behavior: "instant" });
   grid.focus(0);

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from support.accessibility import SCHEMES, violations
 from support.browser import address_of, running_browser, visit
 from support.planted_gallery import MODELS, planted_report
 
@@ -17,6 +18,7 @@ from pairsets.evaluation.confusion_network import ConfusionNetwork
 from pairsets.evaluation.hubness import Hubness, hub_faces
 from pairsets.report import write_report
 from pairsets.report.content import ConfusionMap, HubFaces
+from pairsets.report.identity_layout import IdentityLayout
 
 MODEL, SET = MODELS[0], "mined & ranked"
 CELL = "#map-table .map-cell"
@@ -61,7 +63,14 @@ def report(tmp_path_factory, browser):
         hubs=HubFaces(SET, hub_faces(pairs_of_set(plain)), ["who"] * 12),
         confusions={"one": Confusion.of(pairs, scores, 1.0)},
         maps=[ConfusionMap(MODEL, "", network), ConfusionMap(MODELS[2], "", second)],
+        layout=layout_of(network.identities.tolist()),
     )
+
+
+def layout_of(names):
+    """Identities in rows of ten, and one that no pair of the gallery shows."""
+    places = np.array([[at % 10 * 3, at // 10 + at % 3 / 9] for at in range(len(names) + 1)])
+    return IdentityLayout(MODEL, [*names, "nobody's"], places)
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +215,83 @@ def test_hub_faces_are_shown_and_lead_to_their_pairs(page, report):
     link.click()
     assert int(page.inner_text("#pair-count").split()[0]) == hub.count
     assert f"face {hub.names[0]}" in page.inner_text("#pair-chips")
+
+
+DOT = "#layout-drawing [data-dot]"
+
+
+def test_a_circle_shows_its_face_and_leads_to_its_pairs(page):
+    dot = page.locator(f"{DOT}[href]").nth(3)
+    name = dot.get_attribute("data-dot")
+    dot.dispatch_event("pointerover")
+    assert page.inner_text("#layout-says") == dot.get_attribute("aria-label")
+    assert page.inner_text("#layout-says").startswith(name)
+    page.wait_for_function("() => document.querySelector('#layout-says img').naturalWidth > 0")
+    dot.focus()
+    page.keyboard.press("Enter")
+    asked = {key: value[0] for key, value in parse_qs(page.url.partition("#pairs?")[2]).items()}
+    assert asked == {"name": name, "label": "different"}
+    assert int(page.inner_text("#pair-count").split()[0]) > 0
+    page.go_back()
+    assert "#confusions" in page.url
+
+
+def test_arrows_go_to_the_next_circle_that_way(page):
+    place = """() => {
+        const circle = document.activeElement.querySelector("circle");
+        return [Number(circle.getAttribute("cx")), Number(circle.getAttribute("cy"))]; }"""
+    page.locator(DOT).nth(44).focus()
+    ways = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowUp": (1, -1), "ArrowDown": (1, 1)}
+    for key, (axis, sign) in ways.items():
+        before = page.evaluate(place)
+        page.keyboard.press(key)
+        step = np.subtract(page.evaluate(place), before)
+        assert step[axis] * sign > 0, key
+        assert abs(step[axis]) >= abs(step[1 - axis]), key
+    assert page.locator(f"{DOT}[tabindex='0']").count() == 1
+    stopped = [page.keyboard.press("ArrowLeft") or page.evaluate(place) for _ in range(60)]
+    assert stopped[-1] == stopped[-2]
+
+
+def test_the_map_grows_around_the_circle_that_was_told_of(page):
+    whole = page.evaluate("document.getElementById('layout-drawing').clientWidth")
+    dot = page.locator(DOT).nth(57)
+    dot.dispatch_event("pointerover")
+    for _ in range(5):
+        page.click("[data-zoom='1']")
+    grown = page.evaluate("document.getElementById('layout-drawing').clientWidth")
+    assert grown == pytest.approx(4 * whole, rel=0.05)
+    box, circle = page.locator("#layout-box").bounding_box(), dot.bounding_box()
+    for at, size in (("x", "width"), ("y", "height")):
+        assert box[at] <= circle[at] <= box[at] + box[size]
+    page.emulate_media(media="print")
+    printed = page.evaluate("document.getElementById('layout-drawing').clientWidth")
+    assert printed <= page.evaluate("document.getElementById('layout-box').clientWidth")
+    assert not page.is_visible("#layout-zoom")
+    page.emulate_media(media="screen")
+    for _ in range(5):
+        page.click("[data-zoom='-1']")
+    shrunk = page.evaluate("document.getElementById('layout-drawing').clientWidth")
+    assert shrunk == pytest.approx(whole, rel=0.05)
+
+
+def test_who_has_no_pair_in_the_gallery_is_told_of_and_leads_nowhere(page):
+    dot = page.locator(f"{DOT}:not([href])")
+    assert dot.get_attribute("data-dot") == "nobody's"
+    before = page.url
+    dot.focus()
+    assert page.inner_text("#layout-says") == "nobody's, 0 false accepts"
+    page.keyboard.press("Enter")
+    assert page.url == before
+
+
+def test_without_script_the_map_of_identities_stands_there(browser, file, report):
+    with visit(browser, address_of(file), java_script_enabled=False) as seen:
+        assert seen.page.locator(f"{DOT} circle").count() == len(report.layout.names)
+        assert not seen.page.is_visible("#layout-zoom")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_map_of_identities_keeps_the_rules_of_wcag(browser, file, scheme):
+    with visit(browser, address_of(file), color_scheme=scheme) as seen:
+        assert violations(seen.page, "at first") == []
