@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from pairsets.storage.remote_files import RemoteFolder
+from support.elements import without_command
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -69,6 +70,6 @@ def upload(folder: Path, url: str) -> None:
 
 
 def download(url: str) -> dict[str, bytes]:
-    """The content of all files below a URL, by path."""
+    """The content of all files below a URL, by path, but for the command that a report names."""
     remote = RemoteFolder(url)
-    return {path: remote.read(path) for path in remote.find()}
+    return {path: without_command(remote.read(path)) for path in remote.find()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "input", "wbr", "br", "hr", "img", "link"}
@@ -68,3 +69,8 @@ class Page(HTMLParser):
                     lines.setdefault(row, []).append(" ".join(self.texts[at].split()))
             found.append([*lines.values()])
         return found
+
+
+def without_command(page: bytes) -> bytes:
+    """A report but for the command that it names, which says where its input lay."""
+    return re.sub(rb"<dt>Command</dt><dd>.*?</dd>", b"", page, flags=re.DOTALL)

@@ -12,6 +12,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from support.command_line import contents, lookalikes
+from support.elements import without_command
 
 import mining.commands.build
 from mining import Embeddings
@@ -56,7 +57,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def bytes_of(folder: str) -> dict[str, bytes]:
     """Files of a run, but for the status of pictures, which hangs on when they were looked at."""
     return {
-        str(file.relative_to(folder)): file.read_bytes()
+        str(file.relative_to(folder)): without_command(file.read_bytes())
         for file in sorted(Path(folder).rglob("*"))
         if file.is_file() and file.name != "status.csv"
     }

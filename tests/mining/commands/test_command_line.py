@@ -39,6 +39,11 @@ def test_the_home_folder_is_not_told(monkeypatch):
     assert typed_command() == "lookalikes compare ~/faces"
 
 
+def test_passwords_of_urls_are_not_told():
+    remember_command(["build", "ftp://rei:secret@host/faces?token=1", "--model", "pixels"])
+    assert typed_command() == "lookalikes build 'ftp://host/faces' --model pixels"
+
+
 def test_called_from_python_there_is_none():
     remember_command([])
     assert typed_command() == ""

@@ -13,6 +13,7 @@ import pytest
 from support.buckets import download, refusing_server, upload
 from support.command_line import lookalikes
 from support.drawn import draw_face
+from support.elements import without_command
 
 from pairsets.storage.mirrors import mirror_of
 from pairsets.storage.remote_files import RemoteFolder
@@ -60,7 +61,7 @@ def cut_off() -> Iterator[None]:
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {
-        file.relative_to(folder).as_posix(): file.read_bytes()
+        file.relative_to(folder).as_posix(): without_command(file.read_bytes())
         for file in folder.rglob("*")
         if file.is_file()
     }
