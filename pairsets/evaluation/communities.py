@@ -98,13 +98,14 @@ def divide(low: Rows, high: Rows, weights: Counts, nodes: int) -> Rows:
     ends = [sum(others.values()) for others in beside]
     labels = _joined(beside, ends, np.arange(nodes))
     while True:
-        # Who came together too early: each group by itself, and from its parts again.
+        # Who came together too early: each group by itself, from its last node on, for the first
+        # ones may have led the others astray; and from its parts again.
         mine = labels.tolist()
         within = [
             {other: weight for other, weight in others.items() if mine[other] == mine[node]}
             for node, others in enumerate(beside)
         ]
-        finer = _counted(_moved(within, ends))
+        finer = _counted(_moved(within, ends, backwards=True))
         again = _joined(beside, ends, finer)
         gained = modularity(low, high, weights, again) - modularity(low, high, weights, labels)
         if gained < 1e-9:
@@ -124,10 +125,12 @@ def _joined(beside: list[dict[int, int]], ends: list[int], labels: Rows) -> Rows
         beside, ends = _united(beside, ends, counted.tolist())
 
 
-def _moved(beside: Sequence[Mapping[int, int]], ends: Sequence[int]) -> list[int]:
+def _moved(
+    beside: Sequence[Mapping[int, int]], ends: Sequence[int], *, backwards: bool = False
+) -> list[int]:
     """Group of each node, moved to the one it gains most with, until none moves."""
     group, filled, double = list(range(len(ends))), list(ends), sum(ends)
-    waiting = deque(group)
+    waiting = deque(reversed(group) if backwards else group)
     asked = [True] * len(group)
     while waiting:
         node = waiting.popleft()

@@ -72,12 +72,30 @@ def test_no_union_of_two_groups_gains_and_all_in_one_is_no_better(edges):
         assert by_definition(*edges, united) <= reached + 1e-12
 
 
-@given(networks(5))
-@settings(deadline=None, max_examples=40)
-def test_no_division_at_all_has_more_than_is_told_to_be_the_most(edges):
-    """Of five nodes the best of all 52 divisions is found, or one that is nearly as good."""
-    best = max(by_definition(*edges, labels) for labels in partitions(5))
-    assert best - 0.08 <= by_definition(*edges, divide(*edges, 5)) <= best + 1e-12
+def test_no_division_at_all_has_more_than_is_told_to_be_the_most():
+    """Of five nodes the best of all 52 divisions is found, mostly; or one that is nearly as good.
+
+    The same 2,000 networks on every machine, all in whole numbers: in rarer ones it may be less.
+    """
+    dice = np.random.default_rng(0)
+    every = list(combinations(range(5), 2))
+    divisions = np.array(partitions(5))
+    together = divisions[:, :, np.newaxis] == divisions[:, np.newaxis]
+    gaps = []
+    for _ in range(2000):
+        count = dice.integers(1, len(every) + 1)
+        chosen = dice.permutation(len(every))[:count]
+        weights = dice.integers(1, 5, count)
+        low, high = (np.array([every[edge][end] for edge in chosen]) for end in (0, 1))
+        matrix = np.zeros((5, 5))
+        matrix[low, high] = matrix[high, low] = weights
+        ends, double = matrix.sum(axis=0), matrix.sum()
+        excess = (matrix - np.outer(ends, ends) / double) / double
+        best = (together * excess).sum(axis=(1, 2)).max()
+        reached = by_definition(low, high, weights, divide(low, high, weights, 5))
+        assert best - 0.08 <= reached <= best + 1e-12
+        gaps.append(best - reached)
+    assert np.mean(np.array(gaps) < 1e-12) > 0.98
 
 
 def planted(groups, size, inside, across, seed):
@@ -156,3 +174,8 @@ def test_what_is_no_network_is_refused():
     ):
         with pytest.raises(PairsetsError, match=says):
             Communities.of(low, high, weights, 3)
+
+
+def test_the_first_nodes_do_not_lead_the_others_astray():
+    """Two groups, which nodes that join in their order alone would make one."""
+    assert divide(*map(np.array, ([1, 0, 0], [2, 2, 3], [2, 2, 1])), 4).tolist() == [0, 1, 1, 0]
