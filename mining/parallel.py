@@ -134,8 +134,6 @@ def _uninterrupted() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # Begun along with the first process, it would end the block (Python 3.11).
-    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -158,6 +156,9 @@ def _processes(count: int, process: int, folder: Path) -> Executor | None:
     try:
         from loky import ProcessPoolExecutor
 
+        if hasattr(signal, "pthread_sigmask"):
+            # Begun along with the first process, it would end what `_uninterrupted` blocks.
+            resource_tracker.ensure_running()
         made: Executor = ProcessPoolExecutor(
             count, timeout=_IDLE, initializer=_prepared, initargs=(os.getpid(),)
         )

@@ -88,8 +88,7 @@ class Confusion:
             raise ScoresError(f"a map of {limit} identities; expected 2 or more")
         rows, taken = _negatives(pairs, scores, threshold)
         a, b, names = _coded(pairs, rows)
-        apart = a != b
-        edges, _ = coded_negatives(pairs, scores, threshold)
+        edges = Edges.of(a, b, taken, np.asarray(scores, np.float64)[rows], len(names))
         kept = edges.busiest(limit)
         counts, accepted, best = edges.matrices(kept)
         low, high = np.nonzero(np.triu(accepted))
@@ -99,7 +98,7 @@ class Confusion:
         order, _ = seriate(1 / (1 + accepted) + apart_by)
         inside = int(np.triu(accepted).sum())
         on_map = np.isin(np.arange(len(names)), kept)
-        one = (on_map[a] != on_map[b]) & apart
+        one = on_map[a] != on_map[b]
         ordered = names[kept[order]]
         return cls(
             identities=strings(ordered),
@@ -192,10 +191,8 @@ def coded_negatives(
         ScoresError: as `Confusion.of`.
     """
     rows, taken = _negatives(pairs, scores, threshold)
-    values = np.asarray(scores, np.float64)[rows]
     a, b, names = _coded(pairs, rows)
-    apart = a != b
-    return Edges.of(a[apart], b[apart], taken[apart], values[apart], len(names)), names
+    return Edges.of(a, b, taken, np.asarray(scores, np.float64)[rows], len(names)), names
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +208,9 @@ class Edges:
 
     @classmethod
     def of(cls, a: Rows, b: Rows, taken: Mask, scores: Scores, identities: int) -> Edges:
-        """Edges of rows `[N]` by their two identities; see `coded_negatives`."""
+        """Edges of rows `[N]` by their two identities; a row of one alone is none."""
+        apart = a != b
+        a, b, taken, scores = a[apart], b[apart], taken[apart], scores[apart]
         keys, where = np.unique(
             np.minimum(a, b) * max(identities, 1) + np.maximum(a, b), return_inverse=True
         )

@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 from support.accessibility import SCHEMES, WIDTHS, violations
 from support.audits import small_audit, small_folder
-from support.browser import address_of, running_browser, visit
+from support.browser import address_of, visit
 
 from pairsets.report.audit_page import write_audit_page
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from html import escape, unescape
 
 import pytest
 from support.audits import small_audit, small_folder, twins
-from support.browser import address_of, running_browser, visit
+from support.browser import address_of, visit
 
 from pairsets.files.audit_findings import Finding, Note
 from pairsets.files.audit_kinds import AUDIT_KINDS
@@ -17,12 +17,6 @@ from pairsets.report.audit_cards import BESIDE, GROUP, SHOWN, cards_of
 from pairsets.report.audit_page import ABOUT, write_audit_page
 
 EVIL = "</script><script>alert(1)<&'b>"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

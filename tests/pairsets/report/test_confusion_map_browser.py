@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 from support.accessibility import SCHEMES, violations
-from support.browser import address_of, running_browser, visit
+from support.browser import address_of, visit
 from support.planted_gallery import MODELS, planted_report
 
 from pairsets import PairSet
@@ -22,12 +22,6 @@ from pairsets.report.identity_layout import IdentityLayout
 
 MODEL, SET = MODELS[0], "mined & ranked"
 CELL = "#map-table .map-cell"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 def pairs_of_set(report):

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
-from support.browser import PATIENCE_MS, address_of, running_browser, visit
+from support.browser import PATIENCE_MS, address_of, visit
 from support.planted_gallery import (
     EVIL,
     MODELS,
@@ -66,12 +66,6 @@ SORTS = [
     "split",
     "human",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

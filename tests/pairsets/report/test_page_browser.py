@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.accessibility import SCHEMES, WIDTHS, violations
-from support.browser import address_of, running_browser, visit
+from support.browser import address_of, visit
 from support.planted_gallery import planted_report
 
 from pairsets.evaluation.intervals import Interval
@@ -25,12 +25,6 @@ def rows(*rates):
         Entry(name, rate, 0.1, rate / 2, fpr_interval=Interval(rate / 2, min(1.1 * rate, 1)))
         for name, rate in zip(("best", "timm:tf_efficientnet_lite0", LONG), rates, strict=False)
     )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

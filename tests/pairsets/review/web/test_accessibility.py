@@ -6,17 +6,10 @@ from urllib.parse import quote
 
 import pytest
 from support.accessibility import SCHEMES, WIDTHS, violations
-from support.browser import running_browser
 from support.review_server import plant, serving, until, visit_review
 
 REI, KEN = "Rei 綾波", "Ken"
 PAIRS = 40
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import pytest
 from sklearn.metrics import cohen_kappa_score
-from support.browser import running_browser
 from support.review_server import (
     CUT_OFF,
     EVIL,
@@ -35,12 +34,6 @@ def ken_says(pair):
 
 def word(said):
     return said if said in ("same", "different") else "invalid"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from support.browser import running_browser
 from support.held_clients import has_ended, never_finishing
 from support.review_server import (
     CUT_OFF,
@@ -31,12 +30,6 @@ PHONE = {"viewport": {"width": 375, "height": 667}, "has_touch": True, "is_mobil
 SAME, DIFFERENT = (1, 0, ""), (0, 0, "")
 REASONS = ("duplicate", "bad crop", "several identities", "other")
 FACES = """[...document.querySelectorAll("#judging .box img")].map((face) => face.src)"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

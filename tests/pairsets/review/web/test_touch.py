@@ -5,18 +5,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from support.browser import running_browser
 from support.review_server import plant, serving, until, visit_review
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 FINGER = 44  # pixels that a finger hits
 FACES = """[...document.querySelectorAll("#judging .box img")].map((face) => face.src)"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
