@@ -338,10 +338,6 @@ def export(
     """
     if prefix is not None and form == "csv":
         raise typer.BadParameter("--prefix is that of addresses in --to-format label-studio")
-    if who is not None and form != "csv":
-        raise typer.BadParameter(
-            "--who is of a pair file; leave it out with --to-format label-studio"
-        )
     from mining.cli.summary import print_exported, print_tasks
     from mining.commands.review import export_review, export_tasks
 
@@ -357,7 +353,9 @@ def export(
             )
         )
     else:
-        print_tasks(export_tasks(pairs, out, store=store, prefix=prefix, overwrite=overwrite))
+        print_tasks(
+            export_tasks(pairs, out, store=store, prefix=prefix, who=who, overwrite=overwrite)
+        )
 
 
 @review.command(

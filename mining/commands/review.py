@@ -185,14 +185,20 @@ def export_review(
 
 
 def export_tasks(
-    path: Path, out: Path, *, store: Path | None = None, prefix: str | None = None, overwrite: bool
+    path: Path,
+    out: Path,
+    *,
+    store: Path | None = None,
+    prefix: str | None = None,
+    who: str | None = None,
+    overwrite: bool,
 ) -> Tasks:
-    """Write a pair file, and what was judged of it, as tasks for Label Studio."""
+    """Write a pair file, and what everybody or one person judged of it, for Label Studio."""
     from pairsets.review.exchange.label_studio import PREFIX, write_tasks
 
     with _begun(path, store) as kept:
         chosen = PREFIX if prefix is None else prefix
-        return write_tasks(kept, out, prefix=chosen, overwrite=overwrite, inputs=[path])
+        return write_tasks(kept, out, prefix=chosen, who=who, overwrite=overwrite, inputs=[path])
 
 
 def import_review(

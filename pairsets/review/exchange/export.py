@@ -26,6 +26,7 @@ from pairsets.review.store.verdicts import (
     WORDS,
     ReviewError,
     Verdict,
+    alike,
     common,
     plain_name,
 )
@@ -206,9 +207,11 @@ def _known(store: Store, who: str | None) -> str | None:
         return None
     name, names = plain_name(who), sorted(store.annotators.values())
     if name not in names:
+        near = alike(name, names)
         raise ReviewError(
             f"{name}: judged nothing in {store.path}; expected "
             + (f"one of {', '.join(names)}" if names else "a person, but nobody has begun yet")
+            + (f"; did you mean {' or '.join(near)}?" if near else "")
         )
     return name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,6 +107,20 @@ def plain_name(name: str) -> str:
     if any(kind.startswith("C") or kind in ("Zl", "Zp") for kind in kinds):
         raise ReviewError(f"{plain!r}: a name with characters that cannot be shown")
     return plain
+
+
+def alike(name: str, names: Iterable[str]) -> list[str]:
+    """Other names that may be this one, spelled otherwise: letters' sizes and widths, spaces.
+
+    >>> alike("rei  ayanami", ["Rei Ayanami", "Rei", "Asuka"])
+    ['Rei Ayanami']
+    """
+    mine = _bare(name)
+    return [one for one in names if one != name and _bare(one) == mine]
+
+
+def _bare(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 @dataclass(frozen=True)

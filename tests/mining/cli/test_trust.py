@@ -348,6 +348,32 @@ def test_label_studio_tasks(home):
     ).usage  # fmt: skip
 
 
+def test_one_persons_verdicts_in_every_format(home):
+    """What one person said goes by each format into a fresh review, and is the same there."""
+    judged(home, Rei=["same", "different", "-", "invalid"], Asuka=["different", "-", "-", "same"])
+    export = ("review", "export", "pairs.csv", "--who", "Rei")
+    assert lookalikes(*export, "--out", "rei.csv").code == 0
+    tasks = ("--to-format", "label-studio", "--out", "tasks.json")
+    assert "written tasks.json" in lookalikes(*export, *tasks).summary
+    fresh = ("--store", "fresh.sqlite")
+    taken = lookalikes("review", "import", "pairs.csv", "tasks.json", "--as", "Rei", *fresh)
+    assert "Of Rei" in taken.summary
+    again = lookalikes(*export, "--out", "again.csv", *fresh)
+    assert again.code == 0
+    assert Path("again.csv").read_bytes() == Path("rei.csv").read_bytes()
+    said = [
+        [line.split(",")[:6] for line in Path(f"{name}.judgements.csv").read_text().splitlines()]
+        for name in ("rei", "again")
+    ]
+    assert said[0] == said[1]
+    assert len(said[0]) == 4
+    for form in (("--out", "x.csv"), (*tasks[:2], "--out", "x.json")):
+        told = lookalikes("review", "export", "pairs.csv", "--who", "rei", *form)
+        assert told.code == 1
+        assert "expected one of Asuka, Rei; did you mean Rei?" in told.message
+    assert not list(Path().glob("x.*"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

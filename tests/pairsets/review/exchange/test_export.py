@@ -132,6 +132,8 @@ def test_one_person_alone(store):
     assert counts(judged(store, who="Asuka")) == (0, 3, 0, 1, 3)
     with pytest.raises(ReviewError, match=r"Gendo: judged nothing in .* one of Asuka, Rei"):
         judged(store, who="Gendo")
+    with pytest.raises(ReviewError, match=r"expected one of .*; did you mean Asuka\?$"):
+        judged(store, who="a suka")
 
 
 def test_the_earliest_of_the_invalid_gives_prediction_and_reason(store):
