@@ -83,12 +83,16 @@ test-avx2: $(READY)
 fuzz: $(READY)
 	$(BIN)/python tests/fuzz/damaging.py --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED)
 
-# The browser that the pages are tested in: Debian's, where this machine lets us install it.
+# The browsers that the pages are tested in: Debian's, where this machine lets us install them.
 browser:
 	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
 		&& apt-get update -qq && apt-get install -y -qq chromium >/dev/null; then :; \
 	else echo "NOT TESTED: the pages, in a browser: there is no Chromium, and it cannot be installed (as root: apt-get install chromium)" >&2; fi
+	@if command -v firefox-esr || command -v firefox; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+		&& apt-get update -qq && apt-get install -y -qq firefox-esr >/dev/null; then :; \
+	else echo "NOT TESTED: the pages, in Firefox: there is none, and it cannot be installed (as root: apt-get install firefox-esr)" >&2; fi
 
 # Pins what is installed, on every system, with the hashes of its files (.ci/lock.py). Versions that
 # fit stay; UPGRADE=--upgrade raises them.

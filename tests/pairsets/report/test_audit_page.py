@@ -8,7 +8,7 @@ from html import escape, unescape
 
 import pytest
 from support.audits import small_audit, small_folder, twins
-from support.browser import address_of, visit
+from support.browser import address_of, in_browsers, visit
 
 from pairsets.files.audit_findings import Finding, Note
 from pairsets.files.audit_kinds import AUDIT_KINDS
@@ -161,6 +161,7 @@ ALL = [
 ]
 
 
+@in_browsers
 def test_findings_are_chosen_by_kind_and_searched_by_identity(browser, file):
     with visit(browser, address_of(file)) as seen:
         page = seen.page
@@ -207,6 +208,7 @@ def test_keys_lead_through_the_findings(browser, file):
         assert page.evaluate("document.activeElement.tagName") == "BODY"
 
 
+@in_browsers
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1300])
 def test_nothing_stands_out_of_the_screen(browser, file, width, scheme):

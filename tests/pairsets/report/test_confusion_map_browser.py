@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 from support.accessibility import SCHEMES, violations
-from support.browser import address_of, visit
+from support.browser import address_of, in_browsers, visit
 from support.planted_gallery import MODELS, planted_report
 
 from pairsets import PairSet
@@ -32,7 +32,7 @@ def pairs_of_set(report):
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory, browser):
+def report(tmp_path_factory, browsers):
     """The planted gallery, with the map of its first model's false accepts."""
     plain = planted_report(tmp_path_factory.mktemp("faces"))
     once = {frozenset((pair.path_a, pair.path_b)): pair for pair in plain.gallery}
@@ -89,6 +89,7 @@ def taken(report, name, other=None):
     )
 
 
+@in_browsers
 def test_every_identity_is_reached_from_the_first_view(page, report):
     """Rows lead into their groups, down to each identity, once; and all cells add up."""
     network = report.maps[0].network
@@ -140,6 +141,7 @@ def test_a_cell_of_two_identities_opens_the_pairs_that_it_counts(page, report):
     assert page.url.partition("#")[2].startswith("confusions?")
 
 
+@in_browsers
 def test_arrows_go_from_cell_to_cell_and_enter_opens_a_group(page):
     page.focus(CELL)
     before = page.evaluate("document.activeElement.getAttribute('aria-label')")
@@ -155,6 +157,7 @@ def test_arrows_go_from_cell_to_cell_and_enter_opens_a_group(page):
     assert page.inner_text("#map-where").startswith("All ")
 
 
+@in_browsers
 def test_models_have_maps_of_their_own_and_faces_are_those_of_the_gallery(page, report):
     page.select_option("#map-model", "1")
     assert "map=1" in page.url
@@ -178,8 +181,9 @@ def test_on_a_phone_it_scrolls_within_its_box_and_says_so(browser, file):
         assert seen.page.is_visible("#map-hint")
 
 
+@in_browsers
 def test_a_name_that_nobody_has_is_said(page):
-    page.fill("#map-find", "nobody at all")
+    page.locator("#map-find").press_sequentially("nobody at all")  # as a person: a change
     page.press("#map-find", "Enter")
     assert "nobody at all" in page.inner_text("#map-says")
 
@@ -196,6 +200,7 @@ def test_without_script_the_still_map_stands_there(browser, file):
         assert not seen.page.is_visible("#confusion-map")
 
 
+@in_browsers
 def test_hub_faces_are_shown_and_lead_to_their_pairs(page, report):
     hub = report.hubs.hubs[0]
     page.evaluate("location.hash = '#pairs'")
@@ -214,6 +219,7 @@ def test_hub_faces_are_shown_and_lead_to_their_pairs(page, report):
 DOT = "#layout-drawing [data-dot]"
 
 
+@in_browsers
 def test_a_circle_shows_its_face_and_leads_to_its_pairs(page):
     dot = page.locator(f"{DOT}[href]").nth(3)
     name = dot.get_attribute("data-dot")
@@ -285,6 +291,7 @@ def test_without_script_the_map_of_identities_stands_there(browser, file, report
         assert not seen.page.is_visible("#layout-zoom")
 
 
+@in_browsers
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_map_of_identities_keeps_the_rules_of_wcag(browser, file, scheme):
     with visit(browser, address_of(file), color_scheme=scheme) as seen:

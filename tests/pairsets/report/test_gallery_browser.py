@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
-from support.browser import PATIENCE_MS, address_of, visit
+from support.browser import PATIENCE_MS, address_of, in_browsers, visit
 from support.planted_gallery import (
     EVIL,
     MODELS,
@@ -69,7 +69,7 @@ SORTS = [
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory, browser):
+def report(tmp_path_factory, browsers):
     return planted_report(tmp_path_factory.mktemp("faces"))
 
 
@@ -169,6 +169,7 @@ def settled(page):
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
 
 
+@in_browsers
 def test_filters_keep_what_the_pairs_say(page, report):
     for view in VIEWS:
         choose(page, view)
@@ -194,6 +195,7 @@ def test_orders(page, report):
         assert any(PAIRS * 0.4 < place < PAIRS * 0.6 for place in seen)
 
 
+@in_browsers
 def test_the_page_scrolls_from_end_to_end_without_a_gap(page, report):
     choose(page, {"label": "same"})
     order = shown(report, {"label": "same"})
@@ -301,6 +303,7 @@ def test_with_the_keyboard_alone(page, report):
     assert page.input_value("[name=q]") == "ayan/"
 
 
+@in_browsers
 def test_the_enlarged_view_says_all(page, report):
     view = {"show": f"wrong:{A}", "sort": f"low:{A}"}
     choose(page, view)
@@ -381,6 +384,7 @@ def test_a_name_keeps_its_pairs_and_a_chip_drops_it(page, report):
     assert page.locator("#pair-chips button").count() == 0
 
 
+@in_browsers
 def test_a_view_is_an_address(page, browser, file, report):
     view = {"show": f"wrong:{B}", "human": "right", "q": "ayanami", "sort": "split"}
     choose(page, view)
@@ -548,6 +552,7 @@ def test_reset(page, report):
     assert page.url.endswith("#pairs")
 
 
+@in_browsers
 def test_hostile_names_are_text(page):
     evil = next(name for name in names() if name.startswith(EVIL))
     page.fill("[name=q]", evil)
@@ -584,6 +589,7 @@ def test_faces_are_drawn(page):
     assert page.locator(f"{CARD} img").count() > 20
 
 
+@in_browsers
 @pytest.mark.parametrize(
     ("width", "scheme"), [(360, "light"), (360, "dark"), (768, "light"), (1280, "dark")]
 )
@@ -611,6 +617,7 @@ def test_nothing_sticks_out(browser, file, report, scheme, width):
         assert light == (scheme == "light")
 
 
+@in_browsers
 def test_in_the_whole_report(browser, report, tmp_path):
     file = write_report(replace(report, gallery=report.gallery[:200]), tmp_path / "report.html")
     with visit(browser, address_of(file, "#pairs?label=same")) as seen:
@@ -684,6 +691,7 @@ def test_a_screen_reader_hears_where_it_is(page, report):
     assert page.locator(f"{CARD}[tabindex='0']").count() == 1
 
 
+@in_browsers
 def test_two_identities_are_a_view(browser, file, report):
     different = next(pair for pair in report.gallery if not pair.label)
     same = next(pair for pair in report.gallery if pair.label)
@@ -725,6 +733,7 @@ def test_a_link_to_a_pair_outlives_another_order(browser, file, report, tmp_path
             until(seen.page, "location.hash === '#pairs'")
 
 
+@in_browsers
 def test_a_link_to_a_pair_is_copied(page, report):
     choose(page, {"label": "same"})
     order = shown(report, {"label": "same"})

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.accessibility import SCHEMES, WIDTHS, violations
-from support.browser import address_of, visit
+from support.browser import address_of, in_browsers, visit
 from support.planted_gallery import planted_report
 
 from pairsets.evaluation.intervals import Interval
@@ -28,7 +28,7 @@ def rows(*rates):
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory, browser):
+def file(tmp_path_factory, browsers):
     report = replace(
         planted_report(tmp_path_factory.mktemp("faces")),
         leaderboards=[
@@ -70,6 +70,7 @@ def folded(page):
     )
 
 
+@in_browsers
 def test_columns_of_all_tables_stand_in_line(page):
     lefts = page.evaluate(
         """() => [...document.querySelectorAll(".ranking")].map((table) =>
@@ -80,6 +81,7 @@ def test_columns_of_all_tables_stand_in_line(page):
     assert lefts[0] == lefts[1]
 
 
+@in_browsers
 @pytest.mark.parametrize("width", [390, 800, 1300, 2560])
 def test_nothing_is_wider_than_the_screen(browser, file, width):
     with visit(browser, address_of(file), viewport={"width": width, "height": 800}) as seen:
@@ -96,6 +98,7 @@ def test_a_part_of_a_name_is_not_broken(page):
     assert [text for text, long, _ in lines if long] == ["x" * 70]
 
 
+@in_browsers
 def test_the_contents_stay_and_mark_the_section_that_is_read(page):
     for name in ("funnel", "leaderboards", "pairs"):
         page.click(f'.contents a[href="#{name}"]')
@@ -174,6 +177,7 @@ def test_a_word_opens_its_definition_by_keyboard_and_by_touch(page, phone):
         assert not shown.is_visible()
 
 
+@in_browsers
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_page_keeps_the_rules_of_wcag(browser, file, scheme, width):

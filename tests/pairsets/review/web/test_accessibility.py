@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from support.accessibility import SCHEMES, WIDTHS, violations
+from support.browser import in_browsers
 from support.review_server import plant, serving, until, visit_review
 
 REI, KEN = "Rei 綾波", "Ken"
@@ -13,7 +14,7 @@ PAIRS = 40
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, browser):
+def server(tmp_path_factory, browsers):
     file = plant(tmp_path_factory.mktemp("views"), negatives=PAIRS - 10, positives=10)
     with serving(file) as found:
         words = ["same", "different", "different", "bad crop"]
@@ -31,6 +32,7 @@ def whole(page, host):
     until(page, "document.querySelector(value).dataset.sight === 'enough'", host)
 
 
+@in_browsers
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_view(browser, server, scheme, width):

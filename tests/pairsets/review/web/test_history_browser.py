@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from sklearn.metrics import cohen_kappa_score
+from support.browser import in_browsers
 from support.review_server import (
     CUT_OFF,
     EVIL,
@@ -37,7 +38,7 @@ def word(said):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, browser):
+def server(tmp_path_factory, browsers):
     with serving(plant(tmp_path_factory.mktemp("history"), negatives=80, positives=40)) as found:
         # Rei begins at the end, where the pairs of one identity are.
         found.judge(REI, {pair: rei_says(pair) for pair in reversed(range(120 - JUDGED, 120))})
@@ -117,8 +118,8 @@ def test_search_and_filters(listing, server, filters, fits):
 
 
 @pytest.fixture(scope="module")
-def listing(browser, server):
-    with opened(browser, server, "history") as seen:
+def listing(browsers, server):
+    with opened(browsers.of("chromium"), server, "history") as seen:
         yield seen.page
 
 
@@ -126,6 +127,7 @@ def names(server, pair):
     return f"{server.pairs.path_a[pair]} {server.pairs.path_b[pair]}"
 
 
+@in_browsers
 def test_a_card_tells_all_that_is_known(browser, server):
     with opened(browser, server, "history") as seen:
         page = seen.page
@@ -170,6 +172,7 @@ def test_the_address_keeps_the_filters(browser, server):
         assert page.input_value("#history-filters [name=text]") == "橘_雪"
 
 
+@in_browsers
 def test_a_verdict_is_changed(browser, tmp_path):
     with serving(plant(tmp_path, negatives=10, positives=5)) as own:
         own.judge(REI, dict.fromkeys(range(15), "same"))
@@ -222,6 +225,7 @@ def test_a_change_that_is_not_answered_is_sent_again(browser, tmp_path):
         assert own.said(REI) == [(0, 0, 0, "")]
 
 
+@in_browsers
 def test_disagreements_are_decided_blind(browser, tmp_path):
     with serving(plant(tmp_path, negatives=10, positives=5)) as own:
         own.judge(REI, dict.fromkeys(range(6), "same"))
@@ -345,6 +349,7 @@ def test_lists_and_desk_are_of_one_width(browser, server):
         assert len(set(places.values())) == 1, places
 
 
+@in_browsers
 def test_agreement(browser, server):
     with opened(browser, server, "agreement") as seen:
         page = seen.page

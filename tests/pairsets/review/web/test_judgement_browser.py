@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from support.browser import in_browsers
 from support.held_clients import has_ended, never_finishing
 from support.review_server import (
     CUT_OFF,
@@ -33,7 +34,7 @@ FACES = """[...document.querySelectorAll("#judging .box img")].map((face) => fac
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, browser):
+def server(tmp_path_factory, browsers):
     with serving(plant(tmp_path_factory.mktemp("review"))) as found:
         yield found
 
@@ -94,6 +95,7 @@ def verdicts(server, person):
     return [row[1:] for row in server.said(person)]
 
 
+@in_browsers
 def test_judges_by_key(browser, server, person):
     began = monotonic()
     with opened(browser, server, person) as seen:
@@ -127,6 +129,7 @@ def test_judges_while_others_never_finish(browser, server, person):
         assert sum(has_ended(client) for client in held) >= 50
 
 
+@in_browsers
 def test_judges_by_mouse_and_space_skips_then(page, server, person):
     act(page, lambda: page.click("[data-do=same]"))
     act(page, lambda: page.click("[data-do=different]"))
@@ -155,6 +158,7 @@ def test_a_phone_judges_by_touch_and_never_scrolls(browser, server, person):
             assert page.locator(f"#judging [data-do={action}]").bounding_box()["height"] >= 36
 
 
+@in_browsers
 def test_the_faces_are_square_and_in_sight(page):
     faces(page)
     for width, height in ((667, 375), (320, 480), (375, 667), (800, 600), (1920, 1080)):
@@ -228,6 +232,7 @@ def shows_verdicts(page):
     return style == "visible"
 
 
+@in_browsers
 def test_invalid_has_a_reason(page, server, person):
     faces(page)
     for key in ("Escape", "x"):
@@ -248,6 +253,7 @@ def test_invalid_has_a_reason(page, server, person):
     assert verdicts(server, person) == [(-1, 1, reason) for reason in REASONS for _ in range(3)]
 
 
+@in_browsers
 def test_undo_again_and_again(page, server, person):
     shown = [faces(page)]
     for key in "sdsd":
@@ -269,6 +275,7 @@ def test_undo_again_and_again(page, server, person):
     assert verdicts(server, person) == []
 
 
+@in_browsers
 def test_unsure_is_no_verdict(page, server, person):
     first = faces(page)
     second = press(page, "q")
@@ -290,6 +297,7 @@ def test_unsure_is_no_verdict(page, server, person):
     assert (heads[:3], cells.all_inner_texts()[:2]) == (["Person", "Judged", "Unsure"], ["1", "1"])
 
 
+@in_browsers
 def test_after_a_reload_it_goes_on(page, server, person):
     first = faces(page)
     assert "as=" not in page.url
@@ -330,6 +338,7 @@ def test_two_people_at_once(browser, server, person):
     assert verdicts(server, f"{person} b") == 5 * [DIFFERENT]
 
 
+@in_browsers
 def test_killed_in_the_middle_of_two_hundred(browser, tmp_path):
     """What the page showed as saved is in the database; what was not is sent until it is."""
     with serving(plant(tmp_path)) as own:
@@ -533,6 +542,7 @@ def test_without_motion_each_press_shows_the_other(browser, server, person):
         assert page.locator("#judging figure:visible").count() == 2
 
 
+@in_browsers
 def test_zoom_moves_both_faces_in_step(page):
     faces(page)
 
@@ -763,8 +773,8 @@ def test_any_keyboard_layout(layouts, server, keys, expected):
 
 
 @pytest.fixture(scope="module")
-def layouts(browser, server):
-    with opened(browser, server, "Layouts") as seen:
+def layouts(browsers, server):
+    with opened(browsers.of("chromium"), server, "Layouts") as seen:
         faces(seen.page)
         yield seen.page
 
@@ -1007,7 +1017,7 @@ def test_dark_and_light_can_be_read(page):
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory, browser):
+def few(tmp_path_factory, browsers):
     """Six pairs, so that there is an end."""
     file = plant(tmp_path_factory.mktemp("few"), negatives=4, positives=2)
     with serving(file) as found:
@@ -1065,6 +1075,7 @@ def test_a_picture_that_cannot_be_shown(browser, tmp_path):
         assert [row[1:] for row in own.said("Rei")] == 2 * [(-1, 1, "bad crop")]
 
 
+@in_browsers
 def test_it_ends_when_the_aim_is_met(browser, tmp_path):
     with (
         serving(plant(tmp_path, negatives=40, positives=4), until="FPR within 45 points") as own,

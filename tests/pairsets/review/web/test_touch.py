@@ -13,7 +13,7 @@ FACES = """[...document.querySelectorAll("#judging .box img")].map((face) => fac
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, browser):
+def server(tmp_path_factory, browsers):
     with serving(plant(tmp_path_factory.mktemp("touch"), negatives=40, positives=20)) as found:
         yield found
 
