@@ -36,8 +36,9 @@ EXTRAS = (
 EXTRAS += ("train", "zstd", "docs", "dev")  # the last two are not of users
 # Installing the project in place, and the one package that has no wheel.
 BUILDERS = ("editables", "setuptools")
-# The last, since later ones are not for Python 3.11.0 to 3.11.4: one version for every Python.
-PINNED = ("torch==2.13.0", "torchvision==0.28.0", "pymdown-extensions==12.3")
+# One version for every Python: later ones are not for Python 3.11.0 to 3.11.4 (pymdown-extensions)
+# or 3.11 (pyee).
+PINNED = ("torch==2.13.0", "torchvision==0.28.0", "pymdown-extensions==12.3", "pyee==13.0.1")
 # The CPU builds lie on PyTorch's own index, which uv is not asked for: a hash of theirs stands here
 # once the file was tried. A build that is not listed is passed over for the one of PyPI.
 UNLISTED = {
