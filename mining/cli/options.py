@@ -50,7 +50,7 @@ def share_from(most: float = 1.0) -> Callable[[str | float], float]:
         value = _number(str(text))
         if value is None or not 0 <= value <= most:
             raise typer.BadParameter(
-                f"{str(text)!r} is no share from 0 to {most:g}{_percent_hint(str(text))}"
+                f"{str(text)!r} is no share from 0 to {most:g}{_percent_hint(str(text), most)}"
             )
         return value
 
@@ -74,10 +74,12 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _percent_hint(text: str) -> str:
+def _percent_hint(text: str, most: float = 1.0) -> str:
     """The share that was meant, where a percentage was given."""
     value = _number(text.strip().removesuffix("%"))
     if value is None or not (1 < value <= 100 or (0 <= value <= 1 and "%" in text)):
+        return ""
+    if value / 100 > most:
         return ""
     return f"; did you mean {value / 100:.10g} ({value:g} %)?"
 

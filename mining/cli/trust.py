@@ -32,6 +32,8 @@ from mining.cli.user_words import UserGroup, accepting
 if TYPE_CHECKING:
     from mining.commands.review import PageOptions
 
+# As in `pairsets.review.store.schema`, which would import too much.
+MOST_REPEATED = 0.5
 # What `lookalikes review` does where no other of its commands is named.
 DEFAULT = "judge"
 
@@ -238,6 +240,16 @@ class PlanGroup:
             metavar="AIM",
             help='Aim at which judging ends, such as "FPR within 2 points"; '
             "none for no end. [default: what it was, or none]",
+        ),
+    ] = None
+    repeat: Annotated[
+        float | None,
+        typer.Option(
+            "--repeat",
+            metavar="SHARE",
+            parser=share_from(MOST_REPEATED),
+            help="Share of verdicts after which a pair judged before is asked again, for agreement "
+            "with oneself. [default: what it was, or 0]",
         ),
     ] = None
 

@@ -23,6 +23,7 @@ from pairsets.pairset import PairSet
 from pairsets.path_prefixes import cause
 from pairsets.review.judgement.aims import Aim
 from pairsets.review.judgement.assignment import Assignment
+from pairsets.review.judgement.repeats import APART
 from pairsets.review.store.connection import DatabaseError
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import plain_name
@@ -46,7 +47,8 @@ class JudgingOptions:
         overlap, seed: see `pairsets.review.store.store.Store.begin`.
         suspects: file of suspects, by default `PAIRS.suspects.csv` where there is one.
         suspects_first: whether they come first.
-        sample, until: see `pairsets.review.store.store.Store.begin`; "none" is no aim any more.
+        sample, until, repeat: see `pairsets.review.store.store.Store.begin`; "none" is no aim any
+            more.
     """
 
     annotator: str | None = None
@@ -56,6 +58,7 @@ class JudgingOptions:
     suspects_first: bool = False
     sample: int | None = None
     until: str | None = None
+    repeat: float | None = None
 
     @property
     def aim(self) -> str | None:
@@ -128,7 +131,7 @@ def review(
     beside = path.with_suffix(".scores.csv")
     given = scores or (beside if beside.is_file() else None)
     shown = read_scores(given, pairs, complete=False) if given is not None else {}
-    plan = {name: getattr(judging, name) for name in ("seed", "overlap", "sample")}
+    plan = {name: getattr(judging, name) for name in ("seed", "overlap", "sample", "repeat")}
     with Store.begin(where, pairs, until=aim, **plan) as kept:
         kept.mark(found)
         board = Assignment(kept, suspects_first=judging.suspects_first)
@@ -254,7 +257,7 @@ def _put_in_place(where: Path) -> Iterator[Path]:
 
 
 def _told(board: Assignment) -> Iterator[str]:
-    """Lines that say which sample and aim a review has."""
+    """Lines that say which sample, aim and repeats a review has."""
     store, aim = board.store, board.aim()
     if store.sample is not None:
         of = f"{board.to_judge:,} of the {len(store.pairs):,} pairs"
@@ -262,6 +265,11 @@ def _told(board: Assignment) -> Iterator[str]:
     if aim is not None:
         state = "met" if aim.is_met else "not met yet"
         yield f"Aim: {aim.aim.words}; {state}: {aim.words}"
+    if store.repeat:
+        yield (
+            f"After {100 * store.repeat:g} % of the verdicts, a pair that the person judged at "
+            f"least {APART} pairs before is asked again, unannounced"
+        )
 
 
 def _begun(path: Path, store: Path | None) -> Store:

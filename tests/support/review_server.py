@@ -1,6 +1,7 @@
 """A review for the tests of its pages: drawn faces, a real server in a process of its own.
 
-Run as a program, it is that server: `review_server.py PAIRS FACES STORE PORT OVERLAP PERSON UNTIL`.
+Run as a program, it is that server: `review_server.py PAIRS FACES STORE PORT OVERLAP PERSON UNTIL
+REPEAT`.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class ReviewServer:
     overlap: float = 1.0
     person: str = ""
     until: str = ""
+    repeat: float = 0.0
     port: int = 0
     process: subprocess.Popen[str] | None = None
 
@@ -108,6 +110,7 @@ class ReviewServer:
             self.overlap,
             self.person,
             self.until,
+            self.repeat,
         ]
         self.process = subprocess.Popen(
             [sys.executable, __file__, *map(str, given)], stdout=subprocess.PIPE, text=True
@@ -158,10 +161,10 @@ class ReviewServer:
 
 @contextmanager
 def serving(
-    file: Path, *, overlap: float = 1.0, person: str = "", until: str = ""
+    file: Path, *, overlap: float = 1.0, person: str = "", until: str = "", repeat: float = 0.0
 ) -> Iterator[ReviewServer]:
     """Serve a review of the pairs in `file` until the end."""
-    server = ReviewServer(file, overlap, person, until)
+    server = ReviewServer(file, overlap, person, until, repeat)
     server.start()
     try:
         yield server
@@ -246,9 +249,10 @@ def _main() -> None:
 
     # Seconds until a locked database is an error: who tests that waits for them.
     connection.PATIENCE_S = 2.0
-    file, faces, store, port, overlap, person, until = sys.argv[1:]
+    file, faces, store, port, overlap, person, until, repeat = sys.argv[1:]
     pairs = PairSet.read(file)
-    with Store.begin(Path(store), pairs, overlap=float(overlap), until=until) as found:
+    plan = {"overlap": float(overlap), "repeat": float(repeat)}
+    with Store.begin(Path(store), pairs, until=until, **plan) as found:
         found.mark(dict.fromkeys(suspects(pairs), ("duplicate", SUSPECT)))
         shown = scores(pairs)
         review = Review(found, Assignment(found), Path(faces), "pairs.csv", shown, person or None)

@@ -21,6 +21,7 @@ from pairsets.files.side_files import design_of
 from pairsets.files.submissions import pairs_digest
 from pairsets.pairset import PairSet, identities_of
 from pairsets.review.exchange.judgement_table import Told, write_judgements
+from pairsets.review.store.self_agreement import SelfAgreement, self_agreement
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import (
     WORDS,
@@ -172,6 +173,7 @@ def export(
     own = found.pairs.take(rows) if rows.size else found.pairs
     human = human_rates(own) if own.judged.any() else None
     agreed = _agreement(found, told, people)
+    again = self_agreement(store)
     manifest = {
         "schema": SCHEMA,
         "kind": KIND,
@@ -183,7 +185,10 @@ def export(
             kind: getattr(found, kind) for kind in ("decided", "judged", "waiting", "own", "open")
         },
         "human": None if human is None else _rates(human),
-        "people": [_person(person, told, mine.pairs) for person, mine in people.items()],
+        "people": [
+            _person(person, told, mine.pairs) | _again(again.get(person))
+            for person, mine in people.items()
+        ],
         "agreement": None if agreed is None else agreement_content(agreed),
         "versions": versions("lookalikes", "numpy"),
         **(origin or {}),
@@ -279,6 +284,14 @@ def _person(name: str, told: Iterable[Told], pairs: PairSet) -> dict[str, object
         "fpr": rates["fpr"],
         "fnr": rates["fnr"],
     }
+
+
+def _again(found: SelfAgreement | None) -> dict[str, object]:
+    """Agreement with oneself as JSON has it: nothing of who was not asked again."""
+    if found is None:
+        return {}
+    alike = None if found.alike is None else _rate(found.alike)
+    return {"again": {"alike": alike, "unsure": found.unsure}}
 
 
 def _rates(found: HumanRates) -> dict[str, object]:

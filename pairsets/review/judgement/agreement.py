@@ -16,6 +16,7 @@ from pairsets.evaluation.intervals import UNKNOWN, Rate, clustered_rate
 from pairsets.evaluation.kappa import cohen
 from pairsets.review.judgement.current_verdicts import NOTHING
 from pairsets.review.store.queries import INVALID
+from pairsets.review.store.self_agreement import SelfAgreement, self_agreement
 from pairsets.review.store.store import Store
 
 # What `_said` holds of a pair; 0 and 1 are as in `human_prediction`.
@@ -32,6 +33,7 @@ class Person:
         unsure: pairs that this person could not tell, and has not judged since: no verdicts.
         fpr, fnr: errors against the labels, of the pairs that count; None where no pair of two
             identities, or of one, was judged.
+        again: agreement with oneself; None for who was not asked again.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Person:
     unsure: int
     fpr: Rate | None
     fnr: Rate | None
+    again: SelfAgreement | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,13 @@ def live(store: Store) -> LiveAgreement:
     # Rows that the file marks invalid are nobody's to judge; what was imported of them stays apart.
     apart &= store.pairs.valid
     rows = list(zip(names.values(), said, strict=True))
-    unsure = store.unsure()
+    unsure, again = store.unsure(), self_agreement(store)
     return LiveAgreement(
         people=tuple(
-            _person(name, mine, unsure.get(number, 0), counts, store.pairs.label, ends)
+            replace(
+                _person(name, mine, unsure.get(number, 0), counts, store.pairs.label, ends),
+                again=again.get(name),
+            )
             for number, (name, mine) in zip(names, rows, strict=True)
         ),
         between=tuple(

@@ -12,7 +12,8 @@ import numpy as np
 
 from pairsets.arrays import Mask, Rows
 from pairsets.review.judgement.aims import Aim, AimState, AimWatch, rank_of, sample_of
-from pairsets.review.store.queries import PUT_OFF, Event
+from pairsets.review.judgement.repeats import Repeats
+from pairsets.review.store.queries import PUT_OFF, Event, Kind
 from pairsets.review.store.store import Store
 from pairsets.review.store.verdicts import ReviewError
 
@@ -65,6 +66,8 @@ class _Desk:
     skipped: dict[int, bool] = field(default_factory=dict)
     # All places before are done for good.
     start: int = 0
+    # The pair to ask again, None for none, where that is known since the last event.
+    again: tuple[int | None] | None = None
 
 
 class Assignment:
@@ -110,19 +113,21 @@ class Assignment:
         self._judges = np.zeros(count, np.int32)
         self._desks: dict[int, _Desk] = {}
         self._claims: dict[int, tuple[int, float]] = {}
+        self._repeats = Repeats(store, self._to_judge)
         # Events that a snapshot has already are harmless to apply once more: flags are set again.
         self._last = store.last_event
         for annotator, pair in store.judged():
             self._set_judged(annotator, pair, True)
         for annotator, pair, kind in store.put_off():
-            self._desk(annotator).skipped[pair] = kind == "unsure"
+            self._put_off(annotator, pair, kind)
         for annotator, pair in store.decided():
             self._desk(annotator).decided[pair] = True
 
     def next(self, annotator: int, count: int) -> list[int]:
         """Up to `count` pairs for this person, the first one to be judged first.
 
-        They are kept from others for a while, unless they are everybody's.
+        They are kept from others for a while, unless they are everybody's. Now and then the first
+        one was judged before, and is asked again: never where no other is left.
         """
         with self._lock:
             self._sync()
@@ -140,7 +145,11 @@ class Assignment:
             for pair in found:
                 if not self._shared[pair]:
                     self._claims[pair] = (annotator, now + CLAIM_S)
-            return found
+            again = self._again(annotator) if found else None
+            if again is None:
+                return found
+            self._repeats.ask(annotator, again)
+            return [again, *found][:count]
 
     def progress(self, annotator: int) -> Progress:
         """Progress of this person."""
@@ -170,15 +179,31 @@ class Assignment:
         return None if self._aim is None else self._aim.state()
 
     def is_swapped(self, annotator: int, pair: int) -> bool:
-        """Whether this person sees the second face on the left."""
+        """Whether this person sees the second face on the left, the first time."""
         with self._lock:
             return bool(self._desk(annotator).swapped[pair])
+
+    def is_repeat(self, annotator: int, pair: int) -> bool:
+        """Whether a pair that this person judged is asked again now."""
+        with self._lock:
+            self._sync()
+            if not self._desk(annotator).judged[pair]:
+                return False
+            return pair == self._again(annotator) or self._repeats.is_asked(annotator, pair)
 
     def has_judged(self, annotator: int, pair: int) -> bool:
         """Whether this person has judged a pair, and may so see what hides before."""
         with self._lock:
             self._sync()
             return bool(self._desk(annotator).judged[pair])
+
+    def _again(self, annotator: int) -> int | None:
+        """The pair to ask this person again now; None for none."""
+        desk = self._desk(annotator)
+        if desk.again is None:
+            numbers = _numbers(self.store.annotators[annotator])
+            desk.again = (self._repeats.due(annotator, numbers),)
+        return desk.again[0]
 
     def _unjudged(self, annotator: int, desk: _Desk, count: int, now: float) -> list[int]:
         found: list[int] = []
@@ -238,6 +263,7 @@ class Assignment:
 
     def _apply(self, event: Event) -> None:
         desk, pair = self._desk(event.annotator), event.pair
+        desk.again = None
         if pair is None:
             return
         if event.kind == "decide":
@@ -246,17 +272,24 @@ class Assignment:
             self._set_judged(event.annotator, pair, True)
             desk.skipped.pop(pair, None)
         elif event.kind in PUT_OFF:
-            desk.skipped.pop(pair, None)
-            desk.skipped[pair] = event.kind == "unsure"
+            self._put_off(event.annotator, pair, event.kind)
             if event.kind == "unsure" and self._claims.get(pair, (None,))[0] == event.annotator:
                 # Somebody else may know.
                 del self._claims[pair]
         elif event.kind == "undo":
-            self._set_judged(event.annotator, pair, False)
+            # What was taken back may be a second answer, and the verdict stand.
+            self._set_judged(event.annotator, pair, self.store.has_said(event.annotator, pair))
             desk.skipped.pop(pair, None)
             # Open again, for this person and perhaps for others.
             for other in self._desks.values():
                 other.start = min(other.start, int(other.place[pair]))
+
+    def _put_off(self, annotator: int, pair: int, kind: Kind) -> None:
+        desk = self._desk(annotator)
+        desk.skipped.pop(pair, None)
+        # Else it was judged, and asked again in vain.
+        if not desk.judged[pair]:
+            desk.skipped[pair] = kind == "unsure"
 
     def _set_judged(self, annotator: int, pair: int, judged: bool) -> None:
         mask = self._desk(annotator).judged

@@ -17,7 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from pairsets.review.store.connection import DatabaseError, damaged
-from pairsets.review.store.schema import APPLICATION, KINDS, tables, version_of
+from pairsets.review.store.schema import (
+    APPLICATION,
+    KINDS,
+    MOST_REPEATED,
+    tables,
+    version_of,
+)
 from pairsets.review.store.verdicts import ReviewError, Verdict, plain_name
 from pairsets.storage.digests import rows_digest
 
@@ -30,6 +36,7 @@ _MOST_PEOPLE = 1_000_000
 _PLAIN_TABLE = re.compile(r'CREATE TABLE ["\'\w]+ ?\([^()]*\)', re.IGNORECASE)
 
 _ABOUT = ("digest", "overlap", "seed")
+_MORE = ("sample", "until", "repeat")
 
 # By table, what no row of it may be.
 _WRONG = {
@@ -42,7 +49,10 @@ _WRONG = {
     "decisions": "invalid NOT IN (0, 1) OR {at}",
     "repeats": "invalid NOT IN (0, 1) OR {at} OR NOT EXISTS (SELECT 1 FROM events e"
     " WHERE e.id = repeats.event AND e.pair = repeats.pair AND e.kind = 'repeat' AND"
-    " e.annotator = repeats.annotator)",
+    " e.annotator = repeats.annotator) OR NOT EXISTS (SELECT 1 FROM events f"
+    " WHERE f.pair = repeats.pair AND f.annotator = repeats.annotator AND f.kind = 'judge' AND"
+    " f.id < repeats.event) OR NOT EXISTS (SELECT 1 FROM verdicts v"
+    " WHERE v.pair = repeats.pair AND v.annotator = repeats.annotator)",
 }
 # Tables of verdicts that version 1 did not have.
 _NEW = ("repeats",)
@@ -99,12 +109,14 @@ def _problems(found: sqlite3.Connection) -> Iterator[str]:
     about = dict(found.execute("SELECT key, value FROM about").fetchall())
     if not about and not _count(found, "pairs") and not _count(found, "events"):
         return  # its tables were made, and nothing else yet
-    if not set(_ABOUT) <= set(about) <= {*_ABOUT, "sample", "until"}:
+    if not set(_ABOUT) <= set(about) <= {*_ABOUT, *_MORE}:
         yield f"about has {', '.join(sorted(about)) or 'no rows'}; expected {', '.join(_ABOUT)}"
     if int(about["seed"]) < 0 or not 0 <= float(about["overlap"]) <= 1:
         yield f"a seed of {about['seed']}, an overlap of {about['overlap']}"
     if int(about.get("sample", 1)) < 1:
         yield f"a sample of {about['sample']}"
+    if not 0 <= float(about.get("repeat", 0)) <= MOST_REPEATED:
+        yield f"a share of {about['repeat']} to be asked again"
     # Some versions of SQLite do not hold the check of the table against what is in it.
     kinds = f"kind NOT IN ({', '.join(repr(kind) for kind in KINDS[version])})"
     there = [table for table in _WRONG if version > 1 or table not in _NEW]

@@ -37,6 +37,31 @@ class Event:
     pair: int | None
 
 
+@dataclass(frozen=True)
+class Repeat:
+    """Second answer of a person to a pair, beside the first one as it was given then.
+
+    Attributes:
+        annotator: who, by name.
+        pair: row of the pair set.
+        first, second: what was said.
+        seconds: how long the pair was on the screen the second time, where that is known.
+        at: when the second answer was given, ISO 8601 in UTC.
+    """
+
+    annotator: str
+    pair: int
+    first: Verdict
+    second: Verdict
+    seconds: float | None
+    at: str
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both say same, different or invalid; why a pair is invalid may differ."""
+        return self.first.word == self.second.word
+
+
 class Queries:
     """A review's database as it is read: as of the last commit, from any number of threads."""
 
@@ -82,10 +107,12 @@ class Queries:
         A verdict that was given after another one was taken back is the later one, though the clock
         was set back in between, and times once went back with it.
         """
+        # Up to what made the verdict: a second answer to the pair, or its undoing, is none.
+        mine = "pair = v.pair AND annotator = v.annotator"
         said = self.read(
-            f"{_SAID}, (SELECT max(e.at) FROM events e WHERE e.pair = v.pair AND"
-            f" e.annotator = v.annotator AND e.kind <> 'decide') FROM {_VERDICTS}"
-            " ORDER BY v.pair, a.id"
+            f"{_SAID}, (SELECT max(at) FROM events WHERE {mine} AND kind <> 'decide' AND id <="
+            f" (SELECT max(id) FROM events WHERE {mine} AND kind IN ('judge', 'change', 'import')))"
+            f" FROM {_VERDICTS} ORDER BY v.pair, a.id"
         )
         decided = self.read(
             f"{_DECIDED}, (SELECT max(e.at) FROM events e WHERE e.pair = d.pair AND"
@@ -151,11 +178,77 @@ class Queries:
     def can_undo(self, annotator: int) -> bool:
         """True where a person has said or skipped something that `Store.undo` would take back."""
         query = (
-            "SELECT EXISTS (SELECT 1 FROM skips WHERE annotator = ?) OR EXISTS (SELECT 1"
+            "SELECT EXISTS (SELECT 1 FROM skips WHERE annotator = ?1) OR EXISTS (SELECT 1"
+            " FROM repeats WHERE annotator = ?1) OR EXISTS (SELECT 1"
             " FROM verdicts v JOIN events e ON e.id = v.event"
-            " WHERE v.annotator = ? AND e.kind = 'judge')"
+            " WHERE v.annotator = ?1 AND e.kind = 'judge')"
         )
-        return bool(self.read(query, (annotator, annotator))[0][0])
+        return bool(self.read(query, (annotator,))[0][0])
+
+    def has_said(self, annotator: int, pair: int) -> bool:
+        """True where a verdict of this person on a pair stands."""
+        query = "SELECT 1 FROM verdicts WHERE annotator = ? AND pair = ?"
+        return bool(self.read(query, (annotator, pair)))
+
+    def asks_again_after(self, annotator: int) -> int | None:
+        """The pair that a person judged last, with nothing asked again since; None for none.
+
+        Verdicts that were imported are nothing that this person was asked.
+        """
+        rows = self.read(
+            "SELECT v.pair, e.kind = 'judge' AND v.event > (SELECT max("
+            " (SELECT coalesce(max(event), 0) FROM repeats WHERE annotator = ?1),"
+            " (SELECT coalesce(max(s.event), 0) FROM skips s JOIN verdicts USING (annotator, pair)"
+            "  WHERE s.annotator = ?1)))"
+            " FROM verdicts v JOIN events e ON e.id = v.event WHERE v.annotator = ?1"
+            " ORDER BY v.event DESC LIMIT 1",
+            (annotator,),
+        )
+        return int(rows[0][0]) if rows and rows[0][1] else None  # type: ignore[call-overload]
+
+    def turns(self, annotator: int) -> list[tuple[int, bool]]:
+        """The pairs that a person judged, in order, and whether each may be asked again.
+
+        It may where the verdict is the only one, and the person has not come back to the pair: not
+        by an undo, a change, an import or a decision, nor by having been asked again.
+        """
+        rows = self.read(
+            "SELECT v.pair, e.kind = 'judge' AND NOT EXISTS (SELECT 1 FROM events o"
+            "  WHERE o.pair = v.pair AND o.annotator = v.annotator AND o.id <> v.event"
+            "  AND o.kind IN ('judge', 'change', 'import', 'decide'))"
+            " AND NOT EXISTS (SELECT 1 FROM repeats r WHERE r.annotator = v.annotator"
+            "  AND r.pair = v.pair)"
+            " AND NOT EXISTS (SELECT 1 FROM skips s WHERE s.annotator = v.annotator"
+            "  AND s.pair = v.pair)"
+            " FROM verdicts v JOIN events e ON e.id = v.event WHERE v.annotator = ?"
+            " ORDER BY v.event",
+            (annotator,),
+        )
+        return [(int(pair), bool(fresh)) for pair, fresh in rows]  # type: ignore[call-overload]
+
+    def repeats(self) -> list[Repeat]:
+        """The second answers: by pair, then who began first."""
+        rows = self.read(
+            "SELECT a.name, r.pair, f.prediction, f.invalid, f.reason, r.prediction, r.invalid,"
+            " r.reason, s.seconds, r.at FROM repeats r JOIN annotators a ON a.id = r.annotator"
+            " JOIN events s ON s.id = r.event JOIN events f ON f.id = (SELECT max(id) FROM events"
+            "  WHERE pair = r.pair AND annotator = r.annotator AND kind = 'judge' AND id < r.event)"
+            " ORDER BY r.pair, a.id"
+        )
+        return [
+            Repeat(str(name), int(pair), _verdict(*first), _verdict(*second), seconds, str(at))  # type: ignore[arg-type, call-overload]
+            for name, pair, *cells, seconds, at in rows
+            for first, second in [(cells[:3], cells[3:])]
+        ]
+
+    def unsure_again(self) -> dict[int, int]:
+        """By person, how many pairs were judged, and not told when they were asked again."""
+        rows = self.read(
+            "SELECT s.annotator, count(*) FROM skips s JOIN events e ON e.id = s.event"
+            " JOIN verdicts v ON v.annotator = s.annotator AND v.pair = s.pair"
+            " WHERE e.kind = 'unsure' GROUP BY s.annotator"
+        )
+        return dict(rows)  # type: ignore[arg-type]
 
     def decided(self, after: int = -1) -> list[tuple[int, int]]:
         """Person and pair of each decision that was ever made after event number `after`."""
@@ -199,9 +292,10 @@ class Queries:
         found = self.read(f"SELECT d.at, a.name FROM {_DECISIONS} WHERE d.pair = ?", (pair,))
         return found[0] if found else None  # type: ignore[return-value]
 
-    def is_known(self, key: str) -> bool:
-        """True where an event of this key was written down."""
-        return bool(self.read("SELECT 1 FROM events WHERE key = ?", (key,)))
+    def is_known(self, key: str, kind: Kind | None = None) -> bool:
+        """True where an event of this key, and of this kind, was written down."""
+        rows = self.read("SELECT kind FROM events WHERE key = ?", (key,))
+        return bool(rows) and kind in (None, rows[0][0])
 
     def before(self, annotator: int, pair: int, key: str) -> tuple[Kind, Verdict | None] | None:
         """Kind of event that a person took back by the event `key`, and its verdict.
@@ -262,6 +356,10 @@ def later(moment: str) -> str:
     except OverflowError:
         return moment
     return later.isoformat(timespec="milliseconds")
+
+
+def _verdict(prediction: object, invalid: object, reason: object) -> Verdict:
+    return Verdict(prediction, bool(invalid), str(reason))  # type: ignore[arg-type]
 
 
 def _said(rows: Iterable[Cells]) -> list[VerdictRecord]:

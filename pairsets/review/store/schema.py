@@ -15,6 +15,8 @@ from pairsets.storage.digests import rows_digest
 VERSION = 2
 # "lkrv": what tells our files from other SQLite files.
 APPLICATION = 0x6C6B7276
+# Largest share of verdicts that a pair asked again follows.
+MOST_REPEATED = 0.5
 
 # Kinds of events, by version.
 _KINDS = ("judge", "skip", "undo", "change", "import", "decide")
@@ -152,6 +154,7 @@ def begin(
     overlap: float | None,
     sample: int | None = None,
     until: str | None = None,
+    repeat: float | None = None,
 ) -> None:
     """Write the pairs of a new review down; of one that was begun, what their file says now."""
     count = int(pairs.valid.sum())
@@ -187,6 +190,8 @@ def begin(
         about["sample"] = str(sample)
     if until is not None:
         about["until"] = until
+    if repeat is not None:
+        about["repeat"] = repr(float(repeat))
     connection.executemany("REPLACE INTO about VALUES (?, ?)", about.items())
     columns = (pairs.label, pairs.human_prediction, pairs.invalid)
     rows = zip(pairs.path_a, pairs.path_b, *(c.tolist() for c in columns), strict=True)

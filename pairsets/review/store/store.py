@@ -11,7 +11,7 @@ from pairsets.pairset import PairSet
 from pairsets.review.store.access import connect
 from pairsets.review.store.connection import Connection, DatabaseError, damaged, transaction
 from pairsets.review.store.queries import PUT_OFF, Kind, Queries, later, since
-from pairsets.review.store.schema import begin, pairs_in, rename_reasons
+from pairsets.review.store.schema import MOST_REPEATED, begin, pairs_in, rename_reasons
 from pairsets.review.store.verdicts import ReviewError, Verdict, VerdictRecord, plain_name
 
 
@@ -41,6 +41,7 @@ class Store(Queries):
         overlap: share of the pairs that everybody judges.
         sample: number of pairs that are to be judged; None for all.
         until: the aim at which judging ends, in words; empty for none.
+        repeat: share of verdicts after which a pair that was judged before is asked again.
         digest: tells one set of pairs from another.
     """
 
@@ -63,6 +64,7 @@ class Store(Queries):
             self.digest = about["digest"]
             self.sample = int(about["sample"]) if "sample" in about else None
             self.until = str(about.get("until", ""))
+            self.repeat = float(about.get("repeat", 0))
             self.pairs = pairs_in(connection) if pairs is None else pairs
         except (KeyError, ValueError, TypeError) as error:
             raise damaged(path, error) from None
@@ -77,6 +79,7 @@ class Store(Queries):
         overlap: float | None = None,
         sample: int | None = None,
         until: str | None = None,
+        repeat: float | None = None,
     ) -> Store:
         """Begin the review of `pairs`, or go on with the one in `path`.
 
@@ -90,17 +93,23 @@ class Store(Queries):
                 or all. It may grow.
             until: see `pairsets.review.judgement.aims`; what it was, or none. It may change, and an
                 empty text is none.
+            repeat: share of verdicts after which a pair that the person judged before is asked
+                again; what it was, or 0. It may change.
 
         Raises:
-            ReviewError: other pairs, an overlap that is no share, another seed than begun with, or
-                a database that is damaged.
+            ReviewError: other pairs, an overlap or repeat that is no such share, another seed than
+                begun with, or a database that is damaged.
         """
         if overlap is not None and not 0 <= overlap <= 1:
             raise ReviewError(f"an overlap of {overlap:g}; expected a share from 0 to 1")
+        if repeat is not None and not 0 <= repeat <= MOST_REPEATED:
+            raise ReviewError(
+                f"a repeat of {repeat:g}; expected a share from 0 to {MOST_REPEATED:g}"
+            )
         connection = connect(path, create=True)
         try:
             with transaction(connection):
-                begin(connection, path, pairs, seed, overlap, sample, until)
+                begin(connection, path, pairs, seed, overlap, sample, until, repeat)
             return cls(path, connection, pairs, served=True)
         except BaseException:
             connection.close()
@@ -171,26 +180,53 @@ class Store(Queries):
                 "DELETE FROM skips WHERE annotator = ? AND pair = ?", (annotator, pair)
             )
 
-    def skip(self, annotator: int, pair: int, *, key: str) -> None:
+    def judge_again(
+        self, annotator: int, pair: int, verdict: Verdict, *, key: str, seconds: float | None = None
+    ) -> None:
+        """Write a second answer down, beside the verdict, which stays as it is.
+
+        Raises:
+            AlreadyJudgedError: this person has answered the pair twice.
+            KeyReusedError: the key is another event's.
+            ReviewError: this person has not judged the pair in this review.
+        """
+        with self._writing(key, "repeat", annotator, pair, verdict) as new:
+            if not new:
+                return
+            self._refuse_again(annotator, pair)
+            at = self._moment(annotator, pair)
+            event = self._event("repeat", annotator, pair, key, at, verdict, seconds)
+            self._db.execute(
+                "INSERT INTO repeats VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (annotator, pair, *_cells(verdict), at, event),
+            )
+
+    def skip(self, annotator: int, pair: int, *, key: str, again: bool = False) -> None:
         """Put a pair off: it comes again when all others are judged.
 
-        Raises:
-            AlreadyJudgedError, KeyReusedError, ReviewError: as `judge`.
-        """
-        self._put_off("skip", annotator, pair, key)
+        Args:
+            annotator: who.
+            pair: which.
+            key: of the event.
+            again: the pair was judged, and asked again: then it is not asked a third time.
 
-    def be_unsure(self, annotator: int, pair: int, *, key: str) -> None:
+        Raises:
+            AlreadyJudgedError, KeyReusedError, ReviewError: as `judge`, or `judge_again`.
+        """
+        self._put_off("skip", annotator, pair, key, again)
+
+    def be_unsure(self, annotator: int, pair: int, *, key: str, again: bool = False) -> None:
         """Put a pair off of which a person cannot tell: no verdict, and it comes again last of all.
 
-        Raises:
-            AlreadyJudgedError, KeyReusedError, ReviewError: as `judge`.
+        Args, Raises: as `skip`.
         """
-        self._put_off("unsure", annotator, pair, key)
+        self._put_off("unsure", annotator, pair, key, again)
 
     def undo(self, annotator: int, *, key: str) -> int | None:
         """Take the last verdict or skip of a person back: the pair, or None where there is none.
 
-        Verdicts that were imported are not undone. The same key again gives the same answer.
+        A second answer is taken back alone: the verdict before it stays. Verdicts that were
+        imported are not undone. The same key again gives the same answer.
         """
         with self._writing(key, "undo", annotator) as new:
             if not new:
@@ -203,8 +239,9 @@ class Store(Queries):
                 "  JOIN events e ON e.id = v.event WHERE v.annotator = ? AND e.kind = 'judge'"
                 "  ORDER BY v.event DESC LIMIT 1)"
                 " UNION ALL SELECT pair, event, 'skips' FROM skips WHERE annotator = ?"
+                " UNION ALL SELECT pair, event, 'repeats' FROM repeats WHERE annotator = ?"
                 ") ORDER BY event DESC LIMIT 1",
-                (annotator, annotator),
+                (annotator, annotator, annotator),
             ).fetchone()
             # Written down even so: the same request again must not take back what came after it.
             pair, table = found or (None, None)
@@ -295,12 +332,14 @@ class Store(Queries):
                 ((pair, kinds, reason) for pair, (kinds, reason) in suspects.items()),
             )
 
-    def _put_off(self, kind: Kind, annotator: int, pair: int, key: str) -> None:
+    def _put_off(self, kind: Kind, annotator: int, pair: int, key: str, again: bool) -> None:
         with self._writing(key, kind, annotator, pair) as new:
             if not new:
                 return
             self._refuse_stranger(pair)
-            if self._stands(annotator, pair):
+            if again:
+                self._refuse_again(annotator, pair)
+            elif self._stands(annotator, pair):
                 raise AlreadyJudgedError(f"pair {pair} is judged already, in another window")
             event = self._event(kind, annotator, pair, key, now())
             self._db.execute("REPLACE INTO skips VALUES (?, ?, ?)", (annotator, pair, event))
@@ -335,6 +374,18 @@ class Store(Queries):
     def _refuse_stranger(self, pair: int) -> None:
         if not 0 <= pair < len(self.pairs):
             raise ReviewError(f"no pair {pair}; there are {len(self.pairs)}, from 0")
+
+    def _refuse_again(self, annotator: int, pair: int) -> None:
+        """Refuse a second answer where there is no first one, or where both are given."""
+        self._refuse_stranger(pair)
+        where = (annotator, pair)
+        query = "SELECT 1 FROM events WHERE annotator = ? AND pair = ? AND kind = 'judge'"
+        if not self._stands(*where) or not self._db.execute(query, where).fetchone():
+            raise ReviewError(f"pair {pair} is not judged by this person: nothing to ask again")
+        for table in ("repeats", "skips"):
+            query = f"SELECT 1 FROM {table} WHERE annotator = ? AND pair = ?"
+            if self._db.execute(query, where).fetchone():
+                raise AlreadyJudgedError(f"pair {pair} is judged already, in another window")
 
     def _stands(self, annotator: int, pair: int) -> bool:
         query = "SELECT 1 FROM verdicts WHERE annotator = ? AND pair = ?"
@@ -439,16 +490,22 @@ class Store(Queries):
     def _past(self, annotator: int, pair: int) -> tuple[str, str]:
         """When a person last said something of a pair, and took a verdict on it back; "" never."""
         last = taken_back = before = ""
+        stands = False
         for kind, at in self._db.execute(
             "SELECT kind, at FROM events WHERE annotator = ? AND pair = ? AND kind <> 'decide'"
             " ORDER BY id",
             (annotator, pair),
         ).fetchall():
-            last = max(last, at)
-            # To take back that a pair was put off takes no verdict back.
-            if kind == "undo" and before not in PUT_OFF:
-                taken_back = last
-            before = kind
+            # To take back that a pair was put off takes no verdict back, and what is said, or put
+            # off, of a pair that is asked again says nothing of the verdict.
+            is_again = kind == "repeat" or (stands and kind in PUT_OFF)
+            ends_again = kind == "undo" and before == "again"
+            if not (is_again or ends_again):
+                last = max(last, at)
+                if kind == "undo" and before not in PUT_OFF:
+                    taken_back, stands = last, False
+                stands = stands or kind in ("judge", "change", "import")
+            before = "again" if is_again else kind
         return last, taken_back
 
     def _take_in_decision(self, annotator: int, one: VerdictRecord) -> str:

@@ -271,14 +271,22 @@ class ErrorRate(_Model):
     count: int
 
 
+class AskedAgain(_Model):
+    """Second answers of one annotator, beside the first ones; `errors` are those alike."""
+
+    alike: ErrorRate | None
+    unsure: int
+
+
 class Person(_Model):
-    """Errors of one annotator against the labels."""
+    """Errors of one annotator against the labels, and agreement with oneself."""
 
     name: str
     judged: int
     unsure: int
     fpr: ErrorRate | None
     fnr: ErrorRate | None
+    again: AskedAgain | None
 
 
 class Agreement(_Model):

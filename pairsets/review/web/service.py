@@ -100,7 +100,8 @@ class Desk:
         found = []
         for pair in pairs:
             faces = [self.store.pairs.path_a[pair], self.store.pairs.path_b[pair]]
-            if self.board.is_swapped(annotator, pair):
+            # The other way round the second time.
+            if self.board.is_swapped(annotator, pair) != self.board.is_repeat(annotator, pair):
                 faces.reverse()
             left, right = map(self.pictures.address, faces)
             kind = put_off.get(pair)
@@ -144,16 +145,24 @@ class Desk:
         """Write a verdict down: the pairs that come next."""
         verdict = Verdict.of(body.verdict, body.reason)
         seconds = None if body.seconds is None else min(body.seconds, messages.MOST_SECONDS)
-        write = partial(self.store.judge, verdict=verdict, seconds=seconds)
-        return self._written(write, annotator, body)
+        # What is sent again may have been written down as a second answer.
+        again = self.store.is_known(body.key, "repeat") or self._is_repeat(annotator, body.pair)
+        write = self.store.judge_again if again else self.store.judge
+        return self._written(partial(write, verdict=verdict, seconds=seconds), annotator, body)
 
     def skip(self, annotator: int, body: messages.Skip) -> messages.Work:
         """Put a pair off: the pairs that come next."""
-        return self._written(self.store.skip, annotator, body)
+        again = self._is_repeat(annotator, body.pair)
+        return self._written(partial(self.store.skip, again=again), annotator, body)
 
     def be_unsure(self, annotator: int, body: messages.Skip) -> messages.Work:
         """Put a pair off of which a person cannot tell: the pairs that come next."""
-        return self._written(self.store.be_unsure, annotator, body)
+        again = self._is_repeat(annotator, body.pair)
+        return self._written(partial(self.store.be_unsure, again=again), annotator, body)
+
+    def _is_repeat(self, annotator: int, pair: int) -> bool:
+        self.refuse_stranger(pair)
+        return self.board.is_repeat(annotator, pair)
 
     def _written(
         self,

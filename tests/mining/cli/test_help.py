@@ -94,8 +94,8 @@ SHARES = [
 def test_which_options_are_shares():
     assert {option for _, option in SHARES} == {
         "--far", "--fnir", "--fpir", "--held-out", "--max-overlap", "--min-confidence",
-        "--overlap", "--pad", "--power", "--relative-margin", "--target-fnr", "--target-fpr",
-        "--validation-fnr",
+        "--overlap", "--pad", "--power", "--relative-margin", "--repeat", "--target-fnr",
+        "--target-fpr", "--validation-fnr",
     }  # fmt: skip
 
 
@@ -120,6 +120,13 @@ def test_what_a_percentage_means(text, meant):
     with pytest.raises(typer.BadParameter) as refused:
         share_from()(text)
     assert str(refused.value) == f"{text!r} is no share from 0 to 1; did you mean {meant}?"
+
+
+def test_a_percentage_beyond_the_most_gets_no_advice():
+    for text, meant in (("5%", "; did you mean 0.05 (5 %)?"), ("60%", ""), ("60", "")):
+        with pytest.raises(typer.BadParameter) as refused:
+            share_from(0.5)(text)
+        assert str(refused.value) == f"{text!r} is no share from 0 to 0.5{meant}"
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-0.1", "101", "x", "", "1e999", "200%", "%"])

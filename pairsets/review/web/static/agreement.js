@@ -56,6 +56,22 @@ const betweenTable = ({ between }) => {
   );
   return table("Agreement", heads, rows);
 };
+// Of those who were asked again; where all were unsure then, there is no share.
+const againTable = (people) => {
+  const heads = ["Person", "Pairs judged twice", "Same verdict both times", "95 % interval", "Unsure the second time"];
+  const rows = people.map(({ name, again }) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", dir: "auto" }, name),
+      cell(number(again.alike?.count ?? 0), heads[1]),
+      cell(again.alike ? percent(again.alike.value) : "–", heads[2]),
+      cell(again.alike ? `${percent(again.alike.low)} to ${percent(again.alike.high)}` : "–", heads[3]),
+      cell(number(again.unsure), heads[4]),
+    ),
+  );
+  return table("Agreement with oneself", heads, rows);
+};
 
 export const makeAgreement = ({ set }) => {
   const page = at("agreement");
@@ -72,10 +88,12 @@ export const makeAgreement = ({ set }) => {
     const { disagreements, decided, between, people } = found;
     const open = make("p", { class: "lede" }, `${counted(disagreements, "pair")} judged differently by different people; ${number(decided)} of these decided. `, ...(disagreements > decided ? [make("a", { href: "#/disagreements" }, "Decide the rest")] : []));
     const none = make("p", { class: "empty" }, "Nobody has judged a pair yet.");
+    const again = people.filter((one) => one.again);
     const alone = make("p", { class: "hint" }, "No two people have judged the same pairs yet.");
     body.replaceChildren(
       ...(people.length ? [open, peopleTable(found, withRates), rates, between.length ? betweenTable(found) : alone] : [none]),
       ...(between.length ? [make("p", { class: "hint" }, "Cohen’s kappa is the agreement beyond chance, among the pairs that both called same or different: 1 is perfect agreement, 0 is what two people reach who answer at random, each as often “same” as before. A dash means that it cannot be computed, as when both gave one answer to every pair.")] : []),
+      ...(again.length ? [againTable(again), make("p", { class: "hint" }, "Now and then a pair is asked a second time, unannounced and with its faces swapped. The second verdict is compared with the first one and counts for nothing else: no rate, no aim and no exported verdict changes by it.")] : []),
     );
   };
   const enter = async () => {

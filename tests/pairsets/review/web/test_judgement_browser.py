@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from support.accessibility import violations
 from support.browser import in_browsers
 from support.held_clients import has_ended, never_finishing
 from support.review_server import (
@@ -1093,6 +1094,38 @@ def test_it_ends_when_the_aim_is_met(browser, tmp_path):
         assert 0 < len(own.said("Rei")) < 40
         page.keyboard.press("u")
         assert faces(page)
+
+
+@in_browsers
+def test_a_pair_that_comes_again_is_like_any_other_and_agreement_tells(browser, tmp_path):
+    file = plant(tmp_path, negatives=60, positives=10)
+    with serving(file, repeat=0.5) as own:
+        pairs = range(40)
+        own.judge("Rei", {pair: "same" if pair % 2 else "different" for pair in pairs})
+        with opened(browser, own, "Rei") as seen:
+            page = seen.page
+            asked = "SELECT pair, prediction FROM repeats"
+            while not own.rows(asked):
+                faces(page)
+                before = done(page)
+                press(page, "s")
+            ((pair, prediction),) = own.rows(asked)
+            assert done(page) == before  # no progress by it
+            assert prediction == 1
+            assert dict(row[:2] for row in own.said("Rei"))[pair] == pair % 2 or pair not in pairs
+            page.goto(f"{own.link}#/agreement")
+            table = page.locator("#agreement .board >> nth=1")
+            table.wait_for()
+            assert "Agreement with oneself" in table.inner_text()
+            cells = table.locator("tbody td").all_inner_texts()
+            first = dict(row[:2] for row in own.said("Rei"))[pair]
+            assert cells[:2] == ["1", f"{100.0 * (first == 1):.1f} %"]
+            assert violations(page, "agreement with oneself") == []
+        with opened(browser, own, "Rei") as seen:
+            press(seen.page, "u")  # the second answer is taken back, and the first one stands
+            until(seen.page, "true")
+        assert own.rows(asked) == []
+        assert len(own.said("Rei")) >= len(pairs)
 
 
 def test_the_rest_is_with_others(browser, tmp_path):
