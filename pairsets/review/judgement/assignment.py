@@ -174,6 +174,12 @@ class Assignment:
         """Number of the pairs that are to be judged."""
         return int(self._to_judge.sum())
 
+    def judged_by_anybody(self) -> int:
+        """Number of these that somebody judged."""
+        with self._lock:
+            self._sync()
+            return int(((self._judges > 0) & self._to_judge).sum())
+
     def aim(self) -> AimState | None:
         """State of the aim; None where the review has none."""
         return None if self._aim is None else self._aim.state()

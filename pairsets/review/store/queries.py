@@ -144,6 +144,14 @@ class Queries:
         )
         return [float(row[0]) for row in rows]  # type: ignore[arg-type]
 
+    def last_deeds(self) -> dict[int, str]:
+        """By person, when something was last done here: ISO 8601 in UTC.
+
+        What was imported was done elsewhere.
+        """
+        query = "SELECT annotator, max(at) FROM events WHERE kind <> 'import' GROUP BY annotator"
+        return dict(self.read(query))  # type: ignore[arg-type]
+
     def number_of(self, name: str) -> int | None:
         """The number of a person; None where nobody is called so."""
         found = self.read("SELECT id FROM annotators WHERE name = ?", (name,))

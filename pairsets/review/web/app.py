@@ -103,6 +103,10 @@ def _add_work(api: APIRouter, desk: Desk) -> None:
         store.annotator(name)
         return messages.Annotator(name=name)
 
+    @api.get("/people")
+    def _people() -> messages.People:
+        return desk.people()
+
     @api.get("/next")
     def _next(count: messages.Count = 6, who: Who = None) -> messages.Work:
         return desk.work(desk.person(who), count)

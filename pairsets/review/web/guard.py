@@ -23,7 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, list[str]]
 
-PAGES = ("/", "/history", "/disagreements", "/agreement")
+PAGES = ("/", "/history", "/disagreements", "/agreement", "/people")
 LARGEST_HEADERS = 16 * 1024
 LARGEST_BODY = 64 * 1024
 # In the state of a request that its token let in: the server keeps its connection before others'.

@@ -171,6 +171,22 @@ class Pace(_Model):
     time_left: float | None
 
 
+class Worker(_Model):
+    """Person who judges: progress, pace, and when something was last done; None for never."""
+
+    name: str
+    progress: Pace
+    last: str | None
+
+
+class People(_Model):
+    """All who judge, who began first before, and how much of the set has a verdict."""
+
+    people: list[Worker]
+    judged: int
+    to_judge: int
+
+
 class AimMet(_Model):
     """Aim of the review that is met, in words, and what is known."""
 

@@ -196,6 +196,22 @@ class Desk:
             aim=work.aim,
         )
 
+    def people(self) -> messages.People:
+        """All who judge, with what is left for each, and their pace."""
+        last = self.store.last_deeds()
+        return messages.People(
+            people=[
+                messages.Worker(
+                    name=name,
+                    progress=messages.Pace.of(self.board.progress(number)),
+                    last=last.get(number),
+                )
+                for number, name in self.store.annotators.items()
+            ],
+            judged=self.board.judged_by_anybody(),
+            to_judge=self.board.to_judge,
+        )
+
     def agreement(self) -> messages.Agreements:
         """Agreement of all people; worked out anew where something happened."""
         with self._lock:

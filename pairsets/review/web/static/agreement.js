@@ -1,22 +1,8 @@
 // Who judged how much, and how far people agree.
-import { at, counted, draw, make, number, percent } from "./elements.js";
+import { at, cell, counted, draw, make, number, percent, table } from "./elements.js";
 import { ask } from "./server.js";
 
 const kappaText = (value) => value.toFixed(2).replace("-", "\u2212");
-const cell = (text, label, attributes = {}) => make("td", { class: "n", "data-label": label, ...attributes }, text);
-const table = (caption, heads, rows) =>
-  make(
-    "div",
-    { class: "board" },
-    make(
-      "table",
-      {},
-      make("caption", {}, caption),
-      make("thead", {}, make("tr", {}, ...heads.map((head, n) => make("th", { scope: "col", class: n ? "n" : "" }, head)))),
-      make("tbody", {}, ...rows),
-    ),
-  );
-
 // Kappa and its interval from 0 to 1; what lies below is cut at the edge.
 const drawn = ({ kappa, low, high }) => {
   const x = (value) => 4 + 112 * Math.max(0, Math.min(1, value));

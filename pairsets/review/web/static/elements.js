@@ -50,3 +50,18 @@ export const dayText = (at) => {
 };
 
 export const verdictText = ({ verdict, reason }) => (reason ? `${verdict}: ${reason}` : verdict);
+
+// A table whose cells say on a phone which column they are of.
+export const cell = (text, label, attributes = {}) => make("td", { class: "n", "data-label": label, ...attributes }, text);
+export const table = (caption, heads, rows) =>
+  make(
+    "div",
+    { class: "board" },
+    make(
+      "table",
+      {},
+      make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, ...heads.map((head, n) => make("th", { scope: "col", class: n ? "n" : "" }, head)))),
+      make("tbody", {}, ...rows),
+    ),
+  );

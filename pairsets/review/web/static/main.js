@@ -4,6 +4,7 @@ import { makeChanging } from "./changes.js";
 import { makeDisagreements } from "./disagreements.js";
 import { at, make } from "./elements.js";
 import { makeHistory } from "./history.js";
+import { makePeople } from "./people.js";
 import { makeJudging } from "./judgement.js";
 import { isOurs, keyOf } from "./keyboard.js";
 import { changePerson, findPerson } from "./person.js";
@@ -103,6 +104,7 @@ const begin = async () => {
     history: makeHistory({ set, person, changing }),
     disagreements: makeDisagreements({ set, person }),
     agreement: makeAgreement({ set }),
+    people: makePeople({ set }),
   };
   addEventListener("hashchange", go);
   go();

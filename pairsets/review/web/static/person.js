@@ -1,5 +1,5 @@
 // Who judges: by the address, by what this tab was told before, by the command line, or asked.
-import { at, make } from "./elements.js";
+import { at, make, number } from "./elements.js";
 import { ask, speakAs } from "./server.js";
 
 const KEPT = "lookalikes-annotator";
@@ -36,8 +36,14 @@ const introduce = async (set, name) => {
   return known;
 };
 
+// Two spellings of one name would be two people, each with half of the verdicts.
+const bare = (name) => name.normalize("NFKC").toLowerCase().replace(/\s+/g, "");
+
 // Asks in a dialog; null where it is cancelled.
-const prompt = ({ set, current, problem = "" }) => {
+const prompt = async ({ set, current, problem = "" }) => {
+  // What is left for each is told if it can be.
+  const { people } = await ask("/people").catch(() => ({ people: [] }));
+  const left = new Map(people.map(({ name, progress }) => [name, progress.left]));
   const dialog = at("person-dialog");
   const form = dialog.querySelector("form");
   const field = form.elements.name;
@@ -47,11 +53,12 @@ const prompt = ({ set, current, problem = "" }) => {
   };
   const others = set.annotators.filter((name) => name !== current);
   const buttons = others.slice(0, 40).map((name) => {
-    const button = make("button", { type: "button", class: "tool", dir: "auto" }, name);
+    const rest = left.has(name) ? make("span", { class: "left" }, left.get(name) ? ` ${number(left.get(name))} left` : " done") : "";
+    const button = make("button", { type: "button", class: "tool" }, make("bdi", {}, name), rest);
     button.dataset.name = name;
     return button;
   });
-  dialog.querySelector(".known").replaceChildren(...(buttons.length ? [make("p", { class: "hint" }, "People who judge here already:"), ...buttons] : []));
+  dialog.querySelector(".known").replaceChildren(...(buttons.length ? [make("p", { class: "hint" }, "Judging here already; go on as:"), ...buttons] : []));
   field.value = current ?? "";
   cancel.hidden = !current;
   say(problem);
@@ -71,9 +78,15 @@ const prompt = ({ set, current, problem = "" }) => {
         field.focus();
       }
     };
+    let warned = null;
     on("submit", (event) => {
       event.preventDefault();
-      go(field.value);
+      const name = field.value.trim();
+      const near = set.annotators.find((other) => other !== name && bare(other) === bare(name));
+      if (near && !set.annotators.includes(name) && warned !== name) {
+        warned = name;
+        say(`${near} judges here already. If that is you, choose the name above; to begin as ${name}, press Begin again.`);
+      } else go(field.value);
     });
     on("click", (event) => {
       const button = event.target.closest("button");

@@ -74,13 +74,18 @@ def test_every_view(browser, server, scheme, width):
         wait(page, "#pair-desk .box img")
         look(page, "a verdict to change")
         page.keyboard.press("Escape")
-        for name, inside in (("disagreements", ".box img"), ("agreement", ".board")):
+        for name, inside in (
+            ("disagreements", ".box img"),
+            ("agreement", ".board"),
+            ("people", ".board"),
+        ):
             if width < 860:
                 page.click(".menu-button")
                 look(page, "the menu")
             page.click(f"nav [data-page={name}]")
             wait(page, f"#{name} {inside}")
             look(page, name)
+        page.goto(f"{server.link}#/agreement")
         page.click("text=Show error rates")
         look(page, "error rates")
     with visit_review(browser, server, f"?as={KEN}#/", **settings) as seen:

@@ -369,6 +369,26 @@ def test_all_of_a_judged_pair(world: Planted) -> None:
         assert picture.content == (world.faces / face["path"]).read_bytes()
 
 
+def test_people_are_told_with_what_is_left_for_each(world: Planted) -> None:
+    rei, bo = world.person("Rei"), world.person("Bo")
+    found = rei.get("/api/people")
+    assert [one["name"] for one in found["people"]] == ["Rei", "Bo"]
+    assert all(one["last"] is None for one in found["people"])
+    total = rei.get("/api/set")["to_judge"]
+    assert (found["judged"], found["to_judge"]) == (0, total)
+    for pair in range(10):
+        rei.judge(pair, "same")
+    bo.judge(3, "same")
+    bo.judge(11, "different")
+    bo.post("/api/unsure", pair=12)
+    found = rei.get("/api/people")
+    assert (found["judged"], found["to_judge"]) == (11, total)
+    for one, person in zip(found["people"], (rei, bo), strict=True):
+        assert one["progress"] == person.get("/api/next")["progress"]
+        assert one["last"].endswith("+00:00")
+    assert [one["progress"]["left"] for one in found["people"]] == [total - 10, total - 2]
+
+
 def test_agreement_follows_what_happens(world: Planted) -> None:
     rei, bo = world.person("Rei"), world.person("Bo")
     assert rei.get("/api/agreement")["between"] == []

@@ -883,6 +883,43 @@ def test_who_judges_is_asked(browser, server):
     assert verdicts(server, f"{EVIL} s") == [SAME]
 
 
+@in_browsers
+def test_people_go_on_by_their_names(browser, tmp_path):
+    file = plant(tmp_path, negatives=20, positives=5)
+    with serving(file) as own:
+        own.judge("Rei 綾波", dict.fromkeys(range(20), "same"))
+        own.judge(EVIL, dict.fromkeys(range(25), "same"))
+        own.ask("Ken", "/annotators", {"name": "Ken"})
+        with visit_review(browser, own) as seen:
+            page = seen.page
+            page.wait_for_selector("#person-dialog[open]")
+            known = page.locator("#person-dialog .known button").all_inner_texts()
+            assert known == ["Rei 綾波 5 left", f"{EVIL} done", "Ken 25 left"]
+            page.locator("[name=name]").press_sequentially("ken")
+            page.keyboard.press("Enter")
+            until(page, "document.querySelector('#person-dialog .problem').textContent")
+            assert "Ken judges here already" in page.inner_text("#person-dialog .problem")
+            assert own.rows("SELECT count(*) FROM annotators") == [(3,)]
+            page.click("#person-dialog .known button >> nth=2")
+            faces(page)
+            assert page.inner_text("#person b") == "Ken"
+            page.click("nav [data-page=people]")
+            page.wait_for_selector("#people .board")
+            assert page.inner_text("#people .lede") == "25 of 25 pairs have a verdict of somebody."
+            rows = [row.split("\t") for row in page.locator("#people tbody tr").all_inner_texts()]
+            assert [row[:7] for row in rows] == [
+                ["Rei 綾波", "20", "5", "0", "2.5 s", "1,440", "under a minute"],
+                [EVIL, "25", "0", "0", "2.5 s", "1,440", "done"],
+                ["Ken", "0", "25", "0", "–", "–", "–"],
+            ]
+            own.judge("Ken", {3: "same"})  # meanwhile: the page asks anew by itself
+            until(page, "document.querySelectorAll('#people tbody td')[14].textContent === '1'")
+            page.click("#people tbody a >> nth=0")
+            faces(page)
+            assert page.inner_text("#person b") == "Rei 綾波"
+            assert done(page).startswith("20 of 25")
+
+
 def test_the_command_line_wins_over_the_name_of_an_earlier_review(browser, tmp_path):
     with (
         serving(plant(tmp_path, negatives=4, positives=2), person="Rei") as own,
