@@ -10,7 +10,19 @@ from matplotlib.figure import Figure
 
 from pairsets.errors import ScoresError
 from pairsets.evaluation.rates import Curve
-from pairsets.figures.style import DASHES, GRID, INK, MUTED, PALETTE, legend, panel, style
+from pairsets.figures.style import (
+    DASHES,
+    GRID,
+    INK,
+    MUTED,
+    PALETTE,
+    SMALL,
+    TEXT,
+    legend,
+    page_panel,
+    set_log_percents,
+    style,
+)
 
 
 def census_curves(curves: Mapping[str, Curve], *, mined: int = 0) -> Figure:
@@ -27,11 +39,13 @@ def census_curves(curves: Mapping[str, Curve], *, mined: int = 0) -> Figure:
     if not curves:
         raise ScoresError("no curves to draw")
     negatives = max(curve.negatives for curve in curves.values())
-    with style():
-        figure, axes = panel((4.6, 3.8 + 0.2 * ((len(curves) + 2) // 2)))
-        left = 0.5 / negatives
+    with style(TEXT):
+        names = [*curves, "chance"]
+        figure, axes = page_panel(3.9, names)
+        left = 50 / negatives
         if mined:
-            axes.axvspan(left, mined / negatives, color=GRID, alpha=0.55, linewidth=0, zorder=0)
+            share = 100 * mined / negatives
+            axes.axvspan(left, share, color=GRID, alpha=0.55, linewidth=0, zorder=0)
             axes.annotate(
                 f"hardest {mined:,}",
                 (left, 0),
@@ -41,30 +55,28 @@ def census_curves(curves: Mapping[str, Curve], *, mined: int = 0) -> Figure:
                 ha="left",
                 va="bottom",
                 color=MUTED,
-                fontsize=8,
+                fontsize=SMALL,
             )
-        chance = np.geomspace(left, 1, 200)
-        axes.plot(chance, 100 * (1 - chance), color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
+        chance = np.geomspace(left, 100, 200)
+        axes.plot(chance, 100 - chance, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
         handles: list[Artist] = []
         for at, curve in enumerate(curves.values()):
             # The first vertex accepts nothing, which has no place on the axis.
             seen = curve.false_positives > 0
             handles += axes.plot(
-                curve.fpr[seen],
+                100 * curve.fpr[seen],
                 100 * curve.fnr[seen],
                 color=PALETTE[at % len(PALETTE)],
                 linestyle=DASHES[at % len(DASHES)],
                 linewidth=1.6,
             )
         handles += axes.plot([], [], color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
-        axes.set_xscale("log")
+        set_log_percents(axes, left)
         axes.set(
-            xlabel="false accept rate over all pairs",
+            xlabel="false accept rate over all pairs (%)",
             ylabel="false negative rate (%)",
-            xlim=(left, 1),
             ylim=(0, 102),
         )
-        axes.tick_params(which="minor", bottom=False)
         axes.spines["left"].set_color(INK)
-        legend(figure, handles, [*curves, "chance"])
+        legend(figure, handles, names)
     return figure

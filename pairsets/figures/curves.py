@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import isfinite
+from math import inf, isfinite
 from statistics import NormalDist
 
 import numpy as np
@@ -17,10 +17,25 @@ from pairsets.errors import ScoresError
 from pairsets.evaluation.human import HumanRates
 from pairsets.evaluation.intervals import Interval
 from pairsets.evaluation.rates import Curve, Point, checked_share, equal_error, fpr_at_fnr
-from pairsets.figures.style import DASHES, GRID, INK, MUTED, PALETTE, legend, panel, style
+from pairsets.figures.style import (
+    DASHES,
+    GRID,
+    INK,
+    MUTED,
+    PALETTE,
+    SMALL,
+    TEXT,
+    legend,
+    page_panel,
+    style,
+)
 
 _TICKS = (1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.995)
 _NORMAL = NormalDist()
+# Inches of the figure without its legend: the axes keep their height however many names it has.
+_HIGH = 3.9
+# Points of axes from side to side, nearly.
+_BROAD = 265
 
 
 def det_curves(
@@ -57,8 +72,9 @@ def det_curves(
     for curve in curves.values():
         reached += [equal_error(curve)[0], *(fpr_at_fnr(curve, at).fpr for at in target_fnrs)]
     high = next((tick for tick in _TICKS if tick > max(reached)), _TICKS[-1])
-    with style():
-        figure, axes = panel(_size(curves))
+    with style(TEXT):
+        names = [*curves, *(["person"] if human else [])]
+        figure, axes = page_panel(_HIGH, names)
         ends = [_deviate(max(low_fpr, low_fnr)), _deviate(high)]
         axes.plot(ends, ends, color=GRID, linewidth=0.9, zorder=1)
         # On these axes 1 - rate is the deviate of the other sign.
@@ -75,9 +91,11 @@ def det_curves(
         for axis, low in ((axes.xaxis, low_fpr), (axes.yaxis, low_fnr)):
             ticks = [tick for tick in _TICKS if low <= tick <= high]
             axis.set_ticks([_deviate(tick) for tick in ticks], [f"{100 * t:g}" for t in ticks])
-        axes.set_xlim(_deviate(low_fpr), _deviate(high))
-        axes.set_ylim(_deviate(low_fnr), _deviate(high))
-        legend(figure, handles, [*curves, *(["person"] if human else [])])
+        low_end, high_end = _deviate(low_fpr), _deviate(high)
+        _thin_out(axes, high_end - low_end)
+        axes.set_xlim(low_end, high_end)
+        axes.set_ylim(_deviate(low_fnr), high_end)
+        legend(figure, handles, names)
     return figure
 
 
@@ -103,8 +121,9 @@ def roc_curves(
     if not curves:
         raise ScoresError("no curves to draw")
     human = _known(human)
-    with style():
-        figure, axes = panel(_size(curves))
+    with style(TEXT):
+        names = [*curves, *(["person"] if human else [])]
+        figure, axes = page_panel(_HIGH, names)
         _chance(axes, np.array([0.0, 100.0]), np.array([0.0, 100.0]), 0.7)
         axes.plot([0, 100], [100, 0], color=GRID, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
         for target in target_fnrs:
@@ -123,7 +142,7 @@ def roc_curves(
             xlim=(0, 100),
             ylim=(0, 100),
         )
-        legend(figure, handles, [*curves, *(["person"] if human else [])])
+        legend(figure, handles, names)
     return figure
 
 
@@ -137,6 +156,18 @@ def roc_vertices(curve: Curve) -> Rows:
     return _rows(curve, np.linspace(0, 1, 150))
 
 
+def _thin_out(axes: Axes, reach: float) -> None:
+    """Leave out numbers below axes, of so many deviates, that would meet the one to their left."""
+    taken, kept = -inf, []
+    for place, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True):
+        middle, text = place / reach * _BROAD, label.get_text()
+        half = TEXT * (0.64 * len(text) - 0.32 * text.count(".")) / 2
+        fits = middle - half > taken + 1
+        kept.append(text if fits else "")
+        taken = middle + half if fits else taken
+    axes.set_xticks(axes.get_xticks(), kept)
+
+
 def _chance(axes: Axes, x: Floats, y: Floats, along: float) -> None:
     """Draw the line of a coin, FPR = 1 - FNR, its name below it at a part of its length."""
     axes.plot(x, y, color=GRID, linewidth=0.9, zorder=1)
@@ -145,18 +176,13 @@ def _chance(axes: Axes, x: Floats, y: Floats, along: float) -> None:
         "chance",
         place,
         color=MUTED,
-        size=7.5,
+        size=SMALL,
         ha="center",
         va="top",
         rotation=float(np.degrees(np.arctan2(y[1] - y[0], x[1] - x[0]))),
         rotation_mode="anchor",
         transform_rotates_text=True,
     )
-
-
-def _size(curves: Mapping[str, Curve]) -> tuple[float, float]:
-    """Size of the figure in inches: the axes keep their height however many rows the legend has."""
-    return 4.6, 3.8 + 0.2 * ((len(curves) + 2) // 2)
 
 
 def _look(at: int) -> dict[str, object]:

@@ -8,17 +8,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.hardness import Hardness
-from pairsets.figures.style import DASHES, INK, MUTED, PALETTE, legend, style
+from pairsets.figures.style import (
+    DASHES,
+    INK,
+    MUTED,
+    PALETTE,
+    SMALL,
+    TEXT,
+    WIDE,
+    legend,
+    legend_height,
+    set_ticks,
+    style,
+)
+
+_DOTTED, _DASHED = (0, (1, 1.6)), (0, (4, 2))
 
 
-def hardness_curves(hardness: Hardness) -> Figure:
+def hardness_curves(hardness: Hardness, *, chance: float | None = None) -> Figure:
     """FPR by rank, a line a model with the band of its intervals; below, the share of hub pairs.
 
     A thin dotted line of the same colour is the FPR of the pairs without a hub image, broken where
     there are none: it lies on the other one where hubs make no difference. The first axes hold the
     rates, the second ones the hubs.
+
+    Args:
+        hardness: of the set.
+        chance: the FPR in percent of a coin that misses as many pairs as the models; a dashed line
+            where the axis of rates reaches it.
 
     Raises:
         ScoresError: no model to draw.
@@ -28,8 +48,8 @@ def hardness_curves(hardness: Hardness) -> Figure:
     bins = hardness.bins
     middle = np.array([(one.first + one.last) / 2 for one in bins])
     edges = np.array([bins[0].first - 0.5, *(one.last + 0.5 for one in bins)])
-    with style():
-        figure = Figure(figsize=(4.6, 4.2), dpi=200, layout="constrained")
+    with style(TEXT):
+        figure = Figure(dpi=200, layout="constrained")
         rates, hubs = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         handles: list[Artist] = []
         for at, model in enumerate(hardness.models):
@@ -50,34 +70,43 @@ def hardness_curves(hardness: Hardness) -> Figure:
                 markersize=2.6,
             )
             apart = np.array([100 * one.fpr_without_hubs[model].value for one in bins])
-            rates.plot(middle, apart, color=color, linewidth=0.9, linestyle=(0, (1, 1.6)))
+            rates.plot(middle, apart, color=color, linewidth=0.9, linestyle=_DOTTED)
         names = list(hardness.models)
         if hardness.hub_pairs:
-            handles += rates.plot([], [], color=MUTED, linewidth=0.9, linestyle=(0, (1, 1.6)))
+            handles += rates.plot([], [], color=MUTED, linewidth=0.9, linestyle=_DOTTED)
             names.append("without hub images")
         rates.set(ylabel="false positive rate (%)")
-        rates.set_ylim(*_limits(rates))
-        shares = np.array([100 * one.hub_share for one in bins])
-        hubs.stairs(shares, edges, fill=True, color=MUTED, alpha=0.3)
-        hubs.stairs(shares, edges, color=MUTED, linewidth=1.1, baseline=None)
-        hubs.set(
-            ylim=(0, 100),
-            yticks=[0, 50, 100],
-            xlim=(edges[0], edges[-1]),
-            xlabel="rank of the pair, hardest first",
-        )
-        hubs.set_ylabel("pairs with\na hub (%)")
-        hubs.xaxis.set_major_locator(MaxNLocator(6, integer=True, prune=None))
-        hubs.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        hubs.annotate(
-            _hub_words(hardness), (1, 1), xycoords="axes fraction", xytext=(-2, -3),
-            textcoords="offset points", ha="right", va="top", size=7.5, color=INK,
-        )  # fmt: skip
+        low_end, high_end = _limits(rates)
+        rates.set_ylim(low_end, high_end)
+        if chance is not None and low_end <= chance <= high_end:
+            handles.append(
+                rates.axhline(chance, color=MUTED, linewidth=0.9, linestyle=_DASHED, zorder=1)
+            )
+            names.append("chance")
+        _draw_hubs(hubs, hardness, edges)
         for axes in (rates, hubs):
-            axes.tick_params(length=0, pad=5)
+            set_ticks(axes)
         figure.align_ylabels()
+        figure.set_size_inches(WIDE, 4.5 + legend_height(names))
         legend(figure, handles, names)
     return figure
+
+
+def _draw_hubs(hubs: Axes, hardness: Hardness, edges: Floats) -> None:
+    """Draw the share of the pairs that have a hub image, with how many images are hubs above."""
+    shares = np.array([100 * one.hub_share for one in hardness.bins])
+    hubs.stairs(shares, edges, fill=True, color=MUTED, alpha=0.3)
+    hubs.stairs(shares, edges, color=MUTED, linewidth=1.1, baseline=None)
+    hubs.set(
+        ylim=(0, 100),
+        yticks=[0, 50, 100],
+        xlim=(edges[0], edges[-1]),
+        xlabel="rank of the pair, hardest first",
+    )
+    hubs.set_ylabel("pairs with\na hub (%)")
+    hubs.xaxis.set_major_locator(MaxNLocator(6, integer=True, prune=None))
+    hubs.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    hubs.set_title(_hub_words(hardness), loc="right", size=SMALL, color=INK)
 
 
 def _limits(axes: Axes) -> tuple[float, float]:
@@ -91,4 +120,4 @@ def _hub_words(hardness: Hardness) -> str:
     if not count:
         return "no image is a hub"
     hubs = f"{count:,} hub image{'s' * (count > 1)} of {hardness.images:,}"
-    return f"{hubs}: in {100 * hardness.hub_share:.3g} % of all pairs"
+    return f"{hubs}: in {100 * hardness.hub_share:.3g} % of pairs"

@@ -16,11 +16,12 @@ from pairsets.figures.style import (
     DASHES,
     GREEN,
     INK,
+    TEXT,
     VERMILLION,
     drawable,
     format_score,
     legend,
-    panel,
+    page_panel,
     style,
 )
 
@@ -58,26 +59,30 @@ def score_histograms(
         ScoresError: no scores at all, or some that are not finite.
     """
     edges, found = score_bins(groups)
-    with style():
-        figure, axes = panel((4.6, 3.1))
+    with style(TEXT):
+        figure, axes = page_panel(2.9, list(found))
         handles: list[Artist] = []
         for at, share in enumerate(found.values()):
             shares = 100 * share
             color, dash = (GREEN, BLUE, VERMILLION)[at % 3], DASHES[at % len(DASHES)]
             axes.stairs(shares, edges, fill=True, color=color, alpha=0.16)
             handles.append(axes.stairs(shares, edges, color=color, linewidth=1.3, linestyle=dash))
+        axes.margins(x=0.02, y=0.14)
         if threshold is not None and np.isfinite(threshold):
             axes.axvline(threshold, color=INK, linewidth=0.9)
+            low, high = axes.get_xlim()
+            # Right of its line, unless it would reach over the edge there.
+            side = 1 if threshold - low < 0.6 * (high - low) else -1
             axes.annotate(
                 f"threshold {format_score(threshold)}",
                 (threshold, 1.0),
                 xycoords=("data", "axes fraction"),
-                xytext=(4, -2),
+                xytext=(4 * side, -2),
                 textcoords="offset points",
+                ha="left" if side > 0 else "right",
                 va="top",
                 color=INK,
             )
-        axes.margins(x=0.02, y=0.14)
         axes.set(xlabel=drawable(xlabel), ylabel="share of pairs (%)", ylim=(0, None))
         axes.grid(axis="x", visible=False)
         legend(figure, handles, list(found))

@@ -13,7 +13,16 @@ from pairsets.arrays import Floats
 from pairsets.errors import ScoresError
 from pairsets.evaluation.intervals import Interval
 from pairsets.evaluation.rates import Curve
-from pairsets.figures.style import DASHES, MUTED, PALETTE, legend, panel, style
+from pairsets.figures.style import (
+    DASHES,
+    MUTED,
+    PALETTE,
+    TEXT,
+    legend,
+    page_panel,
+    set_log_percents,
+    style,
+)
 
 
 def cmc_curves(
@@ -31,8 +40,9 @@ def cmc_curves(
     if not curves:
         raise ScoresError("no curves to draw")
     size = max(len(curve) for curve in curves.values())
-    with style():
-        figure, axes = panel((4.6, 3.8 + 0.2 * ((len(curves) + 1) // 2)))
+    with style(TEXT):
+        names = [*curves, "chance"]
+        figure, axes = page_panel(3.9, names)
         ranks = np.arange(1, size + 1)
         axes.plot(ranks, 100 * ranks / size, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
         handles: list[Artist] = []
@@ -61,7 +71,7 @@ def cmc_curves(
             xlim=(0.93, size * 1.05),
             ylim=(0, 102),
         )
-        legend(figure, handles, [*curves, "chance"])
+        legend(figure, handles, names)
     return figure
 
 
@@ -77,8 +87,8 @@ def open_set_curves(curves: Mapping[str, Curve]) -> Figure:
     if not curves:
         raise ScoresError("no curves to draw")
     left = 0.5 / max(one.negatives for one in curves.values())
-    with style():
-        figure, axes = panel((4.6, 3.8 + 0.2 * ((len(curves) + 1) // 2)))
+    with style(TEXT):
+        figure, axes = page_panel(4.1, list(curves))
         handles: list[Artist] = []
         for at, curve in enumerate(curves.values()):
             handles += axes.plot(
@@ -89,14 +99,11 @@ def open_set_curves(curves: Mapping[str, Curve]) -> Figure:
                 linewidth=1.6,
                 drawstyle="steps-post",
             )
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        set_log_percents(axes, 100 * left)
         axes.set(
-            xlabel="FPIR (%): non-mated probes taken for somebody",
+            xlabel="FPIR (%): non-mated probes\ntaken for somebody",
             ylabel="FNIR (%): mated probes not found",
-            xlim=(100 * left, 100),
             ylim=(0, 102),
         )
-        axes.tick_params(which="minor", bottom=False, labelbottom=False)
         legend(figure, handles, [*curves])
     return figure

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 
-from matplotlib import font_manager, rc_context
+import numpy as np
+from matplotlib import font_manager, rc_context, rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import NullFormatter
 
 # Okabe and Ito's colours, which readers with any kind of colour vision can tell apart.
 BLUE, VERMILLION, GREEN = "#0072b2", "#d55e00", "#009e73"
 PALETTE = (BLUE, VERMILLION, GREEN, "#cc79a7", "#e69f00", "#56b4e9")
 INK, MUTED, GRID, PAPER = "#1d1e21", "#6c6f75", "#dedcd6", "#ffffff"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+# Points of type in charts of the page, all of `WIDE` inches: at the width of a phone, 390 px, still
+# 11 px and more. Elsewhere it is `PLAIN`.
+TEXT, SMALL, PLAIN = 11.0, 10.5, 9.0
+WIDE = 4.6
+# Inches of a line of the legend.
+_LINE = 0.23
+# Points that a name has in the legend: of two columns, and of one.
+_HALF, _WHOLE = 112, 280
 _CJK = ("Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Gothic", "Meiryo", "MS Gothic")
 
 
@@ -43,12 +55,12 @@ def encode(figure: Figure, file_format: str) -> bytes:
     return stream.getvalue()
 
 
-def style() -> AbstractContextManager[None]:
-    """The settings that every figure is made and encoded in."""
+def style(size: float = PLAIN) -> AbstractContextManager[None]:
+    """The settings that every figure is made and encoded in; `size` is that of its type."""
     return rc_context(
         {
             "font.family": list(families()),
-            "font.size": 9,
+            "font.size": size,
             "text.color": INK,
             "axes.edgecolor": MUTED,
             "axes.labelcolor": MUTED,
@@ -72,18 +84,71 @@ def panel(inches: tuple[float, float]) -> tuple[Figure, Axes]:
     """A figure of one chart."""
     figure = Figure(figsize=inches, dpi=200, layout="constrained")
     axes = figure.subplots()
-    axes.tick_params(length=0, pad=5)
+    set_ticks(axes)
     return figure, axes
+
+
+def page_panel(high: float, names: Sequence[str]) -> tuple[Figure, Axes]:
+    """A figure of one chart of the page, `high` inches and what the legend of `names` takes."""
+    return panel((WIDE, high + legend_height(names)))
+
+
+def set_ticks(axes: Axes) -> None:
+    """Give axes numbers without marks, in the type of the figure, also those made when drawn."""
+    axes.tick_params(which="both", length=0, pad=5, labelsize=rcParams["font.size"])
+
+
+def set_log_percents(axes: Axes, low: float) -> None:
+    """Make the axis logarithmic, from `low` to 100 percent, its few numbers written out."""
+    decades = math.ceil(math.log10(100 / low))
+    # The smaller a number, the longer.
+    step = math.ceil(decades / (6 if decades <= 8 else 3))
+    powers = range(2, 2 - decades, -step)[::-1]
+    axes.set_xscale("log")
+    axes.xaxis.set_ticks(
+        [float(f"1e{power}") for power in powers],
+        [np.format_float_positional(float(f"1e{power}"), trim="-") for power in powers],
+    )
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(low, 100)
+
+
+def smallest_type(figure: Figure) -> float:
+    """Points of the smallest words in a figure."""
+    return min(float(text.get_fontsize()) for text in figure.findobj(Text) if text.get_text())
+
+
+def legend_height(names: Sequence[str]) -> float:
+    """Inches that the legend of `names` takes above the axes."""
+    return _LINE * -(-len(names) // _columns(names))
+
+
+def _columns(names: Sequence[str]) -> int:
+    """Columns of a legend: one where a name does not fit in half of it."""
+    return 2 if all(_fits(name) for name in names) else 1
+
+
+def _fits(name: str) -> bool:
+    return fitted(name, _HALF, rcParams["font.size"], lines=1) == drawable(name)[:400].strip()
 
 
 def legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
     """A legend above the axes; the names come last, since one with a leading `_` is dropped."""
     numbers = [str(at) for at in range(len(names))]
+    columns = _columns(names)
     legend = figure.legend(
-        handles, numbers, loc="outside upper left", ncols=2, frameon=False, handlelength=2.6
+        handles,
+        numbers,
+        loc="outside upper left",
+        ncols=columns,
+        frameon=False,
+        handlelength=2.3,
+        columnspacing=1.2,
+        labelspacing=0.35,
     )
+    width = _HALF if columns == 2 else _WHOLE
     for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set(text=fitted(name, 115, 9, lines=1), parse_math=False)
+        text.set(text=fitted(name, width, rcParams["font.size"], lines=1), parse_math=False)
 
 
 @cache

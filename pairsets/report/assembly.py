@@ -30,6 +30,7 @@ from pairsets.report.chart_tables import (
 from pairsets.report.content import ConfusionMap, HubFaces
 from pairsets.report.gallery_pairs import gallery_of
 from pairsets.report.inputs import ReportInputs
+from pairsets.report.leaderboards import chance_fpr
 from pairsets.storage.csv_tables import write_csv
 
 # Mined pairs from which a curve over their ranks says something.
@@ -223,8 +224,10 @@ def _figures(
             ),
             histogram_table(scores.groups),
         )
+    chances = {board.name: chance_fpr(board) for board in shown.boards}
     for name, curve in hardness_of(shown).items():
-        yield f"hardness-{name}", partial(figures.hardness_curves, curve), hardness_table(curve)
+        draw_hardness = partial(figures.hardness_curves, curve, chance=chances.get(name))
+        yield f"hardness-{name}", draw_hardness, hardness_table(curve)
     for at, (one, model) in enumerate(_mapped(shown), 1):
         cut = one.thresholds[model]
         confusion = Confusion.of(one.pairs, one.scores[model], cut)

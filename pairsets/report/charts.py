@@ -19,6 +19,9 @@ from pairsets.tables.leaderboard import interval_text, percent
 if TYPE_CHECKING:
     from pairsets.figures import Figure
 
+# CSS pixels of the smallest words of a map, which scrolls rather than shrinks.
+_MAP_TYPE = 11.5
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -95,8 +98,8 @@ def histogram(scores: ModelScores, at: int) -> Chart | None:
     return drawn_chart(figure, f"scores-{at}", label, scores.model, f"{counts}.")
 
 
-def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
-    """Chart of FPR over rank; None without a model."""
+def hardness_chart(hardness: Hardness, at: int, chance: float | None) -> Chart | None:
+    """Chart of FPR over rank, with the FPR of chance where it is known; None without a model."""
     from pairsets.figures import hardness_curves
 
     if not hardness.models:
@@ -105,12 +108,15 @@ def hardness_chart(hardness: Hardness, at: int) -> Chart | None:
     caption = "Bands are intervals of 95 %."
     if hardness.hub_pairs:
         caption += " Where a dotted line lies on its own model, hubs make no difference."
-    return drawn_chart(hardness_curves(hardness), f"hardness-{at}", label, "", caption)
+    return drawn_chart(
+        hardness_curves(hardness, chance=chance), f"hardness-{at}", label, "", caption
+    )
 
 
 def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
     """Chart of a model's false accepts as a map; without any, words alone."""
     from pairsets.figures import confusion_map
+    from pairsets.figures.style import smallest_type
 
     title = name
     if not len(confusion):
@@ -129,7 +135,10 @@ def confusion_chart(name: str, confusion: Confusion, at: int) -> Chart:
     else:
         caption += " They are in no groups: no more so than if they were spread by chance."
     label = f"Map of the false accepts of {name}: {', '.join(confusion.identities)}"
-    return drawn_chart(confusion_map(confusion, None), f"confusion-{at}", label, title, caption)
+    figure = confusion_map(confusion, None)
+    wide = 72 * figure.get_size_inches()[0] * _MAP_TYPE / smallest_type(figure)
+    svg = to_svg(figure, name=f"confusion-{at}", description=label, width=wide)
+    return Chart(Markup(svg), title, caption)
 
 
 def drawn_chart(figure: Figure, name: str, description: str, title: str, caption: str) -> Chart:

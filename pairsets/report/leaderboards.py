@@ -104,7 +104,7 @@ def boards_of(boards: Sequence[Leaderboard]) -> list[LeaderboardView]:
 def board_of(board: Leaderboard) -> LeaderboardView:
     """A leaderboard as the page shows it."""
     missed = _common_fnr(board)
-    chances = {"eer": CHANCE, "fpr": None if missed is None else 100 - missed}
+    chances = {"eer": CHANCE, "fpr": chance_fpr(board)}
     scales = {column: Scale.of(_ends(board.entries, column)) for column in COLUMNS}
     rows = []
     for entry in board.entries:
@@ -143,6 +143,12 @@ def board_of(board: Leaderboard) -> LeaderboardView:
         fnr_column=missed is None,
         chance=_chance_sentence(scales, chances),
     )
+
+
+def chance_fpr(board: Leaderboard) -> float | None:
+    """FPR in percent of a coin with the FNR of all models; None where they differ in it."""
+    missed = _common_fnr(board)
+    return None if missed is None else 100 - missed
 
 
 def _common_fnr(board: Leaderboard) -> float | None:

@@ -20,7 +20,7 @@ from pairsets.report.glossary import Explanations
 from pairsets.report.headline import Headline, is_mined
 from pairsets.report.identification import identification_of
 from pairsets.report.identity_layout import drawn_layout
-from pairsets.report.leaderboards import boards_of
+from pairsets.report.leaderboards import boards_of, chance_fpr
 from pairsets.report.policy import content_policy
 from pairsets.report.tables import (
     agreement_sentence,
@@ -76,6 +76,7 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
     headline = report.headline
     census = None if report.census is None else census_of(report.census, report.mined)
     best = None if report.census is None else report.census.best
+    chances = {board.name: chance_fpr(board) for board in report.leaderboards}
     page = environment.get_template("report.html.jinja").render(
         report=report,
         explanations=explanations,
@@ -106,7 +107,12 @@ def render(report: Report, *, thumbnail_pixels: int | None = None) -> str:
         trade_offs=[(group.name, trade_off(group, at)) for at, group in enumerate(report.curves)],
         histograms=[chart for at, one in enumerate(report.scores) if (chart := histogram(one, at))],
         hardness=[
-            (name, hardness_sentence(one), hardness_chart(one, at), hardness_table(one))
+            (
+                name,
+                hardness_sentence(one),
+                hardness_chart(one, at, chances.get(name)),
+                hardness_table(one),
+            )
             for at, (name, one) in enumerate(report.hardness.items())
         ],
         hubness=hubness_table(report.hubness),

@@ -19,7 +19,7 @@ _COLOR = re.compile(r"#[0-9a-f]{6}\b")
 _DROPPED_STYLES = {"font", "font-family", "line-height"}
 
 
-def to_svg(figure: Figure, *, name: str, description: str) -> str:
+def to_svg(figure: Figure, *, name: str, description: str, width: float | None = None) -> str:
     """The figure as an `<svg>` element to put into HTML: no ids but its own, no style, no font.
 
     Colours of `pairsets.figures` become CSS variables (`--ink`, `--muted`, `--grid`, `--paper`,
@@ -29,6 +29,7 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
         figure: what to draw.
         name: starts every id in it; unique in the page.
         description: what a screen reader says.
+        width: in CSS pixels, where it scrolls rather than shrinks; None is that of what it is in.
     """
     from pairsets import figures
 
@@ -67,9 +68,11 @@ def to_svg(figure: Figure, *, name: str, description: str) -> str:
         element.attrib.clear()
         element.attrib.update(attributes)
     root.attrib.clear()
-    width, height = (72 * inches for inches in figure.get_size_inches())
-    root.attrib |= {"class": "chart", "viewBox": f"0 0 {width:g} {height:g}", "role": "img"}
+    wide, high = (72 * inches for inches in figure.get_size_inches())
+    root.attrib |= {"class": "chart", "viewBox": f"0 0 {wide:g} {high:g}", "role": "img"}
     root.attrib["aria-label"] = description
+    if width is not None:
+        root.attrib["width"] = f"{width:.0f}"
     return ElementTree.tostring(root, encoding="unicode", method="html")
 
 

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import NormalDist
 from typing import ClassVar
@@ -180,6 +180,15 @@ class TestScoreHistograms:
         axes = score_histograms(self.GROUPS, threshold=threshold).axes[0]
         assert [line.get_xdata()[0] for line in axes.lines] == lines
 
+    @pytest.mark.parametrize("threshold", [-5.0, 0.0, 0.3, 0.5, 0.6, 0.8, 0.95, 5.0])
+    def test_the_label_of_a_threshold_stays_between_the_edges(self, threshold):
+        figure = score_histograms(self.GROUPS, threshold=threshold)
+        figure.draw_without_rendering()
+        (label,), inside = figure.axes[0].texts, figure.axes[0].get_window_extent()
+        box = label.get_window_extent()
+        assert inside.x0 <= box.x0
+        assert box.x1 <= inside.x1 + 1
+
     def test_equal_scores_can_be_drawn(self):
         (shares,) = self.outlines(score_histograms({"a": [0.5, 0.5]}))
         assert shares.values.max() == 100
@@ -192,6 +201,18 @@ class TestScoreHistograms:
 
 
 class TestDetCurves:
+    @pytest.mark.parametrize("pairs", [40, 2_000, 20_000, 400_000])
+    @pytest.mark.parametrize("skill", [-2, 0, 2])
+    def test_numbers_below_do_not_meet(self, pairs, skill):
+        labels = np.arange(pairs) % 2
+        curve = roc(labels, np.random.default_rng(0).standard_normal(pairs) + skill * labels)
+        figure = det_curves({"m": curve})
+        figure.draw_without_rendering()
+        shown = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
+        boxes = [label.get_window_extent() for label in shown]
+        assert len(boxes) >= 4
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+
     def test_short_curves_are_drawn_whole_on_normal_deviates(self):
         curve = some_curve()
         axes = det_curves({"m": curve}).axes[0]

@@ -65,8 +65,8 @@ def test_below_stands_the_share_of_pairs_with_a_hub():
     shares = [50.0] * 5 + [0.0] * 5
     assert area.get_data().values.tolist() == shares
     assert hubs.get_ylim() == (0, 100)
-    (words,) = [text.get_text() for text in hubs.texts]
-    assert words == f"1 hub image of {found.images}: in 25 % of all pairs"
+    words = hubs.get_title("right")
+    assert words == f"1 hub image of {found.images}: in 25 % of pairs"
 
 
 def test_without_hubs_none_is_named():
@@ -75,7 +75,33 @@ def test_without_hubs_none_is_named():
     assert names[0] == "_m$x$"
     assert names[1].endswith("…")
     assert len(names) == 2
-    assert [text.get_text() for text in figure.axes[1].texts] == ["no image is a hub"]
+    assert figure.axes[1].get_title("right") == "no image is a hub"
+
+
+@pytest.mark.parametrize(
+    ("chance", "models", "drawn"),
+    [(86.1, ["m"], True), (86.1, [f"m{at}" for at in range(5)], True), (None, ["m"], False)],
+)
+def test_chance_is_a_line(chance, models, drawn):
+    figure = hardness_curves(some(models), chance=chance)
+    assert levels_of(figure) == ([[chance, chance]] if drawn else [])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [*models, "without hub images", *(["chance"] if drawn else [])]
+
+
+def test_chance_that_the_axis_does_not_reach_is_left_out():
+    pairs = PairSet.of([f"a{at}/0" for at in range(90)], [f"b{at}/0" for at in range(90)], 0)
+    found = hardness(pairs, np.arange(1, 91), {"m": np.zeros(90, bool)}, bins=3)
+    figure = hardness_curves(found, chance=86.1)
+    assert levels_of(figure) == []
+    assert figure.axes[0].get_ylim()[1] < 50
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["m"]
+
+
+def levels_of(figure):
+    """Ends of the lines across the axes of rates."""
+    lines = [line for line in figure.axes[0].lines if list(line.get_xdata()) == [0, 1]]
+    return [list(line.get_ydata()) for line in lines]
 
 
 def test_models_are_told_apart():

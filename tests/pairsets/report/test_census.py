@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support.elements import Page
 
 from pairsets import PairSet
@@ -128,9 +131,30 @@ def test_the_chart_draws_chance_and_what_was_mined():
     figure = census_curves({"good": GOOD.curve, "bad": BAD.curve}, mined=70)
     (axes,) = figure.axes
     (span,) = axes.patches
-    assert span.get_x() + span.get_width() == 70 / 7020
+    assert np.isclose(span.get_x() + span.get_width(), 100 * 70 / 7020)
     chance = axes.lines[0]
     x, y = chance.get_xdata(), chance.get_ydata()
-    assert np.allclose(y, 100 * (1 - x))
+    assert np.allclose(y, 100 - x)
     seen = axes.lines[1]
-    assert seen.get_xdata().min() == 1 / 7020
+    assert np.isclose(seen.get_xdata().min(), 100 / 7020)
+
+
+@pytest.mark.parametrize("negatives", [7, 7020, 10**5, 10**6, 10**7, 10**8, 10**12])
+def test_percents_of_the_axis_are_written_out_and_stand_apart(negatives):
+    curve = roc(np.arange(8) > 6, np.arange(8.0))
+    figure = census_curves({"m": replace(curve, rejected_negatives=negatives - 7)})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "false accept rate over all pairs (%)"
+    low, high = axes.get_xlim()
+    texts = [
+        label
+        for label, place in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)
+        if low <= place <= high
+    ]
+    values = [float(text.get_text()) for text in texts]
+    assert len(values) >= 2
+    assert not any("e" in text.get_text() or "$" in text.get_text() for text in texts)
+    assert max(values) == 100
+    boxes = [text.get_window_extent() for text in texts]
+    assert all(one.x1 + 4 < other.x0 for one, other in pairwise(boxes))
