@@ -20,7 +20,7 @@ def choice(turns: Sequence[tuple[int, bool]], place: float) -> int | None:
         turns: the pairs that a person judged, in order, and whether each may be asked again.
         place: from 0 to below 1, where in the list of those that may.
 
-    >>> choice([(pair, pair != 7) for pair in range(APART + 10)], 0.75)
+    >>> choice([(pair, pair != 7) for pair in range(APART + 10)], 0.8)
     8
     >>> choice([(pair, True) for pair in range(APART)], 0.75)
     """
