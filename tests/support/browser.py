@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,9 @@ WATCH = """addEventListener("securitypolicyviolation", (event) =>
 # Firefox of the system, spoken to by WebDriver BiDi, the protocol that it has of itself; Playwright
 # would take a build of its own otherwise.
 FIREFOX = ("firefox-esr", "firefox")
+# The first that knows all that Playwright says at its start (`network.addDataCollector`); Debian's
+# own archive still has 140 where that of its security updates has a newer one.
+OLDEST_FIREFOX = 143
 # What Firefox is told at its start: the protocol has no word for it later.
 LOOKS = {"light": 1, "dark": 0}
 
@@ -68,6 +73,9 @@ class Browsers:
         program = next(filter(None, map(shutil.which, FIREFOX)), None)
         if program is None:
             pytest.skip(f"no {name}: none of {', '.join(FIREFOX)} on PATH")
+        version = _version_of(program)
+        if version < OLDEST_FIREFOX:
+            pytest.skip(f"no {name} of version {OLDEST_FIREFOX} or newer: {program} is {version}")
         look = LOOKS["dark" if name == "firefox-dark" else "light"]
         return self._driver.firefox.launch(
             channel="moz-firefox",
@@ -77,6 +85,14 @@ class Browsers:
                 "layout.css.prefers-color-scheme.content-override": look,
             },
         )
+
+
+def _version_of(program: str) -> int:
+    """Major version of a Firefox, which it says as `Mozilla Firefox 140.12.0esr`."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    number = re.search(r"(\d+)\.", said)
+    assert number, said
+    return int(number[1])
 
 
 @contextmanager
